@@ -1,0 +1,25 @@
+# The project of this folder, for production. Runs as nobody in particular on a read-only file system:
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL -e DATABASE_URL=... -e CLEW_SECRET=... -e CLEW_ADMIN_SECRET=... clew
+FROM python:3.13-slim AS build
+WORKDIR /build
+RUN python -m venv /opt/clew
+COPY requirements.lock ./
+RUN /opt/clew/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY clew clew
+RUN /opt/clew/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation .
+
+FROM python:3.13-slim
+COPY --from=build /opt/clew /opt/clew
+WORKDIR /project
+COPY pyproject.toml alembic.ini ./
+COPY app app
+COPY graphql graphql
+COPY migrations migrations
+ENV PATH=/opt/clew/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 CLEW_ENV=production CLEW_HOST=0.0.0.0
+USER 65532:65532
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", \
+    "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+# Without a shell in between SIGTERM reaches Clew itself.
+CMD ["clew", "serve"]

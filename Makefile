@@ -1,0 +1,46 @@
+# Needs Python >= 3.11 and make; everything else is installed into .venv, locked by hash.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev test check bench lock clean
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## set up .venv with the locked dependencies and the command .venv/bin/clew
+
+dev: install ## serve the demo project on http://127.0.0.1:8000 with an embedded Postgres
+	$(BIN)/clew dev
+
+test: install ## run every test against an embedded Postgres
+	$(BIN)/python -m pytest -n auto
+
+check: install ## format, lint, types, layers, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -n auto
+
+bench: install ## measure against the alternatives, side by side
+	$(BIN)/python -m bench
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml requirements.in --extra dev --output-file requirements.lock \
+		--no-config --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--no-annotate --upgrade --quiet
+
+clean: ## remove the set-up and the embedded database
+	rm -rf $(VENV) .clew
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Clew needs Python 3.11 or later; this is '"$$($(PYTHON) --version)"'. Try: make PYTHON=python3.13 $(MAKECMDGOALS)' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@

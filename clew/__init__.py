@@ -1,0 +1,7 @@
+"""Clew: a GraphQL-first API server on Postgres."""
+
+from clew.app import Clew
+from clew.errors import ClewError, Code
+from clew.viewer import Viewer
+
+__all__ = ["Clew", "ClewError", "Code", "Viewer"]

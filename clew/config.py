@@ -1,0 +1,315 @@
+"""Every setting, read from the environment and, in dev, from the project's `.env` (SPEC 1)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from clew.errors import StartupError
+from clew.weakness import weakness
+
+PREFIX = "CLEW_"
+
+Environment = Literal["dev", "production"]
+
+
+def normalise_database_url(value: str) -> str:
+    """A Postgres URL in the one spelling asyncpg takes, `postgresql://`; ValueError says what is wrong with it."""
+    scheme, separator, rest = value.strip().partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+        raise ValueError("it must begin with postgresql://")
+    parts = urlsplit(f"postgresql://{rest}")
+    hosts = parts.netloc.rpartition("@")[2]
+    for host in hosts.split(","):
+        port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError("its port is not a number from 1 to 65535")
+    if not hosts.strip(":") and "host=" not in parts.query:
+        raise ValueError("it names no host")
+    if not unquote(parts.path).strip("/"):
+        raise ValueError("it names no database")
+    if parts.fragment:
+        raise ValueError("it holds a bare #: in a password write it as %23")
+    return urlunsplit(parts)
+
+
+def _validated_url(value: object) -> object:
+    return normalise_database_url(value) if isinstance(value, str) else value
+
+
+def _validated_jwks_url(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = urlsplit(value.strip())
+    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+        raise ValueError("it is no https:// address")
+    return value.strip()
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _strip(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+DatabaseUrl = Annotated[str, BeforeValidator(_validated_url)]
+HttpsUrl = Annotated[str, BeforeValidator(_validated_jwks_url)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+Text = Annotated[str, BeforeValidator(_strip)]
+
+# What a value must be, by the words the error message uses.
+EXPECTED: Mapping[str, str] = {
+    "DATABASE_URL": "a URL such as postgresql://user:password@host:5432/database",
+    "CLEW_ENV": "dev or production",
+    "CLEW_PORT": "a port number from 0 to 65535",
+    "CLEW_LOG_LEVEL": "debug, info, warning or error",
+    "CLEW_LOG_FORMAT": "json or console",
+    "CLEW_JWKS_URL": "an https:// address (http:// for localhost only)",
+}
+
+
+class Settings(BaseSettings):
+    """The settings of one process; immutable. `Settings.load` makes it. An empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    env: Environment = Field("dev", description="`dev` or `production`. `clew serve` defaults to production.")
+    database_url: DatabaseUrl | None = Field(
+        None,
+        alias="DATABASE_URL",
+        repr=False,
+        description="The Postgres (15 to 18) to use: `postgresql://user:password@host:5432/database`. Unset in dev: "
+        "the embedded one.",
+    )
+    host: Text = Field("127.0.0.1", description="The address to listen on.")
+    port: Port = Field(8000, description="The port to listen on; 0 takes a free one.")
+    workers: Annotated[int, Field(ge=1, le=512)] = Field(1, description="Server processes of `clew serve`.")
+
+    secret: SecretStr | None = Field(
+        None,
+        description="Signs cursors and tickets; the same on every machine. At least 32 random characters. In dev one "
+        "is made and kept in `.clew/secret`.",
+    )
+    admin_secret: SecretStr | None = Field(
+        None,
+        description="Who sends it as `X-Clew-Admin-Secret` is admin. At least 32 random characters. Unset in dev: "
+        "nobody is admin by it.",
+    )
+    jwt_secret: SecretStr | None = Field(None, description="Verifies bearer tokens signed with HS256.")
+    jwks_url: HttpsUrl | None = Field(None, description="Where the identity provider publishes its public keys.")
+    jwks_file: Path | None = Field(None, description="A file of public keys (JWKS) instead of `CLEW_JWKS_URL`.")
+    jwt_issuer: Text | None = Field(None, description="The `iss` that a token must have; unset: any.")
+    jwt_audience: Text | None = Field(None, description="The `aud` that a token must have; unset: any.")
+    jwt_roles_claim: Annotated[Text, Field(min_length=1)] = Field(
+        "roles", description="The claim with the viewer's roles; may be dotted: `realm_access.roles`."
+    )
+
+    cors_origins: Names = Field((), description="Origins that browsers may call from, comma-separated.")
+    playground: bool = Field(
+        default_factory=lambda data: data.get("env") == "dev",
+        description="Serve the playground at `/graphql`. On in dev; refused in production.",
+    )
+    introspection: bool = Field(
+        True, description="Answer introspection queries. Each role sees only what it may use, so it is on by default."
+    )
+    trusted_only: bool = Field(False, description="Run only the operations of `graphql/operations/`.")
+    forwarded_ips: Names = Field(
+        (), description="Proxies whose `X-Forwarded-*` headers are believed: addresses or networks, comma-separated."
+    )
+
+    pool_min: Annotated[int, Field(ge=0, le=1000)] = Field(
+        1, description="Database connections that each process keeps open."
+    )
+    pool_max: Annotated[int, Field(ge=1, le=1000)] = Field(
+        10, description="Database connections that each process opens at most."
+    )
+    pool_timeout: Seconds = Field(
+        5.0, description="Seconds an operation waits for a connection before it is refused with `UNAVAILABLE`."
+    )
+    statement_timeout: Seconds = Field(10.0, description="Seconds one SQL statement may take before it is `TIMEOUT`.")
+
+    max_body_bytes: Count = Field(2**20, description="The largest request body and WebSocket message, in bytes.")
+    max_tokens: Count = Field(10_000, description="The most lexical tokens of a document.")
+    max_depth: Count = Field(20, description="The deepest selection of an operation; introspection is exempt.")
+    max_aliases: Count = Field(100, description="The most aliases in an operation, after fragments are spread.")
+    max_root_fields: Count = Field(50, description="The most root fields of an operation.")
+    max_directives: Count = Field(100, description="The most directives in a document.")
+    max_page: Count = Field(1000, description="The most rows of a list, and how many one without `limit` gets.")
+
+    drain_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
+        2.0,
+        description="Seconds after SIGTERM in which `/readyz` already fails while requests are still accepted, so "
+        "that load balancers can turn away. 0 in dev.",
+    )
+    shutdown_seconds: Seconds = Field(
+        20.0, description="Seconds after that in which requests in flight may end before they are cancelled. 3 in dev."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+    log_format: Literal["json", "console"] = Field(
+        default_factory=lambda data: "console" if data.get("env") == "dev" else "json",
+        description="`json` (production) or `console` (dev).",
+    )
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.pool_min > self.pool_max:
+            raise ValueError("CLEW_POOL_MIN is larger than CLEW_POOL_MAX.")
+        named = [
+            name
+            for name, value in (
+                ("CLEW_JWT_SECRET", self.jwt_secret),
+                ("CLEW_JWKS_URL", self.jwks_url),
+                ("CLEW_JWKS_FILE", self.jwks_file),
+            )
+            if value is not None
+        ]
+        if len(named) > 1:
+            raise ValueError(f"{' and '.join(named)} are set; tokens are verified by one of them only.")
+        return self
+
+    @classmethod
+    def load(cls, project_root: Path, env_default: Environment = "dev") -> Settings:
+        """Read the settings of the project at `project_root`.
+
+        Args:
+            project_root: where `.env` (read in dev only) and `.clew/secret` are.
+            env_default: what `CLEW_ENV` is when it is not set.
+
+        Raises:
+            StartupError: names every variable with a bad value, what it must be, and, secrets excepted, the value.
+        """
+        env = os.environ.get("CLEW_ENV", "").strip() or env_default
+        dotenv = project_root / ".env"
+        # Through a plain mapping: pydantic's own way of naming an initial value is the alias, not the field.
+        fixed: dict[str, Any] = {"env": env}
+        try:
+            settings = cls(_env_file=dotenv if env == "dev" else None, **fixed)  # type: ignore[call-arg]
+        except ValidationError as error:
+            raise StartupError(_explain(error)) from None
+        except SettingsError as error:
+            raise StartupError(f"The settings cannot be read: {error}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartupError(f"{dotenv} cannot be read: {error}") from None
+        found: dict[str, Any] = {}
+        if settings.env == "dev":
+            # A restart must not make the developer's open pages and cursors invalid.
+            found["secret"] = settings.secret or SecretStr(_kept_secret(project_root / ".clew" / "secret"))
+            # Nobody waits for a load balancer, or for an open subscription, when Ctrl-C is pressed.
+            patience = {"drain_seconds": 0.0, "shutdown_seconds": 3.0}
+            found |= {name: value for name, value in patience.items() if name not in settings.model_fields_set}
+        return settings.model_copy(update=found)
+
+    def production_faults(self) -> list[str]:
+        """Every reason not to run in production with these settings, one sentence each; empty if there is none."""
+        faults: list[str] = []
+        if self.env != "production":
+            faults.append(f"CLEW_ENV is {self.env}: `clew serve` runs in production only; `clew dev` is for dev.")
+        if self.database_url is None:
+            faults.append("DATABASE_URL is not set.")
+        for name, secret in (("CLEW_SECRET", self.secret), ("CLEW_ADMIN_SECRET", self.admin_secret)):
+            if secret is None:
+                faults.append(f"{name} is not set.")
+            elif reason := weakness(secret.get_secret_value()):
+                faults.append(f"{name} is weak: {reason}.")
+        if self.jwt_secret is not None and (reason := weakness(self.jwt_secret.get_secret_value())):
+            faults.append(f"CLEW_JWT_SECRET is weak: {reason}.")
+        given = [s.get_secret_value() for s in (self.secret, self.admin_secret, self.jwt_secret) if s is not None]
+        if len(set(given)) < len(given):
+            faults.append("CLEW_SECRET, CLEW_ADMIN_SECRET and CLEW_JWT_SECRET must differ from each other.")
+        if self.playground:
+            faults.append("CLEW_PLAYGROUND is on: the playground is for dev.")
+        if "*" in self.cors_origins:
+            faults.append("CLEW_CORS_ORIGINS allows every origin (*): list the origins.")
+        if "*" in self.forwarded_ips:
+            faults.append("CLEW_FORWARDED_IPS believes everybody (*): list your proxies.")
+        return faults
+
+    def require_production(self) -> None:
+        """Raise one StartupError with all of `production_faults`."""
+        if faults := self.production_faults():
+            listed = "\n".join(f"  - {fault}" for fault in faults)
+            raise StartupError(
+                f"These settings are not fit for production:\n{listed}",
+                "`openssl rand -hex 32` makes a secret." if any("SECRET" in fault for fault in faults) else None,
+            )
+
+
+def variable(name: str) -> str:
+    """The environment variable of the setting `name`."""
+    return Settings.model_fields[name].alias or PREFIX + name.upper()
+
+
+def _explain(error: ValidationError) -> str:
+    sentences = []
+    for fault in error.errors(include_url=False):
+        if fault["type"] == "default_factory_not_called":
+            continue  # it follows from a fault that is in the list
+        message = str(fault["msg"]).removeprefix("Value error, ")
+        if not fault["loc"]:
+            sentences.append(message)
+            continue
+        name = next(name for name, field in Settings.model_fields.items() if fault["loc"][0] in (name, field.alias))
+        secret = name == "database_url" or "Secret" in str(Settings.model_fields[name].annotation)
+        given = "" if secret else f", not {str(fault['input'])[:100]!r}"
+        reason = f": {message}" if fault["type"] == "value_error" else ""
+        sentences.append(f"{variable(name)} must be {_expected(name)}{given}{reason}.")
+    return "\n".join(dict.fromkeys(sentences))
+
+
+def _expected(name: str) -> str:
+    if variable(name) in EXPECTED:
+        return EXPECTED[variable(name)]
+    field = Settings.model_fields[name]
+    if field.annotation is bool:
+        return "true or false"
+    bounds = {key: value for rule in field.metadata for key, value in _bounds(rule).items()}
+    if field.annotation is int:
+        return f"a whole number from {bounds.get('ge', 0)} to {bounds.get('le', 2**31 - 1)}"
+    if field.annotation is float:
+        least = f"from {bounds['ge']}" if "ge" in bounds else f"above {bounds.get('gt', 0)}"
+        return f"a number of seconds {least} to {bounds.get('le')}"
+    return "text"
+
+
+def _bounds(rule: object) -> Mapping[str, object]:
+    names = ("ge", "gt", "le", "lt")
+    return {name: getattr(rule, name) for name in names if getattr(rule, name, None) is not None}
+
+
+def _kept_secret(file: Path) -> str:
+    """The secret in `file`, made at first; one for this process only where nothing can be written."""
+    try:
+        kept = file.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        kept = ""
+    if kept:
+        return kept
+    made = secrets.token_hex(32)
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(made)
+    except OSError:
+        pass
+    return made

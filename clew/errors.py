@@ -1,0 +1,121 @@
+"""Every error code that a client can see, and the exceptions that carry them. Imports nothing of Clew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Code(StrEnum):
+    """The value of `extensions.code` in an error (SPEC 10)."""
+
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    CONFLICT = "CONFLICT"
+    CONSTRAINT_VIOLATION = "CONSTRAINT_VIOLATION"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    TIMEOUT = "TIMEOUT"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL = "INTERNAL"
+
+
+class ClewError(Exception):
+    """An error whose message the client may read.
+
+    Raise it from resolvers and jobs. Any other exception reaches the client as
+    `INTERNAL` without its text, and the log in full.
+
+    Args:
+        message: one sentence for the client.
+        code: `extensions.code`; a `Code` or its name.
+        hint: what the client can do about it (`extensions.hint`).
+        extensions: further members of `extensions`, JSON-serialisable.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: Code | str = Code.BAD_USER_INPUT,
+        hint: str | None = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = Code(code)
+        self.hint = hint
+        self.extensions = dict(extensions or {})
+
+
+class StartupError(Exception):
+    """Clew cannot start or a command cannot run; the CLI prints it and exits with 1.
+
+    Args:
+        message: what is wrong and where.
+        hint: what to do about it.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in an SDL file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault of the SDL or its Python bindings.
+
+    `source` is the text of the line at `location`; `length` is how many of its
+    characters the caret line underlines.
+    """
+
+    message: str
+    location: Location | None = None
+    source: str | None = None
+    length: int = 1
+    hint: str | None = None
+
+    def render(self) -> str:
+        """The fault as the CLI prints it: place and message, line, carets, hint."""
+        if self.location is None:
+            head = [f"error: {self.message}"]
+        else:
+            place = self.location
+            head = [f"{place.file}:{place.line}:{place.column}: error: {self.message}"]
+            if self.source is not None:
+                number = str(place.line)
+                pad = " " * len(number)
+                indent = "".join("\t" if c == "\t" else " " for c in self.source[: place.column - 1])
+                head.append(f" {number} | {self.source}")
+                head.append(f" {pad} | {indent}{'^' * max(1, self.length)}")
+        if self.hint:
+            head.append(f"  hint: {self.hint}")
+        return "\n".join(head)
+
+
+@dataclass(eq=False)
+class SchemaError(Exception):
+    """The SDL or its bindings are not valid; holds every fault found, in file order."""
+
+    diagnostics: Sequence[Diagnostic] = field(default_factory=tuple)
+
+    def __str__(self) -> str:
+        count = len(self.diagnostics)
+        body = "\n\n".join(diagnostic.render() for diagnostic in self.diagnostics)
+        return f"{body}\n\n{count} error{'s' if count != 1 else ''}."
