@@ -1,0 +1,160 @@
+"""How names of the SDL become names of the API and of the database (SPEC 2).
+
+Every function is pure and deterministic: a migration compares names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+# Postgres cuts identifiers at this many bytes.
+MAX_BYTES = 63
+_HASH = 8
+_LOWER_UPPER = re.compile(r"([a-z0-9])([A-Z])")
+_ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
+_IES = re.compile(r"[^aeiou_0-9]y$")
+_ES = re.compile(r"(s|x|z|ch|sh)$")
+
+# The types made for an entity, by what follows its name.
+GENERATED_SUFFIXES = (
+    *("Filter", "OrderBy", "Connection", "Edge", "Aggregate", "AggregateFilter", "AggregateOrderBy"),
+    *("GroupBy", "GroupKey", "GroupRow", "Groups", "Field", "Key", "Bulk", "Change"),
+    *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput"),
+)
+# Root fields that are there whatever the entities are.
+GLOBAL_QUERIES = ("viewer",)
+JOB_QUERIES = ("job", "jobs")
+JOB_MUTATIONS = ("cancelJob", "retryJob")
+JOB_SUBSCRIPTIONS = ("job", "jobs", "jobOutput")
+
+
+def snake_case(name: str) -> str:
+    """`createdAt` -> `created_at`, `HTTPServer` -> `http_server`."""
+    return _LOWER_UPPER.sub(r"\1_\2", _ACRONYM_WORD.sub(r"\1_\2", name)).lower()
+
+
+def camel_case(name: str) -> str:
+    """`AgentRun` and `agent_run` -> `agentRun`, `HTTPServer` -> `httpServer`. Leading underscores stay."""
+    snake = snake_case(name)
+    body = snake.lstrip("_")
+    first, *rest = body.split("_")
+    return snake[: len(snake) - len(body)] + first + "".join(capitalised(word) for word in rest)
+
+
+def capitalised(name: str) -> str:
+    """The first letter in upper case, the rest as it is: `createdAt` -> `CreatedAt`."""
+    return name[:1].upper() + name[1:]
+
+
+def plural_snake(name: str) -> str:
+    """The plural of a type's name in snake_case: `AgentRun` -> `agent_runs`, `Category` -> `categories`."""
+    # The plural is formed after the words are split, so that `UserAPI` gives `user_apis`.
+    snake = snake_case(name)
+    if _IES.search(snake):
+        return snake[:-1] + "ies"
+    return snake + ("es" if _ES.search(snake) else "s")
+
+
+def table_name(type_name: str, plural: str | None = None) -> str:
+    """The table of a type; `plural` as `@table(plural:)` gives it."""
+    return snake_case(plural) if plural else plural_snake(type_name)
+
+
+def single_field(type_name: str) -> str:
+    """The root field of one row: `AgentRun` -> `agentRun`."""
+    return camel_case(type_name)
+
+
+def plural_field(type_name: str, plural: str | None = None) -> str:
+    """The root field of the list: `AgentRun` -> `agentRuns`."""
+    return camel_case(plural or plural_snake(type_name))
+
+
+def column_name(field: str) -> str:
+    """The column of a field: `createdAt` -> `created_at`."""
+    return snake_case(field)
+
+
+def key_column(field: str, key: str) -> str:
+    """The SQL column of a to-one's key: (`author`, `id`) -> `author_id`; `key` is an SQL name."""
+    return f"{snake_case(field)}_{key}"
+
+
+def key_field(field: str, key: str) -> str:
+    """The API name of a to-one's key: (`author`, `id`) -> `authorId`; `key` is an API name."""
+    return field + capitalised(camel_case(key))
+
+
+def lookup_field(single: str, fields: Sequence[str]) -> str:
+    """The look-up of a unique key: (`post`, [`author`, `slug`]) -> `postByAuthorAndSlug`."""
+    return f"{single}By" + "And".join(capitalised(field) for field in fields)
+
+
+def is_snakeable(name: str) -> bool:
+    """Whether a GraphQL name has anything that an SQL name can be made of."""
+    return any(character != "_" for character in name)
+
+
+def too_long(name: str) -> bool:
+    """Whether Postgres would cut this name."""
+    return len(name.encode()) > MAX_BYTES
+
+
+def cut(name: str) -> str:
+    """A constraint's name in 63 bytes: a longer one ends in a hash of the whole."""
+    if not too_long(name):
+        return name
+    head = name.encode()[: MAX_BYTES - _HASH - 1].decode("utf-8", "ignore")
+    return f"{head}_{short_hash(name)}"
+
+
+def short_hash(text: str) -> str:
+    """Eight hexadecimal digits that stand for `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH]
+
+
+def unique_name(table: str, columns: Sequence[str], where: str | None = None, sql: str | None = None) -> str:
+    """The constraint name of a unique key; a condition or expression is hashed into it, for it may change.
+
+    Args:
+        table: SQL name.
+        columns: SQL names; empty for an expression.
+        where: the condition of a partial key.
+        sql: the expression.
+    """
+    words = [table, *columns]
+    if where is not None or sql is not None:
+        words.append(short_hash(f"{where or ''}\0{sql or ''}"))
+    return cut("_".join([*words, "key"]))
+
+
+def generated_types(entity: str) -> Iterator[str]:
+    """The names of the types that an entity brings with it."""
+    return (entity + suffix for suffix in GENERATED_SUFFIXES)
+
+
+def query_fields(single: str, plural: str) -> tuple[str, ...]:
+    """The root fields of an entity under Query, and under Subscription as live queries; without look-ups."""
+    return (single, plural, f"{plural}Connection", f"{plural}Aggregate", f"{plural}Groups")
+
+
+def change_field(single: str) -> str:
+    """The subscription of change events: `postChanges`."""
+    return f"{single}Changes"
+
+
+def mutation_fields(single: str, plural: str, restores: bool = False) -> tuple[str, ...]:
+    """The root fields of an entity under Mutation; `restores` for one with @softDelete."""
+    one, many = capitalised(single), capitalised(plural)
+    return (
+        *(f"create{one}", f"create{many}", f"update{one}", f"update{many}", f"updateMany{many}"),
+        *(f"upsert{one}", f"upsert{many}", f"delete{one}", f"delete{many}"),
+        *((f"restore{one}",) if restores else ()),
+    )
+
+
+def job_type(field: str) -> str:
+    """The type of a job: `summarize` -> `SummarizeJob`."""
+    return capitalised(field) + "Job"

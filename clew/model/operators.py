@@ -1,0 +1,71 @@
+"""Which filter operators a type has, and what their operands are (SPEC 3)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from clew.model.types import ValueType
+
+
+class Operand(StrEnum):
+    """What an operator takes, in terms of the filtered column's type."""
+
+    SAME = "SAME"  # one value of the column's type
+    ITEM = "ITEM"  # one item of the column's list type
+    LIST = "LIST"  # a list of values of the (item) type
+    TEXT = "TEXT"  # a String
+    BOOLEAN = "BOOLEAN"
+
+
+_EQUALITY = {"eq": Operand.SAME, "neq": Operand.SAME, "in": Operand.LIST, "notIn": Operand.LIST}
+_ORDER = {"gt": Operand.SAME, "gte": Operand.SAME, "lt": Operand.SAME, "lte": Operand.SAME}
+_NULL = {"isNull": Operand.BOOLEAN}
+_TEXT = {
+    "like": Operand.TEXT,
+    "ilike": Operand.TEXT,
+    "startsWith": Operand.TEXT,
+    "endsWith": Operand.TEXT,
+    "contains": Operand.TEXT,
+}
+_LIST = {
+    "eq": Operand.LIST,
+    "neq": Operand.LIST,
+    "has": Operand.ITEM,
+    "hasAny": Operand.LIST,
+    "hasAll": Operand.LIST,
+}
+
+_BY_SCALAR: dict[str, dict[str, Operand]] = {
+    "ID": _EQUALITY | _ORDER | _NULL,
+    "UUID": _EQUALITY | _ORDER | _NULL,
+    "String": _EQUALITY | _ORDER | _NULL | _TEXT,
+    "Int": _EQUALITY | _ORDER | _NULL,
+    "BigInt": _EQUALITY | _ORDER | _NULL,
+    "Float": _EQUALITY | _ORDER | _NULL,
+    "Decimal": _EQUALITY | _ORDER | _NULL,
+    "DateTime": _EQUALITY | _ORDER | _NULL,
+    "Date": _EQUALITY | _ORDER | _NULL,
+    "Time": _EQUALITY | _ORDER | _NULL,
+    "Boolean": {"eq": Operand.SAME, "neq": Operand.SAME} | _NULL,
+    "Bytes": _EQUALITY | _NULL,
+    "JSON": _NULL,
+}
+
+_ENUM = _EQUALITY | _NULL
+
+
+def operators(type_: ValueType) -> dict[str, Operand]:
+    """The operators of a column's type: name to what it takes. Not to be changed."""
+    if type_.is_list:
+        return _LIST | _NULL if type_.name != "JSON" else _NULL
+    return _ENUM if type_.is_enum else _BY_SCALAR[type_.name]
+
+
+def filter_type_name(type_: ValueType) -> str:
+    """The name of the input type with these operators: `StringFilter`, `AgentStatusListFilter`."""
+    return f"{type_.name}{'List' if type_.is_list else ''}Filter"
+
+
+def sortable(type_: ValueType) -> bool:
+    """Whether `orderBy` takes a column of this type."""
+    return not type_.is_list and type_.name not in ("JSON", "Bytes")

@@ -1,0 +1,31 @@
+"""The rules of the model, one a file: those that need names, columns and relations resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clew.model.rules import (
+    cascades,
+    conditions,
+    field_lists,
+    field_names,
+    root_fields,
+    sql_names,
+    tables,
+    type_names,
+)
+from clew.model.scope import Scope
+from clew.model.types import Model
+
+Rule = Callable[[Scope, Model], None]
+
+RULES: tuple[Rule, ...] = (
+    type_names.check,
+    root_fields.check,
+    field_names.check,
+    tables.check,
+    sql_names.check,
+    cascades.check,
+    field_lists.check,
+    conditions.check,
+)

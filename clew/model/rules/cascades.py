@@ -1,0 +1,26 @@
+"""Deleting softly reaches what a cascade would remove: those rows must be able to be deleted softly too."""
+
+from __future__ import annotations
+
+from clew.model.rules.places import field_node
+from clew.model.scope import Scope
+from clew.model.types import Model, OnDelete
+from clew.sdl import directives as d
+
+
+def check(scope: Scope, model: Model) -> None:
+    for entity in model.entities.values():
+        # The rows of a generated link are seen only when both ends are, so they can stay.
+        if entity.soft_delete is not None or entity.generated_link or entity.view_sql is not None:
+            continue
+        for relation in entity.relations:
+            target = model.entities[relation.target]
+            if relation.on_delete is OnDelete.CASCADE and target.soft_delete is not None:
+                field = scope.entities[entity.name].type.fields[relation.name]
+                directive = field.first(d.Relation)
+                node = directive.given["onDelete"] if directive else field_node(scope, entity, relation.name)
+                message = (
+                    f'"{target.name}" is deleted softly, and so are the rows of "{entity.name}" with it: '
+                    f'"{entity.name}" has no @softDelete'
+                )
+                scope.report.error(node, message, f"add to {entity.name}: deletedAt: DateTime @softDelete")

@@ -1,0 +1,428 @@
+"""The model: what the SDL says, resolved, checked and frozen.
+
+Every later stage (schema, plan, tables, migrations, live, jobs) reads the model and
+nothing else of the SDL. Entities refer to one another by name, through `Model.entities`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from graphql import (
+    FieldDefinitionNode,
+    TypeDefinitionNode,
+)
+
+from clew.errors import Location
+
+# A constant of the SDL as plain Python: None, bool, int, float, str, list, dict.
+# Enum values are strings, as are names.
+Constant = Any
+
+
+class Operation(StrEnum):
+    """What a rule allows (SPEC 6)."""
+
+    CREATE = "CREATE"
+    READ = "READ"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    EXPORT = "EXPORT"
+
+
+@dataclass(frozen=True, slots=True)
+class EnumValue:
+    name: str
+    description: str | None = None
+    deprecation_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """An enum of the SDL. `native` is the SQL name of an existing Postgres enum type, if mapped."""
+
+    name: str
+    values: tuple[EnumValue, ...]
+    description: str | None = None
+    native: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """The type of a column's value.
+
+    `name` is the GraphQL name of the scalar or enum (of one item, for a list);
+    `sql` is the exact Postgres type of one item: `uuid`, `text`, `numeric(10,2)`.
+    """
+
+    name: str
+    sql: str
+    is_enum: bool = False
+    is_list: bool = False
+    item_nullable: bool = False
+
+    @property
+    def item(self) -> ValueType:
+        """The type of one item of a list; a type that is no list, itself."""
+        return ValueType(self.name, self.sql, self.is_enum) if self.is_list else self
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A column's default: a typed constant, or an SQL expression (exactly one is set)."""
+
+    value: Constant = None
+    sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A CHECK constraint. `pattern` is a regular expression the column must match (`~`)."""
+
+    pattern: str | None = None
+    sql: str | None = None
+    message: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A value that the server fills; one of `claim`, `value` and `sql` is set."""
+
+    on: tuple[Operation, ...]
+    claim: str | None = None
+    value: Constant = None
+    sql: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """An SQL expression over the row's own columns. `stored`: a generated column."""
+
+    sql: str
+    stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllowRule:
+    """`@allow` (SPEC 6). `fields` None means all; `where`/`check` None mean no condition.
+
+    `where` and `check` are filter objects as constants, with `"$auth.x"`, `"$now"`,
+    `"$row.x"` and `{is: name}` still in them.
+    """
+
+    roles: tuple[str, ...]
+    to: frozenset[Operation]
+    where: Constant = None
+    check: Constant = None
+    fields: frozenset[str] | None = None
+    limit: int | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRule:
+    """`@guard`: a condition AND-ed to every rule of its type."""
+
+    to: frozenset[Operation]
+    where: Constant = None
+    check: Constant = None
+    binds_admin: bool = False
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A field of an entity that holds a value: declared, computed, or a to-one's scalar key.
+
+    `name` is the API's, `column` the SQL's. `relation` names the to-one whose key this
+    is when the column was made for it (`authorId` for `author`).
+    """
+
+    name: str
+    column: str
+    type: ValueType
+    nullable: bool = True
+    default: Default | None = None
+    identity: bool = False
+    uuid_key: bool = False
+    computed: Computed | None = None
+    checks: tuple[Check, ...] = ()
+    hidden: bool = False
+    created_at: bool = False
+    updated_at: bool = False
+    version: bool = False
+    soft_delete: bool = False
+    preset: Preset | None = None
+    relation: str | None = None
+    renamed_from: str | None = None
+    allow: tuple[AllowRule, ...] = ()
+    description: str | None = None
+    deprecation_reason: str | None = None
+    location: Location | None = None
+
+
+class RelationKind(StrEnum):
+    TO_ONE = "TO_ONE"  # this row holds the key
+    REVERSE_ONE = "REVERSE_ONE"  # the other row holds a unique key
+    TO_MANY = "TO_MANY"
+    MANY_TO_MANY = "MANY_TO_MANY"
+
+
+class OnDelete(StrEnum):
+    RESTRICT = "RESTRICT"
+    CASCADE = "CASCADE"
+    SET_NULL = "SET_NULL"
+    NO_ACTION = "NO_ACTION"
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """The link of a many-to-many: `entity` has a to-one to each end.
+
+    `local` are pairs (column of this entity, column of the link); `remote` are pairs
+    (column of the link, column of the target). All are SQL names.
+    """
+
+    entity: str
+    local: tuple[tuple[str, str], ...]
+    remote: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A field of an entity that leads to other rows.
+
+    `on` are pairs (SQL column of this entity, SQL column of the target), joined by
+    equality; empty for many-to-many, whose pairs are in `through`.
+    `key` are the API names of this entity's columns that hold a TO_ONE's key.
+    `inverse` names the owning field on the target (`from:`) of the reverse kinds.
+    """
+
+    name: str
+    target: str
+    kind: RelationKind
+    nullable: bool = True
+    on: tuple[tuple[str, str], ...] = ()
+    through: Through | None = None
+    key: tuple[str, ...] = ()
+    inverse: str | None = None
+    on_delete: OnDelete = OnDelete.NO_ACTION
+    hidden: bool = False
+    renamed_from: str | None = None
+    allow: tuple[AllowRule, ...] = ()
+    description: str | None = None
+    deprecation_reason: str | None = None
+    location: Location | None = None
+
+    @property
+    def to_many(self) -> bool:
+        return self.kind in (RelationKind.TO_MANY, RelationKind.MANY_TO_MANY)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverField:
+    """A field resolved by Ariadne on an entity; `requires` are API names of its columns."""
+
+    name: str
+    node: FieldDefinitionNode
+    requires: tuple[str, ...] = ()
+    allow: tuple[AllowRule, ...] = ()
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueKey:
+    """A unique constraint. `columns` are API names; empty for an `sql` expression.
+
+    `lookup` is the generated query field (`userByEmail`), None where there is none.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    where: str | None = None
+    sql: str | None = None
+    lookup: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`@index`. `columns` are API names; `using` an access method such as `btree`, `gin`."""
+
+    columns: tuple[str, ...]
+    using: str | None = None
+    where: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchField:
+    """One field of the generated tsvector: API name and weight A to D."""
+
+    column: str
+    weight: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """A `@table` or `@view` type.
+
+    `single` and `plural` are the API's root fields (`agentRun`, `agentRuns`). `columns`
+    are in SDL order, with a to-one's scalar key at the place of its relation.
+    `primary_key` are API names of columns; empty for a view that is only listed.
+    """
+
+    name: str
+    table: str
+    schema: str | None = None
+    single: str
+    plural: str
+    columns: tuple[Column, ...]
+    relations: tuple[Relation, ...] = ()
+    resolvers: tuple[ResolverField, ...] = ()
+    fields: tuple[str, ...] = ()  # API names of columns, relations and resolvers in SDL order
+    primary_key: tuple[str, ...] = ()
+    uniques: tuple[UniqueKey, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    checks: tuple[Check, ...] = ()
+    search: tuple[SearchField, ...] = ()
+    view_sql: str | None = None
+    generated_link: bool = False
+    renamed_from: str | None = None
+    allow: tuple[AllowRule, ...] = ()
+    guards: tuple[GuardRule, ...] = ()
+    predicates: Mapping[str, Constant] = field(default_factory=dict)  # @is
+    description: str | None = None
+    location: Location | None = None
+    _column: dict[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _by_sql: dict[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _relation: dict[str, Relation] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _resolver: dict[str, ResolverField] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._column.update((column.name, column) for column in self.columns)
+        self._by_sql.update((column.column, column) for column in self.columns)
+        self._relation.update((relation.name, relation) for relation in self.relations)
+        self._resolver.update((resolver.name, resolver) for resolver in self.resolvers)
+
+    def column(self, name: str) -> Column | None:
+        """The column with this API name."""
+        return self._column.get(name)
+
+    def column_by_sql(self, name: str) -> Column | None:
+        """The column with this SQL name."""
+        return self._by_sql.get(name)
+
+    def relation(self, name: str) -> Relation | None:
+        return self._relation.get(name)
+
+    def resolver(self, name: str) -> ResolverField | None:
+        return self._resolver.get(name)
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        return tuple(self._column[name] for name in self.primary_key)
+
+    @property
+    def soft_delete(self) -> Column | None:
+        return next((column for column in self.columns if column.soft_delete), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RowArgument:
+    """`@row` on an argument: a key of `entity` on which the viewer must hold `to`."""
+
+    argument: str
+    entity: str
+    to: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`@job` on a Mutation field. `retries` counts runs after the first; `timeout` is in seconds.
+
+    `allow` are the rules of `extend type SummarizeJob @allow(...)`.
+    """
+
+    queue: str
+    retries: int
+    timeout: float | None
+    priority: int
+    unique: tuple[str, ...] = ()
+    run_at: str | None = None
+    allow: tuple[AllowRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A field that the user added to Query, Mutation or Subscription."""
+
+    parent: str
+    name: str
+    node: FieldDefinitionNode
+    allow: tuple[AllowRule, ...] = ()
+    rows: tuple[RowArgument, ...] = ()
+    job: Job | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTrigger:
+    """`@on`: runs a `@job` field when rows of `model` change."""
+
+    model: str
+    events: tuple[str, ...]
+    run: str
+    when: Constant = None
+    payload: str | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CronTrigger:
+    """`@cron`: runs a `@job` field on a schedule of five cron fields."""
+
+    schedule: str
+    run: str
+    location: Location | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A whole application: entities and enums by name, and what is the user's own.
+
+    `custom_types` are the definitions of types that are no entities, with their
+    extensions folded in, free of Clew's directives; `custom_fields` are the fields
+    added to the three root types.
+    """
+
+    entities: Mapping[str, Entity]
+    enums: Mapping[str, Enum] = field(default_factory=dict)
+    custom_types: tuple[TypeDefinitionNode, ...] = ()
+    custom_fields: tuple[CustomField, ...] = ()
+    changes: tuple[ChangeTrigger, ...] = ()
+    crons: tuple[CronTrigger, ...] = ()
+
+    def entity(self, name: str) -> Entity:
+        """The entity of this type name; KeyError if there is none."""
+        return self.entities[name]
+
+    @cached_property
+    def root_fields(self) -> Mapping[str, tuple[Entity, tuple[str, ...] | None]]:
+        """The generated fields of Query: name to entity and the unique key of its one row, None for a list."""
+        roots: dict[str, tuple[Entity, tuple[str, ...] | None]] = {}
+        for entity in self.entities.values():
+            roots[entity.plural] = (entity, None)
+            if entity.primary_key:
+                roots[entity.single] = (entity, entity.primary_key)
+            for unique in entity.uniques:
+                if unique.lookup:
+                    roots[unique.lookup] = (entity, unique.columns)
+        return roots

@@ -1,0 +1,123 @@
+"""AST values as plain Python constants, and whether a constant fits the type of a field."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from graphql import (
+    BooleanValueNode,
+    EnumValueNode,
+    FloatValueNode,
+    IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
+    StringValueNode,
+    ValueNode,
+)
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def constant(node: ValueNode) -> Any:
+    """None, bool, int, float, str, list or dict; enum values and bare names are strings.
+
+    Raises:
+        ValueError: a variable, which the SDL cannot hold.
+    """
+    if isinstance(node, StringValueNode | EnumValueNode):
+        return node.value
+    if isinstance(node, IntValueNode):
+        return int(node.value)
+    if isinstance(node, FloatValueNode):
+        return float(node.value)
+    if isinstance(node, BooleanValueNode):
+        return node.value
+    if isinstance(node, ListValueNode):
+        return [constant(item) for item in node.values or ()]
+    if isinstance(node, ObjectValueNode):
+        return {field.name.value: constant(field.value) for field in node.fields or ()}
+    if isinstance(node, NullValueNode):
+        return None
+    raise ValueError("a variable is no constant")
+
+
+def typed_constant(node: ValueNode, scalar: str) -> Any:
+    """Like `constant`, but a Decimal keeps its digits as a string, and one for an array is a list of such."""
+    if scalar == "Decimal":
+        if isinstance(node, ListValueNode):
+            return [typed_constant(item, scalar) for item in node.values or ()]
+        if isinstance(node, IntValueNode | FloatValueNode):
+            return node.value
+    return constant(node)
+
+
+def _fits(parse: Callable[[str], Any]) -> Callable[[Any], bool]:
+    def fits(value: Any) -> bool:
+        if not isinstance(value, str):
+            return False
+        try:
+            parse(value)
+        except (ValueError, binascii.Error):
+            return False
+        return True
+
+    return fits
+
+
+def _int_of(bits: int) -> Callable[[Any], bool]:
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+    def fits(value: Any) -> bool:
+        if bits == 64 and isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value):
+            value = int(value)
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return fits
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_decimal(value: Any) -> bool:
+    return _is_float(value) or (isinstance(value, str) and _NUMBER.fullmatch(value) is not None)
+
+
+# The built-in scalars of a column: how a constant of each is told, and what it looks like.
+_SCALARS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "ID": (lambda value: isinstance(value, str) or _int_of(64)(value), "a string or an integer"),
+    "Int": (_int_of(32), "an integer of 32 bits"),
+    "BigInt": (_int_of(64), "an integer of 64 bits"),
+    "Float": (_is_float, "a number"),
+    "Decimal": (_is_decimal, 'a number such as "9.90"'),
+    "Boolean": (lambda value: isinstance(value, bool), "true or false"),
+    "String": (lambda value: isinstance(value, str), "a string"),
+    "DateTime": (_fits(datetime.fromisoformat), 'a time such as "2026-01-01T05:00:00+00:00"'),
+    "Date": (_fits(date.fromisoformat), 'a day such as "2026-01-01"'),
+    "Time": (_fits(time.fromisoformat), 'a time of day such as "05:00:00"'),
+    "UUID": (_fits(uuid.UUID), "a UUID"),
+    "JSON": (lambda value: True, "any value"),
+    "Bytes": (_fits(lambda value: base64.b64decode(value, validate=True)), "a base64 string"),
+}
+
+
+def misfit(value: Any, scalar: str, enum_values: Sequence[str] | None = None) -> str | None:
+    """What is expected instead, when `value` is no constant of this type; None when it fits.
+
+    Args:
+        value: a constant; not a list.
+        scalar: the name of a column scalar or of an enum.
+        enum_values: the enum's values, for an enum.
+    """
+    if enum_values is not None:
+        return None if value in enum_values else "one of " + ", ".join(enum_values)
+    fits, expected = _SCALARS[scalar]
+    return None if fits(value) else expected

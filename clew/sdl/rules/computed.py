@@ -1,0 +1,31 @@
+"""A computed field is an expression over the row alone."""
+
+from __future__ import annotations
+
+import re
+
+from clew.sdl.directives import Computed
+from clew.sdl.document import Document
+from clew.sdl.report import Report
+
+# Text in quotes may hold any word; comments could hide the rest of a statement.
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_SUBQUERY = re.compile(r"\b(select|with|values|table)\b", re.IGNORECASE)
+_BREAK = re.compile(r";|--|/\*")
+
+
+def check(document: Document, report: Report) -> None:
+    for type_ in document.entities:
+        for field in type_.fields.values():
+            computed = field.first(Computed)
+            if computed is None:
+                continue
+            node = computed.given["sql"]
+            text = _QUOTED.sub("''", computed.sql)
+            if not text.strip():
+                report.error(node, f'the expression of "{field.name}" is empty')
+            elif found := _SUBQUERY.search(text):
+                message = f'"{field.name}" is computed over its own row: no subquery ({found.group().upper()})'
+                report.error(node, message, "use a relation, an aggregate, a @view or a @resolver")
+            elif _BREAK.search(text):
+                report.error(node, f'the expression of "{field.name}" cannot hold ; or a comment')

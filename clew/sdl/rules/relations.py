@@ -1,0 +1,40 @@
+"""The arguments of @relation go together."""
+
+from __future__ import annotations
+
+from clew.sdl.directives import Relation
+from clew.sdl.document import Document, Field, FieldKind, Type, field_kind
+from clew.sdl.report import Report
+
+_OWNING = {"on_delete": "onDelete", "column": "column", "columns": "columns"}
+
+
+def check(document: Document, report: Report) -> None:
+    for type_ in document.entities:
+        for field in type_.fields.values():
+            relation = field.first(Relation)
+            if relation is not None:
+                _check(document, type_, field, relation, report)
+
+
+def _check(document: Document, type_: Type, field: Field, relation: Relation, report: Report) -> None:
+    kind = field_kind(document, field)
+    name = f'"{type_.name}.{field.name}"'
+    given = relation.given
+    if "from" in given and "through" in given:
+        report.error(given["through"], f"{name} takes from or through, not both")
+    if "column" in given and "columns" in given:
+        report.error(given["columns"], f"{name} takes column or columns, not both")
+    if kind is FieldKind.TO_ONE:
+        if "through" in given:
+            report.error(
+                given["through"], f"{name} is no list: through is for many-to-many", f"write [{field.type.name}!]!"
+            )
+        if relation.on_delete == "SET_NULL" and not field.type.nullable:
+            message = f"{name} cannot be set to null: its type is {field.type.name}!"
+            report.error(given["onDelete"], message, f"write {field.type.name}, or onDelete: CASCADE")
+    elif kind in (FieldKind.REVERSE_ONE, FieldKind.TO_MANY, FieldKind.MANY_TO_MANY):
+        for argument in _OWNING.values():
+            if argument in given:
+                message = f"{argument} is for to-one relations, and {name} is {kind.value}"
+                report.error(given[argument], message, "put it on the other side, which holds the key")

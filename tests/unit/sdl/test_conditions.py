@@ -1,0 +1,101 @@
+"""The filter objects of rules: every name in them is looked up, every constant held against its column."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.sdl.marked import faults, marked
+
+SCHEMA = """
+type Post @table @allow(role: user, to: ALL, where: %s) @is(name: mine, where: {author: {is: me}}) {
+  id: ID! @id
+  title: String
+  likes: Int!
+  labels: [String!]!
+  meta: JSON
+  status: Status!
+  createdAt: DateTime! @createdAt
+  author: User!
+  comments: [Comment!]!
+  url: String @resolver
+}
+enum Status { DRAFT PUBLISHED }
+type Comment @table { id: ID! @id likes: Int! post: Post! }
+type User @table @is(name: me, where: {id: "$auth.sub"}) { id: ID! @id name: String boss: User posts: [Post!]! }
+"""
+
+REFUSED: list[tuple[str, str, str | None]] = [
+    ("{«titel»: 1}", '"Post" has no field "titel"', 'did you mean "title"?'),
+    ("{«url»: 1}", '"Post.url" is resolved in Python: no condition can use it', None),
+    ("{title: {«likee»: 1}}", '"title" is String, which has no operator "likee"', 'did you mean "like"?'),
+    ("{title: {like: «1»}}", '"title" is compared with a string, not with 1', None),
+    ("{title: {isNull: «1»}}", '"title" is compared with true or false, not with 1', None),
+    ("{title: «null»}", '"title" cannot be compared with null', "write title: {isNull: true}"),
+    ("{likes: {in: [1, «true»]}}", '"likes" is compared with an integer of 32 bits, not with true', None),
+    ("{likes: «[1, 2]»}", '"likes" is compared with one value, not with a list', "write likes: {in: [1, 2]}"),
+    ("{labels: {has: «1»}}", '"labels" is compared with a string, not with 1', None),
+    ("{status: «DRAF»}", '"status" is compared with one of DRAFT, PUBLISHED, not with DRAF', 'did you mean "DRAFT"?'),
+    ('{likes: «"$now"»}', '"likes" is Int: it cannot be compared with "$now"', None),
+    ('{id: «"$aut"»}', 'unknown variable "$aut"', 'did you mean "$auth"?'),
+    ('{id: «"$auth"»}', '"$auth" names nothing', 'write "$auth.sub"'),
+    ('{id: «"$row.idd"»}', '"$row.idd": "Post" has no column "idd"', 'did you mean "id"?'),
+    ('{id: «"$row.author"»}', '"$row.author": "Post" has no column "author"', "use its key: authorId"),
+    ('{id: «"$row.comments.id"»}', '"$row.comments.id": "Post" has no to-one relation "comments"', None),
+    ('{author: «"$auth.sub"»}', '"Post.author" is a relation: it takes an object', "use its key: authorId"),
+    (
+        "{author: {posts: {«som»: {}}}}",
+        '"posts" is a to-many relation: it takes some, none or every, not "som"',
+        'did you mean "some"?',
+    ),
+    ("{comments: {some: {«lik»: 1}}}", '"Comment" has no field "lik"', 'did you mean "likes"?'),
+    ("{commentsAggregate: {«cout»: {gt: 1}}}", 'unknown aggregate "cout"', 'did you mean "count"?'),
+    ("{commentsAggregate: {sum: {«like»: {gt: 1}}}}", '"Comment" has no column "like"', 'did you mean "likes"?'),
+    ('{commentsAggregate: {count: {gt: «"x"»}}}', '"count" is compared with an integer of 32 bits, not with "x"', None),
+    ("{and: [{not: {«x»: 1}}]}", '"Post" has no field "x"', None),
+    ("{or: [«1»]}", "a condition on Post is an object, not 1", "write {id: ...}"),
+    (
+        "{author: {is: «around»}}",
+        '"User" has no predicate "around"',
+        'declare it: type User @is(name: "around", where: ...)',
+    ),
+    ("{likes: 1, «likes»: 2}", '"likes" stands twice in one object', "use and: [...]"),
+]
+
+
+@pytest.mark.parametrize(("condition", "message", "hint"), REFUSED)
+def test_a_condition_is_refused_at_its_token(condition: str, message: str, hint: str | None) -> None:
+    text, expected = marked(SCHEMA % condition, message, hint)
+    assert faults(text) == [expected]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "{}",
+        '{id: "$auth.sub", authorId: {in: "$auth.friends"}, title: {ilike: "%x%"}}',
+        '{createdAt: {lt: "$now"}, labels: {hasAny: ["a", "$auth.label"]}, status: {in: [DRAFT]}}',
+        '{author: {boss: {id: {eq: "$row.author.bossId"}}}, meta: {isNull: false}, title: "costs $5"}',
+        "{comments: {none: {likes: {gt: 3}}}, commentsAggregate: {count: {gte: 1}, avg: {likes: {gt: 1.5}}}}",
+        "{or: [{is: mine}, {not: {author: {is: me}}}], and: {likes: 1}}",
+    ],
+)
+def test_a_condition_of_every_known_form_is_valid(condition: str) -> None:
+    assert faults(SCHEMA % condition) == []
+
+
+def test_the_row_of_a_predicate_is_the_row_of_the_rule_that_uses_it() -> None:
+    user = 'type User @table @is(name: near, where: {name: "$row.city"}) { id: ID! @id name: String }'
+    good = "type A @table @allow(role: r, where: {user: {is: near}}) { id: ID! @id city: String user: User! }"
+    bad = "type A @table @allow(role: r, where: {user: {is: near}}) { id: ID! @id user: User! }"
+    assert faults(user, good) == []
+    found = faults(user, bad)
+    assert [fault.message for fault in found] == ['"$row.city": "A" has no column "city"']
+
+
+def test_a_trigger_knows_no_viewer_and_no_row() -> None:
+    text = 'extend schema @on(model: A, run: j, when: {n: {in: ["$auth.n", "$row.n"]}})\n'
+    text += "type A @table { id: ID! @id n: String }\nextend type Mutation { j: Int @job }"
+    assert [fault.message for fault in faults(text)] == [
+        '"$auth.n" has no meaning here: nobody asks',
+        '"$row.n" has no meaning here: no row is ruled',
+    ]
