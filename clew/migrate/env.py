@@ -1,0 +1,122 @@
+"""What a project's `migrations/env.py` runs, for every Alembic command and for `clew migrate` alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from logging.config import fileConfig
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from clew.errors import SchemaError, StartupError
+from clew.migrate import autogenerate
+from clew.migrate.connect import migration_engine
+from clew.migrate.faults import explained
+
+# One for all versions of Clew: only the number keeps two migrations apart.
+LOCK = 7_021_950_317_348_213_611
+LOCK_WAIT = "600s"  # for another migration to end
+LOCK_TIMEOUT = "10s"  # for a table: whoever waits for a table lock stops everybody behind it
+
+
+def run() -> None:
+    """Run the current Alembic command, offline or on the connection that it was given or opens itself.
+
+    Reads from `Config.attributes`: `connection` (a synchronous SQLAlchemy connection), `url`,
+    `metadata` (to compare with, instead of the project's SDL).
+
+    Raises:
+        StartupError: the database cannot be reached or refuses a statement; for Alembic's own
+            command line a CommandError, which it prints without a traceback.
+    """
+    config = context.config
+    by_command_line = config.cmd_opts is not None
+    if by_command_line and config.config_file_name is not None:
+        fileConfig(config.config_file_name, disable_existing_loggers=False)
+    try:
+        if context.is_offline_mode():
+            _offline()
+        elif (connection := config.attributes.get("connection")) is not None:
+            migrate(connection)
+        else:
+            with _database_url(config) as url, explained(url):
+                asyncio.run(_online(url))
+    except (StartupError, SchemaError) as error:
+        if not by_command_line:
+            raise
+        hint = f"\n  hint: {error.hint}" if isinstance(error, StartupError) and error.hint else ""
+        raise CommandError(f"{error}{hint}") from error
+
+
+@contextmanager
+def _database_url(config: Config) -> Iterator[str]:
+    url = config.attributes.get("url") or os.environ.get("DATABASE_URL")
+    if url:
+        yield url
+        return
+    from clew.database.embedded import embedded_postgres, folder_of
+
+    with embedded_postgres(folder_of(root_of(config) / ".clew")) as embedded:
+        yield embedded
+
+
+def root_of(config: Config) -> Path:
+    """The project's folder: where its `alembic.ini` is."""
+    return Path(config.config_file_name or "alembic.ini").resolve().parent
+
+
+async def _online(url: str) -> None:
+    async with migration_engine(url) as engine, engine.connect() as connection:
+        await connection.run_sync(migrate)
+
+
+def _offline() -> None:
+    context.configure(
+        url="postgresql+asyncpg://",
+        literal_binds=True,
+        transaction_per_migration=True,
+        target_metadata=sa.MetaData(),
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Run the current command on `connection`, alone: a second migration waits, then finds nothing to do."""
+    with _alone(connection):
+        context.configure(
+            connection=connection,
+            transaction_per_migration=True,
+            **autogenerate.options(context.config, root_of(context.config)),
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+@contextmanager
+def _alone(connection: sa.Connection) -> Iterator[None]:
+    execute(connection, f"SET lock_timeout = '{LOCK_WAIT}'")
+    execute(connection, f"SELECT pg_advisory_lock({LOCK})")
+    execute(connection, f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    connection.commit()
+    try:
+        yield
+    finally:
+        # a connection that is gone has released the lock by itself
+        with suppress(SQLAlchemyError, OSError):
+            connection.rollback()
+            execute(connection, f"SELECT pg_advisory_unlock({LOCK})")
+            connection.commit()
+
+
+def execute(connection: sa.Connection, sql: str) -> Any:
+    """Run fixed SQL text."""
+    return connection.exec_driver_sql(sql)

@@ -1,0 +1,101 @@
+"""What can go wrong between a migration and its database, said so that one can act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+from alembic.util import CommandError
+from asyncpg import exceptions
+
+from clew.errors import StartupError
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = getattr(current, "orig", None) or current.__cause__ or current.__context__
+
+
+def place_of(url: str) -> str:
+    """Host, port and database of a URL, without user and password."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError:
+        return "DATABASE_URL"
+
+
+def _of_connection(error: BaseException, url: str) -> StartupError | None:
+    place = place_of(url)
+    match error:
+        case exceptions.InvalidCatalogNameError():
+            return StartupError(
+                f"The database of {place} does not exist.", "Create it (`createdb`), or correct DATABASE_URL."
+            )
+        case exceptions.InvalidPasswordError() | exceptions.InvalidAuthorizationSpecificationError():
+            return StartupError(f"Postgres at {place} refuses this user or password.", "Correct DATABASE_URL.")
+        case exceptions.CannotConnectNowError() | exceptions.TooManyConnectionsError():
+            return StartupError(f"Postgres at {place} takes no connections now: {error}", "Try again in a moment.")
+        case asyncpg.PostgresError() | asyncpg.InterfaceError():
+            return None
+        case OSError() | TimeoutError():
+            return StartupError(
+                f"No Postgres answers at {place}.", "Is the server up, and are host and port of DATABASE_URL right?"
+            )
+    return None
+
+
+def _of_statement(error: BaseException) -> StartupError | None:
+    match error:
+        case exceptions.LockNotAvailableError():
+            return StartupError(
+                "The migration waited too long for a lock: another session uses the table, or another migration runs.",
+                "The current revision was rolled back. Look for long transactions in pg_stat_activity and try again.",
+            )
+        case exceptions.InsufficientPrivilegeError():
+            return StartupError(
+                f"The database user may not migrate: {error}",
+                "Migrate with a user that owns the tables and may create schemas.",
+            )
+        case exceptions.IntegrityConstraintViolationError():
+            detail = f" ({error.detail})" if error.detail else ""
+            return StartupError(
+                f"Rows in the database do not fit the new schema: {error}{detail}",
+                "The revision was rolled back. Correct the rows, or edit the revision so that it does.",
+            )
+        case asyncpg.PostgresError():
+            return StartupError(
+                f"The migration failed: {error}", "The revision was rolled back; edit its file and run it again."
+            )
+    return None
+
+
+def explain(error: BaseException, url: str) -> StartupError | None:
+    """A StartupError for what asyncpg, SQLAlchemy, Alembic or the network raised; None for a fault of the code."""
+    for cause in _chain(error):
+        if isinstance(cause, StartupError):
+            return cause
+        found = _of_connection(cause, url) or _of_statement(cause)
+        if found is not None:
+            return found
+    if isinstance(error, CommandError):
+        return StartupError(f"Alembic: {error}")
+    return None
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn what the block raises into StartupErrors; faults of the code pass unchanged."""
+    try:
+        yield
+    except Exception as error:
+        found = explain(error, url)
+        if found is None or found is error:
+            raise
+        raise found from error

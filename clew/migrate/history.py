@@ -1,0 +1,88 @@
+"""A project's migrations on disk: its folder, its revisions and its head."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+
+from clew.errors import StartupError
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where a project's migrations are; `root` is the folder of its `alembic.ini`."""
+
+    root: Path
+
+    @property
+    def ini(self) -> Path:
+        return self.root / "alembic.ini"
+
+    @property
+    def schema(self) -> Path:
+        return self.root / "migrations" / "schema.json"
+
+    def config(self, **attributes: Any) -> Config:
+        """Alembic's configuration of this project; `attributes` reach `env.py`. StartupError if there is none."""
+        if not self.ini.is_file():
+            raise StartupError(
+                f"{self.root} has no alembic.ini.",
+                "Run the command in a Clew project, or name one with --project DIR; `clew new DIR` makes one.",
+            )
+        config = Config(str(self.ini))
+        config.attributes.update(attributes)
+        return config
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The revisions on disk, oldest first; `head` is the last, None where there are none."""
+
+    revisions: tuple[str, ...]
+    head: str | None
+
+    def pending(self, current: str | None) -> tuple[str, ...]:
+        """The revisions after `current`, which must be None or one of them."""
+        return self.revisions if current is None else self.revisions[self.revisions.index(current) + 1 :]
+
+
+def script_directory(paths: Paths) -> ScriptDirectory:
+    """Alembic's view of the migrations folder. StartupError if it is missing."""
+    try:
+        return ScriptDirectory.from_config(paths.config())
+    except CommandError as error:
+        raise StartupError(f"The migrations of {paths.root} cannot be read: {error}") from error
+
+
+def load_history(root: Path) -> History:
+    """Read the revisions of the project in `root`.
+
+    Raises:
+        StartupError: no project there, a broken revision file or chain, or more than one head.
+    """
+    paths = Paths(root)
+    script = script_directory(paths)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Alembic only warns of two revisions of one name
+            heads = script.get_heads()
+        if len(heads) > 1:
+            raise StartupError(
+                f"The migrations have {len(heads)} heads: {', '.join(sorted(heads))}.",
+                "Two branches each added a migration. Join them with `alembic merge -m merge heads`, and keep "
+                "both branches' lines of migrations/schema.json.",
+            )
+        revisions = tuple(reversed([revision.revision for revision in script.walk_revisions()]))
+    except (CommandError, RevisionError, SyntaxError, ImportError, KeyError, UserWarning) as error:
+        raise StartupError(
+            f"The migrations in {paths.root / 'migrations' / 'versions'} cannot be read: {error}",
+            "A revision file is broken, missing, or names a parent that is not there.",
+        ) from error
+    return History(revisions, heads[0] if heads else None)

@@ -1,0 +1,174 @@
+"""Writes revisions: `migrations/versions/NNNN_slug.py`, for people to read and edit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clew.errors import StartupError
+from clew.migrate import objects
+from clew.migrate.change import Change
+from clew.migrate.diff import diff
+from clew.migrate.history import Paths, load_history, script_directory
+from clew.migrate.renames import find_renames
+from clew.migrate.snapshot import Snapshot, take_snapshot
+from clew.migrate.store import StoredSchema, dump, read
+from clew.migrate.text import execute_line
+from clew.model.types import Model
+
+_LONGEST_ID = 32  # alembic_version.version_num is a varchar(32)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeRevision:
+    """A revision file that was written, and what it does."""
+
+    revision: str
+    path: Path
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the model asks for beyond the migrations: from step `since` of Clew's objects, and the changes."""
+
+    before: Snapshot
+    after: Snapshot
+    changes: tuple[Change, ...]
+
+    @property
+    def installs(self) -> bool:
+        return self.before.objects != self.after.objects
+
+    @property
+    def empty(self) -> bool:
+        return not self.changes and not self.installs
+
+
+def difference(root: Path, model: Model) -> Difference:
+    """The model against `migrations/schema.json`. StartupError if that file is damaged."""
+    before = read(Paths(root).schema).snapshot
+    # a project made by a newer Clew keeps its objects
+    after = take_snapshot(model, max(objects.VERSION, before.objects))
+    return Difference(before, after, diff(before, after, find_renames(model, before, after)))
+
+
+def pending_changes(root: Path, model: Model) -> tuple[Change, ...]:
+    """What a migration made now would change, in order; `loses` names what must be confirmed.
+
+    Args:
+        root: the project's folder.
+        model: its SDL's model.
+
+    Raises:
+        StartupError: `migrations/schema.json` is damaged.
+    """
+    return difference(root, model).changes
+
+
+def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -> MadeRevision | None:
+    """Write the migration from the history to the model; None, and nothing written, where they agree.
+
+    Args:
+        root: the project's folder.
+        model: its SDL's model.
+        message: what the change is about; becomes the file's name.
+        accept_loss: write it although it loses data or may fail on filled tables.
+
+    Raises:
+        StartupError: it loses data and that is not accepted, there are two heads, or `schema.json` belongs
+            to a revision that is not in the history.
+    """
+    paths = Paths(root)
+    history = load_history(root)
+    stored = read(paths.schema)
+    if stored.revision is not None and stored.revision not in history.revisions:
+        raise StartupError(
+            f"{paths.schema} describes revision {stored.revision}, which is not in migrations/versions.",
+            "Bring that file back, or take schema.json and versions/ from the same commit.",
+        )
+    found = difference(root, model)
+    if found.empty:
+        return None
+    refuse_loss(found.changes, accept_loss)
+    revision = revision_id(history.revisions, message)
+    path = _write(paths, revision, history.head, message, found)
+    paths.schema.write_text(dump(StoredSchema(revision, found.after)), encoding="utf-8")
+    return MadeRevision(revision, path, found.changes)
+
+
+def refuse_loss(changes: Iterable[Change], accept_loss: bool) -> None:
+    """StartupError that names every loss, unless they are accepted."""
+    losses = [change.loses for change in changes if change.loses is not None]
+    if losses and not accept_loss:
+        listed = "".join(f"\n  - {loss}" for loss in losses)
+        raise StartupError(
+            f"This migration would lose data or may fail:{listed}",
+            "If that is meant, confirm it (--yes). To keep a column's or table's data under a new name, "
+            "use @renamed(from:). To add a required field, give it a @default.",
+        )
+
+
+def revision_id(existing: Sequence[str], message: str) -> str:
+    """`0003_add_title`: the next number and the message's words, at most 32 characters."""
+    numbers = [int(match[1]) for revision in existing if (match := re.match(r"(\d{4,})(?:_|$)", revision))]
+    number = f"{max([len(existing), *numbers]) + 1:04d}"
+    slug = "_".join(re.findall(r"[a-z0-9]+", message.lower()))
+    room = _LONGEST_ID - len(number) - 1
+    if len(slug) > room:
+        slug = slug[: room + 1].rpartition("_")[0] or slug[:room]
+    return f"{number}_{slug}" if slug else number
+
+
+def _write(paths: Paths, revision: str, head: str | None, message: str, found: Difference) -> Path:
+    script = script_directory(paths)
+    script.file_template = "%(rev)s"
+    script.messaging_opts = {"quiet": True}
+    imports = "\nfrom clew.migrate import install\n" if found.installs else ""
+    made = script.generate_revision(
+        revision,
+        description(message, found.changes),
+        head=head or "base",
+        imports=imports,
+        upgrades=function_body(upgrade_lines(found)),
+        downgrades=function_body(downgrade_lines(found)),
+    )
+    if made is None or made.path is None:
+        raise StartupError(f"Alembic did not write revision {revision}.")
+    return Path(made.path)
+
+
+def description(message: str, changes: Iterable[Change]) -> str:
+    """The docstring: the message and a line for each change."""
+    lines = [message.strip() or "Change the schema"]
+    summaries = [
+        change.summary + (f" (loses {change.loses})" if change.loses else "") for change in changes if change.summary
+    ]
+    if summaries:
+        lines += ["", *(f"- {summary}" for summary in summaries)]
+    text = "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f"{text}\n" if text.endswith('"') else text
+
+
+def upgrade_lines(found: Difference) -> Iterator[str]:
+    """The statements of `upgrade()` as Python source."""
+    if found.installs:
+        since = f", since={found.before.objects}" if found.before.objects else ""
+        yield f"install(op, {found.after.objects}{since})"
+    for change in found.changes:
+        yield from (execute_line(sql) for sql in change.up)
+
+
+def downgrade_lines(found: Difference) -> Iterator[str]:
+    """The statements of `downgrade()` as Python source."""
+    for change in reversed(found.changes):
+        yield from (execute_line(sql) for sql in change.down)
+    if found.installs:
+        yield f"install(op, {found.before.objects}, since={found.after.objects})"
+
+
+def function_body(lines: Iterable[str]) -> str:
+    # only the first line is indented: the rest of a statement lies inside a string
+    return "\n    ".join(lines) or "pass"

@@ -1,0 +1,49 @@
+"""Triggers that a table needs because of its directives: `@updatedAt`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clew.model.names import cut
+from clew.model.types import Column, Entity, Model
+from clew.sql.literals import quote_name
+
+
+def _function(column: str) -> str:
+    return cut(f"touch_{column}")
+
+
+def _touched(entity: Entity) -> Iterator[Column]:
+    return (column for column in entity.columns if column.updated_at and entity.view_sql is None)
+
+
+def trigger_functions(model: Model) -> dict[str, str]:
+    """A trigger function for each column name under `@updatedAt`, in the schema `clew`, by qualified name.
+
+    One for each name, because setting a named field is ten times as fast as setting one by TG_ARGV.
+    """
+    names = sorted({column.column for entity in model.entities.values() for column in _touched(entity)})
+    functions = {}
+    for column in names:
+        key = f"clew.{quote_name(_function(column))}"
+        functions[key] = (
+            f"CREATE OR REPLACE FUNCTION {key}() RETURNS trigger LANGUAGE plpgsql AS $touch$\n"
+            f"BEGIN\n"
+            f"    NEW.{quote_name(column)} := now();\n"
+            f"    RETURN NEW;\n"
+            f"END\n"
+            f"$touch$"
+        )
+    return functions
+
+
+def table_triggers(entity: Entity, table: str) -> dict[str, str]:
+    """CREATE TRIGGER statements of an entity's table by trigger name; `table` is its name as SQL writes it."""
+    made = {}
+    for column in _touched(entity):
+        name = cut(f"{entity.table}_{column.column}_touch")
+        made[name] = (
+            f"CREATE TRIGGER {quote_name(name)} BEFORE UPDATE ON {table}\n"
+            f"    FOR EACH ROW EXECUTE FUNCTION clew.{quote_name(_function(column.column))}()"
+        )
+    return made

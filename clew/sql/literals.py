@@ -1,0 +1,61 @@
+"""Constants and names as SQL text, for DDL. Statements of the request path bind their values instead."""
+
+from __future__ import annotations
+
+import base64
+import json
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+
+from clew.model.types import ValueType
+
+_preparer = asyncpg_dialect().identifier_preparer  # type: ignore[no-untyped-call]
+_NUMBERS = ("int", "bigint", "smallint", "numeric", "decimal", "real", "double", "float")
+
+
+def quote_name(name: str) -> str:
+    """An SQL name, in double quotes where Postgres needs them."""
+    return _preparer.quote(name)
+
+
+def quote_text(value: str) -> str:
+    """An SQL string literal (`standard_conforming_strings` is on). ValueError for a NUL, which Postgres cannot hold."""
+    if "\0" in value:
+        raise ValueError("Postgres text cannot hold the NUL character")
+    return "'" + value.replace("'", "''") + "'"
+
+
+def constant_sql(value: Any, value_type: ValueType) -> str:
+    """A typed constant of the SDL as an SQL expression.
+
+    Args:
+        value: None, bool, int, float, str, list or dict, as `@default(value:)` holds it.
+        value_type: the column's type; a list's items are of `value_type.item`.
+
+    Raises:
+        ValueError: the value does not fit the type.
+    """
+    if value is None:
+        return "NULL"
+    if value_type.is_list:
+        items = value if isinstance(value, list) else [value]
+        inner = ", ".join(constant_sql(item, value_type.item) for item in items)
+        return f"ARRAY[{inner}]::{value_type.sql}[]" if items else f"'{{}}'::{value_type.sql}[]"
+    kind = value_type.sql.lower()
+    if kind in ("json", "jsonb"):
+        return f"{quote_text(json.dumps(value, ensure_ascii=False))}::{kind}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if kind.startswith(_NUMBERS) and not value_type.is_enum and not kind.startswith("interval"):
+        number = Decimal(str(value))
+        return str(value) if number.is_finite() else f"{quote_text(str(value))}::{value_type.sql}"
+    if kind == "bytea":
+        return quote_text("\\x" + base64.b64decode(value, validate=True).hex()) + "::bytea"
+    literal = quote_text(str(value))
+    return (
+        literal
+        if kind == "text" or kind.startswith(("varchar", "character varying"))
+        else f"{literal}::{value_type.sql}"
+    )
