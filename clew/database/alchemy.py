@@ -1,0 +1,127 @@
+"""The SQLAlchemy AsyncConnection that custom code gets, on connections of our own pool.
+
+One pool serves everybody: SQLAlchemy's engine borrows from it and gives back, it never
+opens or closes a connection itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from clew.database.pool import Connection, Pool
+
+
+def alchemy_engine(pool: Pool) -> AsyncEngine:
+    """An engine on the pool's connections, in AUTOCOMMIT.
+
+    SQLAlchemy issues no BEGIN, COMMIT or ROLLBACK: the operation's transaction is
+    Clew's, and what runs here is part of it. `begin_nested()` makes savepoints.
+    """
+    # Connections whose JSON codecs are set; they outlive one borrowing.
+    prepared: WeakSet[Connection] = WeakSet()
+
+    async def creator(*_: Any, **__: Any) -> Connection:
+        return await pool.acquire()
+
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=creator,
+        poolclass=NullPool,
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+    )
+    dialect: Any = engine.dialect
+    set_json_codec = dialect.setup_asyncpg_json_codec
+    set_jsonb_codec = dialect.setup_asyncpg_jsonb_codec
+
+    async def json_codec(adapter: Any) -> None:
+        if adapter._connection not in prepared:
+            await set_json_codec(adapter)
+
+    async def jsonb_codec(adapter: Any) -> None:
+        if adapter._connection not in prepared:
+            await set_jsonb_codec(adapter)
+            prepared.add(adapter._connection)
+
+    def give_back(adapter: Any) -> None:
+        # A statement still running, of a task that the resolver forgot, must not run on for the next borrower.
+        if adapter._execute_mutex.locked():
+            adapter._connection.terminate()
+        pool.release(adapter._connection)
+
+    dialect.setup_asyncpg_json_codec = json_codec
+    dialect.setup_asyncpg_jsonb_codec = jsonb_codec
+    dialect.do_close = give_back
+    dialect.do_terminate = give_back
+    event.listen(engine.sync_engine, "handle_error", _keep_if_cancelled)
+    return engine
+
+
+def _keep_if_cancelled(context: ExceptionContext) -> None:
+    """A cancelled statement leaves a good connection; SQLAlchemy would give it back in the middle of the operation."""
+    if not isinstance(context.original_exception, Exception):
+        context.is_disconnect = False
+
+
+class OperationConnection(AsyncConnection):
+    """An AsyncConnection that takes its connection when it is first used.
+
+    A query whose resolvers never touch the database, but wait for a slow service, holds
+    no connection meanwhile.
+    """
+
+    __slots__ = ("_starting",)
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine)
+        self._starting = asyncio.Lock()
+
+    async def ensure(self) -> None:
+        """Take the connection unless it is taken.
+
+        Raises:
+            ClewError: UNAVAILABLE when there is none.
+        """
+        if self.sync_connection is None:
+            async with self._starting:
+                if self.sync_connection is None:
+                    await self.start()
+                    # One that broke is not replaced: what follows would run outside the operation's transaction.
+                    started: Any = self.sync_connection
+                    started._Connection__can_reconnect = False
+
+    async def get_raw_connection(self) -> Any:
+        await self.ensure()
+        return await super().get_raw_connection()
+
+    async def exec_driver_sql(self, *args: Any, **kwargs: Any) -> Any:
+        await self.ensure()
+        return await super().exec_driver_sql(*args, **kwargs)
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        await self.ensure()
+        return await super().execute(*args, **kwargs)
+
+    async def scalar(self, *args: Any, **kwargs: Any) -> Any:
+        await self.ensure()
+        return await super().scalar(*args, **kwargs)
+
+    async def scalars(self, *args: Any, **kwargs: Any) -> Any:
+        await self.ensure()
+        return await super().scalars(*args, **kwargs)
+
+    async def run_sync(self, *args: Any, **kwargs: Any) -> Any:
+        await self.ensure()
+        return await super().run_sync(*args, **kwargs)
+
+    async def finish(self) -> None:
+        """Give the connection back, if one was taken."""
+        if self.sync_connection is not None:
+            await self.close()

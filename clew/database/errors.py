@@ -1,0 +1,56 @@
+"""Postgres' and asyncpg's errors -> ours. Nothing of their text goes on to a client."""
+
+from __future__ import annotations
+
+import asyncpg
+import structlog
+from asyncpg import exceptions
+
+from clew.errors import ClewError, Code
+
+log = structlog.get_logger("clew.database")
+
+_UNAVAILABLE = (
+    exceptions.PostgresConnectionError,
+    exceptions.InvalidAuthorizationSpecificationError,
+    exceptions.InvalidCatalogNameError,
+    exceptions.OperatorInterventionError,
+    exceptions.InsufficientResourcesError,
+    exceptions.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+
+
+def client_error(error: BaseException) -> ClewError:
+    """What a client learns of a database's fault; the log gets the rest.
+
+    Args:
+        error: what asyncpg raised (its own errors, OSError or TimeoutError).
+    """
+    if isinstance(error, exceptions.QueryCanceledError):
+        return ClewError("The operation took too long.", code=Code.TIMEOUT, hint="Ask for less, or filter by an index.")
+    # asyncpg refuses a value before it is sent with a DataError that is an InterfaceError too.
+    # No operator that a client can use divides: that is the SQL of a view or a computed field.
+    if isinstance(error, exceptions.DataError) and not isinstance(error, exceptions.DivisionByZeroError):
+        return ClewError("A value is out of range for what it is compared with.", code=Code.BAD_USER_INPUT)
+    if isinstance(error, _UNAVAILABLE):
+        log.warning("database unavailable", error=type(error).__name__, detail=str(error))
+        return ClewError("The database is not available.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
+    fields = error.as_dict() if isinstance(error, asyncpg.PostgresError) else {}
+    log.error(
+        "statement failed",
+        error=type(error).__name__,
+        # DETAIL holds row values, and so does the message of a data exception or of a trigger's own.
+        detail=None if _names_values(error) else str(fields.get("message", error)),
+        table=fields.get("table_name"),
+        constraint=fields.get("constraint_name"),
+    )
+    if isinstance(error, exceptions.IntegrityConstraintViolationError):
+        return ClewError("The data do not allow this.", code=Code.CONSTRAINT_VIOLATION)
+    return ClewError("Something went wrong on the server.", code=Code.INTERNAL)
+
+
+def _names_values(error: BaseException) -> bool:
+    state = getattr(error, "sqlstate", None) or ""
+    return state[:2] in ("22", "P0")

@@ -1,0 +1,220 @@
+"""The connections of one process: a bounded pool of raw asyncpg connections.
+
+asyncpg's own pool resets a connection with a round trip each time it comes back, which
+doubles the cost of a look-up by key. Here there is nothing to reset: statements run
+outside transactions or inside `transaction()`, settings are transaction-local only, and
+a connection that comes back in any other state is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from clew.database.errors import client_error
+from clew.errors import ClewError, Code
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+# In bytes of SQL. Longer statements are prepared anew each time; asyncpg's default of 15 KiB is
+# reached by a nested operation of some hundred fields.
+_LARGEST_PREPARED = 64 * 1024
+
+
+# In seconds: how long a cancelled statement may take to end.
+_SETTLED = 5.0
+
+
+class Pool:
+    """At most `size` connections, opened when needed.
+
+    Args:
+        url: `postgresql://...`.
+        size: the most connections open at once.
+        wait: seconds to wait for one before UNAVAILABLE.
+        statement_timeout: seconds a statement may take before TIMEOUT.
+        application_name: what `pg_stat_activity` shows.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int = 10,
+        wait: float = 5.0,
+        statement_timeout: float = 10.0,
+        application_name: str = "clew",
+    ) -> None:
+        self._url = url
+        self._size = size
+        self._wait = wait
+        self._settings = {
+            "application_name": application_name,
+            "timezone": "UTC",
+            # 0 would mean none.
+            "statement_timeout": str(max(1, round(statement_timeout * 1000))),
+            # A transaction that Clew forgot must not hold its locks for ever.
+            "idle_in_transaction_session_timeout": "60000",
+        }
+        self._idle: list[Connection] = []
+        self._open = 0
+        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+        self._closed = False
+        self._settling: set[asyncio.Task[None]] = set()
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        """Run one statement outside a transaction.
+
+        Cancelling the caller cancels the statement on the server.
+
+        Raises:
+            ClewError: TIMEOUT, UNAVAILABLE, BAD_USER_INPUT as the fault is.
+        """
+        connection = await self.acquire()
+        try:
+            return await connection.fetch(sql, *arguments)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise client_error(error) from error
+        finally:
+            self.release(connection)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for a few statements.
+
+        Raises:
+            ClewError: UNAVAILABLE when there is none, and for what goes wrong on it as `fetch`.
+        """
+        connection = await self.acquire()
+        try:
+            yield connection
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise client_error(error) from error
+        finally:
+            self.release(connection)
+
+    async def acquire(self) -> Connection:
+        """Take a connection; give it back with `release`.
+
+        Raises:
+            ClewError: UNAVAILABLE when none comes free in time or the server is away.
+        """
+        while self._idle:
+            # The last one back is the likeliest to have the statement prepared.
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            self._open -= 1
+        if self._closed:
+            raise ClewError("The server is shutting down.", code=Code.UNAVAILABLE)
+        if self._open < self._size:
+            self._open += 1
+            return await self._connect()
+        return await self._queue()
+
+    def release(self, connection: Connection) -> None:
+        """Give a connection back."""
+        if connection.is_closed():
+            self._free_slot()
+        elif connection._protocol._is_cancelling():  # type: ignore[attr-defined]
+            # Its state is not known yet, and closed now it would not stop its statement.
+            task = asyncio.get_running_loop().create_task(self._settle(connection))
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+        elif self._closed or _is_used(connection):
+            connection.terminate()
+            self._free_slot()
+        else:
+            self._give(connection)
+
+    def _give(self, connection: Connection) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Close every idle connection now and the others when they come back."""
+        self._closed = True
+        if self._settling:
+            await asyncio.wait(self._settling, timeout=_SETTLED)
+        idle, self._idle = self._idle, []
+        self._open -= len(idle)
+        for connection in idle:
+            try:
+                await connection.close(timeout=2)
+            except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                connection.terminate()
+
+    async def _settle(self, connection: Connection) -> None:
+        """Wait for the end of a cancelled statement; then the connection is good again, or closed."""
+        try:
+            async with asyncio.timeout(_SETTLED):
+                await connection.execute("")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            connection.terminate()
+        except BaseException:
+            connection.terminate()
+            self._free_slot()
+            raise
+        self.release(connection)
+
+    async def _connect(self) -> Connection:
+        """Open a connection in a slot that is counted already."""
+        try:
+            return await asyncpg.connect(
+                self._url,
+                timeout=self._wait,
+                server_settings=self._settings,
+                max_cacheable_statement_size=_LARGEST_PREPARED,
+            )
+        except BaseException as error:
+            self._free_slot()
+            if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError | TimeoutError):
+                raise client_error(error) from error
+            raise
+
+    async def _queue(self) -> Connection:
+        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._wait):
+                connection = await waiter
+        except BaseException as error:
+            # What was handed over in the very moment of giving up must not be lost.
+            if waiter.done() and not waiter.cancelled():
+                given = waiter.result()
+                if given is None:
+                    self._free_slot()
+                else:
+                    self.release(given)
+            if isinstance(error, TimeoutError):
+                raise ClewError(
+                    "All database connections are busy.", code=Code.UNAVAILABLE, hint="Try again in a moment."
+                ) from None
+            raise
+        return connection if connection is not None else await self._connect()
+
+    def _free_slot(self) -> None:
+        """A counted connection is gone: its place goes to who waits, or becomes free."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._open -= 1
+
+
+def _is_used(connection: Connection) -> bool:
+    """Whether a transaction is open, or one that failed to begin would be the parent of the next."""
+    return connection.is_in_transaction() or connection._top_xact is not None  # type: ignore[attr-defined]

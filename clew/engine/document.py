@@ -1,0 +1,205 @@
+"""A document -> a validated operation, ready to be planned and run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLInputType,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    get_variable_values,
+    parse,
+    type_from_ast,
+    validate,
+    visit,
+)
+from graphql.execution.values import VariableValues
+
+from clew.errors import ClewError, Code
+from clew.plan.inputs import is_structural, shape
+from clew.plan.limits import Limits, check_limits
+from clew.plan.paging import ceiling
+
+_ABSENT = object()
+
+# How long tokens may be on average: comments, white space and strings are the padding of an attack.
+_CHARACTERS_A_TOKEN = 20
+
+
+class InvalidDocument(Exception):  # noqa: N818  it is an answer, not a fault
+    """A document that cannot be run; `errors` are GraphQL's, `code` is what they have in common."""
+
+    def __init__(self, errors: list[GraphQLError], code: Code) -> None:
+        super().__init__(code)
+        self.errors = errors
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class _VariableSpec:
+    name: str
+    type: GraphQLInputType
+    required: bool
+    # For a scalar or enum without default: how to coerce it. None: graphql-core does.
+    coerce: Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A validated operation. `executables` holds what it was compiled to, by variable shape."""
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: tuple[_VariableSpec, ...]
+    simple: bool
+    conditions: frozenset[str]
+    counts: frozenset[str]
+    schema: GraphQLSchema
+    characters: int
+    executables: dict[Any, Any] = field(default_factory=dict)
+
+    def coerce(self, given: Mapping[str, Any]) -> VariableValues:
+        """The variables' values by the rules of GraphQL.
+
+        Raises:
+            InvalidDocument: BAD_USER_INPUT with an error for each variable that does not fit.
+        """
+        if self.simple:
+            coerced: dict[str, Any] = {}
+            for spec in self.variables:
+                value = given.get(spec.name, _ABSENT)
+                if value is _ABSENT:
+                    if spec.required:
+                        break
+                elif value is None:
+                    if spec.required:
+                        break
+                    coerced[spec.name] = None
+                else:
+                    assert spec.coerce is not None
+                    try:
+                        coerced[spec.name] = spec.coerce(value)
+                    except (GraphQLError, ValueError, TypeError):
+                        break
+            else:
+                return VariableValues({}, coerced)
+        nodes = self.operation.variable_definitions or ()
+        values = get_variable_values(self.schema, nodes, dict(given), max_errors=10)
+        if isinstance(values, VariableValues):
+            return values
+        raise InvalidDocument(values, Code.BAD_USER_INPUT)
+
+    def shape(self, values: VariableValues) -> Any:
+        """What of the variables a plan depends on."""
+        coerced = values.coerced
+        return tuple(
+            _ABSENT
+            if spec.name not in coerced
+            else coerced[spec.name]
+            if spec.name in self.conditions
+            else ceiling(coerced[spec.name])
+            if spec.name in self.counts and isinstance(coerced[spec.name], int)
+            else shape(coerced[spec.name], spec.type)
+            for spec in self.variables
+        )
+
+
+def prepare(schema: GraphQLSchema, query: str, operation_name: str | None, limits: Limits) -> Prepared:
+    """Parse, measure and validate; the costly last.
+
+    Raises:
+        InvalidDocument: syntax or validation errors, or no such operation.
+        ClewError: LIMIT_EXCEEDED.
+    """
+    if len(query) > limits.tokens * _CHARACTERS_A_TOKEN:
+        # Reading a megabyte of padding costs a tenth of a second.
+        raise ClewError(
+            f"The document is too large: at most {limits.tokens * _CHARACTERS_A_TOKEN} characters are allowed.",
+            code=Code.LIMIT_EXCEEDED,
+            hint="Send long values as variables.",
+        )
+    try:
+        document = parse(query, max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
+    except GraphQLError as error:
+        if "Parsing aborted" in error.message:
+            too_large = f"The document is too large: at most {limits.tokens} tokens are allowed."
+            if "nested" in error.message:
+                too_large = "The document is nested too deeply."
+            raise ClewError(too_large, code=Code.LIMIT_EXCEEDED) from None
+        raise InvalidDocument([error], Code.GRAPHQL_PARSE_FAILED) from None
+    operation = _operation(document, operation_name)
+    check_limits(document, limits)
+    errors = validate(schema, document, max_errors=20)
+    if errors:
+        raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
+    specs = tuple(_spec(schema, node) for node in operation.variable_definitions or ())
+    return Prepared(
+        document,
+        operation,
+        {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)},
+        specs,
+        all(spec.coerce is not None for spec in specs),
+        *_structural_variables(document),
+        schema,
+        len(query),
+    )
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is not None:
+        operations = [node for node in operations if node.name and node.name.value == name]
+    if len(operations) == 1:
+        return operations[0]
+    if name is not None:
+        message = f"There is no operation named {name!r} in the document."
+    elif operations:
+        message = "The document has several operations: say which with `operationName`."
+    else:
+        message = "The document has no operation."
+    raise InvalidDocument([GraphQLError(message)], Code.BAD_USER_INPUT)
+
+
+def _spec(schema: GraphQLSchema, node: Any) -> _VariableSpec:
+    type_: Any = type_from_ast(schema, node.type)
+    required = isinstance(type_, GraphQLNonNull)
+    inner = type_.of_type if required else type_
+    leaf = isinstance(inner, GraphQLScalarType) or (isinstance(inner, GraphQLEnumType) and not is_structural(inner))
+    coerce = inner.coerce_input_value if leaf and node.default_value is None else None
+    return _VariableSpec(node.variable.name.value, type_, required, coerce)
+
+
+def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables whose values go into a plan: of `@skip` and `@include`, and of `limit` and `offset`."""
+    conditions: set[str] = set()
+    counts: set[str] = set()
+
+    class Structural(Visitor):
+        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+            conditions.update(_variables(node))
+
+        def enter_field(self, node: FieldNode, *_: Any) -> None:
+            counts.update(_variables(node, "limit", "offset"))
+
+    visit(document, Structural())
+    return frozenset(conditions), frozenset(counts)
+
+
+def _variables(node: DirectiveNode | FieldNode, *names: str) -> Iterator[str]:
+    for argument in node.arguments or ():
+        if isinstance(argument.value, VariableNode) and (not names or argument.name.value in names):
+            yield argument.value.name.value

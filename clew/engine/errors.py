@@ -1,0 +1,100 @@
+"""Errors as a client sees them (SPEC 10). What is not meant for the client goes to the log."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError
+from sqlalchemy.exc import DBAPIError
+
+from clew.database.errors import client_error
+from clew.engine.types import Response
+from clew.errors import ClewError, Code
+
+log = structlog.get_logger("clew.engine")
+
+INTERNAL = "Something went wrong on the server."
+
+
+def formatted(error: GraphQLError, request_id: str, default: Code) -> dict[str, Any]:
+    """One entry of `errors`.
+
+    Args:
+        error: from parsing, validation, coercion or execution.
+        default: the code of an error that is no ClewError's and no exception's.
+    """
+    cause = error.original_error
+    if isinstance(cause, DBAPIError):
+        cause = _of_database(cause) or cause
+    if isinstance(cause, ClewError):
+        return _entry(cause.message, cause.code, request_id, error, cause.hint, cause.extensions)
+    if default is Code.INTERNAL:
+        log.error(
+            "resolver failed",
+            request_id=request_id,
+            path=".".join(str(key) for key in error.path or ()),
+            exc_info=cause if cause is not None else error,
+        )
+        return _entry(INTERNAL, Code.INTERNAL, request_id, error)
+    code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
+    return _entry(error.message, code, request_id, error)
+
+
+def _of_database(error: DBAPIError) -> ClewError | None:
+    """What a fault on `info.context.connection` means to the client; None if it is the resolver's own fault."""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    if cause is None:
+        return None
+    mapped = client_error(cause)
+    return None if mapped.code is Code.INTERNAL else mapped
+
+
+def _entry(
+    message: str,
+    code: Code,
+    request_id: str,
+    error: GraphQLError | None = None,
+    hint: str | None = None,
+    extensions: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"message": message}
+    if error is not None and error.locations:
+        entry["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error is not None and error.path:
+        entry["path"] = error.path
+    entry["extensions"] = {**(extensions or {}), "code": code.value}
+    if hint:
+        entry["extensions"]["hint"] = hint
+    entry["extensions"]["requestId"] = request_id
+    return entry
+
+
+def refused(errors: Sequence[GraphQLError], request_id: str, default: Code) -> Response:
+    """The response to a request that was not executed."""
+    entries = [formatted(error, request_id, default) for error in errors]
+    return Response(encode({"errors": entries}), executed=False, code=Code(entries[0]["extensions"]["code"]))
+
+
+def refusal(error: ClewError, request_id: str) -> Response:
+    """The response to a request that one of our own errors stopped before it was executed."""
+    entry = _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
+    return Response(encode({"errors": [entry]}), executed=False, code=error.code)
+
+
+def failure(error: ClewError, request_id: str) -> Response:
+    """The response to an operation that failed as a whole while it was executed."""
+    entry = _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
+    return Response(encode({"errors": [entry], "data": None}), executed=True, code=error.code)
+
+
+def new_request_id() -> str:
+    """An id for a request that came without one."""
+    return uuid.uuid4().hex
+
+
+def encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,146 @@
+"""The user's Ariadne bindables on the generated schema, and every fault in them at once."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from ariadne import EnumType, SchemaBindable
+from graphql import (
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    get_named_type,
+)
+
+from clew.errors import Diagnostic
+from clew.model.types import Column, Entity, Model, ResolverField
+from clew.schema.build import resolve_generated
+
+Bindable = SchemaBindable | type[Enum] | Sequence[Any]
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "BigInt": int,
+    "Decimal": Decimal,
+    "DateTime": datetime.fromisoformat,
+    "Date": date.fromisoformat,
+    "Time": time.fromisoformat,
+    "UUID": uuid.UUID,
+    "Bytes": base64.b64decode,
+}
+
+
+def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> list[Diagnostic]:
+    """Bind the resolvers to the schema.
+
+    Returns:
+        what is wrong: a bindable for no type or field, a resolver on a generated field,
+        a custom field without one.
+    """
+    faults: list[Diagnostic] = []
+    for bindable in _flatten(bindables):
+        try:
+            bindable.bind_to_schema(schema)
+        except (ValueError, TypeError) as error:
+            faults.append(Diagnostic(f"{type(bindable).__name__}: {error}".rstrip("."), hint="see the SDL's names"))
+    for entity in model.entities.values():
+        type_ = schema.type_map[entity.name]
+        assert isinstance(type_, GraphQLObjectType)
+        faults.extend(_check_generated(type_, {resolver.name for resolver in entity.resolvers}))
+        for resolver in entity.resolvers:
+            field = type_.fields[resolver.name]
+            if field.resolve is None:
+                faults.append(_missing(entity.name, resolver))
+            else:
+                field.resolve = _with_parent(field.resolve, entity, resolver)
+    faults.extend(_check_roots(schema, model))
+    return faults
+
+
+def _flatten(bindables: Iterable[Any]) -> Iterable[SchemaBindable]:
+    for bindable in bindables:
+        if isinstance(bindable, list | tuple):
+            yield from _flatten(bindable)
+        elif isinstance(bindable, type) and issubclass(bindable, Enum):
+            yield EnumType(bindable.__name__, bindable)
+        else:
+            yield bindable
+
+
+def _check_generated(type_: GraphQLObjectType, custom: set[str]) -> Iterable[Diagnostic]:
+    for name, field in type_.fields.items():
+        if name not in custom and field.resolve is not resolve_generated:
+            yield Diagnostic(
+                f"a resolver is bound to {type_.name}.{name}, which Clew generates",
+                hint=f"it would never run: add a field of your own with @resolver to {type_.name}"
+                if type_.name != "Query"
+                else "it would never run: use another name",
+            )
+
+
+def _check_roots(schema: GraphQLSchema, model: Model) -> Iterable[Diagnostic]:
+    entities = model.entities
+    for custom in model.custom_fields:
+        if custom.job is not None:
+            continue
+        type_ = schema.type_map[custom.parent]
+        assert isinstance(type_, GraphQLObjectType)
+        field = type_.fields[custom.name]
+        if get_named_type(field.type).name in entities:
+            yield Diagnostic(
+                f"{custom.parent}.{custom.name} returns the entity {get_named_type(field.type).name}",
+                custom.location,
+                hint="a custom field cannot return an entity yet: return its key, or a type of your own",
+            )
+        elif custom.parent == "Subscription":
+            continue
+        elif field.resolve is None:
+            yield Diagnostic(
+                f"{custom.parent}.{custom.name} has no resolver",
+                custom.location,
+                hint=f'bind one with {custom.parent}Type().field("{custom.name}") and pass it in Clew(bindables=[...])',
+            )
+    query = schema.query_type
+    assert query is not None
+    yield from _check_generated(query, {custom.name for custom in model.custom_fields if custom.parent == "Query"})
+
+
+def _missing(entity: str, resolver: ResolverField) -> Diagnostic:
+    return Diagnostic(
+        f"{entity}.{resolver.name} is @resolver but has no resolver",
+        resolver.location,
+        hint=f'bind one with ObjectType("{entity}").field("{resolver.name}") and pass it in Clew(bindables=[...])',
+    )
+
+
+def _with_parent(resolve: Callable[..., Any], entity: Entity, resolver: ResolverField) -> Callable[..., Any]:
+    """Call the user's resolver with the fields it requires: a dict by SDL names, as Python values."""
+    columns: list[Column] = []
+    for name in resolver.requires:
+        column = entity.column(name)
+        assert column is not None
+        columns.append(column)
+    decoders = {column.name: _decoder(column) for column in columns}
+
+    def resolve_with_parent(source: Mapping[str, Any], info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        row = source[str(info.path.key)]
+        parent = {name: None if row[name] is None else decode(row[name]) for name, decode in decoders.items()}
+        return resolve(parent, info, **arguments)
+
+    return resolve_with_parent
+
+
+def _decoder(column: Column) -> Callable[[Any], Any]:
+    decode = _DECODERS.get(column.type.name, _same)
+    if not column.type.is_list or decode is _same:
+        return decode
+    return lambda values: [None if value is None else decode(value) for value in values]
+
+
+def _same(value: Any) -> Any:
+    return value

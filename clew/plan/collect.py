@@ -1,0 +1,77 @@
+"""CollectFields of the GraphQL specification (6.3.2), for object types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphql import (
+    BooleanValueNode,
+    DirectiveNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+)
+
+
+def collect(
+    selection_sets: Iterable[SelectionSetNode],
+    type_name: str,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    variables: Mapping[str, Any],
+) -> dict[str, tuple[FieldNode, ...]]:
+    """The fields of an object by response key, in order, the nodes of one key together.
+
+    Args:
+        selection_sets: of all the nodes that share the object's response key.
+        type_name: the object's type; entities implement no interfaces.
+        fragments: the document's fragments by name.
+        variables: coerced; looked at for `@skip` and `@include`.
+    """
+    fields: dict[str, list[FieldNode]] = {}
+    visited: set[str] = set()
+
+    def walk(selections: Iterable[SelectionNode]) -> None:
+        for node in selections:
+            if node.directives and not _included(node.directives, variables):
+                continue
+            if isinstance(node, FieldNode):
+                key = (node.alias or node.name).value
+                fields.setdefault(key, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                condition = node.type_condition
+                if condition is None or condition.name.value == type_name:
+                    walk(node.selection_set.selections)
+            elif isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name in visited:
+                    continue
+                visited.add(name)
+                fragment = fragments[name]
+                if fragment.type_condition.name.value == type_name:
+                    walk(fragment.selection_set.selections)
+
+    for selection_set in selection_sets:
+        walk(selection_set.selections)
+    return {key: tuple(nodes) for key, nodes in fields.items()}
+
+
+def _included(directives: Iterable[DirectiveNode], variables: Mapping[str, Any]) -> bool:
+    for directive in directives:
+        name = directive.name.value
+        if name not in ("skip", "include"):
+            continue
+        (argument,) = directive.arguments or ()
+        value = argument.value
+        if isinstance(value, VariableNode):
+            condition = variables[value.name.value]
+        else:
+            assert isinstance(value, BooleanValueNode)
+            condition = value.value
+        if condition is (name == "skip"):
+            return False
+    return True

@@ -1,0 +1,91 @@
+"""`where` -> predicate (SPEC 3)."""
+
+from __future__ import annotations
+
+from clew.errors import ClewError
+from clew.model import operators
+from clew.model.types import Column, Entity, Model, ValueType
+from clew.plan.inputs import Tree
+from clew.plan.types import (
+    TRUE,
+    AllOf,
+    AnyOf,
+    Compare,
+    Exists,
+    IsNull,
+    Literal,
+    Not,
+    Operand,
+    Predicate,
+    Rows,
+    Template,
+    Variable,
+)
+from clew.plan.visible import visible
+from clew.viewer import Viewer
+
+_TEXT = ValueType("String", "text")
+_BOOLEAN = ValueType("Boolean", "boolean")
+_FORMS = {"like": "pattern", "ilike": "pattern", "startsWith": "prefix", "endsWith": "suffix", "contains": "infix"}
+
+
+def filter_predicate(model: Model, viewer: Viewer, entity: Entity, tree: Tree, place: str) -> Predicate:
+    """A filter object as a predicate over the masked rows of `entity`.
+
+    Args:
+        tree: the value of `where`; None (an explicit null of the whole filter) means no condition.
+        place: the argument's name, for errors.
+
+    Raises:
+        ClewError: BAD_USER_INPUT for a null where a condition should be.
+    """
+    if tree is None:
+        return TRUE
+    assert isinstance(tree, dict)
+    items: list[Predicate] = []
+    for name, value in tree.items():
+        here = f"{place}.{name}"
+        if value is None:
+            raise ClewError(f"`{here}` must not be null.", hint="Leave it out, or use isNull: true.")
+        if name in ("and", "or"):
+            assert isinstance(value, list)
+            parts = tuple(
+                filter_predicate(model, viewer, entity, item, f"{here}.{index}") for index, item in enumerate(value)
+            )
+            items.append(AllOf(parts) if name == "and" else AnyOf(parts))
+        elif name == "not":
+            items.append(Not(filter_predicate(model, viewer, entity, value, here)))
+        elif (column := entity.column(name)) is not None:
+            assert isinstance(value, dict)
+            items.extend(_conditions(column, value, here))
+        else:
+            relation = entity.relation(name)
+            assert relation is not None, here
+            target = model.entity(relation.target)
+            where = filter_predicate(model, viewer, target, value, here)
+            items.append(Exists(relation, Rows(visible(target, viewer), where)))
+    return items[0] if len(items) == 1 else AllOf(tuple(items))
+
+
+def _conditions(column: Column, tree: dict[str, Tree], place: str) -> list[Predicate]:
+    kinds = operators.operators(column.type)
+    conditions: list[Predicate] = []
+    for name, value in tree.items():
+        here = f"{place}.{name}"
+        if value is None:
+            raise ClewError(f"`{here}` must not be null.", hint="Leave it out, or use isNull: true.")
+        assert isinstance(value, Literal | Variable | Template)
+        if name == "isNull":
+            if isinstance(value, Literal):
+                conditions.append(IsNull(column, negated=not value.value))
+            else:
+                conditions.append(Compare(column, name, Operand(value, _BOOLEAN, here)))
+            continue
+        kind = kinds[name]
+        type_ = column.type.item
+        if kind is operators.Operand.TEXT:
+            type_ = _TEXT
+        elif kind is operators.Operand.LIST:
+            type_ = ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
+        conditions.append(Compare(column, name, Operand(value, type_, here, _FORMS.get(name, "value"))))
+    return conditions

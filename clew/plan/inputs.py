@@ -1,0 +1,130 @@
+"""Argument values as the plan sees them: structure now, scalar values when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
+)
+from graphql.pyutils import Undefined
+from graphql.utilities import coerce_input_literal
+
+from clew.plan.types import Literal, Source, Template, Variable
+
+# An input as a tree: None for null, a dict for an input object, a list for a list of input
+# objects, a Source for a scalar, an enum, or a list of them.
+Tree = None | Source | dict[str, "Tree"] | list["Tree"]
+
+
+def read_arguments(
+    node: FieldNode, definitions: Mapping[str, GraphQLArgument], variables: Mapping[str, Any]
+) -> dict[str, Tree]:
+    """The given arguments of a field, absent ones left out.
+
+    Args:
+        node: the field, valid against the schema.
+        definitions: the field's arguments by name.
+        variables: the coerced variables; only their shape is looked at.
+    """
+    values: dict[str, Tree] = {}
+    for argument in node.arguments or ():
+        name = argument.name.value
+        tree = _read(argument.value, definitions[name].type, variables)
+        if tree is not Undefined:
+            values[name] = tree
+    return values
+
+
+def _read(node: ValueNode, type_: GraphQLInputType, variables: Mapping[str, Any]) -> Any:
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if isinstance(node, VariableNode):
+        name = node.name.value
+        if name not in variables:
+            return Undefined
+        return _from_value(variables[name], type_, (name,))
+    if isinstance(node, NullValueNode):
+        return None
+    if isinstance(type_, GraphQLList):
+        item = type_.of_type
+        if _is_object(item):
+            nodes = node.values if isinstance(node, ListValueNode) else (node,)
+            trees = (_read(value, item, variables) for value in nodes or ())
+            return [None if tree is Undefined else tree for tree in trees]
+    elif isinstance(type_, GraphQLInputObjectType):
+        assert isinstance(node, ObjectValueNode)
+        tree: dict[str, Tree] = {}
+        for field in node.fields or ():
+            value = _read(field.value, type_.fields[field.name.value].type, variables)
+            if value is not Undefined:
+                tree[field.name.value] = value
+        return tree
+    if _has_variables(node):
+        return Template(node, type_)
+    return Literal(coerce_input_literal(node, type_))
+
+
+def _from_value(value: Any, type_: GraphQLInputType, path: tuple[str | int, ...]) -> Tree:
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLInputObjectType):
+        return {key: _from_value(item, type_.fields[key].type, (*path, key)) for key, item in value.items()}
+    if isinstance(type_, GraphQLList) and _is_object(type_.of_type):
+        return [_from_value(item, type_.of_type, (*path, index)) for index, item in enumerate(value)]
+    if isinstance(type_, GraphQLEnumType) and is_structural(type_):
+        return Literal(value)
+    return Variable(path)
+
+
+def shape(value: Any, type_: GraphQLInputType) -> Any:
+    """What of a variable's value a plan depends on, as something hashable.
+
+    Two requests whose variables have equal shapes share one plan.
+    """
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLInputObjectType):
+        return tuple((key, shape(item, type_.fields[key].type)) for key, item in value.items())
+    if isinstance(type_, GraphQLList) and _is_object(type_.of_type):
+        return tuple(shape(item, type_.of_type) for item in value)
+    if isinstance(type_, GraphQLEnumType) and is_structural(type_):
+        return value
+    return True
+
+
+def is_structural(type_: GraphQLEnumType) -> bool:
+    """Whether the value of this enum becomes SQL text: a direction of sorting does."""
+    return type_.name == "OrderDirection"
+
+
+def _is_object(type_: GraphQLInputType) -> bool:
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    return isinstance(type_, GraphQLInputObjectType)
+
+
+def _has_variables(node: ValueNode) -> bool:
+    if isinstance(node, VariableNode):
+        return True
+    if isinstance(node, ListValueNode):
+        return any(_has_variables(value) for value in node.values or ())
+    if isinstance(node, ObjectValueNode):
+        return any(_has_variables(field.value) for field in node.fields or ())
+    return False

@@ -1,0 +1,193 @@
+"""Limits on a document, checked before validation does anything costly (SPEC 10).
+
+Fragments are measured once each and multiplied, never spread: a document whose spread
+size is exponential is refused in linear time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+from clew.errors import ClewError, Code
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one operation may ask for; counts are after fragments are spread."""
+
+    tokens: int = 10_000
+    depth: int = 20
+    aliases: int = 100
+    root_fields: int = 50
+    directives: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    depth: int = 0
+    aliases: int = 0
+    root_fields: int = 0
+    directives: int = 0
+    fields: int = 0
+
+
+# Steps of validation that a document may take for merging fields: 50,000 are some 50 ms.
+_MOST_STEPS = 50_000
+
+
+def check_limits(document: DocumentNode, limits: Limits) -> None:
+    """Refuse a document with an operation or a fragment that is too large, fragments spread.
+
+    Introspection (`__schema`, `__type`) does not count towards the depth.
+
+    Raises:
+        ClewError: LIMIT_EXCEEDED, or GRAPHQL_VALIDATION_FAILED for a fragment within itself.
+    """
+    fragments = {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    meter = _Meter(fragments)
+    overlap = _Overlap(fragments)
+    fields = 0
+    try:
+        for definition in document.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                fields += _check_operation(definition, meter, limits)
+        # Validation looks at fragments that nobody uses too.
+        unused = [fragment for name, fragment in fragments.items() if name not in meter.known]
+        fields += sum(meter.fragment(fragment.name.value).fields for fragment in unused)
+    except RecursionError:
+        raise _too_large("The operation's fragments nest too deeply.") from None
+    # More than the tokens of the largest document: only fragments can make that many.
+    _refuse_above(limits.tokens, fields, "fields")
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
+            overlap.check(definition.selection_set)
+
+
+def _check_operation(operation: OperationDefinitionNode, meter: _Meter, limits: Limits) -> int:
+    size = meter.measure(operation.selection_set)
+    _refuse_above(limits.depth, size.depth, "levels deep")
+    _refuse_above(limits.aliases, size.aliases, "aliases")
+    _refuse_above(limits.root_fields, size.root_fields, "root fields")
+    _refuse_above(limits.directives, size.directives + len(operation.directives or ()), "directives")
+    return size.fields
+
+
+def _refuse_above(most: int, given: int, what: str) -> None:
+    if given > most:
+        # The number may be astronomical: it is the client's own and not repeated.
+        raise _too_large(f"The operation is too large: at most {most} {what} are allowed.")
+
+
+def _too_large(message: str) -> ClewError:
+    return ClewError(message, code=Code.LIMIT_EXCEEDED)
+
+
+class _Meter:
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
+        self.fragments = fragments
+        self.known: dict[str, _Size] = {}
+        self.open: set[str] = set()
+
+    def measure(self, selection_set: SelectionSetNode) -> _Size:
+        """`root_fields` counts the set's own level; the others all levels."""
+        depth = aliases = root_fields = directives = fields = 0
+        for node in selection_set.selections:
+            directives += len(node.directives or ())
+            if isinstance(node, FieldNode):
+                root_fields += 1
+                fields += 1
+                aliases += node.alias is not None
+                inner = self.measure(node.selection_set) if node.selection_set else _Size()
+                exempt = node.name.value in ("__schema", "__type")
+                depth = max(depth, 1 if exempt else 1 + inner.depth)
+            elif isinstance(node, InlineFragmentNode):
+                inner = self.measure(node.selection_set)
+                root_fields += inner.root_fields
+                depth = max(depth, inner.depth)
+            elif isinstance(node, FragmentSpreadNode):
+                inner = self.fragment(node.name.value)
+                root_fields += inner.root_fields
+                depth = max(depth, inner.depth)
+            aliases += inner.aliases
+            directives += inner.directives
+            fields += inner.fields
+        return _Size(depth, aliases, root_fields, directives, fields)
+
+    def fragment(self, name: str) -> _Size:
+        """Measured once, however often it is spread."""
+        if name not in self.known:
+            # An unknown fragment counts nothing here; validation names it.
+            self.known[name] = _Size()
+            if name in self.fragments:
+                self.open.add(name)
+                self.known[name] = self.measure(self.fragments[name].selection_set)
+                self.open.remove(name)
+        elif name in self.open:
+            raise ClewError(f"Cannot spread fragment '{name}' within itself.", code=Code.GRAPHQL_VALIDATION_FAILED)
+        return self.known[name]
+
+
+class _Overlap:
+    """Counts what validation will do to find out whether fields of one response key can be merged.
+
+    It compares each with each other of the same place, and each fragment spread there with
+    each other, once for every selection set: the square of what is repeated.
+    """
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
+        self.fragments = fragments
+        self.steps = 0
+
+    def check(self, selection_set: SelectionSetNode) -> None:
+        """Raise LIMIT_EXCEEDED when it is too much, before it is done."""
+        groups = [[selection_set]]
+        while groups:
+            groups += self._merge(groups.pop())
+
+    def _merge(self, selection_sets: list[SelectionSetNode]) -> list[list[SelectionSetNode]]:
+        """Merge the selections of one place; what comes back are the places below and the inline fragments."""
+        found: dict[str, int] = {}
+        below: dict[str, list[SelectionSetNode]] = {}
+        inline: list[list[SelectionSetNode]] = []
+        spread: set[str] = set()
+        pending = list(selection_sets)
+        while pending:
+            selection_set = pending.pop()
+            for node in selection_set.selections:
+                self._step(1)
+                if isinstance(node, FieldNode):
+                    key = node.alias.value if node.alias else node.name.value
+                    before = found.get(key, 0)
+                    self._step(before)
+                    found[key] = before + 1
+                    if node.selection_set:
+                        below.setdefault(key, []).append(node.selection_set)
+                elif isinstance(node, InlineFragmentNode):
+                    pending.append(node.selection_set)
+                    inline.append([node.selection_set])
+                elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                    self._step(len(spread))
+                    spread.add(node.name.value)
+                    if node.name.value in self.fragments:
+                        pending.append(self.fragments[node.name.value].selection_set)
+        return [*below.values(), *(inline if len(selection_sets) == 1 else ())]
+
+    def _step(self, count: int) -> None:
+        self.steps += count
+        if self.steps > _MOST_STEPS:
+            raise _too_large("The operation is too large: it asks for the same fields too many times.")

@@ -1,0 +1,187 @@
+"""The scalars of SPEC 2: how each is read from a client and written to one.
+
+Input gives what Postgres' driver takes (`datetime`, `Decimal`, `UUID`, `bytes`); output
+accepts that as well as the text that Postgres' own JSON already holds, because both
+resolvers and the database fill fields.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from graphql import (
+    GraphQLBoolean,
+    GraphQLError,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLScalarType,
+    GraphQLString,
+    value_from_ast_untyped,
+)
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+# Longer numbers are no use to anybody, and Postgres stops at 131,072 digits.
+DECIMAL_DIGITS = 1000
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}(:?\d{2})?)?")
+_INTEGER = re.compile(r"-?\d{1,19}")
+
+
+def _refuse(scalar: str, expected: str) -> GraphQLError:
+    # The value is left out: it may be long, and it is the client's own.
+    return GraphQLError(f"{scalar} cannot represent this value: expected {expected}.")
+
+
+def _parse_bigint(value: Any) -> int:
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and INT64_MIN <= value <= INT64_MAX:
+        return value
+    raise _refuse("BigInt", "an integer of 64 bits, as a string or a number")
+
+
+def _parse_decimal(value: Any) -> Decimal:
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and len(str(value)) <= DECIMAL_DIGITS:
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation:
+            number = Decimal("nan")
+        if number.is_finite() and abs(number.adjusted()) <= DECIMAL_DIGITS:
+            return number
+    raise _refuse("Decimal", "a decimal number as a string")
+
+
+def _parse_datetime(value: Any) -> datetime:
+    if isinstance(value, str) and _DATETIME.fullmatch(value):
+        try:
+            moment = datetime.fromisoformat(value.upper())
+            # A time without an offset is UTC, as everything in a session is.
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise _refuse("DateTime", "ISO 8601 such as 2026-01-01T05:00:00+00:00")
+
+
+def _parse_date(value: Any) -> date:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise _refuse("Date", "ISO 8601 such as 2026-01-31")
+
+
+def _parse_time(value: Any) -> time:
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        try:
+            return time.fromisoformat(value)
+        except ValueError:
+            pass
+    raise _refuse("Time", "ISO 8601 such as 05:00:00")
+
+
+def _parse_uuid(value: Any) -> uuid.UUID:
+    if isinstance(value, str) and len(value) <= 38:
+        try:
+            return uuid.UUID(value)
+        except ValueError:
+            pass
+    raise _refuse("UUID", "a UUID such as 018f0d3e-7b5a-7c3e-9d2f-0a1b2c3d4e5f")
+
+
+def _parse_bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    raise _refuse("Bytes", "base64")
+
+
+def _parse_json(value: Any) -> Any:
+    # Postgres' jsonb has no NaN, no infinity.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _refuse("JSON", "JSON without NaN or infinity")
+    return value
+
+
+def _text(types: type | tuple[type, ...], write: Callable[[Any], str], scalar: str) -> Callable[[Any], str]:
+    """An output coercion: text of the database passes, Python values are written."""
+
+    def coerce(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, types) and not isinstance(value, bool):
+            return write(value)
+        raise GraphQLError(f"{scalar} cannot represent a value of type {type(value).__name__}.")
+
+    return coerce
+
+
+def _write_datetime(value: datetime) -> str:
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+
+
+def _scalar(
+    name: str, description: str, parse: Callable[[Any], Any], write: Callable[[Any], Any], url: str | None = None
+) -> GraphQLScalarType:
+    return GraphQLScalarType(
+        name,
+        description=description,
+        coerce_input_value=parse,
+        coerce_input_literal=lambda node: parse(value_from_ast_untyped(node)),
+        coerce_output_value=write,
+        specified_by_url=url,
+    )
+
+
+GraphQLBigInt = _scalar("BigInt", "An integer of 64 bits, as a string.", _parse_bigint, _text(int, str, "BigInt"))
+GraphQLDecimal = _scalar(
+    "Decimal", "An exact decimal number, as a string.", _parse_decimal, _text((Decimal, int, float), str, "Decimal")
+)
+GraphQLDateTime = _scalar(
+    "DateTime",
+    "A moment in time, as ISO 8601 with offset: `2026-01-01T05:00:00+00:00`. Without an offset it is UTC.",
+    _parse_datetime,
+    _text(datetime, _write_datetime, "DateTime"),
+)
+GraphQLDate = _scalar("Date", "A day: `2026-01-31`.", _parse_date, _text(date, date.isoformat, "Date"))
+GraphQLTime = _scalar("Time", "A time of day: `05:00:00`.", _parse_time, _text(time, time.isoformat, "Time"))
+GraphQLUUID = _scalar("UUID", "A UUID.", _parse_uuid, _text(uuid.UUID, str, "UUID"))
+GraphQLJSON = _scalar("JSON", "Any JSON value.", _parse_json, lambda value: value)
+GraphQLBytes = _scalar(
+    "Bytes",
+    "Binary data, as base64.",
+    _parse_bytes,
+    _text((bytes, bytearray, memoryview), lambda value: base64.b64encode(value).decode(), "Bytes"),
+)
+
+SCALARS: dict[str, GraphQLScalarType] = {
+    scalar.name: scalar
+    for scalar in (
+        GraphQLID,
+        GraphQLInt,
+        GraphQLFloat,
+        GraphQLString,
+        GraphQLBoolean,
+        GraphQLBigInt,
+        GraphQLDecimal,
+        GraphQLDateTime,
+        GraphQLDate,
+        GraphQLTime,
+        GraphQLUUID,
+        GraphQLJSON,
+        GraphQLBytes,
+    )
+}

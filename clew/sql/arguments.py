@@ -1,0 +1,169 @@
+"""Operand + coerced variables -> what asyncpg takes for `$n`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphql import GraphQLError
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Undefined
+from graphql.utilities import coerce_input_literal
+
+from clew.errors import ClewError
+from clew.model.types import ValueType
+from clew.plan.types import Literal, Operand, Template, Variable
+
+# Gives one argument from the coerced variables.
+Argument = Callable[[VariableValues], Any]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LIKE_SPECIAL = re.compile(r"([\\%_])")
+_INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
+
+
+def argument(operand: Operand) -> Argument:
+    """How to compute the operand's value when the operation runs.
+
+    The result raises ClewError BAD_USER_INPUT, naming the operand's place, for a value
+    that Postgres could not take: a comparison in SQL must never raise.
+    """
+    convert = _converter(operand)
+    source = operand.source
+    if isinstance(source, Literal):
+        value = source.value
+        try:
+            fixed = convert(value)
+        except ClewError as error:
+            # Planning must not fail where another branch of the plan cache would not.
+            failure = error
+            return lambda _variables: _raise(failure)
+        return lambda _variables: fixed
+    if isinstance(source, Variable):
+        name, *rest = source.path
+        if not rest:
+            if convert is _same:
+                return lambda variables: variables.coerced[name]  # type: ignore[index]
+            return lambda variables: convert(variables.coerced[name])  # type: ignore[index]
+        return lambda variables: convert(_dig(variables.coerced, source.path))
+    return lambda variables: convert(_fill(source, variables, operand.place))
+
+
+def _raise(error: ClewError) -> Any:
+    raise error
+
+
+def _dig(value: Any, path: tuple[str | int, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _fill(template: Template, variables: VariableValues, place: str) -> Any:
+    try:
+        value = coerce_input_literal(template.node, template.type, variables)
+    except GraphQLError as error:
+        raise ClewError(f"`{place}`: {error.message}") from error
+    if value is Undefined:
+        raise ClewError(f"`{place}` has a value that does not fit its type.")
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _converter(operand: Operand) -> Callable[[Any], Any]:
+    place, type_ = operand.place, operand.type
+    if operand.form == "count":
+        return lambda value: _count(value, place)
+    if operand.form != "value":
+        return lambda value: _pattern(value, operand.form, place)
+    item = _item_converter(type_, place)
+    if not type_.is_list or item is _same:
+        return item
+    return lambda values: [None if value is None else item(value) for value in values]
+
+
+def _item_converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
+    if type_.name == "ID":
+        if type_.sql == "uuid":
+            return lambda value: _uuid(value, place)
+        if type_.sql in _INTEGERS:
+            return lambda value: _integer(value, _INTEGERS[type_.sql], place)
+        return lambda value: _text(value, place)
+    if type_.name == "String":
+        return lambda value: _text(value, place)
+    if type_.name == "Float":
+        return float
+    if type_.name == "JSON":
+        return lambda value: _json(value, place)
+    return _same
+
+
+def _count(value: int, place: str) -> int:
+    if value < 0:
+        raise ClewError(f"`{place}` must not be negative.")
+    return value
+
+
+def _text(value: str, place: str) -> str:
+    if "\x00" in value:
+        raise ClewError(f"`{place}` must not hold the character U+0000.", hint="Postgres cannot store it.")
+    if not value.isascii() and _SURROGATE.search(value):
+        raise ClewError(f"`{place}` must not hold a lone surrogate.", hint="It is no valid Unicode text.")
+    return value
+
+
+def _uuid(value: str, place: str) -> uuid.UUID:
+    try:
+        if len(value) > 38:
+            raise ValueError
+        return uuid.UUID(value)
+    except ValueError:
+        raise ClewError(f"`{place}` must be a UUID.") from None
+
+
+def _integer(value: str, bound: int, place: str) -> int:
+    try:
+        if len(value) > 20:
+            raise ValueError
+        number = int(value)
+    except ValueError:
+        raise ClewError(f"`{place}` must be an integer.") from None
+    if not -bound <= number < bound:
+        raise ClewError(f"`{place}` is out of range.")
+    return number
+
+
+def _json(value: Any, place: str) -> str:
+    def check(item: Any) -> None:
+        if isinstance(item, str):
+            _text(item, place)
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise ClewError(f"`{place}` must not hold NaN or infinity.")
+        elif isinstance(item, Mapping):
+            for key, inner in item.items():
+                _text(key, place)
+                check(inner)
+        elif isinstance(item, list):
+            for inner in item:
+                check(inner)
+
+    check(value)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _pattern(value: str, form: str, place: str) -> str:
+    text = _text(value, place)
+    if form == "pattern":
+        # A pattern that ends in a lone escape is the one text on which LIKE raises.
+        if (len(text) - len(text.rstrip("\\"))) % 2:
+            raise ClewError(f"`{place}` must not end in a single backslash.", hint="Write \\\\ for a backslash.")
+        return text
+    escaped = _LIKE_SPECIAL.sub(r"\\\1", text)
+    return {"prefix": f"{escaped}%", "suffix": f"%{escaped}", "infix": f"%{escaped}%"}[form]

@@ -1,0 +1,51 @@
+"""The bound values of one statement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from clew.model.types import ValueType
+from clew.plan.types import Operand
+from clew.sql.types import sql_type
+
+
+class Binds:
+    """Collects operands as a statement is built; `names` maps a bind's name to its operand."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Operand] = {}
+
+    def add(self, operand: Operand) -> sa.BindParameter[Any]:
+        """A bind parameter for the operand, typed as it is compared."""
+        # SQLAlchemy finds binds in the finished text, as `%(name)s`: a NUL is in no SQL name and no expression.
+        name = f"\0{len(self.names)}"
+        self.names[name] = operand
+        return sa.bindparam(name, type_=sql_type(compared_type(operand.type)), unique=False)
+
+
+def compared_type(type_: ValueType) -> ValueType:
+    """The type to bind a value as when it is compared with a column of `type_`.
+
+    Without length and precision: `$1::numeric(4,2)` would round the client's value and
+    raise where it does not fit, and a comparison must never raise.
+    """
+    base = type_.sql.partition("(")[0].rstrip()
+    base = _COMPARED.get(base, base)
+    if base == type_.sql:
+        return type_
+    return ValueType(type_.name, base, type_.is_enum, type_.is_list, type_.item_nullable)
+
+
+_COMPARED = {
+    "varchar": "text",
+    "character varying": "text",
+    "char": "text",
+    "character": "text",
+    "bpchar": "text",
+    "smallint": "integer",
+    # Values are moments with a zone; Postgres compares the two kinds, and by index.
+    "timestamp": "timestamptz",
+    "timestamp without time zone": "timestamptz",
+}

@@ -1,0 +1,217 @@
+"""`ReadPlan` -> one statement, which returns one row with one JSON column a root read.
+
+Postgres builds the JSON text of each root field; Python passes it on. Rows are cut and
+ordered in an inner SELECT of plain columns, and JSON is built outside it, for the rows of
+the page only: built inside, Postgres would build it for every row that it sorts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement, FromClause, Select
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from clew.model.types import Column, Model, Relation
+from clew.plan.types import (
+    TRUE,
+    Literal,
+    Many,
+    One,
+    Operand,
+    OrderKey,
+    Output,
+    Read,
+    ReadPlan,
+    Required,
+    RootMany,
+    Rows,
+    TypeName,
+    Value,
+    Visible,
+)
+from clew.sql.binds import Binds
+from clew.sql.filters import condition
+from clew.sql.json import json_array, json_object, json_value, text_constant
+from clew.sql.relations import join, local_columns
+from clew.sql.scope import Scope
+from clew.sql.tables import Tables
+
+# The name of a joined row's JSON. It must not look like a column that a computed expression may name.
+_JSON = "clew_json"
+_ONE: ColumnElement[Any] = sa.literal_column("1")
+_UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
+
+
+def read_statement(plan: ReadPlan, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    """One row; a column for each of `plan.reads` in their order: JSON as UTF-8 bytes, or null for no row.
+
+    Bytes, because the driver would decode text for us to encode again. The statement's
+    operands are collected in `binds`.
+    """
+    compiler = _Compiler(model, tables, binds)
+    columns: list[ColumnElement[Any]] = []
+    for index, root in enumerate(plan.reads):
+        value = compiler.many(root.read) if isinstance(root, RootMany) else compiler.one(root.read)
+        columns.append(sa.func.convert_to(sa.cast(value, sa.Text), _UTF8).label(f"r{index}"))
+    return sa.select(*columns)
+
+
+class _Compiler:
+    def __init__(self, model: Model, tables: Tables, binds: Binds) -> None:
+        self.model = model
+        self.tables = tables
+        self.binds = binds
+        self.aliases = 0
+
+    # --- levels -----------------------------------------------------------------------
+
+    def scope(self, entity_name: str, outer: Scope | None) -> Scope:
+        table = self.tables.of(entity_name)
+        alias = table.alias(f"t{self.number()}")
+        return Scope(self.model.entity(entity_name), alias, outer)
+
+    def number(self) -> int:
+        self.aliases += 1
+        return self.aliases - 1
+
+    def conditions(self, rows: Rows, scope: Scope) -> list[ColumnElement[bool]]:
+        predicates = (rows.visible.where, rows.where)
+        return [condition(predicate, scope, self, self.binds) for predicate in predicates if predicate != TRUE]
+
+    # --- reads ------------------------------------------------------------------------
+
+    def one(self, read: Read) -> ColumnElement[Any]:
+        """The JSON object of the one row; null without a row."""
+        scope = self.scope(read.rows.visible.entity.name, None)
+        return self.row(read, scope, []).scalar_subquery()
+
+    def joined(self, output: One, outer: Scope) -> LateralFromClause:
+        """The row at the other end of a to-one, as a FROM item with its JSON as only column.
+
+        A LATERAL subquery without LIMIT is a join to Postgres, by hash or index as it
+        sees fit; a subquery in the output would be run once for each row.
+        """
+        scope = self.scope(output.relation.target, outer)
+        statement = self.row(output.read, scope, [join(self, output.relation, outer, scope, None)])
+        if scope.entity.view_sql is not None:
+            # Nothing keeps a view's key unique.
+            statement = statement.limit(_ONE)
+        return statement.lateral(f"j{self.number()}")
+
+    def row(self, read: Read, scope: Scope, join_conditions: list[ColumnElement[bool]]) -> Select[Any]:
+        json, source = self.object(read.output, scope)
+        statement = sa.select(json.label(_JSON)).select_from(source)
+        return scope.correlate(statement.where(*join_conditions, *self.conditions(read.rows, scope)))
+
+    def many(
+        self, read: Read, relation: Relation | None = None, outer: Scope | None = None, link: Visible | None = None
+    ) -> ColumnElement[Any]:
+        """The JSON array of the rows; `[]` without any."""
+        rows = read.rows
+        scope = self.scope(rows.visible.entity.name, outer)
+        # A join may bring the rows of the page out of order: then they are sorted again by the same keys.
+        again = any(isinstance(output, One) for output in read.output)
+        keys = [(self.follow(key, scope, 0), key) for key in rows.order]
+        sorted_by = [key.label(f"clew_key{index}") for index, (key, _) in enumerate(keys)] if again else []
+        inner = sa.select(*self.needed(read, scope), *sorted_by).select_from(scope.source)
+        if relation is not None and outer is not None:
+            inner = inner.where(join(self, relation, outer, scope, link))
+        inner = inner.where(*self.conditions(rows, scope))
+        inner = inner.order_by(*(_direction(expression, key) for expression, key in keys))
+        inner = self.cut(inner, rows, scope)
+        cut = Scope(scope.entity, inner.subquery(f"page{self.number()}"), outer)
+        json, source = self.object(read.output, cut)
+        order = [_direction(cut.key(label.name), key) for label, (_, key) in zip(sorted_by, keys, strict=False)]
+        statement = sa.select(json_array(json, order)).select_from(source)
+        return cut.correlate(statement).scalar_subquery()
+
+    def cut(self, statement: Select[Any], rows: Rows, scope: Scope) -> Select[Any]:
+        if rows.ceiling is not None:
+            statement = scope.correlate(statement.limit(sa.literal_column(str(rows.ceiling))))
+            most = statement.subquery(f"most{self.number()}")
+            statement = sa.select(*most.c).select_from(most)
+        if rows.limit is not None:
+            statement = statement.limit(self.count(rows.limit))
+        if rows.offset is not None:
+            statement = statement.offset(self.count(rows.offset))
+        return scope.correlate(statement)
+
+    def count(self, operand: Operand) -> ColumnElement[Any]:
+        """A limit or offset. One that stands in the document is a constant of the SQL too:
+
+        for a bound one Postgres would assume a tenth of the table and plan for that.
+        """
+        if isinstance(operand.source, Literal):
+            return sa.literal_column(str(int(operand.source.value)), sa.BigInteger)
+        return self.binds.add(operand)
+
+    def needed(self, read: Read, scope: Scope) -> Iterable[ColumnElement[Any]]:
+        """The columns of the inner SELECT that the JSON around it reads."""
+        names: dict[str, None] = {}
+        for output in read.output:
+            columns: tuple[Column, ...] = ()
+            match output:
+                case Value(column=column):
+                    columns = (column,)
+                case Required(columns=required):
+                    columns = required
+                case One(relation=relation) | Many(relation=relation):
+                    names.update(dict.fromkeys(local_columns(relation)))
+                case TypeName():
+                    pass
+            for column in columns:
+                if column.computed is not None and not column.computed.stored:
+                    # Its expression is text: which columns it reads is not known.
+                    return self.all_columns(scope)
+                names[column.column] = None
+        return [scope.key(name) for name in names] or [sa.literal_column("1").label("present")]
+
+    def all_columns(self, scope: Scope) -> list[ColumnElement[Any]]:
+        table = self.tables.of(scope.entity.name)
+        return [scope.key(column.name) for column in table.columns]
+
+    def follow(self, key: OrderKey, scope: Scope, step: int) -> ColumnElement[Any]:
+        """The key's column at the end of its path of to-ones; null where the path ends early."""
+        if step == len(key.path):
+            return scope.column(key.column)
+        relation, rows = key.path[step]
+        inner = self.scope(relation.target, scope)
+        statement = sa.select(self.follow(key, inner, step + 1)).select_from(inner.source)
+        statement = statement.where(join(self, relation, scope, inner, None), *self.conditions(Rows(rows), inner))
+        return inner.correlate(statement).scalar_subquery()
+
+    # --- output -----------------------------------------------------------------------
+
+    def object(self, outputs: tuple[Output, ...], scope: Scope) -> tuple[ColumnElement[Any], FromClause[Any]]:
+        """The JSON object of a row of `scope`, and the FROM that it reads: the scope's source and its joins."""
+        source = scope.source
+        pairs: list[tuple[str, ColumnElement[Any]]] = []
+        for output in outputs:
+            if isinstance(output, One):
+                lateral = self.joined(output, scope)
+                source = source.outerjoin(lateral, sa.true())
+                pairs.append((output.key, lateral.c[_JSON]))
+            else:
+                pairs.append((output.key, self.output(output, scope)))
+        return json_object(pairs), source
+
+    def output(self, output: Value | TypeName | Required | Many, scope: Scope) -> ColumnElement[Any]:
+        match output:
+            case Value(column=column):
+                return json_value(scope.column(column), column.type)
+            case TypeName(name=name):
+                return text_constant(name)
+            case Required(columns=columns):
+                return json_object([(c.name, json_value(scope.column(c), c.type)) for c in columns])
+            case Many(relation=relation, read=read, link=link):
+                return self.many(read, relation, scope, link)
+
+
+def _direction(expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:
+    ordered = expression.desc() if key.descending else expression.asc()
+    if key.nulls_first is None:
+        return ordered
+    return ordered.nulls_first() if key.nulls_first else ordered.nulls_last()

@@ -1,0 +1,46 @@
+"""How rows of one level belong to the level around it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement
+
+from clew.model.types import Relation
+from clew.plan.types import Rows, Visible
+from clew.sql.scope import Scope
+
+
+class Levels(Protocol):
+    """What builds a statement's levels: fresh aliases and the conditions of rows."""
+
+    def scope(self, entity_name: str, outer: Scope | None) -> Scope: ...
+
+    def conditions(self, rows: Rows, scope: Scope) -> list[ColumnElement[bool]]: ...
+
+
+def join(levels: Levels, relation: Relation, outer: Scope, inner: Scope, link: Visible | None) -> ColumnElement[bool]:
+    """The condition under which a row of `inner` is at the other end of `relation` from `outer`.
+
+    A many-to-many is a semi-join: two links to one row do not double it, and the
+    target stays the only FROM item, which computed expressions rely on.
+    """
+    if relation.through is None:
+        return sa.and_(*(inner.key(remote) == outer.key(local) for local, remote in relation.on))
+    assert link is not None
+    through = levels.scope(relation.through.entity, inner)
+    conditions = [through.key(column) == outer.key(local) for local, column in relation.through.local]
+    conditions += levels.conditions(Rows(link), through)
+    remote = relation.through.remote
+    statement = sa.select(*(through.key(column) for column, _ in remote)).select_from(through.source)
+    statement = through.correlate(statement.where(*conditions))
+    if len(remote) == 1:
+        return inner.key(remote[0][1]).in_(statement)
+    return sa.tuple_(*(inner.key(target) for _, target in remote)).in_(statement)
+
+
+def local_columns(relation: Relation) -> tuple[str, ...]:
+    """The SQL columns of the row that the relation starts from."""
+    pairs = relation.on if relation.through is None else relation.through.local
+    return tuple(local for local, _ in pairs)

@@ -1,0 +1,48 @@
+"""The rows that an expression is about: an entity and the FROM item that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement, FromClause, Select
+from sqlalchemy.types import TypeEngine
+
+from clew.model.types import Column, Entity
+from clew.sql.types import sql_type
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One level of a statement. `outer` is the level around it, which it may refer to."""
+
+    entity: Entity
+    source: FromClause[Any]
+    outer: Scope | None = None
+
+    def column(self, column: Column) -> ColumnElement[Any]:
+        """A column of these rows, or its expression when it is computed.
+
+        The expression's text names columns without a table: it must stand where this
+        scope's source is the innermost FROM.
+        """
+        if column.computed is not None and not column.computed.stored:
+            return sa.literal_column(f"({column.computed.sql})", sql_type(column.type))
+        return self.key(column.column, sql_type(column.type))
+
+    def key(self, name: str, type_: TypeEngine[Any] = sa.types.NULLTYPE) -> ColumnElement[Any]:
+        """A column by its SQL name."""
+        # Not `source.c[name]`: that would first copy every column of the table, for each alias.
+        column: sa.ColumnClause[Any] = sa.column(name, type_)
+        column.table = self.source
+        return column
+
+    def correlate(self, statement: Select[Any]) -> Select[Any]:
+        """Let `statement`, which selects from this scope's source, refer to the levels around it."""
+        sources: list[FromClause[Any]] = []
+        scope = self.outer
+        while scope is not None:
+            sources.append(scope.source)
+            scope = scope.outer
+        return statement.correlate(*sources) if sources else statement.correlate(None)

@@ -1,0 +1,35 @@
+"""A plan compiled to SQL text for asyncpg, once, to be run many times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from clew.model.types import Model
+from clew.plan.types import Operand, ReadPlan
+from clew.sql.arguments import Argument, argument
+from clew.sql.binds import Binds
+from clew.sql.read import read_statement
+from clew.sql.tables import Tables
+
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+# SQLAlchemy renames what is within 6 bytes of this, and columns may have all of Postgres' 63.
+_DIALECT.max_identifier_length = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with `$1`...; `operands` and the functions that compute their values, in that order."""
+
+    sql: str
+    operands: tuple[Operand, ...]
+    arguments: tuple[Argument, ...]
+
+
+def compile_read(plan: ReadPlan, model: Model, tables: Tables) -> Statement:
+    """The one statement of a query operation with at least one generated root field."""
+    binds = Binds()
+    compiled = read_statement(plan, model, tables, binds).compile(dialect=_DIALECT)
+    operands = tuple(binds.names[name] for name in compiled.positiontup or ())
+    return Statement(compiled.string, operands, tuple(argument(operand) for operand in operands))

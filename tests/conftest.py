@@ -1,0 +1,92 @@
+"""Databases for tests: one embedded Postgres for the whole run, a fresh database for each test that wants one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from clew.config import Settings
+from clew.database.embedded import embedded_postgres
+from clew.engine import Engine
+from tests.shop import Shop, make_shop
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-golden` writes the golden files instead of comparing with them."""
+    parser.addoption("--write-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server to make databases on: CLEW_TEST_DATABASE_URL, or the embedded one, shared by all workers."""
+    given = os.environ.get("CLEW_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with embedded_postgres(ROOT / ".clew" / "test-postgres", durable=False) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """The URL of an empty database of this test's own; for async tests and for those that are not."""
+    name = f"test_{uuid.uuid4().hex}"
+    # template0 is never connected to, so copies do not wait for each other's readers.
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE template0"))
+    try:
+        yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+    finally:
+        asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """An empty folder; not below pytest's own, which each run closes to other users, Postgres' among them."""
+    with tempfile.TemporaryDirectory(prefix="clew-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder).resolve()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name == "DATABASE_URL" or name.startswith("CLEW_")]:
+        if not name.startswith("CLEW_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shop(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Made once; the tests must leave it as it is."""
+    with make_shop(postgres_url, tmp_path_factory.mktemp("shop")) as made:
+        yield made
+
+
+@pytest.fixture
+async def engine(shop: Shop) -> AsyncIterator[Engine]:
+    """An engine on the shop, with a pool of this test's own."""
+    engine = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url})).engine
+    yield engine
+    await engine.pool.close()

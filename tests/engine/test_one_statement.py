@@ -1,0 +1,95 @@
+"""One statement an operation: counted in Postgres' own log, not by us."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from clew import Viewer
+from clew.config import Settings
+from clew.database.embedded import embedded_postgres
+from clew.engine import Engine, Request
+from tests.golden.test_golden import CASES, read_case
+from tests.shop import Shop, make_shop
+
+EXECUTED = re.compile(r"LOG:  (?:execute [^:]*|statement): (.*)")
+
+
+@pytest.fixture(scope="module")
+def logging_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, Path]]:
+    """The shop on a server of its own, which logs every statement, and the log's path."""
+    folder = tmp_path_factory.mktemp("logging")
+    with embedded_postgres(folder, durable=False) as url, make_shop(url, tmp_path_factory.mktemp("shop")) as shop:
+
+        async def start_logging() -> str:
+            connection = await asyncpg.connect(url)
+            await connection.execute("ALTER SYSTEM SET log_statement = 'all'")
+            await connection.execute("SELECT pg_reload_conf()")
+            data = await connection.fetchval("SHOW data_directory")
+            await connection.close()
+            return str(data)
+
+        yield shop, Path(asyncio.run(start_logging())) / "server.log"
+
+
+async def statements(engine: Engine, log: Path, request: Request) -> list[str]:
+    """What the server logged while the operation ran, on whatever connection."""
+    # A connection that is new would log what it does to set itself up.
+    await engine.execute(request, Viewer.admin())
+    before = log.stat().st_size
+    response = await engine.execute(request, Viewer.admin())
+    assert response.code is None, response.body
+    return EXECUTED.findall(log.read_text()[before:])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", [p for p in CASES if p.parent.name == "reads"], ids=lambda path: path.stem)
+async def test_every_golden_read_is_one_statement(path: Path, logging_shop: tuple[Shop, Path]) -> None:
+    shop, log = logging_shop
+    engine = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url})).engine
+    document, variables = read_case(path)
+    found = await statements(engine, log, Request(document, variables))
+    await engine.pool.close()
+    assert len(found) == 1
+    assert found[0].startswith("SELECT convert_to(")
+
+
+@pytest.mark.anyio
+async def test_forty_root_fields_and_fifteen_levels_are_one_statement(logging_shop: tuple[Shop, Path]) -> None:
+    shop, log = logging_shop
+    engine = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url})).engine
+    deep = "id"
+    for _ in range(7):
+        deep = f"people {{ company {{ {deep} }} }}"
+    roots = " ".join(f"a{index}: people {{ id company {{ name }} }}" for index in range(39))
+    found = await statements(engine, log, Request(f"{{ companies {{ {deep} }} {roots} }}"))
+    await engine.pool.close()
+    assert len(found) == 1
+
+
+@pytest.mark.anyio
+async def test_custom_fields_beside_generated_ones_leave_those_one_statement(
+    logging_shop: tuple[Shop, Path],
+) -> None:
+    shop, log = logging_shop
+    engine = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url})).engine
+    document = (
+        '{ people { shout orders { id } } companies { name people { shout } } weather(place: {city: "Bonn"}) { city } }'
+    )
+    found = await statements(engine, log, Request(document))
+    await engine.pool.close()
+    assert len(found) == 1
+
+
+@pytest.mark.anyio
+async def test_an_operation_without_data_is_no_statement(logging_shop: tuple[Shop, Path]) -> None:
+    shop, log = logging_shop
+    engine = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url})).engine
+    found = await statements(engine, log, Request("{ viewer { roles } __typename __schema { queryType { name } } }"))
+    await engine.pool.close()
+    assert found == []
