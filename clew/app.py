@@ -1,0 +1,181 @@
+"""`Clew`: the object an application's entry point makes (SPEC 11)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from graphql import GraphQLSchema, print_schema
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from clew.config import Settings
+from clew.database.pool import Pool
+from clew.engine import Engine
+from clew.engine.explain import Compiled, compiled, explained
+from clew.engine.resolvers import Bindable, bind
+from clew.errors import Diagnostic, SchemaError, StartupError
+from clew.migrate.history import load_history
+from clew.migrate.run import check_at_head
+from clew.model.build import load_model
+from clew.model.types import Model
+from clew.plan.limits import Limits
+from clew.schema.build import build_schema
+from clew.sql.tables import build_tables
+from clew.wire.application import Application
+from clew.wire.health import Readiness
+
+JobHandler = TypeVar("JobHandler", bound=Callable[..., Any])
+
+
+class Clew:
+    """An API server for the SDL of one project.
+
+    Args:
+        bindables: Ariadne's: `QueryType()`, `ObjectType("Post")`, enums, scalars, or lists of them.
+        project: the project's folder; default `$CLEW_PROJECT`, else the current folder.
+        routes: further Starlette routes.
+        middleware: further Starlette middleware, inside Clew's own; pure ASGI is fastest.
+    """
+
+    def __init__(
+        self,
+        bindables: Sequence[Bindable] = (),
+        *,
+        project: Path | str | None = None,
+        routes: Sequence[BaseRoute] = (),
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
+        self._bindables = tuple(bindables)
+        self._project = Path(project) if project is not None else None
+        self._routes = tuple(routes)
+        self._middleware = tuple(middleware)
+        self._jobs: dict[str, Callable[..., Any]] = {}
+        self._built: tuple[Model, GraphQLSchema] | None = None
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+        return (self._project or Path(os.environ.get("CLEW_PROJECT", "."))).resolve()
+
+    def job(self, name: str) -> Callable[[JobHandler], JobHandler]:
+        """Register the handler of the `@job` field `name`.
+
+        Raises:
+            ValueError: it has one already.
+        """
+
+        def register(handler: JobHandler) -> JobHandler:
+            if name in self._jobs:
+                raise ValueError(f"the job {name!r} has a handler already")
+            self._jobs[name] = handler
+            return handler
+
+        return register
+
+    def build(self) -> tuple[Model, GraphQLSchema]:
+        """Load and check the SDL and the bindings; once, later calls return the same.
+
+        Raises:
+            SchemaError: with every fault found.
+        """
+        if self._built is None:
+            model = load_model(self.root / "graphql", self.root)
+            schema = build_schema(model)
+            faults = [*bind(schema, model, self._bindables), *self._job_faults(model)]
+            if faults:
+                raise SchemaError(faults)
+            self._built = model, schema
+        return self._built
+
+    def schema_sdl(self) -> str:
+        """The complete API schema as SDL. Raises as `build`."""
+        return print_schema(self.build()[1])
+
+    def asgi(self, settings: Settings | None = None) -> Application:
+        """The ASGI app.
+
+        Args:
+            settings: default: from the environment and, in dev, `.env`.
+
+        Raises:
+            SchemaError: as `build`.
+            StartupError: a setting is missing or wrong.
+        """
+        settings = settings or Settings.load(self.root)
+        if settings.database_url is None:
+            raise StartupError(
+                "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which brings a Postgres."
+            )
+        pool = Pool(
+            settings.database_url,
+            size=settings.pool_max,
+            wait=settings.pool_timeout,
+            statement_timeout=settings.statement_timeout,
+        )
+        engine = self._engine(settings, pool)
+        history = load_history(self.root)
+
+        async def check() -> None:
+            async with pool.connection() as connection:
+                await check_at_head(connection, history)
+
+        return Application(engine, settings, Readiness(check), self._routes, self._middleware)
+
+    def compile(self, document: str, variables: Mapping[str, Any] | None = None) -> Compiled:
+        """The one statement of a query's generated fields.
+
+        Raises:
+            ClewError, InvalidDocument: the document is not valid.
+        """
+        return compiled(self._offline_engine(), document, variables or {})
+
+    async def explain(self, document: str, variables: Mapping[str, Any] | None = None) -> str:
+        """The plan, the SQL and Postgres' EXPLAIN of a query, as text.
+
+        Raises:
+            ClewError: the document is not valid, or the database is not available.
+        """
+        engine = self._offline_engine()
+        try:
+            return await explained(engine, document, variables or {})
+        finally:
+            await engine.pool.close()
+
+    def _offline_engine(self) -> Engine:
+        settings = Settings.load(self.root)
+        return self._engine(settings, Pool(settings.database_url or "", size=1, application_name="clew-explain"))
+
+    def _engine(self, settings: Settings, pool: Pool) -> Engine:
+        model, schema = self.build()
+        limits = Limits(
+            tokens=settings.max_tokens,
+            depth=settings.max_depth,
+            aliases=settings.max_aliases,
+            root_fields=settings.max_root_fields,
+            directives=settings.max_directives,
+        )
+        return Engine(model, schema, build_tables(model), pool, limits)
+
+    def _job_faults(self, model: Model) -> list[Diagnostic]:
+        declared = {custom.name: custom for custom in model.custom_fields if custom.job is not None}
+        faults = [
+            Diagnostic(
+                f"the job {name!r} has a handler but no field",
+                hint=f"add {name}(...) with @job to `extend type Mutation`",
+            )
+            for name in self._jobs
+            if name not in declared
+        ]
+        faults += [
+            Diagnostic(
+                f"the job {name!r} has no handler",
+                custom.location,
+                hint=f'write one: @clew.job("{name}") async def ...(ctx: JobContext, ...)',
+            )
+            for name, custom in declared.items()
+            if name not in self._jobs
+        ]
+        return faults

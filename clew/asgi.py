@@ -1,0 +1,27 @@
+"""The production app as an import string, for any ASGI server: `uvicorn --factory clew.asgi:create`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from clew.config import Settings
+from clew.project import Project, load_app
+
+
+def create() -> ASGIApp:
+    """The app of the project in `CLEW_PROJECT` (default: the current folder), checked as `clew serve` checks it.
+
+    Raises:
+        StartupError: the settings are not fit for production, or the project cannot be loaded.
+        SchemaError: the SDL or its bindings have faults.
+    """
+    project = Project.open(Path(os.environ.get("CLEW_PROJECT", ".")))
+    settings = Settings.load(project.root, "production")
+    if settings.env == "production":
+        settings.require_production()
+    clew = load_app(project)
+    clew.build()
+    return clew.asgi(settings)

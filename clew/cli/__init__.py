@@ -1,0 +1,37 @@
+"""The command `clew`: one file a sub-command in `commands/`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from clew.cli.parser import build_parser
+from clew.errors import SchemaError, StartupError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    0 done, 1 it cannot be done (one message says why), 2 wrong usage, 130 Ctrl-C.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except SchemaError as error:
+        return _fail(str(error))
+    except StartupError as error:
+        return _fail(f"error: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else ""))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `clew schema | head`: nobody reads on. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _fail(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1

@@ -1,0 +1,53 @@
+"""The command line's grammar."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+COMMANDS = ("dev", "serve", "check", "schema", "migrate", "explain")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `clew`; each command's module adds its own part."""
+    parser = argparse.ArgumentParser(prog="clew", description="A GraphQL-first API server on Postgres.")
+    parser.add_argument("--version", action="version", version=f"clew {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"clew.cli.commands.{name}").configure(commands)
+    return parser
+
+
+def project_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--project`."""
+    parser.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the project's folder (default: the current one)"
+    )
+
+
+def address_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--host` and `--port`."""
+    parser.add_argument("--host", help="the address to listen on (CLEW_HOST; default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, help="the port to listen on (CLEW_PORT; default: 8000)")
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number from 1."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 512")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
+    return int(text)
+
+
+def _version() -> str:
+    try:
+        return version("clew")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,102 @@
+"""The server process of `clew dev`: one version of the project, from its check to its last request.
+
+It judges itself before it touches anything: only when the SDL, the bindings and the app are
+good does it say what would change in the database, and only when the supervisor says so does it
+migrate and serve. Every save starts a new one; a bad one ends without a trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from clew.config import Settings
+from clew.dev import schema
+from clew.dev.seed import seed_once
+from clew.errors import SchemaError, StartupError
+from clew.observe import setup_logging
+from clew.project import Project, Seed, load_app, load_seed
+from clew.server.channel import Channel
+from clew.server.http import Server
+
+
+def main(listener_fd: int, channel_fd: int) -> int:
+    """Serve on the inherited socket until SIGTERM, or until the supervisor is gone."""
+    channel = Channel(channel_fd)
+    # Unwind, so that a migration stopped midway takes its file with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        server = _prepare(channel)
+        if server is not None:
+            server.serve_on(socket.socket(fileno=listener_fd))
+            return 0
+    except StartupError as error:
+        hint = f"\n  hint: {error.hint}" if error.hint else ""
+        channel.send({"event": "failed", "text": f"error: {error.message}{hint}"})
+    except SchemaError as error:
+        channel.send({"event": "failed", "text": str(error)})
+    except Exception:
+        channel.send({"event": "failed", "text": traceback.format_exc()})
+    finally:
+        channel.close()
+    return 1
+
+
+def _prepare(channel: Channel) -> Server | None:
+    """Check, migrate and seed; None if the supervisor does not want this version."""
+    began = time.perf_counter()
+    project = Project.open(Path(os.environ["CLEW_PROJECT"]))
+    settings = Settings.load(project.root)
+    setup_logging(settings.log_level, settings.log_format)
+    clew = load_app(project)
+    seed = load_seed(project)
+    model = clew.build()[0]
+    app = clew.asgi(settings)
+    checked = time.perf_counter()
+    if settings.database_url is None:
+        raise StartupError("DATABASE_URL is not set.")
+    url = settings.database_url
+    pending = asyncio.run(schema.pending(project, model, url))
+    channel.send({"event": "pending", "losses": pending.losses})
+    if channel.receive() is None:
+        return None
+    applied = asyncio.run(schema.apply(project, model, url, pending))
+    seeded = seed is not None and asyncio.run(_seed(project, seed, url))
+    migrated = time.perf_counter()
+    server: Server
+
+    def started() -> None:
+        channel.send(
+            {
+                "event": "ready",
+                "entities": len(model.entities),
+                "applied": applied,
+                "seeded": seeded,
+                "playground": settings.playground,
+                "check_seconds": checked - began,
+                "migrate_seconds": migrated - checked,
+            }
+        )
+        # A killed supervisor cannot send SIGTERM.
+        channel.when_closed(lambda: server.handle_exit(signal.SIGTERM, None))
+
+    def closed() -> None:
+        channel.send({"event": "closed"})
+
+    server = Server(app, settings, on_started=started, on_closed=closed)
+    return server
+
+
+async def _seed(project: Project, seed: Seed, url: str) -> bool:
+    async with schema.connect(url) as connection:
+        return await seed_once(project, seed, connection)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,284 @@
+"""`clew dev`: keeps one good version of the project serving while you edit it.
+
+The supervisor imports nothing of the project. It holds the embedded Postgres and the listening
+socket, so that neither ends with a version. A save starts a candidate process beside
+the serving one (see `clew.dev.child`); when that is ready the old one is drained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clew.config import Settings
+from clew.database import embedded
+from clew.dev import terminal
+from clew.dev.watch import watch
+from clew.errors import StartupError
+from clew.project import Project
+from clew.server.http import LAST_SECONDS
+from clew.server.listen import address_of
+from clew.server.processes import Child
+
+T = TypeVar("T")
+
+CHILD = "clew.dev.child"
+
+# A version that crashes sooner than this after its start waits for the next save.
+SHORT_LIFE = 5.0
+
+# Seconds that the version before has for closing its listener.
+HANDOVER = 2.0
+
+# How often, in seconds, the embedded Postgres is looked after.
+POSTGRES_LOOK = 2.0
+
+
+class RejectedError(Exception):
+    """A version of the project that is not fit to serve; the text is what to print."""
+
+
+class SupersededError(Exception):
+    """A file was saved while a version was being tried."""
+
+
+class Supervisor:
+    """One run of `clew dev`.
+
+    Args:
+        project: the project.
+        settings: its dev settings.
+        listener: the listening socket.
+        url: the database's URL.
+        postgres: the folder of the embedded Postgres, None if the database is the user's own.
+        accept: True for `--yes`: what loses data is not asked about.
+        began: `time.monotonic()` when the command began, for the banner.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        settings: Settings,
+        listener: socket.socket,
+        url: str,
+        postgres: Path | None,
+        accept: bool,
+        began: float,
+    ) -> None:
+        self._project = project
+        self._settings = settings
+        self._listener = listener
+        self._postgres = postgres
+        self._accept = accept
+        self._began = began
+        self._environment = {"CLEW_PROJECT": str(project.root), "CLEW_ENV": "dev", "DATABASE_URL": url}
+        self._grace = settings.drain_seconds + settings.shutdown_seconds + LAST_SECONDS + 1
+        self._current: Child | None = None
+        self._promoted_at = 0.0
+        self._promoted = asyncio.Event()
+        self._saved = asyncio.Event()
+        self._names: list[str] = []
+        self._drains: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; returns the exit code.
+
+        Raises:
+            RejectedError: the first version is not good.
+        """
+        stopped = _signals()
+        work = asyncio.ensure_future(self._work())
+        try:
+            await asyncio.wait({stopped, work}, return_when=asyncio.FIRST_COMPLETED)
+            if not stopped.done():
+                work.result()
+        finally:
+            work.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await work
+            await self._stop()
+        return 130 if stopped.result() == signal.SIGINT else 0
+
+    async def _work(self) -> None:
+        # It watches from the beginning: what is saved while the first version starts is not lost.
+        tasks = [asyncio.create_task(watch(self._project, self._note))]
+        try:
+            ready = await self._first()
+            address = address_of(self._listener)
+            terminal.banner(address, self._facts(ready), time.monotonic() - self._began, bool(ready["playground"]))
+            tasks += [asyncio.create_task(self._reload()), asyncio.create_task(self._restart_crashed())]
+            if self._postgres is not None:
+                tasks.append(asyncio.create_task(self._keep_postgres(self._postgres)))
+            await asyncio.gather(*tasks)
+        except OSError as error:
+            raise RejectedError(f"error: the project's files cannot be watched: {error}") from error
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _first(self) -> Mapping[str, Any]:
+        while True:
+            try:
+                return await self._promote()
+            except SupersededError:
+                self._saved.clear()
+                self._names = []
+
+    def _note(self, names: list[str]) -> None:
+        self._names = sorted({*self._names, *names})
+        self._saved.set()
+
+    async def _reload(self) -> None:
+        while True:
+            await self._saved.wait()
+            self._saved.clear()
+            names = ", ".join(self._names)
+            began = time.monotonic()
+            try:
+                ready = await self._promote()
+            except SupersededError:
+                continue
+            except RejectedError as rejected:
+                self._names = []
+                terminal.complain(str(rejected))
+                serving = self._current is not None and self._current.running
+                state = "the version before keeps serving" if serving else "nothing is served until it is fixed"
+                terminal.say(f"Not reloaded ({names}): {state}.", terminal.BOLD)
+            else:
+                self._names = []
+                done = [f"Reloaded in {time.monotonic() - began:.2f} s ({names})", *_applied(ready)]
+                terminal.say("; ".join(done), terminal.GREEN)
+
+    async def _promote(self) -> Mapping[str, Any]:
+        """Try the project as it is on disk; when it is good, it serves and the version before is drained.
+
+        Until it may touch the database a save supersedes the try; after that it is seen through.
+        """
+        child = await Child.start(CHILD, self._listener, self._environment)
+        try:
+            pending = await self._unless_saved(_verdict(child))
+            await self._agree(pending["losses"])
+            await child.send({"event": "apply"})
+            ready = await _verdict(child)
+        except BaseException:
+            await asyncio.shield(child.stop(1.0))
+            raise
+        before, self._current = self._current, child
+        self._promoted_at = time.monotonic()
+        self._promoted.set()
+        if before is not None:
+            drain = asyncio.create_task(before.stop(self._grace))
+            self._drains.add(drain)
+            drain.add_done_callback(self._drains.discard)
+            # Whoever reads "Reloaded" can rely on it: the version before accepts nothing more.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(before.receive(), HANDOVER)
+        return ready
+
+    async def _agree(self, losses: Sequence[str]) -> None:
+        if not losses or self._accept:
+            return
+        listed = "\n".join(f"  - {loss}" for loss in losses)
+        if not terminal.interactive():
+            raise RejectedError(
+                f"error: these changes of the database lose data, and nobody is there to confirm them:\n{listed}\n"
+                "  hint: `clew dev --yes` accepts them; `clew migrate make` writes them down for review."
+            )
+        terminal.say(f"These changes of the database lose data:\n{listed}", terminal.BOLD)
+        if not await self._unless_saved(terminal.confirm("Make them?")):
+            raise RejectedError("Nothing was changed.")
+
+    async def _unless_saved(self, action: Coroutine[Any, Any, T]) -> T:
+        acting = asyncio.ensure_future(action)
+        saved = asyncio.ensure_future(self._saved.wait())
+        try:
+            await asyncio.wait({acting, saved}, return_when=asyncio.FIRST_COMPLETED)
+            if not acting.done():
+                raise SupersededError
+            return acting.result()
+        finally:
+            acting.cancel()
+            saved.cancel()
+
+    async def _restart_crashed(self) -> None:
+        while True:
+            child = self._current
+            if child is not None:
+                code = await child.wait()
+                if child is self._current:
+                    terminal.complain(f"The server process ended by itself ({_ending(code)}).")
+                    if time.monotonic() - self._promoted_at > SHORT_LIFE:
+                        self._note(["restart"])
+                    else:
+                        terminal.complain("It had only just begun: the next save starts it again.")
+            while self._current is child:
+                await self._promoted.wait()
+                self._promoted.clear()
+
+    async def _keep_postgres(self, folder: Path) -> None:
+        while True:
+            await asyncio.sleep(POSTGRES_LOOK)
+            try:
+                if await asyncio.to_thread(embedded.ensure_running, folder):
+                    terminal.complain("The embedded Postgres had died; it was started again.")
+            except StartupError as error:
+                terminal.complain(error.message)
+
+    async def _stop(self) -> None:
+        stops = [*self._drains]
+        if self._current is not None:
+            stops.append(asyncio.create_task(self._current.stop(self._grace)))
+        await asyncio.gather(*stops, return_exceptions=True)
+
+    def _facts(self, ready: Mapping[str, Any]) -> list[tuple[str, str]]:
+        entities = ready["entities"]
+        schema = f"{entities} {'entity' if entities == 1 else 'entities'}, checked in {ready['check_seconds']:.2f} s"
+        database = "the one of DATABASE_URL"
+        if self._postgres is not None:
+            database = f"embedded Postgres in {self._postgres.relative_to(self._project.root)}/"
+        return [("Schema", schema), ("Database", "; ".join([database, *_applied(ready)]))]
+
+
+def _signals() -> asyncio.Future[Any]:
+    """A future of the first SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[Any] = loop.create_future()
+
+    def stop(number: int) -> None:
+        if not stopped.done():
+            stopped.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    return stopped
+
+
+async def _verdict(child: Child) -> Mapping[str, Any]:
+    """The candidate's next message; RejectedError if it is a fault, or if there is none."""
+    message = await child.receive()
+    if message is None:
+        ending = _ending(await child.wait())
+        raise RejectedError(f"error: the new server process ended before it could serve ({ending}).")
+    if message["event"] == "failed":
+        raise RejectedError(message["text"])
+    return message
+
+
+def _applied(ready: Mapping[str, Any]) -> list[str]:
+    done = []
+    if ready["applied"]:
+        done.append(f"migrated in {ready['migrate_seconds']:.2f} s: {', '.join(ready['applied'])}")
+    if ready["seeded"]:
+        done.append("demo data added")
+    return done
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

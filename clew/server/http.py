@@ -1,0 +1,134 @@
+"""uvicorn, configured for production, with a shutdown that load balancers can follow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Protocol, runtime_checkable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from clew.config import Settings
+from clew.server.listen import BACKLOG
+
+# What the app's own shutdown may take after the last request, before the process is ended by force.
+LAST_SECONDS = 5.0
+
+MAX_HEAD_BYTES = 64 * 1024
+
+
+@runtime_checkable
+class Drains(Protocol):
+    """An ASGI app that wants to know of the shutdown before it begins: from `drain()` on its readiness fails."""
+
+    def drain(self) -> None:
+        """The process is about to stop; requests still come in and are served."""
+
+
+class Server(uvicorn.Server):
+    """Serves one app. The first signal drains, a second one stops at once.
+
+    On SIGTERM or SIGINT: the app's `drain()` is called (readiness fails) and requests are still
+    accepted for `drain_seconds`; then the listener closes and what is in flight has
+    `shutdown_seconds`; then it is cancelled. The process cannot outlive that by more than 5 seconds.
+
+    Args:
+        app: the ASGI app; if it has a `drain()` that is called first.
+        settings: the limits and times.
+        on_started: called when requests are accepted.
+        on_closed: called when, without a time to drain, a signal has closed the listener.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        *,
+        on_started: Callable[[], None] | None = None,
+        on_closed: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(_config(app, settings))
+        self.stopped_by: int | None = None
+        self._app = app
+        self._settings = settings
+        self._on_started = on_started
+        self._on_closed = on_closed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._drained_at: float | None = None
+
+    def serve_on(self, listener: socket.socket) -> None:
+        """Serve until a signal comes; the signal is in `stopped_by`. Exits with 3 if the app fails to start."""
+        self.run(sockets=[listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app and accept connections."""
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        if self._on_started is not None and not self.should_exit:
+            self._on_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Runs ten times a second; True ends the main loop."""
+        if self._drained_at is not None and time.monotonic() >= self._drained_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the shutdown (first signal) or cut it short (any further one)."""
+        self.stopped_by = sig
+        if self._drained_at is not None:
+            super().handle_exit(sig, frame)
+            return
+        seconds = self._settings.drain_seconds
+        self._drained_at = time.monotonic() + seconds
+        app: object = self._app
+        if isinstance(app, Drains):
+            app.drain()
+        if seconds == 0 and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._close_listener)
+        watchdog = threading.Timer(seconds + self._settings.shutdown_seconds + LAST_SECONDS, os._exit, [1])
+        watchdog.daemon = True
+        watchdog.start()
+
+    def _close_listener(self) -> None:
+        for listening in self.servers:
+            listening.close()
+        if self._on_closed is not None:
+            self._on_closed()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listener, wait for what is in flight, stop the app."""
+        await super().shutdown(sockets)
+        # uvicorn would kill the process with the signal once more, and with it every `finally` above.
+        self._captured_signals.clear()
+
+
+def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        loop="auto",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.forwarded_ips),
+        forwarded_allow_ips=list(settings.forwarded_ips),
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
+    )
+
+
+def exit_code(server: Server) -> int:
+    """What the process exits with after `server` stopped: 130 for Ctrl-C, 0 for SIGTERM."""
+    return 130 if server.stopped_by == signal.SIGINT else 0

@@ -1,0 +1,87 @@
+"""A server process of our own: started with the shared listener and a channel, stopped by its process id."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+
+class Child:
+    """A running `python -m MODULE LISTENER_FD CHANNEL_FD`, in a session of its own: Ctrl-C reaches only us."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def start(cls, module: str, listener: socket.socket, environment: Mapping[str, str]) -> Child:
+        """Start `module` with `environment` on top of ours."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                str(listener.fileno()),
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(listener.fileno(), theirs.fileno()),
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        reader, writer = await asyncio.open_connection(sock=ours, limit=2**24)
+        return cls(process, reader, writer)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    async def receive(self) -> Mapping[str, Any] | None:
+        """The next message; None when the process has closed its end."""
+        try:
+            line = await self._reader.readline()
+        except (ConnectionError, ValueError):
+            return None
+        message: Mapping[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+        return message
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message; a process that is gone shows in `receive` and `wait`."""
+        with suppress(ConnectionError):
+            self._writer.write(json.dumps(message).encode() + b"\n")
+            await self._writer.drain()
+
+    async def wait(self) -> int:
+        """Wait for its end; its exit code, negative for a signal."""
+        return await self._process.wait()
+
+    async def stop(self, seconds: float) -> None:
+        """Ask it to end, and kill it after `seconds`; returns when it is gone."""
+        try:
+            if self.running:
+                with suppress(ProcessLookupError):
+                    self._process.send_signal(signal.SIGTERM)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), seconds)
+        finally:
+            if self.running:
+                with suppress(ProcessLookupError):
+                    self._process.kill()
+            await self._process.wait()
+            self._writer.close()

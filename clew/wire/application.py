@@ -1,0 +1,79 @@
+"""The ASGI application: routes, middleware, lifespan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ariadne.asgi import GraphQL
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route
+
+from clew.auth.admin import Authenticator
+from clew.config import Settings
+from clew.engine import Engine
+from clew.wire.health import Readiness, healthz
+from clew.wire.http import HTTPHandler
+
+_PLAYGROUND = Path(__file__).parent / "playground.html"
+
+
+class Application(Starlette):
+    """Clew as an ASGI app: run it, or mount it under Starlette or FastAPI.
+
+    Mounted, its lifespan may never run; the pool opens with the first request all the same.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        readiness: Readiness,
+        routes: Sequence[BaseRoute],
+        middleware: Sequence[Middleware],
+    ) -> None:
+        self.engine = engine
+        self.readiness = readiness
+        handler = HTTPHandler(
+            engine,
+            Authenticator(settings),
+            settings.max_body_bytes,
+            _PLAYGROUND.read_bytes() if settings.playground else None,
+        )
+        outermost = []
+        if settings.cors_origins:
+            outermost.append(
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=list(settings.cors_origins),
+                    allow_methods=["GET", "POST"],
+                    allow_headers=["*"],
+                    expose_headers=["X-Request-Id", "Retry-After"],
+                    max_age=600,
+                )
+            )
+        super().__init__(
+            routes=[
+                Route("/graphql", GraphQL(engine.schema, http_handler=handler)),
+                Route("/healthz", healthz),
+                Route("/readyz", readiness.answer),
+                *routes,
+            ],
+            middleware=[*outermost, *middleware],
+            lifespan=self._lifespan,
+        )
+
+    def drain(self) -> None:
+        """The process is about to stop: `/readyz` fails from now on, requests are still served."""
+        self.readiness.draining = True
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self.engine.pool.close()

@@ -1,0 +1,59 @@
+"""`/healthz` and `/readyz` (SPEC 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from clew.errors import ClewError, StartupError
+
+log = structlog.get_logger("clew.wire")
+
+# In seconds: how long one answer of the database serves all who ask.
+_FRESH = 1.0
+
+
+async def healthz(_request: Request) -> Response:
+    """The process lives. It says nothing of the database: a restart would not mend that."""
+    return JSONResponse({"status": "ok"})
+
+
+class Readiness:
+    """Whether requests should be sent here.
+
+    Args:
+        check: raises ClewError or StartupError when the database cannot serve this schema.
+    """
+
+    def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
+        self.draining = False
+        self._check = check
+        self._lock = asyncio.Lock()
+        self._checked = 0.0
+        self._reason: str | None = None
+
+    async def answer(self, _request: Request) -> Response:
+        reason = "shutting down" if self.draining else await self._database()
+        if reason is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "unavailable", "reason": reason}, 503, {"Retry-After": "1"})
+
+    async def _database(self) -> str | None:
+        # One question at a time, however many probes: a slow database is not asked more often.
+        async with self._lock:
+            if time.monotonic() - self._checked > _FRESH or self._reason is not None:
+                self._reason = None
+                try:
+                    await self._check()
+                except ClewError:
+                    self._reason = "the database is not available"
+                except StartupError as error:
+                    log.warning("not ready", reason=error.message)
+                    self._reason = "the database is not at this schema's version"
+                self._checked = time.monotonic()
+            return self._reason

@@ -1,0 +1,133 @@
+"""`clew serve`: refuses what is not at the head, serves with several processes, ends as told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli.conftest import Run, environment_of
+
+SECRETS = {
+    "CLEW_SECRET": "7c1f0e5b2a9d4836b7e1c05f9a3d6284",
+    "CLEW_ADMIN_SECRET": "f2b90d6e81c74a35902d7be6c4a1f538",
+}
+
+
+def status(port: int, path: str) -> int:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(project: Path, url: str, *arguments: str, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clew.cli", "serve", "--port", str(port), *arguments],
+        cwd=project,
+        env=environment_of({"DATABASE_URL": url, **SECRETS, **settings}),
+        stderr=subprocess.PIPE,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            assert process.poll() is None
+            try:
+                if status(port, "/healthz") == 200:
+                    break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield process, port
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+@pytest.fixture
+def migrated(run: Run, project: Path, database_url: str) -> str:
+    assert run("migrate", "make", "-m", "first").returncode == 0
+    assert run("migrate", "up", DATABASE_URL=database_url).returncode == 0
+    return database_url
+
+
+def test_a_database_behind_the_head_is_refused(run: Run, database_url: str) -> None:
+    run("migrate", "make", "-m", "first")
+    done = run("serve", "--port", "0", DATABASE_URL=database_url, **SECRETS)
+    assert done.returncode == 1
+    assert "behind 0001_first" in done.stderr
+    assert "clew migrate up" in done.stderr
+
+
+def test_readiness_fails_first_then_it_ends_within_the_grace_period(project: Path, migrated: str) -> None:
+    times = {"CLEW_DRAIN_SECONDS": "1", "CLEW_SHUTDOWN_SECONDS": "1"}
+    with serving(project, migrated, **times) as (process, port), socket.create_connection(("127.0.0.1", port)) as half:
+        assert status(port, "/readyz") == 200
+        half.sendall(
+            b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+        )
+        time.sleep(0.1)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert status(port, "/readyz") == 503
+        assert status(port, "/healthz") == 200
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 6
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_ctrl_c_ends_with_130_and_no_traceback(project: Path, migrated: str) -> None:
+    with serving(project, migrated, CLEW_DRAIN_SECONDS="0") as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_several_workers_serve_are_replaced_and_end_together(project: Path, migrated: str) -> None:
+    with serving(project, migrated, "--workers", "2", CLEW_DRAIN_SECONDS="0") as (process, port):
+        workers = psutil.Process(process.pid).children()
+        assert len(workers) == 2
+        workers[0].kill()
+        deadline = time.monotonic() + 20
+        while len(alive := [w for w in psutil.Process(process.pid).children() if w.status() != "zombie"]) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert status(port, "/healthz") == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not any(worker.is_running() for worker in alive)
+
+
+def test_workers_do_not_outlive_a_killed_parent(project: Path, migrated: str) -> None:
+    with serving(project, migrated, "--workers", "2", CLEW_DRAIN_SECONDS="0") as (process, _):
+        workers = psutil.Process(process.pid).children()
+        os.kill(process.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(workers, timeout=15)
+        assert not [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE]
