@@ -1,0 +1,1 @@
+"""The demo application: the backend of an AI-agent product."""

@@ -1,0 +1,1 @@
+"""The demo data's vocabulary: invented people, teams, agents and conversations."""

@@ -1,0 +1,31 @@
+"""Demo data: some ten thousand rows of an AI-agent product, the same at every call.
+
+`[tool.clew] seed = "app.seed:seed"` names it; `clew dev` runs it on an empty database.
+"""
+
+from __future__ import annotations
+
+import random
+
+from sqlalchemy import JSON, column, insert, table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.demo.history import History
+from app.demo.organisations import Tables, organisations
+
+_JSON_COLUMNS = {"settings", "arguments", "result"}
+
+
+def demo_rows(seed: int = 20) -> Tables:
+    """The rows of each table under their SQL names, in an order that satisfies the foreign keys."""
+    rng = random.Random(seed)
+    before, profiles = organisations(rng)
+    return before | History(rng, before, profiles).write()
+
+
+async def seed(connection: AsyncConnection) -> None:
+    """Fill the empty tables of the demo; the caller owns the transaction."""
+    for name, rows in demo_rows().items():
+        # Columns without a type let Postgres decide; only JSON must be told from an array.
+        columns = (column(key, JSON(none_as_null=True)) if key in _JSON_COLUMNS else column(key) for key in rows[0])
+        await connection.execute(insert(table(name, *columns)), rows)
