@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks (SPEC 12). `python -m bench --help`."""

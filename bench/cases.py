@@ -1,0 +1,102 @@
+"""What is measured: one GraphQL document a case, its variables, and what an answer must look like."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.chinook.generate import COUNTS
+
+Variables = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kind of request.
+
+    Attributes:
+        name: a word, also the path of the bare peer's route.
+        title: what the case is, for the report.
+        document: the GraphQL operation that every GraphQL peer gets.
+        variables: draws the variables of one request, for a database of the given scale.
+        plausible: whether `data` answers the variables; it guards against measuring empty answers.
+    """
+
+    name: str
+    title: str
+    document: str
+    variables: Callable[[random.Random, int], Variables]
+    plausible: Callable[[Any, Variables], bool]
+
+    def sample(self, scale: int, count: int, seed: int = 1) -> list[Variables]:
+        """The variables of `count` requests, the same at every call."""
+        rng = random.Random(f"{seed}:{self.name}")
+        return [self.variables(rng, scale) for _ in range(count)]
+
+
+def _key_of(table: str) -> Callable[[random.Random, int], Variables]:
+    return lambda rng, scale: {"id": rng.randint(1, COUNTS[table] * scale)}
+
+
+CASES = (
+    Case(
+        name="row",
+        title="One row by key",
+        document="query Track($id: Int!) { track(id: $id) { id name composer milliseconds bytes unitPrice } }",
+        variables=_key_of("tracks"),
+        plausible=lambda data, variables: bool(data["track"]["id"] == variables["id"]),
+    ),
+    Case(
+        name="nested",
+        title="Album by key, with its artist, its tracks and their genres",
+        document="""
+            query Album($id: Int!) {
+              album(id: $id) {
+                id title
+                artist { id name }
+                tracks { id name milliseconds unitPrice genre { id name } }
+              }
+            }""",
+        variables=_key_of("albums"),
+        plausible=lambda data, variables: bool(data["album"]["artist"]["name"] and data["album"]["tracks"]),
+    ),
+    Case(
+        name="list",
+        title="100 tracks in order of key, with genre and album",
+        document="""
+            query Tracks($after: Int!) {
+              tracks(where: {id: {gt: $after}}, orderBy: [{id: ASC}], limit: 100) {
+                id name milliseconds
+                genre { id name }
+                album { id title }
+              }
+            }""",
+        variables=lambda rng, scale: {"after": rng.randrange(COUNTS["tracks"] * scale - 100)},
+        plausible=lambda data, variables: (
+            [track["id"] for track in data["tracks"]] == list(range(variables["after"] + 1, variables["after"] + 101))
+        ),
+    ),
+    Case(
+        name="playlist",
+        title="Playlist by key, with 50 tracks (many-to-many), their album and artist",
+        document="""
+            query Playlist($id: Int!) {
+              playlist(id: $id) {
+                id name
+                tracks(orderBy: [{id: ASC}], limit: 50) { id name album { id title artist { id name } } }
+              }
+            }""",
+        variables=_key_of("playlists"),
+        plausible=lambda data, variables: 5 <= len(data["playlist"]["tracks"]) <= 50,
+    ),
+)
+
+
+def case(name: str) -> Case:
+    """The case of this name; KeyError names the others."""
+    for candidate in CASES:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"There is no case {name!r}; the cases are {', '.join(c.name for c in CASES)}.")

@@ -1,0 +1,1 @@
+"""A Chinook-shaped record shop: its SDL and generated data at any scale."""
