@@ -193,10 +193,17 @@ class Reference:
         relation = entity.relation(name)
         if relation is not None:
             target = self.model.entity(relation.target)
+            if relation.to_many:
+                return conjunction(self.quantified(entity, relation, row, *item) for item in value.items())
             return any(self.holds(target, other, value) is True for other in self.related(entity, relation, row))
         column = self.column(entity, name)
         stored = self.value(column, row)
         return conjunction(operate(column.type, operator, stored, operand) for operator, operand in value.items())
+
+    def quantified(self, entity: Entity, relation: Relation, row: Row, quantifier: str, where: dict[str, Any]) -> bool:
+        target = self.model.entity(relation.target)
+        found = [self.holds(target, other, where) is True for other in self.related(entity, relation, row)]
+        return {"some": any(found), "none": not any(found), "every": all(found)}[quantifier]
 
 
 def conjunction(values: Iterable[bool | None]) -> bool | None:

@@ -19,7 +19,7 @@ _ES = re.compile(r"(s|x|z|ch|sh)$")
 
 # The types made for an entity, by what follows its name.
 GENERATED_SUFFIXES = (
-    *("Filter", "OrderBy", "Connection", "Edge", "Aggregate", "AggregateFilter", "AggregateOrderBy"),
+    *("Filter", "ListFilter", "OrderBy", "Connection", "Edge", "Aggregate", "AggregateFilter", "AggregateOrderBy"),
     *("GroupBy", "GroupKey", "GroupRow", "Groups", "Field", "Key", "Bulk", "Change"),
     *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput"),
 )

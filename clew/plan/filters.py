@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clew.errors import ClewError
 from clew.model import operators
-from clew.model.types import Column, Entity, Model, ValueType
+from clew.model.types import Column, Entity, Model, Relation, ValueType
 from clew.plan.inputs import Tree
 from clew.plan.types import (
     TRUE,
@@ -13,6 +13,7 @@ from clew.plan.types import (
     Compare,
     Exists,
     IsNull,
+    IsTrue,
     Literal,
     Not,
     Operand,
@@ -61,10 +62,33 @@ def filter_predicate(model: Model, viewer: Viewer, entity: Entity, tree: Tree, p
         else:
             relation = entity.relation(name)
             assert relation is not None, here
-            target = model.entity(relation.target)
-            where = filter_predicate(model, viewer, target, value, here)
-            items.append(Exists(relation, Rows(visible(target, viewer), where)))
+            items.extend(_related(model, viewer, relation, value, here))
     return items[0] if len(items) == 1 else AllOf(tuple(items))
+
+
+def _related(model: Model, viewer: Viewer, relation: Relation, tree: Tree, place: str) -> list[Predicate]:
+    """A filter through a relation: of a to-one, or `some`, `none` and `every` of a to-many."""
+    target = model.entity(relation.target)
+    rows = visible(target, viewer)
+    if not relation.to_many:
+        return [Exists(relation, Rows(rows, filter_predicate(model, viewer, target, tree, place)))]
+    assert isinstance(tree, dict)
+    through = relation.through
+    link = None if through is None else visible(model.entity(through.entity), viewer)
+    items: list[Predicate] = []
+    for quantifier, value in tree.items():
+        here = f"{place}.{quantifier}"
+        if value is None:
+            raise ClewError(f"`{here}` must not be null.", hint="Leave it out, or write {}.")
+        where = filter_predicate(model, viewer, target, value, here)
+        if quantifier == "some":
+            items.append(Exists(relation, Rows(rows, where), link))
+        elif quantifier == "none":
+            items.append(Not(Exists(relation, Rows(rows, where), link)))
+        else:
+            # Of every row it must be true: unknown is not enough.
+            items.append(Not(Exists(relation, Rows(rows, IsTrue(where, negated=True)), link)))
+    return items
 
 
 def _conditions(column: Column, tree: dict[str, Tree], place: str) -> list[Predicate]:

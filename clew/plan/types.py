@@ -95,14 +95,26 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
+class IsTrue:
+    """Whether `item` is true, as opposed to false or unknown: itself never unknown."""
+
+    item: Predicate
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Exists:
-    """Some visible row at the other end of `relation` matches; false where there is none."""
+    """Some visible row at the other end of `relation` matches; false where there is none.
+
+    `link` are the visible rows of a many-to-many's link.
+    """
 
     relation: Relation
     rows: Rows
+    link: Visible | None = None
 
 
-Predicate = Compare | IsNull | AllOf | AnyOf | Not | Exists
+Predicate = Compare | IsNull | AllOf | AnyOf | Not | IsTrue | Exists
 
 TRUE = AllOf(())
 

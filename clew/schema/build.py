@@ -95,6 +95,7 @@ class _Builder:
         self.filters = {name: self._filter(entity) for name, entity in model.entities.items()}
         self.orders = {name: self._order(entity) for name, entity in model.entities.items()}
         self.value_filters: dict[str, GraphQLInputObjectType] = {}
+        self.list_filters: dict[str, GraphQLInputObjectType] = {}
         self.direction = GraphQLEnumType(
             "OrderDirection",
             {name: GraphQLEnumValue(name) for name in DIRECTIONS},
@@ -291,7 +292,11 @@ class _Builder:
             column.name: GraphQLInputField(self._value_filter(column.type)) for column in _visible_columns(entity)
         }
         for relation in entity.relations:
-            if not relation.hidden and not relation.to_many:
+            if relation.hidden:
+                continue
+            if relation.to_many:
+                fields[relation.name] = GraphQLInputField(self._list_filter(relation.target))
+            else:
                 fields[relation.name] = GraphQLInputField(
                     self.filters[relation.target], description="Such a row is there, and this holds for it."
                 )
@@ -300,6 +305,20 @@ class _Builder:
         fields["or"] = GraphQLInputField(GraphQLList(GraphQLNonNull(own)), description="One of these holds.")
         fields["not"] = GraphQLInputField(own, description="This does not hold.")
         return fields
+
+    def _list_filter(self, target: str) -> GraphQLInputObjectType:
+        if target not in self.list_filters:
+            own = self.filters[target]
+            self.list_filters[target] = GraphQLInputObjectType(
+                f"{target}ListFilter",
+                {
+                    "some": GraphQLInputField(own, description="It holds for some row."),
+                    "none": GraphQLInputField(own, description="It holds for no row."),
+                    "every": GraphQLInputField(own, description="It holds for every row; so it does without any."),
+                },
+                description=f"What the rows of a list of {target} must be like; all given fields must hold.",
+            )
+        return self.list_filters[target]
 
     def _value_filter(self, type_: ValueType) -> GraphQLInputObjectType:
         name = filter_type_name(type_)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from clew.plan.types import AllOf, AnyOf, Compare, Exists, IsNull, Not, Predicate
+from clew.plan.types import AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Predicate
 from clew.sql.binds import Binds
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
@@ -50,8 +50,11 @@ def condition(predicate: Predicate, scope: Scope, levels: Levels, binds: Binds) 
             return sa.or_(sa.false(), *(condition(item, scope, levels, binds) for item in items))
         case Not(item):
             return sa.not_(condition(item, scope, levels, binds))
-        case Exists(relation, rows):
+        case IsTrue(item, negated):
+            truth = condition(item, scope, levels, binds)
+            return truth.is_not(sa.true()) if negated else truth.is_(sa.true())
+        case Exists(relation, rows, link):
             inner = levels.scope(relation.target, scope)
             statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inner.source)
-            statement = statement.where(join(levels, relation, scope, inner, None), *levels.conditions(rows, inner))
+            statement = statement.where(join(levels, relation, scope, inner, link), *levels.conditions(rows, inner))
             return sa.exists(inner.correlate(statement))
