@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,13 +20,16 @@ from clew.database.pool import Pool
 from clew.engine.context import Context
 from clew.engine.document import InvalidDocument, Prepared, prepare
 from clew.engine.errors import encode, failure, formatted, new_request_id, refusal, refused
+from clew.engine.roles import RoleSchema, role_schema, roles_of
 from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
 from clew.model.types import Model
 from clew.plan.limits import Limits
 from clew.plan.read import plan_query
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
+from clew.plan.visible import Access, Sight
 from clew.schema.build import Row
+from clew.sql.arguments import Claims, usable_claims
 from clew.sql.statement import Statement, compile_read
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
@@ -34,6 +38,8 @@ from clew.viewer import Viewer
 _CACHE_CHARACTERS = 1024 * 1024
 # Plans kept for one document: its variables may come in many shapes.
 _SHAPES = 32
+# Role sets whose schemas are kept.
+_ROLE_SETS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,11 @@ class Executable:
 
 
 class Engine:
-    """Runs operations against one version of the schema; immutable but for its caches."""
+    """Runs operations against one version of the schema; immutable but for its caches.
+
+    Args:
+        schema: of everything, resolvers bound.
+    """
 
     def __init__(self, model: Model, schema: GraphQLSchema, tables: Tables, pool: Pool, limits: Limits) -> None:
         self.model = model
@@ -55,14 +65,19 @@ class Engine:
         self.pool = pool
         self.limits = limits
         self._alchemy: AsyncEngine = alchemy_engine(pool)
-        self._documents: LRUCache[tuple[str, str | None], Prepared] = LRUCache(
+        self._access = Access(model)
+        self._known_roles = self._access.roles()
+        self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
+        self._building = asyncio.Lock()
+        self._documents: LRUCache[tuple[RoleSchema, str, str | None], Prepared] = LRUCache(
             _CACHE_CHARACTERS, getsizeof=lambda prepared: prepared.characters + 1024
         )
 
     async def execute(self, request: Request, viewer: Viewer) -> Response:
         """Run one operation for a viewer. Never raises but for cancellation and faults of our own."""
         try:
-            prepared = self.prepare(request.query, request.operation_name)
+            role = await self.role(viewer)
+            prepared = self.prepare(role, request.query, request.operation_name)
             kind = prepared.operation.operation
             if kind is OperationType.SUBSCRIPTION:
                 raise ClewError("A subscription cannot be run as a single request.")
@@ -72,9 +87,10 @@ class Engine:
             values = prepared.coerce(request.variables)
             if kind is OperationType.MUTATION:
                 return await self._mutate(prepared, request, viewer)
-            executable = self.executable(prepared, values, viewer)
+            sight, claims = self.sight(role, viewer)
+            executable = self.executable(prepared, values, sight)
             statement = executable.statement
-            arguments = [compute(values) for compute in statement.arguments] if statement is not None else []
+            arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else []
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
@@ -89,30 +105,61 @@ class Engine:
             return Response(_join(executable, row, viewer))
         return await self._resolve(prepared, executable.plan, row, request, viewer)
 
-    def prepare(self, query: str, operation_name: str | None) -> Prepared:
+    async def role(self, viewer: Viewer) -> RoleSchema:
+        """The schema of the viewer's role set; built off the event loop when it is not known yet."""
+        roles = roles_of(viewer, self._known_roles)
+        found: RoleSchema | None = self._roles.get(roles)
+        if found is None:
+            async with self._building:
+                found = self._roles.get(roles)
+                if found is None:
+                    found = await asyncio.to_thread(role_schema, self._access, self.model, self.schema, roles)
+                    self._roles[roles] = found
+        return found
+
+    def sight(self, role: RoleSchema, viewer: Viewer) -> tuple[Sight, Claims]:
+        """What of the viewer goes into a plan, and the values of the claims."""
+        if not role.claims:
+            return role.sight, {}
+        found: tuple[Sight, Claims] | None = viewer.known.get(role)
+        if found is None:
+            claims = usable_claims(role.claims, {**viewer.claims, "sub": viewer.id})
+            found = replace(role.sight, usable=frozenset(claims)), claims
+            viewer.known[role] = found
+        return found
+
+    def prepare(self, role: RoleSchema, query: str, operation_name: str | None) -> Prepared:
         """The validated operation of a document, from the cache if it is there.
 
         Raises:
             InvalidDocument, ClewError: as `clew.engine.document.prepare`.
         """
-        key = (query, operation_name)
+        key = (role, query, operation_name)
         prepared = self._documents.get(key)
         if prepared is None:
-            prepared = prepare(self.schema, query, operation_name, self.limits)
+            prepared = prepare(role.schema, query, operation_name, self.limits)
             if len(query) < _CACHE_CHARACTERS // 16:
                 self._documents[key] = prepared
         return prepared
 
-    def executable(self, prepared: Prepared, values: VariableValues, viewer: Viewer) -> Executable:
+    def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
         """The plan and statement for these variables' shape, from the cache if they are there.
 
         Raises:
             ClewError: BAD_USER_INPUT from planning.
         """
-        shape = prepared.shape(values) if prepared.variables else ()
+        shape = (sight.usable, prepared.shape(values) if prepared.variables else ())
         executable: Executable | None = prepared.executables.get(shape)
         if executable is None:
-            plan = plan_query(self.model, self.schema, prepared.operation, prepared.fragments, values.coerced, viewer)
+            plan = plan_query(
+                self._access,
+                prepared.schema,
+                prepared.operation,
+                prepared.fragments,
+                values.coerced,
+                sight,
+                self.limits,
+            )
             statement = compile_read(plan, self.model, self.tables) if plan.reads else None
             executable = Executable(plan, statement, _pieces(plan) if plan.passthrough else ())
             if len(prepared.executables) >= _SHAPES:
@@ -165,7 +212,7 @@ class Engine:
     ) -> Response:
         request_id = _request_id(request)
         result = execute(
-            self.schema,
+            prepared.schema,
             prepared.document,
             root,
             Context(viewer, connection, request_id),

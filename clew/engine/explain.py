@@ -8,10 +8,11 @@ from typing import Any
 
 from clew.engine.document import InvalidDocument
 from clew.engine.engine import Engine
+from clew.engine.roles import role_schema
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan.types import TRUE, Literal, Operand, ReadPlan, Variable
-from clew.viewer import Viewer
+from clew.plan.visible import ADMIN, Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +35,22 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
     Raises:
         ClewError: with the first fault's message, if the document or a variable is not valid.
     """
+    role = role_schema(Access(engine.model), engine.model, engine.schema, ADMIN)
     try:
-        prepared = engine.prepare(document, None)
+        prepared = engine.prepare(role, document, None)
         values = prepared.coerce(variables)
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
     if prepared.operation.operation.value != "query":
         raise ClewError("Only queries can be explained.", code=Code.BAD_USER_INPUT)
-    executable = engine.executable(prepared, values, Viewer.admin())
+    executable = engine.executable(prepared, values, ADMIN)
     if executable.statement is None:
         return Compiled("", (), (), executable.plan)
     statement = executable.statement
     return Compiled(
         statement.sql,
         tuple(_source(operand) for operand in statement.operands),
-        tuple(compute(values) for compute in statement.arguments),
+        tuple(compute(values, {}) for compute in statement.arguments),
         executable.plan,
     )
 

@@ -129,6 +129,8 @@ def _with_parent(resolve: Callable[..., Any], entity: Entity, resolver: Resolver
 
     def resolve_with_parent(source: Mapping[str, Any], info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         row = source[str(info.path.key)]
+        if row is None:
+            return None
         parent = {name: None if row[name] is None else decode(row[name]) for name, decode in decoders.items()}
         return resolve(parent, info, **arguments)
 

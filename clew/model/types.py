@@ -426,3 +426,16 @@ class Model:
                 if unique.lookup:
                     roots[unique.lookup] = (entity, unique.columns)
         return roots
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a role set may ever see of an entity, whatever its claims.
+
+    `fields` are API names open for some row; `conditional` those of them that a visible
+    row may hide. `unconditional`: every row is visible.
+    """
+
+    fields: frozenset[str]
+    conditional: frozenset[str] = frozenset()
+    unconditional: bool = False

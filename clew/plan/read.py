@@ -13,10 +13,11 @@ from graphql import (
     OperationDefinitionNode,
 )
 
-from clew.model.types import Column, Entity, Model, Relation
+from clew.model.types import Column, Entity, Relation
 from clew.plan.collect import collect
 from clew.plan.filters import filter_predicate
 from clew.plan.inputs import read_arguments
+from clew.plan.limits import Limits
 from clew.plan.paging import cut, order_keys
 from clew.plan.types import (
     AllOf,
@@ -41,18 +42,19 @@ from clew.plan.types import (
     TypeName,
     Value,
     Variable,
+    Visible,
 )
-from clew.plan.visible import visible
-from clew.viewer import Viewer
+from clew.plan.visible import Access, Sight
 
 
 def plan_query(
-    model: Model,
+    access: Access,
     schema: GraphQLSchema,
     operation: OperationDefinitionNode,
     fragments: Mapping[str, FragmentDefinitionNode],
     variables: Mapping[str, Any],
-    viewer: Viewer,
+    sight: Sight,
+    limits: Limits,
 ) -> ReadPlan:
     """Plan the generated fields of a query operation.
 
@@ -61,28 +63,32 @@ def plan_query(
         fragments: the document's fragments by name.
         variables: the coerced variables, of which only the shape and the values given to
             `@skip` and `@include` go into the plan.
-        viewer: whose roles decide what is visible.
+        sight: what of the viewer decides what is visible.
+        limits: for the page.
 
     Raises:
         ClewError: BAD_USER_INPUT for what validation cannot see, such as a null operand.
     """
-    return _Planner(model, schema, fragments, variables, viewer).query(operation)
+    return _Planner(access, schema, fragments, variables, sight, limits).query(operation)
 
 
 class _Planner:
     def __init__(
         self,
-        model: Model,
+        access: Access,
         schema: GraphQLSchema,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: Mapping[str, Any],
-        viewer: Viewer,
+        sight: Sight,
+        limits: Limits,
     ) -> None:
-        self.model = model
+        self.access = access
+        self.model = access.model
         self.schema = schema
         self.fragments = fragments
         self.variables = variables
-        self.viewer = viewer
+        self.sight = sight
+        self.limits = limits
         self.resolvers = False
 
     def query(self, operation: OperationDefinitionNode) -> ReadPlan:
@@ -107,20 +113,28 @@ class _Planner:
 
     def by_key(self, entity: Entity, unique: tuple[str, ...], nodes: tuple[FieldNode, ...]) -> Read:
         arguments = self.arguments("Query", nodes[0])
+        masks = self.access.visible(entity, self.sight).masks
         conditions: list[Predicate] = []
         for name in unique:
             column, tree = _column(entity, name), arguments[name]
             assert isinstance(tree, Literal | Variable | Template)
-            conditions.append(Compare(column, "eq", Operand(tree, column.type, name)))
+            conditions.append(Compare(column, "eq", Operand(tree, column.type, name), masks.get(name)))
         where = conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
-        return Read(Rows(visible(entity, self.viewer), where), self.output(entity, nodes))
+        return Read(Rows(self.access.visible(entity, self.sight), where), self.output(entity, nodes))
 
     def list(self, entity: Entity, parent: str, nodes: tuple[FieldNode, ...]) -> Read:
         arguments = self.arguments(parent, nodes[0])
-        where = filter_predicate(self.model, self.viewer, entity, arguments.get("where"), "where")
-        order = order_keys(self.model, self.viewer, entity, arguments.get("orderBy"), "orderBy")
-        rows = Rows(visible(entity, self.viewer), where, order, *cut(arguments, self.variables))
+        where = filter_predicate(self.access, self.sight, entity, arguments.get("where"), "where")
+        order = order_keys(self.access, self.sight, entity, arguments.get("orderBy"), "orderBy")
+        visible = self.access.visible(entity, self.sight)
+        rows = Rows(visible, where, order, *cut(arguments, self.variables, self.page(visible)))
         return Read(rows, self.output(entity, nodes))
+
+    def page(self, visible: Visible) -> int | None:
+        """The largest page: what the rules say, else the limit for all; none for an admin."""
+        if self.sight.admin:
+            return None
+        return self.limits.page if visible.page is None else visible.page
 
     def output(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[Output, ...]:
         fields = self.subfields(nodes, entity.name)
@@ -130,24 +144,28 @@ class _Planner:
         name = nodes[0].name.value
         if name == "__typename":
             return TypeName(key, entity.name)
+        mask = self.access.visible(entity, self.sight).masks.get(name)
         column = entity.column(name)
         if column is not None:
-            return Value(key, column)
+            return Value(key, column, mask)
         relation = entity.relation(name)
         if relation is not None:
-            return self.relation(entity, relation, key, nodes)
+            return self.relation(entity, relation, key, nodes, mask)
         resolver = entity.resolver(name)
         assert resolver is not None, f"{entity.name}.{name}"
         self.resolvers = True
-        return Required(key, tuple(_column(entity, required) for required in resolver.requires))
+        return Required(key, tuple(_column(entity, required) for required in resolver.requires), mask)
 
-    def relation(self, entity: Entity, relation: Relation, key: str, nodes: tuple[FieldNode, ...]) -> Output:
+    def relation(
+        self, entity: Entity, relation: Relation, key: str, nodes: tuple[FieldNode, ...], mask: Predicate | None
+    ) -> Output:
         target = self.model.entity(relation.target)
         if relation.to_many:
-            through = relation.through
-            link = None if through is None else visible(self.model.entity(through.entity), self.viewer)
-            return Many(key, relation, self.list(target, entity.name, nodes), link)
-        return One(key, relation, Read(Rows(visible(target, self.viewer)), self.output(target, nodes)))
+            return Many(
+                key, relation, self.list(target, entity.name, nodes), self.access.link(relation, self.sight), mask
+            )
+        rows = Rows(self.access.visible(target, self.sight))
+        return One(key, relation, Read(rows, self.output(target, nodes)), mask)
 
     def subfields(self, nodes: tuple[FieldNode, ...], type_name: str) -> dict[str, tuple[FieldNode, ...]]:
         sets = (node.selection_set for node in nodes if node.selection_set is not None)

@@ -7,7 +7,8 @@ their values: those are `Operand`s, bound when the operation runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import FieldNode, GraphQLInputType, ValueNode
@@ -39,7 +40,35 @@ class Template:
     type: GraphQLInputType
 
 
-Source = Literal | Variable | Template
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that stands in a rule, as the SDL has it: not yet coerced."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim of the viewer, by its path, coerced to `type`."""
+
+    path: tuple[str, ...]
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The transaction's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A field of the row that a rule is about: to-ones to follow, and a column."""
+
+    path: tuple[str, ...]
+    entity: Entity
+
+
+Source = Literal | Variable | Template | Constant | Claim | Now | Ruled
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +77,14 @@ class Operand:
 
     `form` says what becomes of it: `value` as it is, `pattern` a LIKE pattern to check,
     `prefix`, `suffix` and `infix` texts to escape and wrap as LIKE patterns,
-    `count` a limit or offset.
+    `count` a limit or offset, of which `most` is the largest that the viewer may ask for.
     """
 
     source: Source
     type: ValueType
     place: str
     form: str = "value"
+    most: int | None = None
 
 
 # --- predicates -----------------------------------------------------------------------
@@ -62,17 +92,24 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`column operator operand`, three-valued as in SQL. `operator` is the API's: `eq`, `ilike`."""
+    """`column operator operand`, three-valued as in SQL. `operator` is the API's: `eq`, `ilike`.
+
+    Where `mask` does not hold the column is null.
+    """
 
     column: Column
     operator: str
     operand: Operand
+    mask: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
+    """Whether the column is null, as it is also where `mask` does not hold."""
+
     column: Column
     negated: bool
+    mask: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +143,14 @@ class IsTrue:
 class Exists:
     """Some visible row at the other end of `relation` matches; false where there is none.
 
-    `link` are the visible rows of a many-to-many's link.
+    `link` are the visible rows of a many-to-many's link. Where `mask` does not hold the
+    relation leads nowhere. Never unknown.
     """
 
     relation: Relation
     rows: Rows
     link: Visible | None = None
+    mask: Predicate | None = None
 
 
 Predicate = Compare | IsNull | AllOf | AnyOf | Not | IsTrue | Exists
@@ -128,21 +167,28 @@ class Visible:
 
     Every read starts from one, and only `plan.visible.visible` makes them, so that a read
     that forgets the rules cannot be expressed. `page` is the largest page, None for none.
+    `masks` are, by field, when it is open: always, where there is none. The predicates
+    are about the row itself: it is what `Ruled` operands in them refer to.
     """
 
     entity: Entity
     where: Predicate = TRUE
     page: int | None = None
+    masks: Mapping[str, Predicate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """One key of an ordering. `path` are to-ones to follow from the row to the column's row."""
+    """One key of an ordering. `path` are to-ones to follow from the row to the column's row.
+
+    `masks` are when each of the path's relations is open, and at the end the column.
+    """
 
     column: Column
     descending: bool
     nulls_first: bool | None = None
     path: tuple[tuple[Relation, Visible], ...] = ()
+    masks: tuple[Predicate | None, ...] = (None,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +212,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A column under a response key."""
+    """A column under a response key; null where `mask` does not hold."""
 
     key: str
     column: Column
+    mask: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,29 +227,35 @@ class TypeName:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """What a `@resolver` field needs of its row, under the field's response key, by SDL name."""
+    """What a `@resolver` field needs of its row, under the field's response key, by SDL name.
+
+    Null where `mask` does not hold: then the field is not resolved.
+    """
 
     key: str
     columns: tuple[Column, ...]
+    mask: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """A to-one: an object, or null where there is no visible row."""
+    """A to-one: an object, or null where there is no visible row or `mask` does not hold."""
 
     key: str
     relation: Relation
     read: Read
+    mask: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A to-many: a list. `link` are the visible rows of a many-to-many's link."""
+    """A to-many: a list, empty where `mask` does not hold. `link` are the visible rows of a many-to-many's link."""
 
     key: str
     relation: Relation
     read: Read
     link: Visible | None = None
+    mask: Predicate | None = None
 
 
 Output = Value | TypeName | Required | One | Many

@@ -1,19 +1,381 @@
-"""Which rows a viewer sees. THE primitive: every read of every feature starts here (SPEC 6)."""
+"""The rules of SPEC 6, compiled once: who sees which rows and fields, as predicates.
+
+A rule's condition becomes a predicate over the unmasked database, with claims as
+operands. Whether a rule counts for a viewer depends on the roles and on which of the
+claims it names the viewer has; nothing else of a viewer goes into a plan.
+"""
 
 from __future__ import annotations
 
-from clew.model.types import Entity
-from clew.plan.types import TRUE, IsNull, Visible
-from clew.viewer import Viewer
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clew.model import operators
+from clew.model.types import (
+    AllowRule,
+    Column,
+    CustomField,
+    Entity,
+    GuardRule,
+    Model,
+    Opening,
+    Operation,
+    Relation,
+    ValueType,
+)
+from clew.plan.types import (
+    TRUE,
+    AllOf,
+    AnyOf,
+    Claim,
+    Compare,
+    Constant,
+    Exists,
+    IsNull,
+    IsTrue,
+    Not,
+    Now,
+    Operand,
+    Predicate,
+    Rows,
+    Ruled,
+    Visible,
+)
+
+_FORMS = {"like": "pattern", "ilike": "pattern", "startsWith": "prefix", "endsWith": "suffix", "contains": "infix"}
+_TEXT = ValueType("String", "text")
+_BOOLEAN = ValueType("Boolean", "boolean")
+FALSE = AnyOf(())
 
 
-def visible(entity: Entity, viewer: Viewer) -> Visible:
-    """The masked rows of `entity` for `viewer`.
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What of a viewer a plan depends on.
 
-    Raises:
-        PermissionError: nobody but an admin has rules yet; there is no half-open door.
+    `roles` are the viewer's that some rule names; `usable` the claims that rules name and
+    the viewer has, in a form that fits.
     """
-    if not viewer.is_admin:
-        raise PermissionError(f"no rule lets this viewer read {entity.name}")
+
+    admin: bool
+    roles: frozenset[str] = frozenset()
+    usable: frozenset[Claim] = frozenset()
+
+
+ADMIN = Sight(admin=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    predicate: Predicate
+    claims: frozenset[Claim]
+    fields: frozenset[str] | None
+    limit: int | None
+
+
+@dataclass
+class Access:
+    """The compiled rules of a model; immutable but for its caches."""
+
+    model: Model
+    _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
+    _visible: dict[tuple[str, Sight], Visible] = field(default_factory=dict)
+
+    def openings(self, sight: Sight) -> dict[str, Opening]:
+        """What each entity shows to the roles of `sight`; those that show nothing are left out."""
+        found = {entity.name: self.opening(entity, sight) for entity in self.model.entities.values()}
+        return {name: opening for name, opening in found.items() if opening is not None}
+
+    def custom_fields(self, sight: Sight) -> tuple[CustomField, ...]:
+        """The user's own root fields that the roles of `sight` may use."""
+        return tuple(
+            custom
+            for custom in self.model.custom_fields
+            # `@row` is not enforced yet: what relies on it stays shut.
+            if sight.admin or (not custom.rows and any(not sight.roles.isdisjoint(rule.roles) for rule in custom.allow))
+        )
+
+    def roles(self) -> frozenset[str]:
+        """Every role that a rule names."""
+        return frozenset(role for rule in _all_rules(self.model) for role in rule.roles)
+
+    def claims(self, roles: frozenset[str]) -> frozenset[Claim]:
+        """The claims that the READ rules of these roles and the guards name."""
+        found: set[Claim] = set()
+        for entity in self.model.entities.values():
+            allowed = [entity.allow, *(item.allow for item in _members(entity))]
+            for rules in allowed:
+                for rule in self._reading(entity, rules, roles):
+                    found |= rule.claims
+            for guard in entity.guards:
+                if Operation.READ in guard.to:
+                    found |= self._guard(entity, guard).claims
+        return frozenset(found)
+
+    def guard_claims(self) -> frozenset[Claim]:
+        """The claims that guards name which bind an admin too."""
+        return frozenset(
+            claim
+            for entity in self.model.entities.values()
+            for guard in entity.guards
+            if guard.binds_admin and Operation.READ in guard.to
+            for claim in self._guard(entity, guard).claims
+        )
+
+    # --- what a role set's schema shows -----------------------------------------------
+
+    def opening(self, entity: Entity, sight: Sight) -> Opening | None:
+        """What of `entity` the roles of `sight` may ever see; None for nothing. Claims count as given."""
+        everything = frozenset(_names(entity))
+        if sight.admin:
+            return Opening(everything, unconditional=not self._guards(entity, sight))
+        if _follows_its_ends(entity):
+            ends = [self.opening(self.model.entity(end.target), sight) for end in entity.relations]
+            return None if None in ends else Opening(everything)
+        rules = list(self._reading(entity, entity.allow, sight.roles))
+        if not rules:
+            return None
+        fields: set[str] = set()
+        conditional: set[str] = set()
+        for name in everything:
+            mask = self._mask(entity, name, rules, sight)
+            if mask == FALSE:
+                continue
+            fields.add(name)
+            if mask is not None:
+                conditional.add(name)
+        if not fields:
+            return None
+        unconditional = not self._guards(entity, sight) and any(rule.predicate == TRUE for rule in rules)
+        return Opening(frozenset(fields), frozenset(conditional), unconditional)
+
+    # --- what a viewer sees -----------------------------------------------------------
+
+    def visible(self, entity: Entity, sight: Sight) -> Visible:
+        """The masked rows of `entity`: THE primitive, which every read of every feature starts from."""
+        key = (entity.name, sight)
+        found = self._visible.get(key)
+        if found is None:
+            if len(self._visible) >= 4096:
+                self._visible.clear()
+            found = self._visible[key] = self._see(entity, sight)
+        return found
+
+    def link(self, relation: Relation, sight: Sight) -> Visible | None:
+        """The visible rows of a many-to-many's link, None for another relation."""
+        if relation.through is None:
+            return None
+        link = self.model.entity(relation.through.entity)
+        # A generated link is visible when both ends are, and the relation looks at both anyway.
+        return unmasked(link) if _follows_its_ends(link) else self.visible(link, sight)
+
+    def _see(self, entity: Entity, sight: Sight) -> Visible:
+        guards = self._guards(entity, sight)
+        present = _present(entity)
+        if sight.admin:
+            return Visible(entity, conjunction([present, *guards]))
+        if _follows_its_ends(entity):
+            ends = [Exists(end, Rows(self.visible(self.model.entity(end.target), sight))) for end in entity.relations]
+            return Visible(entity, conjunction([present, *guards, *ends]))
+        rules = [r for r in self._reading(entity, entity.allow, sight.roles) if r.claims <= sight.usable]
+        masks: dict[str, Predicate] = {}
+        for name in _names(entity):
+            mask = self._mask(entity, name, rules, sight, only_usable=True)
+            if mask is not None:
+                masks[name] = mask
+        limits = [rule.limit for rule in rules]
+        page = None if None in limits or not limits else max(limit for limit in limits if limit is not None)
+        where = conjunction([present, *guards, disjunction([rule.predicate for rule in rules])])
+        return Visible(entity, where, page, masks)
+
+    def _guards(self, entity: Entity, sight: Sight) -> list[Predicate]:
+        found: list[Predicate] = []
+        for guard in entity.guards:
+            if Operation.READ in guard.to and (guard.binds_admin or not sight.admin):
+                rule = self._guard(entity, guard)
+                # A guard cannot be dropped: a rule AND-ed to what a missing claim decides is dropped whole.
+                found.append(rule.predicate if rule.claims <= sight.usable or not rule.claims else FALSE)
+        return found
+
+    def _mask(
+        self, entity: Entity, name: str, rules: list[_Rule], sight: Sight, *, only_usable: bool = False
+    ) -> Predicate | None:
+        """When a field of a visible row is open: None for always, FALSE for never."""
+        member = _member(entity, name)
+        if member.allow:
+            own = list(self._reading(entity, member.allow, sight.roles))
+            if only_usable:
+                own = [rule for rule in own if rule.claims <= sight.usable]
+        else:
+            names = {name, member.relation} if isinstance(member, Column) else {name}
+            own = [rule for rule in rules if rule.fields is None or not rule.fields.isdisjoint(names)]
+            if rules and len(own) == len(rules):
+                return None
+        if any(rule.predicate == TRUE for rule in own):
+            return None
+        return disjunction([rule.predicate for rule in own])
+
+    # --- compiling --------------------------------------------------------------------
+
+    def _reading(self, entity: Entity, rules: Iterable[AllowRule], roles: frozenset[str]) -> Iterable[_Rule]:
+        for rule in rules:
+            if Operation.READ in rule.to and not roles.isdisjoint(rule.roles):
+                yield self._compiled(entity, rule)
+
+    def _compiled(self, entity: Entity, rule: AllowRule) -> _Rule:
+        key = (entity.name, id(rule))
+        if key not in self._rules:
+            predicate = self.condition(entity, rule.where)
+            self._rules[key] = _Rule(predicate, frozenset(_claims(predicate)), rule.fields, rule.limit)
+        return self._rules[key]
+
+    def _guard(self, entity: Entity, guard: GuardRule) -> _Rule:
+        key = (entity.name, id(guard))
+        if key not in self._rules:
+            predicate = self.condition(entity, guard.where)
+            self._rules[key] = _Rule(predicate, frozenset(_claims(predicate)), None, None)
+        return self._rules[key]
+
+    def condition(self, entity: Entity, where: Any) -> Predicate:
+        """A rule's filter object as a predicate over the unmasked database.
+
+        Args:
+            entity: whose rows it is about; also what `$row` stands for.
+            where: as the model holds it: checked, with `{is: name}`, `"$auth.x"` and the like in it.
+        """
+        return TRUE if where is None else self._filter(entity, where, entity)
+
+    def _filter(self, entity: Entity, where: Mapping[str, Any], ruled: Entity) -> Predicate:
+        items: list[Predicate] = []
+        for name, value in where.items():
+            if name in ("and", "or"):
+                values = value if isinstance(value, list) else [value]
+                parts = [self._filter(entity, item, ruled) for item in values]
+                items.append(conjunction(parts) if name == "and" else disjunction(parts))
+            elif name == "not":
+                items.append(Not(self._filter(entity, value, ruled)))
+            elif name == "is":
+                items.append(self._filter(entity, entity.predicates[value], ruled))
+            elif (column := entity.column(name)) is not None:
+                items.extend(self._conditions(column, value, ruled))
+            else:
+                relation = entity.relation(name)
+                assert relation is not None, f"{entity.name}.{name}"
+                items.extend(self._related(relation, value, ruled))
+        return conjunction(items)
+
+    def _related(self, relation: Relation, where: Mapping[str, Any], ruled: Entity) -> Iterable[Predicate]:
+        target = self.model.entity(relation.target)
+        rows = unmasked(target)
+        link = None if relation.through is None else unmasked(self.model.entity(relation.through.entity))
+        if not relation.to_many:
+            yield Exists(relation, Rows(rows, self._filter(target, where, ruled)), link)
+            return
+        for quantifier, value in where.items():
+            inner = self._filter(target, value, ruled)
+            if quantifier == "some":
+                yield Exists(relation, Rows(rows, inner), link)
+            elif quantifier == "none":
+                yield Not(Exists(relation, Rows(rows, inner), link))
+            else:
+                yield Not(Exists(relation, Rows(rows, IsTrue(inner, negated=True)), link))
+
+    def _conditions(self, column: Column, value: Any, ruled: Entity) -> Iterable[Predicate]:
+        given = value if isinstance(value, Mapping) else {"eq": value}
+        kinds = operators.operators(column.type)
+        for operator, operand in given.items():
+            if operator == "isNull" and isinstance(operand, bool):
+                yield IsNull(column, negated=not operand)
+                continue
+            kind = kinds[operator]
+            type_ = column.type.item
+            if kind is operators.Operand.TEXT:
+                type_ = _TEXT
+            elif kind is operators.Operand.BOOLEAN:
+                type_ = _BOOLEAN
+            elif kind is operators.Operand.LIST:
+                type_ = ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
+            place = f"{column.name}.{operator}"
+            yield Compare(
+                column, operator, Operand(_source(operand, type_, ruled), type_, place, _FORMS.get(operator, "value"))
+            )
+
+
+def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | Ruled | Constant:
+    if isinstance(value, str):
+        head, *path = value.split(".")
+        if value == "$now":
+            return Now()
+        if head == "$auth":
+            return Claim(tuple(path), type_)
+        if head == "$row":
+            return Ruled(tuple(path), ruled)
+    return Constant(value if isinstance(value, list) or not type_.is_list else [value])
+
+
+def conjunction(items: Iterable[Predicate]) -> Predicate:
+    """All of these; TRUE and nested conjunctions fold away."""
+    flat: list[Predicate] = []
+    for item in items:
+        flat.extend(item.items if isinstance(item, AllOf) else (item,))
+    if FALSE in flat:
+        return FALSE
+    return flat[0] if len(flat) == 1 else AllOf(tuple(flat))
+
+
+def disjunction(items: Iterable[Predicate]) -> Predicate:
+    """One of these; TRUE if one is, FALSE of none."""
+    flat = [item for item in items if item != FALSE]
+    if TRUE in flat:
+        return TRUE
+    return flat[0] if len(flat) == 1 else AnyOf(tuple(flat))
+
+
+def unmasked(entity: Entity) -> Visible:
+    """The rows as rules read them: all that are not deleted."""
+    return Visible(entity, _present(entity))
+
+
+def _follows_its_ends(entity: Entity) -> bool:
+    return entity.generated_link and not entity.allow
+
+
+def _present(entity: Entity) -> Predicate:
     deleted = entity.soft_delete
-    return Visible(entity, TRUE if deleted is None else IsNull(deleted, negated=False))
+    return TRUE if deleted is None else IsNull(deleted, negated=False)
+
+
+def _claims(predicate: Predicate) -> Iterable[Claim]:
+    match predicate:
+        case Compare(operand=operand):
+            if isinstance(operand.source, Claim):
+                yield operand.source
+        case AllOf(items) | AnyOf(items):
+            for item in items:
+                yield from _claims(item)
+        case Not(item) | IsTrue(item):
+            yield from _claims(item)
+        case Exists(rows=rows):
+            yield from _claims(rows.where)
+
+
+def _names(entity: Entity) -> Iterable[str]:
+    """The API names of the fields that are not hidden."""
+    return (member.name for member in _members(entity) if not getattr(member, "hidden", False))
+
+
+def _members(entity: Entity) -> Iterable[Any]:
+    return (*entity.columns, *entity.relations, *entity.resolvers)
+
+
+def _member(entity: Entity, name: str) -> Any:
+    return entity.column(name) or entity.relation(name) or entity.resolver(name)
+
+
+def _all_rules(model: Model) -> Iterable[AllowRule]:
+    for entity in model.entities.values():
+        yield from entity.allow
+        for member in _members(entity):
+            yield from member.allow
+    for custom in model.custom_fields:
+        yield from custom.allow

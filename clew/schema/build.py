@@ -6,11 +6,13 @@ schema holds types only, and resolvers only where Ariadne binds them.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from graphql import (
     DefinitionNode,
     DocumentNode,
+    FieldDefinitionNode,
     GraphQLArgument,
     GraphQLBoolean,
     GraphQLEnumType,
@@ -34,6 +36,7 @@ from graphql import (
     NamedTypeNode,
     NameNode,
     Node,
+    NonNullTypeNode,
     ObjectTypeDefinitionNode,
     ObjectTypeExtensionNode,
     Visitor,
@@ -44,7 +47,17 @@ from graphql import (
 )
 
 from clew.model.operators import Operand, filter_type_name, operators, sortable
-from clew.model.types import Column, Entity, Model, Relation, RelationKind, ValueType
+from clew.model.types import (
+    Column,
+    CustomField,
+    Entity,
+    Model,
+    Opening,
+    Relation,
+    RelationKind,
+    ResolverField,
+    ValueType,
+)
 from clew.schema.scalars import SCALARS
 
 DIRECTIONS = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")
@@ -78,22 +91,40 @@ def resolve_generated(source: Any, info: GraphQLResolveInfo[Any], **_arguments: 
     return value
 
 
-def build_schema(model: Model) -> GraphQLSchema:
-    """The complete API schema of a model, as the admin sees it.
+def build_schema(
+    model: Model,
+    openings: Mapping[str, Opening] | None = None,
+    custom_fields: Collection[CustomField] | None = None,
+) -> GraphQLSchema:
+    """The API schema as a role set sees it.
+
+    Args:
+        openings: by entity; one that is missing does not exist for the roles. None: everything is open.
+        custom_fields: the user's own root fields that the roles may use. None: all.
 
     The result is valid by construction and marked so: graphql-core's own check of some
     thousand types takes longer than everything else; the tests run it.
     """
-    return _Builder(model).build()
+    if openings is None:
+        openings = {entity.name: _everything(entity) for entity in model.entities.values()}
+    return _Builder(model, openings, model.custom_fields if custom_fields is None else custom_fields).build()
+
+
+def _everything(entity: Entity) -> Opening:
+    names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
+    return Opening(frozenset(names) | {resolver.name for resolver in entity.resolvers}, unconditional=True)
 
 
 class _Builder:
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, openings: Mapping[str, Opening], custom_fields: Collection[CustomField]) -> None:
         self.model = model
+        self.openings = openings
+        self.custom_fields = custom_fields
+        self.entities = [entity for entity in model.entities.values() if entity.name in openings]
         self.enums = {name: self._enum(name) for name in model.enums}
-        self.objects = {name: self._object(entity) for name, entity in model.entities.items()}
-        self.filters = {name: self._filter(entity) for name, entity in model.entities.items()}
-        self.orders = {name: self._order(entity) for name, entity in model.entities.items()}
+        self.objects = {entity.name: self._object(entity) for entity in self.entities}
+        self.filters = {entity.name: self._filter(entity) for entity in self.entities}
+        self.orders = {entity.name: self._order(entity) for entity in self.entities}
         self.value_filters: dict[str, GraphQLInputObjectType] = {}
         self.list_filters: dict[str, GraphQLInputObjectType] = {}
         self.direction = GraphQLEnumType(
@@ -101,6 +132,37 @@ class _Builder:
             {name: GraphQLEnumValue(name) for name in DIRECTIONS},
             description="Which way to sort. Nulls come last in ASC and first in DESC unless said.",
         )
+
+    # --- what is open -----------------------------------------------------------------
+
+    def columns(self, entity: Entity) -> list[Column]:
+        """The columns that the roles may ever see."""
+        fields = self.openings[entity.name].fields
+        return [column for column in entity.columns if not column.hidden and column.name in fields]
+
+    def relations(self, entity: Entity) -> list[Relation]:
+        """The relations that the roles may ever follow."""
+        fields = self.openings[entity.name].fields
+        return [
+            relation
+            for relation in entity.relations
+            if not relation.hidden and relation.name in fields and relation.target in self.openings
+        ]
+
+    def sortable(self, entity: Entity) -> bool:
+        return any(sortable(column.type) for column in self.columns(entity))
+
+    def has_all(self, entity: Entity, names: Collection[str]) -> bool:
+        return bool(names) and self.openings[entity.name].fields.issuperset(names)
+
+    def conditional(self, entity: Entity, name: str) -> bool:
+        return name in self.openings[entity.name].conditional
+
+    def shown(self, entity: Entity, relation: Relation) -> bool:
+        """Whether a to-one always leads to a visible row: no rule hides it, and it cannot be soft-deleted."""
+        target = self.model.entity(relation.target)
+        always = self.openings[target.name].unconditional and target.soft_delete is None
+        return always and not self.conditional(entity, relation.name)
 
     def build(self) -> GraphQLSchema:
         custom = self._custom_definitions()
@@ -122,13 +184,11 @@ class _Builder:
     # --- the user's own ---------------------------------------------------------------
 
     def _custom_definitions(self) -> list[DefinitionNode]:
-        definitions: list[DefinitionNode] = [
-            node for node in self.model.custom_types if node.name.value not in self.model.enums
-        ]
+        definitions: list[DefinitionNode] = []
         for parent in ("Query", "Mutation", "Subscription"):
             # A job's field appears with the jobs themselves.
             nodes = tuple(
-                custom.node for custom in self.model.custom_fields if custom.parent == parent and custom.job is None
+                custom.node for custom in self.custom_fields if custom.parent == parent and custom.job is None
             )
             if not nodes:
                 continue
@@ -137,26 +197,60 @@ class _Builder:
             else:
                 definitions.append(ObjectTypeDefinitionNode(name=NameNode(value=parent), fields=nodes))
                 definitions.extend(parse(f"extend schema {{ {parent.lower()}: {parent} }}").definitions)
-        for entity in self.model.entities.values():
-            nodes = tuple(resolver.node for resolver in entity.resolvers)
+        for entity in self.entities:
+            nodes = tuple(
+                self._resolver_node(entity, resolver)
+                for resolver in entity.resolvers
+                if resolver.name in self.openings[entity.name].fields
+            )
             if nodes:
                 definitions.append(ObjectTypeExtensionNode(name=NameNode(value=entity.name), fields=nodes))
-        return definitions
+        return [*self._reachable_types(definitions), *definitions]
+
+    def _reachable_types(self, definitions: Sequence[DefinitionNode]) -> list[DefinitionNode]:
+        """The user's own types that these definitions lead to: what nobody may use is not there."""
+        own = {node.name.value: node for node in self.model.custom_types if node.name.value not in self.model.enums}
+        found: dict[str, DefinitionNode] = {}
+        wanted = [name for node in definitions for name in _named_types(node)]
+        while wanted:
+            name = wanted.pop()
+            if name in own and name not in found:
+                found[name] = own[name]
+                wanted += _named_types(own[name])
+                # Who returns an interface may return each type that implements it.
+                wanted += [
+                    other
+                    for other, node in own.items()
+                    if name in {i.name.value for i in getattr(node, "interfaces", None) or ()}
+                ]
+        return [found[name] for name in own if name in found]
+
+    def _resolver_node(self, entity: Entity, resolver: ResolverField) -> FieldDefinitionNode:
+        node = resolver.node
+        if not self.conditional(entity, resolver.name) or not isinstance(node.type, NonNullTypeNode):
+            return node
+        return FieldDefinitionNode(
+            name=node.name,
+            type=node.type.type,
+            arguments=node.arguments,
+            directives=node.directives,
+            description=node.description,
+        )
 
     # --- output -----------------------------------------------------------------------
 
     def _query_fields(self) -> dict[str, GraphQLField]:
         fields: dict[str, GraphQLField] = {}
-        for entity in self.model.entities.values():
+        for entity in self.entities:
             type_ = self.objects[entity.name]
-            if entity.primary_key:
+            if self.has_all(entity, entity.primary_key):
                 fields[entity.single] = self._generated(
                     type_,
                     self._key_arguments(entity, entity.primary_key),
                     description=f"The {entity.name} with this key; null if there is none.",
                 )
             for unique in entity.uniques:
-                if unique.lookup:
+                if unique.lookup and self.has_all(entity, unique.columns):
                     fields[unique.lookup] = self._generated(
                         type_,
                         self._key_arguments(entity, unique.columns),
@@ -182,28 +276,25 @@ class _Builder:
         return GraphQLObjectType(entity.name, lambda: self._object_fields(entity), description=entity.description)
 
     def _object_fields(self, entity: Entity) -> dict[str, GraphQLField]:
+        columns = {column.name: column for column in self.columns(entity)}
+        relations = {relation.name: relation for relation in self.relations(entity)}
         fields: dict[str, GraphQLField] = {}
         for name in entity.fields:
-            if (column := entity.column(name)) is not None:
-                if not column.hidden:
-                    fields[name] = self._value_field(column)
-            elif (relation := entity.relation(name)) is not None and not relation.hidden:
-                for key in relation.key:
-                    made = entity.column(key)
-                    if made is not None and made.relation == relation.name and not made.hidden:
-                        fields[key] = self._value_field(made)
-                fields[name] = self._relation_field(relation)
+            if name in columns:
+                fields[name] = self._value_field(entity, columns[name])
+            elif name in relations:
+                fields[name] = self._relation_field(entity, relations[name])
         return fields
 
-    def _value_field(self, column: Column) -> GraphQLField:
+    def _value_field(self, entity: Entity, column: Column) -> GraphQLField:
         type_ = self._nullable_output_type(column.type)
         return self._generated(
-            type_ if column.nullable else GraphQLNonNull(type_),
+            type_ if column.nullable or self.conditional(entity, column.name) else GraphQLNonNull(type_),
             description=column.description,
             deprecation_reason=column.deprecation_reason,
         )
 
-    def _relation_field(self, relation: Relation) -> GraphQLField:
+    def _relation_field(self, entity: Entity, relation: Relation) -> GraphQLField:
         target = self.model.entity(relation.target)
         object_type = self.objects[target.name]
         type_: GraphQLOutputType = object_type
@@ -211,8 +302,7 @@ class _Builder:
         if relation.to_many:
             type_ = GraphQLNonNull(GraphQLList(GraphQLNonNull(object_type)))
             arguments = self._list_arguments(target)
-        # The other row of a soft-deleted entity may be gone while this one points to it.
-        elif relation.kind is RelationKind.TO_ONE and not relation.nullable and target.soft_delete is None:
+        elif relation.kind is RelationKind.TO_ONE and not relation.nullable and self.shown(entity, relation):
             type_ = GraphQLNonNull(object_type)
         return self._generated(
             type_, arguments, description=relation.description, deprecation_reason=relation.deprecation_reason
@@ -276,7 +366,7 @@ class _Builder:
             "limit": GraphQLArgument(GraphQLInt, description="At most so many rows."),
             "offset": GraphQLArgument(GraphQLInt, description="Leave out the first so many rows."),
         }
-        if not any(sortable(column.type) for column in _visible_columns(entity)):
+        if not self.sortable(entity):
             del arguments["orderBy"]
         return arguments
 
@@ -288,12 +378,8 @@ class _Builder:
         )
 
     def _filter_fields(self, entity: Entity) -> dict[str, GraphQLInputField]:
-        fields = {
-            column.name: GraphQLInputField(self._value_filter(column.type)) for column in _visible_columns(entity)
-        }
-        for relation in entity.relations:
-            if relation.hidden:
-                continue
+        fields = {column.name: GraphQLInputField(self._value_filter(column.type)) for column in self.columns(entity)}
+        for relation in self.relations(entity):
             if relation.to_many:
                 fields[relation.name] = GraphQLInputField(self._list_filter(relation.target))
             else:
@@ -348,19 +434,12 @@ class _Builder:
 
     def _order_fields(self, entity: Entity) -> dict[str, GraphQLInputField]:
         fields = {
-            column.name: GraphQLInputField(self.direction)
-            for column in _visible_columns(entity)
-            if sortable(column.type)
+            column.name: GraphQLInputField(self.direction) for column in self.columns(entity) if sortable(column.type)
         }
-        for relation in entity.relations:
-            target = self.model.entity(relation.target)
-            if not relation.hidden and not relation.to_many and any(sortable(c.type) for c in _visible_columns(target)):
+        for relation in self.relations(entity):
+            if not relation.to_many and self.sortable(self.model.entity(relation.target)):
                 fields[relation.name] = GraphQLInputField(self.orders[relation.target])
         return fields
-
-
-def _visible_columns(entity: Entity) -> list[Column]:
-    return [column for column in entity.columns if not column.hidden]
 
 
 def _named_types(node: Node) -> set[str]:

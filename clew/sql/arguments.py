@@ -6,7 +6,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from graphql import GraphQLError
@@ -14,13 +14,17 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_literal
 
-from clew.errors import ClewError
+from clew.errors import ClewError, Code
 from clew.model.types import ValueType
-from clew.plan.types import Literal, Operand, Template, Variable
+from clew.plan.types import Claim, Constant, Literal, Operand, Template, Variable
+from clew.schema.scalars import SCALARS
 
-# Gives one argument from the coerced variables.
-Argument = Callable[[VariableValues], Any]
+# The claims of a viewer that rules name, as asyncpg takes them.
+Claims = Mapping[Claim, Any]
+# Gives one argument from the coerced variables and the claims.
+Argument = Callable[[VariableValues, Claims], Any]
 
+_DIGITS = re.compile(r"-?\d{1,10}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
@@ -34,6 +38,11 @@ def argument(operand: Operand) -> Argument:
     """
     convert = _converter(operand)
     source = operand.source
+    if isinstance(source, Claim):
+        return lambda _variables, claims: claims[source]
+    if isinstance(source, Constant):
+        constant = convert(_coerced(source.value, operand.type))
+        return lambda _variables, _claims: constant
     if isinstance(source, Literal):
         value = source.value
         try:
@@ -41,16 +50,55 @@ def argument(operand: Operand) -> Argument:
         except ClewError as error:
             # Planning must not fail where another branch of the plan cache would not.
             failure = error
-            return lambda _variables: _raise(failure)
-        return lambda _variables: fixed
+            return lambda _variables, _claims: _raise(failure)
+        return lambda _variables, _claims: fixed
     if isinstance(source, Variable):
         name, *rest = source.path
         if not rest:
             if convert is _same:
-                return lambda variables: variables.coerced[name]  # type: ignore[index]
-            return lambda variables: convert(variables.coerced[name])  # type: ignore[index]
-        return lambda variables: convert(_dig(variables.coerced, source.path))
-    return lambda variables: convert(_fill(source, variables, operand.place))
+                return lambda variables, _claims: variables.coerced[name]  # type: ignore[index]
+            return lambda variables, _claims: convert(variables.coerced[name])  # type: ignore[index]
+        return lambda variables, _claims: convert(_dig(variables.coerced, source.path))
+    assert isinstance(source, Template)
+    return lambda variables, _claims: convert(_fill(source, variables, operand.place))
+
+
+def usable_claims(wanted: Iterable[Claim], claims: Mapping[str, Any]) -> dict[Claim, Any]:
+    """The wanted claims that a viewer has in a form that fits, as asyncpg takes them.
+
+    A claim that is absent, null, an empty list or of another type is left out: the rules
+    that name it do not count (SPEC 6). Claims coerce like variables; digits also to integers.
+    """
+    found: dict[Claim, Any] = {}
+    for claim in wanted:
+        value: Any = claims
+        for step in claim.path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value is None or (isinstance(value, list) and (not value or not claim.type.is_list)):
+            continue
+        if claim.type.is_list and not isinstance(value, list):
+            value = [value]
+        try:
+            operand = Operand(claim, claim.type, "claim")
+            found[claim] = _converter(operand)(_coerced(value, claim.type))
+        except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
+            continue
+    return found
+
+
+def _coerced(value: Any, type_: ValueType) -> Any:
+    """A constant or claim as the scalar's input coercion gives it. Raises GraphQLError if it does not fit."""
+    if type_.is_list:
+        return [_coerced(item, type_.item) for item in value]
+    if value is None:
+        raise GraphQLError("null")
+    if type_.is_enum:
+        if not isinstance(value, str):
+            raise GraphQLError("not an enum value")
+        return value
+    if type_.name == "Int" and isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    return SCALARS[type_.name].coerce_input_value(value)
 
 
 def _raise(error: ClewError) -> Any:
@@ -80,7 +128,7 @@ def _same(value: Any) -> Any:
 def _converter(operand: Operand) -> Callable[[Any], Any]:
     place, type_ = operand.place, operand.type
     if operand.form == "count":
-        return lambda value: _count(value, place)
+        return lambda value: _count(value, place, operand.most)
     if operand.form != "value":
         return lambda value: _pattern(value, operand.form, place)
     item = _item_converter(type_, place)
@@ -105,9 +153,11 @@ def _item_converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
     return _same
 
 
-def _count(value: int, place: str) -> int:
+def _count(value: int, place: str, most: int | None) -> int:
     if value < 0:
         raise ClewError(f"`{place}` must not be negative.")
+    if most is not None and value > most:
+        raise ClewError(f"`{place}` must not be more than {most}.", code=Code.LIMIT_EXCEEDED)
     return value
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from clew.plan.types import AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Predicate
+from clew.plan.types import AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Now, Operand, Predicate, Ruled
 from clew.sql.binds import Binds
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
+from clew.sql.types import sql_type
 
 _Comparison = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]
 
@@ -36,25 +37,80 @@ _SCALAR: dict[str, _Comparison] = {
 }
 
 
-def condition(predicate: Predicate, scope: Scope, levels: Levels, binds: Binds) -> ColumnElement[bool]:
-    """The predicate about the rows of `scope`, three-valued as in SQL."""
+def condition(
+    predicate: Predicate, scope: Scope, levels: Levels, binds: Binds, ruled: Scope | None = None
+) -> ColumnElement[bool]:
+    """The predicate about the rows of `scope`, three-valued as in SQL.
+
+    Args:
+        ruled: the level of the row that a rule is about, while inside one: what `Ruled`
+            operands refer to.
+    """
     match predicate:
-        case Compare(column, operator, operand):
-            return _SCALAR[operator](scope.column(column), binds.add(operand))
-        case IsNull(column, negated):
-            expression = scope.column(column)
+        case Compare(column, operator, operand, mask):
+            expression = masked(scope.column(column), mask, scope, levels, binds)
+            return _SCALAR[operator](expression, _operand(operand, levels, binds, ruled))
+        case IsNull(column, negated, mask):
+            expression = masked(scope.column(column), mask, scope, levels, binds)
             return expression.is_not(None) if negated else expression.is_(None)
         case AllOf(items):
-            return sa.and_(sa.true(), *(condition(item, scope, levels, binds) for item in items))
+            return sa.and_(sa.true(), *(condition(item, scope, levels, binds, ruled) for item in items))
         case AnyOf(items):
-            return sa.or_(sa.false(), *(condition(item, scope, levels, binds) for item in items))
+            return sa.or_(sa.false(), *(condition(item, scope, levels, binds, ruled) for item in items))
         case Not(item):
-            return sa.not_(condition(item, scope, levels, binds))
+            return sa.not_(condition(item, scope, levels, binds, ruled))
         case IsTrue(item, negated):
-            truth = condition(item, scope, levels, binds)
+            truth = condition(item, scope, levels, binds, ruled)
             return truth.is_not(sa.true()) if negated else truth.is_(sa.true())
-        case Exists(relation, rows, link):
+        case Exists(relation, rows, link, mask):
             inner = levels.scope(relation.target, scope)
             statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inner.source)
-            statement = statement.where(join(levels, relation, scope, inner, link), *levels.conditions(rows, inner))
-            return sa.exists(inner.correlate(statement))
+            statement = statement.where(
+                join(levels, relation, scope, inner, link), *levels.conditions(rows, inner, ruled)
+            )
+            found = sa.exists(inner.correlate(statement))
+            if mask is None:
+                return found
+            return sa.and_(condition(mask, scope, levels, binds, scope).is_(sa.true()), found)
+
+
+def masked(
+    expression: ColumnElement[Any], mask: Predicate | None, scope: Scope, levels: Levels, binds: Binds
+) -> ColumnElement[Any]:
+    """The expression where `mask` holds for the row of `scope`, null elsewhere."""
+    if mask is None:
+        return expression
+    return sa.case((condition(mask, scope, levels, binds, scope), expression))
+
+
+def _operand(operand: Operand, levels: Levels, binds: Binds, ruled: Scope | None) -> ColumnElement[Any]:
+    match operand.source:
+        case Now():
+            now = sa.func.now()
+            return now if operand.type.name == "DateTime" else sa.cast(now, sql_type(operand.type))
+        case Ruled(path):
+            assert ruled is not None, operand.place
+            return _field(path, ruled, levels)
+        case _:
+            return binds.add(operand)
+
+
+def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement[Any]:
+    """A field of the row of `scope`, or of one that its to-ones lead to, unmasked."""
+    name, *rest = path
+    if not rest:
+        column = scope.entity.column(name)
+        assert column is not None, name
+        if column.computed is None or column.computed.stored:
+            return scope.key(column.column)
+        # The expression's text must stand where its own row is the innermost FROM.
+        inner = levels.scope(scope.entity.name, scope)
+        same = [inner.key(key.column) == scope.key(key.column) for key in scope.entity.key_columns]
+        statement = sa.select(inner.column(column)).select_from(inner.source).where(*same)
+        return inner.correlate(statement).scalar_subquery()
+    relation = scope.entity.relation(name)
+    assert relation is not None, name
+    inner = levels.scope(relation.target, scope)
+    statement = sa.select(_field(tuple(rest), inner, levels)).select_from(inner.source)
+    statement = statement.where(join(levels, relation, scope, inner, None))
+    return inner.correlate(statement).scalar_subquery()

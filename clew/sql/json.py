@@ -23,7 +23,7 @@ _PAIRS = 50
 _BASE64: ColumnElement[Any] = sa.literal_column("'base64'")
 _NEWLINE: ColumnElement[Any] = sa.literal_column("E'\\n'")
 _EMPTY_TEXT: ColumnElement[Any] = sa.literal_column("''")
-_EMPTY_ARRAY: ColumnElement[Any] = sa.literal_column("'[]'::json", JSON_TEXT)
+EMPTY_ARRAY: ColumnElement[Any] = sa.literal_column("'[]'::json", JSON_TEXT)
 _TEXT_ARRAY = sa.ARRAY(sa.Text())
 # Where the text of a JSON object is cut: before its last character, from its second one on.
 _BUT_LAST: ColumnElement[Any] = sa.literal_column("-1")
@@ -64,7 +64,7 @@ def _build(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElement[Any
 def json_array(item: ColumnElement[Any], order: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
     """The rows' items as a JSON array, `[]` without rows; in `order`, or as the rows come."""
     items = aggregate_order_by(item, *order) if order else item
-    return sa.func.coalesce(sa.func.json_agg(items, type_=JSON_TEXT), _EMPTY_ARRAY, type_=JSON_TEXT)
+    return sa.func.coalesce(sa.func.json_agg(items, type_=JSON_TEXT), EMPTY_ARRAY, type_=JSON_TEXT)
 
 
 def json_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
@@ -77,7 +77,7 @@ def json_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[An
                 sa.func.translate(sa.func.encode(items.c.item, _BASE64), _NEWLINE, _EMPTY_TEXT),
                 type_=JSON_TEXT,
             )
-            found = sa.select(sa.func.coalesce(array, _EMPTY_ARRAY, type_=JSON_TEXT)).select_from(items)
+            found = sa.select(sa.func.coalesce(array, EMPTY_ARRAY, type_=JSON_TEXT)).select_from(items)
             return sa.case((column.is_not(None), found.scalar_subquery()))
         return sa.func.translate(sa.func.encode(column, _BASE64), _NEWLINE, _EMPTY_TEXT)
     as_text = type_.name in _EXACT or (type_.name == "ID" and type_.sql not in ("uuid", "text"))

@@ -23,6 +23,7 @@ from clew.plan.types import (
     Operand,
     OrderKey,
     Output,
+    Predicate,
     Read,
     ReadPlan,
     Required,
@@ -33,8 +34,8 @@ from clew.plan.types import (
     Visible,
 )
 from clew.sql.binds import Binds
-from clew.sql.filters import condition
-from clew.sql.json import json_array, json_object, json_value, text_constant
+from clew.sql.filters import condition, masked
+from clew.sql.json import EMPTY_ARRAY, json_array, json_object, json_value, text_constant
 from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope
 from clew.sql.tables import Tables
@@ -77,9 +78,14 @@ class _Compiler:
         self.aliases += 1
         return self.aliases - 1
 
-    def conditions(self, rows: Rows, scope: Scope) -> list[ColumnElement[bool]]:
-        predicates = (rows.visible.where, rows.where)
-        return [condition(predicate, scope, self, self.binds) for predicate in predicates if predicate != TRUE]
+    def conditions(self, rows: Rows, scope: Scope, ruled: Scope | None = None) -> list[ColumnElement[bool]]:
+        """What rows must be like: visible, by rules about themselves, and as the operation asks."""
+        found = []
+        if rows.visible.where != TRUE:
+            found.append(condition(rows.visible.where, scope, self, self.binds, scope))
+        if rows.where != TRUE:
+            found.append(condition(rows.where, scope, self, self.binds, ruled))
+        return found
 
     # --- reads ------------------------------------------------------------------------
 
@@ -153,6 +159,9 @@ class _Compiler:
         names: dict[str, None] = {}
         for output in read.output:
             columns: tuple[Column, ...] = ()
+            if not isinstance(output, TypeName) and output.mask is not None:
+                # A rule may look at any column.
+                return self.all_columns(scope)
             match output:
                 case Value(column=column):
                     columns = (column,)
@@ -175,13 +184,14 @@ class _Compiler:
 
     def follow(self, key: OrderKey, scope: Scope, step: int) -> ColumnElement[Any]:
         """The key's column at the end of its path of to-ones; null where the path ends early."""
+        mask = key.masks[step]
         if step == len(key.path):
-            return scope.column(key.column)
+            return self.masked(scope.column(key.column), mask, scope)
         relation, rows = key.path[step]
         inner = self.scope(relation.target, scope)
         statement = sa.select(self.follow(key, inner, step + 1)).select_from(inner.source)
         statement = statement.where(join(self, relation, scope, inner, None), *self.conditions(Rows(rows), inner))
-        return inner.correlate(statement).scalar_subquery()
+        return self.masked(inner.correlate(statement).scalar_subquery(), mask, scope)
 
     # --- output -----------------------------------------------------------------------
 
@@ -193,21 +203,26 @@ class _Compiler:
             if isinstance(output, One):
                 lateral = self.joined(output, scope)
                 source = source.outerjoin(lateral, sa.true())
-                pairs.append((output.key, lateral.c[_JSON]))
+                pairs.append((output.key, self.masked(lateral.c[_JSON], output.mask, scope)))
             else:
                 pairs.append((output.key, self.output(output, scope)))
         return json_object(pairs), source
 
     def output(self, output: Value | TypeName | Required | Many, scope: Scope) -> ColumnElement[Any]:
         match output:
-            case Value(column=column):
-                return json_value(scope.column(column), column.type)
+            case Value(column=column, mask=mask):
+                return self.masked(json_value(scope.column(column), column.type), mask, scope)
             case TypeName(name=name):
                 return text_constant(name)
-            case Required(columns=columns):
-                return json_object([(c.name, json_value(scope.column(c), c.type)) for c in columns])
-            case Many(relation=relation, read=read, link=link):
-                return self.many(read, relation, scope, link)
+            case Required(columns=columns, mask=mask):
+                required = json_object([(c.name, json_value(scope.column(c), c.type)) for c in columns])
+                return self.masked(required, mask, scope)
+            case Many(relation=relation, read=read, link=link, mask=mask):
+                rows = self.many(read, relation, scope, link)
+                return rows if mask is None else sa.func.coalesce(self.masked(rows, mask, scope), EMPTY_ARRAY)
+
+    def masked(self, expression: ColumnElement[Any], mask: Predicate | None, scope: Scope) -> ColumnElement[Any]:
+        return masked(expression, mask, scope, self, self.binds)
 
 
 def _direction(expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:

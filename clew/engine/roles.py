@@ -1,0 +1,73 @@
+"""What a role set gets: a schema of its own, in which what is hidden does not exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    GraphQLUnionType,
+)
+
+from clew.model.types import Model
+from clew.plan.types import Claim
+from clew.plan.visible import Access, Sight
+from clew.schema.build import build_schema
+from clew.viewer import Viewer
+
+ANON = "anon"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoleSchema:
+    """The schema of a role set, and the claims that its rules name."""
+
+    sight: Sight
+    schema: GraphQLSchema
+    claims: frozenset[Claim]
+
+
+def roles_of(viewer: Viewer, known: frozenset[str]) -> Sight:
+    """The viewer's role set as the rules see it: roles that no rule names make no difference."""
+    if viewer.is_admin:
+        return Sight(admin=True)
+    return Sight(admin=False, roles=(viewer.roles | {ANON}) & known)
+
+
+def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight) -> RoleSchema:
+    """Build the schema of a role set; some hundred milliseconds for some hundred entities.
+
+    Args:
+        full: the schema of everything, resolvers bound.
+        roles: with no claims in it.
+    """
+    if roles.admin:
+        return RoleSchema(roles, full, access.guard_claims())
+    schema = build_schema(model, access.openings(roles), access.custom_fields(roles))
+    _copy_bindings(full, schema)
+    return RoleSchema(roles, schema, access.claims(roles.roles))
+
+
+def _copy_bindings(source: GraphQLSchema, target: GraphQLSchema) -> None:
+    """Give the types of `target` what Ariadne bound to those of the same name in `source`."""
+    for name, type_ in target.type_map.items():
+        bound = source.type_map.get(name)
+        if isinstance(type_, GraphQLObjectType) and isinstance(bound, GraphQLObjectType):
+            type_.is_type_of = bound.is_type_of
+            for field_name, field in type_.fields.items():
+                field.resolve = bound.fields[field_name].resolve
+                field.subscribe = bound.fields[field_name].subscribe
+        elif isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+            assert isinstance(bound, GraphQLInterfaceType | GraphQLUnionType)
+            type_.resolve_type = bound.resolve_type
+        elif isinstance(type_, GraphQLEnumType) and isinstance(bound, GraphQLEnumType):
+            for value_name, value in type_.values.items():
+                value.value = bound.values[value_name].value
+        elif isinstance(type_, GraphQLScalarType) and isinstance(bound, GraphQLScalarType) and type_ is not bound:
+            type_.coerce_input_value = bound.coerce_input_value
+            type_.coerce_input_literal = bound.coerce_input_literal
+            type_.coerce_output_value = bound.coerce_output_value
