@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -109,6 +110,8 @@ class Clew:
             raise StartupError(
                 "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which brings a Postgres."
             )
+        if settings.trusted_only:
+            raise StartupError("CLEW_TRUSTED_ONLY is not supported yet.", "Unset it, or every document would be run.")
         pool = Pool(
             settings.database_url,
             size=settings.pool_max,
@@ -116,9 +119,11 @@ class Clew:
             statement_timeout=settings.statement_timeout,
         )
         engine = self._engine(settings, pool)
-        history = load_history(self.root)
+        root = self.root
 
         async def check() -> None:
+            # Read each time: in development a migration is written after this app was made.
+            history = await asyncio.to_thread(load_history, root)
             async with pool.connection() as connection:
                 await check_at_head(connection, history)
 
@@ -156,6 +161,7 @@ class Clew:
             aliases=settings.max_aliases,
             root_fields=settings.max_root_fields,
             directives=settings.max_directives,
+            introspection=settings.introspection,
         )
         return Engine(model, schema, build_tables(model), pool, limits)
 

@@ -24,13 +24,17 @@ from clew.errors import ClewError, Code
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one operation may ask for; counts are after fragments are spread."""
+    """What one operation may ask for; counts are after fragments are spread.
+
+    `introspection`: whether `__schema` and `__type` are answered.
+    """
 
     tokens: int = 10_000
     depth: int = 20
     aliases: int = 100
     root_fields: int = 50
     directives: int = 100
+    introspection: bool = True
 
 
 @dataclass(frozen=True, slots=True)
