@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from graphql import GraphQLSchema, print_schema
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from clew.auth.authenticate import Authenticate
 from clew.config import Settings
 from clew.database.pool import Pool
 from clew.engine import Engine
@@ -36,6 +38,8 @@ class Clew:
     Args:
         bindables: Ariadne's: `QueryType()`, `ObjectType("Post")`, enums, scalars, or lists of them.
         project: the project's folder; default `$CLEW_PROJECT`, else the current folder.
+        authenticate: the application's own way to tell who asks, for API keys or cookies: gets the
+            Starlette request, gives a Viewer, or None if it does not know.
         routes: further Starlette routes.
         middleware: further Starlette middleware, inside Clew's own; pure ASGI is fastest.
     """
@@ -45,11 +49,13 @@ class Clew:
         bindables: Sequence[Bindable] = (),
         *,
         project: Path | str | None = None,
+        authenticate: Authenticate | None = None,
         routes: Sequence[BaseRoute] = (),
         middleware: Sequence[Middleware] = (),
     ) -> None:
         self._bindables = tuple(bindables)
         self._project = Path(project) if project is not None else None
+        self._authenticate = authenticate
         self._routes = tuple(routes)
         self._middleware = tuple(middleware)
         self._jobs: dict[str, Callable[..., Any]] = {}
@@ -109,6 +115,8 @@ class Clew:
             raise StartupError(
                 "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which brings a Postgres."
             )
+        if settings.trusted_only:
+            raise StartupError("CLEW_TRUSTED_ONLY is not supported yet.", "Unset it, or every document would be run.")
         pool = Pool(
             settings.database_url,
             size=settings.pool_max,
@@ -116,13 +124,15 @@ class Clew:
             statement_timeout=settings.statement_timeout,
         )
         engine = self._engine(settings, pool)
-        history = load_history(self.root)
+        root = self.root
 
         async def check() -> None:
+            # Read each time: in development a migration is written after this app was made.
+            history = await asyncio.to_thread(load_history, root)
             async with pool.connection() as connection:
                 await check_at_head(connection, history)
 
-        return Application(engine, settings, Readiness(check), self._routes, self._middleware)
+        return Application(engine, settings, Readiness(check), self._routes, self._middleware, self._authenticate)
 
     def compile(self, document: str, variables: Mapping[str, Any] | None = None) -> Compiled:
         """The one statement of a query's generated fields.
@@ -156,6 +166,8 @@ class Clew:
             aliases=settings.max_aliases,
             root_fields=settings.max_root_fields,
             directives=settings.max_directives,
+            introspection=settings.introspection,
+            page=settings.max_page,
         )
         return Engine(model, schema, build_tables(model), pool, limits)
 

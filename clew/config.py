@@ -133,7 +133,11 @@ class Settings(BaseSettings):
     introspection: bool = Field(
         True, description="Answer introspection queries. Each role sees only what it may use, so it is on by default."
     )
-    trusted_only: bool = Field(False, description="Run only the operations of `graphql/operations/`.")
+    trusted_only: bool = Field(
+        False,
+        description="Run only the operations of `graphql/operations/`. Not supported yet: a server with it on refuses "
+        "to start.",
+    )
     forwarded_ips: Names = Field(
         (), description="Proxies whose `X-Forwarded-*` headers are believed: addresses or networks, comma-separated."
     )

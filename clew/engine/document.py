@@ -17,11 +17,13 @@ from graphql import (
     GraphQLNonNull,
     GraphQLScalarType,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     VariableNode,
     Visitor,
     get_variable_values,
     parse,
+    specified_rules,
     type_from_ast,
     validate,
     visit,
@@ -98,7 +100,11 @@ class Prepared:
             else:
                 return VariableValues({}, coerced)
         nodes = self.operation.variable_definitions or ()
-        values = get_variable_values(self.schema, nodes, dict(given), max_errors=10)
+        try:
+            values = get_variable_values(self.schema, nodes, dict(given), max_errors=10)
+        except ValueError:
+            # Python writes no integer of more than 4300 digits, not even into an error.
+            raise InvalidDocument([GraphQLError("A variable has too many digits.")], Code.BAD_USER_INPUT) from None
         if isinstance(values, VariableValues):
             return values
         raise InvalidDocument(values, Code.BAD_USER_INPUT)
@@ -143,7 +149,8 @@ def prepare(schema: GraphQLSchema, query: str, operation_name: str | None, limit
         raise InvalidDocument([error], Code.GRAPHQL_PARSE_FAILED) from None
     operation = _operation(document, operation_name)
     check_limits(document, limits)
-    errors = validate(schema, document, max_errors=20)
+    rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+    errors = validate(schema, document, rules, max_errors=20)
     if errors:
         raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
     specs = tuple(_spec(schema, node) for node in operation.variable_definitions or ())

@@ -88,7 +88,8 @@ def refusal(error: ClewError, request_id: str) -> Response:
 def failure(error: ClewError, request_id: str) -> Response:
     """The response to an operation that failed as a whole while it was executed."""
     entry = _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
-    return Response(encode({"errors": [entry], "data": None}), executed=True, code=error.code)
+    status = 503 if error.code is Code.UNAVAILABLE else None
+    return Response(encode({"errors": [entry], "data": None}), executed=True, code=error.code, status=status)
 
 
 def new_request_id() -> str:
@@ -97,4 +98,5 @@ def new_request_id() -> str:
 
 
 def encode(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    # A resolver's NaN is no JSON: better no answer than one that the client cannot read.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")

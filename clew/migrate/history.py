@@ -34,7 +34,7 @@ class Paths:
         if not self.ini.is_file():
             raise StartupError(
                 f"{self.root} has no alembic.ini.",
-                "Run the command in a Clew project, or name one with --project DIR; `clew new DIR` makes one.",
+                "Run the command in a Clew project, or name one with --project DIR.",
             )
         config = Config(str(self.ini))
         config.attributes.update(attributes)

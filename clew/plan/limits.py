@@ -24,7 +24,11 @@ from clew.errors import ClewError, Code
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one operation may ask for; counts are after fragments are spread. `page` is in rows."""
+    """What one operation may ask for; counts are after fragments are spread.
+
+    `page`: rows of a list, for who is no admin. `introspection`: whether `__schema` and
+    `__type` are answered.
+    """
 
     tokens: int = 10_000
     depth: int = 20
@@ -32,6 +36,7 @@ class Limits:
     root_fields: int = 50
     directives: int = 100
     page: int = 1000
+    introspection: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def read_sources(folder: Path, base: Path | None = None) -> tuple[list[Source], 
     """
     shown = _name(folder, base)
     if not folder.is_dir():
-        hint = f"put your schema into {shown}/schema.graphql, or run clew new DIR for a project that runs"
+        hint = f"put your schema into {shown}/schema.graphql"
         return [], [Diagnostic(f'there is no folder "{shown}"', hint=hint)]
     try:
         paths = sdl_files(folder)

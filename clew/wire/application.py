@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
-from clew.auth.admin import Authenticator
+from clew.auth.authenticate import Authenticate, Authenticator
 from clew.config import Settings
 from clew.engine import Engine
 from clew.wire.health import Readiness, healthz
@@ -35,12 +35,13 @@ class Application(Starlette):
         readiness: Readiness,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
+        authenticate: Authenticate | None = None,
     ) -> None:
         self.engine = engine
         self.readiness = readiness
         handler = HTTPHandler(
             engine,
-            Authenticator(settings),
+            Authenticator(settings, authenticate),
             settings.max_body_bytes,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )

@@ -13,7 +13,7 @@ import structlog
 from ariadne.asgi.handlers import GraphQLHTTPHandler
 from starlette.types import Receive, Scope, Send
 
-from clew.auth.admin import Authenticator
+from clew.auth.authenticate import Authenticator
 from clew.engine import Engine, Request, Response
 from clew.engine.errors import INTERNAL, new_request_id, refusal
 from clew.errors import ClewError, Code
@@ -97,8 +97,7 @@ class HTTPHandler(GraphQLHTTPHandler):
                     406, ClewError(f"Only {RESPONSE} and {JSON} can be answered.", hint="Change the Accept header.")
                 )
             request = await self._request(scope, headers, receive, request_id)
-            client = scope.get("client")
-            viewer = self.authenticator.viewer(headers, client[0] if client else None)
+            viewer = await self.authenticator.viewer(scope, headers)
             response = await until_disconnect(self.engine.execute(request, viewer), receive)
             status = _status(response, media)
         except ClientGone:

@@ -46,7 +46,7 @@ def test_operations_are_no_part_of_the_schema(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     (fault,) = refused(tmp_path / "graphql")
     assert fault.message == 'there is no folder "graphql"'
-    assert fault.hint == "put your schema into graphql/schema.graphql, or run clew new DIR for a project that runs"
+    assert fault.hint == "put your schema into graphql/schema.graphql"
 
 
 def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Who sent a request (SPEC 6): admin secret, bearer token, the application's own way, the development machine."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+from clew.auth.keys import Keys, keys_from_file, keys_from_url
+from clew.auth.local import is_local
+from clew.auth.tokens import InvalidTokenError, Tokens
+from clew.config import Settings
+from clew.errors import ClewError, Code
+from clew.viewer import ADMIN, Viewer
+
+Headers = Mapping[bytes, bytes]
+Authenticate = Callable[[Request], Awaitable[Viewer | None]]
+
+_ANON = Viewer(roles=frozenset({"anon"}))
+
+
+class Authenticator:
+    """Decides who sent a request.
+
+    Args:
+        settings: secrets, keys, and `env`: only in dev is a local request without credentials admin.
+        own: the application's own way, asked before tokens; None from it means that it does not know.
+
+    Raises:
+        StartupError: the file of keys cannot be used.
+    """
+
+    def __init__(self, settings: Settings, own: Authenticate | None = None) -> None:
+        secret = settings.admin_secret
+        self._secret = secret.get_secret_value().encode() if secret is not None else None
+        self._dev = settings.env == "dev"
+        self._own = own
+        keys: Keys | None = None
+        if settings.jwks_file is not None:
+            keys = keys_from_file(settings.jwks_file)
+        elif settings.jwks_url is not None:
+            keys = keys_from_url(settings.jwks_url)
+        self._tokens = Tokens(settings, keys)
+
+    async def viewer(self, scope: Scope, headers: Headers) -> Viewer:
+        """The viewer of a request; without credentials the anonymous one.
+
+        Args:
+            scope: of the connection.
+            headers: by lower-case name.
+
+        Raises:
+            ClewError: UNAUTHENTICATED, which says nothing of what was wrong; FORBIDDEN for
+                who is no admin and wants to look through another's eyes.
+        """
+        viewer = await self._viewer(scope, headers)
+        role = headers.get(b"x-clew-role")
+        if role is None:
+            return viewer
+        if not viewer.is_admin:
+            raise ClewError("Only an admin may look through another's eyes.", code=Code.FORBIDDEN)
+        return _seen_as(role, headers.get(b"x-clew-claims"))
+
+    async def _viewer(self, scope: Scope, headers: Headers) -> Viewer:
+        secret = headers.get(b"x-clew-admin-secret")
+        if secret is not None:
+            if self._secret is not None and hmac.compare_digest(secret, self._secret):
+                return Viewer.admin()
+            raise _unauthenticated()
+        if self._own is not None:
+            found = await self._own(Request(scope))
+            if found is not None:
+                return Viewer(found.id, found.roles | {"anon"}, found.claims)
+        authorization = headers.get(b"authorization")
+        if authorization is not None:
+            scheme, _, token = authorization.decode("latin-1").partition(" ")
+            if scheme.lower() != "bearer":
+                raise _unauthenticated()
+            try:
+                return await self._tokens.viewer(token.strip())
+            except InvalidTokenError:
+                raise _unauthenticated() from None
+        client = scope.get("client")
+        if self._dev and is_local(headers, client[0] if client else None):
+            return Viewer.admin()
+        return _ANON
+
+
+def _unauthenticated() -> ClewError:
+    return ClewError("The credentials are not valid.", code=Code.UNAUTHENTICATED)
+
+
+def _seen_as(role: bytes, claims: bytes | None) -> Viewer:
+    roles = frozenset(name for name in (part.strip() for part in role.decode("latin-1").split(",")) if name)
+    value: Any = {}
+    if claims is not None:
+        try:
+            value = json.loads(claims)
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, dict):
+        raise ClewError("X-Clew-Claims must be a JSON object.", hint='Such as {"sub": "42"}.')
+    if ADMIN in roles:
+        return Viewer.admin()
+    subject = value.get("sub")
+    return Viewer(subject if isinstance(subject, str) else None, roles | {"anon"}, value)

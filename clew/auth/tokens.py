@@ -1,0 +1,109 @@
+"""Bearer tokens: JSON Web Tokens, verified (RFC 7519, RFC 8725)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cachetools import LRUCache
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+
+from clew.auth.keys import Keys
+from clew.config import Settings
+from clew.viewer import Viewer
+
+# Neither `none` nor a shared-secret algorithm: a public key must never be taken for a secret.
+_ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+_SYMMETRIC = ("HS256",)
+
+_LONGEST = 16 * 1024
+# Viewers of verified tokens that are kept, and for how many seconds clocks may differ in `nbf` and `iat`.
+_KEPT = 10_000
+_LEEWAY = 5
+
+
+class InvalidTokenError(Exception):
+    """The token is not to be believed; why is nobody's business."""
+
+
+class Tokens:
+    """Verifies tokens and keeps who they stand for until they expire.
+
+    Args:
+        settings: `jwt_secret`, or `jwks_url` or `jwks_file`; issuer, audience and the roles' claim.
+        keys: where public keys come from; None with a secret.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, settings: Settings, keys: Keys | None, clock: Callable[[], float] = time.time) -> None:
+        secret = settings.jwt_secret
+        self._secret = OctKey.import_key(secret.get_secret_value()) if secret is not None else None
+        self._keys = keys
+        self._clock = clock
+        self._roles_path = settings.jwt_roles_claim.split(".")
+        self._viewers: LRUCache[str, tuple[float, Viewer]] = LRUCache(_KEPT)
+        options: dict[str, Any] = {"exp": {"essential": True}, "sub": {"essential": True}}
+        if settings.jwt_issuer is not None:
+            options["iss"] = {"essential": True, "value": settings.jwt_issuer}
+        if settings.jwt_audience is not None:
+            options["aud"] = {"essential": True, "value": settings.jwt_audience}
+        self._claims = jwt.JWTClaimsRegistry(now=lambda: int(clock()), leeway=_LEEWAY, **options)
+
+    async def viewer(self, token: str) -> Viewer:
+        """Who a token stands for.
+
+        Raises:
+            InvalidTokenError: it is not valid, or not any more.
+            ClewError: UNAVAILABLE when the keys cannot be had.
+        """
+        known = self._viewers.get(token)
+        if known is not None:
+            expires, viewer = known
+            if self._clock() < expires:
+                return viewer
+            del self._viewers[token]
+        if len(token) > _LONGEST:
+            raise InvalidTokenError
+        claims = await self._verified(token)
+        expires = float(claims["exp"])
+        # The registry allows its leeway for `exp` too; a token ends when it says.
+        if self._clock() >= expires:
+            raise InvalidTokenError
+        viewer = Viewer(claims["sub"], frozenset(self._roles(claims)) | {"anon", "user"}, claims)
+        self._viewers[token] = expires, viewer
+        return viewer
+
+    async def _verified(self, token: str) -> dict[str, Any]:
+        try:
+            if self._secret is not None:
+                decoded = jwt.decode(token, self._secret, algorithms=_SYMMETRIC)
+            elif self._keys is not None:
+                decoded = await self._with_public_keys(token, self._keys)
+            else:
+                raise InvalidTokenError
+            self._claims.validate(decoded.claims)
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
+            raise InvalidTokenError from error
+        return decoded.claims
+
+    async def _with_public_keys(self, token: str, keys: Keys) -> jwt.Token:
+        known = await keys.current()
+        try:
+            return jwt.decode(token, known, algorithms=_ASYMMETRIC)
+        except (JoseError, ValueError):
+            # Perhaps signed with a key that is newer than ours; asked for at most now and then.
+            newer: KeySet | None = await keys.newer()
+            if newer is None:
+                raise
+            return jwt.decode(token, newer, algorithms=_ASYMMETRIC)
+
+    def _roles(self, claims: Mapping[str, Any]) -> list[str]:
+        value: Any = claims
+        for step in self._roles_path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if isinstance(value, str):
+            return value.split()
+        return [role for role in value if isinstance(role, str)] if isinstance(value, list) else []
