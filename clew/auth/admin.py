@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from clew.config import Settings
@@ -65,6 +66,7 @@ def _is_local(headers: Mapping[bytes, bytes], client: str | None) -> bool:
     return origin.lower() in (b"http://" + headers[b"host"].lower(), b"https://" + headers[b"host"].lower())
 
 
+@lru_cache(maxsize=256)
 def _is_loopback(address: str) -> bool:
     try:
         return ip_address(address).is_loopback

@@ -7,6 +7,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError
@@ -16,6 +17,7 @@ from graphql.utilities import coerce_input_literal
 
 from clew.errors import ClewError
 from clew.model.types import ValueType
+from clew.plan.inputs import enum_names
 from clew.plan.types import Literal, Operand, Template, Variable
 
 # Gives one argument from the coerced variables.
@@ -23,6 +25,8 @@ Argument = Callable[[VariableValues], Any]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
+_UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
@@ -34,6 +38,8 @@ def argument(operand: Operand) -> Argument:
     """
     convert = _converter(operand)
     source = operand.source
+    if not isinstance(source, Literal) and source.enum is not None:
+        convert = partial(enum_names, enum=source.enum)
     if isinstance(source, Literal):
         value = source.value
         try:
@@ -120,21 +126,15 @@ def _text(value: str, place: str) -> str:
 
 
 def _uuid(value: str, place: str) -> uuid.UUID:
-    try:
-        if len(value) > 38:
-            raise ValueError
-        return uuid.UUID(value)
-    except ValueError:
-        raise ClewError(f"`{place}` must be a UUID.") from None
+    if not _UUID.fullmatch(value):
+        raise ClewError(f"`{place}` must be a UUID.")
+    return uuid.UUID(value)
 
 
 def _integer(value: str, bound: int, place: str) -> int:
-    try:
-        if len(value) > 20:
-            raise ValueError
-        number = int(value)
-    except ValueError:
-        raise ClewError(f"`{place}` must be an integer.") from None
+    if not _INTEGER.fullmatch(value):
+        raise ClewError(f"`{place}` must be an integer.")
+    number = int(value)
     if not -bound <= number < bound:
         raise ClewError(f"`{place}` is out of range.")
     return number

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
 from clew.plan.types import AllOf, AnyOf, Compare, Exists, IsNull, Not, Predicate
-from clew.sql.binds import Binds
+from clew.sql.binds import Binds, array_operand, bare_type
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
 
@@ -35,12 +35,22 @@ _SCALAR: dict[str, _Comparison] = {
     "hasAll": lambda column, value: column.op("@>", is_comparison=True)(value),
 }
 
+_PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
+# The types on which Postgres has LIKE; a String may also be an `inet` or a native enum.
+_TEXTS = frozenset({"text", "varchar", "character varying", "char", "character", "bpchar", "citext", "name"})
+
 
 def condition(predicate: Predicate, scope: Scope, levels: Levels, binds: Binds) -> ColumnElement[bool]:
     """The predicate about the rows of `scope`, three-valued as in SQL."""
     match predicate:
         case Compare(column, operator, operand):
-            return _SCALAR[operator](scope.column(column), binds.add(operand))
+            expression = scope.column(column)
+            if operator in _PATTERNS and bare_type(column.type.sql).lower() not in _TEXTS:
+                expression = sa.cast(expression, sa.Text)
+            bind = binds.add(operand)
+            is_array = operand.type.is_list and column.type.is_list
+            value = array_operand(bind, column.type) if is_array else bind
+            return _SCALAR[operator](expression, value)
         case IsNull(column, negated):
             expression = scope.column(column)
             return expression.is_not(None) if negated else expression.is_(None)
