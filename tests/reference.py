@@ -19,7 +19,16 @@ from functools import cmp_to_key
 from typing import Any
 
 import asyncpg
-from graphql import GraphQLResolveInfo, build_schema, execute_sync, parse
+from graphql import (
+    FloatValueNode,
+    GraphQLResolveInfo,
+    GraphQLScalarType,
+    IntValueNode,
+    build_schema,
+    execute_sync,
+    parse,
+    value_from_ast_untyped,
+)
 
 from clew.model.types import Column, Entity, Model, Relation, RelationKind, ValueType
 
@@ -41,7 +50,9 @@ class Tables:
         tables = cls()
         try:
             for entity in model.entities.values():
-                computed = "".join(f', ({c.computed.sql}) AS "{COMPUTED}{c.name}"' for c in entity.columns if c.computed)
+                computed = "".join(
+                    f', ({c.computed.sql}) AS "{COMPUTED}{c.name}"' for c in entity.columns if c.computed
+                )
                 records = await connection.fetch(f"SELECT *{computed} FROM {table_sql(entity)}")
                 tables.rows[entity.name] = [{k: in_utc(value) for k, value in record.items()} for record in records]
         finally:
@@ -73,6 +84,10 @@ class Reference:
         self.model = model
         self.tables = tables
         self.schema = build_schema(sdl)
+        decimal = self.schema.type_map.get("Decimal")
+        if isinstance(decimal, GraphQLScalarType):
+            # By itself graphql-core would read a number in a document as a float.
+            decimal.coerce_input_literal = literal
 
     def execute(self, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The response to an operation: `data` and, with errors, their number."""
@@ -206,6 +221,10 @@ class Reference:
         return {"some": any(found), "none": not any(found), "every": all(found)}[quantifier]
 
 
+def literal(node: Any, *_: Any) -> Any:
+    return node.value if isinstance(node, IntValueNode | FloatValueNode) else value_from_ast_untyped(node)
+
+
 def conjunction(values: Iterable[bool | None]) -> bool | None:
     found = list(values)
     return False if False in found else None if None in found else True
@@ -248,7 +267,7 @@ def operate(type_: ValueType, operator: str, stored: Any, operand: Any) -> bool 
         case "notIn":
             return stored not in operand
         case "has":
-            return operand in stored
+            return True if operand in stored else None if None in stored else False
         case "hasAny":
             return any(value in stored for value in operand)
         case "hasAll":
@@ -303,7 +322,9 @@ def output(type_: ValueType, value: Any) -> Any:
     if type_.is_list:
         return [output(type_.item, item) for item in value]
     match type_.name:
-        case "ID" | "UUID" | "BigInt" | "Decimal":
+        case "Decimal":
+            return f"{value:f}"
+        case "ID" | "UUID" | "BigInt":
             return str(value)
         case "DateTime":
             return without_zeros(value.astimezone(UTC).isoformat())

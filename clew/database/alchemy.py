@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from clew.database.pool import Connection, Pool
@@ -60,14 +60,16 @@ def alchemy_engine(pool: Pool) -> AsyncEngine:
     dialect.setup_asyncpg_jsonb_codec = jsonb_codec
     dialect.do_close = give_back
     dialect.do_terminate = give_back
-    event.listen(engine.sync_engine, "handle_error", _keep_if_cancelled)
+
+    def keep_if_cancelled(context: ExceptionContext) -> None:
+        # A cancelled statement leaves a good connection; SQLAlchemy would give it back in the middle of the operation.
+        if not isinstance(context.original_exception, Exception):
+            context.is_disconnect = False
+            if context.connection is not None:
+                pool.disturb(context.connection.connection.driver_connection)  # type: ignore[arg-type]
+
+    event.listen(engine.sync_engine, "handle_error", keep_if_cancelled)
     return engine
-
-
-def _keep_if_cancelled(context: ExceptionContext) -> None:
-    """A cancelled statement leaves a good connection; SQLAlchemy would give it back in the middle of the operation."""
-    if not isinstance(context.original_exception, Exception):
-        context.is_disconnect = False
 
 
 class OperationConnection(AsyncConnection):
@@ -121,7 +123,32 @@ class OperationConnection(AsyncConnection):
         await self.ensure()
         return await super().run_sync(*args, **kwargs)
 
+    async def commit(self) -> None:
+        if self.sync_connection is not None:
+            await super().commit()
+
+    async def rollback(self) -> None:
+        if self.sync_connection is not None:
+            await super().rollback()
+
+    def begin(self) -> AsyncTransaction:
+        return _Transaction(self)
+
+    def begin_nested(self) -> AsyncTransaction:
+        return _Transaction(self, nested=True)
+
     async def finish(self) -> None:
         """Give the connection back, if one was taken."""
         if self.sync_connection is not None:
             await self.close()
+
+
+class _Transaction(AsyncTransaction):
+    """Takes the connection when it begins."""
+
+    __slots__ = ()
+    connection: OperationConnection
+
+    async def start(self, is_ctxmanager: bool = False) -> AsyncTransaction:
+        await self.connection.ensure()
+        return await super().start(is_ctxmanager)

@@ -10,7 +10,11 @@ from clew.errors import ClewError, Code
 
 log = structlog.get_logger("clew.database")
 
+# What asyncpg raises; InternalClientError when a connection dies between two steps of a statement.
+FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
 _UNAVAILABLE = (
+    asyncpg.InternalClientError,
     exceptions.PostgresConnectionError,
     exceptions.InvalidAuthorizationSpecificationError,
     exceptions.InvalidCatalogNameError,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from clew.database.errors import client_error
+from clew.database.errors import FAULTS, client_error
 from clew.errors import ClewError, Code
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Pool:
             "timezone": "UTC",
             # 0 would mean none.
             "statement_timeout": str(max(1, round(statement_timeout * 1000))),
+            # Compiling a statement takes longer than one that builds a page of JSON runs.
+            "jit": "off",
             # A transaction that Clew forgot must not hold its locks for ever.
             "idle_in_transaction_session_timeout": "60000",
         }
@@ -69,6 +71,7 @@ class Pool:
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
         self._settling: set[asyncio.Task[None]] = set()
+        self._disturbed: set[Connection] = set()
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Run one statement outside a transaction.
@@ -81,7 +84,7 @@ class Pool:
         connection = await self.acquire()
         try:
             return await connection.fetch(sql, *arguments)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAULTS as error:
             raise client_error(error) from error
         finally:
             self.release(connection)
@@ -96,7 +99,7 @@ class Pool:
         connection = await self.acquire()
         try:
             yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAULTS as error:
             raise client_error(error) from error
         finally:
             self.release(connection)
@@ -123,9 +126,12 @@ class Pool:
     def release(self, connection: Connection) -> None:
         """Give a connection back."""
         if connection.is_closed():
+            self._disturbed.discard(connection)
             self._free_slot()
-        elif connection._protocol._is_cancelling():  # type: ignore[attr-defined]
-            # Its state is not known yet, and closed now it would not stop its statement.
+        elif connection in self._disturbed or _is_cancelled(connection):
+            # Closed now it would not stop its statement. A cancellation between a statement's preparation and
+            # its execution leaves the server waiting for the rest, with the tables locked.
+            self._disturbed.discard(connection)
             task = asyncio.get_running_loop().create_task(self._settle(connection))
             self._settling.add(task)
             task.add_done_callback(self._settling.discard)
@@ -134,6 +140,10 @@ class Pool:
             self._free_slot()
         else:
             self._give(connection)
+
+    def disturb(self, connection: Connection) -> None:
+        """A statement on a connection that is lent was cancelled: its state must be seen to before it is lent again."""
+        self._disturbed.add(connection)
 
     def _give(self, connection: Connection) -> None:
         while self._waiters:
@@ -153,15 +163,15 @@ class Pool:
         for connection in idle:
             try:
                 await connection.close(timeout=2)
-            except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except (*FAULTS, TimeoutError):
                 connection.terminate()
 
     async def _settle(self, connection: Connection) -> None:
         """Wait for the end of a cancelled statement; then the connection is good again, or closed."""
         try:
             async with asyncio.timeout(_SETTLED):
-                await connection.execute("")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                await connection.execute("SELECT 1")
+        except (*FAULTS, TimeoutError):
             connection.terminate()
         except BaseException:
             connection.terminate()
@@ -180,7 +190,7 @@ class Pool:
             )
         except BaseException as error:
             self._free_slot()
-            if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError | TimeoutError):
+            if isinstance(error, (*FAULTS, TimeoutError)):
                 raise client_error(error) from error
             raise
 
@@ -213,6 +223,12 @@ class Pool:
                 waiter.set_result(None)
                 return
         self._open -= 1
+
+
+def _is_cancelled(connection: Connection) -> bool:
+    """Whether a statement's cancellation is under way, or the task that used it is being cancelled."""
+    task = asyncio.current_task()
+    return (task is not None and task.cancelling() > 0) or connection._protocol._is_cancelling()  # type: ignore[attr-defined]
 
 
 def _is_used(connection: Connection) -> bool:

@@ -17,6 +17,8 @@ from graphql import (
     VariableNode,
 )
 
+from clew.errors import ClewError
+
 
 def collect(
     selection_sets: Iterable[SelectionSetNode],
@@ -31,6 +33,9 @@ def collect(
         type_name: the object's type; entities implement no interfaces.
         fragments: the document's fragments by name.
         variables: coerced; looked at for `@skip` and `@include`.
+
+    Raises:
+        ClewError: BAD_USER_INPUT for a null condition, which a variable with a default may be.
     """
     fields: dict[str, list[FieldNode]] = {}
     visited: set[str] = set()
@@ -69,6 +74,8 @@ def _included(directives: Iterable[DirectiveNode], variables: Mapping[str, Any])
         value = argument.value
         if isinstance(value, VariableNode):
             condition = variables[value.name.value]
+            if condition is None:
+                raise ClewError(f"`@{name}(if:)` must not be null.", hint=f"Give ${value.name.value} a value.")
         else:
             assert isinstance(value, BooleanValueNode)
             condition = value.value

@@ -18,6 +18,7 @@ from graphql import (
     ObjectValueNode,
     ValueNode,
     VariableNode,
+    get_named_type,
 )
 from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_literal
@@ -72,9 +73,11 @@ def _read(node: ValueNode, type_: GraphQLInputType, variables: Mapping[str, Any]
             if value is not Undefined:
                 tree[field.name.value] = value
         return tree
+    enum = _bound_enum(type_)
     if _has_variables(node):
-        return Template(node, type_)
-    return Literal(coerce_input_literal(node, type_))
+        return Template(node, type_, enum)
+    value = coerce_input_literal(node, type_)
+    return Literal(value if enum is None else enum_names(value, enum))
 
 
 def _from_value(value: Any, type_: GraphQLInputType, path: tuple[str | int, ...]) -> Tree:
@@ -88,7 +91,22 @@ def _from_value(value: Any, type_: GraphQLInputType, path: tuple[str | int, ...]
         return [_from_value(item, type_.of_type, (*path, index)) for index, item in enumerate(value)]
     if isinstance(type_, GraphQLEnumType) and is_structural(type_):
         return Literal(value)
-    return Variable(path)
+    return Variable(path, _bound_enum(type_))
+
+
+def enum_names(value: Any, enum: GraphQLEnumType) -> Any:
+    """The names of an enum's values, or of a list of them."""
+    if isinstance(value, list):
+        return [enum_names(item, enum) for item in value]
+    return None if value is None else enum.coerce_output_value(value)
+
+
+def _bound_enum(type_: GraphQLInputType) -> GraphQLEnumType | None:
+    """The (item's) enum, if its values are not its names: `EnumType("Color", {"RED": 1})`."""
+    item = get_named_type(type_)
+    if isinstance(item, GraphQLEnumType) and any(value.value != name for name, value in item.values.items()):
+        return item
+    return None
 
 
 def shape(value: Any, type_: GraphQLInputType) -> Any:

@@ -58,7 +58,8 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
     Introspection (`__schema`, `__type`) does not count towards the depth.
 
     Raises:
-        ClewError: LIMIT_EXCEEDED, or GRAPHQL_VALIDATION_FAILED for a fragment within itself.
+        ClewError: LIMIT_EXCEEDED; GRAPHQL_VALIDATION_FAILED for a fragment within itself,
+            GRAPHQL_PARSE_FAILED for an empty selection.
     """
     fragments = {
         definition.name.value: definition
@@ -111,6 +112,9 @@ class _Meter:
 
     def measure(self, selection_set: SelectionSetNode) -> _Size:
         """`root_fields` counts the set's own level; the others all levels."""
+        if not selection_set.selections:
+            # graphql-core reads `{}`, which is no GraphQL.
+            raise ClewError("Syntax Error: Expected Name, found '}'.", code=Code.GRAPHQL_PARSE_FAILED)
         depth = aliases = root_fields = directives = fields = 0
         for node in selection_set.selections:
             directives += len(node.directives or ())

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import FieldNode, GraphQLInputType, ValueNode
+from graphql import FieldNode, GraphQLEnumType, GraphQLInputType, ValueNode
 
 from clew.model.types import Column, Entity, Relation, ValueType
 
@@ -27,9 +27,13 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A value inside the coerced variables: the variable's name, then keys into it."""
+    """A value inside the coerced variables: the variable's name, then keys into it.
+
+    `enum` is set where the application bound values of its own to the enum: the database knows the names.
+    """
 
     path: tuple[str | int, ...]
+    enum: GraphQLEnumType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Template:
 
     node: ValueNode
     type: GraphQLInputType
+    enum: GraphQLEnumType | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from graphql import (
+    FloatValueNode,
     GraphQLBoolean,
     GraphQLError,
     GraphQLFloat,
@@ -25,6 +26,8 @@ from graphql import (
     GraphQLInt,
     GraphQLScalarType,
     GraphQLString,
+    IntValueNode,
+    ValueNode,
     value_from_ast_untyped,
 )
 
@@ -32,10 +35,12 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 # Longer numbers are no use to anybody, and Postgres stops at 131,072 digits.
 DECIMAL_DIGITS = 1000
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}(:?\d{2})?)?")
-_INTEGER = re.compile(r"-?\d{1,19}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}(:?\d{2})?)?", re.ASCII)
+_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+# Python's own reader takes 0x and underscores too.
+_UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
 
 
 def _refuse(scalar: str, expected: str) -> GraphQLError:
@@ -92,11 +97,8 @@ def _parse_time(value: Any) -> time:
 
 
 def _parse_uuid(value: Any) -> uuid.UUID:
-    if isinstance(value, str) and len(value) <= 38:
-        try:
-            return uuid.UUID(value)
-        except ValueError:
-            pass
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return uuid.UUID(value)
     raise _refuse("UUID", "a UUID such as 018f0d3e-7b5a-7c3e-9d2f-0a1b2c3d4e5f")
 
 
@@ -133,22 +135,38 @@ def _write_datetime(value: datetime) -> str:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
+def _literal(node: ValueNode) -> Any:
+    """A literal as plain Python, a number as its text: in between a float would round it."""
+    return node.value if isinstance(node, IntValueNode | FloatValueNode) else value_from_ast_untyped(node)
+
+
 def _scalar(
-    name: str, description: str, parse: Callable[[Any], Any], write: Callable[[Any], Any], url: str | None = None
+    name: str,
+    description: str,
+    parse: Callable[[Any], Any],
+    write: Callable[[Any], Any],
+    url: str | None = None,
+    read: Callable[[ValueNode], Any] = value_from_ast_untyped,
 ) -> GraphQLScalarType:
     return GraphQLScalarType(
         name,
         description=description,
         coerce_input_value=parse,
-        coerce_input_literal=lambda node: parse(value_from_ast_untyped(node)),
+        coerce_input_literal=lambda node: parse(read(node)),
         coerce_output_value=write,
         specified_by_url=url,
     )
 
 
-GraphQLBigInt = _scalar("BigInt", "An integer of 64 bits, as a string.", _parse_bigint, _text(int, str, "BigInt"))
+GraphQLBigInt = _scalar(
+    "BigInt", "An integer of 64 bits, as a string.", _parse_bigint, _text(int, str, "BigInt"), read=_literal
+)
 GraphQLDecimal = _scalar(
-    "Decimal", "An exact decimal number, as a string.", _parse_decimal, _text((Decimal, int, float), str, "Decimal")
+    "Decimal",
+    "An exact decimal number, as a string.",
+    _parse_decimal,
+    _text((Decimal, int, float), str, "Decimal"),
+    read=_literal,
 )
 GraphQLDateTime = _scalar(
     "DateTime",

@@ -7,6 +7,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError
@@ -16,6 +17,7 @@ from graphql.utilities import coerce_input_literal
 
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
+from clew.plan.inputs import enum_names
 from clew.plan.types import Claim, Constant, Literal, Operand, Template, Variable
 from clew.schema.scalars import SCALARS
 
@@ -27,6 +29,8 @@ Argument = Callable[[VariableValues, Claims], Any]
 _DIGITS = re.compile(r"-?\d{1,10}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
+_UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
@@ -43,6 +47,8 @@ def argument(operand: Operand) -> Argument:
     if isinstance(source, Constant):
         constant = convert(_coerced(source.value, operand.type))
         return lambda _variables, _claims: constant
+    if isinstance(source, Variable | Template) and source.enum is not None:
+        convert = partial(enum_names, enum=source.enum)
     if isinstance(source, Literal):
         value = source.value
         try:
@@ -170,21 +176,15 @@ def _text(value: str, place: str) -> str:
 
 
 def _uuid(value: str, place: str) -> uuid.UUID:
-    try:
-        if len(value) > 38:
-            raise ValueError
-        return uuid.UUID(value)
-    except ValueError:
-        raise ClewError(f"`{place}` must be a UUID.") from None
+    if not _UUID.fullmatch(value):
+        raise ClewError(f"`{place}` must be a UUID.")
+    return uuid.UUID(value)
 
 
 def _integer(value: str, bound: int, place: str) -> int:
-    try:
-        if len(value) > 20:
-            raise ValueError
-        number = int(value)
-    except ValueError:
-        raise ClewError(f"`{place}` must be an integer.") from None
+    if not _INTEGER.fullmatch(value):
+        raise ClewError(f"`{place}` must be an integer.")
+    number = int(value)
     if not -bound <= number < bound:
         raise ClewError(f"`{place}` is out of range.")
     return number

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement
 
 from clew.model.types import ValueType
 from clew.plan.types import Operand
@@ -31,13 +33,29 @@ def compared_type(type_: ValueType) -> ValueType:
     Without length and precision: `$1::numeric(4,2)` would round the client's value and
     raise where it does not fit, and a comparison must never raise.
     """
-    base = type_.sql.partition("(")[0].rstrip()
+    base = bare_type(type_.sql)
     base = _COMPARED.get(base, base)
     if base == type_.sql:
         return type_
     return ValueType(type_.name, base, type_.is_enum, type_.is_list, type_.item_nullable)
 
 
+def array_operand(value: sa.BindParameter[Any], column: ValueType) -> ColumnElement[Any]:
+    """A bound list as it is compared with a list column: Postgres compares arrays of one item type only."""
+    base = bare_type(column.sql)
+    if base not in _COMPARED:
+        return value
+    return sa.cast(value, sql_type(ValueType(column.name, _ANY_LENGTH.get(base, base), column.is_enum, is_list=True)))
+
+
+def bare_type(sql: str) -> str:
+    """A type without length and precision: `timestamp(3) with time zone` -> `timestamp with time zone`."""
+    return _PRECISION.sub("", sql).strip()
+
+
+_PRECISION = re.compile(r"\s*\([^)]*\)")
+# `char` alone is one character long.
+_ANY_LENGTH = {"char": "bpchar", "character": "bpchar"}
 _COMPARED = {
     "varchar": "text",
     "character varying": "text",

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
+from clew.model.types import Column
 from clew.plan.types import AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Now, Operand, Predicate, Ruled
-from clew.sql.binds import Binds
+from clew.sql.binds import Binds, array_operand, bare_type
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
 from clew.sql.types import sql_type
@@ -36,6 +37,10 @@ _SCALAR: dict[str, _Comparison] = {
     "hasAll": lambda column, value: column.op("@>", is_comparison=True)(value),
 }
 
+_PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
+# The types on which Postgres has LIKE; a String may also be an `inet` or a native enum.
+_TEXTS = frozenset({"text", "varchar", "character varying", "char", "character", "bpchar", "citext", "name"})
+
 
 def condition(
     predicate: Predicate, scope: Scope, levels: Levels, binds: Binds, ruled: Scope | None = None
@@ -49,7 +54,10 @@ def condition(
     match predicate:
         case Compare(column, operator, operand, mask):
             expression = masked(scope.column(column), mask, scope, levels, binds)
-            return _SCALAR[operator](expression, _operand(operand, levels, binds, ruled))
+            if operator in _PATTERNS and bare_type(column.type.sql).lower() not in _TEXTS:
+                expression = sa.cast(expression, sa.Text)
+            value = _operand(operand, column, levels, binds, ruled)
+            return _SCALAR[operator](expression, value)
         case IsNull(column, negated, mask):
             expression = masked(scope.column(column), mask, scope, levels, binds)
             return expression.is_not(None) if negated else expression.is_(None)
@@ -83,7 +91,7 @@ def masked(
     return sa.case((condition(mask, scope, levels, binds, scope), expression))
 
 
-def _operand(operand: Operand, levels: Levels, binds: Binds, ruled: Scope | None) -> ColumnElement[Any]:
+def _operand(operand: Operand, column: Column, levels: Levels, binds: Binds, ruled: Scope | None) -> ColumnElement[Any]:
     match operand.source:
         case Now():
             now = sa.func.now()
@@ -92,7 +100,9 @@ def _operand(operand: Operand, levels: Levels, binds: Binds, ruled: Scope | None
             assert ruled is not None, operand.place
             return _field(path, ruled, levels)
         case _:
-            return binds.add(operand)
+            is_array = operand.type.is_list and column.type.is_list
+            bind = binds.add(operand)
+            return array_operand(bind, column.type) if is_array else bind
 
 
 def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement[Any]:

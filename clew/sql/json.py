@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql import ColumnElement
 
 from clew.model.types import ValueType
+from clew.sql.binds import bare_type
 from clew.sql.types import sql_type
 
 JSON_TEXT = sql_type(ValueType("JSON", "json"))
@@ -25,6 +26,7 @@ _NEWLINE: ColumnElement[Any] = sa.literal_column("E'\\n'")
 _EMPTY_TEXT: ColumnElement[Any] = sa.literal_column("''")
 EMPTY_ARRAY: ColumnElement[Any] = sa.literal_column("'[]'::json", JSON_TEXT)
 _TEXT_ARRAY = sa.ARRAY(sa.Text())
+_MOMENT_ARRAY = sql_type(ValueType("DateTime", "timestamptz", is_list=True))
 # Where the text of a JSON object is cut: before its last character, from its second one on.
 _BUT_LAST: ColumnElement[Any] = sa.literal_column("-1")
 _SECOND: ColumnElement[Any] = sa.literal_column("2")
@@ -83,6 +85,9 @@ def json_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[An
     as_text = type_.name in _EXACT or (type_.name == "ID" and type_.sql not in ("uuid", "text"))
     if as_text:
         return sa.cast(column, _TEXT_ARRAY if type_.is_list else sa.Text())
-    if type_.name == "DateTime" and type_.sql.partition("(")[0] in _WITHOUT_ZONE and not type_.is_list:
+    if type_.name == "DateTime" and bare_type(type_.sql) in _WITHOUT_ZONE:
+        if type_.is_list:
+            # Sessions run in UTC.
+            return sa.cast(column, _MOMENT_ARRAY)
         return sa.func.timezone(sa.literal_column("'UTC'"), column)
     return column

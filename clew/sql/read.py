@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause, Select
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from clew.model.types import Column, Model, Relation
+from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import (
     TRUE,
     Literal,
@@ -40,8 +40,6 @@ from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope
 from clew.sql.tables import Tables
 
-# The name of a joined row's JSON. It must not look like a column that a computed expression may name.
-_JSON = "clew_json"
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
 
@@ -92,7 +90,7 @@ class _Compiler:
     def one(self, read: Read) -> ColumnElement[Any]:
         """The JSON object of the one row; null without a row."""
         scope = self.scope(read.rows.visible.entity.name, None)
-        return self.row(read, scope, []).scalar_subquery()
+        return self.row(read, scope, [], "clew_json").scalar_subquery()
 
     def joined(self, output: One, outer: Scope) -> LateralFromClause:
         """The row at the other end of a to-one, as a FROM item with its JSON as only column.
@@ -101,16 +99,15 @@ class _Compiler:
         sees fit; a subquery in the output would be run once for each row.
         """
         scope = self.scope(output.relation.target, outer)
-        statement = self.row(output.read, scope, [join(self, output.relation, outer, scope, None)])
-        if scope.entity.view_sql is not None:
-            # Nothing keeps a view's key unique.
-            statement = statement.limit(_ONE)
+        name = _free_name("clew_json", outer.entity)
+        statement = self.row(output.read, scope, [join(self, output.relation, outer, scope, None)], name)
         return statement.lateral(f"j{self.number()}")
 
-    def row(self, read: Read, scope: Scope, join_conditions: list[ColumnElement[bool]]) -> Select[Any]:
+    def row(self, read: Read, scope: Scope, join_conditions: list[ColumnElement[bool]], name: str) -> Select[Any]:
         json, source = self.object(read.output, scope)
-        statement = sa.select(json.label(_JSON)).select_from(source)
-        return scope.correlate(statement.where(*join_conditions, *self.conditions(read.rows, scope)))
+        statement = sa.select(json.label(name)).select_from(source)
+        statement = statement.where(*join_conditions, *self.conditions(read.rows, scope))
+        return scope.correlate(_at_most_one(statement, scope))
 
     def many(
         self, read: Read, relation: Relation | None = None, outer: Scope | None = None, link: Visible | None = None
@@ -121,7 +118,9 @@ class _Compiler:
         # A join may bring the rows of the page out of order: then they are sorted again by the same keys.
         again = any(isinstance(output, One) for output in read.output)
         keys = [(self.follow(key, scope, 0), key) for key in rows.order]
-        sorted_by = [key.label(f"clew_key{index}") for index, (key, _) in enumerate(keys)] if again else []
+        sorted_by = (
+            [key.label(_free_name(f"clew_key{n}", scope.entity)) for n, (key, _) in enumerate(keys)] if again else []
+        )
         inner = sa.select(*self.needed(read, scope), *sorted_by).select_from(scope.source)
         if relation is not None and outer is not None:
             inner = inner.where(join(self, relation, outer, scope, link))
@@ -191,7 +190,7 @@ class _Compiler:
         inner = self.scope(relation.target, scope)
         statement = sa.select(self.follow(key, inner, step + 1)).select_from(inner.source)
         statement = statement.where(join(self, relation, scope, inner, None), *self.conditions(Rows(rows), inner))
-        return self.masked(inner.correlate(statement).scalar_subquery(), mask, scope)
+        return self.masked(inner.correlate(_at_most_one(statement, inner)).scalar_subquery(), mask, scope)
 
     # --- output -----------------------------------------------------------------------
 
@@ -203,7 +202,8 @@ class _Compiler:
             if isinstance(output, One):
                 lateral = self.joined(output, scope)
                 source = source.outerjoin(lateral, sa.true())
-                pairs.append((output.key, self.masked(lateral.c[_JSON], output.mask, scope)))
+                (json,) = lateral.c
+                pairs.append((output.key, self.masked(json, output.mask, scope)))
             else:
                 pairs.append((output.key, self.output(output, scope)))
         return json_object(pairs), source
@@ -223,6 +223,18 @@ class _Compiler:
 
     def masked(self, expression: ColumnElement[Any], mask: Predicate | None, scope: Scope) -> ColumnElement[Any]:
         return masked(expression, mask, scope, self, self.binds)
+
+
+def _at_most_one(statement: Select[Any], scope: Scope) -> Select[Any]:
+    """The rows of a key: nothing keeps a view's key unique."""
+    return statement.limit(_ONE) if scope.entity.view_sql is not None else statement
+
+
+def _free_name(name: str, entity: Entity) -> str:
+    """A name that is no column of the entity: it stands beside them, and computed expressions name those alone."""
+    while entity.column_by_sql(name) is not None:
+        name += "_"
+    return name
 
 
 def _direction(expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:

@@ -6,6 +6,7 @@ object a request would cost more than the engine does.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 
@@ -31,6 +32,8 @@ _CONTENT_TYPES = {
 }
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _LONGEST_ACCEPT = 1000
+# In seconds, for the whole of a body.
+_BODY_SECONDS = 10.0
 
 # The status of a request that was refused before it was executed, by its error's code.
 _STATUS = {
@@ -148,25 +151,24 @@ class HTTPHandler(GraphQLHTTPHandler):
         length = headers.get(b"content-length")
         if length is not None and (not length.isdigit() or len(length) > 12 or int(length) > self.max_body):
             raise self._too_large()
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            if len(body) > self.max_body:
-                raise self._too_large()
-            return body
-        parts = [body]
-        size = len(body)
-        while message.get("more_body"):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self.max_body:
-                raise self._too_large()
-        return b"".join(parts)
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    part: bytes = message.get("body", b"")
+                    size += len(part)
+                    if size > self.max_body:
+                        raise self._too_large()
+                    if not message.get("more_body"):
+                        return b"".join([*parts, part]) if parts else part
+                    parts.append(part)
+        except TimeoutError:
+            error = ClewError("The body did not come in time.", code=Code.TIMEOUT)
+            raise _HTTPError(408, error, ((b"connection", b"close"),)) from None
 
     def _too_large(self) -> _HTTPError:
         error = ClewError(f"The request is larger than {self.max_body} bytes.", code=Code.LIMIT_EXCEEDED)
@@ -194,11 +196,11 @@ def _status(response: Response, media: str) -> int:
     if response.status is not None:
         return response.status
     code = response.code
-    if code is None:
+    if code is None or response.executed:
         return 200
     if code in _ALWAYS:
         return _STATUS[code]
-    if response.executed or media == JSON:
+    if media == JSON:
         return 200
     return _STATUS.get(code, 400)
 

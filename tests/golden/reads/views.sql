@@ -4,4 +4,5 @@ FROM person_totals AS t0 ORDER BY t0.total DESC, t0.person_id ASC) AS page1 LEFT
 FROM people AS t2 
 WHERE t2.id = page1.person_id) AS j3 ON true) AS TEXT), 'UTF8') AS r0, convert_to(CAST((SELECT json_build_object('orders', t4.orders) AS clew_json 
 FROM person_totals AS t4 
-WHERE t4.person_id = $1::UUID) AS TEXT), 'UTF8') AS r1
+WHERE t4.person_id = $1::UUID 
+ LIMIT 1) AS TEXT), 'UTF8') AS r1
