@@ -139,6 +139,10 @@ class Reference:
     def value(self, column: Column, row: Row) -> Any:
         return row[COMPUTED + column.name if column.computed else column.column]
 
+    def tie(self, column: Column, row: Row) -> Any:
+        """A column of the primary key, which rows are ordered by in the end."""
+        return self.value(column, row)
+
     def visible(self, entity: Entity) -> list[Row]:
         deleted = entity.soft_delete
         return [row for row in self.tables.rows[entity.name] if deleted is None or row[deleted.column] is None]
@@ -163,13 +167,18 @@ class Reference:
     def page(self, entity: Entity, rows: list[Row], arguments: dict[str, Any]) -> list[Row]:
         where = arguments.get("where")
         rows = [row for row in rows if where is None or self.holds(entity, row, where) is True]
-        keys = [*(arguments.get("orderBy") or ()), *({name: "ASC"} for name in entity.primary_key)]
+        keys = list(arguments.get("orderBy") or ())
+        ties = [self.column(entity, name) for name in entity.primary_key]
 
         def compare(one: Row, other: Row) -> int:
             for key in keys:
                 order = self.compare(entity, key, one, other)
                 if order:
                     return order
+            for column in ties:
+                a, b = self.tie(column, one), self.tie(column, other)
+                if a != b:
+                    return -1 if a < b else 1
             return 0
 
         rows = sorted(rows, key=cmp_to_key(compare))

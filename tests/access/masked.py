@@ -1,0 +1,220 @@
+"""A naive second implementation of SPEC 6's reads: rules evaluated row by row in Python.
+
+It shares the model and the rows with Clew, and none of what compiles rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+
+from clew.model.operators import Operand, operators
+from clew.model.types import AllowRule, Column, Entity, Model, Operation, Relation, ValueType
+from tests.reference import Reference, Row, Tables, conjunction, operate, output, parse_value
+
+MISSING = object()
+
+
+class MaskedReference(Reference):
+    """Answers queries over the masked rows of a viewer who is no admin.
+
+    Args:
+        sdl: the schema of the viewer's roles as Clew prints it.
+        roles: the viewer's, `anon` among them.
+        claims: the viewer's.
+    """
+
+    def __init__(
+        self, model: Model, tables: Tables, sdl: str, roles: frozenset[str], claims: Mapping[str, Any]
+    ) -> None:
+        super().__init__(model, tables, sdl)
+        self.roles = roles
+        self.claims = claims
+        self.raw = Reference(model, tables, sdl)
+        self.owner = {id(row): model.entity(name) for name, rows in tables.rows.items() for row in rows}
+        self.seen: dict[str, list[Row]] = {}
+
+    def resolve(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        if source is None and info.field_name == "viewer":
+            return {"id": self.claims.get("sub"), "roles": sorted(self.roles)}
+        return super().resolve(source, info, **arguments)
+
+    # --- the mask ---------------------------------------------------------------------
+
+    def visible(self, entity: Entity) -> list[Row]:
+        if entity.name not in self.seen:
+            self.seen[entity.name] = [row for row in self.raw.visible(entity) if self.is_open(entity, row)]
+        return self.seen[entity.name]
+
+    def is_open(self, entity: Entity, row: Row) -> bool:
+        for guard in entity.guards:
+            if Operation.READ in guard.to and not (
+                self.counts(entity, guard.where) and self.rule(entity, row, guard.where, entity, row) is True
+            ):
+                return False
+        if entity.generated_link and not entity.allow:
+            return all(self.related(entity, end, row) for end in entity.relations)
+        return any(self.opens(entity, row, rule) for rule in self.rules(entity, entity.allow))
+
+    def is_field_open(self, entity: Entity, row: Row, name: str) -> bool:
+        member: Any = entity.column(name) or entity.relation(name)
+        if member.allow:
+            return any(self.opens(entity, row, rule) for rule in self.rules(entity, member.allow))
+        if entity.generated_link and not entity.allow:
+            return True
+        names = {name, member.relation} if isinstance(member, Column) else {name}
+        return any(
+            self.opens(entity, row, rule)
+            for rule in self.rules(entity, entity.allow)
+            if rule.fields is None or rule.fields & names
+        )
+
+    def rules(self, entity: Entity, rules: Iterable[AllowRule]) -> list[AllowRule]:
+        return [
+            rule
+            for rule in rules
+            if Operation.READ in rule.to and self.roles & set(rule.roles) and self.counts(entity, rule.where)
+        ]
+
+    def opens(self, entity: Entity, row: Row, rule: AllowRule) -> bool:
+        return rule.where is None or self.rule(entity, row, rule.where, entity, row) is True
+
+    # --- what the executor asks -------------------------------------------------------
+
+    def value(self, column: Column, row: Row) -> Any:
+        entity = self.owner[id(row)]
+        return super().value(column, row) if self.is_field_open(entity, row, column.name) else None
+
+    def related(self, entity: Entity, relation: Relation, row: Row) -> list[Row]:
+        return super().related(entity, relation, row) if self.is_field_open(entity, row, relation.name) else []
+
+    def tie(self, column: Column, row: Row) -> Any:
+        return super().value(column, row)
+
+    # --- rules, over the unmasked rows ------------------------------------------------
+
+    def counts(self, entity: Entity, where: Any) -> bool:
+        """Whether the viewer has every claim that a condition names."""
+        return where is None or all(self.claim(*use) is not MISSING for use in self.uses(entity, where))
+
+    def uses(self, entity: Entity, where: Mapping[str, Any]) -> Iterable[tuple[str, ValueType, bool]]:
+        for name, value in where.items():
+            if name in ("and", "or"):
+                for item in value if isinstance(value, list) else [value]:
+                    yield from self.uses(entity, item)
+            elif name == "not":
+                yield from self.uses(entity, value)
+            elif name == "is":
+                yield from self.uses(entity, entity.predicates[value])
+            elif (relation := entity.relation(name)) is not None:
+                target = self.model.entity(relation.target)
+                for inner in value.values() if relation.to_many else [value]:
+                    yield from self.uses(target, inner)
+            else:
+                column = entity.column(name)
+                assert column is not None
+                for operator, operand in as_operators(value).items():
+                    if isinstance(operand, str) and operand.startswith("$auth."):
+                        kind = operators(column.type)[operator]
+                        text = ValueType("String", "text")
+                        yield operand, text if kind is Operand.TEXT else column.type.item, kind is Operand.LIST
+
+    def claim(self, name: str, type_: ValueType, is_list: bool) -> Any:
+        value: Any = self.claims
+        for step in name.split(".")[1:]:
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is None or value == [] or (isinstance(value, list) and not is_list):
+            return MISSING
+        try:
+            if is_list:
+                items = value if isinstance(value, list) else [value]
+                if any(not fits(type_, item) for item in items):
+                    return MISSING
+                return items
+            return value if fits(type_, value) else MISSING
+        except (ValueError, TypeError, ArithmeticError):
+            return MISSING
+
+    def rule(self, entity: Entity, row: Row, where: Mapping[str, Any], ruled: Entity, top: Row) -> bool | None:
+        return conjunction(self.rule_part(entity, row, name, value, ruled, top) for name, value in where.items())
+
+    def rule_part(
+        self, entity: Entity, row: Row, name: str, value: Any, ruled: Entity, top: Row
+    ) -> bool | None:
+        if name in ("and", "or", "not"):
+            items = value if isinstance(value, list) else [value]
+            found = [self.rule(entity, row, item, ruled, top) for item in items]
+            if name == "and":
+                return conjunction(found)
+            if name == "or":
+                return True if True in found else None if None in found else False
+            return None if found[0] is None else not found[0]
+        if name == "is":
+            return self.rule(entity, row, entity.predicates[value], ruled, top)
+        relation = entity.relation(name)
+        if relation is not None:
+            target = self.model.entity(relation.target)
+            others = self.raw.related(entity, relation, row)
+            if not relation.to_many:
+                return any(self.rule(target, other, value, ruled, top) is True for other in others)
+            results = []
+            for quantifier, inner in value.items():
+                found = [self.rule(target, other, inner, ruled, top) for other in others]
+                true = [item is True for item in found]
+                results.append({"some": any(true), "none": not any(true), "every": all(true)}[quantifier])
+            return conjunction(results)
+        column = entity.column(name)
+        assert column is not None
+        stored = self.raw.value(column, row)
+        results = []
+        for operator, operand in as_operators(value).items():
+            if isinstance(operand, str) and operand.startswith("$auth."):
+                kind = operators(column.type)[operator]
+                text = ValueType("String", "text")
+                operand = self.claim(operand, text if kind is Operand.TEXT else column.type.item, kind is Operand.LIST)
+            elif isinstance(operand, str) and operand.startswith("$row."):
+                operand = self.ruled(ruled, top, operand.split(".")[1:])
+                if operand is None:
+                    results.append(None)
+                    continue
+            results.append(operate(column.type, operator, stored, operand))
+        return conjunction(results)
+
+    def ruled(self, entity: Entity, row: Row, path: list[str]) -> Any:
+        name, *rest = path
+        if not rest:
+            column = entity.column(name)
+            assert column is not None
+            return output(column.type, self.raw.value(column, row))
+        relation = entity.relation(name)
+        assert relation is not None
+        others = self.raw.related(entity, relation, row)
+        return self.ruled(self.model.entity(relation.target), others[0], rest) if others else None
+
+
+def as_operators(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {"eq": value}
+
+
+def fits(type_: ValueType, value: Any) -> bool:
+    """Whether a claim coerces to the type; only what the tests' claims are made of."""
+    if value is None:
+        return False
+    if type_.is_enum or type_.name in ("String", "Date", "DateTime", "Time"):
+        if not isinstance(value, str) or "\0" in value:
+            return False
+    if type_.name in ("Int", "BigInt"):
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return False
+        int(value)
+        return True
+    if type_.name == "Boolean":
+        return isinstance(value, bool)
+    if type_.name == "Float":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if type_.name in ("ID", "UUID") and not isinstance(value, str):
+        return False
+    parse_value(type_, value)
+    return True

@@ -1,0 +1,159 @@
+"""Random rules on a model and random viewers of it, as Hypothesis strategies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from clew.model.operators import operators
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation
+from tests.reference import Tables, output
+
+ROLES = ("anon", "user", "editor")
+CLAIMS = ("sub", "a", "b", "org.id")
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """A viewer's roles (anon among them) and claims."""
+
+    roles: frozenset[str]
+    claims: dict[str, Any]
+
+
+@dataclass
+class _Rules:
+    draw: st.DrawFn
+    model: Model
+    tables: Tables
+
+    def chance(self, percent: int) -> bool:
+        return self.draw(st.integers(0, 99)) >= 100 - percent
+
+    def one(self, values: Any) -> Any:
+        return self.draw(st.sampled_from(list(values)))
+
+    # --- rules ------------------------------------------------------------------------
+
+    def ruled_model(self) -> Model:
+        entities = {name: self.ruled(entity) for name, entity in self.model.entities.items()}
+        return replace(self.model, entities=entities)
+
+    def ruled(self, entity: Entity) -> Entity:
+        if entity.generated_link and self.chance(70):
+            return entity
+        predicates = {"named": self.condition(entity, 1, entity)} if self.chance(30) else {}
+        entity = replace(entity, predicates=predicates)
+        columns = tuple(
+            replace(column, allow=self.allow(entity, 1)) if self.chance(8) and column.relation is None else column
+            for column in entity.columns
+        )
+        relations = tuple(
+            replace(relation, allow=self.allow(entity, 1)) if self.chance(8) and not relation.key else relation
+            for relation in entity.relations
+        )
+        rules = self.allow(entity, self.draw(st.integers(0, 3)))
+        guards: tuple[GuardRule, ...] = ()
+        if self.chance(10):
+            guards = (GuardRule(frozenset({Operation.READ}), self.condition(entity, 1, entity)),)
+        return replace(entity, columns=columns, relations=relations, allow=rules, guards=guards)
+
+    def allow(self, entity: Entity, count: int) -> tuple[AllowRule, ...]:
+        return tuple(self.rule(entity) for _ in range(count))
+
+    def rule(self, entity: Entity) -> AllowRule:
+        names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
+        return AllowRule(
+            roles=tuple(self.draw(st.sets(st.sampled_from(ROLES), min_size=1))),
+            to=frozenset({Operation.READ}) if self.chance(95) else frozenset({Operation.UPDATE}),
+            where=None if self.chance(25) else self.condition(entity, 2, entity),
+            fields=None if self.chance(60) else frozenset(self.draw(st.sets(st.sampled_from(names), min_size=1))),
+        )
+
+    def condition(self, entity: Entity, depth: int, ruled: Entity) -> dict[str, Any]:
+        if depth and self.chance(15):
+            key = self.one(("and", "or"))
+            return {key: [self.condition(entity, depth - 1, ruled) for _ in range(2)]}
+        if depth and self.chance(10):
+            return {"not": self.condition(entity, depth - 1, ruled)}
+        if "named" in entity.predicates and self.chance(20):
+            return {"is": "named"}
+        if depth and entity.relations and self.chance(35):
+            relation = self.one(entity.relations)
+            inner = self.condition(self.model.entity(relation.target), depth - 1, ruled)
+            return {relation.name: {self.one(("some", "none", "every")): inner} if relation.to_many else inner}
+        columns = [c for c in entity.columns if c.type.name not in ("JSON", "Float") and not c.type.is_list]
+        if not columns:
+            return {}
+        return self.on_column(entity, self.one(columns), ruled)
+
+    def on_column(self, entity: Entity, column: Column, ruled: Entity) -> dict[str, Any]:
+        if self.chance(15):
+            return {column.name: {"isNull": self.chance(50)}}
+        if self.chance(30):
+            claim = f"$auth.{self.one(CLAIMS)}"
+            way = self.one(("bare", "eq", "neq", "in", "notIn"))
+            if way == "bare" or way not in operators(column.type):
+                return {column.name: claim}
+            return {column.name: {way: claim}}
+        if self.chance(20):
+            alike = [c for c in ruled.columns if c.type == column.type]
+            if alike:
+                return {column.name: {self.one(("eq", "neq")): f"$row.{self.one(alike).name}"}}
+        value = self.value(entity, column)
+        if value is None:
+            return {column.name: {"isNull": False}}
+        way = self.one([name for name in ("eq", "neq", "gt", "lte", "in") if name in operators(column.type)])
+        return {column.name: {way: [value] if way == "in" else value}}
+
+    def value(self, entity: Entity, column: Column) -> Any:
+        """A value that stands in some row, as JSON; None if there is none."""
+        values = [] if column.computed else [row[column.column] for row in self.tables.rows[entity.name]]
+        found = [value for value in values if value is not None]
+        try:
+            value = output(column.type, self.one(found)) if found else None
+        except (OverflowError, ValueError):
+            # The first year in another zone: there is no such moment in UTC for Python.
+            return None
+        # A text that begins so would be a variable, or be refused by the SDL's check.
+        return None if isinstance(value, str) and (value.startswith("$") or "\0" in value) else value
+
+    # --- viewers ----------------------------------------------------------------------
+
+    def eyes(self) -> Eyes:
+        roles = frozenset(self.draw(st.sets(st.sampled_from(ROLES)))) | {"anon"}
+        claims: dict[str, Any] = {}
+        for name in CLAIMS:
+            if self.chance(75):
+                *path, last = name.split(".")
+                place = claims
+                for step in path:
+                    place = place.setdefault(step, {})
+                place[last] = self.claim()
+        return Eyes(roles, claims)
+
+    def claim(self) -> Any:
+        kind = self.draw(st.integers(0, 9))
+        if kind == 0:
+            return self.one((None, [], "", 0, True, {"x": 1}, "0", [None]))
+        value = self.any_value()
+        return [value, self.any_value()] if kind >= 8 else value
+
+    def any_value(self) -> Any:
+        entity = self.one(self.model.entities.values())
+        columns = [c for c in entity.columns if c.type.name in ("ID", "String", "Int", "BigInt") and not c.type.is_list]
+        value = self.value(entity, self.one(columns)) if columns else None
+        return "nobody" if value is None else value
+
+
+def ruled_models(model: Model, tables: Tables) -> st.SearchStrategy[tuple[Model, Eyes]]:
+    """The model with rules, and a viewer."""
+
+    @st.composite
+    def build(draw: st.DrawFn) -> tuple[Model, Eyes]:
+        rules = _Rules(draw, model, tables)
+        return rules.ruled_model(), rules.eyes()
+
+    return build()

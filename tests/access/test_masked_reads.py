@@ -1,0 +1,143 @@
+"""Whatever the model, rows, rules, viewer and operation: Clew reads what graphql-core reads over masked rows.
+
+A longer run: CLEW_TEST_EXAMPLES=20000 pytest tests/access/test_masked_reads.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+from graphql import GraphQLObjectType, parse, print_schema, validate
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from clew.database.pool import Pool
+from clew.engine import Engine, Request
+from clew.model.types import Entity, Model, Operation
+from clew.schema.build import build_schema
+from clew.sql.tables import build_tables
+from clew.viewer import Viewer
+from tests.access.masked import MaskedReference
+from tests.access.rules import Eyes, ruled_models
+from tests.properties.database import LIMITS, World, _number, canonical, make_world
+from tests.properties.models import make_case
+from tests.properties.operations import Source, operations
+
+EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "240"))
+FIRST = int(os.environ.get("CLEW_TEST_SEED", "0"))
+EACH = 40
+# Shrinking takes minutes, as each example is a schema of its own; CLEW_TEST_SHRINK=1 asks for it.
+PHASES = tuple(Phase) if os.environ.get("CLEW_TEST_SHRINK") else (Phase.explicit, Phase.generate)
+
+
+def open_model(model: Model, roles: frozenset[str]) -> Model:
+    """What the rules of these roles open, worked out without Clew: the rest is not in their schema."""
+
+    def open_fields(entity: Entity) -> set[str]:
+        names = {f.name for f in (*entity.columns, *entity.relations) if not f.hidden}
+        if entity.generated_link and not entity.allow:
+            return names if all(fields.get(end.target) for end in entity.relations) else set()
+        rules = [rule for rule in entity.allow if Operation.READ in rule.to and roles & set(rule.roles)]
+        found = set()
+        for member in (*entity.columns, *entity.relations):
+            own = [rule for rule in member.allow if Operation.READ in rule.to and roles & set(rule.roles)]
+            also = {member.name, getattr(member, "relation", None)}
+            opened = any(rule.fields is None or rule.fields & also for rule in rules)
+            if rules and member.name in names and (own if member.allow else opened):
+                found.add(member.name)
+        return found
+
+    fields: dict[str, set[str]] = {}
+    for links in (False, True):
+        for entity in model.entities.values():
+            if (entity.generated_link and not entity.allow) is links:
+                fields[entity.name] = open_fields(entity)
+    entities = {}
+    for entity in model.entities.values():
+        if not fields[entity.name]:
+            continue
+        here = fields[entity.name]
+        relations = tuple(r for r in entity.relations if r.name in here and fields[r.target])
+        columns = tuple(c for c in entity.columns if c.name in here)
+        if not columns and not relations:
+            continue
+        entities[entity.name] = replace(
+            entity,
+            columns=columns,
+            relations=relations,
+            resolvers=(),
+            primary_key=entity.primary_key if here.issuperset(entity.primary_key) else (),
+            uniques=tuple(u for u in entity.uniques if u.columns and here.issuperset(u.columns)),
+        )
+    return replace(model, entities=entities)
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + -(-EXAMPLES // EACH)))
+def test_every_viewer_reads_what_the_mask_shows(seed: int, postgres_url: str) -> None:
+    case = make_case(seed)
+    with make_world(postgres_url, case) as world:
+        tables = build_tables(case.model)
+        full = build_schema(case.model)
+
+        @settings(
+            max_examples=EACH,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=PHASES,
+        )
+        @given(ruled_models(case.model, world.reference.tables), st.data())
+        def check(ruled: tuple[Model, Eyes], data: st.DataObject) -> None:
+            model, eyes = ruled
+            engine = Engine(model, full, tables, Pool(world.url, size=1), LIMITS)
+            try:
+                compare(world, engine, model, eyes, data)
+            finally:
+                world.run(engine.pool.close())
+
+        check()
+
+
+def compare(world: World, engine: Engine, model: Model, eyes: Eyes, data: st.DataObject) -> None:
+    subject = eyes.claims.get("sub")
+    viewer = Viewer(subject if isinstance(subject, str) else None, eyes.roles, eyes.claims)
+    schema = world.run(engine.role(viewer)).schema
+    visible = open_model(model, eyes.roles)
+    for name in model.entities:
+        type_ = schema.type_map.get(name)
+        expected = visible.entities.get(name)
+        assert (type_ is None) is (expected is None or not _reachable(visible, name)), name
+        if isinstance(type_, GraphQLObjectType) and expected is not None:
+            assert set(type_.fields) == {f.name for f in (*expected.columns, *expected.relations)}
+    if not visible.entities:
+        return
+    reference = MaskedReference(
+        model, world.reference.tables, print_schema(schema), eyes.roles, {**eyes.claims, "sub": viewer.id}
+    )
+    source = Source(visible, schema, world.reference.tables)
+    for _ in range(3):
+        operation = data.draw(operations(source))
+        assert validate(schema, parse(operation.document)) == []
+        expected_response = reference.execute(operation.document, operation.variables)
+        assert "errors" not in expected_response, expected_response
+        response = world.run(engine.execute(Request(operation.document, operation.variables), viewer))
+        found = json.loads(response.body, parse_float=_number)
+        assert canonical(found) == canonical(expected_response), explain(world, model, eyes)
+
+
+def _reachable(model: Model, name: str) -> bool:
+    # Every open entity has at least its list.
+    return name in model.entities
+
+
+def explain(world: World, model: Model, eyes: Eyes) -> str:
+    rules = [
+        f"{entity.name}: {entity.allow} {entity.guards} {entity.predicates} "
+        + " ".join(f"{m.name}={m.allow}" for m in (*entity.columns, *entity.relations) if m.allow)
+        for entity in model.entities.values()
+    ]
+    return "\n".join([world.case.sdl, *rules, str(eyes)])
