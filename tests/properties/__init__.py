@@ -1,0 +1,1 @@
+"""Properties of reads: random models, rows and operations, against a second implementation."""

@@ -1,0 +1,166 @@
+"""Postgres reads by index what it should, on tables where it matters, with custom and generic plans.
+
+The rows are so many that a plan which reads a whole table is never the cheaper one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+from graphql import Source
+
+from clew import Viewer
+from clew.engine import Engine
+from clew.model.build import parse_model
+from clew.sql.literals import quote_text
+from tests.properties.database import World, make_world, new_engine
+from tests.properties.models import Case
+
+SDL = """
+type Author @table {
+  id: BigInt! @id
+  email: String! @unique
+  name: String!
+  card: Card
+  books: [Book!]!
+  tags: [Tag!]! @relation(through: "AuthorTag")
+}
+type Card @table { id: BigInt! @id  author: Author! @unique  number: Int! }
+type Book @table {
+  id: BigInt! @id
+  author: Author! @index
+  title: String! @index
+  year: Int!
+  deletedAt: DateTime @softDelete
+}
+type Tag @table { id: BigInt! @id  name: String!  authors: [Author!]! @relation(through: "AuthorTag") }
+"""
+FILL = """
+INSERT INTO authors (id, email, name) SELECT n, 'a' || n, 'name ' || n FROM generate_series(1, 20000) n;
+INSERT INTO cards (id, author_id, number) SELECT n, n, n FROM generate_series(1, 20000) n;
+INSERT INTO tags (id, name) SELECT n, 't' || n FROM generate_series(1, 5000) n;
+INSERT INTO author_tags (author_id, tag_id)
+  SELECT n, 1 + (n * 7 + k * 13) % 5000 FROM generate_series(1, 20000) n, generate_series(0, 1) k;
+INSERT INTO books (id, author_id, title, year)
+  SELECT n, 1 + n % 20000, md5(n::text), n % 100 FROM generate_series(1, 200000) n;
+"""
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "by key": ("query($k: BigInt!) { author(id: $k) { name } }", {"k": "7"}),
+    "by unique key": ("query($k: String!) { authorByEmail(email: $k) { name } }", {"k": "a7"}),
+    "to-many of one parent": ("query($k: BigInt!) { author(id: $k) { books { title } } }", {"k": "7"}),
+    "a page of to-many": (
+        "query($k: BigInt!) { author(id: $k) { books(orderBy: {year: DESC}, limit: 3) { title author { name } } } }",
+        {"k": "7"},
+    ),
+    "many-to-many of one parent": ("query($k: BigInt!) { author(id: $k) { tags { name } } }", {"k": "7"}),
+    "reverse-one": ("query($k: BigInt!) { author(id: $k) { card { number } } }", {"k": "7"}),
+    "to-one and reverse-one under a limit": (
+        "query($y: BigInt!) { books(where: {id: {gt: $y}}, limit: 10) { title author { name card { number } } } }",
+        {"y": "500"},
+    ),
+    "ordered by an index": ("{ books(orderBy: {title: ASC}, limit: 10) { title author { name } } }", {}),
+    "keys in a list": ("query($k: [BigInt!]) { books(where: {id: {in: $k}}) { title } }", {"k": ["1", "7", "90000"]}),
+    "a to-one's key": ("query($k: BigInt) { books(where: {authorId: {eq: $k}}) { title } }", {"k": "9"}),
+}
+
+
+@pytest.fixture(scope="module")
+def library(postgres_url: str) -> Iterator[World]:
+    case = Case(0, SDL, parse_model(Source(SDL, "library.graphql")), {})
+    with make_world(postgres_url, case) as world:
+
+        async def fill() -> None:
+            connection = await asyncpg.connect(world.url)
+            await connection.execute(FILL)
+            # Not in the same go: VACUUM wants no transaction around it.
+            await connection.execute("VACUUM ANALYZE")
+            await connection.close()
+
+        world.run(fill())
+        yield world
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def literal(value: Any) -> str:
+    """A number, a plain text, or a list of numbers."""
+    text = f"{{{','.join(map(str, value))}}}" if isinstance(value, list) else str(value)
+    return quote_text(text)
+
+
+async def plans(engine: Engine, url: str, document: str, variables: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The nodes of the plan that Postgres makes for these values, and of the one that it makes for any."""
+    prepared = engine.prepare(document, None)
+    values = prepared.coerce(variables)
+    statement = engine.executable(prepared, values, Viewer.admin()).statement
+    assert statement is not None
+    literals = [literal(compute(values)) for compute in statement.arguments]
+    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+    try:
+        # EXPLAIN of a query with parameters plans for their values; only that of EXECUTE can show a generic plan.
+        await connection.execute(f"PREPARE guarded AS {statement.sql}")
+        run = f"EXECUTE guarded({', '.join(literals)})" if literals else "EXECUTE guarded"
+        for _ in range(10):
+            await connection.execute(run)
+        found = {}
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            text = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {run}")
+            found[mode] = list(nodes(json.loads(text)[0]["Plan"]))
+        return found
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_large_table_is_read_as_a_whole(name: str, library: World) -> None:
+    document, variables = CASES[name]
+    assert "errors" not in library.execute(document, variables)
+    for mode, found in library.run(plans(library.engine, library.url, document, variables)).items():
+        scans = [node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"]
+        assert scans == [], (mode, scans)
+        # Stopping early is more than using an index: no node may touch more rows than the answer is about.
+        touched = max(node["Actual Rows"] * node["Actual Loops"] for node in found)
+        assert touched <= 60, (mode, name, touched)
+
+
+def test_the_guard_sees_a_table_read_as_a_whole(library: World) -> None:
+    """So that the test above can fail: there is no index on `year`."""
+    document = "query($y: Int) { books(where: {year: {eq: $y}}, limit: 10000) { title } }"
+    for found in library.run(plans(library.engine, library.url, document, {"y": 3})).values():
+        assert "Seq Scan" in {node["Node Type"] for node in found}
+
+
+def test_the_text_of_a_statement_is_always_the_same(library: World) -> None:
+    """Otherwise Postgres would prepare it anew in each process."""
+    document, variables = CASES["a page of to-many"]
+    texts = set()
+    for _ in range(2):
+        engine = new_engine(library.case.model, library.url)
+        prepared = engine.prepare(document, None)
+        statement = engine.executable(prepared, prepared.coerce(variables), Viewer.admin()).statement
+        assert statement is not None
+        texts.add(statement.sql)
+    assert len(texts) == 1
+
+
+def test_one_plan_or_several_cut_every_page_where_it_ends(library: World) -> None:
+    """A plan may be made for a range of limits: the numbers around each power of ten, by variable and by literal."""
+    document = "query($l: Int, $o: Int) { books(limit: $l, offset: $o) { id } }"
+    sizes = (1, 1000, 10, 0, 9, 11, 100, 99, 2, 101, 999, 10_001, 10_000)
+    for offset in (None, 0, 1, 9, 10, 995):
+        for limit in sizes:
+            start = offset or 0
+            expected = [{"id": str(n)} for n in range(start + 1, start + limit + 1)]
+            found = library.execute(document, {"l": limit, "o": offset})
+            assert found == {"data": {"books": expected}}, (limit, offset)
+            literal_ = f"{{ books(limit: {limit}, offset: {start}) {{ id }} }}"
+            assert library.execute(literal_) == {"data": {"books": expected}}, (limit, offset)
