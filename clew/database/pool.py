@@ -30,7 +30,7 @@ _LARGEST_PREPARED = 64 * 1024
 
 
 # In seconds: how long a cancelled statement may take to end.
-_SETTLED = 5.0
+_SETTLED = 1.0
 
 
 class Pool:
@@ -65,6 +65,8 @@ class Pool:
             "jit": "off",
             # A transaction that Clew forgot must not hold its locks for ever.
             "idle_in_transaction_session_timeout": "60000",
+            # A cancellation that comes before its statement is lost; then closing the socket must stop it.
+            "client_connection_check_interval": "500",
         }
         self._idle: list[Connection] = []
         self._open = 0

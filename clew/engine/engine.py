@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from graphql.pyutils import is_awaitable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clew.database.alchemy import OperationConnection, alchemy_engine
-from clew.database.errors import client_error
+from clew.database.errors import FAULTS, client_error
 from clew.database.pool import Pool
 from clew.engine.context import Context
 from clew.engine.document import InvalidDocument, Prepared, prepare
@@ -187,14 +188,16 @@ class Engine:
             try:
                 response = await self._run(prepared, Row(), request, viewer, connection, all_or_nothing=True)
             except BaseException:
-                await transaction.rollback()
+                # A broken connection cannot be rolled back, and needs not be.
+                with suppress(*FAULTS):
+                    await transaction.rollback()
                 raise
             if response.code is not None:
                 await transaction.rollback()
             else:
                 await transaction.commit()
             return response
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAULTS as error:
             return failure(client_error(error), _request_id(request))
         except ClewError as error:
             return failure(error, _request_id(request))

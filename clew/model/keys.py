@@ -59,8 +59,10 @@ class Keys:
             if entity.kinds[key.name] is FieldKind.TO_ONE:
                 found += to_ones.get(key.name, ())
             else:
-                column = next(sql for sql, field in entity.columns.items() if field.name == key.name)
-                found.append(KeyColumn(key.name, column, value_type(key)))
+                # Two fields of one SQL name are one column here; a rule of its own reports them.
+                column = next((sql for sql, field in entity.columns.items() if field.name == key.name), None)
+                if column is not None:
+                    found.append(KeyColumn(key.name, column, value_type(key)))
         self._open.pop()
         unique = {column.column: column for column in found}
         self._keys[name] = tuple(unique.values())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from graphql import ObjectTypeDefinitionNode, Source, print_ast
 
-from clew.errors import Location
+from clew.errors import Location, SchemaError
 from clew.model.build import parse_model
 from clew.model.types import (
     AllowRule,
@@ -447,3 +447,13 @@ def test_checks_and_indexes_know_their_place() -> None:
     entity = model.entity("A")
     assert column(entity, "n").checks == (Check(sql="n > 1", location=Location("a.graphql", 2, 10)),)
     assert entity.indexes == (Index(("n",), location=Location("a.graphql", 2, 31)),)
+
+
+def test_two_key_fields_of_one_sql_name_are_reported_and_not_a_crash() -> None:
+    sdl = """
+    type A @table { id: ID! @id @column(name: "x") b: String @column(name: "x") }
+    type B @table { id: ID! @id a: A! }
+    """
+    with pytest.raises(SchemaError) as caught:
+        parse_model(Source(sdl, "a.graphql"))
+    assert len(caught.value.diagnostics) == 1

@@ -1,0 +1,73 @@
+"""Errors as a client sees them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from graphql import GraphQLError, GraphQLSyntaxError, Source
+
+from clew.engine.errors import INTERNAL, encode, failure, formatted, new_request_id, refusal, refused
+from clew.errors import ClewError, Code
+
+
+def raised(cause: Exception) -> GraphQLError:
+    """A resolver's error as the executor reports it."""
+    return GraphQLError(str(cause), path=["people", 0, "name"], original_error=cause)
+
+
+def test_a_resolvers_own_error_keeps_its_words_code_hint_and_extensions() -> None:
+    error = ClewError("No.", code=Code.CONFLICT, hint="Later.", extensions={"fields": ["a"]})
+    assert formatted(raised(error), "1", Code.INTERNAL) == {
+        "message": "No.",
+        "path": ["people", 0, "name"],
+        "extensions": {"fields": ["a"], "code": "CONFLICT", "hint": "Later.", "requestId": "1"},
+    }
+
+
+def test_extensions_of_an_error_cannot_replace_its_code_or_request_id() -> None:
+    error = ClewError("No.", code=Code.CONFLICT, extensions={"code": "MINE", "requestId": "forged"})
+    assert formatted(raised(error), "1", Code.INTERNAL)["extensions"] == {"code": "CONFLICT", "requestId": "1"}
+
+
+@pytest.mark.parametrize("cause", [RuntimeError("secret"), GraphQLError("secret"), KeyError("secret")])
+def test_any_other_error_of_a_resolver_is_internal_without_its_text(cause: Exception) -> None:
+    found = formatted(raised(cause), "1", Code.INTERNAL)
+    assert found["message"] == INTERNAL
+    assert found["extensions"] == {"code": "INTERNAL", "requestId": "1"}
+
+
+def test_an_error_of_the_document_keeps_graphqls_words_and_place() -> None:
+    error = GraphQLSyntaxError(Source("{"), 1, "expected a name")
+    found = formatted(error, "1", Code.GRAPHQL_VALIDATION_FAILED)
+    assert found["extensions"]["code"] == "GRAPHQL_PARSE_FAILED"
+    assert found["locations"] == [{"line": 1, "column": 2}]
+
+
+def test_what_was_not_executed_has_no_data_and_what_was_has() -> None:
+    refusals = (refusal(ClewError("No."), "1"), refused([GraphQLError("No.")], "1", Code.GRAPHQL_VALIDATION_FAILED))
+    for response in refusals:
+        assert not response.executed
+        assert list(json.loads(response.body)) == ["errors"]
+    failed = failure(ClewError("No."), "1")
+    assert failed.executed
+    assert json.loads(failed.body)["data"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("\ud800", '"?"'), ("é\u2028", '"é\u2028"'), ("\0", '"\\u0000"'), (2**70, str(2**70)), ({"a": [1]}, '{"a":[1]}')],
+)
+def test_json_is_utf_8_and_valid_whatever_is_in_it(value: Any, text: str) -> None:
+    assert encode(value).decode() == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_json_cannot_say_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        encode({"a": value})
+
+
+def test_request_ids_differ() -> None:
+    assert len({new_request_id() for _ in range(100)}) == 100

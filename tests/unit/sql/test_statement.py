@@ -1,0 +1,110 @@
+"""Plans compiled to SQL text: names stay whole, marks stand for binds alone. No database."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from graphql import FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
+
+from clew.model.build import parse_model
+from clew.plan.read import plan_query
+from clew.schema.build import build_schema
+from clew.sql.statement import Statement, compile_read
+from clew.sql.tables import build_tables
+from clew.viewer import Viewer
+
+
+def compiled(sdl: str, document: str, variables: dict[str, Any] | None = None) -> Statement:
+    model = parse_model(Source(sdl, "test.graphql"))
+    schema = build_schema(model)
+    parsed = parse(document)
+    assert validate(schema, parsed) == []
+    (operation,) = (node for node in parsed.definitions if isinstance(node, OperationDefinitionNode))
+    fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
+    plan = plan_query(model, schema, operation, fragments, variables or {}, Viewer.admin())
+    return compile_read(plan, model, build_tables(model))
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 63, "%(p0)s", "%(0)s", "%s", "100%", ":x", "$1", "?", "__[POSTCOMPILE_p0]", "a.b"]
+)
+def test_any_name_of_a_column_stands_in_the_statement_as_it_is(name: str) -> None:
+    sdl = f"type T @table {{ id: Int! @id  a: String @column(name: {json.dumps(name)})  up: T }}"
+    document = '{ ts(where: {a: {eq: "q"}}, orderBy: {a: ASC}) { a up { a } } }'
+    statement = compiled(sdl, document)
+    names = set(re.findall(r'"([^"]+)"', statement.sql)) | set(re.findall(r"\bx{57,}\w*", statement.sql))
+    assert names == {name}
+    assert len(statement.arguments) == 1
+    assert re.findall(r"\$\d+::", statement.sql) == ["$1::"]
+
+
+def test_what_looks_like_a_bind_in_a_computed_expression_is_text() -> None:
+    sdl = "type T @table { id: Int! @id  c: String @computed(sql: \"'%(p0)s %(0)s :x $1'\") }"
+    sql = compiled(sdl, '{ ts(where: {c: {eq: "q"}}) { c } }').sql
+    assert sql.count("('%(p0)s %(0)s :x $1')") == 2
+
+
+def test_names_that_a_statement_makes_up_step_aside_for_columns() -> None:
+    sdl = """
+    type T @table {
+      id: Int! @id
+      a: String @column(name: "clew_key0")
+      b: String @column(name: "clew_json")
+      c: String @computed(sql: "clew_json || clew_key0")
+      up: T
+    }
+    """
+    sql = compiled(sdl, "{ ts(orderBy: {b: ASC}) { a c up { id } } }").sql
+    assert "AS clew_key0_" in sql
+    assert "AS clew_json_" in sql
+
+
+@pytest.mark.parametrize(
+    ("column", "operand", "expected"),
+    [
+        ('[String!] @column(type: "varchar(5)")', '{hasAny: ["a"]}', "CAST($1::TEXT[] AS VARCHAR[])"),
+        ('[Int!] @column(type: "smallint")', "{eq: [1]}", "CAST($1::INTEGER[] AS SMALLINT[])"),
+        (
+            '[DateTime!] @column(type: "timestamp")',
+            '{hasAll: ["2026-01-01T00:00Z"]}',
+            "AS TIMESTAMP WITHOUT TIME ZONE[]",
+        ),
+        ('[Decimal!] @column(type: "numeric(5,2)")', '{has: "1.005"}', "$1::NUMERIC = any"),
+        ('Decimal @column(type: "numeric(5,2)")', '{in: ["1.005"]}', "any($1::NUMERIC[])"),
+        ('String @column(type: "inet")', '{like: "1%"}', "CAST(t0.a AS TEXT) LIKE $1::TEXT"),
+        ('String @column(type: "varchar(5)")', '{like: "1%"}', "t0.a LIKE $1::TEXT"),
+        ("String", '{startsWith: "a%"}', "t0.a LIKE $1::TEXT"),
+    ],
+)
+def test_operands_are_compared_as_postgres_can(column: str, operand: str, expected: str) -> None:
+    sdl = f"type T @table {{ id: Int! @id  a: {column} }}"
+    assert expected in compiled(sdl, f"{{ ts(where: {{a: {operand}}}) {{ id }} }}").sql
+
+
+def test_a_moment_with_zone_and_precision_is_one_with_zone() -> None:
+    sdl = """
+    type T @table {
+      id: Int! @id
+      zoned: DateTime @column(type: "timestamp(3) with time zone")
+      local: DateTime @column(type: "timestamp(3)")
+      locals: [DateTime!] @column(type: "timestamp")
+    }
+    """
+    sql = compiled(sdl, "{ ts { zoned local locals } }").sql
+    assert "'zoned', page1.zoned" in sql
+    assert "timezone('UTC', page1.local)" in sql
+    assert "CAST(page1.locals AS TIMESTAMP WITH TIME ZONE[])" in sql
+
+
+def test_only_a_views_row_by_key_needs_a_limit() -> None:
+    sdl = """
+    type T @table { id: Int! @id  v: V @relation(from: t) }
+    type V @view(sql: "SELECT 1 AS t_id") { t: T! @id  n: Int }
+    """
+    assert "LIMIT 1" not in compiled(sdl, "{ t(id: 1) { id } }").sql
+    assert compiled(sdl, "{ v(tId: 1) { n } }").sql.count("LIMIT 1") == 1
+    sql = compiled(sdl, "{ ts(orderBy: {v: {n: ASC}}) { v { n } } }").sql
+    assert sql.count("LIMIT 1") == sql.count("FROM vs") > 1

@@ -1,0 +1,48 @@
+"""Clients of the shop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from clew.config import Settings
+from clew.wire.application import Application
+from tests.faults.lab import client_of
+from tests.shop import Shop
+
+MakeApp = Callable[..., Application]
+
+
+@pytest.fixture
+async def make_app(shop: Shop) -> AsyncIterator[MakeApp]:
+    """make_app(playground=True): the shop's app with these settings."""
+    made: list[Application] = []
+
+    def make(**settings: Any) -> Application:
+        made.append(shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url, **settings})))
+        return made[-1]
+
+    yield make
+    for app in made:
+        await app.engine.pool.close()
+
+
+@pytest.fixture
+async def client(make_app: MakeApp) -> AsyncIterator[httpx.AsyncClient]:
+    """An admin's client of the shop, without playground."""
+    async with AsyncExitStack() as stack:
+        yield await stack.enter_async_context(client_of(make_app(playground=False)))
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """Without this structlog draws each traceback with rich, which takes half a second."""
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.configure(**before)

@@ -1,0 +1,164 @@
+"""Who is admin: the secret's holder, and in development the person at the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from clew.wire.application import Application
+from tests.wire.conftest import MakeApp
+
+SECRET = "f2b90d6e81c74a35902d7be6c4a1f538"
+VIEWER = {"query": "{ viewer { roles } }"}
+
+
+async def ask(
+    app: Application, headers: dict[str, str], client: tuple[str, int] | None = ("127.0.0.1", 40000)
+) -> httpx.Response:
+    """Who the app takes the sender of these headers for."""
+
+    async def with_client(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "client": client}, receive, send)
+
+    transport = httpx.ASGITransport(with_client, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as sender:
+        return await sender.post("/graphql", json=VIEWER, headers=headers)
+
+
+def is_admin(response: httpx.Response) -> bool:
+    if response.status_code == 200:
+        assert response.json() == {"data": {"viewer": {"roles": ["admin"]}}}
+        return True
+    assert response.status_code == 401
+    assert response.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    return False
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("env", ["dev", "production"])
+async def test_the_secret_makes_admin_from_anywhere(make_app: MakeApp, env: str) -> None:
+    app = make_app(env=env, admin_secret=SECRET)
+    headers = {"x-clew-admin-secret": SECRET, "host": "api.example.com", "origin": "https://example.com"}
+    assert is_admin(await ask(app, headers, ("203.0.113.9", 1)))
+
+
+@pytest.mark.anyio
+async def test_a_wrong_secret_is_answered_as_none_is(make_app: MakeApp) -> None:
+    app = make_app(env="production", admin_secret=SECRET)
+    without_one = make_app(env="production")
+    answers = set()
+    for tried in (app, without_one):
+        for given in (None, "", "x", SECRET[:-1], SECRET + "0", SECRET.upper(), "é", "x" * 10_000):
+            headers = {"x-request-id": "same"} | ({} if given is None else {"x-clew-admin-secret": given})
+            response = await ask(tried, {name: value.encode() for name, value in headers.items()})  # type: ignore[misc]
+            assert response.status_code == 401
+            answers.add((response.content, tuple(sorted(response.headers.items()))))
+    assert len(answers) == 1
+
+
+@pytest.mark.anyio
+async def test_a_wrong_secret_is_not_made_good_by_being_local(make_app: MakeApp) -> None:
+    assert not is_admin(await ask(make_app(admin_secret=SECRET), {"x-clew-admin-secret": "wrong"}))
+    assert not is_admin(await ask(make_app(), {"x-clew-admin-secret": ""}))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8000", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8000"]
+)
+async def test_in_development_a_local_request_is_admin(make_app: MakeApp, host: str) -> None:
+    for client in (("127.0.0.1", 1), ("127.8.9.1", 1), ("::1", 1)):
+        assert is_admin(await ask(make_app(), {"host": host}, client))
+
+
+@pytest.mark.anyio
+async def test_in_production_a_local_request_is_nobody(make_app: MakeApp) -> None:
+    assert not is_admin(await ask(make_app(env="production"), {"host": "localhost:8000"}))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example",
+        "evil.example:8000",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "localhost:8000.evil.example",
+        "localhost:evil",
+        "[::1]evil.example",
+        "[::1].evil.example:8000",
+        "evil@localhost",
+        "localhost@evil.example",
+        "127.0.0.2",
+        "0.0.0.0",
+        "[::]",
+        "localhost, evil.example",
+        "l\u043ecalhost".encode().decode("latin-1"),
+    ],
+)
+async def test_a_rebound_name_is_not_local(make_app: MakeApp, host: str) -> None:
+    headers: Any = {"host": host.encode("latin-1")}
+    assert not is_admin(await ask(make_app(), headers))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "client", [("203.0.113.9", 1), ("10.0.0.1", 1), ("::ffff:203.0.113.9", 1), ("localhost", 1), ("", 0), None]
+)
+async def test_another_machine_is_not_local(make_app: MakeApp, client: tuple[str, int] | None) -> None:
+    assert not is_admin(await ask(make_app(), {"host": "localhost:8000"}, client))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "X-Real-IP",
+        "Via",
+        "CF-Connecting-IP",
+    ],
+)
+async def test_what_a_proxy_passes_on_is_not_local(make_app: MakeApp, header: str) -> None:
+    for value in ("127.0.0.1", ""):
+        assert not is_admin(await ask(make_app(), {"host": "localhost:8000", header: value}))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("origin", "admin"),
+    [
+        ("http://localhost:8000", True),
+        ("https://localhost:8000", True),
+        ("http://LOCALHOST:8000", True),
+        ("http://localhost:3000", False),
+        ("http://localhost", False),
+        ("http://127.0.0.1:8000", False),
+        ("https://evil.example", False),
+        ("http://localhost:8000.evil.example", False),
+        ("http://localhost:8000@evil.example", False),
+        ("http://evil.example/localhost:8000", False),
+        ("//localhost:8000", False),
+        ("file://localhost:8000", False),
+        ("null", False),
+        ("", False),
+        ("http://[", False),
+        ("http://[::1", False),
+    ],
+)
+async def test_only_the_servers_own_page_may_use_it(make_app: MakeApp, origin: str, admin: bool) -> None:
+    assert is_admin(await ask(make_app(), {"host": "localhost:8000", "origin": origin})) is admin
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("value", ["Bearer x", "", "Basic eDp5"])
+async def test_who_shows_other_credentials_is_not_the_development_admin(make_app: MakeApp, value: str) -> None:
+    assert not is_admin(await ask(make_app(), {"host": "localhost:8000", "authorization": value}))

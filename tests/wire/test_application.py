@@ -1,0 +1,158 @@
+"""CORS, health, readiness, and Clew inside other applications."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clew import Clew
+from clew.config import Settings
+from tests.faults.lab import client_of
+from tests.shop import Shop
+from tests.wire.conftest import MakeApp
+
+ORIGIN = "https://app.example"
+PREFLIGHT = {
+    "origin": ORIGIN,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type",
+}
+
+
+@pytest.mark.anyio
+async def test_a_listed_origin_may_call_without_cookies(make_app: MakeApp) -> None:
+    async with client_of(make_app(cors_origins=[ORIGIN])) as client:
+        preflight = await client.options("/graphql", headers=PREFLIGHT)
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == ORIGIN
+        assert "POST" in preflight.headers["access-control-allow-methods"]
+        assert preflight.headers["access-control-max-age"] == "600"
+        assert "access-control-allow-credentials" not in preflight.headers
+        answer = await client.post("/graphql", json={"query": "{ __typename }"}, headers={"origin": ORIGIN})
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "Origin" in answer.headers["vary"]
+        assert "Retry-After" in answer.headers["access-control-expose-headers"]
+        # A foreign page, listed or not, is not the development admin.
+        assert answer.status_code == 401
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://app.example", f"{ORIGIN}.evil.example", f"{ORIGIN}:8443", "null"]
+)
+async def test_another_origin_may_not_call(make_app: MakeApp, origin: str) -> None:
+    async with client_of(make_app(cors_origins=[ORIGIN])) as client:
+        preflight = await client.options("/graphql", headers={**PREFLIGHT, "origin": origin})
+        assert preflight.status_code == 400
+        assert "access-control-allow-origin" not in preflight.headers
+        answer = await client.post("/graphql", json={"query": "{ __typename }"}, headers={"origin": origin})
+        assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.anyio
+async def test_without_listed_origins_there_is_no_cors(make_app: MakeApp) -> None:
+    async with client_of(make_app()) as client:
+        preflight = await client.options("/graphql", headers=PREFLIGHT)
+        assert preflight.status_code == 405
+        assert not [name for name in preflight.headers if name.startswith("access-control")]
+
+
+@pytest.mark.anyio
+async def test_the_process_is_healthy_and_ready(make_app: MakeApp) -> None:
+    async with client_of(make_app()) as client:
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.anyio
+async def test_while_it_drains_it_is_not_ready_and_still_serves(make_app: MakeApp) -> None:
+    app = make_app()
+    async with client_of(app) as client:
+        app.drain()
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["reason"]) == (503, "shutting down")
+        assert ready.headers["retry-after"] == "1"
+        assert (await client.get("/healthz")).status_code == 200
+        answer = await client.post("/graphql", json={"query": "{ companies(limit: 1) { __typename } }"})
+        assert answer.json() == {"data": {"companies": [{"__typename": "Company"}]}}
+
+
+@pytest.mark.anyio
+async def test_without_its_database_it_is_healthy_and_not_ready_and_says_no_more(shop: Shop) -> None:
+    gone = shop.url.replace("/shop_", "/gone_")
+    app = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": gone, "pool_timeout": 1}))
+    async with client_of(app) as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json() == {"status": "unavailable", "reason": "the database is not available"}
+        assert (await client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_with_a_database_that_is_behind_it_is_not_ready(shop: Shop, database_url: str) -> None:
+    app = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": database_url}))
+    async with client_of(app) as client:
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["reason"] == "the database is not at this schema's version"
+    await app.engine.pool.close()
+
+
+def mounted(app: ASGIApp) -> Starlette:
+    return Starlette(routes=[Mount("/api/v1", app=app), Route("/other", lambda _: PlainTextResponse("other"))])
+
+
+@pytest.mark.anyio
+async def test_it_mounts_under_starlette_and_needs_no_lifespan(make_app: MakeApp) -> None:
+    # httpx's transport runs no lifespan at all.
+    async with client_of(mounted(make_app(playground=True))) as client:
+        for path in ("/api/v1/graphql", "/api/v1/graphql?query=x"):
+            answer = await client.post(path, json={"query": "{ companies(limit: 1) { __typename } }"})
+            assert answer.json() == {"data": {"companies": [{"__typename": "Company"}]}}
+        assert (await client.get("/api/v1/readyz")).status_code == 200
+        assert (await client.get("/api/v1/graphql", headers={"accept": "text/html"})).status_code == 200
+        assert (await client.get("/other")).text == "other"
+        assert (await client.get("/graphql")).status_code == 404
+
+
+@pytest.mark.anyio
+async def test_it_lives_with_middleware_that_runs_on_anyio(make_app: MakeApp) -> None:
+    from starlette.middleware.base import BaseHTTPMiddleware
+
+    app = BaseHTTPMiddleware(make_app(), dispatch=lambda request, call_next: call_next(request))
+    async with client_of(app) as client:
+        answer = await client.post("/graphql", json={"query": "{ companies(limit: 1) { __typename } }"})
+        assert answer.json() == {"data": {"companies": [{"__typename": "Company"}]}}
+
+
+@pytest.mark.anyio
+async def test_a_server_that_tells_nothing_of_the_client_is_served(make_app: MakeApp) -> None:
+    app = make_app(admin_secret="s" * 32)
+
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({name: value for name, value in scope.items() if name not in ("client", "server")}, receive, send)
+
+    transport = httpx.ASGITransport(bare, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        body = {"query": "{ __typename }"}
+        assert (await client.post("/graphql", json=body)).status_code == 401
+        answer = await client.post("/graphql", json=body, headers={"x-clew-admin-secret": "s" * 32})
+        assert answer.json() == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.anyio
+async def test_routes_and_middleware_of_the_application_are_taken(shop: Shop) -> None:
+    async def hello(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("hello")
+
+    clew = Clew(shop.clew._bindables, project=shop.clew.root, routes=[Route("/hello", hello)])
+    app = clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url}))
+    async with client_of(app) as client:
+        assert (await client.get("/hello")).text == "hello"
+    await app.engine.pool.close()
