@@ -8,7 +8,7 @@ claims it names the viewer has; nothing else of a viewer goes into a plan.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clew.model import operators
@@ -82,9 +82,23 @@ class Access:
     _visible: dict[tuple[str, Sight], Visible] = field(default_factory=dict)
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
-        """What each entity shows to the roles of `sight`; those that show nothing are left out."""
-        found = {entity.name: self.opening(entity, sight) for entity in self.model.entities.values()}
-        return {name: opening for name, opening in found.items() if opening is not None}
+        """What each entity shows to the roles of `sight`; those that show nothing are left out.
+
+        A relation shows nothing whose other end does not; that may leave an entity empty, and so on.
+        """
+        found = {name: self.opening(entity, sight) for name, entity in self.model.entities.items()}
+        openings = {name: opening for name, opening in found.items() if opening is not None}
+        while True:
+            shown: dict[str, Opening] = {}
+            for name, opening in openings.items():
+                entity = self.model.entity(name)
+                dead = {r.name for r in entity.relations if r.target not in openings}
+                ends_shown = not dead or not _follows_its_ends(entity)
+                if ends_shown and (fields := opening.fields - dead):
+                    shown[name] = replace(opening, fields=fields)
+            if shown == openings:
+                return shown
+            openings = shown
 
     def custom_fields(self, sight: Sight) -> tuple[CustomField, ...]:
         """The user's own root fields that the roles of `sight` may use."""

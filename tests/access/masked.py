@@ -5,6 +5,7 @@ It shares the model and the rows with Clew, and none of what compiles rules.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -132,17 +133,15 @@ class MaskedReference(Reference):
                 items = value if isinstance(value, list) else [value]
                 if any(not fits(type_, item) for item in items):
                     return MISSING
-                return items
-            return value if fits(type_, value) else MISSING
+                return [as_number(type_, item) for item in items]
+            return as_number(type_, value) if fits(type_, value) else MISSING
         except (ValueError, TypeError, ArithmeticError):
             return MISSING
 
     def rule(self, entity: Entity, row: Row, where: Mapping[str, Any], ruled: Entity, top: Row) -> bool | None:
         return conjunction(self.rule_part(entity, row, name, value, ruled, top) for name, value in where.items())
 
-    def rule_part(
-        self, entity: Entity, row: Row, name: str, value: Any, ruled: Entity, top: Row
-    ) -> bool | None:
+    def rule_part(self, entity: Entity, row: Row, name: str, value: Any, ruled: Entity, top: Row) -> bool | None:
         if name in ("and", "or", "not"):
             items = value if isinstance(value, list) else [value]
             found = [self.rule(entity, row, item, ruled, top) for item in items]
@@ -159,7 +158,7 @@ class MaskedReference(Reference):
             others = self.raw.related(entity, relation, row)
             if not relation.to_many:
                 return any(self.rule(target, other, value, ruled, top) is True for other in others)
-            results = []
+            results: list[bool | None] = []
             for quantifier, inner in value.items():
                 found = [self.rule(target, other, inner, ruled, top) for other in others]
                 true = [item is True for item in found]
@@ -198,23 +197,33 @@ def as_operators(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {"eq": value}
 
 
+def as_number(type_: ValueType, value: Any) -> Any:
+    return int(value) if type_.name == "Int" else value
+
+
 def fits(type_: ValueType, value: Any) -> bool:
     """Whether a claim coerces to the type; only what the tests' claims are made of."""
     if value is None:
         return False
-    if type_.is_enum or type_.name in ("String", "Date", "DateTime", "Time"):
-        if not isinstance(value, str) or "\0" in value:
-            return False
+    is_text = type_.is_enum or type_.name in ("String", "Date", "DateTime", "Time")
+    if is_text and (not isinstance(value, str) or "\0" in value):
+        return False
     if type_.name in ("Int", "BigInt"):
         if isinstance(value, bool) or not isinstance(value, int | str):
             return False
-        int(value)
-        return True
+        bound = 2**31 if type_.name == "Int" else 2**63
+        return -bound <= int(value) < bound
     if type_.name == "Boolean":
         return isinstance(value, bool)
     if type_.name == "Float":
         return isinstance(value, int | float) and not isinstance(value, bool)
     if type_.name in ("ID", "UUID") and not isinstance(value, str):
         return False
+    if type_.name == "ID" and type_.sql in ("integer", "bigint"):
+        bound = 2**31 if type_.sql == "integer" else 2**63
+        return -bound <= int(value) < bound
+    if type_.name == "Bytes":
+        base64.b64decode(value, validate=True)
+        return True
     parse_value(type_, value)
     return True

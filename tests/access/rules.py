@@ -1,11 +1,11 @@
-"""Random rules on a model and random viewers of it, as Hypothesis strategies."""
+"""Random rules on a model and random viewers of it. A seed gives the same each time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
-
-from hypothesis import strategies as st
 
 from clew.model.operators import operators
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation
@@ -25,15 +25,19 @@ class Eyes:
 
 @dataclass
 class _Rules:
-    draw: st.DrawFn
+    random: Random
     model: Model
     tables: Tables
 
     def chance(self, percent: int) -> bool:
-        return self.draw(st.integers(0, 99)) >= 100 - percent
+        return self.random.randrange(100) < percent
 
     def one(self, values: Any) -> Any:
-        return self.draw(st.sampled_from(list(values)))
+        return self.random.choice(list(values))
+
+    def some(self, values: Sequence[str]) -> tuple[str, ...]:
+        """One or more of the values."""
+        return tuple(self.random.sample(values, self.random.randint(1, len(values))))
 
     # --- rules ------------------------------------------------------------------------
 
@@ -54,7 +58,7 @@ class _Rules:
             replace(relation, allow=self.allow(entity, 1)) if self.chance(8) and not relation.key else relation
             for relation in entity.relations
         )
-        rules = self.allow(entity, self.draw(st.integers(0, 3)))
+        rules = self.allow(entity, self.random.randint(0, 3))
         guards: tuple[GuardRule, ...] = ()
         if self.chance(10):
             guards = (GuardRule(frozenset({Operation.READ}), self.condition(entity, 1, entity)),)
@@ -66,10 +70,10 @@ class _Rules:
     def rule(self, entity: Entity) -> AllowRule:
         names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
         return AllowRule(
-            roles=tuple(self.draw(st.sets(st.sampled_from(ROLES), min_size=1))),
+            roles=self.some(ROLES),
             to=frozenset({Operation.READ}) if self.chance(95) else frozenset({Operation.UPDATE}),
             where=None if self.chance(25) else self.condition(entity, 2, entity),
-            fields=None if self.chance(60) else frozenset(self.draw(st.sets(st.sampled_from(names), min_size=1))),
+            fields=None if self.chance(60) else frozenset(self.some(names)),
         )
 
     def condition(self, entity: Entity, depth: int, ruled: Entity) -> dict[str, Any]:
@@ -123,7 +127,7 @@ class _Rules:
     # --- viewers ----------------------------------------------------------------------
 
     def eyes(self) -> Eyes:
-        roles = frozenset(self.draw(st.sets(st.sampled_from(ROLES)))) | {"anon"}
+        roles = frozenset(self.some(ROLES)) | {"anon"}
         claims: dict[str, Any] = {}
         for name in CLAIMS:
             if self.chance(75):
@@ -135,7 +139,7 @@ class _Rules:
         return Eyes(roles, claims)
 
     def claim(self) -> Any:
-        kind = self.draw(st.integers(0, 9))
+        kind = self.random.randrange(10)
         if kind == 0:
             return self.one((None, [], "", 0, True, {"x": 1}, "0", [None]))
         value = self.any_value()
@@ -148,12 +152,7 @@ class _Rules:
         return "nobody" if value is None else value
 
 
-def ruled_models(model: Model, tables: Tables) -> st.SearchStrategy[tuple[Model, Eyes]]:
-    """The model with rules, and a viewer."""
-
-    @st.composite
-    def build(draw: st.DrawFn) -> tuple[Model, Eyes]:
-        rules = _Rules(draw, model, tables)
-        return rules.ruled_model(), rules.eyes()
-
-    return build()
+def ruled_model(seed: int, model: Model, tables: Tables) -> tuple[Model, Eyes]:
+    """The model with the rules of this seed, and a viewer."""
+    rules = _Rules(Random(seed), model, tables)
+    return rules.ruled_model(), rules.eyes()

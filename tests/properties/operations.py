@@ -238,7 +238,8 @@ class _Builder:
         where: dict[str, Any] = {}
         for _ in range(self.number(2) + (depth == 2)):
             kind = self.number(9)
-            relations = [r for r in entity.relations if not r.to_many and not r.hidden]
+            relations = [r for r in entity.relations if not r.hidden]
+            columns = [column for column in entity.columns if not column.hidden]
             if kind >= 7 and depth:
                 name = self.one(("and", "or", "not"))
                 if name == "not":
@@ -247,9 +248,11 @@ class _Builder:
                     where[name] = [self.where(entity, depth - 1) for _ in range(self.number(2))]
             elif kind >= 5 and depth and relations:
                 relation = self.one(relations)
-                where[relation.name] = self.where(self.source.model.entity(relation.target), depth - 1)
-            else:
-                column = self.one([column for column in entity.columns if not column.hidden])
+                inner = self.where(self.source.model.entity(relation.target), depth - 1)
+                quantifier = self.one(("some", "none", "every"))
+                where[relation.name] = {quantifier: inner} if relation.to_many else inner
+            elif columns:
+                column = self.one(columns)
                 where[column.name] = self.conditions(entity, column)
         return where
 
