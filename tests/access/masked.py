@@ -198,7 +198,8 @@ def as_operators(value: Any) -> Mapping[str, Any]:
 
 
 def as_number(type_: ValueType, value: Any) -> Any:
-    return int(value) if type_.name == "Int" else value
+    """A claim as a variable of the type would be."""
+    return int(value) if type_.name == "Int" else str(value) if type_.name == "ID" else value
 
 
 def fits(type_: ValueType, value: Any) -> bool:
@@ -217,6 +218,8 @@ def fits(type_: ValueType, value: Any) -> bool:
         return isinstance(value, bool)
     if type_.name == "Float":
         return isinstance(value, int | float) and not isinstance(value, bool)
+    if type_.name == "ID" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if type_.name in ("ID", "UUID") and not isinstance(value, str):
         return False
     if type_.name == "ID" and type_.sql in ("integer", "bigint"):
