@@ -58,12 +58,15 @@ class Authenticator:
                 who is no admin and wants to look through another's eyes.
         """
         viewer = await self._viewer(scope, headers)
-        role = headers.get(b"x-clew-role")
-        if role is None:
+        role, claims = headers.get(b"x-clew-role"), headers.get(b"x-clew-claims")
+        if role is None and claims is None:
             return viewer
         if not viewer.is_admin:
             raise ClewError("Only an admin may look through another's eyes.", code=Code.FORBIDDEN)
-        return _seen_as(role, headers.get(b"x-clew-claims"))
+        if role is None:
+            # Who forgot the role would see everything, and take it for what another sees.
+            raise ClewError("X-Clew-Claims needs X-Clew-Role.", hint="Such as X-Clew-Role: user.")
+        return _seen_as(role, claims)
 
     async def _viewer(self, scope: Scope, headers: Headers) -> Viewer:
         secret = headers.get(b"x-clew-admin-secret")
@@ -74,9 +77,12 @@ class Authenticator:
         if self._own is not None:
             found = await self._own(Request(scope))
             if found is not None:
-                return Viewer(found.id, found.roles | {"anon"}, found.claims)
+                return Viewer(found.id, frozenset(found.roles) | {"anon"}, found.claims)
         authorization = headers.get(b"authorization")
         if authorization is not None:
+            if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+                # A proxy and we might look at different ones.
+                raise _unauthenticated()
             scheme, _, token = authorization.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
                 raise _unauthenticated()

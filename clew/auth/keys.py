@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import structlog
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from clew.errors import ClewError, Code, StartupError
@@ -60,16 +59,23 @@ class Keys:
         async with self._lock:
             if time.monotonic() - self._read_at < age:
                 return
-            self._read_at = time.monotonic()
+            before, self._read_at = self._read_at, time.monotonic()
             try:
                 self._keys = parse_keys(await self._read())
             except (OSError, httpx.HTTPError, ValueError) as error:
                 log.warning("keys cannot be read", error=type(error).__name__)
+            except asyncio.CancelledError:
+                # The one request that asked is gone; the others still need the keys.
+                self._read_at = before
+                raise
 
 
 def parse_keys(text: bytes) -> KeySet:
     """A JWKS with at least one public key that is known to us. Raises ValueError."""
-    value: Any = json.loads(text)
+    try:
+        value: Any = json.loads(text)
+    except RecursionError:
+        raise ValueError("no JWKS") from None
     if not isinstance(value, dict) or not isinstance(value.get("keys"), list):
         raise ValueError("no JWKS")
     # Keys of kinds that we do not know may stand beside ours; symmetric ones have no business here.
@@ -78,7 +84,9 @@ def parse_keys(text: bytes) -> KeySet:
         if isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig":
             try:
                 KeySet.import_key_set({"keys": [key]})
-            except (JoseError, ValueError, TypeError):
+            except Exception as error:
+                # The library does not say what a key that it does not know may raise: KeyError for a curve.
+                log.warning("a public key is ignored", error=type(error).__name__)
                 continue
             usable.append(key)
     if not usable:
@@ -108,11 +116,18 @@ def keys_from_url(url: str) -> Keys:
     """The keys at an https address."""
 
     async def read() -> bytes:
-        async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
-            response = await client.get(url)
+        text = b""
+        # httpx' own timeout is for each read: a server that drips would never end.
+        async with (
+            asyncio.timeout(_TIMEOUT),
+            httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
+            client.stream("GET", url) as response,
+        ):
             response.raise_for_status()
-            if len(response.content) > _LARGEST:
-                raise ValueError("too large")
-            return response.content
+            async for part in response.aiter_bytes(64 * 1024):
+                text += part
+                if len(text) > _LARGEST:
+                    raise ValueError("too large")
+        return text
 
     return Keys(read)

@@ -68,7 +68,8 @@ class Tokens:
         if len(token) > _LONGEST:
             raise InvalidTokenError
         claims = await self._verified(token)
-        expires = float(claims["exp"])
+        # As it is: an integer may be too large for a float.
+        expires = claims["exp"]
         # The registry allows its leeway for `exp` too; a token ends when it says.
         if self._clock() >= expires:
             raise InvalidTokenError

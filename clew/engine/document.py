@@ -72,6 +72,7 @@ class Prepared:
     counts: frozenset[str]
     schema: GraphQLSchema
     characters: int
+    hide_suggestions: bool
     executables: dict[Any, Any] = field(default_factory=dict)
 
     def coerce(self, given: Mapping[str, Any]) -> VariableValues:
@@ -101,7 +102,9 @@ class Prepared:
                 return VariableValues({}, coerced)
         nodes = self.operation.variable_definitions or ()
         try:
-            values = get_variable_values(self.schema, nodes, dict(given), max_errors=10)
+            values = get_variable_values(
+                self.schema, nodes, dict(given), max_errors=10, hide_suggestions=self.hide_suggestions
+            )
         except ValueError:
             # Python writes no integer of more than 4300 digits, not even into an error.
             raise InvalidDocument([GraphQLError("A variable has too many digits.")], Code.BAD_USER_INPUT) from None
@@ -124,8 +127,13 @@ class Prepared:
         )
 
 
-def prepare(schema: GraphQLSchema, query: str, operation_name: str | None, limits: Limits) -> Prepared:
+def prepare(
+    schema: GraphQLSchema, query: str, operation_name: str | None, limits: Limits, *, hide_suggestions: bool = False
+) -> Prepared:
     """Parse, measure and validate; the costly last.
+
+    Args:
+        hide_suggestions: whether errors say nothing of names that are like a wrong one.
 
     Raises:
         InvalidDocument: syntax or validation errors, or no such operation.
@@ -150,7 +158,7 @@ def prepare(schema: GraphQLSchema, query: str, operation_name: str | None, limit
     operation = _operation(document, operation_name)
     check_limits(document, limits)
     rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-    errors = validate(schema, document, rules, max_errors=20)
+    errors = validate(schema, document, rules, max_errors=20, hide_suggestions=hide_suggestions)
     if errors:
         raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
     specs = tuple(_spec(schema, node) for node in operation.variable_definitions or ())
@@ -163,6 +171,7 @@ def prepare(schema: GraphQLSchema, query: str, operation_name: str | None, limit
         *_structural_variables(document),
         schema,
         len(query),
+        hide_suggestions,
     )
 
 

@@ -138,7 +138,7 @@ class Engine:
         key = (role, query, operation_name)
         prepared = self._documents.get(key)
         if prepared is None:
-            prepared = prepare(role.schema, query, operation_name, self.limits)
+            prepared = prepare(role.schema, query, operation_name, self.limits, hide_suggestions=not role.sight.admin)
             if len(query) < _CACHE_CHARACTERS // 16:
                 self._documents[key] = prepared
         return prepared
@@ -221,6 +221,7 @@ class Engine:
             Context(viewer, connection, request_id),
             dict(request.variables),
             request.operation_name,
+            hide_suggestions=prepared.hide_suggestions,
         )
         if is_awaitable(result):
             result = await result

@@ -130,10 +130,11 @@ async def test_the_status_of_each_media_type(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("accept", [JSON, RESPONSE])
-async def test_without_credentials_it_is_401_for_both_media_types(make_app: MakeApp, accept: str) -> None:
+async def test_wrong_credentials_are_401_for_both_media_types(make_app: MakeApp, accept: str) -> None:
+    headers = {"accept": accept, "content-type": JSON, "authorization": "Bearer x"}
     async with client_of(make_app(env="production")) as client:
         for path in ("/graphql", "/graphql?query={__typename}"):
-            response = await client.post(path, content=QUERY, headers={"accept": accept, "content-type": JSON})
+            response = await client.post(path, content=QUERY, headers=headers)
             assert_error(response, 401, Code.UNAUTHENTICATED)
 
 

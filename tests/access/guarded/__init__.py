@@ -1,0 +1,125 @@
+"""A small application of teams, projects and tasks under rules, and its rows."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from ariadne import EnumType, MutationType, ObjectType, QueryType, ScalarType
+from graphql import GraphQLResolveInfo
+from starlette.requests import Request
+
+from clew import Clew, ClewError, Viewer
+from clew.migrate.revisions import make
+from clew.migrate.run import upgrade
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[2]
+MEMBERS, TEAMS = 200, 20
+
+query, mutation, member = QueryType(), MutationType(), ObjectType("Member")
+size = ScalarType("Size", serializer=lambda value: f"{value} teams")
+query.set_field("ping", lambda *_: "pong")
+query.set_field("internal", lambda *_: "inside")
+mutation.set_field("wipe", lambda *_: True)
+
+
+class Mood(Enum):
+    """As Python has it: each role's schema must know it so."""
+
+    GOOD = 1
+    BAD = 2
+
+
+@query.field("stats")
+def resolve_stats(*_: Any, input: dict[str, Mood] | None = None) -> dict[str, Any]:  # noqa: A002
+    mood = (input or {}).get("mood", Mood.GOOD)
+    assert isinstance(mood, Mood)
+    return {"teams": TEAMS, "mood": mood, "size": Decimal(TEAMS)}
+
+
+@mutation.field("touch")
+def resolve_touch(_: Any, info: GraphQLResolveInfo[Any], name: str) -> str:
+    return f"{name} by {info.context.viewer.id}"
+
+
+@member.field("greeting")
+def resolve_greeting(parent: dict[str, Any], _info: GraphQLResolveInfo[Any]) -> str:
+    return f"Dear {parent['email']}"
+
+
+async def authenticate(request: Request) -> Viewer | None:
+    """API keys: `x-api-key: m7` is that member."""
+    key = request.headers.get("x-api-key")
+    if key == "boom":
+        raise RuntimeError("the secret of the hook")
+    if key == "blocked":
+        raise ClewError("That key is blocked.", code="FORBIDDEN")
+    return None if key is None else Viewer(key, frozenset({"user"}), {"regions": ["eu"]})
+
+
+# Member n is in team n % TEAMS. Team 0 and 1 are public. Each team has five projects of region eu, the fifth
+# deleted, and one of region us; each project a task for each of its team's first two members, and one of another team.
+DATA = f"""
+INSERT INTO teams (id, name, public, budget)
+SELECT 't' || n, 'Team ' || n, n < 2, n * 100 FROM generate_series(0, {TEAMS - 1}) AS n;
+INSERT INTO members (id, name, email, password)
+SELECT 'm' || n, 'Member ' || n, 'm' || n || '@secret.example', 'password' || n
+FROM generate_series(0, {MEMBERS - 1}) AS n;
+INSERT INTO team_members (team_id, member_id)
+SELECT 't' || n % {TEAMS}, 'm' || n FROM generate_series(0, {MEMBERS - 1}) AS n;
+INSERT INTO projects (id, title, region, team_id, deleted_at)
+SELECT n * 10 + k, 'Project ' || n || '.' || k, CASE WHEN k = 5 THEN 'us' ELSE 'eu' END, 't' || n,
+CASE WHEN k = 4 THEN now() END FROM generate_series(0, {TEAMS - 1}) AS n, generate_series(0, 5) AS k;
+INSERT INTO tasks (id, title, state, secrecy, project_id, team_id, assignee_id)
+SELECT p.id * 10 + k, 'Task ' || p.id || '.' || k, CASE WHEN k = 1 THEN 'DONE' ELSE 'OPEN' END, 'HIGH', p.id,
+CASE WHEN k = 2 THEN 't19' ELSE p.team_id END, 'm' || (substr(p.team_id, 2)::int + {TEAMS} * (k % 2))
+FROM projects AS p, generate_series(0, 2) AS k;
+INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
+"""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A database with the rows, and Clew for it."""
+
+    url: str
+    clew: Clew
+
+
+@contextmanager
+def make_guarded(server_url: str, root: Path) -> Iterator[Guarded]:
+    """The application on this server, its project made in the empty folder `root`; dropped at the end."""
+    shutil.copytree(HERE / "graphql", root / "graphql")
+    for name in ("alembic.ini", "migrations/env.py", "migrations/script.py.mako"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / name, root / name)
+    (root / "migrations" / "versions").mkdir()
+    database = f"guarded_{uuid.uuid4().hex}"
+    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
+    clew = Clew([query, mutation, member, size, EnumType("Mood", Mood)], project=root, authenticate=authenticate)
+    model, _ = clew.build()
+
+    async def run(address: str, statement: str) -> None:
+        connection = await asyncpg.connect(address)
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0"))
+    try:
+        make(root, model, "guarded")
+        asyncio.run(upgrade(root, url))
+        asyncio.run(run(url, DATA))
+        yield Guarded(url, clew)
+    finally:
+        asyncio.run(run(server_url, f"DROP DATABASE {database} WITH (FORCE)"))
