@@ -2,6 +2,7 @@
 
 from clew.app import Clew
 from clew.errors import ClewError, Code
+from clew.jobs import JobContext
 from clew.viewer import Viewer
 
-__all__ = ["Clew", "ClewError", "Code", "Viewer"]
+__all__ = ["Clew", "ClewError", "Code", "JobContext", "Viewer"]

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -27,6 +27,8 @@ def normalise_database_url(value: str) -> str:
     if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
         raise ValueError("it must begin with postgresql://")
     parts = urlsplit(f"postgresql://{rest}")
+    if parts.fragment:
+        raise ValueError("it holds a bare #: in a password write it as %23")
     hosts = parts.netloc.rpartition("@")[2]
     for host in hosts.split(","):
         port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host.rpartition("]")[2] else ""
@@ -36,9 +38,8 @@ def normalise_database_url(value: str) -> str:
         raise ValueError("it names no host")
     if not unquote(parts.path).strip("/"):
         raise ValueError("it names no database")
-    if parts.fragment:
-        raise ValueError("it holds a bare #: in a password write it as %23")
-    return urlunsplit(parts)
+    # Not by urlunsplit, which leaves out the // where no host is between them and the path.
+    return f"postgresql://{rest}"
 
 
 def _validated_url(value: object) -> object:

@@ -36,6 +36,9 @@ LONGEST_SOCKET_DIR = 103 - len("/.s.PGSQL.5432.lock")
 # What needs no quoting, neither in postgresql.conf nor in a URL's list of hosts.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
+# Between double quotes in sh.
+SPECIAL_TO_SHELLS = re.compile(r'["$`\\\n]')
+
 
 def initialise(data: Path, durable: bool) -> None:
     """Make the cluster if there is none.
@@ -54,6 +57,8 @@ def initialise(data: Path, durable: bool) -> None:
                 f"Move {data.parent} away to begin with an empty database, or set DATABASE_URL to your own server.",
             )
         return
+    if data.is_dir() and any(data.iterdir()):
+        raise StartupError(f"{data} holds no Postgres database, and is not empty.", f"Remove {data.parent}.")
     # initdb works beside the final place: a crash midway leaves nothing that looks like a cluster.
     draft = data.with_name(data.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
@@ -93,7 +98,7 @@ def start(data: Path, durable: bool) -> Path:
 
 def stop(data: Path) -> None:
     """Stop the server if it runs: cleanly, and by force if that takes too long."""
-    process = _postmaster(data)
+    process = postmaster(data)
     if process is None:
         return
     lines = _pid_file_lines(data)
@@ -114,7 +119,7 @@ def stop(data: Path) -> None:
 
 def is_running(data: Path) -> bool:
     """Whether a postmaster serves this very folder."""
-    return _postmaster(data) is not None
+    return postmaster(data) is not None
 
 
 def create_database(data: Path, socket_dir: Path, name: str) -> None:
@@ -140,9 +145,11 @@ def _start_stopped(data: Path, durable: bool) -> None:
     if os.geteuid() == 0:
         shutil.chown(conf, SYSTEM_USER, SYSTEM_USER)
         shutil.chown(log, SYSTEM_USER, SYSTEM_USER)
-    arguments = ["start", "-w", "-t", str(int(START_SECONDS)), "-l", str(log), "-D", str(data)]
+    # pg_ctl writes both paths into a shell's command line, between double quotes.
+    place = Path(data.name) if SPECIAL_TO_SHELLS.search(str(data)) else data
+    arguments = ["start", "-w", "-t", str(int(START_SECONDS)), "-l", str(place / log.name), "-D", str(place)]
     deadline = time.monotonic() + START_SECONDS
-    while _run("pg_ctl", arguments, cwd=data).returncode != 0:
+    while _run("pg_ctl", arguments, cwd=data.parent).returncode != 0:
         # Backends of a killed postmaster hold its shared memory until they have noticed.
         dying = "is still in use" in log.read_text(errors="replace")
         if not dying or time.monotonic() > deadline:
@@ -189,15 +196,16 @@ def _pid_file_lines(data: Path) -> Sequence[str]:
         return ()
 
 
-def _postmaster(data: Path) -> psutil.Process | None:
+def postmaster(data: Path) -> psutil.Process | None:
     """The live postmaster of this folder; None if the pid file is stale, cut short, or names a stranger."""
     lines = _pid_file_lines(data)
     try:
         process = psutil.Process(int(lines[0]))
         command = process.cmdline()
+        ours = len(command) > 1 and Path(command[0]).name == "postgres"
+        ours = ours and (str(data) in command or (data.name in command and process.cwd() == str(data)))
     except (IndexError, ValueError, psutil.Error):
         return None
-    ours = len(command) > 1 and Path(command[0]).name == "postgres" and str(data) in command
     return process if ours and len(lines) > 4 else None
 
 

@@ -22,6 +22,8 @@ from types import FrameType
 from typing import IO, Never
 from urllib.parse import quote
 
+import psutil
+
 from clew.database import cluster
 from clew.errors import StartupError
 
@@ -50,11 +52,18 @@ def embedded_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
             with _locked(folder):
                 fcntl.flock(holders, fcntl.LOCK_SH)
                 url = _start(folder, durable)
+                server = cluster.postmaster(folder / "data")
             try:
                 yield url
             finally:
-                with _locked(folder):
-                    _release(folder, holders)
+                try:
+                    with _locked(folder):
+                        _release(folder, holders)
+                except FileNotFoundError:
+                    # Somebody removed the folder: there is nothing left to stop cleanly for.
+                    if server is not None:
+                        with suppress(psutil.NoSuchProcess):
+                            server.send_signal(signal.SIGQUIT)
     except PermissionError as error:
         raise StartupError(
             f"The embedded Postgres cannot use {error.filename or folder}: permission denied.",
@@ -63,8 +72,15 @@ def embedded_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
 
 
 def ensure_running(folder: Path, *, durable: bool = True) -> bool:
-    """Start the server in `folder` again if it died under its holders; True if it had."""
+    """Start the server in `folder` again if it died under its holders; True if it had.
+
+    Where the folder was removed the server begins anew, with an empty database.
+
+    Raises:
+        StartupError: it does not start.
+    """
     folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         if cluster.is_running(folder / "data"):
             return False

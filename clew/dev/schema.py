@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +14,7 @@ from clew.migrate.connect import migration_engine
 from clew.migrate.history import Paths, load_history
 from clew.migrate.revisions import make, pending_changes
 from clew.migrate.run import State, status, upgrade
+from clew.migrate.scaffold import revision_files
 from clew.model.types import Model
 from clew.project import Project
 
@@ -76,20 +76,15 @@ async def connect(url: str) -> AsyncIterator[AsyncConnection]:
 @contextmanager
 def _files_restored_on_failure(paths: Paths) -> Iterator[None]:
     """A revision that cannot run would stop every later one."""
-    versions = paths.root / "migrations" / "versions"
-    before = _revision_files(versions)
+    before = revision_files(paths.root)
     schema = paths.schema.read_bytes() if paths.schema.exists() else None
     try:
         yield
     except BaseException:
-        for made in _revision_files(versions) - before:
+        for made in revision_files(paths.root) - before:
             made.unlink(missing_ok=True)
         if schema is None:
             paths.schema.unlink(missing_ok=True)
         else:
             paths.schema.write_bytes(schema)
         raise
-
-
-def _revision_files(versions: Path) -> set[Path]:
-    return set(versions.glob("*.py"))

@@ -223,13 +223,24 @@ class Supervisor:
                 self._promoted.clear()
 
     async def _keep_postgres(self, folder: Path) -> None:
+        complaint = ""
         while True:
             await asyncio.sleep(POSTGRES_LOOK)
+            removed = not (folder / "data").exists()
             try:
-                if await asyncio.to_thread(embedded.ensure_running, folder):
-                    terminal.complain("The embedded Postgres had died; it was started again.")
-            except StartupError as error:
-                terminal.complain(error.message)
+                if not await asyncio.to_thread(embedded.ensure_running, folder):
+                    continue
+            except (StartupError, OSError) as error:
+                before, complaint = complaint, str(error)
+                if complaint != before:
+                    terminal.complain(complaint)
+                continue
+            complaint = ""
+            if removed:
+                terminal.complain("The embedded Postgres' folder was removed; it begins anew.")
+                self._note(["an empty database"])
+            else:
+                terminal.complain("The embedded Postgres had died; it was started again.")
 
     async def _stop(self) -> None:
         stops = [*self._drains]

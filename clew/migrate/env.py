@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from logging.config import fileConfig
@@ -16,6 +15,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
+from clew.config import Settings
 from clew.errors import SchemaError, StartupError
 from clew.migrate import autogenerate
 from clew.migrate.connect import migration_engine
@@ -58,13 +58,18 @@ def run() -> None:
 
 @contextmanager
 def _database_url(config: Config) -> Iterator[str]:
-    url = config.attributes.get("url") or os.environ.get("DATABASE_URL")
+    root = root_of(config)
+    given: str | None = config.attributes.get("url")
+    settings = None if given else Settings.load(root)
+    url = given or (settings.database_url if settings else None)
     if url:
         yield url
         return
+    if settings is not None and settings.env != "dev":
+        raise StartupError("DATABASE_URL is not set, and production has no embedded Postgres.")
     from clew.database.embedded import embedded_postgres, folder_of
 
-    with embedded_postgres(folder_of(root_of(config) / ".clew")) as embedded:
+    with embedded_postgres(folder_of(root / ".clew")) as embedded:
         yield embedded
 
 

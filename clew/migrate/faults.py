@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -44,6 +45,10 @@ def _of_connection(error: BaseException, url: str) -> StartupError | None:
             return StartupError(f"Postgres at {place} takes no connections now: {error}", "Try again in a moment.")
         case asyncpg.PostgresError() | asyncpg.InterfaceError():
             return None
+        case OSError() if isinstance(error, ssl.SSLError) or "SSL" in str(error):
+            return StartupError(
+                f"No secure connection to Postgres at {place}: {error}", "See `sslmode` and its files in DATABASE_URL."
+            )
         case OSError() | TimeoutError():
             return StartupError(
                 f"No Postgres answers at {place}.", "Is the server up, and are host and port of DATABASE_URL right?"

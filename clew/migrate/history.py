@@ -13,6 +13,8 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from clew.errors import StartupError
+from clew.migrate.scaffold import complete, revision_files
+from clew.project import Project, failure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,12 @@ class Paths:
         if not self.ini.is_file():
             raise StartupError(
                 f"{self.root} has no alembic.ini.",
-                "Run the command in a Clew project, or name one with --project DIR.",
+                "`clew migrate make` and `clew dev` write it. For another folder give --project DIR.",
             )
         config = Config(str(self.ini))
+        if "%" in str(self.root):
+            # %(here)s would put the folder's own % into a text in which % is special.
+            config.set_main_option("script_location", str(self.schema.parent.resolve()).replace("%", "%%"))
         config.attributes.update(attributes)
         return config
 
@@ -62,12 +67,16 @@ def script_directory(paths: Paths) -> ScriptDirectory:
 
 
 def load_history(root: Path) -> History:
-    """Read the revisions of the project in `root`.
+    """Read the revisions of the project in `root`; none where nothing of Alembic's is there yet.
 
     Raises:
-        StartupError: no project there, a broken revision file or chain, or more than one head.
+        StartupError: a broken revision file or chain, or more than one head.
     """
     paths = Paths(root)
+    if not (paths.ini.exists() and paths.schema.parent.is_dir()):
+        if not revision_files(root):
+            return History((), None)
+        complete(root)
     script = script_directory(paths)
     try:
         with warnings.catch_warnings():
@@ -80,9 +89,17 @@ def load_history(root: Path) -> History:
                 "both branches' lines of migrations/schema.json.",
             )
         revisions = tuple(reversed([revision.revision for revision in script.walk_revisions()]))
-    except (CommandError, RevisionError, SyntaxError, ImportError, KeyError, UserWarning) as error:
-        raise StartupError(
-            f"The migrations in {paths.root / 'migrations' / 'versions'} cannot be read: {error}",
-            "A revision file is broken, missing, or names a parent that is not there.",
-        ) from error
+    except StartupError:
+        raise
+    except (CommandError, RevisionError, KeyError, UserWarning) as error:
+        raise _unreadable(paths, str(error)) from error
+    except Exception as error:  # a revision is Python: importing it may raise anything
+        raise _unreadable(paths, failure_of(Project(root), error)) from error
     return History(revisions, heads[0] if heads else None)
+
+
+def _unreadable(paths: Paths, reason: str) -> StartupError:
+    return StartupError(
+        f"The migrations in {paths.root / 'migrations' / 'versions'} cannot be read: {reason}",
+        "A revision file is broken, missing, or names a parent that is not there.",
+    )

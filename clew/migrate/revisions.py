@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from clew.migrate.change import Change
 from clew.migrate.diff import diff
 from clew.migrate.history import Paths, load_history, script_directory
 from clew.migrate.renames import find_renames
+from clew.migrate.scaffold import complete
 from clew.migrate.snapshot import Snapshot, take_snapshot
 from clew.migrate.store import StoredSchema, dump, read
 from clew.migrate.text import execute_line
 from clew.model.types import Model
 
 _LONGEST_ID = 32  # alembic_version.version_num is a varchar(32)
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,24 @@ def pending_changes(root: Path, model: Model) -> tuple[Change, ...]:
     return difference(root, model).changes
 
 
+def require_written(root: Path, model: Model) -> None:
+    """Refuse an SDL that the migrations do not lead to: its queries would name what no database has.
+
+    Raises:
+        StartupError: names the changes; or `migrations/schema.json` is damaged.
+    """
+    found = difference(root, model)
+    if found.empty:
+        return
+    named = [change.summary for change in found.changes if change.summary] or ["Clew's own objects"]
+    listed = "".join(f"\n  - {summary}" for summary in named[:_MOST_NAMED])
+    more = f"\n  - and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    raise StartupError(
+        f"The SDL has changed since the last migration:{listed}{more}",
+        "Write it with `clew migrate make -m TEXT`, and run it with `clew migrate up`.",
+    )
+
+
 def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -> MadeRevision | None:
     """Write the migration from the history to the model; None, and nothing written, where they agree.
 
@@ -78,8 +99,8 @@ def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -
         accept_loss: write it although it loses data or may fail on filled tables.
 
     Raises:
-        StartupError: it loses data and that is not accepted, there are two heads, or `schema.json` belongs
-            to a revision that is not in the history.
+        StartupError: it loses data and that is not accepted, there are two heads, `schema.json` belongs to a
+            revision that is not in the history, or the files cannot be written (neither is then).
     """
     paths = Paths(root)
     history = load_history(root)
@@ -93,9 +114,16 @@ def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -
     if found.empty:
         return None
     refuse_loss(found.changes, accept_loss)
+    complete(root)
     revision = revision_id(history.revisions, message)
-    path = _write(paths, revision, history.head, message, found)
-    paths.schema.write_text(dump(StoredSchema(revision, found.after)), encoding="utf-8")
+    try:
+        path = _write(paths, revision, history.head, message, found)
+        paths.schema.write_text(dump(StoredSchema(revision, found.after)), encoding="utf-8")
+    except OSError as error:
+        # One without the other would make the next revision wrong.
+        with suppress(OSError):
+            (root / "migrations" / "versions" / f"{revision}.py").unlink()
+        raise StartupError(f"{error.filename or root} cannot be written: {error.strerror}.") from error
     return MadeRevision(revision, path, found.changes)
 
 
@@ -113,7 +141,8 @@ def refuse_loss(changes: Iterable[Change], accept_loss: bool) -> None:
 
 def revision_id(existing: Sequence[str], message: str) -> str:
     """`0003_add_title`: the next number and the message's words, at most 32 characters."""
-    numbers = [int(match[1]) for revision in existing if (match := re.match(r"(\d{4,})(?:_|$)", revision))]
+    # Alembic's own names are twelve hexadecimal digits, which may all be decimal.
+    numbers = [int(match[1]) for revision in existing if (match := re.match(r"(\d{4,8})(?:_|$)", revision))]
     number = f"{max([len(existing), *numbers]) + 1:04d}"
     slug = "_".join(re.findall(r"[a-z0-9]+", message.lower()))
     room = _LONGEST_ID - len(number) - 1

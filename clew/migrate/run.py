@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +17,7 @@ from alembic.config import Config
 
 from clew.errors import StartupError
 from clew.migrate.connect import migration_engine, open_connection
-from clew.migrate.faults import explained
+from clew.migrate.faults import explain, explained
 from clew.migrate.history import History, Paths, load_history
 
 
@@ -88,6 +89,17 @@ async def check_at_head(connection: asyncpg.Connection[Any], history: History) -
         )
 
 
+async def require_head(root: Path, url: str) -> None:
+    """`check_at_head` on a connection of its own. Raises as it does, and where the database cannot be reached."""
+    history = load_history(root)
+    with explained(url):
+        connection = await open_connection(url)
+        try:
+            await check_at_head(connection, history)
+        finally:
+            await connection.close()
+
+
 def _ahead(found: Status) -> StartupError:
     return StartupError(
         f"The database is at revision {found.current}, which is not in migrations/versions: it is ahead of this code.",
@@ -125,6 +137,8 @@ async def upgrade(root: Path, url: str, target: str = "head") -> Status:
     before = await status(root, url)
     if before.state is State.AHEAD:
         raise _ahead(before)
+    if before.head is None:
+        return before
     await _run(root, url, lambda config: command.upgrade(config, target))
     return await status(root, url)
 
@@ -136,17 +150,37 @@ async def downgrade(root: Path, url: str, target: str = "-1") -> Status:
         raise _ahead(before)
     if before.current is None and target.startswith("-"):
         raise StartupError("There is no migration to undo: the database is at no revision.")
+    if before.head is None:
+        return before
     await _run(root, url, lambda config: command.downgrade(config, target))
     return await status(root, url)
 
 
 async def _run(root: Path, url: str, action: Callable[[Config], None]) -> None:
     def on_connection(connection: sa.Connection) -> None:
-        action(Paths(root).config(connection=connection))
+        try:
+            action(Paths(root).config(connection=connection))
+        except Exception as error:
+            place = _own_line(root, error)
+            if place is None or explain(error, url) is not None:
+                raise
+            problem = "".join(traceback.format_exception_only(error)).strip()
+            raise StartupError(
+                f"The migration failed: {place}: {problem}",
+                "The revision was rolled back; edit its file and run it again.",
+            ) from error
 
     with explained(url):
         async with migration_engine(url) as engine, engine.connect() as connection:
             await connection.run_sync(on_connection)
+
+
+def _own_line(root: Path, error: BaseException) -> str | None:
+    """The file and line of a revision that an error went through; None if it is none's."""
+    versions = root.resolve() / "migrations" / "versions"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(versions)]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else None
 
 
 def offline_sql(root: Path, start: str | None = None, target: str = "head") -> str:
@@ -155,7 +189,8 @@ def offline_sql(root: Path, start: str | None = None, target: str = "head") -> s
     Raises:
         StartupError: the history is broken, or has no such revision.
     """
-    load_history(root)
+    if load_history(root).head is None:
+        return ""
     output = io.StringIO()
     config = Paths(root).config()
     config.output_buffer = output

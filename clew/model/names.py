@@ -20,7 +20,7 @@ _ES = re.compile(r"(s|x|z|ch|sh)$")
 # The types made for an entity, by what follows its name.
 GENERATED_SUFFIXES = (
     *("Filter", "ListFilter", "OrderBy", "Connection", "Edge", "Aggregate", "AggregateFilter", "AggregateOrderBy"),
-    *("GroupBy", "GroupKey", "GroupRow", "Groups", "Field", "Key", "Bulk", "Change"),
+    *("GroupBy", "GroupRowKey", "GroupRow", "Groups", "Field", "Key", "Bulk", "Change"),
     *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput"),
 )
 # Root fields that are there whatever the entities are.

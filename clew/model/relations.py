@@ -160,10 +160,9 @@ class Relations:
 def _side_hint(entity: EntityType, target: EntityType, options: tuple[str, ...] | list[str]) -> str:
     if options:
         return f"its to-one relations to {entity.name} are: {', '.join(options)}"
-    return (
-        f"add to {target.name}: {entity.single}: {entity.name}!"
-        f' (for many-to-many: @relation(through: "{entity.name}{target.name}"))'
-    )
+    # The same name for both sides: whoever follows both hints gets one link.
+    link = "".join(sorted((entity.name, target.name)))
+    return f'add to {target.name}: {entity.single}: {entity.name}! (for many-to-many: @relation(through: "{link}"))'
 
 
 def _is_unique(entity: EntityType, side: Field) -> bool:

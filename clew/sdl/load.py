@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphql import DocumentNode, GraphQLSyntaxError, Source, parse
+from graphql import DocumentNode, GraphQLSyntaxError, Source, StringValueNode, Visitor, parse, visit
 
 from clew.errors import Diagnostic, Location
 from clew.sdl.report import LINE_END, Report
@@ -82,7 +82,9 @@ def parse_sources(sources: Sequence[Source], report: Report) -> list[DocumentNod
     documents: list[DocumentNode] = []
     for source in sources:
         try:
-            documents.append(parse(source))
+            documents.append(parsed := parse(source))
+            if "\\u" in source.body:
+                visit(parsed, _Texts(report))
         except GraphQLSyntaxError as error:
             if _is_blank(source.body):
                 continue
@@ -98,6 +100,18 @@ def parse_sources(sources: Sequence[Source], report: Report) -> list[DocumentNod
         except RecursionError:
             report.error_at(source, 1, 1, "the file nests too deeply to be parsed")
     return documents
+
+
+class _Texts(Visitor):
+    """Reports what Postgres cannot store in a text."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
+    def enter_string_value(self, node: StringValueNode, *_: object) -> None:
+        if "\0" in node.value:
+            self._report.error(node, "the text holds a null character, which Postgres cannot store")
 
 
 def _is_blank(body: str) -> bool:

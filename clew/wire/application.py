@@ -9,6 +9,7 @@ from typing import Any
 
 from ariadne.asgi import GraphQL
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
@@ -18,6 +19,7 @@ from clew.config import Settings
 from clew.engine import Engine
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
+from clew.wire.routes import refused_by_http
 
 _PLAYGROUND = Path(__file__).parent / "playground.html"
 
@@ -66,6 +68,7 @@ class Application(Starlette):
             ],
             middleware=[*outermost, *middleware],
             lifespan=self._lifespan,
+            exception_handlers={HTTPException: refused_by_http},
         )
 
     def drain(self) -> None:

@@ -318,6 +318,15 @@ async def test_a_strange_subject_is_nobody(client: httpx.AsyncClient, sub: str) 
     assert (await post(client, member(sub=sub), "{ viewer { id } members { greeting } }")).status_code == 200
 
 
+async def test_viewers_of_one_role_with_other_claims_do_not_share_a_plan(client: httpx.AsyncClient) -> None:
+    query = "{ projects { id } teams(where: {projects: {none: {}}}) { id } }"
+    with_claim, without = member(3), member(3, regions=[])
+    for headers in (with_claim, without, with_claim, without):
+        found = await data(client, headers, query)
+        assert [row["id"] for row in found["projects"]] == ([30, 31, 32] if headers is with_claim else [])
+        assert ({"id": "t3"} in found["teams"]) is (headers is without)
+
+
 async def test_a_single_value_stands_for_a_list_claim(client: httpx.AsyncClient) -> None:
     found = await data(client, member(3, regions="us"), "{ projects { id } }")
     assert found["projects"] == [{"id": 35}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -234,6 +235,17 @@ def test_a_postgres_that_is_killed_is_started_again(dev: Dev) -> None:
     while "data" not in (answer := dev.ask("{ notes { text } }")):
         assert time.monotonic() < deadline, answer
         time.sleep(0.1)
+
+
+def test_an_embedded_database_that_is_removed_begins_anew(dev: Dev) -> None:
+    data = dev.project / ".clew" / "postgres" / "data"
+    before = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
+    before.kill()
+    shutil.rmtree(dev.project / ".clew")
+    assert "begins anew" in dev.wait_for("Reloaded in")
+    assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
+    assert dev.stop(signal.SIGTERM) == 0, dev.output
+    assert "Traceback" not in dev.output
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])

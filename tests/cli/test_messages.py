@@ -176,7 +176,9 @@ def test_explain_of_a_missing_file_is_one_message(run: Run) -> None:
 
 
 def test_explain_prints_the_sql(run: Run) -> None:
+    refused(run("explain", "-", stdin="{ notes { text } }"), "create table notes", "clew migrate make")
     run("migrate", "make", "-m", "first")
+    refused(run("explain", "-", stdin="{ notes { text } }"), "1 migration behind 0001_first")
     run("migrate", "up")
     done = run("explain", "-", stdin="{ notes { text } }")
     assert done.returncode == 0, done.stderr

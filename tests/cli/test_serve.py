@@ -83,6 +83,14 @@ def test_a_database_behind_the_head_is_refused(run: Run, database_url: str) -> N
     assert "clew migrate up" in done.stderr
 
 
+def test_sdl_that_no_migration_leads_to_is_refused(run: Run, project: Path, migrated: str) -> None:
+    sdl = project / "graphql" / "schema.graphql"
+    sdl.write_text(sdl.read_text() + "type Extra @table { id: ID! @id }\n")
+    done = run("serve", "--port", "0", DATABASE_URL=migrated, **SECRETS)
+    assert done.returncode == 1
+    assert "The SDL has changed since the last migration:\n  - create table extras" in done.stderr
+
+
 def test_readiness_fails_first_then_it_ends_within_the_grace_period(project: Path, migrated: str) -> None:
     times = {"CLEW_DRAIN_SECONDS": "1", "CLEW_SHUTDOWN_SECONDS": "1"}
     with serving(project, migrated, **times) as (process, port), socket.create_connection(("127.0.0.1", port)) as half:

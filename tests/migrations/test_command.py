@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -11,8 +12,9 @@ import pytest
 from clew.errors import StartupError
 from clew.migrate import run
 from clew.migrate.history import load_history
+from clew.migrate.scaffold import FILES
 from tests.migrations.models import blog, column, with_columns
-from tests.migrations.project import Project, command
+from tests.migrations.project import REPOSITORY, Project, command
 
 SDL = 'type Note @table { id: ID! @id text: String! @default(value: "a:b") at: DateTime! @createdAt }'
 
@@ -152,9 +154,71 @@ def test_a_schema_file_of_another_history_is_refused(project: Project) -> None:
         project.make(blog(), "second")
 
 
-def test_a_folder_without_a_project_is_said(project: Project) -> None:
-    with pytest.raises(StartupError, match=r"has no alembic\.ini"):
-        load_history(project.root / "migrations")
+def test_a_project_of_sdl_alone_gets_what_alembic_needs(project: Project, tmp_path: Path) -> None:
+    bare = Project(tmp_path / "bare", project.url)
+    bare.root.mkdir()
+    assert bare.up().head is None
+    assert run.offline_sql(bare.root) == ""
+    assert list(bare.root.iterdir()) == []
+    assert bare.make(blog(), "first") is not None
+    for name in FILES:
+        assert (bare.root / name).read_text() == (REPOSITORY / name).read_text(), name
+    (bare.root / "alembic.ini").unlink()
+    assert bare.up().current == "0001_first"
+    assert command(bare, "current").stdout.startswith("0001_first (head)")
+
+
+def test_files_that_cannot_be_written_are_said_and_none_is_left(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(StartupError, match=r"schema\.json cannot be written: Permission denied"):
+        project.make(blog(), "first")
+    assert list((project.root / "migrations/versions").glob("*.py")) == []
+
+
+def test_a_folder_may_have_a_percent_sign(project: Project, tmp_path: Path) -> None:
+    odd = Project(tmp_path / '100%s "odd"', project.url)
+    odd.root.mkdir()
+    odd.make(blog(), "first")
+    assert odd.up().current == "0001_first"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("nonsense.call()", r"0002_x\.py:1: NameError: name 'nonsense' is not defined"),
+        ("x = (", "was never closed"),
+        ("x = 1", "revision id"),
+    ],
+)
+def test_a_revision_that_is_no_good_is_said(project: Project, code: str, said: str) -> None:
+    project.make(blog(), "first")
+    (project.root / "migrations/versions/0002_x.py").write_text(code)
+    with pytest.raises(StartupError, match=said):
+        project.status()
+
+
+def test_python_that_fails_in_a_revision_is_said_with_its_line(project: Project) -> None:
+    made = project.make(blog(), "first")
+    assert made is not None
+    made.path.write_text(made.path.read_text().replace("    install(op, 1)", '    raise RuntimeError("no")'))
+    with pytest.raises(StartupError, match=r"0001_first\.py:\d+: RuntimeError: no"):
+        project.up()
+    assert project.status().current is None
+
+
+def test_alembic_reads_the_settings_that_clew_reads(project: Project) -> None:
+    project.migrate(blog(), "first")
+    (project.root / ".env").write_text(f"DATABASE_URL={project.url}\n")
+    assert "0001_first (head)" in command(project, "current", DATABASE_URL="").stdout
+    assert not (project.root / ".clew/postgres").exists()
+    production = command(project, "current", DATABASE_URL="", CLEW_ENV="production")
+    assert production.returncode != 0
+    assert "production has no embedded Postgres" in production.stdout + production.stderr
 
 
 def test_a_failing_revision_is_rolled_back_and_those_before_it_stay(project: Project) -> None:

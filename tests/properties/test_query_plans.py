@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 from graphql import Source
 
-from clew import Viewer
 from clew.engine import Engine
+from clew.engine.explain import compiled
 from clew.model.build import parse_model
 from clew.sql.literals import quote_text
 from tests.properties.database import World, make_world, new_engine
@@ -98,11 +98,8 @@ def literal(value: Any) -> str:
 
 async def plans(engine: Engine, url: str, document: str, variables: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """The nodes of the plan that Postgres makes for these values, and of the one that it makes for any."""
-    prepared = engine.prepare(document, None)
-    values = prepared.coerce(variables)
-    statement = engine.executable(prepared, values, Viewer.admin()).statement
-    assert statement is not None
-    literals = [literal(compute(values)) for compute in statement.arguments]
+    statement = compiled(engine, document, variables)
+    literals = [literal(value) for value in statement.values]
     connection = await asyncpg.connect(url, server_settings={"jit": "off"})
     try:
         # EXPLAIN of a query with parameters plans for their values; only that of EXECUTE can show a generic plan.
@@ -145,10 +142,7 @@ def test_the_text_of_a_statement_is_always_the_same(library: World) -> None:
     texts = set()
     for _ in range(2):
         engine = new_engine(library.case.model, library.url)
-        prepared = engine.prepare(document, None)
-        statement = engine.executable(prepared, prepared.coerce(variables), Viewer.admin()).statement
-        assert statement is not None
-        texts.add(statement.sql)
+        texts.add(compiled(engine, document, variables).sql)
     assert len(texts) == 1
 
 

@@ -123,6 +123,7 @@ def test_secrets_are_in_no_message_and_no_repr(tmp_path: Path, monkeypatch: pyte
         ("postgresql+asyncpg://h/d?sslmode=require", "postgresql://h/d?sslmode=require"),
         (" postgresql://h1:1,h2:2/d ", "postgresql://h1:1,h2:2/d"),
         ("postgresql://u@/d?host=/run/postgresql", "postgresql://u@/d?host=/run/postgresql"),
+        ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=/run/postgresql"),
         ("postgresql://u:p%40%23@[::1]:5432/d", "postgresql://u:p%40%23@[::1]:5432/d"),
     ],
 )
@@ -139,6 +140,7 @@ def test_database_urls_are_brought_to_one_spelling(given: str, expected: str) ->
         "postgresql://h:99999/d",
         "postgresql://h",
         "postgresql:///d",
+        "postgresql://u:p#w@h/d",
     ],
 )
 def test_what_is_no_database_url_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:

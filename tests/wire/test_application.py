@@ -157,3 +157,15 @@ async def test_routes_and_middleware_of_the_application_are_taken(shop: Shop) ->
     async with client_of(app) as client:
         assert (await client.get("/hello")).text == "hello"
     await app.engine.pool.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("POST", "/healthz", 405)])
+async def test_what_no_route_answers_has_a_json_body(shop: Shop, method: str, path: str, status: int) -> None:
+    app = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        response = await client.request(method, path)
+    assert response.status_code == status
+    (error,) = response.json()["errors"]
+    assert error["extensions"]["code"] == ("NOT_FOUND" if status == 404 else "BAD_USER_INPUT")
+    assert error["extensions"]["requestId"]

@@ -14,6 +14,8 @@ from clew.cli.database import database_of
 from clew.cli.parser import project_option
 from clew.config import Settings
 from clew.errors import ClewError, StartupError
+from clew.migrate.revisions import require_written
+from clew.migrate.run import require_head
 from clew.project import Project, load_app
 
 
@@ -32,7 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     project = Project.open(arguments.project)
     settings = Settings.load(project.root)
     clew = load_app(project)
+    model = clew.build()[0]
     with database_of(project, settings) as url:
+        asyncio.run(require_head(project.root, url))
+        require_written(project.root, model)
         os.environ["DATABASE_URL"] = url
         try:
             print(asyncio.run(clew.explain(document, arguments.variables)))

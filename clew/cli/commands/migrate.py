@@ -68,6 +68,9 @@ def run_up(arguments: argparse.Namespace) -> int:
     with database_of(project, settings) as url:
         before = asyncio.run(status(project.root, url))
         after = asyncio.run(upgrade(project.root, url, arguments.target))
+    if after.head is None:
+        print("There are no migrations yet; `clew migrate make -m TEXT` writes the first.")
+        return 0
     print(f"Already at {after.current}." if before.current == after.current else f"Migrated to {after.current}.")
     return 0
 

@@ -8,10 +8,8 @@ from typing import Any
 
 from clew.cli.parser import address_options, positive, project_option
 from clew.config import Settings
-from clew.migrate.connect import open_connection
-from clew.migrate.faults import explained
-from clew.migrate.history import load_history
-from clew.migrate.run import check_at_head
+from clew.migrate.revisions import require_written
+from clew.migrate.run import require_head
 from clew.observe import get_logger, setup_logging
 from clew.project import Project, load_app
 from clew.server.http import Server, exit_code
@@ -35,9 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
     settings.require_production()
     setup_logging(settings.log_level, settings.log_format)
     clew = load_app(project)
-    clew.build()
+    model = clew.build()[0]
     assert settings.database_url is not None
-    asyncio.run(_require_head(project, settings.database_url))
+    asyncio.run(require_head(project.root, settings.database_url))
+    require_written(project.root, model)
     with listen(settings.host, settings.port) as listener:
         get_logger("clew.serve").info("Serving.", address=address_of(listener), workers=settings.workers)
         if settings.workers > 1:
@@ -52,13 +51,3 @@ def _settings(arguments: argparse.Namespace, project: Project) -> Settings:
     given = {"host": arguments.host, "port": arguments.port, "workers": arguments.workers}
     settings = Settings.load(project.root, "production")
     return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
-
-
-async def _require_head(project: Project, url: str) -> None:
-    history = load_history(project.root)
-    with explained(url):
-        connection = await open_connection(url)
-        try:
-            await check_at_head(connection, history)
-        finally:
-            await connection.close()

@@ -8,6 +8,8 @@ from clew.sdl.report import Report
 
 # Clew's own tables live there.
 CLEW_SCHEMA = "clew"
+# Where Alembic keeps the revision.
+ALEMBIC_TABLE = "alembic_version"
 
 
 def check(document: Document, report: Report) -> None:
@@ -17,7 +19,7 @@ def check(document: Document, report: Report) -> None:
         _check_names(type_, report)
         _check_view(type_, report)
         for unique in type_.all(Unique):
-            if unique.fields is None and unique.sql is None:
+            if not unique.fields and unique.sql is None:
                 report.error(unique.node, "@unique on a type needs fields or sql", "write @unique(fields: [...])")
         for directive in (*type_.all(Unique), *(u for field in type_.fields.values() for u in field.all(Unique))):
             if directive.fields is not None and directive.sql is not None:
@@ -33,8 +35,10 @@ def _check_names(type_: Type, report: Report) -> None:
         return
     if table.plural is not None and not _is_name(table.plural):
         report.error(table.given["plural"], f'"{table.plural}" is no GraphQL name: the list field is named by it')
-    if table.schema == CLEW_SCHEMA or (table.schema or "").startswith("pg_"):
+    if table.schema in (CLEW_SCHEMA, "information_schema") or (table.schema or "").startswith("pg_"):
         report.error(table.given["schema"], f'the database schema "{table.schema}" is reserved')
+    if table.name == ALEMBIC_TABLE and table.schema in (None, "public"):
+        report.error(table.given["name"], f'the table "{table.name}" is Alembic\'s own')
 
 
 def _is_name(text: str) -> bool:

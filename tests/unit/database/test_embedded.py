@@ -164,10 +164,18 @@ async def test_an_initdb_that_was_killed_leaves_no_ruin(folder: Path) -> None:
 
 
 async def test_a_path_too_long_or_too_odd_for_a_socket_works(tmp_path: Path) -> None:
-    folder = tmp_path / "it's a path, with a comma" / ("long" * 40) / "postgres"
+    folder = tmp_path / 'it\'s a "path", $with a `comma`' / ("long" * 40) / "postgres"
     with embedded_postgres(folder, durable=False) as url:
         assert await ask(url) == 1
     assert not running(folder)
+
+
+async def test_a_folder_that_was_removed_leaves_no_server(folder: Path) -> None:
+    with embedded_postgres(folder, durable=False):
+        server = cluster.postmaster(folder / "data")
+        assert server is not None
+        folder.rename(folder.with_name("removed"))
+    server.wait(10)
 
 
 def test_data_of_another_major_version_are_refused(folder: Path) -> None:

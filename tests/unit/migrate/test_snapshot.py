@@ -97,6 +97,7 @@ def test_types_without_a_cast_go_through_text() -> None:
         ((), "Add title!", "0001_add_title"),
         (("0001_a", "0007_b"), "x", "0008_x"),
         (("0001_a", "5f2c3d4e5f6a"), "x", "0003_x"),
+        (("0001_a", "201792895836", "201792895837_join"), "x", "0004_x"),
         ((), "", "0001"),
         ((), "one two three four five six seven eight", "0001_one_two_three_four_five_six"),
     ],

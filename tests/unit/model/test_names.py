@@ -80,3 +80,8 @@ def test_a_unique_name_changes_with_its_condition() -> None:
     assert partial != names.unique_name("posts", ["slug"], where="b")
     assert partial != names.unique_name("posts", ["slug"], sql="a")
     assert partial.startswith("posts_slug_")
+
+
+@pytest.mark.parametrize(("one", "other"), [("User", "UserGroup"), ("Order", "OrderLine"), ("Chat", "ChatGroup")])
+def test_common_pairs_of_entities_bring_no_type_twice(one: str, other: str) -> None:
+    assert not {*names.generated_types(one), one} & {*names.generated_types(other), other}

@@ -10,11 +10,12 @@ import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
 
 from clew.model.build import parse_model
+from clew.plan.limits import Limits
 from clew.plan.read import plan_query
+from clew.plan.visible import ADMIN, Access
 from clew.schema.build import build_schema
 from clew.sql.statement import Statement, compile_read
 from clew.sql.tables import build_tables
-from clew.viewer import Viewer
 
 
 def compiled(sdl: str, document: str, variables: dict[str, Any] | None = None) -> Statement:
@@ -24,7 +25,7 @@ def compiled(sdl: str, document: str, variables: dict[str, Any] | None = None) -
     assert validate(schema, parsed) == []
     (operation,) = (node for node in parsed.definitions if isinstance(node, OperationDefinitionNode))
     fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
-    plan = plan_query(model, schema, operation, fragments, variables or {}, Viewer.admin())
+    plan = plan_query(Access(model), schema, operation, fragments, variables or {}, ADMIN, Limits())
     return compile_read(plan, model, build_tables(model))
 
 
