@@ -2,7 +2,7 @@
 
 Measured where the client is: the time of the first request with a new document less the
 time of the second one with the same document, which finds parse, validation, plan and SQL
-done. The rest of both (HTTP, database) is the same.
+done, and the statement prepared in Postgres. The last line is Clew's part alone, in process.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.database import chinook_project, prepare
 from bench.paths import DATA
 from bench.peers import ClewPeer, graphql_body
 from bench.synthetic import documents
+from clew import Clew
+from clew.config import Settings
 from clew.database.embedded import embedded_postgres
+from clew.engine.explain import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,20 @@ def measure(url: str, headers: Mapping[str, str], count: int) -> Planning:
     return Planning(first, second)
 
 
+def in_process(project: Path, url: str, count: int) -> list[float]:
+    """Milliseconds to parse, validate, plan and compile each of `count` new documents, without any I/O."""
+    settings = Settings.model_validate({"DATABASE_URL": url})
+    engine = Clew(project=project).asgi(settings).engine
+    for document in documents(20, seed=3):
+        compiled(engine, document, {"id": 1})
+    elapsed = []
+    for document in documents(count, seed=4):
+        start = time.perf_counter()
+        compiled(engine, document, {"id": 1})
+        elapsed.append((time.perf_counter() - start) * 1000)
+    return elapsed
+
+
 def _request(connection: http.client.HTTPConnection, headers: Mapping[str, str], document: str) -> float:
     body = graphql_body(document, {"id": 2**31 - 1})  # no row: the database's work is nothing
     start = time.perf_counter()
@@ -73,7 +91,9 @@ def main() -> int:
     count = parser.parse_args().documents
     with embedded_postgres(DATA / "postgres") as server_url:
         project = chinook_project()
-        peer = ClewPeer(asyncio.run(prepare(server_url, 1, project)), project)
+        url = asyncio.run(prepare(server_url, 1, project))
+        alone = in_process(project, url, count)
+        peer = ClewPeer(url, project)
         try:
             result = measure(peer.start(), peer.headers, count)
         finally:
@@ -81,7 +101,8 @@ def main() -> int:
     for name, numbers in (
         ("new document", result.first),
         ("known document", result.second),
-        ("parse, validate, plan, compile", result.planning),
+        ("the difference (with PREPARE)", result.planning),
+        ("parse, validate, plan, compile", alone),
     ):
         p95 = statistics.quantiles(numbers, n=20)[-1]
         print(f"{name:32} median {statistics.median(numbers):7.2f} ms   p95 {p95:7.2f} ms   max {max(numbers):7.2f} ms")

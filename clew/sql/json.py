@@ -6,11 +6,12 @@ Always `json`, never `jsonb`: the keys stay in the order of the selection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from clew.model.types import ValueType
 from clew.sql.binds import bare_type
@@ -57,16 +58,68 @@ def json_object(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElemen
 
 
 def _build(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElement[Any]:
-    arguments: list[ColumnElement[Any]] = []
-    for key, value in pairs:
-        arguments += (sa.literal_column(f"'{key}'"), value)
-    return sa.func.json_build_object(*arguments, type_=JSON_TEXT)
+    return JsonObject(pairs)
 
 
 def json_array(item: ColumnElement[Any], order: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
     """The rows' items as a JSON array, `[]` without rows; in `order`, or as the rows come."""
-    items = aggregate_order_by(item, *order) if order else item
-    return sa.func.coalesce(sa.func.json_agg(items, type_=JSON_TEXT), EMPTY_ARRAY, type_=JSON_TEXT)
+    return JsonArray(item, order)
+
+
+class _Json(ColumnElement[Any]):
+    """JSON built of other expressions.
+
+    SQLAlchemy's own functions look through their arguments for FROM items again at each
+    level around them, which for nested JSON took a third of a statement's compilation;
+    every SELECT here names its FROM, so there is nothing to look for.
+    """
+
+    inherit_cache = False
+    _from_objects: ClassVar[list[Any]] = []
+
+    def __init__(self) -> None:
+        self.type = JSON_TEXT
+
+
+class JsonObject(_Json):
+    """`json_build_object` of at most fifty pairs."""
+
+    __visit_name__ = "clew_json_object"
+
+    def __init__(self, pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> None:
+        super().__init__()
+        self.pairs = pairs
+
+
+class JsonArray(_Json):
+    """`json_agg` that gives `[]` where there are no rows."""
+
+    __visit_name__ = "clew_json_array"
+
+    def __init__(self, item: ColumnElement[Any], order: Sequence[ColumnElement[Any]]) -> None:
+        super().__init__()
+        self.item = item
+        self.order = order
+
+
+@compiles(JsonObject)
+def _compile_object(element: JsonObject, compiler: SQLCompiler, **options: Any) -> str:
+    options = _inside(options)
+    pairs = (f"'{key}', {compiler.process(value, **options)}" for key, value in element.pairs)
+    return f"json_build_object({', '.join(pairs)})"
+
+
+@compiles(JsonArray)
+def _compile_array(element: JsonArray, compiler: SQLCompiler, **options: Any) -> str:
+    options = _inside(options)
+    item = compiler.process(element.item, **options)
+    order = ", ".join(compiler.process(key, **options) for key in element.order)
+    return f"coalesce(json_agg({item}{f' ORDER BY {order}' if order else ''}), '[]'::json)"
+
+
+def _inside(options: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's options for what is no column of a SELECT, but a part of one."""
+    return {**options, "within_columns_clause": False, "add_to_result_map": None}
 
 
 def json_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:

@@ -130,7 +130,7 @@ class _Compiler:
         cut = Scope(scope.entity, inner.subquery(f"page{self.number()}"), outer)
         json, source = self.object(read.output, cut)
         order = [_direction(cut.key(label.name), key) for label, (_, key) in zip(sorted_by, keys, strict=False)]
-        statement = sa.select(json_array(json, order)).select_from(source)
+        statement = sa.select(json_array(json, order).label("clew_json")).select_from(source)
         return cut.correlate(statement).scalar_subquery()
 
     def cut(self, statement: Select[Any], rows: Rows, scope: Scope) -> Select[Any]:

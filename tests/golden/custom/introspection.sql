@@ -1,4 +1,4 @@
-SELECT convert_to(CAST((SELECT coalesce(json_agg(json_build_object('id', page1.id)), '[]'::json) AS coalesce_1 
+SELECT convert_to(CAST((SELECT coalesce(json_agg(json_build_object('id', page1.id)), '[]'::json) AS clew_json 
 FROM (SELECT t0.id AS id 
 FROM badges AS t0 ORDER BY t0.id ASC 
  LIMIT 1) AS page1) AS TEXT), 'UTF8') AS r0

@@ -1,16 +1,16 @@
 SELECT convert_to(CAST((SELECT json_build_object('id', CAST(t0.id AS TEXT)) AS clew_json 
 FROM orders AS t0 
-WHERE t0.deleted_at IS NULL AND t0.id = $1::BIGINT) AS TEXT), 'UTF8') AS r0, convert_to(CAST((SELECT coalesce(json_agg(json_build_object('id', CAST(page3.id AS TEXT))), '[]'::json) AS coalesce_1 
+WHERE t0.deleted_at IS NULL AND t0.id = $1::BIGINT) AS TEXT), 'UTF8') AS r0, convert_to(CAST((SELECT coalesce(json_agg(json_build_object('id', CAST(page3.id AS TEXT))), '[]'::json) AS clew_json 
 FROM (SELECT t1.id AS id 
 FROM orders AS t1 
 WHERE t1.deleted_at IS NULL AND (EXISTS (SELECT 1 
 FROM people AS t2 
-WHERE t2.id = t1.customer_id AND t2.given_name = $2::TEXT)) ORDER BY t1.id ASC) AS page3) AS TEXT), 'UTF8') AS r1, convert_to(CAST((SELECT coalesce(json_agg(json_build_object('givenName', page5.given_name, 'orders', (SELECT coalesce(json_agg(json_build_object('id', CAST(page7.id AS TEXT))), '[]'::json) AS coalesce_3 
+WHERE t2.id = t1.customer_id AND t2.given_name = $2::TEXT)) ORDER BY t1.id ASC) AS page3) AS TEXT), 'UTF8') AS r1, convert_to(CAST((SELECT coalesce(json_agg(json_build_object('givenName', page5.given_name, 'orders', (SELECT coalesce(json_agg(json_build_object('id', CAST(page7.id AS TEXT))), '[]'::json) AS clew_json 
 FROM (SELECT t6.id AS id 
 FROM orders AS t6 
-WHERE t6.customer_id = page5.id AND t6.deleted_at IS NULL ORDER BY t6.id ASC) AS page7))), '[]'::json) AS coalesce_2 
+WHERE t6.customer_id = page5.id AND t6.deleted_at IS NULL ORDER BY t6.id ASC) AS page7))), '[]'::json) AS clew_json 
 FROM (SELECT t4.given_name AS given_name, t4.id AS id 
-FROM people AS t4 ORDER BY t4.id ASC) AS page5) AS TEXT), 'UTF8') AS r2, convert_to(CAST((SELECT coalesce(json_agg(json_build_object('orderId', CAST(page9.order_id AS TEXT), 'number', page9.number, 'order', j11.clew_json) ORDER BY page9.clew_key0 ASC, page9.clew_key1 ASC), '[]'::json) AS coalesce_4 
+FROM people AS t4 ORDER BY t4.id ASC) AS page5) AS TEXT), 'UTF8') AS r2, convert_to(CAST((SELECT coalesce(json_agg(json_build_object('orderId', CAST(page9.order_id AS TEXT), 'number', page9.number, 'order', j11.clew_json) ORDER BY page9.clew_key0 ASC, page9.clew_key1 ASC), '[]'::json) AS clew_json 
 FROM (SELECT t8.order_id AS order_id, t8.number AS number, t8.order_id AS clew_key0, t8.number AS clew_key1 
 FROM order_lines AS t8 
 WHERE t8.deleted_at IS NULL ORDER BY t8.order_id ASC, t8.number ASC) AS page9 LEFT OUTER JOIN LATERAL (SELECT json_build_object('id', CAST(t10.id AS TEXT)) AS clew_json 

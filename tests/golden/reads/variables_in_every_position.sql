@@ -1,10 +1,10 @@
-SELECT convert_to(CAST((SELECT coalesce(json_agg(json_build_object('givenName', page2.given_name, 'orders', (SELECT coalesce(json_agg(json_build_object('id', CAST(page4.id AS TEXT), 'status', page4.status)), '[]'::json) AS coalesce_2 
+SELECT convert_to(CAST((SELECT coalesce(json_agg(json_build_object('givenName', page2.given_name, 'orders', (SELECT coalesce(json_agg(json_build_object('id', CAST(page4.id AS TEXT), 'status', page4.status)), '[]'::json) AS clew_json 
 FROM (SELECT t3.id AS id, t3.status AS status 
 FROM orders AS t3 
-WHERE t3.customer_id = page2.id AND t3.deleted_at IS NULL AND t3.status = any($1::TEXT[]) ORDER BY t3.id ASC) AS page4), 'open', (SELECT coalesce(json_agg(json_build_object('id', CAST(page6.id AS TEXT))), '[]'::json) AS coalesce_3 
+WHERE t3.customer_id = page2.id AND t3.deleted_at IS NULL AND t3.status = any($1::TEXT[]) ORDER BY t3.id ASC) AS page4), 'open', (SELECT coalesce(json_agg(json_build_object('id', CAST(page6.id AS TEXT))), '[]'::json) AS clew_json 
 FROM (SELECT t5.id AS id 
 FROM orders AS t5 
-WHERE t5.customer_id = page2.id AND t5.deleted_at IS NULL AND t5.status = $2::TEXT ORDER BY t5.id ASC) AS page6))), '[]'::json) AS coalesce_1 
+WHERE t5.customer_id = page2.id AND t5.deleted_at IS NULL AND t5.status = $2::TEXT ORDER BY t5.id ASC) AS page6))), '[]'::json) AS clew_json 
 FROM (SELECT most1.given_name AS given_name, most1.id AS id 
 FROM (SELECT t0.given_name AS given_name, t0.id AS id 
 FROM people AS t0 
