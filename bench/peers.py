@@ -107,6 +107,5 @@ def clew_environment(database_url: str, project: Path) -> dict[str, str]:
         "CLEW_ADMIN_SECRET": ADMIN_SECRET,
         "CLEW_JWT_SECRET": "c84a17e5f2906bd3a5e1790c4f8b2d66071de9b35fa2c840",
         "CLEW_LOG_LEVEL": "warning",
-        "CLEW_POOL_MIN": "10",
         "CLEW_POOL_MAX": "10",
     }

@@ -143,9 +143,6 @@ class Settings(BaseSettings):
         (), description="Proxies whose `X-Forwarded-*` headers are believed: addresses or networks, comma-separated."
     )
 
-    pool_min: Annotated[int, Field(ge=0, le=1000)] = Field(
-        1, description="Database connections that each process keeps open."
-    )
     pool_max: Annotated[int, Field(ge=1, le=1000)] = Field(
         10, description="Database connections that each process opens at most."
     )
@@ -178,8 +175,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if self.pool_min > self.pool_max:
-            raise ValueError("CLEW_POOL_MIN is larger than CLEW_POOL_MAX.")
         named = [
             name
             for name, value in (

@@ -1,9 +1,8 @@
 """The connections of one process: a bounded pool of raw asyncpg connections.
 
 asyncpg's own pool resets a connection with a round trip each time it comes back, which
-doubles the cost of a look-up by key. Here there is nothing to reset: statements run
-outside transactions or inside `transaction()`, settings are transaction-local only, and
-a connection that comes back in any other state is closed.
+doubles the cost of a look-up by key. Here there is nothing to reset: settings are
+transaction-local only, and a connection that comes back within a transaction is closed.
 """
 
 from __future__ import annotations

@@ -5,30 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clew.errors import ClewError
-from clew.model import operators
-from clew.model.types import Column, Entity, Relation, ValueType
+from clew.model.types import Column, Entity, Relation
 from clew.plan.inputs import Tree
+from clew.plan.predicates import comparison, quantified
 from clew.plan.types import (
     TRUE,
     AllOf,
     AnyOf,
-    Compare,
     Exists,
-    IsNull,
-    IsTrue,
     Literal,
     Not,
-    Operand,
     Predicate,
     Rows,
     Template,
     Variable,
 )
 from clew.plan.visible import Access, Sight
-
-_TEXT = ValueType("String", "text")
-_BOOLEAN = ValueType("Boolean", "boolean")
-_FORMS = {"like": "pattern", "ilike": "pattern", "startsWith": "prefix", "endsWith": "suffix", "contains": "infix"}
 
 
 def filter_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree, place: str) -> Predicate:
@@ -85,35 +77,16 @@ def _related(
         if value is None:
             raise ClewError(f"`{here}` must not be null.", hint="Leave it out, or write {}.")
         where = filter_predicate(access, sight, target, value, here)
-        if quantifier == "some":
-            items.append(Exists(relation, Rows(rows, where), link, mask))
-        elif quantifier == "none":
-            items.append(Not(Exists(relation, Rows(rows, where), link, mask)))
-        else:
-            # Of every row it must be true: unknown is not enough.
-            items.append(Not(Exists(relation, Rows(rows, IsTrue(where, negated=True)), link, mask)))
+        items.append(quantified(quantifier, relation, rows, where, link, mask))
     return items
 
 
 def _conditions(column: Column, mask: Predicate | None, tree: dict[str, Tree], place: str) -> list[Predicate]:
-    kinds = operators.operators(column.type)
     conditions: list[Predicate] = []
     for name, value in tree.items():
         here = f"{place}.{name}"
         if value is None:
             raise ClewError(f"`{here}` must not be null.", hint="Leave it out, or use isNull: true.")
         assert isinstance(value, Literal | Variable | Template)
-        if name == "isNull":
-            if isinstance(value, Literal):
-                conditions.append(IsNull(column, not value.value, mask))
-            else:
-                conditions.append(Compare(column, name, Operand(value, _BOOLEAN, here), mask))
-            continue
-        kind = kinds[name]
-        type_ = column.type.item
-        if kind is operators.Operand.TEXT:
-            type_ = _TEXT
-        elif kind is operators.Operand.LIST:
-            type_ = ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
-        conditions.append(Compare(column, name, Operand(value, type_, here, _FORMS.get(name, "value")), mask))
+        conditions.append(comparison(column, name, value, here, mask))
     return conditions

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clew.model import operators
 from clew.model.types import (
     AllowRule,
     Column,
@@ -24,6 +23,7 @@ from clew.model.types import (
     Relation,
     ValueType,
 )
+from clew.plan.predicates import FALSE, comparison, conjunction, disjunction, operand_type, quantified
 from clew.plan.types import (
     TRUE,
     AllOf,
@@ -36,17 +36,11 @@ from clew.plan.types import (
     IsTrue,
     Not,
     Now,
-    Operand,
     Predicate,
     Rows,
     Ruled,
     Visible,
 )
-
-_FORMS = {"like": "pattern", "ilike": "pattern", "startsWith": "prefix", "endsWith": "suffix", "contains": "infix"}
-_TEXT = ValueType("String", "text")
-_BOOLEAN = ValueType("Boolean", "boolean")
-FALSE = AnyOf(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +202,7 @@ class Access:
             if Operation.READ in guard.to and (guard.binds_admin or not sight.admin):
                 rule = self._guard(entity, guard)
                 # A guard cannot be dropped: a rule AND-ed to what a missing claim decides is dropped whole.
-                found.append(rule.predicate if rule.claims <= sight.usable or not rule.claims else FALSE)
+                found.append(rule.predicate if rule.claims <= sight.usable else FALSE)
         return found
 
     def _mask(
@@ -287,32 +281,13 @@ class Access:
             return
         for quantifier, value in where.items():
             inner = self._filter(target, value, ruled)
-            if quantifier == "some":
-                yield Exists(relation, Rows(rows, inner), link)
-            elif quantifier == "none":
-                yield Not(Exists(relation, Rows(rows, inner), link))
-            else:
-                yield Not(Exists(relation, Rows(rows, IsTrue(inner, negated=True)), link))
+            yield quantified(quantifier, relation, rows, inner, link)
 
     def _conditions(self, column: Column, value: Any, ruled: Entity) -> Iterable[Predicate]:
         given = value if isinstance(value, Mapping) else {"eq": value}
-        kinds = operators.operators(column.type)
         for operator, operand in given.items():
-            if operator == "isNull" and isinstance(operand, bool):
-                yield IsNull(column, negated=not operand)
-                continue
-            kind = kinds[operator]
-            type_ = column.type.item
-            if kind is operators.Operand.TEXT:
-                type_ = _TEXT
-            elif kind is operators.Operand.BOOLEAN:
-                type_ = _BOOLEAN
-            elif kind is operators.Operand.LIST:
-                type_ = ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
-            place = f"{column.name}.{operator}"
-            yield Compare(
-                column, operator, Operand(_source(operand, type_, ruled), type_, place, _FORMS.get(operator, "value"))
-            )
+            source = _source(operand, operand_type(column.type, operator), ruled)
+            yield comparison(column, operator, source, f"{column.name}.{operator}")
 
 
 def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | Ruled | Constant:
@@ -325,24 +300,6 @@ def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | Ruled 
         if head == "$row":
             return Ruled(tuple(path), ruled)
     return Constant(value if isinstance(value, list) or not type_.is_list else [value])
-
-
-def conjunction(items: Iterable[Predicate]) -> Predicate:
-    """All of these; TRUE and nested conjunctions fold away."""
-    flat: list[Predicate] = []
-    for item in items:
-        flat.extend(item.items if isinstance(item, AllOf) else (item,))
-    if FALSE in flat:
-        return FALSE
-    return flat[0] if len(flat) == 1 else AllOf(tuple(flat))
-
-
-def disjunction(items: Iterable[Predicate]) -> Predicate:
-    """One of these; TRUE if one is, FALSE of none."""
-    flat = [item for item in items if item != FALSE]
-    if TRUE in flat:
-        return TRUE
-    return flat[0] if len(flat) == 1 else AnyOf(tuple(flat))
 
 
 def unmasked(entity: Entity) -> Visible:

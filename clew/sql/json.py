@@ -45,7 +45,7 @@ def json_object(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElemen
     """A JSON object with these keys (GraphQL names) in this order."""
     if not pairs:
         return sa.literal_column("'{}'::json", JSON_TEXT)
-    parts = [_build(pairs[start : start + _PAIRS]) for start in range(0, len(pairs), _PAIRS)]
+    parts = [JsonObject(pairs[start : start + _PAIRS]) for start in range(0, len(pairs), _PAIRS)]
     if len(parts) == 1:
         return parts[0]
     text: ColumnElement[Any] = sa.func.left(sa.cast(parts[0], sa.Text), _BUT_LAST)
@@ -55,10 +55,6 @@ def json_object(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElemen
             inside = sa.func.left(inside, _BUT_LAST)
         text = text.op("||")(sa.literal_column("', '")).op("||")(inside)
     return sa.cast(text, JSON_TEXT)
-
-
-def _build(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElement[Any]:
-    return JsonObject(pairs)
 
 
 def json_array(item: ColumnElement[Any], order: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
