@@ -20,13 +20,11 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     VariableNode,
-    Visitor,
     get_variable_values,
     parse,
     specified_rules,
     type_from_ast,
     validate,
-    visit,
 )
 from graphql.execution.values import VariableValues
 
@@ -204,14 +202,18 @@ def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], froze
     conditions: set[str] = set()
     counts: set[str] = set()
 
-    class Structural(Visitor):
-        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-            conditions.update(_variables(node))
-
-        def enter_field(self, node: FieldNode, *_: Any) -> None:
+    def walk(node: Any) -> None:
+        for directive in node.directives or ():
+            conditions.update(_variables(directive))
+        if isinstance(node, FieldNode):
             counts.update(_variables(node, "limit", "offset"))
+        selection_set = getattr(node, "selection_set", None)
+        if selection_set is not None:
+            for selection in selection_set.selections:
+                walk(selection)
 
-    visit(document, Structural())
+    for definition in document.definitions:
+        walk(definition)
     return frozenset(conditions), frozenset(counts)
 
 

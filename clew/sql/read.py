@@ -16,7 +16,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import (
-    TRUE,
+    AllOf,
     Literal,
     Many,
     One,
@@ -78,11 +78,11 @@ class _Compiler:
 
     def conditions(self, rows: Rows, scope: Scope, ruled: Scope | None = None) -> list[ColumnElement[bool]]:
         """What rows must be like: visible, by rules about themselves, and as the operation asks."""
-        found = []
-        if rows.visible.where != TRUE:
-            found.append(condition(rows.visible.where, scope, self, self.binds, scope))
-        if rows.where != TRUE:
-            found.append(condition(rows.where, scope, self, self.binds, ruled))
+        found: list[ColumnElement[bool]] = []
+        for predicate, about in ((rows.visible.where, scope), (rows.where, ruled)):
+            # WHERE is a conjunction already.
+            items = predicate.items if isinstance(predicate, AllOf) else (predicate,)
+            found.extend(condition(item, scope, self, self.binds, about) for item in items)
         return found
 
     # --- reads ------------------------------------------------------------------------
