@@ -60,8 +60,9 @@ async def _keep(index: int, listener: socket.socket, environment: dict[str, str]
         began = time.monotonic()
         child = await Child.start(WORKER, listener, environment)
         try:
-            ready = await child.receive()
-            served = served or ready is not None
+            if await child.receive() is not None:
+                served = True
+                log.info("A server process is ready.", worker=index, pid=child.pid)
             code = await child.wait()
         finally:
             await asyncio.shield(child.stop(grace))

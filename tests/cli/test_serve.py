@@ -120,6 +120,11 @@ def test_ctrl_c_ends_with_130_and_no_traceback(project: Path, migrated: str) -> 
 
 def test_several_workers_serve_are_replaced_and_end_together(project: Path, migrated: str) -> None:
     with serving(project, migrated, "--workers", "2", CLEW_DRAIN_SECONDS="0") as (process, port):
+        # One that is killed before it is ready is a failed start, which ends the server: wait for both.
+        assert process.stderr is not None
+        for _ in range(2):
+            while b"A server process is ready" not in (line := process.stderr.readline()):
+                assert line
         workers = psutil.Process(process.pid).children()
         assert len(workers) == 2
         workers[0].kill()
