@@ -25,6 +25,7 @@ from clew.model.build import load_model
 from clew.model.types import Model
 from clew.plan.limits import Limits
 from clew.schema.build import build_schema
+from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
 from clew.wire.application import Application
 from clew.wire.health import Readiness
@@ -169,7 +170,8 @@ class Clew:
             introspection=settings.introspection,
             page=settings.max_page,
         )
-        return Engine(model, schema, build_tables(model), pool, limits)
+        cursors = None if settings.secret is None else Cursors(settings.secret.get_secret_value())
+        return Engine(model, schema, build_tables(model), pool, limits, cursors)
 
     def _job_faults(self, model: Model) -> list[Diagnostic]:
         declared = {custom.name: custom for custom in model.custom_fields if custom.job is not None}

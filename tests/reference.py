@@ -106,7 +106,8 @@ class Reference:
         if source is None:
             if name == "viewer":
                 return {"id": None, "roles": ["admin"]}
-            entity, unique = self.model.root_fields[name]
+            found_field = self.model.root_fields[name]
+            entity, unique = found_field.entity, found_field.unique
             rows = self.visible(entity)
             if unique is None:
                 return [(entity, row) for row in self.page(entity, rows, arguments)]

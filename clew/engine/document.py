@@ -29,6 +29,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from clew.errors import ClewError, Code
+from clew.plan.cursors import split
 from clew.plan.inputs import is_structural, shape
 from clew.plan.limits import Limits, check_limits
 from clew.plan.paging import ceiling
@@ -68,6 +69,7 @@ class Prepared:
     simple: bool
     conditions: frozenset[str]
     counts: frozenset[str]
+    cursors: frozenset[str]
     schema: GraphQLSchema
     characters: int
     hide_suggestions: bool
@@ -111,7 +113,11 @@ class Prepared:
         raise InvalidDocument(values, Code.BAD_USER_INPUT)
 
     def shape(self, values: VariableValues) -> Any:
-        """What of the variables a plan depends on."""
+        """What of the variables a plan depends on.
+
+        Raises:
+            ClewError: BAD_USER_INPUT for what is no cursor.
+        """
         coerced = values.coerced
         return tuple(
             _ABSENT
@@ -120,6 +126,8 @@ class Prepared:
             if spec.name in self.conditions
             else ceiling(coerced[spec.name])
             if spec.name in self.counts and isinstance(coerced[spec.name], int)
+            else split(coerced[spec.name], spec.name)[0]
+            if spec.name in self.cursors and coerced[spec.name] is not None
             else shape(coerced[spec.name], spec.type)
             for spec in self.variables
         )
@@ -197,16 +205,18 @@ def _spec(schema: GraphQLSchema, node: Any) -> _VariableSpec:
     return _VariableSpec(node.variable.name.value, type_, required, coerce)
 
 
-def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], frozenset[str]]:
-    """The variables whose values go into a plan: of `@skip` and `@include`, and of `limit` and `offset`."""
+def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The variables of whose values something goes into a plan: of conditions, of counts, and cursors."""
     conditions: set[str] = set()
     counts: set[str] = set()
+    cursors: set[str] = set()
 
     def walk(node: Any) -> None:
         for directive in node.directives or ():
             conditions.update(_variables(directive))
         if isinstance(node, FieldNode):
-            counts.update(_variables(node, "limit", "offset"))
+            counts.update(_variables(node, "limit", "offset", "first", "last"))
+            cursors.update(_variables(node, "after", "before"))
         selection_set = getattr(node, "selection_set", None)
         if selection_set is not None:
             for selection in selection_set.selections:
@@ -214,7 +224,7 @@ def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], froze
 
     for definition in document.definitions:
         walk(definition)
-    return frozenset(conditions), frozenset(counts)
+    return frozenset(conditions), frozenset(counts), frozenset(cursors)
 
 
 def _variables(node: DirectiveNode | FieldNode, *names: str) -> Iterator[str]:

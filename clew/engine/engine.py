@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,7 @@ from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewe
 from clew.plan.visible import Access, Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims, usable_claims
+from clew.sql.cursors import Cursors
 from clew.sql.statement import Statement, compile_read
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
@@ -57,14 +59,24 @@ class Engine:
 
     Args:
         schema: of everything, resolvers bound.
+        cursors: seals those of connections; None: with a key that only this engine knows.
     """
 
-    def __init__(self, model: Model, schema: GraphQLSchema, tables: Tables, pool: Pool, limits: Limits) -> None:
+    def __init__(
+        self,
+        model: Model,
+        schema: GraphQLSchema,
+        tables: Tables,
+        pool: Pool,
+        limits: Limits,
+        cursors: Cursors | None = None,
+    ) -> None:
         self.model = model
         self.schema = schema
         self.tables = tables
         self.pool = pool
         self.limits = limits
+        self.cursors = cursors or Cursors(secrets.token_hex(32))
         self._alchemy: AsyncEngine = alchemy_engine(pool)
         self._access = Access(model)
         self._known_roles = self._access.roles()
@@ -100,6 +112,8 @@ class Engine:
             row: Any = ()
             if statement is not None:
                 (row,) = await self.pool.fetch(statement.sql, arguments)
+                if statement.orders:
+                    row = [None if value is None else self.cursors.seal(value, statement.orders) for value in row]
         except ClewError as error:
             return failure(error, _request_id(request))
         if executable.pieces:
@@ -161,7 +175,7 @@ class Engine:
                 sight,
                 self.limits,
             )
-            statement = compile_read(plan, self.model, self.tables) if plan.reads else None
+            statement = compile_read(plan, self.model, self.tables, self.cursors) if plan.reads else None
             executable = Executable(plan, statement, _pieces(plan) if plan.passthrough else ())
             if len(prepared.executables) >= _SHAPES:
                 prepared.executables.pop(next(iter(prepared.executables)))

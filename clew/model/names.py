@@ -20,7 +20,10 @@ _ES = re.compile(r"(s|x|z|ch|sh)$")
 # The types made for an entity, by what follows its name.
 GENERATED_SUFFIXES = (
     *("Filter", "ListFilter", "OrderBy", "Connection", "Edge", "Aggregate", "AggregateFilter", "AggregateOrderBy"),
-    *("GroupBy", "GroupRowKey", "GroupRow", "Groups", "Field", "Key", "Bulk", "Change"),
+    *("AggregateCountDistinct", "AggregateSum", "AggregateAvg", "AggregateMinMax"),
+    *("AggregateCountDistinctFilter", "AggregateSumFilter", "AggregateAvgFilter", "AggregateMinMaxFilter"),
+    *("AggregateCountDistinctOrderBy", "AggregateNumberOrderBy", "AggregateMinMaxOrderBy"),
+    *("GroupBy", "GroupRowKey", "GroupRow", "GroupRowOrderBy", "Field", "Key", "Bulk", "Change"),
     *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput"),
 )
 # Root fields that are there whatever the entities are.

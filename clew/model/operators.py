@@ -15,6 +15,7 @@ class Operand(StrEnum):
     LIST = "LIST"  # a list of values of the (item) type
     TEXT = "TEXT"  # a String
     BOOLEAN = "BOOLEAN"
+    PATHS = "PATHS"  # conditions on what is at paths of a JSON value
 
 
 _EQUALITY = {"eq": Operand.SAME, "neq": Operand.SAME, "in": Operand.LIST, "notIn": Operand.LIST}
@@ -48,7 +49,30 @@ _BY_SCALAR: dict[str, dict[str, Operand]] = {
     "Time": _EQUALITY | _ORDER | _NULL,
     "Boolean": {"eq": Operand.SAME, "neq": Operand.SAME} | _NULL,
     "Bytes": _EQUALITY | _NULL,
-    "JSON": _NULL,
+    "JSON": {
+        "eq": Operand.SAME,
+        "neq": Operand.SAME,
+        "contains": Operand.SAME,
+        "hasKey": Operand.TEXT,
+        "path": Operand.PATHS,
+    }
+    | _NULL,
+}
+
+# Of what is at a path of a JSON value.
+AT_PATH = {
+    "eq": Operand.SAME,
+    "neq": Operand.SAME,
+    "in": Operand.LIST,
+    "gt": Operand.SAME,
+    "gte": Operand.SAME,
+    "lt": Operand.SAME,
+    "lte": Operand.SAME,
+    "like": Operand.TEXT,
+    "ilike": Operand.TEXT,
+    "contains": Operand.SAME,
+    "hasKey": Operand.TEXT,
+    "isNull": Operand.BOOLEAN,
 }
 
 _ENUM = _EQUALITY | _NULL
@@ -56,14 +80,23 @@ _ENUM = _EQUALITY | _NULL
 
 def operators(type_: ValueType) -> dict[str, Operand]:
     """The operators of a column's type: name to what it takes. Not to be changed."""
+    if type_.name == "JSON" and (type_.is_list or not is_binary_json(type_)):
+        return _NULL
     if type_.is_list:
-        return _LIST | _NULL if type_.name != "JSON" else _NULL
+        return _LIST | _NULL
     return _ENUM if type_.is_enum else _BY_SCALAR[type_.name]
 
 
 def filter_type_name(type_: ValueType) -> str:
     """The name of the input type with these operators: `StringFilter`, `AgentStatusListFilter`."""
+    if type_.name == "JSON" and not is_binary_json(type_):
+        return "JSONTextFilter"
     return f"{type_.name}{'List' if type_.is_list else ''}Filter"
+
+
+def is_binary_json(type_: ValueType) -> bool:
+    """Whether a JSON column is `jsonb`: `json` has no operators, and a cast could raise on what it holds."""
+    return type_.sql.lower() == "jsonb"
 
 
 def sortable(type_: ValueType) -> bool:

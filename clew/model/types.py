@@ -24,6 +24,15 @@ from clew.errors import Location
 Constant = Any
 
 
+class FieldKind(StrEnum):
+    """What a generated field over an entity's rows gives. The value ends the field's name."""
+
+    LIST = ""
+    CONNECTION = "Connection"
+    AGGREGATE = "Aggregate"
+    GROUPS = "Groups"
+
+
 class Operation(StrEnum):
     """What a rule allows (SPEC 6)."""
 
@@ -305,12 +314,17 @@ class Entity:
     _by_sql: dict[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
     _relation: dict[str, Relation] = field(init=False, repr=False, compare=False, default_factory=dict)
     _resolver: dict[str, ResolverField] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _many: dict[str, tuple[Relation, FieldKind]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._column.update((column.name, column) for column in self.columns)
         self._by_sql.update((column.column, column) for column in self.columns)
         self._relation.update((relation.name, relation) for relation in self.relations)
         self._resolver.update((resolver.name, resolver) for resolver in self.resolvers)
+        for relation in self.relations:
+            if relation.to_many:
+                for kind in (FieldKind.LIST, FieldKind.CONNECTION, FieldKind.AGGREGATE):
+                    self._many.setdefault(relation.name + kind, (relation, kind))
 
     def column(self, name: str) -> Column | None:
         """The column with this API name."""
@@ -325,6 +339,10 @@ class Entity:
 
     def resolver(self, name: str) -> ResolverField | None:
         return self._resolver.get(name)
+
+    def many(self, name: str) -> tuple[Relation, FieldKind] | None:
+        """The to-many that a field is about: `comments`, `commentsConnection`, `commentsAggregate`."""
+        return self._many.get(name)
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
@@ -394,6 +412,15 @@ class CronTrigger:
     location: Location | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RootField:
+    """A generated field of Query. `unique` is the key of its one row, None for the fields over many rows."""
+
+    entity: Entity
+    kind: FieldKind = FieldKind.LIST
+    unique: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A whole application: entities and enums by name, and what is the user's own.
@@ -415,16 +442,17 @@ class Model:
         return self.entities[name]
 
     @cached_property
-    def root_fields(self) -> Mapping[str, tuple[Entity, tuple[str, ...] | None]]:
-        """The generated fields of Query: name to entity and the unique key of its one row, None for a list."""
-        roots: dict[str, tuple[Entity, tuple[str, ...] | None]] = {}
+    def root_fields(self) -> Mapping[str, RootField]:
+        """The generated fields of Query by name."""
+        roots: dict[str, RootField] = {}
         for entity in self.entities.values():
-            roots[entity.plural] = (entity, None)
+            for kind in FieldKind:
+                roots[entity.plural + kind] = RootField(entity, kind)
             if entity.primary_key:
-                roots[entity.single] = (entity, entity.primary_key)
+                roots[entity.single] = RootField(entity, unique=entity.primary_key)
             for unique in entity.uniques:
                 if unique.lookup:
-                    roots[unique.lookup] = (entity, unique.columns)
+                    roots[unique.lookup] = RootField(entity, unique=unique.columns)
         return roots
 
 
@@ -433,9 +461,12 @@ class Opening:
     """What a role set may ever see of an entity, whatever its claims.
 
     `fields` are API names open for some row; `conditional` those of them that a visible
-    row may hide. `unconditional`: every row is visible.
+    row may hide. `unconditional`: every row is visible. `shown` are to-ones that lead to a
+    visible row because of what makes their own row visible. `deleted`: deleted rows may be asked for.
     """
 
     fields: frozenset[str]
     conditional: frozenset[str] = frozenset()
     unconditional: bool = False
+    shown: frozenset[str] = frozenset()
+    deleted: bool = False

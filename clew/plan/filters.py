@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, Relation
+from clew.model.types import Column, Entity, FieldKind, Relation
 from clew.plan.inputs import Tree
-from clew.plan.predicates import comparison, quantified
+from clew.plan.measures import conditions
+from clew.plan.predicates import TEXT, at_path, comparison, quantified
 from clew.plan.types import (
     TRUE,
+    Aggregated,
     AllOf,
     AnyOf,
     Exists,
     Literal,
     Not,
+    Operand,
     Predicate,
     Rows,
+    Search,
     Template,
     Variable,
 )
@@ -53,6 +57,8 @@ def filter_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree, p
         elif (column := entity.column(name)) is not None:
             assert isinstance(value, dict)
             items.extend(_conditions(column, masks.get(name), value, here))
+        elif (many := entity.many(name)) is not None and many[1] is FieldKind.AGGREGATE:
+            items.append(_aggregated(access, sight, masks, many[0], value, here))
         else:
             relation = entity.relation(name)
             assert relation is not None, here
@@ -81,12 +87,59 @@ def _related(
     return items
 
 
+def _aggregated(
+    access: Access, sight: Sight, masks: Mapping[str, Predicate], relation: Relation, tree: Tree, place: str
+) -> Predicate:
+    """A filter on what the rows of a to-many come to."""
+    assert isinstance(tree, dict)
+    target = access.model.entity(relation.target)
+    visible = access.visible(target, sight)
+    where: Predicate = TRUE
+    if "where" in tree:
+        if tree["where"] is None:
+            raise ClewError(f"`{place}.where` must not be null.", hint="Leave it out, or write {}.")
+        where = filter_predicate(access, sight, target, tree["where"], f"{place}.where")
+    found = tuple(conditions(target, tree, visible.masks, place))
+    link = access.link(relation, sight)
+    return Aggregated(relation, Rows(visible, where), found, link, masks.get(relation.name)) if found else TRUE
+
+
+def search_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree) -> Predicate:
+    """The `search` argument; absent or null it means no condition."""
+    if tree is None:
+        return TRUE
+    assert isinstance(tree, Literal | Variable | Template)
+    masks = access.visible(entity, sight).masks
+    parts = tuple((part, masks.get(part.column)) for part in entity.search)
+    return Search(entity, parts, Operand(tree, TEXT, "search", "search"))
+
+
 def _conditions(column: Column, mask: Predicate | None, tree: dict[str, Tree], place: str) -> list[Predicate]:
-    conditions: list[Predicate] = []
+    found: list[Predicate] = []
     for name, value in tree.items():
         here = f"{place}.{name}"
         if value is None:
             raise ClewError(f"`{here}` must not be null.", hint="Leave it out, or use isNull: true.")
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                found.extend(_at_path(column, mask, item, f"{here}.{index}"))
+            continue
         assert isinstance(value, Literal | Variable | Template)
-        conditions.append(comparison(column, name, value, here, mask))
-    return conditions
+        found.append(comparison(column, name, value, here, mask))
+    return found
+
+
+def _at_path(column: Column, mask: Predicate | None, tree: Tree, place: str) -> list[Predicate]:
+    """Conditions on what a JSON column holds at a path."""
+    assert isinstance(tree, dict)
+    path = tree["at"]
+    assert isinstance(path, Literal | Variable | Template)
+    found: list[Predicate] = []
+    for name, value in tree.items():
+        if name == "at":
+            continue
+        if value is None:
+            raise ClewError(f"`{place}.{name}` must not be null.", hint="Leave it out, or use isNull: true.")
+        assert isinstance(value, Literal | Variable | Template)
+        found.append(at_path(column, path, name, value, place, mask))
+    return found

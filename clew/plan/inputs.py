@@ -30,6 +30,9 @@ from clew.plan.types import Literal, Source, Template, Variable
 Tree = None | Source | dict[str, "Tree"] | list["Tree"]
 
 
+_STRUCTURAL = frozenset({"OrderDirection", "DeletedRows", "GroupUnit", "DateGroupUnit", "DateTimeGroupUnit"})
+
+
 def read_arguments(
     node: FieldNode, definitions: Mapping[str, GraphQLArgument], variables: Mapping[str, Any]
 ) -> dict[str, Tree]:
@@ -128,8 +131,8 @@ def shape(value: Any, type_: GraphQLInputType) -> Any:
 
 
 def is_structural(type_: GraphQLEnumType) -> bool:
-    """Whether the value of this enum becomes SQL text: a direction of sorting does."""
-    return type_.name == "OrderDirection"
+    """Whether the value of this enum becomes SQL text, as a direction of sorting does."""
+    return type_.name in _STRUCTURAL
 
 
 def _is_object(type_: GraphQLInputType) -> bool:

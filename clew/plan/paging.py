@@ -1,4 +1,4 @@
-"""`orderBy`, `limit` and `offset` (SPEC 3)."""
+"""`orderBy`, `limit`, `offset` and their like (SPEC 3)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from clew.errors import ClewError, Code
-from clew.model.types import Entity, Relation, ValueType
+from clew.model.types import Column, Entity, Relation, ValueType
 from clew.plan.inputs import Tree
-from clew.plan.types import Literal, Operand, OrderKey, Predicate, Variable, Visible
+from clew.plan.measures import COUNT, direction, measure, one
+from clew.plan.types import (
+    FieldPath,
+    Literal,
+    Operand,
+    OrderKey,
+    Predicate,
+    RelatedMeasure,
+    Rows,
+    Variable,
+    Visible,
+)
 from clew.plan.visible import Access, Sight
 
-_COUNT = ValueType("BigInt", "bigint")
+_NUMBER = ValueType("BigInt", "bigint")
 
 
 def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: str) -> tuple[OrderKey, ...]:
@@ -25,12 +36,11 @@ def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: 
         ClewError: BAD_USER_INPUT for a null where a direction should be.
     """
     assert tree is None or isinstance(tree, list)
-    keys = []
-    for index, item in enumerate(tree or ()):
-        keys.append(_order_key(access, sight, entity, item, f"{place}.{index}", (), ()))
-    given = {key.column.name for key in keys if not key.path and key.masks == (None,)}
-    keys.extend(OrderKey(column, descending=False) for column in entity.key_columns if column.name not in given)
-    return tuple(keys)
+    keys = [_order_key(access, sight, entity, item, f"{place}.{index}") for index, item in enumerate(tree or ())]
+    plain = [key.value.end for key in keys if not key.value.path and key.value.masks == (None,)]
+    given = {end.name for end in plain if isinstance(end, Column)}
+    ties = (column for column in entity.key_columns if column.name not in given)
+    return (*keys, *(OrderKey(FieldPath(column), descending=False) for column in ties))
 
 
 def _order_key(
@@ -39,28 +49,40 @@ def _order_key(
     entity: Entity,
     tree: Tree,
     place: str,
-    path: tuple[tuple[Relation, Visible], ...],
-    masks: tuple[Predicate | None, ...],
+    path: tuple[tuple[Relation, Visible], ...] = (),
+    masks: tuple[Predicate | None, ...] = (),
 ) -> OrderKey:
-    if not isinstance(tree, dict) or len(tree) != 1:
-        raise ClewError(
-            f"`{place}` must have exactly one key.", hint="Write orderBy: [{createdAt: DESC}, {name: ASC}]."
-        )
-    ((name, value),) = tree.items()
+    name, value = one(tree, place)
     here = f"{place}.{name}"
-    masks = (*masks, access.visible(entity, sight).masks.get(name))
-    column = entity.column(name)
-    if column is None:
-        relation = entity.relation(name)
-        assert relation is not None, here
-        target = access.model.entity(relation.target)
-        step = (relation, access.visible(target, sight))
-        return _order_key(access, sight, target, value, here, (*path, step), masks)
-    if not isinstance(value, Literal):
-        raise ClewError(f"`{here}` must not be null.", hint="Leave it out.")
-    direction: str = value.value
-    nulls_first = None if "NULLS" not in direction else direction.endswith("FIRST")
-    return OrderKey(column, direction.startswith("DESC"), nulls_first, path, masks)
+    open_ = access.visible(entity, sight).masks
+    if (column := entity.column(name)) is not None:
+        return OrderKey(FieldPath(column, path, (*masks, open_.get(name))), *direction(value, here))
+    if (many := entity.many(name)) is not None:
+        relation, _ = many
+        end, way = _related_measure(access, sight, relation, value, here)
+        return OrderKey(FieldPath(end, path, (*masks, open_.get(relation.name))), *way)
+    step = entity.relation(name)
+    assert step is not None, here
+    target = access.model.entity(step.target)
+    path = (*path, (step, access.visible(target, sight)))
+    return _order_key(access, sight, target, value, here, path, (*masks, open_.get(name)))
+
+
+def _related_measure(
+    access: Access, sight: Sight, relation: Relation, tree: Tree, place: str
+) -> tuple[RelatedMeasure, tuple[bool, bool | None]]:
+    """`{count: DESC}` or `{sum: {price: DESC}}`: what to compute, and which way to sort."""
+    target = access.model.entity(relation.target)
+    visible = access.visible(target, sight)
+    function, value = one(tree, place)
+    place = f"{place}.{function}"
+    found = COUNT
+    if function != "count":
+        name, value = one(value, place)
+        place = f"{place}.{name}"
+        found = measure(target, function, name, visible.masks)
+    end = RelatedMeasure(relation, Rows(visible), found, access.link(relation, sight))
+    return end, direction(value, place)
 
 
 def ceiling(value: int) -> int:
@@ -89,21 +111,22 @@ def cut(
     given = arguments.get("limit")
     if given is None and page is not None:
         given = Literal(page)
-    limit, most = _count(given, "limit", variables, page)
-    offset, skipped = _count(arguments.get("offset"), "offset", variables, None)
+    limit, most = count(given, "limit", variables, page)
+    offset, skipped = count(arguments.get("offset"), "offset", variables, None)
     bound = any(operand is not None and isinstance(operand.source, Variable) for operand in (limit, offset))
     return limit, offset, most + skipped if bound and limit is not None else None
 
 
-def _count(tree: Tree, place: str, variables: Mapping[str, Any], most: int | None) -> tuple[Operand | None, int]:
+def count(tree: Tree, place: str, variables: Mapping[str, Any], most: int | None) -> tuple[Operand | None, int]:
+    """A number of rows, and its ceiling. Raises as `cut`."""
     if tree is None:
         return None, 0
     if isinstance(tree, Variable):
         # Another value of the same shape may break the bounds: they are checked when it is bound.
-        return Operand(tree, _COUNT, place, "count", most), ceiling(variables[str(tree.path[0])])
+        return Operand(tree, _NUMBER, place, "count", most), ceiling(variables[str(tree.path[0])])
     assert isinstance(tree, Literal)
     if tree.value < 0:
         raise ClewError(f"`{place}` must not be negative.")
     if most is not None and tree.value > most:
         raise ClewError(f"`{place}` must not be more than {most}.", code=Code.LIMIT_EXCEEDED)
-    return Operand(tree, _COUNT, place, "count"), ceiling(tree.value)
+    return Operand(tree, _NUMBER, place, "count"), ceiling(tree.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from clew.model import operators
 from clew.model.types import Column, Relation, ValueType
@@ -15,6 +15,7 @@ from clew.plan.types import (
     Exists,
     IsNull,
     IsTrue,
+    JsonPath,
     Literal,
     Not,
     Operand,
@@ -27,16 +28,17 @@ from clew.plan.types import (
 FALSE = AnyOf(())
 
 _FORMS = {"like": "pattern", "ilike": "pattern", "startsWith": "prefix", "endsWith": "suffix", "contains": "infix"}
-_TEXT = ValueType("String", "text")
+TEXT = ValueType("String", "text")
+_PATH = ValueType("String", "text", is_list=True)
 _BOOLEAN = ValueType("Boolean", "boolean")
 
 
-def operand_type(column: ValueType, operator: str) -> ValueType:
-    """The type of what a column of this type is compared with by `operator`."""
+def operand_type(column: ValueType, operator: str, known: Mapping[str, operators.Operand] | None = None) -> ValueType:
+    """The type of what a column of this type is compared with by `operator`, of its own or of the `known` ones."""
     item = column.item
-    match operators.operators(column)[operator]:
+    match (operators.operators(column) if known is None else known)[operator]:
         case operators.Operand.TEXT:
-            return _TEXT
+            return TEXT
         case operators.Operand.BOOLEAN:
             return _BOOLEAN
         case operators.Operand.LIST:
@@ -45,12 +47,33 @@ def operand_type(column: ValueType, operator: str) -> ValueType:
             return item
 
 
+def operand(
+    type_: ValueType,
+    operator: str,
+    source: Source,
+    place: str,
+    known: Mapping[str, operators.Operand] | None = None,
+) -> Operand:
+    """What a value of `type_` is compared with; `place` is what errors call it."""
+    compared = operand_type(type_, operator, known)
+    # JSON has a `contains` of its own.
+    form = _FORMS.get(operator, "value") if compared == TEXT else "value"
+    return Operand(source, compared, place, form)
+
+
 def comparison(column: Column, operator: str, source: Source, place: str, mask: Predicate | None = None) -> Predicate:
     """`column operator source`; `place` is what errors call the operand."""
     if operator == "isNull" and isinstance(source, Literal | Constant):
         return IsNull(column, not source.value, mask)
-    operand = Operand(source, operand_type(column.type, operator), place, _FORMS.get(operator, "value"))
-    return Compare(column, operator, operand, mask)
+    return Compare(column, operator, operand(column.type, operator, source, place), mask)
+
+
+def at_path(
+    column: Column, path: Source, operator: str, source: Source, place: str, mask: Predicate | None = None
+) -> Predicate:
+    """`operator source` of what a JSON column holds at `path`."""
+    compared = operand(column.type, operator, source, f"{place}.{operator}", operators.AT_PATH)
+    return JsonPath(column, Operand(path, _PATH, f"{place}.at"), operator, compared, mask)
 
 
 def quantified(

@@ -13,20 +13,37 @@ from graphql import (
     OperationDefinitionNode,
 )
 
-from clew.model.types import Column, Entity, Relation
+from clew.model.types import Column, Entity, FieldKind
 from clew.plan.collect import collect
-from clew.plan.filters import filter_predicate
-from clew.plan.inputs import read_arguments
+from clew.plan.connections import connection
+from clew.plan.filters import filter_predicate, search_predicate
+from clew.plan.groups import Grouping
+from clew.plan.inputs import Tree, read_arguments
 from clew.plan.limits import Limits
+from clew.plan.measures import COUNT, MEASURE_TYPES, measure
 from clew.plan.paging import cut, order_keys
+from clew.plan.predicates import conjunction
 from clew.plan.types import (
+    Aggregate,
     AllOf,
     Compare,
+    Connection,
+    ConnectionOutput,
+    Cursor,
+    Edges,
+    GroupKeys,
+    Groups,
     Literal,
     Many,
+    Measured,
+    Measures,
+    MeasureValue,
+    Node,
+    Nodes,
     One,
     Operand,
     Output,
+    PageInfo,
     Predicate,
     Read,
     ReadPlan,
@@ -39,6 +56,7 @@ from clew.plan.types import (
     RootViewer,
     Rows,
     Template,
+    TotalCount,
     TypeName,
     Value,
     Variable,
@@ -106,10 +124,11 @@ class _Planner:
         found = self.model.root_fields.get(name)
         if found is None:
             return RootCustom(key, nodes)
-        entity, unique = found
-        if unique is None:
-            return RootMany(key, self.list(entity, "Query", nodes))
-        return RootOne(key, self.by_key(entity, unique, nodes))
+        if found.unique is not None:
+            return RootOne(key, self.by_key(found.entity, found.unique, nodes))
+        if found.kind is FieldKind.GROUPS:
+            return RootMany(key, self.groups(found.entity, nodes))
+        return RootMany(key, self.many(found.entity, found.kind, "Query", nodes))
 
     def by_key(self, entity: Entity, unique: tuple[str, ...], nodes: tuple[FieldNode, ...]) -> Read:
         arguments = self.arguments("Query", nodes[0])
@@ -122,13 +141,94 @@ class _Planner:
         where = conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
         return Read(Rows(self.access.visible(entity, self.sight), where), self.output(entity, nodes))
 
-    def list(self, entity: Entity, parent: str, nodes: tuple[FieldNode, ...]) -> Read:
+    def many(
+        self, entity: Entity, kind: FieldKind, parent: str, nodes: tuple[FieldNode, ...]
+    ) -> Read | Connection | Aggregate:
+        """A list, a connection or an aggregate of the rows of `entity` that the arguments ask for."""
         arguments = self.arguments(parent, nodes[0])
-        where = filter_predicate(self.access, self.sight, entity, arguments.get("where"), "where")
+        visible, where = self.rows(entity, arguments)
+        if kind is FieldKind.AGGREGATE:
+            return Aggregate(Rows(visible, where), self.aggregate(entity, nodes))
         order = order_keys(self.access, self.sight, entity, arguments.get("orderBy"), "orderBy")
-        visible = self.access.visible(entity, self.sight)
+        if kind is FieldKind.CONNECTION:
+            output = self.connection(entity, nodes)
+            return connection(arguments, self.variables, visible, where, order, self.page(visible), output)
         rows = Rows(visible, where, order, *cut(arguments, self.variables, self.page(visible)))
         return Read(rows, self.output(entity, nodes))
+
+    def rows(self, entity: Entity, arguments: Mapping[str, Tree]) -> tuple[Visible, Predicate]:
+        """The rows that `deleted`, `where` and `search` leave."""
+        deleted = arguments.get("deleted")
+        visible = self.access.visible(entity, self.sight, deleted.value if isinstance(deleted, Literal) else None)
+        where = filter_predicate(self.access, self.sight, entity, arguments.get("where"), "where")
+        if (search := arguments.get("search")) is not None:
+            where = conjunction([where, search_predicate(self.access, self.sight, entity, search)])
+        return visible, where
+
+    def connection(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[ConnectionOutput, ...]:
+        output: list[ConnectionOutput] = []
+        for key, subnodes in self.subfields(nodes, f"{entity.name}Connection").items():
+            match subnodes[0].name.value:
+                case "edges":
+                    output.append(Edges(key, self.edge(entity, subnodes)))
+                case "nodes":
+                    output.append(Nodes(key, self.output(entity, subnodes)))
+                case "pageInfo":
+                    fields = self.subfields(subnodes, "PageInfo")
+                    output.append(PageInfo(key, tuple((alias, n[0].name.value) for alias, n in fields.items())))
+                case "totalCount":
+                    output.append(TotalCount(key))
+                case _:
+                    output.append(TypeName(key, f"{entity.name}Connection"))
+        return tuple(output)
+
+    def edge(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[Cursor | Node | TypeName, ...]:
+        output: list[Cursor | Node | TypeName] = []
+        for key, subnodes in self.subfields(nodes, f"{entity.name}Edge").items():
+            match subnodes[0].name.value:
+                case "cursor":
+                    output.append(Cursor(key))
+                case "node":
+                    output.append(Node(key, self.output(entity, subnodes)))
+                case _:
+                    output.append(TypeName(key, f"{entity.name}Edge"))
+        return tuple(output)
+
+    def aggregate(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[Measured, ...]:
+        fields = self.subfields(nodes, f"{entity.name}Aggregate")
+        return tuple(self.measure(entity, f"{entity.name}Aggregate", key, subnodes) for key, subnodes in fields.items())
+
+    def measure(self, entity: Entity, parent: str, key: str, nodes: tuple[FieldNode, ...]) -> Measured:
+        """`count`, or an object of measures such as `sum`."""
+        function = nodes[0].name.value
+        if function == "__typename":
+            return TypeName(key, parent)
+        if function == "count":
+            return MeasureValue(key, COUNT)
+        type_name = MEASURE_TYPES[function].format(entity.name)
+        masks = self.access.visible(entity, self.sight).masks
+        values: list[MeasureValue | TypeName] = []
+        for alias, subnodes in self.subfields(nodes, type_name).items():
+            name = subnodes[0].name.value
+            if name == "__typename":
+                values.append(TypeName(alias, type_name))
+            else:
+                values.append(MeasureValue(alias, measure(entity, function, name, masks)))
+        return Measures(key, tuple(values))
+
+    def groups(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> Groups:
+        arguments = self.arguments("Query", nodes[0])
+        visible, where = self.rows(entity, arguments)
+        grouping = Grouping(self.access, self.sight, entity, arguments["by"], arguments.get("timeZone"))
+        output: list[Measured | GroupKeys] = []
+        for key, subnodes in self.subfields(nodes, f"{entity.name}GroupRow").items():
+            if subnodes[0].name.value == "key":
+                below = self.subfields(subnodes, f"{entity.name}GroupRowKey")
+                output.append(GroupKeys(key, tuple(grouping.key_values(entity, below, self.subfields))))
+            else:
+                output.append(self.measure(entity, f"{entity.name}GroupRow", key, subnodes))
+        rows = Rows(visible, where, (), *cut(arguments, self.variables, self.page(visible)))
+        return Groups(rows, grouping.keys, grouping.order(arguments.get("orderBy")), tuple(output))
 
     def page(self, visible: Visible) -> int | None:
         """The largest page: what the rules say, else the limit for all; none for an admin."""
@@ -148,24 +248,22 @@ class _Planner:
         column = entity.column(name)
         if column is not None:
             return Value(key, column, mask)
-        relation = entity.relation(name)
-        if relation is not None:
-            return self.relation(entity, relation, key, nodes, mask)
+        many = entity.many(name)
+        if many is not None:
+            relation, kind = many
+            target = self.model.entity(relation.target)
+            read = self.many(target, kind, entity.name, nodes)
+            link = self.access.link(relation, self.sight)
+            return Many(key, relation, read, link, self.access.visible(entity, self.sight).masks.get(relation.name))
+        to_one = entity.relation(name)
+        if to_one is not None:
+            target = self.model.entity(to_one.target)
+            rows = Rows(self.access.visible(target, self.sight))
+            return One(key, to_one, Read(rows, self.output(target, nodes)), mask)
         resolver = entity.resolver(name)
         assert resolver is not None, f"{entity.name}.{name}"
         self.resolvers = True
         return Required(key, tuple(_column(entity, required) for required in resolver.requires), mask)
-
-    def relation(
-        self, entity: Entity, relation: Relation, key: str, nodes: tuple[FieldNode, ...], mask: Predicate | None
-    ) -> Output:
-        target = self.model.entity(relation.target)
-        if relation.to_many:
-            return Many(
-                key, relation, self.list(target, entity.name, nodes), self.access.link(relation, self.sight), mask
-            )
-        rows = Rows(self.access.visible(target, self.sight))
-        return One(key, relation, Read(rows, self.output(target, nodes)), mask)
 
     def subfields(self, nodes: tuple[FieldNode, ...], type_name: str) -> dict[str, tuple[FieldNode, ...]]:
         sets = (node.selection_set for node in nodes if node.selection_set is not None)

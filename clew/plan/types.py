@@ -13,7 +13,8 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLEnumType, GraphQLInputType, ValueNode
 
-from clew.model.types import Column, Entity, Relation, ValueType
+from clew.model.measures import COUNT, measured
+from clew.model.types import Column, Entity, Relation, SearchField, ValueType
 
 # --- operands -------------------------------------------------------------------------
 
@@ -73,7 +74,21 @@ class Ruled:
     entity: Entity
 
 
-Source = Literal | Variable | Template | Constant | Claim | Now | Ruled
+@dataclass(frozen=True, slots=True)
+class CursorKey:
+    """The text of one order key's value in a cursor; `order` names the ordering that it must be of."""
+
+    cursor: Literal | Variable
+    order: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What cursors are marked with on their way out, to be found and sealed (see `clew.sql.cursors`)."""
+
+
+Source = Literal | Variable | Template | Constant | Claim | Now | Ruled | CursorKey | Marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,8 @@ class Operand:
 
     `form` says what becomes of it: `value` as it is, `pattern` a LIKE pattern to check,
     `prefix`, `suffix` and `infix` texts to escape and wrap as LIKE patterns,
-    `count` a limit or offset, of which `most` is the largest that the viewer may ask for.
+    `count` a limit or offset, of which `most` is the largest that the viewer may ask for,
+    `zone` a time zone's name, `search` words to look for.
     """
 
     source: Source
@@ -90,6 +106,30 @@ class Operand:
     place: str
     form: str = "value"
     most: int | None = None
+
+
+# --- measures -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What an aggregate computes over rows: `count` of them (no column), or a function of a column.
+
+    Where `mask` does not hold the column is null.
+    """
+
+    function: str
+    column: Column | None = None
+    mask: Predicate | None = None
+
+    @property
+    def type(self) -> ValueType:
+        """The type of the result."""
+        if self.column is None:
+            return COUNT
+        found = measured(self.function, self.column.type)
+        assert found is not None, self.function
+        return found
 
 
 # --- predicates -----------------------------------------------------------------------
@@ -158,7 +198,41 @@ class Exists:
     mask: Predicate | None = None
 
 
-Predicate = Compare | IsNull | AllOf | AnyOf | Not | IsTrue | Exists
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """What the rows at the other end of a to-many come to: every condition (measure, operator, operand) holds.
+
+    Where `mask` does not hold there are no such rows.
+    """
+
+    relation: Relation
+    rows: Rows
+    conditions: tuple[tuple[Measure, str, Operand], ...]
+    link: Visible | None = None
+    mask: Predicate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPath:
+    """`operator` on what a JSON column holds at a path of keys and indexes; null where there is nothing."""
+
+    column: Column
+    path: Operand
+    operator: str
+    operand: Operand
+    mask: Predicate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The `@search` fields match a web search. `parts` are the fields with when each is open, else taken as empty."""
+
+    entity: Entity
+    parts: tuple[tuple[SearchField, Predicate | None], ...]
+    operand: Operand
+
+
+Predicate = Compare | IsNull | AllOf | AnyOf | Not | IsTrue | Exists | Aggregated | JsonPath | Search
 
 TRUE = AllOf(())
 
@@ -183,17 +257,57 @@ class Visible:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderKey:
-    """One key of an ordering. `path` are to-ones to follow from the row to the column's row.
+class RelatedMeasure:
+    """A measure over the rows at the other end of a to-many."""
 
-    `masks` are when each of the path's relations is open, and at the end the column.
+    relation: Relation
+    rows: Rows
+    measure: Measure
+    link: Visible | None = None
+
+    @property
+    def type(self) -> ValueType:
+        return self.measure.type
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPath:
+    """A value of a row: a column, or a measure of a to-many, at the end of `path`, to-ones to follow.
+
+    `masks` are when each of the path's relations is open, and at the end the column or to-many.
     """
 
-    column: Column
-    descending: bool
-    nulls_first: bool | None = None
+    end: Column | RelatedMeasure
     path: tuple[tuple[Relation, Visible], ...] = ()
     masks: tuple[Predicate | None, ...] = (None,)
+
+    @property
+    def nullable(self) -> bool:
+        """Whether it may be null on some row."""
+        if self.path or self.masks != (None,):
+            return True
+        if isinstance(self.end, Column):
+            return self.end.nullable
+        return self.end.measure.function not in ("count", "countDistinct")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One key of an ordering."""
+
+    value: FieldPath
+    descending: bool
+    nulls_first: bool | None = None
+
+    @property
+    def nulls_lead(self) -> bool:
+        """Whether nulls come first, as Postgres has it unless told."""
+        return self.descending if self.nulls_first is None else self.nulls_first
+
+    @property
+    def backward(self) -> OrderKey:
+        """The same key, the other way round."""
+        return OrderKey(self.value, not self.descending, not self.nulls_lead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +368,11 @@ class One:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A to-many: a list, empty where `mask` does not hold. `link` are the visible rows of a many-to-many's link."""
+    """A to-many: of no rows where `mask` does not hold. `link` are the visible rows of a many-to-many's link."""
 
     key: str
     relation: Relation
-    read: Read
+    read: Read | Connection | Aggregate
     link: Visible | None = None
     mask: Predicate | None = None
 
@@ -274,6 +388,158 @@ class Read:
     output: tuple[Output, ...]
 
 
+# --- aggregates -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureValue:
+    """A measure under a response key."""
+
+    key: str
+    measure: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """An object of measures under a response key: the `sum` of an aggregate."""
+
+    key: str
+    output: tuple[MeasureValue | TypeName, ...]
+
+
+Measured = MeasureValue | TypeName | Measures
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One object over all the rows."""
+
+    rows: Rows
+    output: tuple[Measured, ...]
+
+
+# --- groups ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """What rows are grouped by. `unit` is what a moment or a day is cut to, in the time zone `zone`."""
+
+    value: FieldPath
+    unit: str | None = None
+    zone: Operand | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """The value of one of the keys, by its place among them."""
+
+    key: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOrder:
+    """One key of the order of groups: the place of a key, or a measure."""
+
+    value: int | Measure
+    descending: bool
+    nulls_first: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKeys:
+    """The `key` of a group under a response key, and within it an object for each to-one."""
+
+    key: str
+    output: tuple[KeyValue | TypeName | GroupKeys, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """An object for each group of equal keys; the keys in turn are the last order."""
+
+    rows: Rows
+    by: tuple[GroupKey, ...]
+    order: tuple[GroupOrder, ...]
+    output: tuple[Measured | GroupKeys, ...]
+
+
+# --- connections ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The cursor of an edge under a response key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The row of an edge."""
+
+    key: str
+    output: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    key: str
+    output: tuple[Cursor | Node | TypeName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    key: str
+    output: tuple[Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """Pairs of response key and field name."""
+
+    key: str
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TotalCount:
+    key: str
+
+
+ConnectionOutput = Edges | Nodes | PageInfo | TotalCount | TypeName
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in an order, from a cursor: for each key its value, None for a null.
+
+    Null or not is part of the plan, because each takes another comparison.
+    """
+
+    values: tuple[Operand | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A page of rows between two positions: the first rows of it, or (`backward`) the last.
+
+    `rows` are all of them, in order; `rows.limit` cuts the page. `order` names the
+    ordering that the page's cursors are of.
+    """
+
+    rows: Rows
+    output: tuple[ConnectionOutput, ...]
+    order: str
+    after: Position | None = None
+    before: Position | None = None
+    backward: bool = False
+
+
+# --- root fields ----------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class RootOne:
     """A root field that gives one row by a unique key, or null."""
@@ -284,8 +550,10 @@ class RootOne:
 
 @dataclass(frozen=True, slots=True)
 class RootMany:
+    """A root field over many rows."""
+
     key: str
-    read: Read
+    read: Read | Connection | Aggregate | Groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from clew.model.types import (
     Column,
     CustomField,
     Entity,
+    FieldKind,
     GuardRule,
     Model,
     Opening,
@@ -23,9 +24,10 @@ from clew.model.types import (
     Relation,
     ValueType,
 )
-from clew.plan.predicates import FALSE, comparison, conjunction, disjunction, operand_type, quantified
+from clew.plan.predicates import FALSE, comparison, conjunction, disjunction, operand, operand_type, quantified
 from clew.plan.types import (
     TRUE,
+    Aggregated,
     AllOf,
     AnyOf,
     Claim,
@@ -34,8 +36,10 @@ from clew.plan.types import (
     Exists,
     IsNull,
     IsTrue,
+    Measure,
     Not,
     Now,
+    Operand,
     Predicate,
     Rows,
     Ruled,
@@ -73,7 +77,7 @@ class Access:
 
     model: Model
     _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
-    _visible: dict[tuple[str, Sight], Visible] = field(default_factory=dict)
+    _visible: dict[tuple[str, Sight, str | None], Visible] = field(default_factory=dict)
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
         """What each entity shows to the roles of `sight`; those that show nothing are left out.
@@ -135,8 +139,9 @@ class Access:
     def opening(self, entity: Entity, sight: Sight) -> Opening | None:
         """What of `entity` the roles of `sight` may ever see; None for nothing. Claims count as given."""
         everything = frozenset(_names(entity))
+        deletes = entity.soft_delete is not None and (sight.admin or self._may(entity, Operation.DELETE, sight.roles))
         if sight.admin:
-            return Opening(everything, unconditional=not self._guards(entity, sight))
+            return Opening(everything, unconditional=not self._guards(entity, sight), deleted=deletes)
         if _follows_its_ends(entity):
             ends = [self.opening(self.model.entity(end.target), sight) for end in entity.relations]
             return None if None in ends else Opening(everything)
@@ -155,18 +160,41 @@ class Access:
         if not fields:
             return None
         unconditional = not self._guards(entity, sight) and any(rule.predicate == TRUE for rule in rules)
-        return Opening(frozenset(fields), frozenset(conditional), unconditional)
+        shown = frozenset(r.name for r in entity.relations if self._shown(r, rules, sight))
+        return Opening(frozenset(fields), frozenset(conditional), unconditional, shown, deletes)
+
+    def _may(self, entity: Entity, operation: Operation, roles: frozenset[str]) -> bool:
+        """Whether some rule of the roles is for this operation."""
+        return any(operation in rule.to and not roles.isdisjoint(rule.roles) for rule in entity.allow)
+
+    def _shown(self, relation: Relation, rules: list[_Rule], sight: Sight) -> bool:
+        """Whether each rule that opens a row holds only where the to-one's row is open too, by the same condition."""
+        target = self.model.entity(relation.target)
+        if relation.to_many or _follows_its_ends(target) or self._guards(target, sight):
+            return False
+        theirs = [rule.predicate for rule in self._reading(target, target.allow, sight.roles)]
+        return bool(rules) and all(
+            any(
+                isinstance(item, Exists) and item.relation == relation and item.rows.where in theirs
+                for item in (rule.predicate.items if isinstance(rule.predicate, AllOf) else (rule.predicate,))
+            )
+            for rule in rules
+        )
 
     # --- what a viewer sees -----------------------------------------------------------
 
-    def visible(self, entity: Entity, sight: Sight) -> Visible:
-        """The masked rows of `entity`: THE primitive, which every read of every feature starts from."""
-        key = (entity.name, sight)
+    def visible(self, entity: Entity, sight: Sight, deleted: str | None = None) -> Visible:
+        """The masked rows of `entity`: THE primitive, which every read of every feature starts from.
+
+        Args:
+            deleted: INCLUDE for the deleted rows too, ONLY for these alone. Their rules are those of the others.
+        """
+        key = (entity.name, sight, deleted)
         found = self._visible.get(key)
         if found is None:
             if len(self._visible) >= 4096:
                 self._visible.clear()
-            found = self._visible[key] = self._see(entity, sight)
+            found = self._visible[key] = self._see(entity, sight, deleted)
         return found
 
     def link(self, relation: Relation, sight: Sight) -> Visible | None:
@@ -177,9 +205,9 @@ class Access:
         # A generated link is visible when both ends are, and the relation looks at both anyway.
         return unmasked(link) if _follows_its_ends(link) else self.visible(link, sight)
 
-    def _see(self, entity: Entity, sight: Sight) -> Visible:
+    def _see(self, entity: Entity, sight: Sight, deleted: str | None) -> Visible:
         guards = self._guards(entity, sight)
-        present = _present(entity)
+        present = _present(entity, deleted)
         if sight.admin:
             return Visible(entity, conjunction([present, *guards]))
         if _follows_its_ends(entity):
@@ -266,11 +294,31 @@ class Access:
                 items.append(self._filter(entity, entity.predicates[value], ruled))
             elif (column := entity.column(name)) is not None:
                 items.extend(self._conditions(column, value, ruled))
+            elif (many := entity.many(name)) is not None and many[1] is FieldKind.AGGREGATE:
+                items.append(self._aggregated(many[0], value, ruled))
             else:
                 relation = entity.relation(name)
                 assert relation is not None, f"{entity.name}.{name}"
                 items.extend(self._related(relation, value, ruled))
         return conjunction(items)
+
+    def _aggregated(self, relation: Relation, where: Mapping[str, Any], ruled: Entity) -> Predicate:
+        target = self.model.entity(relation.target)
+        conditions: list[tuple[Measure, str, Operand]] = []
+        for function, given in where.items():
+            if function == "where":
+                continue
+            columns = {"count": given} if function == "count" else given
+            for name, value in columns.items():
+                measure = Measure(function, None if function == "count" else target.column(name))
+                for operator, operand_ in _operators(value).items():
+                    source = _source(operand_, operand_type(measure.type, operator), ruled)
+                    conditions.append(
+                        (measure, operator, operand(measure.type, operator, source, f"{name}.{operator}"))
+                    )
+        inner = self._filter(target, where.get("where", {}), ruled)
+        link = None if relation.through is None else unmasked(self.model.entity(relation.through.entity))
+        return Aggregated(relation, Rows(unmasked(target), inner), tuple(conditions), link)
 
     def _related(self, relation: Relation, where: Mapping[str, Any], ruled: Entity) -> Iterable[Predicate]:
         target = self.model.entity(relation.target)
@@ -284,10 +332,14 @@ class Access:
             yield quantified(quantifier, relation, rows, inner, link)
 
     def _conditions(self, column: Column, value: Any, ruled: Entity) -> Iterable[Predicate]:
-        given = value if isinstance(value, Mapping) else {"eq": value}
-        for operator, operand in given.items():
-            source = _source(operand, operand_type(column.type, operator), ruled)
+        for operator, operand_ in _operators(value).items():
+            source = _source(operand_, operand_type(column.type, operator), ruled)
             yield comparison(column, operator, source, f"{column.name}.{operator}")
+
+
+def _operators(value: Any) -> Mapping[str, Any]:
+    """A bare value means `eq`."""
+    return value if isinstance(value, Mapping) else {"eq": value}
 
 
 def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | Ruled | Constant:
@@ -311,9 +363,9 @@ def _follows_its_ends(entity: Entity) -> bool:
     return entity.generated_link and not entity.allow
 
 
-def _present(entity: Entity) -> Predicate:
-    deleted = entity.soft_delete
-    return TRUE if deleted is None else IsNull(deleted, negated=False)
+def _present(entity: Entity, deleted: str | None = None) -> Predicate:
+    column = entity.soft_delete
+    return TRUE if column is None or deleted == "INCLUDE" else IsNull(column, negated=deleted == "ONLY")
 
 
 def _claims(predicate: Predicate) -> Iterable[Claim]:
@@ -328,6 +380,9 @@ def _claims(predicate: Predicate) -> Iterable[Claim]:
             yield from _claims(item)
         case Exists(rows=rows):
             yield from _claims(rows.where)
+        case Aggregated(rows=rows, conditions=conditions):
+            yield from _claims(rows.where)
+            yield from (o.source for _, _, o in conditions if isinstance(o.source, Claim))
 
 
 def _names(entity: Entity) -> Iterable[str]:

@@ -46,11 +46,12 @@ from graphql import (
     visit,
 )
 
-from clew.model.operators import Operand, filter_type_name, operators, sortable
+from clew.model.operators import AT_PATH, Operand, filter_type_name, operators, sortable
 from clew.model.types import (
     Column,
     CustomField,
     Entity,
+    FieldKind,
     Model,
     Opening,
     Relation,
@@ -58,6 +59,7 @@ from clew.model.types import (
     ResolverField,
     ValueType,
 )
+from clew.schema.many import ManyTypes
 from clew.schema.scalars import SCALARS
 
 DIRECTIONS = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")
@@ -112,7 +114,8 @@ def build_schema(
 
 def _everything(entity: Entity) -> Opening:
     names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
-    return Opening(frozenset(names) | {resolver.name for resolver in entity.resolvers}, unconditional=True)
+    names += [resolver.name for resolver in entity.resolvers]
+    return Opening(frozenset(names), unconditional=True, deleted=entity.soft_delete is not None)
 
 
 class _Builder:
@@ -132,6 +135,15 @@ class _Builder:
             {name: GraphQLEnumValue(name) for name in DIRECTIONS},
             description="Which way to sort. Nulls come last in ASC and first in DESC unless said.",
         )
+        self.deleted = GraphQLEnumType(
+            "DeletedRows",
+            {
+                "INCLUDE": GraphQLEnumValue("INCLUDE", description="Deleted rows as well as the others."),
+                "ONLY": GraphQLEnumValue("ONLY", description="Deleted rows alone."),
+            },
+            description="Which deleted rows a list holds.",
+        )
+        self.many = ManyTypes(self)
 
     # --- what is open -----------------------------------------------------------------
 
@@ -150,7 +162,8 @@ class _Builder:
         ]
 
     def sortable(self, entity: Entity) -> bool:
-        return any(sortable(column.type) for column in self.columns(entity))
+        to_many = any(relation.to_many for relation in self.relations(entity))
+        return to_many or any(sortable(column.type) for column in self.columns(entity))
 
     def has_all(self, entity: Entity, names: Collection[str]) -> bool:
         return bool(names) and self.openings[entity.name].fields.issuperset(names)
@@ -161,8 +174,8 @@ class _Builder:
     def shown(self, entity: Entity, relation: Relation) -> bool:
         """Whether a to-one always leads to a visible row: no rule hides it, and it cannot be soft-deleted."""
         target = self.model.entity(relation.target)
-        always = self.openings[target.name].unconditional and target.soft_delete is None
-        return always and not self.conditional(entity, relation.name)
+        always = self.openings[target.name].unconditional or relation.name in self.openings[entity.name].shown
+        return always and target.soft_delete is None and not self.conditional(entity, relation.name)
 
     def build(self) -> GraphQLSchema:
         custom = self._custom_definitions()
@@ -244,31 +257,49 @@ class _Builder:
         for entity in self.entities:
             type_ = self.objects[entity.name]
             if self.has_all(entity, entity.primary_key):
-                fields[entity.single] = self._generated(
+                fields[entity.single] = self.generated(
                     type_,
                     self._key_arguments(entity, entity.primary_key),
                     description=f"The {entity.name} with this key; null if there is none.",
                 )
             for unique in entity.uniques:
                 if unique.lookup and self.has_all(entity, unique.columns):
-                    fields[unique.lookup] = self._generated(
+                    fields[unique.lookup] = self.generated(
                         type_,
                         self._key_arguments(entity, unique.columns),
                         description=f"The {entity.name} with this unique key; null if there is none.",
                     )
-            fields[entity.plural] = self._generated(
+            fields[entity.plural] = self.generated(
                 GraphQLNonNull(GraphQLList(GraphQLNonNull(type_))),
                 self._list_arguments(entity),
                 description=f"A list of {entity.name}.",
             )
-        fields["viewer"] = self._generated(GraphQLNonNull(self._viewer()), description="Who asks.")
+            if entity.primary_key:
+                fields[entity.plural + FieldKind.CONNECTION] = self.generated(
+                    self.many.connection(entity),
+                    self._connection_arguments(entity),
+                    description=f"A page of {entity.name} with cursors, and their number.",
+                )
+            fields[entity.plural + FieldKind.AGGREGATE] = self.generated(
+                self.many.aggregate(entity),
+                self._row_arguments(entity),
+                description=f"What a list of {entity.name} comes to.",
+            )
+            if self.many.groupable(entity):
+                rows = self._row_arguments(entity)
+                fields[entity.plural + FieldKind.GROUPS] = self.generated(
+                    GraphQLNonNull(GraphQLList(GraphQLNonNull(self.many.group_row(entity)))),
+                    {**self.many.group_arguments(entity), **rows, "limit": self._limit("At most so many groups.")},
+                    description=f"What the groups of a list of {entity.name} come to.",
+                )
+        fields["viewer"] = self.generated(GraphQLNonNull(self._viewer()), description="Who asks.")
         return fields
 
     def _viewer(self) -> GraphQLObjectType:
         roles = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
         fields = {
-            "id": self._generated(GraphQLID, description="The subject of the token; null without one."),
-            "roles": self._generated(roles, description="The roles held, sorted."),
+            "id": self.generated(GraphQLID, description="The subject of the token; null without one."),
+            "roles": self.generated(roles, description="The roles held, sorted."),
         }
         return GraphQLObjectType("Viewer", fields, description="Who asks.")
 
@@ -284,11 +315,30 @@ class _Builder:
                 fields[name] = self._value_field(entity, columns[name])
             elif name in relations:
                 fields[name] = self._relation_field(entity, relations[name])
+                if relations[name].to_many:
+                    fields |= self._many_fields(relations[name])
+        return fields
+
+    def _many_fields(self, relation: Relation) -> dict[str, GraphQLField]:
+        """What stands beside the list of a to-many."""
+        target = self.model.entity(relation.target)
+        fields = {}
+        if target.primary_key:
+            fields[relation.name + FieldKind.CONNECTION] = self.generated(
+                self.many.connection(target),
+                self._connection_arguments(target),
+                description=f"A page of `{relation.name}` with cursors, and their number.",
+            )
+        fields[relation.name + FieldKind.AGGREGATE] = self.generated(
+            self.many.aggregate(target),
+            self._row_arguments(target),
+            description=f"What `{relation.name}` come to.",
+        )
         return fields
 
     def _value_field(self, entity: Entity, column: Column) -> GraphQLField:
-        type_ = self._nullable_output_type(column.type)
-        return self._generated(
+        type_ = self.nullable_output_type(column.type)
+        return self.generated(
             type_ if column.nullable or self.conditional(entity, column.name) else GraphQLNonNull(type_),
             description=column.description,
             deprecation_reason=column.deprecation_reason,
@@ -304,11 +354,11 @@ class _Builder:
             arguments = self._list_arguments(target)
         elif relation.kind is RelationKind.TO_ONE and not relation.nullable and self.shown(entity, relation):
             type_ = GraphQLNonNull(object_type)
-        return self._generated(
+        return self.generated(
             type_, arguments, description=relation.description, deprecation_reason=relation.deprecation_reason
         )
 
-    def _generated(
+    def generated(
         self,
         type_: GraphQLOutputType,
         arguments: dict[str, GraphQLArgument] | None = None,
@@ -324,7 +374,7 @@ class _Builder:
             deprecation_reason=deprecation_reason,
         )
 
-    def _nullable_output_type(self, type_: ValueType) -> GraphQLNullableOutputType:
+    def nullable_output_type(self, type_: ValueType) -> GraphQLNullableOutputType:
         item = self._leaf(type_)
         if not type_.is_list:
             return item
@@ -356,19 +406,50 @@ class _Builder:
             arguments[name] = GraphQLArgument(GraphQLNonNull(self._leaf(column.type)), description=column.description)
         return arguments
 
-    def _list_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
-        arguments = {
-            "where": GraphQLArgument(self.filters[entity.name], description="Only rows for which this holds."),
+    def _row_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
+        """The arguments that say which rows."""
+        arguments = {"where": GraphQLArgument(self.filters[entity.name], description="Only rows for which this holds.")}
+        if self.has_all(entity, [part.column for part in entity.search]):
+            arguments["search"] = GraphQLArgument(
+                GraphQLString,
+                description='Only rows with these words: `pear -plum "in quotes" or this`.',
+            )
+        if self.openings[entity.name].deleted:
+            arguments["deleted"] = GraphQLArgument(
+                self.deleted, description="Deleted rows too, or alone; without it there are none."
+            )
+        return arguments
+
+    def _order_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
+        if not self.sortable(entity):
+            return {}
+        return {
             "orderBy": GraphQLArgument(
                 GraphQLList(GraphQLNonNull(self.orders[entity.name])),
                 description="The order, the first key first; the primary key comes last of itself.",
-            ),
-            "limit": GraphQLArgument(GraphQLInt, description="At most so many rows."),
-            "offset": GraphQLArgument(GraphQLInt, description="Leave out the first so many rows."),
+            )
         }
-        if not self.sortable(entity):
-            del arguments["orderBy"]
-        return arguments
+
+    def _limit(self, description: str) -> GraphQLArgument:
+        return GraphQLArgument(GraphQLInt, description=description)
+
+    def _list_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
+        return {
+            **self._row_arguments(entity),
+            **self._order_arguments(entity),
+            "limit": self._limit("At most so many rows."),
+            "offset": self._limit("Leave out the first so many rows."),
+        }
+
+    def _connection_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
+        return {
+            **self._row_arguments(entity),
+            **self._order_arguments(entity),
+            "first": self._limit("A page of so many rows from the start, or after `after`."),
+            "after": GraphQLArgument(GraphQLString, description="A cursor: only rows that follow it."),
+            "last": self._limit("A page of so many rows from the end, or before `before`."),
+            "before": GraphQLArgument(GraphQLString, description="A cursor: only rows that precede it."),
+        }
 
     def _filter(self, entity: Entity) -> GraphQLInputObjectType:
         return GraphQLInputObjectType(
@@ -378,10 +459,12 @@ class _Builder:
         )
 
     def _filter_fields(self, entity: Entity) -> dict[str, GraphQLInputField]:
-        fields = {column.name: GraphQLInputField(self._value_filter(column.type)) for column in self.columns(entity)}
+        fields = {column.name: GraphQLInputField(self.value_filter(column.type)) for column in self.columns(entity)}
         for relation in self.relations(entity):
             if relation.to_many:
+                target = self.model.entity(relation.target)
                 fields[relation.name] = GraphQLInputField(self._list_filter(relation.target))
+                fields[relation.name + FieldKind.AGGREGATE] = GraphQLInputField(self.many.aggregate_filter(target))
             else:
                 fields[relation.name] = GraphQLInputField(
                     self.filters[relation.target], description="Such a row is there, and this holds for it."
@@ -406,7 +489,7 @@ class _Builder:
             )
         return self.list_filters[target]
 
-    def _value_filter(self, type_: ValueType) -> GraphQLInputObjectType:
+    def value_filter(self, type_: ValueType) -> GraphQLInputObjectType:
         name = filter_type_name(type_)
         if name not in self.value_filters:
             item = self._leaf(type_)
@@ -417,9 +500,22 @@ class _Builder:
                 Operand.TEXT: GraphQLString,
                 Operand.BOOLEAN: GraphQLBoolean,
             }
+            known = operators(type_)
+            if Operand.PATHS in known.values():
+                path = {operator: GraphQLInputField(kinds[operand]) for operator, operand in AT_PATH.items()}
+                at = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
+                kinds[Operand.PATHS] = GraphQLList(
+                    GraphQLNonNull(
+                        GraphQLInputObjectType(
+                            "JSONPathFilter",
+                            {"at": GraphQLInputField(at, description="Keys, and indexes as text."), **path},
+                            description="What must be at a path of a JSON value; all given operators must hold.",
+                        )
+                    )
+                )
             self.value_filters[name] = GraphQLInputObjectType(
                 name,
-                {operator: GraphQLInputField(kinds[operand]) for operator, operand in operators(type_).items()},
+                {operator: GraphQLInputField(kinds[operand]) for operator, operand in known.items()},
                 description="All given operators must hold; null operands are refused, use `isNull`.",
             )
         return self.value_filters[name]
@@ -437,7 +533,11 @@ class _Builder:
             column.name: GraphQLInputField(self.direction) for column in self.columns(entity) if sortable(column.type)
         }
         for relation in self.relations(entity):
-            if not relation.to_many and self.sortable(self.model.entity(relation.target)):
+            target = self.model.entity(relation.target)
+            if relation.to_many:
+                order = self.many.aggregate_order(target)
+                fields[relation.name + FieldKind.AGGREGATE] = GraphQLInputField(order)
+            elif self.sortable(target):
                 fields[relation.name] = GraphQLInputField(self.orders[relation.target])
         return fields
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from graphql import GraphQLError
 from graphql.execution.values import VariableValues
@@ -18,14 +19,16 @@ from graphql.utilities import coerce_input_literal
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
 from clew.plan.inputs import enum_names
-from clew.plan.types import Claim, Constant, Literal, Operand, Template, Variable
+from clew.plan.types import Claim, Constant, CursorKey, Literal, Marker, Operand, Template, Variable
 from clew.schema.scalars import SCALARS
+from clew.sql.cursors import Cursors
 
 # The claims of a viewer that rules name, as asyncpg takes them.
 Claims = Mapping[Claim, Any]
 # Gives one argument from the coerced variables and the claims.
 Argument = Callable[[VariableValues, Claims], Any]
 
+_MOST_SEARCHED = 2000
 _DIGITS = re.compile(r"-?\d{1,10}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
@@ -34,8 +37,11 @@ _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
-def argument(operand: Operand) -> Argument:
+def argument(operand: Operand, cursors: Cursors) -> Argument:
     """How to compute the operand's value when the operation runs.
+
+    Args:
+        cursors: opens cursors, and says what they are marked with.
 
     The result raises ClewError BAD_USER_INPUT, naming the operand's place, for a value
     that Postgres could not take: a comparison in SQL must never raise.
@@ -44,6 +50,10 @@ def argument(operand: Operand) -> Argument:
     source = operand.source
     if isinstance(source, Claim):
         return lambda _variables, claims: claims[source]
+    if isinstance(source, Marker):
+        return lambda _variables, _claims: cursors.marker
+    if isinstance(source, CursorKey):
+        return lambda variables, _claims: _cursor_key(source, variables, operand.place, cursors)
     if isinstance(source, Constant):
         constant = convert(_coerced(source.value, operand.type))
         return lambda _variables, _claims: constant
@@ -67,6 +77,12 @@ def argument(operand: Operand) -> Argument:
         return lambda variables, _claims: convert(_dig(variables.coerced, source.path))
     assert isinstance(source, Template)
     return lambda variables, _claims: convert(_fill(source, variables, operand.place))
+
+
+def _cursor_key(source: CursorKey, variables: VariableValues, place: str, cursors: Cursors) -> str | None:
+    cursor = source.cursor
+    text = cursor.value if isinstance(cursor, Literal) else _dig(variables.coerced, cursor.path)
+    return cursors.open(text, source.order, place)[source.index]
 
 
 def usable_claims(wanted: Iterable[Claim], claims: Mapping[str, Any]) -> dict[Claim, Any]:
@@ -135,6 +151,10 @@ def _converter(operand: Operand) -> Callable[[Any], Any]:
     place, type_ = operand.place, operand.type
     if operand.form == "count":
         return lambda value: _count(value, place, operand.most)
+    if operand.form == "zone":
+        return lambda value: _zone(value, place)
+    if operand.form == "search":
+        return lambda value: _words(value, place)
     if operand.form != "value":
         return lambda value: _pattern(value, operand.form, place)
     item = _item_converter(type_, place)
@@ -165,6 +185,23 @@ def _count(value: int, place: str, most: int | None) -> int:
     if most is not None and value > most:
         raise ClewError(f"`{place}` must not be more than {most}.", code=Code.LIMIT_EXCEEDED)
     return value
+
+
+def _zone(value: str, place: str) -> str:
+    """The name of a time zone, for Postgres raises on others."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ClewError(f"`{place}` is no time zone.", hint="Write a name such as Europe/Berlin.") from None
+    return value
+
+
+def _words(value: str, place: str) -> str:
+    """A web search. Postgres raises on a word of more than 2,046 bytes."""
+    text = _text(value, place)
+    if len(text.encode()) > _MOST_SEARCHED:
+        raise ClewError(f"`{place}` must not be longer than {_MOST_SEARCHED} bytes.")
+    return text
 
 
 def _text(value: str, place: str) -> str:

@@ -14,10 +14,20 @@ from clew.sql.types import sql_type
 
 
 class Binds:
-    """Collects operands as a statement is built; `names` maps a bind's name to its operand."""
+    """Collects operands as a statement is built; `names` maps a bind's name to its operand.
+
+    `orders` are the orders of its cursors, by the number that stands in them.
+    """
 
     def __init__(self) -> None:
         self.names: dict[str, Operand] = {}
+        self.orders: list[str] = []
+
+    def order(self, name: str) -> int:
+        """The number of an order of cursors."""
+        if name not in self.orders:
+            self.orders.append(name)
+        return self.orders.index(name)
 
     def add(self, operand: Operand) -> sa.BindParameter[Any]:
         """A bind parameter for the operand, typed as it is compared."""

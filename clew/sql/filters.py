@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from clew.model.types import Column
-from clew.plan.types import AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Now, Operand, Predicate, Ruled
+from clew.model.types import Entity, SearchField, ValueType
+from clew.plan.types import (
+    Aggregated,
+    AllOf,
+    AnyOf,
+    Compare,
+    Exists,
+    IsNull,
+    IsTrue,
+    JsonPath,
+    Measure,
+    Not,
+    Now,
+    Operand,
+    Predicate,
+    Ruled,
+    Search,
+)
 from clew.sql.binds import Binds, array_operand, bare_type
+from clew.sql.constraints import SEARCH_COLUMN
+from clew.sql.literals import quote_text
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
+from clew.sql.tables import search_part
 from clew.sql.types import sql_type
 
 _Comparison = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]
@@ -37,6 +57,17 @@ _SCALAR: dict[str, _Comparison] = {
     "hasAll": lambda column, value: column.op("@>", is_comparison=True)(value),
 }
 
+# Of `jsonb`, where they are not as for other types.
+_JSON: dict[str, _Comparison] = {
+    "contains": lambda column, value: column.op("@>", is_comparison=True)(value),
+    "hasKey": lambda column, value: column.op("?", is_comparison=True)(value),
+}
+_JSONB = sql_type(ValueType("JSON", "jsonb"))
+_JSON_NULL: ColumnElement[Any] = sa.literal_column("'null'::jsonb", _JSONB)
+_HERE: ColumnElement[Any] = sa.literal_column("'{}'::text[]")
+_STRING: ColumnElement[Any] = sa.literal_column("'string'")
+_NO_WORDS: ColumnElement[Any] = sa.literal_column("''::tsvector")
+
 _PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
 # The types on which Postgres has LIKE; a String may also be an `inet` or a native enum.
 _TEXTS = frozenset({"text", "varchar", "character varying", "char", "character", "bpchar", "citext", "name"})
@@ -54,10 +85,7 @@ def condition(
     match predicate:
         case Compare(column, operator, operand, mask):
             expression = masked(scope.column(column), mask, scope, levels, binds)
-            if operator in _PATTERNS and bare_type(column.type.sql).lower() not in _TEXTS:
-                expression = sa.cast(expression, sa.Text)
-            value = _operand(operand, column, levels, binds, ruled)
-            return _SCALAR[operator](expression, value)
+            return compared(expression, column.type, operator, _operand(operand, column.type, levels, binds, ruled))
         case IsNull(column, negated, mask):
             expression = masked(scope.column(column), mask, scope, levels, binds)
             return expression.is_not(None) if negated else expression.is_(None)
@@ -76,10 +104,121 @@ def condition(
             statement = statement.where(
                 join(levels, relation, scope, inner, link), *levels.conditions(rows, inner, ruled)
             )
-            found = sa.exists(inner.correlate(statement))
+            exists = sa.exists(inner.correlate(statement))
             if mask is None:
-                return found
-            return sa.and_(condition(mask, scope, levels, binds, scope).is_(sa.true()), found)
+                return exists
+            return sa.and_(condition(mask, scope, levels, binds, scope).is_(sa.true()), exists)
+        case Aggregated(mask=mask):
+            holds = _aggregated(predicate, scope, levels, binds, ruled)
+            if mask is None:
+                return holds
+            of_none = _aggregated(predicate, scope, levels, binds, ruled, empty=True)
+            return sa.case((condition(mask, scope, levels, binds, scope), holds), else_=of_none)
+        case JsonPath(column, path, operator, operand, mask):
+            expression = masked(scope.column(column), mask, scope, levels, binds)
+            found = expression.op("#>", return_type=_JSONB)(_operand(path, path.type, levels, binds, ruled))
+            return _at_path(found, operator, _operand(operand, operand.type, levels, binds, ruled))
+        case Search(entity, parts, operand):
+            languages = dict.fromkeys(part.language for part, _ in parts)
+            text = binds.add(operand)
+            queries: list[ColumnElement[Any]] = [
+                sa.func.websearch_to_tsquery(_configuration(language), text) for language in languages
+            ]
+            query = reduce(lambda one, other: one.op("||")(other), queries)
+            return _vector(entity, parts, scope, levels, binds).op("@@", is_comparison=True)(query)
+
+
+def compared(
+    expression: ColumnElement[Any], type_: ValueType, operator: str, value: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """`expression`, of the type `type_`, `operator` `value`."""
+    if type_.name == "JSON" and operator in _JSON:
+        return _JSON[operator](expression, value)
+    if operator in _PATTERNS and bare_type(type_.sql).lower() not in _TEXTS:
+        expression = sa.cast(expression, sa.Text)
+    return _SCALAR[operator](expression, value)
+
+
+def _aggregated(
+    predicate: Aggregated, scope: Scope, levels: Levels, binds: Binds, ruled: Scope | None, *, empty: bool = False
+) -> ColumnElement[bool]:
+    inner = levels.scope(predicate.relation.target, scope)
+    holds = sa.and_(
+        *(
+            compared(
+                measure_value(measure, inner, levels, binds),
+                measure.type,
+                operator,
+                _operand(operand, measure.type, levels, binds, ruled),
+            )
+            for measure, operator, operand in predicate.conditions
+        )
+    )
+    statement = sa.select(holds).select_from(inner.source)
+    if empty:
+        statement = statement.where(sa.false())
+    else:
+        statement = statement.where(
+            join(levels, predicate.relation, scope, inner, predicate.link),
+            *levels.conditions(predicate.rows, inner, ruled),
+        )
+    return inner.correlate(statement).scalar_subquery()
+
+
+def measure_value(measure: Measure, scope: Scope, levels: Levels, binds: Binds) -> ColumnElement[Any]:
+    """What an aggregate computes over the rows of `scope`."""
+    if measure.column is None:
+        return sa.func.count()
+    return measured(measure, masked(scope.column(measure.column), measure.mask, scope, levels, binds))
+
+
+def measured(measure: Measure, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The function of `column`, an expression for the measure's column."""
+    match measure.function:
+        case "countDistinct":
+            return sa.func.count(column.distinct())
+        case "sum" | "avg":
+            value = sa.func.sum(column) if measure.function == "sum" else sa.func.avg(column)
+            return sa.cast(value, sql_type(measure.type))
+        case function:
+            return sa.func.min(column) if function == "min" else sa.func.max(column)
+
+
+def _at_path(found: ColumnElement[Any], operator: str, value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """A condition on a part of a JSON value; JSON's null is as nothing."""
+    found = sa.func.nullif(found, _JSON_NULL, type_=_JSONB)
+    kind: ColumnElement[Any] = sa.func.jsonb_typeof(found)
+    if operator in _PATTERNS and operator not in _JSON:
+        text = found.op("#>>", return_type=sa.Text())(_HERE)
+        return sa.case((kind == _STRING, _SCALAR[operator](text, value)))
+    if operator in ("gt", "gte", "lt", "lte"):
+        # Postgres orders values of different kinds by kind, which nobody means.
+        return sa.case((kind == sa.func.jsonb_typeof(value), _SCALAR[operator](found, value)))
+    return (_JSON.get(operator) or _SCALAR[operator])(found, value)
+
+
+def _configuration(language: str) -> ColumnElement[Any]:
+    """A text search configuration that the SDL names."""
+    return sa.literal_column(f"{quote_text(language)}::regconfig")
+
+
+def _vector(
+    entity: Entity,
+    parts: tuple[tuple[SearchField, Predicate | None], ...],
+    scope: Scope,
+    levels: Levels,
+    binds: Binds,
+) -> ColumnElement[Any]:
+    """The stored vector; where a field may be hidden, one made of what is open."""
+    if all(mask is None for _, mask in parts):
+        return scope.key(SEARCH_COLUMN)
+    vectors = []
+    for part, mask in parts:
+        vector: ColumnElement[Any] = sa.literal_column(f"({search_part(entity, part)})")
+        if mask is not None:
+            vector = sa.case((condition(mask, scope, levels, binds, scope), vector), else_=_NO_WORDS)
+        vectors.append(vector)
+    return reduce(lambda one, other: one.op("||")(other), vectors)
 
 
 def masked(
@@ -91,7 +230,9 @@ def masked(
     return sa.case((condition(mask, scope, levels, binds, scope), expression))
 
 
-def _operand(operand: Operand, column: Column, levels: Levels, binds: Binds, ruled: Scope | None) -> ColumnElement[Any]:
+def _operand(
+    operand: Operand, type_: ValueType, levels: Levels, binds: Binds, ruled: Scope | None
+) -> ColumnElement[Any]:
     match operand.source:
         case Now():
             now = sa.func.now()
@@ -100,9 +241,9 @@ def _operand(operand: Operand, column: Column, levels: Levels, binds: Binds, rul
             assert ruled is not None, operand.place
             return _field(path, ruled, levels)
         case _:
-            is_array = operand.type.is_list and column.type.is_list
+            is_array = operand.type.is_list and type_.is_list
             bind = binds.add(operand)
-            return array_operand(bind, column.type) if is_array else bind
+            return array_operand(bind, type_) if is_array else bind
 
 
 def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement[Any]:

@@ -31,7 +31,7 @@ _MOMENT_ARRAY = sql_type(ValueType("DateTime", "timestamptz", is_list=True))
 # Where the text of a JSON object is cut: before its last character, from its second one on.
 _BUT_LAST: ColumnElement[Any] = sa.literal_column("-1")
 _SECOND: ColumnElement[Any] = sa.literal_column("2")
-_WITHOUT_ZONE = frozenset({"timestamp", "timestamp without time zone"})
+WITHOUT_ZONE = frozenset({"timestamp", "timestamp without time zone"})
 _EXACT = frozenset({"BigInt", "Decimal"})
 
 
@@ -57,9 +57,13 @@ def json_object(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElemen
     return sa.cast(text, JSON_TEXT)
 
 
-def json_array(item: ColumnElement[Any], order: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
-    """The rows' items as a JSON array, `[]` without rows; in `order`, or as the rows come."""
-    return JsonArray(item, order)
+def json_array(
+    item: ColumnElement[Any],
+    order: Sequence[ColumnElement[Any]] = (),
+    where: ColumnElement[bool] | None = None,
+) -> ColumnElement[Any]:
+    """The items of the rows of `where` as a JSON array, `[]` without rows; in `order`, or as the rows come."""
+    return JsonArray(item, order, where)
 
 
 class _Json(ColumnElement[Any]):
@@ -92,10 +96,13 @@ class JsonArray(_Json):
 
     __visit_name__ = "clew_json_array"
 
-    def __init__(self, item: ColumnElement[Any], order: Sequence[ColumnElement[Any]]) -> None:
+    def __init__(
+        self, item: ColumnElement[Any], order: Sequence[ColumnElement[Any]], where: ColumnElement[bool] | None
+    ) -> None:
         super().__init__()
         self.item = item
         self.order = order
+        self.where = where
 
 
 @compiles(JsonObject)
@@ -110,7 +117,10 @@ def _compile_array(element: JsonArray, compiler: SQLCompiler, **options: Any) ->
     options = _inside(options)
     item = compiler.process(element.item, **options)
     order = ", ".join(compiler.process(key, **options) for key in element.order)
-    return f"coalesce(json_agg({item}{f' ORDER BY {order}' if order else ''}), '[]'::json)"
+    array = f"json_agg({item}{f' ORDER BY {order}' if order else ''})"
+    if element.where is not None:
+        array += f" FILTER (WHERE {compiler.process(element.where, **options)})"
+    return f"coalesce({array}, '[]'::json)"
 
 
 def _inside(options: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +144,7 @@ def json_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[An
     as_text = type_.name in _EXACT or (type_.name == "ID" and type_.sql not in ("uuid", "text"))
     if as_text:
         return sa.cast(column, _TEXT_ARRAY if type_.is_list else sa.Text())
-    if type_.name == "DateTime" and bare_type(type_.sql) in _WITHOUT_ZONE:
+    if type_.name == "DateTime" and bare_type(type_.sql) in WITHOUT_ZONE:
         if type_.is_list:
             # Sessions run in UTC.
             return sa.cast(column, _MOMENT_ARRAY)

@@ -14,11 +14,17 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause, Select
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from clew.model.types import Column, Entity, Model, Relation
+from clew.model.measures import COUNT
+from clew.model.types import Column, Entity, Model
 from clew.plan.types import (
+    Aggregate,
     AllOf,
+    Connection,
+    FieldPath,
+    Groups,
     Literal,
     Many,
+    Measure,
     One,
     Operand,
     OrderKey,
@@ -31,34 +37,41 @@ from clew.plan.types import (
     Rows,
     TypeName,
     Value,
-    Visible,
 )
+from clew.sql.aggregates import measured_json, nothing
 from clew.sql.binds import Binds
-from clew.sql.filters import condition, masked
-from clew.sql.json import EMPTY_ARRAY, json_array, json_object, json_value, text_constant
+from clew.sql.connections import connection
+from clew.sql.constraints import SEARCH_COLUMN
+from clew.sql.filters import condition, masked, measure_value
+from clew.sql.groups import groups
+from clew.sql.json import json_array, json_object, json_value, text_constant
+from clew.sql.order import direction
 from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope
 from clew.sql.tables import Tables
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
+_NOTHING: ColumnElement[Any] = sa.literal_column("0")
 
 
 def read_statement(plan: ReadPlan, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     """One row; a column for each of `plan.reads` in their order: JSON as UTF-8 bytes, or null for no row.
 
     Bytes, because the driver would decode text for us to encode again. The statement's
-    operands are collected in `binds`.
+    operands are collected in `binds`, and the orders of its cursors.
     """
-    compiler = _Compiler(model, tables, binds)
+    compiler = Compiler(model, tables, binds)
     columns: list[ColumnElement[Any]] = []
     for index, root in enumerate(plan.reads):
-        value = compiler.many(root.read) if isinstance(root, RootMany) else compiler.one(root.read)
+        value = compiler.rows(root.read, None) if isinstance(root, RootMany) else compiler.one(root.read)
         columns.append(sa.func.convert_to(sa.cast(value, sa.Text), _UTF8).label(f"r{index}"))
     return sa.select(*columns)
 
 
-class _Compiler:
+class Compiler:
+    """Builds one statement: its levels, their rows, and the JSON of them."""
+
     def __init__(self, model: Model, tables: Tables, binds: Binds) -> None:
         self.model = model
         self.tables = tables
@@ -71,6 +84,16 @@ class _Compiler:
         table = self.tables.of(entity_name)
         alias = table.alias(f"t{self.number()}")
         return Scope(self.model.entity(entity_name), alias, outer)
+
+    def free_name(self, name: str, entity: Entity) -> str:
+        """A name that is no column of the entity: it stands beside them, and computed expressions name those alone."""
+        while entity.column_by_sql(name) is not None:
+            name += "_"
+        return name
+
+    def directed(self, expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:
+        """The value of an order's key, with its direction."""
+        return direction(expression, key.descending, key.nulls_first)
 
     def number(self) -> int:
         self.aliases += 1
@@ -99,7 +122,7 @@ class _Compiler:
         sees fit; a subquery in the output would be run once for each row.
         """
         scope = self.scope(output.relation.target, outer)
-        name = _free_name("clew_json", outer.entity)
+        name = self.free_name("clew_json", outer.entity)
         statement = self.row(output.read, scope, [join(self, output.relation, outer, scope, None)], name)
         return statement.lateral(f"j{self.number()}")
 
@@ -109,37 +132,76 @@ class _Compiler:
         statement = statement.where(*join_conditions, *self.conditions(read.rows, scope))
         return scope.correlate(_at_most_one(statement, scope))
 
-    def many(
-        self, read: Read, relation: Relation | None = None, outer: Scope | None = None, link: Visible | None = None
+    def rows(
+        self, read: Read | Connection | Aggregate | Groups, outer: Scope | None, via: Many | None = None
     ) -> ColumnElement[Any]:
+        """The JSON of what is asked for over many rows.
+
+        Args:
+            outer: the level of the row that they belong to, through the relation of `via`.
+        """
+        match read:
+            case Read():
+                return self.many(read, outer, via)
+            case Connection():
+                return connection(self, read, outer, via)
+            case Aggregate():
+                return self.aggregate(read, outer, via)
+            case Groups():
+                return groups(self, read)
+
+    def many(self, read: Read, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
         """The JSON array of the rows; `[]` without any."""
         rows = read.rows
         scope = self.scope(rows.visible.entity.name, outer)
         # A join may bring the rows of the page out of order: then they are sorted again by the same keys.
         again = any(isinstance(output, One) for output in read.output)
-        keys = [(self.follow(key, scope, 0), key) for key in rows.order]
-        sorted_by = (
-            [key.label(_free_name(f"clew_key{n}", scope.entity)) for n, (key, _) in enumerate(keys)] if again else []
-        )
-        inner = sa.select(*self.needed(read, scope), *sorted_by).select_from(scope.source)
-        if relation is not None and outer is not None:
-            inner = inner.where(join(self, relation, outer, scope, link))
-        inner = inner.where(*self.conditions(rows, scope))
-        inner = inner.order_by(*(_direction(expression, key) for expression, key in keys))
+        keys = [(self.follow(key.value, scope), key) for key in rows.order]
+        sorted_by = self.labelled(keys, scope) if again else []
+        inner = sa.select(*self.needed(read.output, scope), *sorted_by).select_from(scope.source)
+        inner = inner.where(*self.belonging(rows, scope, outer, via))
+        inner = inner.order_by(*(self.directed(expression, key) for expression, key in keys))
         inner = self.cut(inner, rows, scope)
         cut = Scope(scope.entity, inner.subquery(f"page{self.number()}"), outer)
         json, source = self.object(read.output, cut)
-        order = [_direction(cut.key(label.name), key) for label, (_, key) in zip(sorted_by, keys, strict=False)]
+        order = [self.directed(cut.key(label.name), key) for label, (_, key) in zip(sorted_by, keys, strict=False)]
         statement = sa.select(json_array(json, order).label("clew_json")).select_from(source)
         return cut.correlate(statement).scalar_subquery()
 
-    def cut(self, statement: Select[Any], rows: Rows, scope: Scope) -> Select[Any]:
+    def labelled(self, keys: Iterable[tuple[ColumnElement[Any], OrderKey]], scope: Scope) -> list[sa.Label[Any]]:
+        """The keys of an order as columns beside the entity's own."""
+        return [key.label(self.free_name(f"clew_key{n}", scope.entity)) for n, (key, _) in enumerate(keys)]
+
+    def belonging(self, rows: Rows, scope: Scope, outer: Scope | None, via: Many | None) -> list[ColumnElement[bool]]:
+        """The conditions of `rows`, and that they belong to the row of `outer`."""
+        found = self.conditions(rows, scope)
+        if via is not None:
+            assert outer is not None
+            found.insert(0, join(self, via.relation, outer, scope, via.link))
+        return found
+
+    def aggregate(self, read: Aggregate, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
+        """The JSON object of an aggregate."""
+        scope = self.scope(read.rows.visible.entity.name, outer)
+
+        def value(measure: Measure) -> ColumnElement[Any]:
+            return measure_value(measure, scope, self, self.binds)
+
+        statement = sa.select(
+            json_object([(output.key, measured_json(output, value)) for output in read.output]).label("clew_json")
+        ).select_from(scope.source)
+        statement = statement.where(*self.belonging(read.rows, scope, outer, via))
+        return scope.correlate(statement).scalar_subquery()
+
+    def cut(self, statement: Select[Any], rows: Rows, scope: Scope, more: int = 0) -> Select[Any]:
+        """The statement with its limit, of `more` rows beyond it, and its offset."""
         if rows.ceiling is not None:
             statement = scope.correlate(statement.limit(sa.literal_column(str(rows.ceiling))))
             most = statement.subquery(f"most{self.number()}")
             statement = sa.select(*most.c).select_from(most)
         if rows.limit is not None:
-            statement = statement.limit(self.count(rows.limit))
+            limit = self.count(rows.limit)
+            statement = statement.limit(limit + sa.literal_column(str(more)) if more else limit)
         if rows.offset is not None:
             statement = statement.offset(self.count(rows.offset))
         return scope.correlate(statement)
@@ -153,10 +215,10 @@ class _Compiler:
             return sa.literal_column(str(int(operand.source.value)), sa.BigInteger)
         return self.binds.add(operand)
 
-    def needed(self, read: Read, scope: Scope) -> Iterable[ColumnElement[Any]]:
+    def needed(self, outputs: Iterable[Output], scope: Scope) -> list[ColumnElement[Any]]:
         """The columns of the inner SELECT that the JSON around it reads."""
         names: dict[str, None] = {}
-        for output in read.output:
+        for output in outputs:
             columns: tuple[Column, ...] = ()
             if not isinstance(output, TypeName) and output.mask is not None:
                 # A rule may look at any column.
@@ -179,24 +241,34 @@ class _Compiler:
 
     def all_columns(self, scope: Scope) -> list[ColumnElement[Any]]:
         table = self.tables.of(scope.entity.name)
-        return [scope.key(column.name) for column in table.columns]
+        return [scope.key(column.name) for column in table.columns if column.name != SEARCH_COLUMN]
 
-    def follow(self, key: OrderKey, scope: Scope, step: int) -> ColumnElement[Any]:
-        """The key's column at the end of its path of to-ones; null where the path ends early."""
-        mask = key.masks[step]
-        if step == len(key.path):
-            return self.masked(scope.column(key.column), mask, scope)
-        relation, rows = key.path[step]
-        inner = self.scope(relation.target, scope)
-        statement = sa.select(self.follow(key, inner, step + 1)).select_from(inner.source)
-        statement = statement.where(join(self, relation, scope, inner, None), *self.conditions(Rows(rows), inner))
-        return self.masked(inner.correlate(_at_most_one(statement, inner)).scalar_subquery(), mask, scope)
+    def follow(self, value: FieldPath, scope: Scope, step: int = 0) -> ColumnElement[Any]:
+        """The value at the end of a path of to-ones; null where the path ends early."""
+        mask = value.masks[step]
+        if step < len(value.path):
+            relation, rows = value.path[step]
+            inner = self.scope(relation.target, scope)
+            statement = sa.select(self.follow(value, inner, step + 1)).select_from(inner.source)
+            statement = statement.where(join(self, relation, scope, inner, None), *self.conditions(Rows(rows), inner))
+            return self.masked(inner.correlate(_at_most_one(statement, inner)).scalar_subquery(), mask, scope)
+        end = value.end
+        if isinstance(end, Column):
+            return self.masked(scope.column(end), mask, scope)
+        inner = self.scope(end.relation.target, scope)
+        statement = sa.select(measure_value(end.measure, inner, self, self.binds)).select_from(inner.source)
+        statement = statement.where(join(self, end.relation, scope, inner, end.link), *self.conditions(end.rows, inner))
+        measured = self.masked(inner.correlate(statement).scalar_subquery(), mask, scope)
+        counts = mask is not None and end.type is COUNT
+        return sa.func.coalesce(measured, _NOTHING) if counts else measured
 
     # --- output -----------------------------------------------------------------------
 
-    def object(self, outputs: tuple[Output, ...], scope: Scope) -> tuple[ColumnElement[Any], FromClause[Any]]:
-        """The JSON object of a row of `scope`, and the FROM that it reads: the scope's source and its joins."""
-        source = scope.source
+    def object(
+        self, outputs: tuple[Output, ...], scope: Scope, source: FromClause[Any] | None = None
+    ) -> tuple[ColumnElement[Any], FromClause[Any]]:
+        """The JSON object of a row of `scope`, and the FROM that it reads: `source`, the scope's own, and its joins."""
+        source = scope.source if source is None else source
         pairs: list[tuple[str, ColumnElement[Any]]] = []
         for output in outputs:
             if isinstance(output, One):
@@ -217,9 +289,9 @@ class _Compiler:
             case Required(columns=columns, mask=mask):
                 required = json_object([(c.name, json_value(scope.column(c), c.type)) for c in columns])
                 return self.masked(required, mask, scope)
-            case Many(relation=relation, read=read, link=link, mask=mask):
-                rows = self.many(read, relation, scope, link)
-                return rows if mask is None else sa.func.coalesce(self.masked(rows, mask, scope), EMPTY_ARRAY)
+            case Many(read=read, mask=mask):
+                rows = self.rows(read, scope, output)
+                return rows if mask is None else sa.func.coalesce(self.masked(rows, mask, scope), nothing(read))
 
     def masked(self, expression: ColumnElement[Any], mask: Predicate | None, scope: Scope) -> ColumnElement[Any]:
         return masked(expression, mask, scope, self, self.binds)
@@ -228,17 +300,3 @@ class _Compiler:
 def _at_most_one(statement: Select[Any], scope: Scope) -> Select[Any]:
     """The rows of a key: nothing keeps a view's key unique."""
     return statement.limit(_ONE) if scope.entity.view_sql is not None else statement
-
-
-def _free_name(name: str, entity: Entity) -> str:
-    """A name that is no column of the entity: it stands beside them, and computed expressions name those alone."""
-    while entity.column_by_sql(name) is not None:
-        name += "_"
-    return name
-
-
-def _direction(expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:
-    ordered = expression.desc() if key.descending else expression.asc()
-    if key.nulls_first is None:
-        return ordered
-    return ordered.nulls_first() if key.nulls_first else ordered.nulls_last()

@@ -10,6 +10,7 @@ from clew.model.types import Model
 from clew.plan.types import Operand, ReadPlan
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
+from clew.sql.cursors import Cursors
 from clew.sql.read import read_statement
 from clew.sql.tables import Tables
 
@@ -20,16 +21,26 @@ _DIALECT.max_identifier_length = 1000
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with `$1`...; `operands` and the functions that compute their values, in that order."""
+    """SQL with `$1`...; `operands` and the functions that compute their values, in that order.
+
+    `orders` are the orders of the cursors in the result: where there are any they are to be sealed.
+    """
 
     sql: str
     operands: tuple[Operand, ...]
     arguments: tuple[Argument, ...]
+    orders: tuple[str, ...] = ()
 
 
-def compile_read(plan: ReadPlan, model: Model, tables: Tables) -> Statement:
-    """The one statement of a query operation with at least one generated root field."""
+def compile_read(plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors) -> Statement:
+    """The one statement of a query operation with at least one generated root field.
+
+    Args:
+        cursors: opens those among the arguments.
+    """
     binds = Binds()
     compiled = read_statement(plan, model, tables, binds).compile(dialect=_DIALECT)
     operands = tuple(binds.names[name] for name in compiled.positiontup or ())
-    return Statement(compiled.string, operands, tuple(argument(operand) for operand in operands))
+    return Statement(
+        compiled.string, operands, tuple(argument(operand, cursors) for operand in operands), tuple(binds.orders)
+    )

@@ -54,10 +54,11 @@ def default_sql(column: Column) -> str | None:
 
 def search_sql(entity: Entity) -> str:
     """The expression of the generated tsvector: every `@search` field with its weight and language."""
-    return " || ".join(_search_part(entity, field) for field in entity.search)
+    return " || ".join(search_part(entity, field) for field in entity.search)
 
 
-def _search_part(entity: Entity, field: SearchField) -> str:
+def search_part(entity: Entity, field: SearchField) -> str:
+    """The part of the generated tsvector that one field makes."""
     column = entity._column[field.column]
     name = quote_name(column.column)
     kind = column.type.sql.lower()

@@ -132,7 +132,9 @@ def compare(world: World, engine: Engine, model: Model, eyes: Eyes, data: st.Dat
         expected = visible.entities.get(name)
         assert (type_ is None) is (expected is None), explain(world, model, eyes, name, {}, {})
         if isinstance(type_, GraphQLObjectType) and expected is not None:
-            assert set(type_.fields) == {f.name for f in members(expected)}
+            many = {relation.name for relation in expected.relations if relation.to_many}
+            beside = {name + kind for name in many for kind in ("Connection", "Aggregate")}
+            assert set(type_.fields) == {f.name for f in members(expected)} | beside
     if not visible.entities:
         return
     reference = MaskedReference(

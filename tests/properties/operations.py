@@ -120,10 +120,10 @@ class _Builder:
     def root(self) -> str:
         model = self.source.model
         entity = self.one(model.entities.values())
-        names = [name for name, (owner, unique) in model.root_fields.items() if owner is entity and unique]
+        names = [name for name, root in model.root_fields.items() if root.entity is entity and root.unique]
         if names and self.chance(35):
             name = self.one(names)
-            _, unique = model.root_fields[name]
+            unique = model.root_fields[name].unique
             assert unique is not None
             rows = self.source.tables.rows[entity.name]
             row = self.one(rows) if rows else None
@@ -257,7 +257,7 @@ class _Builder:
         return where
 
     def conditions(self, entity: Entity, column: Column) -> dict[str, Any]:
-        known = operators(column.type)
+        known = operators(column.type) if column.type.name != "JSON" else {"isNull": Operand.BOOLEAN}
         found: dict[str, Any] = {}
         for _ in range(1 if self.chance(90) else self.number(2)):
             name = self.one(known)

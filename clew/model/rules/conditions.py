@@ -19,6 +19,7 @@ from graphql import (
     ValueNode,
 )
 
+from clew.model.measures import COUNT, FUNCTIONS, measured
 from clew.model.operators import Operand, operators
 from clew.model.scope import Scope
 from clew.model.types import Column, Entity, Model, Relation, ValueType
@@ -32,9 +33,7 @@ AUTH = "$auth"
 ROW = "$row"
 _LOGIC = ("and", "or", "not", "is")
 _QUANTIFIERS = ("some", "none", "every")
-_AGGREGATES = ("count", "sum", "avg", "min", "max")
 _TIMES = ("DateTime", "Date", "Time")
-_COUNT = ValueType("Int", "integer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +198,9 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
         if name == "where":
             _object(walk, target, part.value, context)
         elif name == "count":
-            _operators(walk, "count", _COUNT, part.value, context)
-        elif name not in _AGGREGATES:
-            hint = did_you_mean(name, ("where", *_AGGREGATES))
+            _operators(walk, "count", COUNT, part.value, context)
+        elif name not in FUNCTIONS:
+            hint = did_you_mean(name, ("where", "count", *FUNCTIONS))
             walk.report.error(part.name, f'unknown aggregate "{name}"', hint)
         elif not isinstance(part.value, ObjectValueNode):
             walk.report.error(part.value, f'"{name}" takes an object of columns')
@@ -211,10 +210,9 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
                 if column is None:
                     hint = did_you_mean(inner.name.value, [column.name for column in target.columns])
                     walk.report.error(inner.name, f'"{target.name}" has no column "{inner.name.value}"', hint)
+                elif (type_ := measured(name, column.type)) is None:
+                    walk.report.error(inner.name, f'"{column.name}" is {column.type.name}, which has no {name}')
                 else:
-                    # A sum or mean is of a wider type than its column.
-                    wide = name in ("sum", "avg") and column.type.name in ("Int", "BigInt", "Float")
-                    type_ = ValueType("Float", "double precision") if wide else column.type
                     _operators(walk, column.name, type_, inner.value, context)
 
 
@@ -235,7 +233,7 @@ def _value(walk: _Walk, column: Column, node: ValueNode, context: _Context) -> N
 
 
 def _operators(walk: _Walk, name: str, type_: ValueType, node: ValueNode, context: _Context) -> None:
-    known = operators(type_)
+    known = {operator: kind for operator, kind in operators(type_).items() if kind is not Operand.PATHS}
     if not isinstance(node, ObjectValueNode):
         _operand(walk, name, type_, Operand.SAME, node, context)
         return

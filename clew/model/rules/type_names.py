@@ -32,6 +32,7 @@ def check(scope: Scope, model: Model) -> None:
 def _generated(model: Model) -> Iterator[tuple[str, str]]:
     """Each generated type with what it is generated for."""
     yield "OrderDirection", "orderBy"
+    yield "JSONTextFilter", "the scalar JSON"
     for scalar in SQL_TYPES:
         for is_list in (False, True):
             yield filter_type_name(ValueType(scalar, "", is_list=is_list)), f"the scalar {scalar}"

@@ -7,7 +7,7 @@ from clew.sdl.report import Report
 
 # Keys of a filter object beside the fields.
 FILTER_WORDS = ("and", "or", "not", "is")
-GENERATED = ("Viewer", "PageInfo")
+GENERATED = ("Viewer", "PageInfo", "DeletedRows", "JSONPathFilter", "GroupUnit", "DateGroupUnit", "DateTimeGroupUnit")
 JOB_TYPES = ("Job", "JobStatus")
 _ENUM_WORDS = ("true", "false", "null")
 

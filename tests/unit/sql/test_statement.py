@@ -14,6 +14,7 @@ from clew.plan.limits import Limits
 from clew.plan.read import plan_query
 from clew.plan.visible import ADMIN, Access
 from clew.schema.build import build_schema
+from clew.sql.cursors import Cursors
 from clew.sql.statement import Statement, compile_read
 from clew.sql.tables import build_tables
 
@@ -26,7 +27,7 @@ def compiled(sdl: str, document: str, variables: dict[str, Any] | None = None) -
     (operation,) = (node for node in parsed.definitions if isinstance(node, OperationDefinitionNode))
     fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
     plan = plan_query(Access(model), schema, operation, fragments, variables or {}, ADMIN, Limits())
-    return compile_read(plan, model, build_tables(model))
+    return compile_read(plan, model, build_tables(model), Cursors("secret"))
 
 
 @pytest.mark.parametrize(

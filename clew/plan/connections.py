@@ -1,0 +1,99 @@
+"""The arguments and selection of a connection -> `Connection` (SPEC 3; GraphQL Cursor Connections)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clew.errors import ClewError
+from clew.plan.cursors import bad_cursor, split
+from clew.plan.inputs import Tree
+from clew.plan.paging import count
+from clew.plan.predicates import TEXT
+from clew.plan.types import (
+    Connection,
+    ConnectionOutput,
+    CursorKey,
+    FieldPath,
+    Literal,
+    Operand,
+    OrderKey,
+    Position,
+    Predicate,
+    RelatedMeasure,
+    Rows,
+    Variable,
+    Visible,
+)
+
+
+def connection(
+    arguments: Mapping[str, Tree],
+    variables: Mapping[str, Any],
+    visible: Visible,
+    where: Predicate,
+    order: tuple[OrderKey, ...],
+    page: int | None,
+    output: tuple[ConnectionOutput, ...],
+) -> Connection:
+    """A page of a connection.
+
+    Args:
+        arguments: of which `first`, `last`, `after` and `before` are read.
+        variables: coerced.
+        page: the most rows a viewer may ask for, and what comes without `first` and `last`; None: no bound.
+
+    Raises:
+        ClewError: BAD_USER_INPUT for what is no cursor, and for both `first` and `last`.
+    """
+    first, last = arguments.get("first"), arguments.get("last")
+    if first is not None and last is not None:
+        raise ClewError("`first` and `last` exclude each other.", hint="Page forward with first, backward with last.")
+    backward = last is not None
+    given = last if backward else first
+    if given is None and page is not None:
+        given = Literal(page)
+    limit, most = count(given, "last" if backward else "first", variables, page)
+    # One row more tells whether there is another page.
+    bound = most + 1 if limit is not None and isinstance(limit.source, Variable) else None
+    name = _name(order)
+    return Connection(
+        Rows(visible, where, order, limit, ceiling=bound),
+        output,
+        name,
+        _position(arguments.get("after"), "after", variables, order, name),
+        _position(arguments.get("before"), "before", variables, order, name),
+        backward,
+    )
+
+
+def _position(
+    tree: Tree, place: str, variables: Mapping[str, Any], order: tuple[OrderKey, ...], name: str
+) -> Position | None:
+    if tree is None:
+        return None
+    assert isinstance(tree, Literal | Variable)
+    nulls, _ = split(tree.value if isinstance(tree, Literal) else variables[str(tree.path[0])], place)
+    if nulls >> len(order):
+        raise bad_cursor(place)
+    return Position(
+        tuple(
+            None if nulls >> index & 1 else Operand(CursorKey(tree, name, index), TEXT, place)
+            for index in range(len(order))
+        )
+    )
+
+
+def _name(order: tuple[OrderKey, ...]) -> str:
+    """What tells an ordering from every other: a cursor of one means nothing in another."""
+    return ",".join(f"{_value(key.value)} {'desc' if key.descending else 'asc'} {key.nulls_lead}" for key in order)
+
+
+def _value(value: FieldPath) -> str:
+    steps = [f"{relation.name}:{relation.target}" for relation, _ in value.path]
+    end = value.end
+    if isinstance(end, RelatedMeasure):
+        measure = end.measure
+        column = "" if measure.column is None else f"{measure.column.name}:{measure.column.type.sql}"
+        return ".".join([*steps, end.relation.name, measure.function, column])
+    return ".".join([*steps, f"{end.name}:{end.type.sql}"])

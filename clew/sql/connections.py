@@ -1,0 +1,249 @@
+"""`Connection` -> the JSON object of edges, nodes, page and total (GraphQL Cursor Connections)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement, FromClause
+
+from clew.model.types import ValueType
+from clew.plan.types import (
+    Connection,
+    Cursor,
+    Edges,
+    Many,
+    Marker,
+    Node,
+    Nodes,
+    Operand,
+    OrderKey,
+    Output,
+    PageInfo,
+    Position,
+    Rows,
+    TotalCount,
+    TypeName,
+)
+from clew.sql.binds import compared_type
+from clew.sql.json import json_array, json_object, text_constant
+from clew.sql.scope import Scope
+from clew.sql.types import sql_type
+
+if TYPE_CHECKING:
+    from clew.sql.read import Compiler
+
+_TEXT = ValueType("String", "text")
+_ROW = "clew_row"
+_HEX: ColumnElement[Any] = sa.literal_column("'hex'")
+_UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
+_FALSE: ColumnElement[Any] = sa.literal_column("false")
+
+
+def connection(compiler: Compiler, read: Connection, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
+    """The JSON object of one page; `outer` and `via` as for `Compiler.rows`."""
+    return _Page(compiler, read, outer, via).json()
+
+
+class _Page:
+    """One page: the rows between the positions, cut and numbered, with its output built around them.
+
+    With `peeks` one row more is read than the page holds: it tells whether another page follows.
+    """
+
+    def __init__(self, compiler: Compiler, read: Connection, outer: Scope | None, via: Many | None) -> None:
+        self.compiler = compiler
+        self.read = read
+        self.outer = outer
+        self.via = via
+        infos = [name for output in read.output if isinstance(output, PageInfo) for _, name in output.fields]
+        self.peeks = ("hasPreviousPage" if read.backward else "hasNextPage") in infos
+        self.order = tuple(key.backward for key in read.rows.order) if read.backward else read.rows.order
+        self.keys: list[ColumnElement[Any]] = []
+
+    def json(self) -> ColumnElement[Any]:
+        pairs: list[tuple[str, ColumnElement[Any]]] = []
+        if all(isinstance(output, TotalCount | TypeName) for output in self.read.output):
+            pairs = [(output.key, self.constant(output)) for output in self.read.output]
+            return json_object(pairs)
+        page = self.page()
+        source: FromClause[Any] = page.source
+        for output in self.read.output:
+            match output:
+                case Edges(output=fields):
+                    json, source = self.edge(fields, page, source)
+                    pairs.append((output.key, self.array(json, page)))
+                case Nodes(output=fields):
+                    json, source = self.compiler.object(fields, page, source)
+                    pairs.append((output.key, self.array(json, page)))
+                case PageInfo(fields=info):
+                    pairs.append((output.key, json_object([(key, self.info(name, page)) for key, name in info])))
+                case _:
+                    pairs.append((output.key, self.constant(output)))
+        statement = sa.select(json_object(pairs).label("clew_json")).select_from(source)
+        return page.correlate(statement).scalar_subquery()
+
+    def constant(self, output: Any) -> ColumnElement[Any]:
+        return self.total() if isinstance(output, TotalCount) else text_constant(output.name)
+
+    def page(self) -> Scope:
+        """The rows of the page, and the one after it, with their keys and their numbers in it."""
+        compiler, rows = self.compiler, self.read.rows
+        scope = compiler.scope(rows.visible.entity.name, self.outer)
+        outputs: list[Output] = []
+        for output in self.read.output:
+            if isinstance(output, Nodes):
+                outputs += output.output
+            elif isinstance(output, Edges):
+                outputs += [field for node in output.output if isinstance(node, Node) for field in node.output]
+        keys = [(compiler.follow(key.value, scope), key) for key in self.order]
+        labelled = compiler.labelled(keys, scope)
+        inner = sa.select(*compiler.needed(outputs, scope), *labelled).select_from(scope.source)
+        inner = inner.where(*compiler.belonging(rows, scope, self.outer, self.via), *self.between(scope))
+        inner = inner.order_by(*(compiler.directed(expression, key) for expression, key in keys))
+        cut = compiler.cut(inner, rows, scope, more=1 if self.peeks else 0)
+        between = cut.subquery(f"page{compiler.number()}")
+        names = [label.name for label in labelled]
+        order = [compiler.directed(between.c[name], key) for name, key in zip(names, self.order, strict=True)]
+        number = sa.func.row_number().over(order_by=order).label(compiler.free_name(_ROW, scope.entity))
+        numbered = sa.select(*between.c, number).select_from(between).subquery(f"rows{compiler.number()}")
+        page = Scope(scope.entity, numbered, self.outer)
+        self.keys = [page.key(name) for name in names]
+        self.number = page.key(number.name, sa.BIGINT())
+        return page
+
+    def between(self, scope: Scope) -> list[ColumnElement[bool]]:
+        """The conditions of lying after the one position and before the other."""
+        found: list[ColumnElement[bool]] = []
+        if self.read.after is not None:
+            found.append(self.beyond(self.read.after, self.read.rows.order, scope))
+        if self.read.before is not None:
+            found.append(self.beyond(self.read.before, [key.backward for key in self.read.rows.order], scope))
+        return found
+
+    def beyond(self, position: Position, order: Sequence[OrderKey], scope: Scope) -> ColumnElement[bool]:
+        """Whether a row comes after `position` in `order`. Null, as much as false, says that it does not.
+
+        The first key's bound stands alone before the whole, for an index to begin there;
+        where no key can be null and all go one way, it is one comparison of rows.
+        """
+        compiler = self.compiler
+        keys = [compiler.follow(key.value, scope) for key in order]
+        values = [
+            None
+            if operand is None
+            else sa.cast(compiler.binds.add(operand), sql_type(compared_type(key.value.end.type)))
+            for key, operand in zip(order, position.values, strict=True)
+        ]
+        plain = [value for value in values if value is not None]
+        one_way = len({key.descending for key in order}) == 1 and not any(key.value.nullable for key in order)
+        if one_way and len(plain) == len(keys) > 1:
+            left, right = sa.tuple_(*keys), sa.tuple_(*plain)
+            return left < right if order[0].descending else left > right
+        condition: ColumnElement[bool] | None = None
+        for key, expression, value in reversed(list(zip(order, keys, values, strict=True))):
+            after = _after(key, expression, value)
+            if condition is None:
+                condition = after
+            else:
+                same = expression.is_(None) if value is None else expression == value
+                condition = sa.or_(after, sa.and_(same, condition))
+        assert condition is not None
+        if len(keys) > 1 and values[0] is not None and not (order[0].value.nullable and not order[0].nulls_lead):
+            bound = keys[0] <= values[0] if order[0].descending else keys[0] >= values[0]
+            return sa.and_(bound, condition)
+        return condition
+
+    # --- output -----------------------------------------------------------------------
+
+    def array(self, json: ColumnElement[Any], page: Scope) -> ColumnElement[Any]:
+        return json_array(json, [self.number.desc() if self.read.backward else self.number], self.within())
+
+    def within(self) -> ColumnElement[bool] | None:
+        """The rows of the page itself, None for all that were read."""
+        limit = self.read.rows.limit
+        return self.number <= self.compiler.count(limit) if self.peeks and limit is not None else None
+
+    def edge(
+        self, fields: tuple[Cursor | Node | TypeName, ...], page: Scope, source: FromClause[Any]
+    ) -> tuple[ColumnElement[Any], FromClause[Any]]:
+        pairs: list[tuple[str, ColumnElement[Any]]] = []
+        for field in fields:
+            match field:
+                case Cursor():
+                    pairs.append((field.key, self.cursor()))
+                case Node(output=output):
+                    json, source = self.compiler.object(output, page, source)
+                    pairs.append((field.key, json))
+                case TypeName(name=name):
+                    pairs.append((field.key, text_constant(name)))
+        return json_object(pairs), source
+
+    def cursor(self) -> ColumnElement[Any]:
+        """The values of a row's keys, marked to be found and sealed: `mark:number of the order:hex`."""
+        number = self.compiler.binds.order(self.read.order)
+        values = sa.func.json_build_array(*(sa.cast(key, sa.Text()) for key in self.keys))
+        plain = sa.func.encode(sa.func.convert_to(sa.cast(values, sa.Text()), _UTF8), _HEX)
+        mark = self.compiler.binds.add(Operand(Marker(), _TEXT, "cursor"))
+        return mark.op("||")(sa.literal_column(f"':{number}:'")).op("||")(plain)
+
+    def info(self, name: str, page: Scope) -> ColumnElement[Any]:
+        """A field of `pageInfo`."""
+        backward = self.read.backward
+        match name:
+            case "hasNextPage":
+                return self.outside(self.read.before) if backward else self.another(self.read.before)
+            case "hasPreviousPage":
+                return self.another(self.read.after) if backward else self.outside(self.read.after)
+            case "startCursor":
+                return self.cursor_at(first=not backward)
+            case "endCursor":
+                return self.cursor_at(first=backward)
+            case _:
+                return text_constant("PageInfo")
+
+    def another(self, position: Position | None) -> ColumnElement[Any]:
+        """Whether rows follow the page in the direction of reading: up to the position, or beyond it."""
+        limit = self.read.rows.limit
+        if limit is None:
+            return self.outside(position)
+        more: ColumnElement[Any] = sa.func.count() > self.compiler.count(limit)
+        return more if position is None else sa.or_(more, self.outside(position))
+
+    def outside(self, position: Position | None) -> ColumnElement[Any]:
+        """Whether there are rows at the position or on its other side."""
+        if position is None:
+            return _FALSE
+        scope = self.compiler.scope(self.read.rows.visible.entity.name, self.outer)
+        order = self.read.rows.order
+        if position is self.read.before:
+            order = tuple(key.backward for key in order)
+        conditions = self.compiler.belonging(self.everything(), scope, self.outer, self.via)
+        statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(scope.source)
+        statement = statement.where(*conditions, self.beyond(position, order, scope).is_not(sa.true()))
+        return sa.exists(scope.correlate(statement))
+
+    def cursor_at(self, *, first: bool) -> ColumnElement[Any]:
+        """The cursor of the row that was read first, or last."""
+        order = self.number if first else self.number.desc()
+        array = json_array(self.cursor(), [order], self.within())
+        return array.op("->")(sa.literal_column("0"))
+
+    def total(self) -> ColumnElement[Any]:
+        scope = self.compiler.scope(self.read.rows.visible.entity.name, self.outer)
+        conditions = self.compiler.belonging(self.everything(), scope, self.outer, self.via)
+        statement = sa.select(sa.func.count()).select_from(scope.source).where(*conditions)
+        return scope.correlate(statement).scalar_subquery()
+
+    def everything(self) -> Rows:
+        """The rows of the connection, whatever the page."""
+        return Rows(self.read.rows.visible, self.read.rows.where)
+
+
+def _after(key: OrderKey, expression: ColumnElement[Any], value: ColumnElement[Any] | None) -> ColumnElement[bool]:
+    """Whether a row comes after the value by this key alone."""
+    if value is None:
+        return expression.is_not(None) if key.nulls_lead else sa.false()
+    after = expression < value if key.descending else expression > value
+    return sa.or_(after, expression.is_(None)) if key.value.nullable and not key.nulls_lead else after

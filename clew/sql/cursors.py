@@ -1,0 +1,70 @@
+"""Cursors: an order's values, sealed on their way out and opened on their way in.
+
+Postgres writes the values of a row's order keys in plain, between marks that nobody outside
+can know; they are found in the finished response and sealed there. Sealing is authenticated
+encryption (AES-SIV, RFC 5297): a cursor cannot be forged, and says nothing of a key that its
+viewer may not see. It is deterministic, so that equal reads give equal responses.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import secrets
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from clew.plan.cursors import bad_cursor, split
+
+# A length tells of a value that is hidden; of this many characters only one in so many does.
+_BLOCK = 32
+
+
+class Cursors:
+    """Seals and opens cursors.
+
+    Args:
+        secret: CLEW_SECRET; the processes that share it understand one another's cursors.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._cipher = AESSIV(HKDF(SHA256(), 32, None, b"clew cursors").derive(secret.encode()))
+        self.marker = secrets.token_hex(16)
+        self._marked = re.compile(rf'"{self.marker}:(\d+):([0-9a-f]*)"'.encode())
+
+    def seal(self, response: bytes, orders: Sequence[str]) -> bytes:
+        """Replace what Postgres marked in a piece of JSON by cursors; `orders` are the statement's, by number."""
+
+        def sealed(match: re.Match[bytes]) -> bytes:
+            return self._seal(bytes.fromhex(match[2].decode()), orders[int(match[1])])
+
+        return self._marked.sub(sealed, response)
+
+    def _seal(self, values: bytes, order: str) -> bytes:
+        nulls = sum(1 << index for index, value in enumerate(json.loads(values)) if value is None)
+        padded = values.ljust(-len(values) % _BLOCK + len(values))
+        box = base64.urlsafe_b64encode(self._cipher.encrypt(padded, [order.encode()])).rstrip(b"=")
+        return b'"%x.%b"' % (nulls, box)
+
+    def open(self, cursor: str, order: str, place: str) -> list[str | None]:
+        """The texts of the order keys' values, None for a null.
+
+        Raises:
+            ClewError: BAD_USER_INPUT for what is no cursor of this order.
+        """
+        nulls, box = split(cursor, place)
+        try:
+            raw = base64.b64decode(box + "=" * (-len(box) % 4), altchars=b"-_", validate=True)
+            values: list[str | None] = json.loads(self._cipher.decrypt(raw, [order.encode()]))
+        except (InvalidTag, ValueError, binascii.Error):
+            raise bad_cursor(place) from None
+        if nulls != sum(1 << index for index, value in enumerate(values) if value is None):
+            # The nulls in the open are what the plan was made for.
+            raise bad_cursor(place)
+        return values
