@@ -66,6 +66,10 @@ def from_query_string(query_string: bytes, request_id: str | None) -> Request:
 
 def _request(value: Mapping[str, Any], request_id: str | None, *, queries_only: bool) -> Request:
     query = value.get("query")
+    extensions = value.get("extensions")
+    if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
+        # Apollo Client and urql know this message: they send the document from then on.
+        raise ClewError("PersistedQueryNotSupported", hint="Send the document as `query`.")
     if not isinstance(query, str) or not query:
         raise ClewError("`query` must be a GraphQL document.", hint='Send {"query": "{ __typename }"}.')
     variables = value.get("variables")
@@ -76,7 +80,6 @@ def _request(value: Mapping[str, Any], request_id: str | None, *, queries_only: 
     operation_name = value.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise ClewError("`operationName` must be a string.")
-    extensions = value.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise ClewError("`extensions` must be a JSON object.")
     return Request(query, variables, operation_name or None, queries_only, request_id)

@@ -280,6 +280,32 @@ async def test_a_bad_query_string_is_400(client: httpx.AsyncClient, query_string
     assert_error(await client.get(f"/graphql?{query_string}"), 400, Code.BAD_USER_INPUT)
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("accept", [JSON, RESPONSE])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_hash_instead_of_a_document_is_refused_in_the_words_that_clients_know(
+    client: httpx.AsyncClient, method: str, accept: str
+) -> None:
+    """Those of Apollo's automatic persisted queries: a client then sends the document itself."""
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    response = await client.request(
+        method,
+        "/graphql",
+        params={"extensions": json.dumps(extensions)} if method == "GET" else None,
+        json={"extensions": extensions} if method == "POST" else None,
+        headers={"accept": accept},
+    )
+    assert_error(response, 400, Code.BAD_USER_INPUT)
+    assert response.json()["errors"][0]["message"] == "PersistedQueryNotSupported"
+
+
+@pytest.mark.anyio
+async def test_a_document_may_come_with_its_hash(client: httpx.AsyncClient) -> None:
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    response = await client.post("/graphql", json={"query": "{ __typename }", "extensions": extensions})
+    assert response.json() == {"data": {"__typename": "Query"}}
+
+
 HOSTILE_VALUES = {
     "a lone surrogate": ("String", '"\\ud800"'),
     "a NUL": ("String", '"a\\u0000b"'),
