@@ -16,6 +16,7 @@ import pytest
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres
 from clew.engine import Engine
+from tests.access.guarded import Guarded, make_guarded
 from tests.shop import Shop, make_shop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,6 +82,13 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def shop(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Made once; the tests must leave it as it is."""
     with make_shop(postgres_url, tmp_path_factory.mktemp("shop")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def guarded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """Made once; the tests must leave it as it is."""
+    with make_guarded(postgres_url, tmp_path_factory.mktemp("guarded")) as made:
         yield made
 
 

@@ -7,7 +7,7 @@ size is exponential is refused in linear time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphql import (
     DocumentNode,
@@ -16,10 +16,14 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
+    VariableDefinitionNode,
 )
 
 from clew.errors import ClewError, Code
+
+_Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitionNode | SelectionNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,8 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
     Introspection (`__schema`, `__type`) does not count towards the depth.
 
     Raises:
-        ClewError: LIMIT_EXCEEDED; GRAPHQL_VALIDATION_FAILED for a fragment within itself,
-            GRAPHQL_PARSE_FAILED for an empty selection.
+        ClewError: LIMIT_EXCEEDED; GRAPHQL_VALIDATION_FAILED for a fragment within itself and
+            for a directive twice at one place, GRAPHQL_PARSE_FAILED for an empty selection.
     """
     fragments = {
         definition.name.value: definition
@@ -83,14 +87,22 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
             overlap.check(definition.selection_set)
+    if meter.repeated is not None:
+        # Said once: validation would say it of each time that it is there again.
+        raise ClewError(
+            f"The directive '@{meter.repeated}' can only be used once at this location.",
+            code=Code.GRAPHQL_VALIDATION_FAILED,
+        )
 
 
 def _check_operation(operation: OperationDefinitionNode, meter: _Meter, limits: Limits) -> int:
     size = meter.measure(operation.selection_set)
+    variables = sum(meter.directives(variable) for variable in operation.variable_definitions or ())
+    directives = size.directives + meter.directives(operation) + variables
     _refuse_above(limits.depth, size.depth, "levels deep")
     _refuse_above(limits.aliases, size.aliases, "aliases")
     _refuse_above(limits.root_fields, size.root_fields, "root fields")
-    _refuse_above(limits.directives, size.directives + len(operation.directives or ()), "directives")
+    _refuse_above(limits.directives, directives, "directives")
     return size.fields
 
 
@@ -109,6 +121,8 @@ class _Meter:
         self.fragments = fragments
         self.known: dict[str, _Size] = {}
         self.open: set[str] = set()
+        # A directive that is at one place twice: none that there is may be.
+        self.repeated: str | None = None
 
     def measure(self, selection_set: SelectionSetNode) -> _Size:
         """`root_fields` counts the set's own level; the others all levels."""
@@ -117,7 +131,7 @@ class _Meter:
             raise ClewError("Syntax Error: Expected Name, found '}'.", code=Code.GRAPHQL_PARSE_FAILED)
         depth = aliases = root_fields = directives = fields = 0
         for node in selection_set.selections:
-            directives += len(node.directives or ())
+            directives += self.directives(node)
             if isinstance(node, FieldNode):
                 root_fields += 1
                 fields += 1
@@ -138,6 +152,17 @@ class _Meter:
             fields += inner.fields
         return _Size(depth, aliases, root_fields, directives, fields)
 
+    def directives(self, node: _Directed) -> int:
+        """How many directives a node itself has."""
+        if not node.directives:
+            return 0
+        seen: set[str] = set()
+        for directive in node.directives:
+            if directive.name.value in seen:
+                self.repeated = directive.name.value
+            seen.add(directive.name.value)
+        return len(node.directives)
+
     def fragment(self, name: str) -> _Size:
         """Measured once, however often it is spread."""
         if name not in self.known:
@@ -145,7 +170,9 @@ class _Meter:
             self.known[name] = _Size()
             if name in self.fragments:
                 self.open.add(name)
-                self.known[name] = self.measure(self.fragments[name].selection_set)
+                size = self.measure(self.fragments[name].selection_set)
+                own = self.directives(self.fragments[name])
+                self.known[name] = replace(size, directives=size.directives + own)
                 self.open.remove(name)
         elif name in self.open:
             raise ClewError(f"Cannot spread fragment '{name}' within itself.", code=Code.GRAPHQL_VALIDATION_FAILED)

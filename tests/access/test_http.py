@@ -18,7 +18,7 @@ from clew.config import Settings
 from clew.engine import Engine
 from clew.viewer import Viewer
 from clew.wire.application import Application
-from tests.access.guarded import HERE, MEMBERS, TEAMS, Guarded, make_guarded
+from tests.access.guarded import HERE, MEMBERS, TEAMS, Guarded
 from tests.auth.tokens import SECRET, claims, hs256
 
 pytestmark = pytest.mark.anyio
@@ -32,12 +32,6 @@ ROLES: dict[str, frozenset[str]] = {
     "auditor": frozenset({"auditor"}),
     "admin": frozenset({"admin"}),
 }
-
-
-@pytest.fixture(scope="module")
-def guarded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with make_guarded(postgres_url, tmp_path_factory.mktemp("guarded")) as made:
-        yield made
 
 
 @pytest.fixture

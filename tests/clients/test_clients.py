@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clew.config import Settings
-from tests.access.guarded import Guarded, make_guarded
+from tests.access.guarded import Guarded
 from tests.auth.tokens import SECRET, claims, hs256
 from tests.faults.lab import served
 from tests.node import assert_locked, installed, node
@@ -19,12 +18,6 @@ CLIENTS = Path(__file__).parent
 
 # The class of an answer with GraphQL errors in it.
 ERRORS = {"apollo": "CombinedGraphQLErrors", "urql": "CombinedError"}
-
-
-@pytest.fixture(scope="module")
-def guarded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    with make_guarded(postgres_url, tmp_path_factory.mktemp("clients")) as made:
-        yield made
 
 
 async def play(guarded: Guarded, client: str) -> dict[str, Any]:

@@ -60,6 +60,9 @@ def chain(count: int, last: str, kind: str = "Person") -> str:
             "{ a @skip(if: true) @include(if: true) b @include(if: true) }",
         ),
         ("{ ... @skip(if: true) { a } }", "{ ... @skip(if: true) { a @skip(if: true) @include(if: true) } }"),
+        ("{ a @skip(if: true) b @skip(if: true) }", "query @x @y @z { a }"),
+        ("{ a @skip(if: true) b @skip(if: true) }", "query($n: ID @x @y @z) { people(where: {id: $n}) { id } }"),
+        ("{ a @skip(if: true) b @skip(if: true) }", "{ ...F } fragment F on Query @x @y @z { a }"),
     ],
 )
 def test_each_limit_lets_the_most_pass_and_refuses_one_more(within: str, beyond: str) -> None:
@@ -84,6 +87,30 @@ def test_a_fragment_within_itself_is_named_by_validation() -> None:
         "{ a } fragment A on Person { people { ...A } }",
     ):
         assert code_of(document) is Code.GRAPHQL_VALIDATION_FAILED
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{ a @skip(if: true) @skip(if: true) }",
+        "{ ...F @x @x } fragment F on Query { a }",
+        "{ ... @x @x { a } }",
+        "query @x @x { a }",
+        "query($n: ID @x @x) { people(where: {id: $n}) { id } }",
+        "{ ...F } fragment F on Query @x @x { a }",
+        "{ a } fragment F on Query { a @x @x }",
+    ],
+)
+def test_a_directive_twice_at_one_place_is_told_once(document: str) -> None:
+    with pytest.raises(
+        ClewError, match=r"The directive '@(skip|x)' can only be used once at this location\."
+    ) as refused:
+        prepare(SCHEMA, document, None, SMALL)
+    assert refused.value.code is Code.GRAPHQL_VALIDATION_FAILED
+
+
+def test_a_directive_at_several_places_passes() -> None:
+    assert code_of("query($s: Boolean!) { a @skip(if: $s) b @skip(if: $s) }") is None
 
 
 def test_an_unknown_fragment_is_named_by_validation() -> None:
