@@ -1,0 +1,97 @@
+"""The plans that Postgres makes for Clew's statements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from clew import Viewer
+from clew.engine import Engine
+from clew.sql.literals import quote_text
+
+CUSTOM, GENERIC, CHOSEN = "force_custom_plan", "force_generic_plan", "auto"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An executed plan: `nodes` as EXPLAIN has them, `blocks` that it read of tables and indexes, cached or not."""
+
+    nodes: tuple[Mapping[str, Any], ...]
+    blocks: int
+
+    @property
+    def scanned(self) -> list[str]:
+        """The tables that were read as a whole."""
+        return [node["Relation Name"] for node in self.nodes if node["Node Type"] == "Seq Scan"]
+
+    @property
+    def touched(self) -> float:
+        """The most rows that one node had to look at, those that it threw away included."""
+        return max(map(_looked_at, self.nodes))
+
+
+_ADMIN = Viewer.admin()
+_REMOVED = ("Filter", "Join Filter", "Index Recheck")
+
+
+def _looked_at(node: Mapping[str, Any]) -> float:
+    removed = sum(node.get(f"Rows Removed by {what}", 0) for what in _REMOVED)
+    return float((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+async def plans(
+    engine: Engine,
+    url: str,
+    document: str,
+    variables: Mapping[str, Any],
+    viewer: Viewer = _ADMIN,
+    modes: Sequence[str] = (CUSTOM, GENERIC),
+) -> dict[str, Plan]:
+    """The plans of a query by mode.
+
+    Args:
+        url: of the engine's database.
+        variables: their values, and those of claims, must be numbers, plain texts, or lists of these.
+        viewer: who asks.
+        modes: `CUSTOM` is the plan for these values, `GENERIC` the one for any, `CHOSEN` the one of them
+            that Postgres settles for when it was asked often enough with these values.
+    """
+    role = await engine.role(viewer)
+    prepared = engine.prepare(role, document, None)
+    values = prepared.coerce(variables)
+    sight, claims = engine.sight(role, viewer)
+    statement = engine.executable(prepared, values, sight).statement
+    assert statement is not None
+    literals = [_literal(compute(values, claims)) for compute in statement.arguments]
+    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+    try:
+        # EXPLAIN of a query with parameters plans for their values; only that of EXECUTE can show a generic plan.
+        await connection.execute(f"PREPARE guarded AS {statement.sql}")
+        run = f"EXECUTE guarded({', '.join(literals)})" if literals else "EXECUTE guarded"
+        found = {}
+        for mode in modes:
+            await connection.execute(f"SET plan_cache_mode = {mode}")
+            # The first five are always custom, and the first of all reads more: the catalogue, and hints on rows.
+            for _ in range(6):
+                await connection.execute(run)
+            text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {run}")
+            top = json.loads(text)[0]["Plan"]
+            found[mode] = Plan(tuple(_nodes(top)), top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+        return found
+    finally:
+        await connection.close()
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _literal(value: Any) -> str:
+    text = f"{{{','.join(map(str, value))}}}" if isinstance(value, list) else str(value)
+    return quote_text(text)
