@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -22,16 +23,30 @@ _SCAFFOLD = ("alembic.ini", "migrations/env.py", "migrations/script.py.mako")
 
 
 async def prepare(server_url: str, scale: int, project: Path) -> str:
-    """The URL of a filled database of this scale; made anew if the SDL or the generator changed.
+    """The URL of a filled record shop of this scale; made anew if the SDL or the generator changed.
 
     Args:
         server_url: any database of the server, as a role that may create databases.
         scale: 1 or more.
         project: the Clew project of the same SDL, whose migrations make the tables.
     """
-    name = f"chinook_{scale}x"
+    sources = [file.read_bytes() for file in sorted(Path(generator.__file__).parent.glob("*.py"))]
+    made_from = [str(scale).encode(), *sources]
+    return await prepare_database(server_url, f"chinook_{scale}x", project, made_from, lambda url: fill(url, scale))
+
+
+async def prepare_database(
+    server_url: str, name: str, project: Path, made_from: Iterable[bytes], fill: Callable[[str], Awaitable[None]]
+) -> str:
+    """The URL of the database `name`, migrated and filled; made anew if the migrations or `made_from` changed.
+
+    Args:
+        server_url: any database of the server, as a role that may create databases.
+        made_from: all that the rows depend on.
+        fill: puts the rows into the empty tables of the database at a URL.
+    """
     url = _with_database(server_url, name)
-    fingerprint = _fingerprint(scale, project)
+    fingerprint = _fingerprint(project, made_from)
     admin = await asyncpg.connect(server_url)
     try:
         if await _comment(admin, name) == fingerprint:
@@ -40,7 +55,7 @@ async def prepare(server_url: str, scale: int, project: Path) -> str:
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await admin.execute(f'CREATE DATABASE "{name}"')
         migrate(project, url)
-        await fill(url, scale)
+        await fill(url)
         # Written last: a run that was interrupted before does not count.
         await admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{fingerprint}'")
     finally:
@@ -106,13 +121,11 @@ def clew(project: Path, *arguments: str, **environment: str) -> str:
     return done.stdout
 
 
-def _fingerprint(scale: int, project: Path) -> str:
-    """Of everything that a database is made from: the migrations and the generator."""
+def _fingerprint(project: Path, made_from: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-    sources = [*Path(generator.__file__).parent.glob("*.py"), *(project / "migrations").rglob("*.py")]
-    for file in sorted(sources):
-        digest.update(file.read_bytes())
-    return f"{_MARK}:{scale}:{digest.hexdigest()[:16]}"
+    for part in (*made_from, *(file.read_bytes() for file in sorted((project / "migrations").rglob("*.py")))):
+        digest.update(part)
+    return f"{_MARK}:{digest.hexdigest()[:16]}"
 
 
 async def _comment(connection: asyncpg.Connection[asyncpg.Record], name: str) -> str | None:

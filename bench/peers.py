@@ -11,7 +11,8 @@ from bench.cases import Case, Variables
 from bench.server import Server
 
 ADMIN_SECRET = "9f1c3ab07d5e4c6296e0b8d41f7a2c58be03d97641aa5f0c"
-"""Of the benchmark's own servers on the loopback interface, no secret to keep."""
+JWT_SECRET = "c84a17e5f2906bd3a5e1790c4f8b2d66071de9b35fa2c840"
+"""Of the benchmark's own servers on the loopback interface, no secrets to keep."""
 
 
 class Peer(Protocol):
@@ -72,13 +73,18 @@ class _ServerPeer:
 
 
 class ClewPeer(_ServerPeer):
-    """Clew in production mode; as there are no access rules, requests come as admin."""
+    """Clew in production mode.
 
-    name = "clew"
+    Args:
+        credentials: the headers that say who asks; an admin by default.
+    """
 
-    def __init__(self, database_url: str, project: Path) -> None:
+    def __init__(
+        self, database_url: str, project: Path, name: str = "clew", credentials: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
         super().__init__(Server(self.name, "bench.served:make_app", clew_environment(database_url, project)))
-        self.headers = {**self.headers, "X-Clew-Admin-Secret": ADMIN_SECRET}
+        self.headers = {**self.headers, **(credentials or {"X-Clew-Admin-Secret": ADMIN_SECRET})}
 
     def path(self, case: Case) -> str:
         return "/graphql"
@@ -105,7 +111,7 @@ def clew_environment(database_url: str, project: Path) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "CLEW_SECRET": "5d2f8e61c07b49a3b1d6f4920e8c7a35d91b60fe24c8a7d3",
         "CLEW_ADMIN_SECRET": ADMIN_SECRET,
-        "CLEW_JWT_SECRET": "c84a17e5f2906bd3a5e1790c4f8b2d66071de9b35fa2c840",
+        "CLEW_JWT_SECRET": JWT_SECRET,
         "CLEW_LOG_LEVEL": "warning",
         "CLEW_POOL_MAX": "10",
     }

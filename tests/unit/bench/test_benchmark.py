@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import OperationDefinitionNode, parse
+from graphql import OperationDefinitionNode, Source, parse, validate
 
+from bench import rules
 from bench import verify as verification
 from bench.cases import CASES, Case, Variables, case
 from bench.http import Client
@@ -19,6 +20,11 @@ from bench.memory import Sample, growth
 from bench.report import CaseResult, render, span
 from bench.statements import Argument, Statement, read_statements
 from bench.synthetic import documents, many_entities
+from clew import Viewer
+from clew.engine.roles import role_schema, roles_of
+from clew.model.build import parse_model
+from clew.plan.visible import Access
+from clew.schema.build import build_schema
 
 
 class FakePeer:
@@ -41,18 +47,26 @@ class FakePeer:
 
 
 def test_variables_are_the_same_at_every_call_and_differ_between_requests() -> None:
-    for one in CASES:
+    for one in (*CASES, *rules.CASES):
         sample = one.sample(scale=100, count=50)
         assert sample == one.sample(scale=100, count=50)
         assert len({json.dumps(variables) for variables in sample}) > 25
 
 
 def test_a_document_declares_exactly_the_variables_that_are_sent() -> None:
-    for one in CASES:
+    for one in (*CASES, *rules.CASES):
         operation = parse(one.document).definitions[0]
         assert isinstance(operation, OperationDefinitionNode)
         declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
         assert declared == set(one.sample(scale=1, count=1)[0])
+
+
+def test_the_cases_of_rules_fit_what_a_user_may_see() -> None:
+    model = parse_model(Source(rules.SCHEMA.read_text()))
+    access = Access(model)
+    schema = role_schema(access, model, build_schema(model), roles_of(Viewer("1", frozenset({"user"})), access.roles()))
+    for one in rules.CASES:
+        assert validate(schema.schema, parse(one.document)) == []
 
 
 def test_an_unknown_case_names_the_known_ones() -> None:
