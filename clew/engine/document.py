@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,12 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
+    NoUndefinedVariablesRule,
+    NoUnusedVariablesRule,
     OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
     VariableNode,
+    VariablesInAllowedPositionRule,
     get_variable_values,
     parse,
     specified_rules,
@@ -27,17 +31,24 @@ from graphql import (
     validate,
 )
 from graphql.execution.values import VariableValues
+from graphql.validation import ASTValidationRule
 
 from clew.errors import ClewError, Code
 from clew.plan.cursors import split
 from clew.plan.inputs import is_structural, shape
-from clew.plan.limits import Limits, check_limits
+from clew.plan.limits import Limits, check_limits, check_text, is_large
 from clew.plan.paging import ceiling
 
 _ABSENT = object()
 
-# How long tokens may be on average: comments, white space and strings are the padding of an attack.
-_CHARACTERS_A_TOKEN = 20
+# Rules that walk a whole operation before they find the first fault. In a large document they come after the others.
+_THOROUGH_RULES = (
+    NoUndefinedVariablesRule,
+    NoUnusedVariablesRule,
+    VariablesInAllowedPositionRule,
+    OverlappingFieldsCanBeMergedRule,
+)
+_MOST_ERRORS = 20
 
 
 class InvalidDocument(Exception):  # noqa: N818  it is an answer, not a fault
@@ -145,13 +156,7 @@ def prepare(
         InvalidDocument: syntax or validation errors, or no such operation.
         ClewError: LIMIT_EXCEEDED.
     """
-    if len(query) > limits.tokens * _CHARACTERS_A_TOKEN:
-        # Reading a megabyte of padding costs a tenth of a second.
-        raise ClewError(
-            f"The document is too large: at most {limits.tokens * _CHARACTERS_A_TOKEN} characters are allowed.",
-            code=Code.LIMIT_EXCEEDED,
-            hint="Send long values as variables.",
-        )
+    check_text(query, limits)
     try:
         document = parse(query, max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
     except GraphQLError as error:
@@ -163,10 +168,10 @@ def prepare(
         raise InvalidDocument([error], Code.GRAPHQL_PARSE_FAILED) from None
     operation = _operation(document, operation_name)
     check_limits(document, limits)
-    rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-    errors = validate(schema, document, rules, max_errors=20, hide_suggestions=hide_suggestions)
-    if errors:
-        raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
+    for rules in _stages(limits, in_two=is_large(query, limits)):
+        errors = validate(schema, document, rules, max_errors=_MOST_ERRORS, hide_suggestions=hide_suggestions)
+        if errors:
+            raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
     specs = tuple(_spec(schema, node) for node in operation.variable_definitions or ())
     return Prepared(
         document,
@@ -179,6 +184,14 @@ def prepare(
         len(query),
         hide_suggestions,
     )
+
+
+def _stages(limits: Limits, *, in_two: bool) -> Iterable[Collection[type[ASTValidationRule]]]:
+    """The rules of validation; in two stages what has many faults is refused by the first, sooner."""
+    rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+    if not in_two:
+        return (rules,)
+    return [rule for rule in rules if rule not in _THOROUGH_RULES], _THOROUGH_RULES
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
