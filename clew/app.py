@@ -23,7 +23,7 @@ from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
 from clew.model.types import Model
-from clew.plan.limits import Limits
+from clew.plan.limits import Limits, RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
@@ -169,9 +169,14 @@ class Clew:
             directives=settings.max_directives,
             introspection=settings.introspection,
             page=settings.max_page,
+            cost=settings.max_cost,
+            list_items=settings.max_list_items,
+            conditions=settings.max_conditions,
+            rate=settings.max_rate,
         )
+        overrides = {role: found.model_dump(exclude_none=True) for role, found in settings.limits.items()}
         cursors = None if settings.secret is None else Cursors(settings.secret.get_secret_value())
-        return Engine(model, schema, build_tables(model), pool, limits, cursors)
+        return Engine(model, schema, build_tables(model), pool, RoleLimits(limits, overrides), cursors=cursors)
 
     def _job_faults(self, model: Model) -> list[Diagnostic]:
         declared = {custom.name: custom for custom in model.custom_fields if custom.job is not None}

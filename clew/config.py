@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -60,6 +61,10 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _json(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
 def _strip(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
@@ -79,8 +84,29 @@ EXPECTED: Mapping[str, str] = {
     "CLEW_PORT": "a port number from 0 to 65535",
     "CLEW_LOG_LEVEL": "debug, info, warning or error",
     "CLEW_LOG_FORMAT": "json or console",
+    "CLEW_LIMITS": 'JSON such as {"editor": {"depth": 30}}',
     "CLEW_JWKS_URL": "an https:// address (http:// for localhost only)",
 }
+
+
+class LimitOverrides(BaseModel):
+    """The limits of one role that differ from those for all, by name: `depth` is CLEW_MAX_DEPTH."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: Count | None = None
+    depth: Count | None = None
+    aliases: Count | None = None
+    root_fields: Count | None = None
+    directives: Count | None = None
+    page: Count | None = None
+    cost: Count | None = None
+    list_items: Count | None = None
+    conditions: Count | None = None
+    rate: Count | None = None
+
+
+Overrides = Annotated[Mapping[str, LimitOverrides], NoDecode, BeforeValidator(_json)]
 
 
 class Settings(BaseSettings):
@@ -158,6 +184,17 @@ class Settings(BaseSettings):
     max_root_fields: Count = Field(50, description="The most root fields of an operation.")
     max_directives: Count = Field(100, description="The most directives in a document.")
     max_page: Count = Field(1000, description="The most rows of a list, and how many one without `limit` gets.")
+
+    max_cost: Count = Field(
+        10_000_000, description="The most rows that the lists of a query may give, nested ones multiplied."
+    )
+    max_list_items: Count = Field(10_000, description="The most values of a list in an operation's input.")
+    max_conditions: Count = Field(1000, description="The most objects in the input lists of a query, such as `or`.")
+    max_rate: Count = Field(6000, description="The most operations that a viewer may run in a minute, or at once.")
+    limits: Overrides = Field(
+        {},
+        description='Other limits for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',
+    )
 
     drain_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
         2.0,
@@ -273,6 +310,9 @@ def _explain(error: ValidationError) -> str:
         secret = name == "database_url" or "Secret" in str(Settings.model_fields[name].annotation)
         given = "" if secret else f", not {str(fault['input'])[:100]!r}"
         reason = f": {message}" if fault["type"] == "value_error" else ""
+        if len(fault["loc"]) > 1:
+            # What of it is wrong.
+            given, reason = "", f": {'.'.join(map(str, fault['loc'][1:]))}: {message[:1].lower()}{message[1:]}"
         sentences.append(f"{variable(name)} must be {_expected(name)}{given}{reason}.")
     return "\n".join(dict.fromkeys(sentences))
 

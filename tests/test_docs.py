@@ -35,7 +35,7 @@ from app.resolvers import message, query, thread, user
 from app.seed import seed
 from clew import Clew, Viewer
 from clew.cli.parser import build_parser
-from clew.config import Settings, variable
+from clew.config import LimitOverrides, Settings, variable
 from clew.engine import Engine, Request
 from clew.errors import Code
 from clew.migrate.connect import migration_engine
@@ -45,6 +45,7 @@ from clew.model.build import load_model, parse_model
 from clew.model.operators import operators
 from clew.model.scope import SQL_TYPES
 from clew.model.types import ValueType
+from clew.plan.limits import Limits
 from clew.schema.build import DIRECTIONS, build_schema
 from clew.schema.scalars import SCALARS
 from clew.sdl.directives import definitions
@@ -376,7 +377,7 @@ def test_a_setting_is_documented_as_it_is(name: str) -> None:
     value = field.default
     if value is None:
         assert default == "unset"
-    elif value == ():
+    elif value in ((), {}):
         assert default == "none"
     elif isinstance(value, bool):
         assert code(default) == [str(value).lower()]
@@ -384,6 +385,19 @@ def test_a_setting_is_documented_as_it_is(name: str) -> None:
         assert float(code(default)[0]) == value
     else:
         assert code(default) == [value]
+
+
+def test_every_limit_has_its_row() -> None:
+    (table,) = tables(sections(read("docs/limits.md"))["What an operation may ask for"])
+    rows = {code(row[0])[0]: row for row in table}
+    assert set(rows) == set(LimitOverrides.model_fields)
+    usual, admins = Limits(), Limits().for_admin()
+    for name, (_, setting, default, binds, _) in rows.items():
+        field = Settings.model_fields[f"max_{name}"]
+        assert code(setting) == [variable(f"max_{name}")]
+        assert code(default) == [str(field.default)]
+        assert getattr(usual, name) == field.default
+        assert (binds == "yes") is (getattr(admins, name) == field.default)
 
 
 def test_a_setting_that_nothing_reads_says_so() -> None:

@@ -21,6 +21,7 @@ from graphql import (
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
     OperationDefinitionNode,
+    OperationType,
     OverlappingFieldsCanBeMergedRule,
     VariableNode,
     VariablesInAllowedPositionRule,
@@ -36,7 +37,7 @@ from graphql.validation import ASTValidationRule
 from clew.errors import ClewError, Code
 from clew.plan.cursors import split
 from clew.plan.inputs import is_structural, shape
-from clew.plan.limits import Limits, check_limits, check_text, is_large
+from clew.plan.limits import Limits, check_limits, check_text, check_variables, is_large
 from clew.plan.paging import ceiling
 
 _ABSENT = object()
@@ -84,6 +85,7 @@ class Prepared:
     schema: GraphQLSchema
     characters: int
     hide_suggestions: bool
+    limits: Limits
     executables: dict[Any, Any] = field(default_factory=dict)
 
     def coerce(self, given: Mapping[str, Any]) -> VariableValues:
@@ -91,6 +93,7 @@ class Prepared:
 
         Raises:
             InvalidDocument: BAD_USER_INPUT with an error for each variable that does not fit.
+            ClewError: LIMIT_EXCEEDED for lists that are too long.
         """
         if self.simple:
             coerced: dict[str, Any] = {}
@@ -111,6 +114,9 @@ class Prepared:
                         break
             else:
                 return VariableValues({}, coerced)
+        else:
+            lists = ((spec.name, spec.type, given[spec.name]) for spec in self.variables if spec.name in given)
+            check_variables(lists, self.limits, query=self.operation.operation is OperationType.QUERY)
         nodes = self.operation.variable_definitions or ()
         try:
             values = get_variable_values(
@@ -183,6 +189,7 @@ def prepare(
         schema,
         len(query),
         hide_suggestions,
+        limits,
     )
 
 

@@ -7,6 +7,7 @@ import json
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 import asyncpg
@@ -22,11 +23,13 @@ from clew.database.pool import Pool
 from clew.engine.context import Context
 from clew.engine.document import InvalidDocument, Prepared, prepare
 from clew.engine.errors import encode, failure, formatted, new_request_id, refusal, refused
+from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.roles import RoleSchema, role_schema, roles_of
 from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
 from clew.model.types import Model
-from clew.plan.limits import Limits
+from clew.plan.cost import check_cost, largest_cost
+from clew.plan.limits import RoleLimits
 from clew.plan.read import plan_query
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
 from clew.plan.visible import Access, Sight
@@ -47,11 +50,16 @@ _ROLE_SETS = 64
 
 @dataclass(frozen=True, slots=True)
 class Executable:
-    """A plan with its statement. `pieces` are the constant bytes between the values of a pass-through response."""
+    """A plan with its statement.
+
+    `pieces` are the constant bytes between the values of a pass-through response. `most_cost`:
+    the limit of cost, where the values of variables decide whether the plan is within it.
+    """
 
     plan: ReadPlan
     statement: Statement | None
     pieces: tuple[bytes, ...] = ()
+    most_cost: int | None = None
 
 
 class Engine:
@@ -60,6 +68,7 @@ class Engine:
     Args:
         schema: of everything, resolvers bound.
         cursors: seals those of connections; None: with a key that only this engine knows.
+        rates: counts the operations of clients; default: in this process.
     """
 
     def __init__(
@@ -68,7 +77,8 @@ class Engine:
         schema: GraphQLSchema,
         tables: Tables,
         pool: Pool,
-        limits: Limits,
+        limits: RoleLimits,
+        rates: RateLimiter | None = None,
         cursors: Cursors | None = None,
     ) -> None:
         self.model = model
@@ -79,7 +89,8 @@ class Engine:
         self.cursors = cursors or Cursors(secrets.token_hex(32))
         self._alchemy: AsyncEngine = alchemy_engine(pool)
         self._access = Access(model)
-        self._known_roles = self._access.roles()
+        self._known_roles = self._access.roles() | limits.roles
+        self.rates = rates or MemoryRateLimiter()
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
         self._documents: LRUCache[tuple[RoleSchema, str, str | None], Prepared] = LRUCache(
@@ -90,6 +101,11 @@ class Engine:
         """Run one operation for a viewer. Never raises but for cancellation and faults of our own."""
         try:
             role = await self.role(viewer)
+            if role.limits.rate is not None and request.client is not None:
+                who = network(request.client) if viewer.id is None else (viewer.id,)
+                wait = self.rates.wait(who, role.limits.rate)
+                if wait:
+                    return _rate_limited(request, role.limits.rate, ceil(wait))
             prepared = self.prepare(role, request.query, request.operation_name)
             kind = prepared.operation.operation
             if kind is OperationType.SUBSCRIPTION:
@@ -128,7 +144,9 @@ class Engine:
             async with self._building:
                 found = self._roles.get(roles)
                 if found is None:
-                    found = await asyncio.to_thread(role_schema, self._access, self.model, self.schema, roles)
+                    found = await asyncio.to_thread(
+                        role_schema, self._access, self.model, self.schema, roles, self.limits
+                    )
                     self._roles[roles] = found
         return found
 
@@ -152,7 +170,7 @@ class Engine:
         key = (role, query, operation_name)
         prepared = self._documents.get(key)
         if prepared is None:
-            prepared = prepare(role.schema, query, operation_name, self.limits, hide_suggestions=not role.sight.admin)
+            prepared = prepare(role.schema, query, operation_name, role.limits, hide_suggestions=not role.sight.admin)
             if len(query) < _CACHE_CHARACTERS // 16:
                 self._documents[key] = prepared
         return prepared
@@ -161,26 +179,39 @@ class Engine:
         """The plan and statement for these variables' shape, from the cache if they are there.
 
         Raises:
-            ClewError: BAD_USER_INPUT from planning.
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
         """
         shape = (sight.usable, prepared.shape(values) if prepared.variables else ())
         executable: Executable | None = prepared.executables.get(shape)
         if executable is None:
-            plan = plan_query(
-                self._access,
-                prepared.schema,
-                prepared.operation,
-                prepared.fragments,
-                values.coerced,
-                sight,
-                self.limits,
-            )
-            statement = compile_read(plan, self.model, self.tables, self.cursors) if plan.reads else None
-            executable = Executable(plan, statement, _pieces(plan) if plan.passthrough else ())
+            try:
+                executable = self._compile(prepared, values, sight)
+            except RecursionError:
+                raise ClewError("The operation's input is nested too deeply.", code=Code.LIMIT_EXCEEDED) from None
             if len(prepared.executables) >= _SHAPES:
                 prepared.executables.pop(next(iter(prepared.executables)))
             prepared.executables[shape] = executable
+        elif executable.most_cost is not None:
+            check_cost(executable.plan, values.coerced, executable.most_cost)
         return executable
+
+    def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
+        plan = plan_query(
+            self._access,
+            prepared.schema,
+            prepared.operation,
+            prepared.fragments,
+            values.coerced,
+            sight,
+            prepared.limits,
+        )
+        most = prepared.limits.cost
+        if most is not None and largest_cost(plan) <= most:
+            most = None
+        if most is not None:
+            check_cost(plan, values.coerced, most)
+        statement = compile_read(plan, self.model, self.tables, self.cursors) if plan.reads else None
+        return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most)
 
     async def _resolve(
         self, prepared: Prepared, plan: ReadPlan, row: asyncpg.Record, request: Request, viewer: Viewer
@@ -245,6 +276,15 @@ class Engine:
         errors = [formatted(error, request_id, Code.INTERNAL) for error in result.errors]
         data = None if all_or_nothing else result.data
         return Response(encode({"errors": errors, "data": data}), code=Code(errors[0]["extensions"]["code"]))
+
+
+def _rate_limited(request: Request, rate: int, seconds: int) -> Response:
+    error = ClewError(
+        f"Too many operations: at most {rate} a minute are allowed.",
+        code=Code.RATE_LIMITED,
+        hint=f"Try again in {seconds} s.",
+    )
+    return replace(refusal(error, _request_id(request)), retry_after=seconds)
 
 
 def _request_id(request: Request) -> str:

@@ -35,7 +35,7 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
     Raises:
         ClewError: with the first fault's message, if the document or a variable is not valid.
     """
-    role = role_schema(Access(engine.model), engine.model, engine.schema, ADMIN)
+    role = role_schema(Access(engine.model), engine.model, engine.schema, ADMIN, engine.limits)
     try:
         prepared = engine.prepare(role, document, None)
         values = prepared.coerce(variables)

@@ -14,6 +14,7 @@ from graphql import (
 )
 
 from clew.model.types import Model
+from clew.plan.limits import Limits, RoleLimits
 from clew.plan.types import Claim
 from clew.plan.visible import Access, Sight
 from clew.schema.build import build_schema
@@ -24,32 +25,34 @@ ANON = "anon"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoleSchema:
-    """The schema of a role set, and the claims that its rules name."""
+    """The schema of a role set, the claims that its rules name, and its limits."""
 
     sight: Sight
     schema: GraphQLSchema
     claims: frozenset[Claim]
+    limits: Limits
 
 
 def roles_of(viewer: Viewer, known: frozenset[str]) -> Sight:
-    """The viewer's role set as the rules see it: roles that no rule names make no difference."""
+    """The viewer's role set: roles that no rule and no limit names make no difference."""
     if viewer.is_admin:
         return Sight(admin=True)
     return Sight(admin=False, roles=(viewer.roles | {ANON}) & known)
 
 
-def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight) -> RoleSchema:
+def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight, role_limits: RoleLimits) -> RoleSchema:
     """Build the schema of a role set; some hundred milliseconds for some hundred entities.
 
     Args:
         full: the schema of everything, resolvers bound.
         roles: with no claims in it.
     """
+    limits = role_limits.of(roles.roles, admin=roles.admin)
     if roles.admin:
-        return RoleSchema(roles, full, access.guard_claims())
+        return RoleSchema(roles, full, access.guard_claims(), limits)
     schema = build_schema(model, access.openings(roles), access.custom_fields(roles))
     _copy_bindings(full, schema)
-    return RoleSchema(roles, schema, access.claims(roles.roles))
+    return RoleSchema(roles, schema, access.claims(roles.roles), limits)
 
 
 def _copy_bindings(source: GraphQLSchema, target: GraphQLSchema) -> None:

@@ -14,6 +14,8 @@ class Request:
     """One GraphQL request, decoded by a transport.
 
     `queries_only`: refuse a mutation (a GET must change nothing).
+    `client` is the address that it came from, empty where the server tells none; None for
+    an operation that no client sent: it counts towards no rate.
     `id` is the request id that errors carry; None has one made when it is needed.
     """
 
@@ -22,6 +24,7 @@ class Request:
     operation_name: str | None = None
     queries_only: bool = False
     id: str | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,12 @@ class Response:
 
     `executed`: execution began, so the body has `data` (maybe null). Otherwise the request
     was refused before. `code` is the first error's, None without errors. `status` is the
-    HTTP status where the code does not say it.
+    HTTP status where the code does not say it. `retry_after`: seconds after which the same
+    request may succeed, where that is known.
     """
 
     body: bytes
     executed: bool = True
     code: Code | None = None
     status: int | None = None
+    retry_after: int | None = None

@@ -8,41 +8,100 @@ exponential is refused in linear time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
     InlineFragmentNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
     VariableDefinitionNode,
+    Visitor,
+    get_nullable_type,
+    visit,
 )
 
 from clew.errors import ClewError, Code
+from clew.viewer import ADMIN
+
+# How many values a statement can bind; asyncpg takes no more.
+MOST_VALUES = 32_767
 
 _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitionNode | SelectionNode
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one operation may ask for; counts are after fragments are spread.
+    """What one operation may ask for; counts are after fragments are spread. None: no bound.
 
-    `page`: rows of a list, for who is no admin. `introspection`: whether `__schema` and
-    `__type` are answered.
+    `page`: rows of a list. `cost`: rows of all lists, nested ones multiplied. `list_items`:
+    values of one input list. `conditions`: objects in the input lists of a query, together.
+    `rate`: operations in a minute. `introspection`: whether `__schema` and `__type` are answered.
     """
 
     tokens: int = 10_000
     depth: int = 20
     aliases: int = 100
-    root_fields: int = 50
-    directives: int = 100
-    page: int = 1000
+    root_fields: int | None = 50
+    directives: int | None = 100
+    page: int | None = 1000
+    cost: int | None = 10_000_000
+    list_items: int | None = 10_000
+    conditions: int | None = 1000
+    rate: int | None = 6000
     introspection: bool = True
+
+    def for_admin(self) -> Limits:
+        """Those that bind an admin too: what is against mistakes and costs the server itself."""
+        return Limits(
+            tokens=self.tokens,
+            depth=self.depth,
+            aliases=self.aliases,
+            root_fields=None,
+            directives=None,
+            page=None,
+            cost=None,
+            list_items=None,
+            conditions=None,
+            rate=None,
+            introspection=self.introspection,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLimits:
+    """The limits of each role: `default`, but for what `overrides` has by role and by the name of the limit."""
+
+    default: Limits
+    overrides: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles that make a difference."""
+        # Of what is not overridden for `anon` or `user`, who holds them has the default.
+        return frozenset((*self.overrides, "anon", "user")) if self.overrides else frozenset()
+
+    def of(self, roles: Collection[str], *, admin: bool) -> Limits:
+        """The limits of who has these roles: of each limit the most generous."""
+        if admin:
+            return self._changed(self.overrides.get(ADMIN, {})).for_admin()
+        found = [self.overrides.get(role, {}) for role in roles]
+        names = {name for overrides in found for name in overrides}
+        usual = {name: getattr(self.default, name) for name in names}
+        return self._changed({name: max(overrides.get(name, usual[name]) for overrides in found) for name in names})
+
+    def _changed(self, values: Mapping[str, Any]) -> Limits:
+        return replace(self.default, **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +147,8 @@ def check_text(query: str, limits: Limits) -> None:
     longest = limits.tokens * _CHARACTERS_A_TOKEN
     if len(query) > longest:
         # Reading a megabyte of padding costs a tenth of a second.
-        raise ClewError(
-            f"The document is too large: at most {longest} characters are allowed.",
-            code=Code.LIMIT_EXCEEDED,
-            hint="Send long values as variables.",
-        )
+        message = f"The document is too large: at most {longest} characters are allowed."
+        raise _too_large(message, "Send long values as variables.")
     if not is_large(query, limits):
         return
     tokens = _TOKEN.findall(query)
@@ -168,6 +224,58 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
             f"The directive '@{meter.repeated}' can only be used once at this location.",
             code=Code.GRAPHQL_VALIDATION_FAILED,
         )
+    # Longer ones than the document has tokens need not be looked for.
+    if limits.list_items is not None and limits.list_items < limits.tokens:
+        visit(document, _ListLiterals(limits.list_items))
+
+
+def check_variables(given: Iterable[tuple[str, GraphQLInputType, Any]], limits: Limits, *, query: bool) -> None:
+    """Refuse variables with lists that are too long, before they are coerced.
+
+    Args:
+        given: name, type and value as the client sent it, of whatever type that is.
+        query: whether lists of objects are conditions, each a part of the statement, and not rows to write.
+
+    Raises:
+        ClewError: LIMIT_EXCEEDED.
+    """
+    most_conditions = MOST_VALUES if limits.conditions is None else limits.conditions
+    conditions = 0
+    pending = list(given)
+    while pending:
+        name, given_type, value = pending.pop()
+        type_ = get_nullable_type(given_type)
+        if isinstance(type_, GraphQLList):
+            items = value if isinstance(value, list) else [value]
+            item_type = get_nullable_type(type_.of_type)
+            nested = isinstance(item_type, GraphQLInputObjectType | GraphQLList)
+            if not nested or query:
+                _check_length(items, limits.list_items, f"A list in `${name}`")
+            if query and isinstance(item_type, GraphQLInputObjectType):
+                conditions += len(items)
+                if conditions > most_conditions:
+                    message = f"`${name}` is too large: at most {most_conditions} objects in lists are allowed."
+                    raise _too_large(message, "Use `in` for many values of one field.")
+            if nested:
+                pending.extend((name, item_type, item) for item in items)
+        elif isinstance(type_, GraphQLInputObjectType) and isinstance(value, dict):
+            for key, inner in value.items():
+                if key in type_.fields and isinstance(inner, dict | list):
+                    pending.append((name, type_.fields[key].type, inner))
+
+
+class _ListLiterals(Visitor):
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def enter_list_value(self, node: ListValueNode, *_: Any) -> None:
+        _check_length(node.values or (), self.most, "A list in the document")
+
+
+def _check_length(items: Collection[Any], most: int | None, what: str) -> None:
+    if most is not None and len(items) > most:
+        raise _too_large(f"{what} is too long: at most {most} items are allowed.", "Send it in parts.")
 
 
 def _check_operation(operation: OperationDefinitionNode, meter: _Meter, limits: Limits) -> int:
@@ -181,14 +289,14 @@ def _check_operation(operation: OperationDefinitionNode, meter: _Meter, limits: 
     return size.fields
 
 
-def _refuse_above(most: int, given: int, what: str) -> None:
-    if given > most:
+def _refuse_above(most: int | None, given: int, what: str) -> None:
+    if most is not None and given > most:
         # The number may be astronomical: it is the client's own and not repeated.
         raise _too_large(f"The operation is too large: at most {most} {what} are allowed.")
 
 
-def _too_large(message: str) -> ClewError:
-    return ClewError(message, code=Code.LIMIT_EXCEEDED)
+def _too_large(message: str, hint: str | None = None) -> ClewError:
+    return ClewError(message, code=Code.LIMIT_EXCEEDED, hint=hint)
 
 
 class _Meter:

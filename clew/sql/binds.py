@@ -8,7 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
+from clew.errors import ClewError, Code
 from clew.model.types import ValueType
+from clew.plan.limits import MOST_VALUES
 from clew.plan.types import Operand
 from clew.sql.types import sql_type
 
@@ -30,7 +32,17 @@ class Binds:
         return self.orders.index(name)
 
     def add(self, operand: Operand) -> sa.BindParameter[Any]:
-        """A bind parameter for the operand, typed as it is compared."""
+        """A bind parameter for the operand, typed as it is compared.
+
+        Raises:
+            ClewError: LIMIT_EXCEEDED for one more than a statement can have.
+        """
+        if len(self.names) >= MOST_VALUES:
+            raise ClewError(
+                f"The operation is too large: at most {MOST_VALUES} values are allowed.",
+                code=Code.LIMIT_EXCEEDED,
+                hint="Use `in` for many values of one field.",
+            )
         # SQLAlchemy finds binds in the finished text, as `%(name)s`: a NUL is in no SQL name and no expression.
         name = f"\0{len(self.names)}"
         self.names[name] = operand

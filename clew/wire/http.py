@@ -119,13 +119,15 @@ class HTTPHandler(GraphQLHTTPHandler):
         if given is not None and request_id is not None:
             extra += ((b"x-request-id", request_id.encode()),)
         if status in (429, 503):
-            extra += ((b"retry-after", b"1"),)
+            extra += ((b"retry-after", b"%d" % (response.retry_after or 1)),)
         elif status == 405:
             extra += ((b"allow", b"GET, POST" if scope["method"] != "GET" else b"POST"),)
         await _send(send, status, _CONTENT_TYPES[media or JSON], response.body, extra)
 
     async def _request(self, scope: Scope, headers: Headers, receive: Receive, request_id: str | None) -> Request:
         method = scope["method"]
+        # Behind a trusted proxy the server has put the client's own address here.
+        client: str = (scope.get("client") or ("",))[0]
         if method == "POST":
             # Only a type that a foreign page's form cannot send: that is the protection against CSRF.
             kind, _, parameters = headers.get(b"content-type", b"").partition(b";")
@@ -137,14 +139,14 @@ class HTTPHandler(GraphQLHTTPHandler):
                 raise _HTTPError(415, ClewError("The body must be UTF-8.", hint="Leave the charset out."))
             if headers.get(b"content-encoding", b"identity").lower() != b"identity":
                 raise _HTTPError(415, ClewError("A compressed body is not supported.", hint="Send it as it is."))
-            return from_json(await self._body(headers, receive), request_id)
+            return from_json(await self._body(headers, receive), request_id, client)
         if method == "GET":
             query_string: bytes = scope["query_string"]
             if len(query_string) > self.max_body:
                 raise self._too_large()
             # There is no body to read, but the channel must be past it to tell of a disconnect.
             await receive()
-            return from_query_string(query_string, request_id)
+            return from_query_string(query_string, request_id, client)
         raise _HTTPError(405, ClewError("Use POST, or GET for queries."))
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:

@@ -21,8 +21,11 @@ def _refuse_constant(name: str) -> Any:
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def from_json(body: bytes, request_id: str | None) -> Request:
+def from_json(body: bytes, request_id: str | None, client: str) -> Request:
     """The request in a JSON body.
+
+    Args:
+        client: the address that it came from.
 
     Raises:
         ClewError: BAD_USER_INPUT for what is no JSON object, or holds a wrong parameter.
@@ -35,10 +38,10 @@ def from_json(body: bytes, request_id: str | None) -> Request:
         raise ClewError("Batches of operations are not supported.", hint="Send one operation a request.")
     if not isinstance(value, dict):
         raise ClewError("The body must be a JSON object.", hint='Send {"query": "...", "variables": {...}}.')
-    return _request(value, request_id, queries_only=False)
+    return _request(value, request_id, client, queries_only=False)
 
 
-def from_query_string(query_string: bytes, request_id: str | None) -> Request:
+def from_query_string(query_string: bytes, request_id: str | None, client: str) -> Request:
     """The request in a URL; variables and extensions are JSON.
 
     Raises:
@@ -61,10 +64,10 @@ def from_query_string(query_string: bytes, request_id: str | None) -> Request:
                 raise ClewError(f"`{name}` is not valid JSON.") from None
         else:
             value[name] = text
-    return _request(value, request_id, queries_only=True)
+    return _request(value, request_id, client, queries_only=True)
 
 
-def _request(value: Mapping[str, Any], request_id: str | None, *, queries_only: bool) -> Request:
+def _request(value: Mapping[str, Any], request_id: str | None, client: str, *, queries_only: bool) -> Request:
     query = value.get("query")
     extensions = value.get("extensions")
     if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
@@ -82,4 +85,4 @@ def _request(value: Mapping[str, Any], request_id: str | None, *, queries_only: 
         raise ClewError("`operationName` must be a string.")
     if extensions is not None and not isinstance(extensions, dict):
         raise ClewError("`extensions` must be a JSON object.")
-    return Request(query, variables, operation_name or None, queries_only, request_id)
+    return Request(query, variables, operation_name or None, queries_only, request_id, client)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from clew.database.pool import Pool
 from clew.engine import Engine, Request
 from clew.model.types import Entity, Model, Operation
+from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.viewer import Viewer
@@ -113,7 +114,9 @@ def test_every_viewer_reads_what_the_mask_shows(seed: int, postgres_url: str) ->
         @given(st.integers(0, 2**32), st.data())
         def check(rules: int, data: st.DataObject) -> None:
             model, eyes = ruled_model(rules, case.model, world.reference.tables)
-            engine = Engine(model, full, tables, Pool(world.url, size=1), replace(LIMITS, page=2**31))
+            engine = Engine(
+                model, full, tables, Pool(world.url, size=1), RoleLimits(replace(LIMITS.default, page=2**31))
+            )
             try:
                 compare(world, engine, model, eyes, data)
             finally:

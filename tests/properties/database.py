@@ -22,7 +22,7 @@ from clew.engine import Engine, Request
 from clew.migrate.connect import migration_engine
 from clew.migrate.objects import VERSION, statements
 from clew.model.types import Model
-from clew.plan.limits import Limits
+from clew.plan.limits import Limits, RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.literals import quote_name
 from clew.sql.tables import build_tables
@@ -32,7 +32,7 @@ from tests.reference import Reference, Tables, table_sql
 T = TypeVar("T")
 
 # What random operations are made of is bounded by their strategy, not by the limits.
-LIMITS = Limits(tokens=100_000, depth=100, aliases=10_000, root_fields=1000, directives=10_000)
+LIMITS = RoleLimits(Limits(tokens=100_000, depth=100, aliases=10_000, root_fields=None, directives=None, cost=None))
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,12 @@ def test_lists_are_separated_by_commas(tmp_path: Path, monkeypatch: pytest.Monke
     assert Settings.load(tmp_path).cors_origins == ("https://a.example", "https://b.example")
 
 
+def test_limits_of_roles_are_read_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEW_LIMITS", '{"editor": {"cost": 50000000, "root_fields": 80}}')
+    found = {role: limits.model_dump(exclude_none=True) for role, limits in Settings.load(tmp_path).limits.items()}
+    assert found == {"editor": {"cost": 50_000_000, "root_fields": 80}}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -81,6 +87,24 @@ def test_lists_are_separated_by_commas(tmp_path: Path, monkeypatch: pytest.Monke
             "CLEW_STATEMENT_TIMEOUT must be a number of seconds above 0 to 86400, not 'nan'.",
         ),
         ("CLEW_LOG_LEVEL", "loud", "CLEW_LOG_LEVEL must be debug, info, warning or error, not 'loud'."),
+        (
+            "CLEW_LIMITS",
+            "{",
+            """CLEW_LIMITS must be JSON such as {"editor": {"depth": 30}}, not '{': """
+            "Expecting property name enclosed in double quotes: line 1 column 2 (char 1).",
+        ),
+        ("CLEW_LIMITS", "[]", """CLEW_LIMITS must be JSON such as {"editor": {"depth": 30}}, not '[]'."""),
+        (
+            "CLEW_LIMITS",
+            '{"editor": {"dpth": 30}}',
+            'CLEW_LIMITS must be JSON such as {"editor": {"depth": 30}}: editor.dpth: extra inputs are not permitted.',
+        ),
+        (
+            "CLEW_LIMITS",
+            '{"editor": {"depth": 0}}',
+            'CLEW_LIMITS must be JSON such as {"editor": {"depth": 30}}: '
+            "editor.depth: input should be greater than or equal to 1.",
+        ),
         (
             "CLEW_JWKS_URL",
             "http://idp.example/keys",

@@ -6,13 +6,22 @@ import time
 from typing import Any
 
 import pytest
-from graphql import GraphQLSchema, Source, TokenKind, build_schema, get_introspection_query, parse, validate
+from graphql import (
+    GraphQLList,
+    GraphQLSchema,
+    Source,
+    TokenKind,
+    build_schema,
+    get_introspection_query,
+    parse,
+    validate,
+)
 from graphql.language import Lexer
 
 from bench.hostile import ATTACKS, SCHEMA, refusal
 from clew.engine.document import InvalidDocument, prepare
 from clew.errors import ClewError, Code
-from clew.plan.limits import Limits, check_limits, check_text
+from clew.plan.limits import Limits, RoleLimits, check_limits, check_text, check_variables
 
 SMALL = Limits(tokens=1000, depth=3, aliases=2, root_fields=3, directives=2)
 
@@ -180,6 +189,65 @@ def test_a_text_has_as_many_fields_as_the_document(selection: str, count: int) -
     check_text("{ " + f"{selection} " * count + "}", limits)
     with pytest.raises(ClewError, match="at most 2000 fields"):
         check_text(f"{{ {selection} {'a ' * 2001} }}", limits)
+
+
+OVERRIDES = RoleLimits(
+    Limits(depth=10, cost=100),
+    {
+        "anon": {"depth": 5},
+        "editor": {"cost": 500},
+        "clerk": {"cost": 50, "depth": 20},
+        "admin": {"depth": 30, "page": 5},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("roles", "depth", "cost"),
+    [
+        ({"anon"}, 5, 100),
+        ({"anon", "user"}, 10, 100),
+        ({"anon", "user", "editor"}, 10, 500),
+        ({"anon", "user", "clerk"}, 20, 100),
+        ({"clerk"}, 20, 50),
+        ({"clerk", "editor"}, 20, 500),
+        (set(), 10, 100),
+    ],
+)
+def test_of_several_roles_the_most_generous_counts(roles: set[str], depth: int, cost: int) -> None:
+    assert OVERRIDES.of(roles, admin=False) == Limits(depth=depth, cost=cost)
+
+
+def test_an_admin_has_the_limits_that_bind_admins() -> None:
+    found = OVERRIDES.of({"anon"}, admin=True)
+    assert (found.depth, found.tokens, found.aliases) == (30, 10_000, 100)
+    assert (found.page, found.cost, found.rate, found.root_fields) == (None, None, None, None)
+    assert RoleLimits(Limits(introspection=False)).of((), admin=True).introspection is False
+
+
+def test_roles_make_a_difference_only_where_some_role_is_named() -> None:
+    assert OVERRIDES.roles == {"anon", "user", "editor", "clerk", "admin"}
+    assert RoleLimits(Limits()).roles == frozenset()
+
+
+@pytest.mark.parametrize("query", [True, False])
+def test_rows_to_write_are_no_conditions(query: bool) -> None:
+    schema = build_schema("type Query { a: Int } input Row { tags: [String] rows: [Row] }")
+    rows = GraphQLList(schema.type_map["Row"])
+    limits = Limits(list_items=3, conditions=5)
+
+    def code(value: object) -> Code | None:
+        try:
+            check_variables([("v", rows, value)], limits, query=query)
+        except ClewError as error:
+            return error.code
+        return None
+
+    assert code([{}] * 3) is None
+    assert code([{"tags": ["a"] * 3}]) is None
+    assert code([{"rows": {"rows": [{"tags": ["a"] * 4}]}}]) is Code.LIMIT_EXCEEDED
+    assert code([{}] * 4) is (Code.LIMIT_EXCEEDED if query else None)
+    assert code([{"rows": [{}] * 3}] * 3) is (Code.LIMIT_EXCEEDED if query else None)
 
 
 def test_the_work_of_merging_fields_is_counted_in_linear_time() -> None:

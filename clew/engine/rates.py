@@ -1,0 +1,75 @@
+"""How many operations a viewer may run in a minute."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from typing import Protocol
+
+# In seconds. Who was quiet for so long may run all the operations of it at once.
+_WINDOW = 60.0
+# Viewers remembered. Who is forgotten begins anew.
+_VIEWERS = 65_536
+
+
+class RateLimiter(Protocol):
+    """Counts operations. Another one may keep its counts where several processes see them."""
+
+    def wait(self, viewer: Hashable, rate: int) -> float:
+        """Count one operation of a viewer.
+
+        Args:
+            viewer: who, as a key.
+            rate: operations that the viewer may run in a minute.
+
+        Returns:
+            seconds until it may run; 0 if it may run now. Only then it is counted.
+        """
+        ...
+
+
+class MemoryRateLimiter:
+    """A token bucket for each viewer in this process, by the generic cell rate algorithm.
+
+    Of a bucket it keeps one number: the time at which it will be full again.
+
+    Args:
+        clock: gives seconds, monotonic.
+        viewers: how many to remember; the one that was quiet for the longest time is forgotten first.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, viewers: int = _VIEWERS) -> None:
+        self._clock = clock
+        self._viewers = viewers
+        self._full_at: OrderedDict[Hashable, float] = OrderedDict()
+
+    def wait(self, viewer: Hashable, rate: int) -> float:
+        """Count one operation, as `RateLimiter` says."""
+        now = self._clock()
+        full_at = max(self._full_at.get(viewer, now), now) + _WINDOW / rate
+        wait = full_at - now - _WINDOW
+        # What adding up fractions is off by is no reason to wait.
+        if wait > 1e-6:
+            return wait
+        self._full_at[viewer] = full_at
+        self._full_at.move_to_end(viewer)
+        if len(self._full_at) > self._viewers:
+            self._full_at.popitem(last=False)
+        return 0.0
+
+
+@lru_cache(maxsize=4096)
+def network(address: str) -> str:
+    """The part of an address that its owner cannot change at will: all of IPv4's, the first half of IPv6's."""
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(found), 64), strict=False))

@@ -1,0 +1,77 @@
+"""The cost of a query: how many rows its lists may give, nested ones multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from clew.errors import ClewError, Code
+from clew.plan.types import Literal, Many, One, Operand, Output, Read, ReadPlan, RootMany, Variable
+
+# How many rows the operand of a `limit` lets through.
+_Size = Callable[[Operand], int]
+
+
+def largest_cost(plan: ReadPlan) -> int:
+    """The cost with every variable `limit` as large as the viewer may ask for.
+
+    Args:
+        plan: of a viewer with a largest page, so that no list is without `limit`.
+    """
+    return _cost(plan, _largest)
+
+
+def check_cost(plan: ReadPlan, variables: Mapping[str, Any], most: int) -> None:
+    """Refuse an operation that may give more than `most` rows.
+
+    Args:
+        plan: as for `largest_cost`.
+        variables: coerced. A `limit` out of its bounds counts as the nearest one: it is refused when it is bound.
+
+    Raises:
+        ClewError: LIMIT_EXCEEDED.
+    """
+
+    def size(operand: Operand) -> int:
+        if not isinstance(operand.source, Variable):
+            return _largest(operand)
+        given: int = variables[str(operand.source.path[0])]
+        return max(0, min(given, _largest(operand)))
+
+    cost = _cost(plan, size)
+    if cost > most:
+        raise ClewError(
+            f"The operation may give {cost} rows: at most {most} are allowed.",
+            code=Code.LIMIT_EXCEEDED,
+            hint="Give its lists a smaller `limit`: those of nested lists multiply.",
+        )
+
+
+def _cost(plan: ReadPlan, size: _Size) -> int:
+    total = 0
+    for root in plan.reads:
+        total += _list(root.read, size) if isinstance(root, RootMany) else _lists(root.read.output, size)
+    return total
+
+
+def _list(read: Read, size: _Size) -> int:
+    assert read.rows.limit is not None
+    return size(read.rows.limit) * (1 + _lists(read.output, size))
+
+
+def _lists(outputs: Iterable[Output], size: _Size) -> int:
+    """The cost of the lists in one row."""
+    total = 0
+    for output in outputs:
+        if isinstance(output, Many):
+            total += _list(output.read, size)
+        elif isinstance(output, One):
+            total += _lists(output.read.output, size)
+    return total
+
+
+def _largest(operand: Operand) -> int:
+    if isinstance(operand.source, Literal):
+        return int(operand.source.value)
+    assert operand.most is not None
+    return operand.most

@@ -1,0 +1,341 @@
+"""Limits over HTTP, by POST and by GET: what is refused, with which code, and who is bound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from clew.config import Settings
+from clew.engine.rates import MemoryRateLimiter
+from clew.wire.application import Application
+from tests.access.guarded import MEMBERS, Guarded, make_guarded
+from tests.auth.tokens import SECRET, claims, hs256
+from tests.faults.lab import client_of
+from tests.wire.conftest import MakeApp
+
+pytestmark = pytest.mark.anyio
+
+ADMIN_SECRET = "f2b90d6e81c74a35902d7be6c4a1f538"
+ADMIN = {"x-clew-admin-secret": ADMIN_SECRET}
+Serve = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def guarded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with make_guarded(postgres_url, tmp_path_factory.mktemp("guarded")) as made:
+        yield made
+
+
+@pytest.fixture
+async def serve(guarded: Guarded) -> AsyncIterator[Serve]:
+    """serve(max_cost=100): a client of the guarded application with these settings; `.app` is the application."""
+    async with AsyncExitStack() as stack:
+
+        async def make(address: str = "192.0.2.1", **settings: Any) -> Client:
+            fixed = {"env": "production", "jwt_secret": SECRET, "admin_secret": ADMIN_SECRET, "max_page": 10}
+            app = guarded.clew.asgi(Settings.model_validate({"DATABASE_URL": guarded.url, **fixed, **settings}))
+            stack.push_async_callback(app.engine.pool.close)
+            return Client(app, stack, address)
+
+        yield make
+
+
+class Client:
+    """Sends each operation by POST and by GET, which must be answered alike."""
+
+    def __init__(self, app: Application, stack: AsyncExitStack, address: str) -> None:
+        self.app = app
+        self.stack = stack
+        self.address = address
+
+    async def send(self, query: str, headers: dict[str, str], variables: Any = None, *, get: bool) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(self.address, 5000))
+        client = httpx.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
+        await self.stack.enter_async_context(client)
+        if get:
+            return await client.get("/graphql", params={"query": query, "variables": json.dumps(variables or {})})
+        return await client.post("/graphql", json={"query": query, "variables": variables or {}})
+
+    async def error(self, query: str, headers: dict[str, str], variables: Any = None) -> dict[str, Any] | None:
+        """The error that both ways give, None for none."""
+        found = []
+        for get in (False, True):
+            body = (await self.send(query, headers, variables, get=get)).json()
+            errors = body.get("errors")
+            found.append(None if errors is None else errors[0])
+            if errors is not None:
+                assert "data" not in body
+                errors[0]["extensions"].pop("requestId")
+        assert found[0] == found[1]
+        return found[0]
+
+    async def code(self, query: str, headers: dict[str, str], variables: Any = None) -> str | None:
+        error = await self.error(query, headers, variables)
+        return None if error is None else error["extensions"]["code"]
+
+
+def member(number: int, *roles: str) -> dict[str, str]:
+    token = hs256(claims(exp=4_000_000_000, sub=f"m{number}", roles=list(roles), regions=["eu"]))
+    return {"authorization": f"Bearer {token}"}
+
+
+EDITOR = member(3, "editor")
+PROJECTS = "query ($n: Int) { projects(limit: $n) { tasks(limit: $n) { id } } }"
+
+
+# --- cost -----------------------------------------------------------------------------
+
+
+async def test_a_query_that_may_give_too_many_rows_is_refused_with_the_cost_and_the_cure(serve: Serve) -> None:
+    client = await serve(max_cost=110)
+    assert await client.error("{ projects { tasks { id } } }", EDITOR) is None
+    assert await client.error("{ projects { tasks { id } } a: projects(limit: 1) { id } }", EDITOR) == {
+        "message": "The operation may give 111 rows: at most 110 are allowed.",
+        "extensions": {
+            "code": "LIMIT_EXCEEDED",
+            "hint": "Give its lists a smaller `limit`: those of nested lists multiply.",
+        },
+    }
+
+
+async def test_the_cost_is_that_of_the_variables_at_hand(serve: Serve) -> None:
+    client = await serve(max_cost=90)
+    for _ in range(2):
+        # 8 and 9 share a plan with 10.
+        for number, code in ((9, None), (10, "LIMIT_EXCEEDED"), (8, None), (None, "LIMIT_EXCEEDED")):
+            assert await client.code(PROJECTS, EDITOR, {"n": number}) == code
+        assert await client.code(PROJECTS, EDITOR) == "LIMIT_EXCEEDED"
+        assert await client.code(PROJECTS, EDITOR, {"n": -1}) == "BAD_USER_INPUT"
+        assert await client.code(PROJECTS, EDITOR, {"n": 2**63}) == "BAD_USER_INPUT"
+        assert await client.code(PROJECTS, EDITOR, {"n": 2**31 - 1}) == "LIMIT_EXCEEDED"
+
+
+async def test_a_query_that_costs_too_much_is_not_even_compiled(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await serve(max_cost=10)
+    monkeypatch.setattr("clew.engine.engine.compile_read", None)
+    assert await client.code("{ projects { tasks { id } } }", EDITOR) == "LIMIT_EXCEEDED"
+
+
+async def test_the_page_of_a_rule_counts_where_there_is_one(serve: Serve) -> None:
+    client = await serve(max_cost=3)
+    assert await client.code("{ projects { id } }", member(3)) is None
+    assert await client.code("{ projects { id } }", EDITOR) == "LIMIT_EXCEEDED"
+
+
+# --- lists ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [3, 4])
+async def test_lists_are_bounded_in_variables_and_in_literals(serve: Serve, count: int) -> None:
+    client = await serve(max_list_items=3)
+    numbers = list(range(count))
+    expected = None if count == 3 else "LIMIT_EXCEEDED"
+    for query, variables in (
+        ("query ($v: [Int!]) { projects(where: {id: {in: $v}}) { id } }", {"v": numbers}),
+        ("query ($v: ProjectFilter) { projects(where: $v) { id } }", {"v": {"id": {"in": numbers}}}),
+        ("query ($v: ProjectFilter) { projects(where: $v) { id } }", {"v": {"not": {"and": {"id": {"in": numbers}}}}}),
+        ("query ($v: ProjectFilter) { projects(where: $v) { id } }", {"v": {"or": [{}] * count}}),
+        ("query ($v: [ProjectOrderBy!]) { projects(orderBy: $v) { id } }", {"v": [{"id": "ASC"}] * count}),
+        (f"{{ projects(where: {{id: {{in: {numbers}}}}}) {{ id }} }}", {}),
+        (f"{{ projects(where: {{or: [{'{} ' * count}]}}) {{ id }} }}", {}),
+        (f"query ($v: [Int!] = {numbers}) {{ projects(where: {{id: {{in: $v}}}}) {{ id }} }}", {}),
+    ):
+        assert await client.code(query, EDITOR, variables) == expected, query
+
+
+async def test_an_admin_may_send_long_lists(serve: Serve) -> None:
+    client = await serve(max_list_items=3, max_conditions=3)
+    query = "query ($v: ProjectFilter) { projects(where: $v) { id } }"
+    assert await client.code(query, ADMIN, {"v": {"or": [{"id": {"in": [1, 2, 3, 4]}}] * 4}}) is None
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"or": [{}] * 6},
+        {"or": [{"and": [{}] * 2}] * 2},
+        {"or": [{}] * 3, "and": [{}] * 3},
+        {"team": {"or": [{"not": {"or": [{}] * 5}}]}},
+    ],
+)
+async def test_the_objects_in_lists_of_all_levels_count_together(serve: Serve, where: Any) -> None:
+    client = await serve(max_conditions=5)
+    query = "query ($v: ProjectFilter) { projects(where: $v) { id } }"
+    assert await client.code(query, EDITOR, {"v": where}) == "LIMIT_EXCEEDED"
+    assert await client.code(query, EDITOR, {"v": {"or": [{"and": [{}]}] * 2}}) is None
+
+
+async def test_what_is_no_list_where_one_should_be_is_left_to_coercion(serve: Serve) -> None:
+    client = await serve(max_list_items=3)
+    query = "query ($v: ProjectFilter) { projects(where: $v) { id } }"
+    for value in ({"or": 5}, {"nothing": [1, 2, 3, 4]}, [1, 2, 3, 4], {"title": {"eq": [1, 2, 3, 4]}}):
+        assert await client.code(query, EDITOR, {"v": value}) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"or": [{"id": {"eq": 1}}] * 33_000}, "`$v` is too large: at most 32767 objects in lists are allowed."),
+        (
+            {"and": [{"id": {"gt": 1, "lt": 3, "neq": 2, "gte": 4}}] * 8200},
+            "The operation is too large: at most 32767 values are allowed.",
+        ),
+    ],
+)
+async def test_more_values_than_a_statement_can_have_are_refused_to_an_admin_too(
+    serve: Serve, where: Any, message: str
+) -> None:
+    client = await serve()
+    query = "query ($v: ProjectFilter) { projects(where: $v) { id } }"
+    (error,) = (await client.send(query, ADMIN, {"v": where}, get=False)).json()["errors"]
+    assert (error["message"], error["extensions"]["code"]) == (message, "LIMIT_EXCEEDED")
+
+
+# --- what is no value -----------------------------------------------------------------
+
+NO_VALUES = {
+    "5,000 digits for an Int": "{ projects(limit: " + "1" * 5000 + ") { id } }",
+    "5,000 digits among values": "{ projects(where: {id: {in: [" + "1" * 5000 + "]}}) { id } }",
+    "a limit of 2^63": "{ projects(limit: 9223372036854775808) { id } }",
+    "a negative limit": "{ projects(limit: -1) { id } }",
+    "NaN": "{ projects(limit: NaN) { id } }",
+    "U+0000": r'{ projects(where: {title: {eq: "\u0000"}}) { id } }',
+    "a lone surrogate": r'{ projects(where: {title: {eq: "\ud800"}}) { id } }',
+    "a text too many levels down": "{ projects(where: "
+    + "{not: " * 190
+    + "{title: {eq: 1}}"
+    + "}" * 190
+    + ") { id } }",
+}
+
+
+@pytest.mark.parametrize("query", NO_VALUES.values(), ids=NO_VALUES.keys())
+async def test_a_literal_that_is_no_value_is_the_clients_error(serve: Serve, query: str) -> None:
+    client = await serve()
+    assert await client.code(query, EDITOR) in ("BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED")
+
+
+@pytest.mark.parametrize("depth", [30, 60, 150])
+async def test_filters_that_nest_deeply_through_relations_are_answered_or_refused(serve: Serve, depth: int) -> None:
+    client = await serve(statement_timeout=2)
+    query = "query ($v: TeamFilter) { teams(where: $v) { id } }"
+    for kind in ("projects", "members"):
+        where: Any = {}
+        for _ in range(depth // 3):
+            inner = {"team": where} if kind == "projects" else {"teams": {"some": where}}
+            where = {kind: {"some": inner}}
+        response = await client.send(query, EDITOR, {"v": where}, get=False)
+        codes = [error["extensions"]["code"] for error in response.json().get("errors", ())]
+        assert codes == (["LIMIT_EXCEEDED"] if depth >= 150 else []), kind
+
+
+# --- roles ----------------------------------------------------------------------------
+
+
+async def test_a_role_may_have_limits_of_its_own(serve: Serve) -> None:
+    client = await serve(
+        max_cost=10,
+        max_depth=3,
+        limits={"editor": {"cost": 110, "page": 11}, "anon": {"depth": 1}, "clerk": {"cost": 50}},
+    )
+    deep = "{ teams(limit: 1) { projects(limit: 1) { team { id } } } }"
+    for query, headers, code in (
+        ("{ projects { tasks(limit: 9) { id } } }", EDITOR, None),
+        ("{ projects { tasks(limit: 10) { id } } }", EDITOR, "LIMIT_EXCEEDED"),
+        ("{ projects(limit: 11) { id } }", EDITOR, None),
+        ("{ projects(limit: 12) { id } }", EDITOR, "LIMIT_EXCEEDED"),
+        ("{ teams(limit: 3) { projects(limit: 3) { id } } }", member(3), "LIMIT_EXCEEDED"),
+        ("{ teams(limit: 3) { projects(limit: 3) { id } } }", member(3, "clerk"), None),
+        # Of what is not overridden for a role it has what all have, and of several the most generous counts.
+        ("{ ping }", {}, None),
+        ("{ teams { id } }", {}, "LIMIT_EXCEEDED"),
+        ("{ teams { id } }", member(3), None),
+        (deep, member(3, "clerk"), "LIMIT_EXCEEDED"),
+    ):
+        assert await client.code(query, headers) == code, query
+
+
+async def test_an_admin_is_bound_by_tokens_depth_and_aliases_only(serve: Serve) -> None:
+    bounds = {"max_root_fields": 1, "max_directives": 1, "max_cost": 1, "max_rate": 1, "max_page": 1}
+    client = await serve(**bounds, max_tokens=100, max_depth=3, max_aliases=1)
+    wide = "{ ping members { id @skip(if: true) name @skip(if: true) } projects(limit: 5000) { id } }"
+    assert await client.code(wide, ADMIN) is None
+    answer = await client.send("{ members { id } }", ADMIN, get=False)
+    assert len(answer.json()["data"]["members"]) == MEMBERS
+    assert await client.code("{ teams { projects { tasks { id } } } }", ADMIN) == "LIMIT_EXCEEDED"
+    assert await client.code("{ a: ping b: ping }", ADMIN) == "LIMIT_EXCEEDED"
+    assert await client.code("{ ping " + "ping " * 100 + "}", ADMIN) == "LIMIT_EXCEEDED"
+    wider = await serve(**bounds, max_depth=3, limits={"admin": {"depth": 4}})
+    assert await wider.code("{ teams { projects { tasks { id } } } }", ADMIN) is None
+
+
+# --- rates ----------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_operations_are_counted_by_viewer_and_the_answer_says_when_to_come_again(serve: Serve) -> None:
+    client = await serve(max_rate=4)
+    clock = Clock()
+    client.app.engine.rates = MemoryRateLimiter(clock)
+    # What fails counts too, and both methods are counted alike.
+    assert await client.code("{ ping }", EDITOR) is None
+    assert await client.code("{ nothing }", EDITOR) == "GRAPHQL_VALIDATION_FAILED"
+    for get in (False, True):
+        refused = await client.send("{ ping }", EDITOR, get=get)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "15")
+        (error,) = refused.json()["errors"]
+        assert error["message"] == "Too many operations: at most 4 a minute are allowed."
+        assert error["extensions"]["code"] == "RATE_LIMITED"
+        assert error["extensions"]["hint"] == "Try again in 15 s."
+    for headers in (member(4, "editor"), {}):
+        assert await client.code("{ ping }", headers) is None
+    clock.now = 15
+    assert (await client.send("{ ping }", EDITOR, get=False)).status_code == 200
+    assert (await client.send("{ ping }", EDITOR, get=False)).status_code == 429
+
+
+async def test_the_anonymous_are_counted_by_address_and_no_header_changes_it(serve: Serve) -> None:
+    client = await serve(max_rate=2)
+    client.app.engine.rates = MemoryRateLimiter(Clock())
+    assert await client.code("{ ping }", {}) is None
+    for headers in ({}, {"x-forwarded-for": "192.0.2.9"}, {"forwarded": "for=192.0.2.9"}):
+        assert (await client.send("{ ping }", headers, get=False)).status_code == 429
+    client.address = "192.0.2.2"
+    assert (await client.send("{ ping }", {}, get=False)).status_code == 200
+    # A name is no address.
+    assert (await client.send("{ ping }", member(5), get=False)).status_code == 200
+
+
+async def test_a_rate_may_be_a_roles_own(serve: Serve) -> None:
+    client = await serve(max_rate=1, limits={"editor": {"rate": 4}})
+    client.app.engine.rates = MemoryRateLimiter(Clock())
+    for number, headers in ((1, member(3)), (4, member(4, "editor"))):
+        answers = [(await client.send("{ ping }", headers, get=True)).status_code for _ in range(5)]
+        assert answers == [200] * number + [429] * (5 - number)
+
+
+async def test_what_no_client_sent_is_not_counted(make_app: MakeApp) -> None:
+    from clew.engine import Request
+    from clew.viewer import Viewer
+
+    engine = make_app(max_rate=1).engine
+    for _ in range(3):
+        assert (await engine.execute(Request("{ __typename }"), Viewer("x"))).code is None
+
+
+async def test_the_developer_is_not_counted(make_app: MakeApp) -> None:
+    async with client_of(make_app(max_rate=1)) as client:
+        for _ in range(3):
+            assert (await client.post("/graphql", json={"query": "{ __typename }"})).status_code == 200
