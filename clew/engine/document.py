@@ -23,6 +23,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
+    ValuesOfCorrectTypeRule,
     VariableNode,
     VariablesInAllowedPositionRule,
     get_variable_values,
@@ -37,12 +38,14 @@ from graphql.validation import ASTValidationRule
 from clew.errors import ClewError, Code
 from clew.plan.cursors import split
 from clew.plan.inputs import is_structural, shape
-from clew.plan.limits import Limits, check_limits, check_text, check_variables, is_large
+from clew.plan.limits import Limits, check_limits, check_text, check_variables
 from clew.plan.paging import ceiling
 
 _ABSENT = object()
 
-# Rules that walk a whole operation before they find the first fault. In a large document they come after the others.
+# A large document is validated in stages, or one fault at its end would cost all that can be done for it: first what
+# looks at fields and arguments, then at each value, then what walks a whole operation before it finds the first fault.
+_RULES_OF_VALUES = (ValuesOfCorrectTypeRule,)
 _THOROUGH_RULES = (
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
@@ -162,7 +165,7 @@ def prepare(
         InvalidDocument: syntax or validation errors, or no such operation.
         ClewError: LIMIT_EXCEEDED.
     """
-    check_text(query, limits)
+    large = check_text(query, limits)
     try:
         document = parse(query, max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
     except GraphQLError as error:
@@ -174,7 +177,7 @@ def prepare(
         raise InvalidDocument([error], Code.GRAPHQL_PARSE_FAILED) from None
     operation = _operation(document, operation_name)
     check_limits(document, limits)
-    for rules in _stages(limits, in_two=is_large(query, limits)):
+    for rules in _stages(limits, apart=large):
         errors = validate(schema, document, rules, max_errors=_MOST_ERRORS, hide_suggestions=hide_suggestions)
         if errors:
             raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
@@ -193,12 +196,13 @@ def prepare(
     )
 
 
-def _stages(limits: Limits, *, in_two: bool) -> Iterable[Collection[type[ASTValidationRule]]]:
-    """The rules of validation; in two stages what has many faults is refused by the first, sooner."""
+def _stages(limits: Limits, *, apart: bool) -> Iterable[Collection[type[ASTValidationRule]]]:
+    """The rules of validation: together, which takes least if all is well, or the cheap ones before the others."""
     rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-    if not in_two:
+    if not apart:
         return (rules,)
-    return [rule for rule in rules if rule not in _THOROUGH_RULES], _THOROUGH_RULES
+    later = (*_RULES_OF_VALUES, *_THOROUGH_RULES)
+    return [rule for rule in rules if rule not in later], _RULES_OF_VALUES, _THOROUGH_RULES
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -191,6 +191,24 @@ def test_a_text_has_as_many_fields_as_the_document(selection: str, count: int) -
         check_text(f"{{ {selection} {'a ' * 2001} }}", limits)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    ["nothing", "people(numbers: A) { id }", "people(numbers: [$v]) { id }", "people { x: id x: name }", "a(b: 1)"],
+)
+def test_a_large_document_is_told_what_a_small_one_is(fault: str) -> None:
+    def told(padding: int) -> list[str]:
+        with pytest.raises(InvalidDocument) as refused:
+            prepare(SCHEMA, f"{{ {fault} p: people(numbers: {[1] * padding}) {{ id }} }}", None, Limits())
+        return [error.message for error in refused.value.errors]
+
+    assert told(1) == told(5000)
+
+
+def test_a_large_document_without_faults_passes() -> None:
+    document = f"query ($v: Int) {{ people(numbers: [{'1 ' * 5000} $v]) {{ id }} }}"
+    assert code_of(document, Limits()) is None
+
+
 OVERRIDES = RoleLimits(
     Limits(depth=10, cost=100),
     {
