@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from clew.errors import ClewError, Code
-from clew.plan.types import Literal, Many, One, Operand, Output, Read, ReadPlan, RootMany, Variable
+from clew.plan.types import (
+    Literal,
+    Many,
+    One,
+    Operand,
+    Output,
+    Read,
+    ReadPlan,
+    Required,
+    RootMany,
+    RootOne,
+    TypeName,
+    Value,
+    Variable,
+)
 
 # How many rows the operand of a `limit` lets through.
 _Size = Callable[[Operand], int]
@@ -50,7 +64,13 @@ def check_cost(plan: ReadPlan, variables: Mapping[str, Any], most: int) -> None:
 def _cost(plan: ReadPlan, size: _Size) -> int:
     total = 0
     for root in plan.reads:
-        total += _list(root.read, size) if isinstance(root, RootMany) else _lists(root.read.output, size)
+        match root:
+            case RootMany():
+                total += _list(root.read, size)
+            case RootOne():
+                total += _lists(root.read.output, size)
+            case _:
+                assert_never(root)
     return total
 
 
@@ -63,10 +83,15 @@ def _lists(outputs: Iterable[Output], size: _Size) -> int:
     """The cost of the lists in one row."""
     total = 0
     for output in outputs:
-        if isinstance(output, Many):
-            total += _list(output.read, size)
-        elif isinstance(output, One):
-            total += _lists(output.read.output, size)
+        match output:
+            case Many():
+                total += _list(output.read, size)
+            case One():
+                total += _lists(output.read.output, size)
+            case Value() | TypeName() | Required():
+                pass
+            case _:
+                assert_never(output)
     return total
 
 
