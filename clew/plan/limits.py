@@ -178,7 +178,7 @@ def check_text(query: str, limits: Limits) -> bool:
 
 
 def _most_fields(limits: Limits) -> int:
-    # Every second token a field, and only fragments can make it more.
+    # What people and tools write takes more than two tokens a field: braces, arguments, variables.
     return limits.tokens // 2
 
 
