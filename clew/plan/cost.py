@@ -7,6 +7,9 @@ from typing import Any, assert_never
 
 from clew.errors import ClewError, Code
 from clew.plan.types import (
+    Aggregate,
+    Connection,
+    Groups,
     Literal,
     Many,
     One,
@@ -66,7 +69,7 @@ def _cost(plan: ReadPlan, size: _Size) -> int:
     for root in plan.reads:
         match root:
             case RootMany():
-                total += _list(root.read, size)
+                total += _many(root.read, size)
             case RootOne():
                 total += _lists(root.read.output, size)
             case _:
@@ -74,9 +77,20 @@ def _cost(plan: ReadPlan, size: _Size) -> int:
     return total
 
 
-def _list(read: Read, size: _Size) -> int:
+def _many(read: Read | Connection | Aggregate | Groups, size: _Size) -> int:
+    if isinstance(read, Aggregate):
+        return 1
     assert read.rows.limit is not None
-    return size(read.rows.limit) * (1 + _lists(read.output, size))
+    return size(read.rows.limit) * (1 + _lists(_of_row(read), size))
+
+
+def _of_row(read: Read | Connection | Groups) -> Iterable[Output]:
+    """What is given of each row."""
+    if isinstance(read, Read):
+        return read.output
+    if isinstance(read, Groups):
+        return ()
+    return read.fields
 
 
 def _lists(outputs: Iterable[Output], size: _Size) -> int:
@@ -85,7 +99,7 @@ def _lists(outputs: Iterable[Output], size: _Size) -> int:
     for output in outputs:
         match output:
             case Many():
-                total += _list(output.read, size)
+                total += _many(output.read, size)
             case One():
                 total += _lists(output.read.output, size)
             case Value() | TypeName() | Required():

@@ -536,6 +536,17 @@ class Connection:
     before: Position | None = None
     backward: bool = False
 
+    @property
+    def fields(self) -> tuple[Output, ...]:
+        """What is given of each row, in all places together."""
+        found: list[Output] = []
+        for output in self.output:
+            if isinstance(output, Nodes):
+                found += output.output
+            elif isinstance(output, Edges):
+                found += [field for node in output.output if isinstance(node, Node) for field in node.output]
+        return tuple(found)
+
 
 # --- root fields ----------------------------------------------------------------------
 

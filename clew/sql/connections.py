@@ -19,7 +19,6 @@ from clew.plan.types import (
     Nodes,
     Operand,
     OrderKey,
-    Output,
     PageInfo,
     Position,
     Rows,
@@ -91,15 +90,9 @@ class _Page:
         """The rows of the page, and the one after it, with their keys and their numbers in it."""
         compiler, rows = self.compiler, self.read.rows
         scope = compiler.scope(rows.visible.entity.name, self.outer)
-        outputs: list[Output] = []
-        for output in self.read.output:
-            if isinstance(output, Nodes):
-                outputs += output.output
-            elif isinstance(output, Edges):
-                outputs += [field for node in output.output if isinstance(node, Node) for field in node.output]
         keys = [(compiler.follow(key.value, scope), key) for key in self.order]
         labelled = compiler.labelled(keys, scope)
-        inner = sa.select(*compiler.needed(outputs, scope), *labelled).select_from(scope.source)
+        inner = sa.select(*compiler.needed(self.read.fields, scope), *labelled).select_from(scope.source)
         inner = inner.where(*compiler.belonging(rows, scope, self.outer, self.via), *self.between(scope))
         inner = inner.order_by(*(compiler.directed(expression, key) for expression, key in keys))
         cut = compiler.cut(inner, rows, scope, more=1 if self.peeks else 0)

@@ -103,6 +103,18 @@ async def test_a_query_that_may_give_too_many_rows_is_refused_with_the_cost_and_
     }
 
 
+async def test_connections_cost_what_their_pages_hold_groups_too_and_an_aggregate_one(serve: Serve) -> None:
+    client = await serve(max_cost=20)
+    nested = "query($n: Int!) {{ projectsConnection(first: 2) {{ {} }} }}"
+    for way in ("nodes {{ {} }}", "edges {{ node {{ {} }} }}"):
+        document = nested.format(way.format("tasksConnection(last: $n) { nodes { id } }"))
+        assert await client.code(document, EDITOR, {"n": 9}) is None
+        assert await client.code(document, EDITOR, {"n": 10}) == "LIMIT_EXCEEDED"
+    groups = "{ projectsGroups(by: [{title: VALUE}]) { count } projects(limit: %d) { tasksAggregate { count } } }"
+    assert await client.code(groups % 5, EDITOR) is None
+    assert await client.code(groups % 6, EDITOR) == "LIMIT_EXCEEDED"
+
+
 async def test_the_cost_is_that_of_the_variables_at_hand(serve: Serve) -> None:
     client = await serve(max_cost=90)
     for _ in range(2):

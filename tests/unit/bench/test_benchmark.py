@@ -23,6 +23,7 @@ from bench.synthetic import documents, many_entities
 from clew import Viewer
 from clew.engine.roles import role_schema, roles_of
 from clew.model.build import parse_model
+from clew.plan.limits import Limits, RoleLimits
 from clew.plan.visible import Access
 from clew.schema.build import build_schema
 
@@ -64,7 +65,8 @@ def test_a_document_declares_exactly_the_variables_that_are_sent() -> None:
 def test_the_cases_of_rules_fit_what_a_user_may_see() -> None:
     model = parse_model(Source(rules.SCHEMA.read_text()))
     access = Access(model)
-    schema = role_schema(access, model, build_schema(model), roles_of(Viewer("1", frozenset({"user"})), access.roles()))
+    sight = roles_of(Viewer("1", frozenset({"user"})), access.roles())
+    schema = role_schema(access, model, build_schema(model), sight, RoleLimits(Limits()))
     for one in rules.CASES:
         assert validate(schema.schema, parse(one.document)) == []
 
