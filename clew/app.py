@@ -18,15 +18,19 @@ from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.engine.resolvers import Bindable, bind
+from clew.engine.role_file import all_roles
+from clew.engine.roles import role_schema, roles_of
 from clew.errors import Diagnostic, SchemaError, StartupError
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
 from clew.model.types import Model
 from clew.plan.limits import Limits, RoleLimits
+from clew.plan.visible import Access
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
+from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.wire.health import Readiness
 
@@ -97,9 +101,21 @@ class Clew:
             self._built = model, schema
         return self._built
 
-    def schema_sdl(self) -> str:
-        """The complete API schema as SDL. Raises as `build`."""
-        return print_schema(self.build()[1])
+    def schema_sdl(self, viewer: Viewer | None = None) -> str:
+        """The API schema as SDL. Raises as `build`.
+
+        Args:
+            viewer: as whose roles have it; None: complete, as an admin has it.
+        """
+        model, schema = self.build()
+        if viewer is not None:
+            access = Access(model)
+            schema = role_schema(access, model, schema, roles_of(viewer, access.roles())).schema
+        return print_schema(schema)
+
+    def all_roles_sdl(self) -> str:
+        """What every role sees, schemas and rules, as one text to keep and compare. Raises as `build`."""
+        return all_roles(*self.build())
 
     def asgi(self, settings: Settings | None = None) -> Application:
         """The ASGI app.

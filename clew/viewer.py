@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 ADMIN = "admin"
+ANON = "anon"
+USER = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,23 @@ class Viewer:
         """The viewer that passes every rule."""
         return _ADMIN_VIEWER
 
+    @classmethod
+    def seen_as(cls, roles: Iterable[str], claims: Mapping[str, Any] | None = None) -> Viewer:
+        """Who holds these roles and claims, to look through their eyes; nothing but `anon` is added."""
+        roles, claims = frozenset(roles), claims or {}
+        if ADMIN in roles:
+            return cls.admin()
+        subject = claims.get("sub")
+        return cls(subject if isinstance(subject, str) else None, roles | {ANON}, claims)
+
     @property
     def is_admin(self) -> bool:
         return ADMIN in self.roles
 
 
 _ADMIN_VIEWER = Viewer(roles=frozenset({ADMIN}))
+
+
+def role_names(text: str) -> frozenset[str]:
+    """The roles in a text with commas: `user,editor`."""
+    return frozenset(name for name in (part.strip() for part in text.split(",")) if name)

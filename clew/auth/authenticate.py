@@ -15,12 +15,12 @@ from clew.auth.local import is_local
 from clew.auth.tokens import InvalidTokenError, Tokens
 from clew.config import Settings
 from clew.errors import ClewError, Code
-from clew.viewer import ADMIN, Viewer
+from clew.viewer import ANON, Viewer, role_names
 
 Headers = Mapping[bytes, bytes]
 Authenticate = Callable[[Request], Awaitable[Viewer | None]]
 
-_ANON = Viewer(roles=frozenset({"anon"}))
+_ANON = Viewer(roles=frozenset({ANON}))
 
 
 class Authenticator:
@@ -77,7 +77,7 @@ class Authenticator:
         if self._own is not None:
             found = await self._own(Request(scope))
             if found is not None:
-                return Viewer(found.id, frozenset(found.roles) | {"anon"}, found.claims)
+                return Viewer(found.id, frozenset(found.roles) | {ANON}, found.claims)
         authorization = headers.get(b"authorization")
         if authorization is not None:
             if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
@@ -101,7 +101,7 @@ def _unauthenticated() -> ClewError:
 
 
 def _seen_as(role: bytes, claims: bytes | None) -> Viewer:
-    roles = frozenset(name for name in (part.strip() for part in role.decode("latin-1").split(",")) if name)
+    roles = role_names(role.decode("latin-1"))
     value: Any = {}
     if claims is not None:
         try:
@@ -110,7 +110,4 @@ def _seen_as(role: bytes, claims: bytes | None) -> Viewer:
             value = None
     if not isinstance(value, dict):
         raise ClewError("X-Clew-Claims must be a JSON object.", hint='Such as {"sub": "42"}.')
-    if ADMIN in roles:
-        return Viewer.admin()
-    subject = value.get("sub")
-    return Viewer(subject if isinstance(subject, str) else None, roles | {"anon"}, value)
+    return Viewer.seen_as(roles, value)

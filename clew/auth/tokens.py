@@ -13,7 +13,7 @@ from joserfc.jwk import KeySet, OctKey
 
 from clew.auth.keys import Keys
 from clew.config import Settings
-from clew.viewer import Viewer
+from clew.viewer import ANON, USER, Viewer
 
 # Neither `none` nor a shared-secret algorithm: a public key must never be taken for a secret.
 _ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
@@ -73,7 +73,7 @@ class Tokens:
         # The registry allows its leeway for `exp` too; a token ends when it says.
         if self._clock() >= expires:
             raise InvalidTokenError
-        viewer = Viewer(claims["sub"], frozenset(self._roles(claims)) | {"anon", "user"}, claims)
+        viewer = Viewer(claims["sub"], frozenset(self._roles(claims)) | {ANON, USER}, claims)
         self._viewers[token] = expires, viewer
         return viewer
 

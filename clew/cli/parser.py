@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from clew.errors import StartupError
+from clew.viewer import role_names
 
 COMMANDS = ("dev", "serve", "check", "schema", "migrate", "explain")
 
@@ -38,6 +44,38 @@ def positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 512")
     return int(text)
+
+
+def roles(text: str) -> frozenset[str]:
+    """An argument of role names with commas, at least one."""
+    names = role_names(text)
+    if not names:
+        raise argparse.ArgumentTypeError("at least one role is needed")
+    return names
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """An argument that is a JSON object."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("a JSON object is needed")
+    return value
+
+
+def read_file(name: str) -> str:
+    """The text of the file that an argument names; `-` is standard input.
+
+    Raises:
+        StartupError: it cannot be read.
+    """
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StartupError(f"{name} cannot be read: {reason}.") from None
 
 
 def _port(text: str) -> int:

@@ -18,9 +18,7 @@ from clew.plan.limits import Limits, RoleLimits
 from clew.plan.types import Claim
 from clew.plan.visible import Access, Sight
 from clew.schema.build import build_schema
-from clew.viewer import Viewer
-
-ANON = "anon"
+from clew.viewer import ANON, Viewer
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,10 @@ import argparse
 from importlib.resources import files
 from typing import Any
 
-from clew.cli.parser import project_option
+from graphql import GraphQLSyntaxError
+
+from clew.cli.parser import project_option, read_file
+from clew.engine.role_file import compare, read_roles
 from clew.errors import StartupError
 from clew.project import Project, load_app
 
@@ -20,18 +23,57 @@ def configure(commands: Any) -> None:
         action="store_true",
         help="also write graphql/directives.graphql, Clew's directives, for your editor",
     )
+    parser.add_argument(
+        "--diff",
+        metavar="FILE",
+        help="print what each role newly sees or loses since FILE, made by `clew schema --all-roles`",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every error, or how many entities there are."""
+    """Print every error, or how many entities there are; then what changed for each role."""
     project = Project.open(arguments.project)
     if arguments.directives:
         write_directives(project)
-    model = load_app(project).build()[0]
+    clew = load_app(project)
+    model = clew.build()[0]
     count = len(model.entities)
     print(f"No errors; {count} {'entity' if count == 1 else 'entities'}.")
+    if arguments.diff is not None:
+        print()
+        print(_differences(arguments.diff, clew.all_roles_sdl()))
     return 0
+
+
+def _differences(file: str, now: str) -> str:
+    """What the roles see otherwise than `file` says.
+
+    Raises:
+        StartupError: the file cannot be read, or is not what `clew schema --all-roles` prints.
+    """
+    try:
+        before = read_roles(read_file(file))
+    except (GraphQLSyntaxError, ValueError) as error:
+        reason = error.message if isinstance(error, GraphQLSyntaxError) else str(error)
+        place = "".join(f":{at.line}:{at.column}" for at in getattr(error, "locations", None) or ())
+        raise StartupError(
+            f"{file}{place} is not what `clew schema --all-roles` prints: {reason}.", "Make it anew, and compare later."
+        ) from None
+    after = read_roles(now)
+    lines: list[str] = []
+    found = {role: changes for role, changes in compare(before, after).items() if changes}
+    for role, changes in found.items():
+        note = "" if role in before and role in after else " (a new role)" if role in after else " (no longer a role)"
+        lines += [role + note, *(f"  {line}" for line in changes.lines), ""]
+    if not found:
+        return "No role sees anything new, or loses anything."
+    gained, lost, changed = (
+        sum(len(changes) for changes in kind)
+        for kind in zip(*((c.gained, c.lost, c.changed) for c in found.values()), strict=True)
+    )
+    many = f"{len(found)} role{'s' if len(found) > 1 else ''}"
+    return "\n".join([*lines, f"{many} with differences: {gained} new (+), {lost} lost (-), {changed} changed (~)."])
 
 
 def write_directives(project: Project) -> None:

@@ -1,0 +1,219 @@
+"""One text with what every role sees (`clew schema --all-roles`), and what changed between two of them.
+
+A section for each role: a comment `# role: editor`, a comment for each rule that counts for
+its holders, and the definitions of their schema. It parses as SDL as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from graphql import (
+    DefinitionNode,
+    EnumTypeDefinitionNode,
+    EnumValueDefinitionNode,
+    FieldDefinitionNode,
+    GraphQLSchema,
+    InputObjectTypeDefinitionNode,
+    InputValueDefinitionNode,
+    InterfaceTypeDefinitionNode,
+    ObjectTypeDefinitionNode,
+    ScalarTypeDefinitionNode,
+    Token,
+    TokenKind,
+    TypeDefinitionNode,
+    UnionTypeDefinitionNode,
+    lexicographic_sort_schema,
+    parse,
+    print_ast,
+    print_schema,
+)
+
+from clew.engine.roles import role_schema, roles_of
+from clew.model.rule_text import rules_of, rules_of_admin
+from clew.model.types import Model
+from clew.plan.visible import Access
+from clew.viewer import ADMIN, ANON, USER, Viewer
+
+HEAD = "# What each role sees. Made by: clew schema --all-roles. Compare with: clew check --diff FILE"
+_ROLE = "role: "
+_SUBJECTS = ("rows of ", "field ", "guard on ", "argument ")
+
+
+# --- writing --------------------------------------------------------------------------
+
+
+def all_roles(model: Model, full: GraphQLSchema) -> str:
+    """The text: a section for anon, user, every other role that a rule names, and admin.
+
+    Args:
+        full: the schema of everything, resolvers bound.
+    """
+    access = Access(model)
+    others = sorted(access.roles() - {ANON, USER, ADMIN})
+    parts = [HEAD]
+    for role in (ANON, USER, *others, ADMIN):
+        viewer = Viewer.seen_as([role])
+        schema = role_schema(access, model, full, roles_of(viewer, access.roles())).schema
+        rules = rules_of_admin(model) if viewer.is_admin else rules_of(model, viewer.roles)
+        ordered = sorted(rules, key=lambda rule: rule.subject)
+        parts.append("\n".join([f"# {_ROLE}{role}", *(f"# {rule}" for rule in ordered)]))
+        # Sorted: a difference of two texts shows what changed, not what moved.
+        parts.append(print_schema(lexicographic_sort_schema(schema)))
+    return "\n\n".join(parts) + "\n"
+
+
+# --- reading --------------------------------------------------------------------------
+
+
+@dataclass
+class Seen:
+    """What one role sees, in facts.
+
+    `types` are facts of the schema, by what they are about (`Post.title`, `Query.posts(limit)`), and
+    `parents` what such a fact is a part of; `rules` are the texts of rules by their subjects.
+    """
+
+    types: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, set[str]] = field(default_factory=dict)
+
+
+def read_roles(text: str) -> dict[str, Seen]:
+    """What each role of such a text sees.
+
+    Raises:
+        GraphQLSyntaxError: it is no SDL.
+        ValueError: it has no role's section, or definitions outside of one.
+    """
+    document = parse(text)
+    assert document.loc is not None
+    definitions = {node.loc.start: node for node in document.definitions if node.loc is not None}
+    found: dict[str, Seen] = {}
+    seen: Seen | None = None
+    token: Token | None = document.loc.start_token
+    while token is not None:
+        if token.kind is TokenKind.COMMENT:
+            comment = (token.value or "").strip()
+            if comment.startswith(_ROLE):
+                seen = found.setdefault(comment.removeprefix(_ROLE), Seen())
+            elif seen is not None and comment.startswith(_SUBJECTS):
+                subject, _, rule = comment.partition(": ")
+                seen.rules.setdefault(subject, set()).add(rule)
+        elif token.start in definitions:
+            if seen is None:
+                raise ValueError("it has a definition before the first role")
+            _note(seen, definitions[token.start])
+        token = token.next
+    if not found:
+        raise ValueError("it has no line such as `# role: anon`")
+    return found
+
+
+_KINDS: Mapping[type[TypeDefinitionNode], str] = {
+    ObjectTypeDefinitionNode: "type",
+    InterfaceTypeDefinitionNode: "interface",
+    UnionTypeDefinitionNode: "union",
+    EnumTypeDefinitionNode: "enum",
+    InputObjectTypeDefinitionNode: "input",
+    ScalarTypeDefinitionNode: "scalar",
+}
+
+
+def _note(seen: Seen, node: DefinitionNode) -> None:
+    if not isinstance(node, TypeDefinitionNode):
+        return
+    name = node.name.value
+    seen.types[name] = _KINDS[type(node)]
+    parts: Iterable[tuple[str, str, str]] = ()
+    if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
+        parts = [
+            *((f"{name} implements {other.name.value}", name, "") for other in node.interfaces or ()),
+            *(part for inner in node.fields or () for part in _field(name, inner)),
+        ]
+    elif isinstance(node, InputObjectTypeDefinitionNode):
+        parts = [(f"{name}.{inner.name.value}", name, _input(inner)) for inner in node.fields or ()]
+    elif isinstance(node, EnumTypeDefinitionNode):
+        values: Iterable[EnumValueDefinitionNode] = node.values or ()
+        parts = [(f"{name}.{value.name.value}", name, "") for value in values]
+    elif isinstance(node, UnionTypeDefinitionNode):
+        parts = [(f"{name} = {member.name.value}", name, "") for member in node.types or ()]
+    for key, parent, value in parts:
+        seen.types[key], seen.parents[key] = value, parent
+
+
+def _field(parent: str, node: FieldDefinitionNode) -> Iterator[tuple[str, str, str]]:
+    key = f"{parent}.{node.name.value}"
+    yield key, parent, print_ast(node.type)
+    for argument in node.arguments or ():
+        yield f"{key}({argument.name.value})", key, _input(argument)
+
+
+def _input(node: InputValueDefinitionNode) -> str:
+    default = f" = {print_ast(node.default_value)}" if node.default_value is not None else ""
+    return print_ast(node.type) + default
+
+
+# --- comparing ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a role newly sees, what it loses, and what is different, a line each."""
+
+    gained: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.gained or self.lost or self.changed)
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """With `+`, `-` or `~` before each."""
+        for sign, lines in (("+", self.gained), ("-", self.lost), ("~", self.changed)):
+            for line in lines:
+                yield f"{sign} {line}"
+
+
+def compare(before: Mapping[str, Seen], after: Mapping[str, Seen]) -> dict[str, Changes]:
+    """What changed for each role of either text.
+
+    A role that one of them lacks saw, or will see, what everybody does: that is anon's.
+    """
+    found: dict[str, Changes] = {}
+    for role in dict.fromkeys([*after, *before]):
+        old, new = (side.get(role) or side.get(ANON) or Seen() for side in (before, after))
+        found[role] = _compared(old, new)
+    return found
+
+
+def _compared(old: Seen, new: Seen) -> Changes:
+    gained = [_shown(new, key) for key in _added(old, new)]
+    lost = [_shown(old, key) for key in _added(new, old)]
+    changed = [
+        f"{key}: was {was}, now {new.types[key]}" for key, was in old.types.items() if new.types.get(key, was) != was
+    ]
+    for subject in dict.fromkeys([*old.rules, *new.rules]):
+        was, now = old.rules.get(subject, set()), new.rules.get(subject, set())
+        less, more = sorted(was - now), sorted(now - was)
+        if len(less) == len(more) == 1:
+            changed.append(f"{subject}: was {less[0]}; now {more[0]}")
+        else:
+            gained += [f"{subject}: {rule}" for rule in more]
+            lost += [f"{subject}: {rule}" for rule in less]
+    return Changes(tuple(gained), tuple(lost), tuple(changed))
+
+
+def _added(old: Seen, new: Seen) -> list[str]:
+    """What `new` has and `old` has not; of what is new as a whole, not its parts."""
+    added = sorted(key for key in new.types if key not in old.types)
+    return [key for key in added if new.parents.get(key) is None or new.parents[key] in old.types]
+
+
+def _shown(seen: Seen, key: str) -> str:
+    value = seen.types[key]
+    if key not in seen.parents:
+        return f"{value} {key}"
+    return f"{key}: {value}" if value else key

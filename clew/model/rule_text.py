@@ -1,0 +1,108 @@
+"""Access rules as people read them: a line each, with named predicates filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clew.model.types import AllowRule, Column, Constant, Entity, GuardRule, Model, Operation, Relation, ResolverField
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """A rule in words: `subject` is what it is about (`rows of Post`), `text` what it says of that."""
+
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.text}"
+
+
+def rules_of(model: Model, roles: frozenset[str]) -> Iterator[RuleText]:
+    """The rules that count for who holds these roles, guards of what they open included; in the schema's order."""
+    for entity in model.entities.values():
+        rules = [rule for rule in entity.allow if not roles.isdisjoint(rule.roles)]
+        for rule in rules:
+            yield RuleText(f"rows of {entity.name}", allow_text(model, entity, rule))
+        for member in members(entity):
+            for rule in member.allow:
+                if not roles.isdisjoint(rule.roles):
+                    yield RuleText(f"field {entity.name}.{member.name}", allow_text(model, entity, rule))
+        for guard in entity.guards if rules else ():
+            yield RuleText(f"guard on {entity.name}", guard_text(model, entity, guard))
+    for custom in model.custom_fields:
+        if any(not roles.isdisjoint(rule.roles) for rule in custom.allow):
+            for row in custom.rows:
+                yield RuleText(f"argument {custom.parent}.{custom.name}({row.argument})", f"{row.to} on {row.entity}")
+
+
+def rules_of_admin(model: Model) -> Iterator[RuleText]:
+    """What binds an admin: guards with `bindsAdmin`."""
+    for entity in model.entities.values():
+        for guard in entity.guards:
+            if guard.binds_admin:
+                yield RuleText(f"guard on {entity.name}", guard_text(model, entity, guard))
+
+
+def members(entity: Entity) -> tuple[Column | Relation | ResolverField, ...]:
+    """What can have rules of its own: columns, relations and resolvers."""
+    return (*entity.columns, *entity.relations, *entity.resolvers)
+
+
+def allow_text(model: Model, entity: Entity, rule: AllowRule) -> str:
+    """What `@allow` opens: `READ, where {ownerId: "$auth.sub"}, fields [id, title], limit 20`."""
+    parts = _conditions(model, entity, rule.to, rule.where, rule.check)
+    if rule.fields is not None:
+        parts.append(f"fields [{', '.join(sorted(rule.fields))}]")
+    if rule.limit is not None:
+        parts.append(f"limit {rule.limit}")
+    return ", ".join(parts)
+
+
+def guard_text(model: Model, entity: Entity, guard: GuardRule) -> str:
+    """What `@guard` demands: `READ, where {region: "eu"}`."""
+    parts = _conditions(model, entity, guard.to, guard.where, guard.check)
+    return ", ".join([*parts, "binds admin"] if guard.binds_admin else parts)
+
+
+def _conditions(model: Model, entity: Entity, to: frozenset[Operation], where: Constant, check: Constant) -> list[str]:
+    parts = ["ALL" if to == frozenset(Operation) else " ".join(operation for operation in Operation if operation in to)]
+    parts.append("every row" if where is None else f"where {_text(_expanded(model, entity, where))}")
+    if check is not None:
+        parts.append(f"check {_text(_expanded(model, entity, check))}")
+    return parts
+
+
+def _expanded(model: Model, entity: Entity, where: Mapping[str, Any]) -> dict[str, Any]:
+    """The condition with what each `{is: name}` stands for in its place: a change of that must be seen here."""
+    found: dict[str, Any] = {}
+    for name, value in where.items():
+        if name in ("and", "or"):
+            items = value if isinstance(value, list) else [value]
+            found[name] = [_expanded(model, entity, item) for item in items]
+        elif name == "not":
+            found[name] = _expanded(model, entity, value)
+        elif name != "is" and (relation := entity.relation(name)) is not None:
+            target = model.entity(relation.target)
+            found[name] = (
+                {quantifier: _expanded(model, target, item) for quantifier, item in value.items()}
+                if relation.to_many
+                else _expanded(model, target, value)
+            )
+        elif name != "is":
+            found[name] = value
+    if "is" not in where:
+        return found
+    meant = _expanded(model, entity, entity.predicates[where["is"]])
+    return {"and": [meant, found]} if meant.keys() & found.keys() else meant | found
+
+
+def _text(value: Constant) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_text(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,91 @@
+"""`clew schema --role`, `--all-roles`, and `clew check --diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SDL, Run, write
+
+RULED = SDL.replace("text: String!", 'text: String!\n  secret: String @allow(role: "editor")')
+
+
+@pytest.fixture
+def project(project: Path) -> Path:
+    """The project with a field for editors."""
+    write(project, {"graphql/schema.graphql": RULED})
+    return project
+
+
+def test_schema_is_complete_or_a_roles(run: Run) -> None:
+    assert "secret: String" in run("schema").stdout
+    assert "secret: String" in run("schema", "--role", "admin").stdout
+    assert "secret: String" in run("schema", "--role", "user, editor").stdout
+    for role in ("anon", "user"):
+        done = run("schema", "--role", role)
+        assert "type Note" in done.stdout
+        assert "secret" not in done.stdout
+        assert done.stderr == ""
+
+
+def test_a_role_that_no_rule_names_is_told_of(run: Run) -> None:
+    done = run("schema", "--role", "edtior")
+    assert done.returncode == 0
+    assert done.stdout == run("schema", "--role", "anon").stdout
+    assert done.stderr == 'note: no rule names the role "edtior"; did you mean "editor"?\n'
+
+
+def test_schema_takes_one_role_option_and_no_empty_one(run: Run) -> None:
+    assert "not allowed with" in run("schema", "--role", "user", "--all-roles").stderr
+    assert "at least one role is needed" in run("schema", "--role", ",").stderr
+
+
+def test_check_tells_what_changed_since_a_file(run: Run, project: Path) -> None:
+    (project / "roles.graphql").write_text(run("schema", "--all-roles").stdout)
+    done = run("check", "--diff", "roles.graphql")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "No errors; 1 entity.\n\nNo role sees anything new, or loses anything.\n"
+
+    write(project, {"graphql/schema.graphql": SDL.replace('role: "anon"', 'role: "anon", where: {text: "x"}')})
+    done = run("check", "--diff", "-", stdin=(project / "roles.graphql").read_text())
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = '  ~ rows of Note: was ALL, every row; now ALL, where {text: "x"}\n'
+    lost = "".join(
+        f"  - {line}\n"
+        for line in ("Note.secret: String", "NoteFilter.secret: StringFilter", "NoteOrderBy.secret: OrderDirection")
+    )
+    editor = f"editor (no longer a role)\n{lost}  - field Note.secret: READ, every row\n{rows}"
+    assert done.stdout == (
+        f"No errors; 1 entity.\n\nanon\n{rows}\nuser\n{rows}\nadmin\n{lost}\n{editor}\n"
+        "4 roles with differences: 0 new (+), 7 lost (-), 3 changed (~).\n"
+    )
+
+
+def test_check_of_a_bad_schema_compares_nothing(run: Run, project: Path) -> None:
+    (project / "roles.graphql").write_text(run("schema", "--all-roles").stdout)
+    write(project, {"graphql/schema.graphql": "type In @table { id: Strng! @id }"})
+    done = run("check", "--diff", "roles.graphql")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert 'unknown type "Strng"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "old.graphql cannot be read: No such file or directory."),
+        ("type {", "old.graphql:1:6 is not what `clew schema --all-roles` prints: Syntax Error"),
+        ("", "old.graphql:1:1 is not what"),
+        (RULED, "old.graphql is not what `clew schema --all-roles` prints: it has a definition before the first role."),
+    ],
+)
+def test_a_file_that_cannot_be_compared_with_is_one_message(
+    run: Run, project: Path, text: str | None, words: str
+) -> None:
+    if text is not None:
+        (project / "old.graphql").write_text(text)
+    done = run("check", "--diff", "old.graphql")
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
