@@ -143,7 +143,11 @@ class Settings(BaseSettings):
         description="Who sends it as `X-Clew-Admin-Secret` is admin. At least 32 random characters. Unset in dev: "
         "nobody is admin by it.",
     )
-    jwt_secret: SecretStr | None = Field(None, description="Verifies bearer tokens signed with HS256.")
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="Verifies bearer tokens signed with HS256. In dev, where no keys are set either, one is made and "
+        "kept in `.clew/jwt-secret`.",
+    )
     jwks_url: HttpsUrl | None = Field(None, description="Where the identity provider publishes its public keys.")
     jwks_file: Path | None = Field(None, description="A file of public keys (JWKS) instead of `CLEW_JWKS_URL`.")
     jwt_issuer: Text | None = Field(None, description="The `iss` that a token must have; unset: any.")
@@ -252,6 +256,9 @@ class Settings(BaseSettings):
         if settings.env == "dev":
             # A restart must not make the developer's open pages and cursors invalid.
             found["secret"] = settings.secret or SecretStr(_kept_secret(project_root / ".clew" / "secret"))
+            if settings.jwt_secret is None and settings.jwks_url is None and settings.jwks_file is None:
+                # What `clew token` signs with, `clew dev` must believe.
+                found["jwt_secret"] = SecretStr(_kept_secret(project_root / ".clew" / "jwt-secret"))
             # Nobody waits for a load balancer, or for an open subscription, when Ctrl-C is pressed.
             patience = {"drain_seconds": 0.0, "shutdown_seconds": 3.0}
             found |= {name: value for name, value in patience.items() if name not in settings.model_fields_set}

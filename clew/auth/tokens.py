@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cachetools import LRUCache
@@ -13,6 +13,7 @@ from joserfc.jwk import KeySet, OctKey
 
 from clew.auth.keys import Keys
 from clew.config import Settings
+from clew.errors import StartupError
 from clew.viewer import ANON, USER, Viewer
 
 # Neither `none` nor a shared-secret algorithm: a public key must never be taken for a secret.
@@ -108,3 +109,54 @@ class Tokens:
         if isinstance(value, str):
             return value.split()
         return [role for role in value if isinstance(role, str)] if isinstance(value, list) else []
+
+
+def mint(
+    settings: Settings,
+    subject: str,
+    roles: Iterable[str] = (),
+    claims: Mapping[str, Any] | None = None,
+    lifetime: int = 3600,
+    now: float | None = None,
+) -> str:
+    """A token that a server with these settings believes.
+
+    Args:
+        settings: with the `jwt_secret` to sign with (HS256); issuer, audience and the roles' claim go into the token.
+        subject: the `sub`.
+        roles: put where `jwt_roles_claim` says.
+        claims: further ones; `iss`, `aud`, `iat` and `exp` among them stay as they are.
+        lifetime: seconds until `exp`.
+        now: seconds since 1970.
+
+    Raises:
+        StartupError: there is no `jwt_secret`, or a claim stands where the roles go.
+    """
+    if settings.jwt_secret is None:
+        keys = "CLEW_JWKS_URL" if settings.jwks_url is not None else "CLEW_JWKS_FILE"
+        is_public = settings.jwks_url is not None or settings.jwks_file is not None
+        raise StartupError(
+            "There is no secret to sign a token with: "
+            + (f"{keys} holds public keys only." if is_public else "CLEW_JWT_SECRET is not set."),
+            "Get a token from your identity provider, or unset it and use CLEW_JWT_SECRET."
+            if is_public
+            else "Set CLEW_JWT_SECRET to the secret of the server that the token is for.",
+        )
+    issued = int(time.time() if now is None else now)
+    payload: dict[str, Any] = {"iat": issued, "exp": issued + lifetime}
+    if settings.jwt_issuer is not None:
+        payload["iss"] = settings.jwt_issuer
+    if settings.jwt_audience is not None:
+        payload["aud"] = settings.jwt_audience
+    payload |= {**(claims or {}), "sub": subject}
+    if roles:
+        *path, name = settings.jwt_roles_claim.split(".")
+        place = payload
+        for step in path:
+            # A copy: the caller's claims stay as they are.
+            inner = place.get(step, {})
+            if not isinstance(inner, Mapping):
+                raise StartupError(f"The claim {step!r} is no object, and the roles go into it.")
+            place[step] = place = dict(inner)
+        place[name] = sorted(roles)
+    return jwt.encode({"alg": "HS256"}, payload, OctKey.import_key(settings.jwt_secret.get_secret_value()))

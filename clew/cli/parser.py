@@ -13,7 +13,7 @@ from typing import Any
 from clew.errors import StartupError
 from clew.viewer import role_names
 
-COMMANDS = ("dev", "serve", "check", "schema", "migrate", "explain")
+COMMANDS = ("dev", "serve", "check", "schema", "migrate", "explain", "token")
 
 
 def build_parser() -> argparse.ArgumentParser:

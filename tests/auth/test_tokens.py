@@ -11,7 +11,8 @@ import pytest
 from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 
 from clew.auth.keys import keys_from_file
-from clew.auth.tokens import InvalidTokenError, Tokens
+from clew.auth.tokens import InvalidTokenError, Tokens, mint
+from clew.errors import StartupError
 from tests.auth.tokens import EC, ED, NOW, RSA, SECRET, claims, encoded, hs256, jwks, settings, signed, symmetric
 
 pytestmark = pytest.mark.anyio
@@ -346,3 +347,54 @@ async def test_another_curve_is_another_algorithm(tmp_path: Path) -> None:
     tokens = Tokens(settings(), keys_from_file(file), lambda: NOW)
     assert (await tokens.viewer(signed("ES384", big, claims()))).id == "42"
     await refused(tokens, signed("ES256", EC, claims(), kid="big"))
+
+
+# --- minting --------------------------------------------------------------------------
+
+
+async def test_a_minted_token_is_believed_for_its_time() -> None:
+    changes: dict[str, Any] = {
+        "jwt_issuer": "https://id.example",
+        "jwt_audience": "api",
+        "jwt_roles_claim": "realm_access.roles",
+    }
+    made = settings(jwt_secret=SECRET, **changes)
+    more = {"company": {"id": 7}, "realm_access": {"verified": True}}
+    token = mint(made, "42", ["editor", "auditor"], more, 60, NOW)
+    viewer = await symmetric(**changes).viewer(token)
+    assert (viewer.id, viewer.roles) == ("42", frozenset({"anon", "user", "editor", "auditor"}))
+    assert viewer.claims == {
+        "sub": "42",
+        "iss": "https://id.example",
+        "aud": "api",
+        "iat": NOW,
+        "exp": NOW + 60,
+        "company": {"id": 7},
+        "realm_access": {"verified": True, "roles": ["auditor", "editor"]},
+    }
+    assert more == {"company": {"id": 7}, "realm_access": {"verified": True}}
+    await refused(symmetric(NOW + 60, **changes), token)
+
+
+async def test_a_minted_token_says_what_its_claims_say() -> None:
+    token = mint(settings(jwt_secret=SECRET), "42", (), {"exp": NOW + 5, "roles": ["x"], "sub": "7"}, 60, NOW)
+    viewer = await symmetric().viewer(token)
+    assert (viewer.id, viewer.roles, viewer.claims["exp"]) == ("42", frozenset({"anon", "user", "x"}), NOW + 5)
+    await refused(symmetric(NOW + 5), token)
+
+
+def test_there_is_nothing_to_mint_with_but_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_bytes(jwks(RSA))
+    for changes, words in (
+        ({}, "CLEW_JWT_SECRET is not set"),
+        ({"jwks_file": file}, "CLEW_JWKS_FILE holds public keys only"),
+        ({"jwks_url": "https://id.example/keys"}, "CLEW_JWKS_URL holds public keys only"),
+    ):
+        with pytest.raises(StartupError, match=words):
+            mint(settings(**changes), "42")
+
+
+def test_roles_go_into_no_claim_that_is_no_object() -> None:
+    with pytest.raises(StartupError, match="'realm_access' is no object"):
+        mint(settings(jwt_secret=SECRET, jwt_roles_claim="realm_access.roles"), "42", ["x"], {"realm_access": 1})

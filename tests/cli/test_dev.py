@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,9 @@ class Dev:
         self.address = self.wait_for("Ctrl-C stops").split("GraphQL API")[1].split()[0]
         return self
 
-    def ask(self, query: str) -> Any:
+    def ask(self, query: str, headers: Mapping[str, str] | None = None) -> Any:
         body = json.dumps({"query": query}).encode()
-        request = urllib.request.Request(self.address, body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(self.address, body, {"Content-Type": "application/json", **(headers or {})})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return json.load(answer)
@@ -275,6 +275,20 @@ def test_a_first_version_that_is_bad_ends_the_command(project: Path) -> None:
         stop_postgres(project)
     assert "graphql/bad.graphql:1:34: error" in running.output
     assert "Traceback" not in running.output
+
+
+def test_it_believes_the_tokens_of_another_terminal(dev: Dev) -> None:
+    minted = subprocess.run(
+        [sys.executable, "-m", "clew.cli", "token", "--sub", "42", "--role", "editor"],
+        cwd=dev.project,
+        env=environment_of({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    answer = dev.ask("{ viewer { id roles } }", {"Authorization": f"Bearer {minted.stdout.strip()}"})
+    assert answer == {"data": {"viewer": {"id": "42", "roles": ["anon", "editor", "user"]}}}
 
 
 def test_another_terminal_can_migrate_meanwhile(dev: Dev) -> None:

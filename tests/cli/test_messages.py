@@ -53,7 +53,7 @@ def test_wrong_usage_says_what_and_exits_with_2(run: Run, arguments: tuple[str, 
 def test_help_names_every_command(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    for command in ("dev", "serve", "check", "schema", "migrate", "explain"):
+    for command in ("dev", "serve", "check", "schema", "migrate", "explain", "token"):
         assert command in done.stdout
 
 

@@ -1,11 +1,16 @@
-"""`clew schema --role`, `--all-roles`, and `clew check --diff`."""
+"""Commands about who may see what: `clew schema --role` and `--all-roles`, `clew check --diff`, `clew token`."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from clew.auth.tokens import Tokens
+from clew.config import Settings
+from clew.viewer import Viewer
 from tests.cli.conftest import SDL, Run, write
 
 RULED = SDL.replace("text: String!", 'text: String!\n  secret: String @allow(role: "editor")')
@@ -89,3 +94,49 @@ def test_a_file_that_cannot_be_compared_with_is_one_message(
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- tokens ---------------------------------------------------------------------------
+
+
+def viewer_of(project: Path, token: str) -> Viewer:
+    return asyncio.run(Tokens(Settings.load(project), None).viewer(token))
+
+
+def test_token_prints_one_that_dev_believes(run: Run, project: Path) -> None:
+    done = run("token", "--sub", "42", "--role", "editor", "--claims", '{"company": 7}')
+    assert (done.returncode, done.stderr) == (0, "")
+    viewer = viewer_of(project, done.stdout.removesuffix("\n"))
+    assert (viewer.id, viewer.roles, viewer.claims["company"]) == ("42", frozenset({"anon", "user", "editor"}), 7)
+    assert viewer.claims["exp"] - viewer.claims["iat"] == 3600
+    assert abs(viewer.claims["iat"] - time.time()) < 60
+    short = viewer_of(project, run("token", "--sub", "42", "--expires", "90").stdout.strip())
+    assert (short.roles, short.claims["exp"] - short.claims["iat"]) == (frozenset({"anon", "user"}), 90)
+
+
+def test_token_signs_with_the_secret_that_is_set(run: Run, project: Path) -> None:
+    (project / ".env").write_text("CLEW_JWT_SECRET=4b1f8c02d97e4a6fb3058e1d2c7a9604\n")
+    assert viewer_of(project, run("token", "--sub", "42").stdout.strip()).id == "42"
+    assert not (project / ".clew" / "jwt-secret").exists()
+
+
+def test_token_needs_a_secret(run: Run) -> None:
+    for environment, words in (
+        ({"CLEW_ENV": "production"}, "CLEW_JWT_SECRET is not set"),
+        ({"CLEW_JWKS_URL": "https://id.example/keys"}, "CLEW_JWKS_URL holds public keys only"),
+    ):
+        done = run("token", "--sub", "42", **environment)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_token_of_wrong_usage(run: Run) -> None:
+    for arguments, words in (
+        ((), "--sub"),
+        (("--sub", "1", "--expires", "0"), "'0' is not a number of seconds from 1 to"),
+        (("--sub", "1", "--claims", "[]"), "a JSON object is needed"),
+    ):
+        done = run("token", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr

@@ -40,6 +40,17 @@ def test_without_any_variable_dev_has_defaults_and_a_secret_that_lasts(tmp_path:
     assert (tmp_path / ".clew" / "secret").stat().st_mode & 0o077 == 0
 
 
+def test_dev_has_a_secret_for_tokens_where_no_keys_are_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Settings.load(tmp_path)
+    assert first.jwt_secret is not None
+    assert first.jwt_secret == Settings.load(tmp_path).jwt_secret
+    assert first.jwt_secret != first.secret
+    assert (tmp_path / ".clew" / "jwt-secret").stat().st_mode & 0o077 == 0
+    assert Settings.load(tmp_path, "production").jwt_secret is None
+    monkeypatch.setenv("CLEW_JWKS_URL", "https://id.example/keys")
+    assert Settings.load(tmp_path).jwt_secret is None
+
+
 def test_production_has_no_playground_and_makes_no_secret(tmp_path: Path) -> None:
     settings = Settings.load(tmp_path, "production")
     assert (settings.playground, settings.secret, settings.log_format) == (False, None, "json")

@@ -1,0 +1,41 @@
+"""`clew token`: a token to try access rules with."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from clew.auth.tokens import mint
+from clew.cli.parser import json_object, project_option, roles
+from clew.config import Settings
+from clew.project import Project
+
+_LONGEST = 10 * 365 * 24 * 3600
+
+
+def configure(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser("token", help="mint a bearer token for development")
+    project_option(parser)
+    parser.add_argument("--sub", required=True, metavar="ID", help="the viewer's id")
+    parser.add_argument(
+        "--role", type=roles, default=frozenset(), metavar="R", help="roles, names with commas; anon and user are added"
+    )
+    parser.add_argument("--claims", type=json_object, metavar="JSON", help="further claims, a JSON object")
+    parser.add_argument(
+        "--expires", type=_seconds, default=3600, metavar="SECONDS", help="how long it is valid (default: 3600)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it to standard output, and nothing else."""
+    settings = Settings.load(Project.open(arguments.project).root)
+    print(mint(settings, arguments.sub, arguments.role, arguments.claims, arguments.expires))
+    return 0
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to {_LONGEST}")
+    return int(text)
