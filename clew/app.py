@@ -19,7 +19,7 @@ from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.engine.resolvers import Bindable, bind
 from clew.engine.role_file import all_roles
-from clew.engine.roles import role_schema, roles_of
+from clew.engine.roles import schema_of
 from clew.errors import Diagnostic, SchemaError, StartupError
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
@@ -108,10 +108,7 @@ class Clew:
             viewer: as whose roles have it; None: complete, as an admin has it.
         """
         model, schema = self.build()
-        if viewer is not None:
-            access = Access(model)
-            schema = role_schema(access, model, schema, roles_of(viewer, access.roles())).schema
-        return print_schema(schema)
+        return print_schema(schema if viewer is None else schema_of(model, schema, viewer))
 
     def all_roles_sdl(self) -> str:
         """What every role sees, schemas and rules, as one text to keep and compare. Raises as `build`."""

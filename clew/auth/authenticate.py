@@ -1,4 +1,4 @@
-"""Who sent a request (SPEC 6): admin secret, bearer token, the application's own way, the development machine."""
+"""Who sent a request (SPEC 6): ticket, admin secret, the application's own way, bearer token, this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.types import Scope
 
 from clew.auth.keys import Keys, keys_from_file, keys_from_url
 from clew.auth.local import is_local
+from clew.auth.tickets import InvalidTicketError, Tickets
 from clew.auth.tokens import InvalidTokenError, Tokens
 from clew.config import Settings
 from clew.errors import ClewError, Code
@@ -45,6 +47,7 @@ class Authenticator:
         elif settings.jwks_url is not None:
             keys = keys_from_url(settings.jwks_url)
         self._tokens = Tokens(settings, keys)
+        self.tickets = Tickets(settings.secret.get_secret_value() if settings.secret is not None else None)
 
     async def viewer(self, scope: Scope, headers: Headers) -> Viewer:
         """The viewer of a request; without credentials the anonymous one.
@@ -69,6 +72,15 @@ class Authenticator:
         return _seen_as(role, claims)
 
     async def _viewer(self, scope: Scope, headers: Headers) -> Viewer:
+        ticket = _ticket(scope["query_string"]) if scope.get("query_string") else None
+        if ticket is not None:
+            if b"authorization" in headers or b"x-clew-admin-secret" in headers:
+                raise ClewError("A ticket and other credentials are sent.", hint="Send one of them.")
+            try:
+                # Its path is without what the app is mounted under.
+                return self.tickets.viewer(ticket, scope["path"].removeprefix(scope.get("root_path", "")))
+            except InvalidTicketError:
+                raise _unauthenticated() from None
         secret = headers.get(b"x-clew-admin-secret")
         if secret is not None:
             if self._secret is not None and hmac.compare_digest(secret, self._secret):
@@ -98,6 +110,18 @@ class Authenticator:
 
 def _unauthenticated() -> ClewError:
     return ClewError("The credentials are not valid.", code=Code.UNAUTHENTICATED)
+
+
+def _ticket(query_string: bytes) -> str | None:
+    """The parameter `ticket` of a URL; empty, which no ticket is, where it cannot be read or is given twice."""
+    if b"ticket=" not in query_string:
+        return None
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        return ""
+    given = [value for name, value in pairs if name == "ticket"]
+    return None if not given else given[0] if len(given) == 1 else ""
 
 
 def _seen_as(role: bytes, claims: bytes | None) -> Viewer:

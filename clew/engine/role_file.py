@@ -30,7 +30,7 @@ from graphql import (
     print_schema,
 )
 
-from clew.engine.roles import role_schema, roles_of
+from clew.engine.roles import schema_of
 from clew.model.rule_text import rules_of, rules_of_admin
 from clew.model.types import Model
 from clew.plan.visible import Access
@@ -50,12 +50,11 @@ def all_roles(model: Model, full: GraphQLSchema) -> str:
     Args:
         full: the schema of everything, resolvers bound.
     """
-    access = Access(model)
-    others = sorted(access.roles() - {ANON, USER, ADMIN})
+    others = sorted(Access(model).roles() - {ANON, USER, ADMIN})
     parts = [HEAD]
     for role in (ANON, USER, *others, ADMIN):
         viewer = Viewer.seen_as([role])
-        schema = role_schema(access, model, full, roles_of(viewer, access.roles())).schema
+        schema = schema_of(model, full, viewer)
         rules = rules_of_admin(model) if viewer.is_admin else rules_of(model, viewer.roles)
         ordered = sorted(rules, key=lambda rule: rule.subject)
         parts.append("\n".join([f"# {_ROLE}{role}", *(f"# {rule}" for rule in ordered)]))

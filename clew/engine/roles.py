@@ -53,6 +53,13 @@ def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight,
     return RoleSchema(roles, schema, access.claims(roles.roles), limits)
 
 
+def schema_of(model: Model, full: GraphQLSchema, viewer: Viewer) -> GraphQLSchema:
+    """The schema of a viewer's roles to be printed: nothing of Ariadne's is bound to it."""
+    access = Access(model)
+    sight = roles_of(viewer, access.roles())
+    return full if sight.admin else build_schema(model, access.openings(sight), access.custom_fields(sight))
+
+
 def _copy_bindings(source: GraphQLSchema, target: GraphQLSchema) -> None:
     """Give the types of `target` what Ariadne bound to those of the same name in `source`."""
     for name, type_ in target.type_map.items():

@@ -16,11 +16,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
 from clew.auth.authenticate import Authenticate, Authenticator
+from clew.auth.tickets import TICKETS
 from clew.config import Settings
 from clew.engine import Engine
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.routes import refused_by_http
+from clew.wire.tickets import TicketOffice
 
 _PLAYGROUND = Path(__file__).parent / "playground.html"
 
@@ -42,9 +44,10 @@ class Application(Starlette):
     ) -> None:
         self.engine = engine
         self.readiness = readiness
+        authenticator = Authenticator(settings, authenticate)
         handler = HTTPHandler(
             engine,
-            Authenticator(settings, authenticate),
+            authenticator,
             settings.max_body_bytes,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )
@@ -63,6 +66,7 @@ class Application(Starlette):
         super().__init__(
             routes=[
                 Route("/graphql", GraphQL(engine.schema, http_handler=handler)),
+                Route(TICKETS, TicketOffice(authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
                 *routes,

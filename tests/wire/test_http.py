@@ -390,7 +390,7 @@ async def test_a_hostile_content_length_is_no_fault_of_the_server(client: httpx.
 
 @pytest.mark.anyio
 async def test_a_body_that_does_not_come_is_408(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clew.wire.http._BODY_SECONDS", 0.2)
+    monkeypatch.setattr("clew.wire.body._SECONDS", 0.2)
     async with served(make_app()) as port:
         for sent in (b"", b'{"query"'):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -15,9 +15,8 @@ from graphql import (
 )
 
 from clew.engine.role_file import all_roles, compare, read_roles
-from clew.engine.roles import role_schema, roles_of
+from clew.engine.roles import schema_of
 from clew.model.build import parse_model
-from clew.plan.visible import Access
 from clew.schema import build
 from clew.viewer import Viewer
 
@@ -77,12 +76,10 @@ def test_there_is_a_section_for_each_role_that_rules_name_and_for_anon_user_and_
 def test_a_section_has_the_types_of_the_roles_schema() -> None:
     model = parse_model(Source(SDL, "app.graphql"))
     full = build.build_schema(model)
-    access = Access(model)
     _, *sections = re.split(r"^# role: (?=anon|user|editor|admin)", all_roles(model, full), flags=re.MULTILINE)
     assert len(sections) == 4
     for role, section in (part.split("\n", 1) for part in sections):
-        sight = roles_of(Viewer.seen_as([role]), access.roles())
-        expected = lexicographic_sort_schema(role_schema(access, model, full, sight).schema)
+        expected = lexicographic_sort_schema(schema_of(model, full, Viewer.seen_as([role])))
         assert print_schema(build_schema(section)) == print_schema(expected)
 
 

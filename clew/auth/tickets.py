@@ -1,0 +1,108 @@
+"""Tickets: a viewer in a URL, for a minute and one path, where no header can be sent.
+
+A ticket is a JWE (RFC 7516, `dir` with `A256GCM`): who holds one can neither read nor
+change what it says, and URLs end up in logs. Nothing is stored: every process with the same
+secret accepts it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from clew.errors import ClewError, Code
+from clew.viewer import Viewer
+
+# Where they are issued.
+TICKETS = "/tickets"
+# In seconds.
+LIFETIME = 60
+_HEADER = {"alg": "dir", "enc": "A256GCM"}
+_ALGORITHMS = list(_HEADER.values())
+# Characters: proxies and servers take request lines of 8 KiB and more.
+_LONGEST = 6 * 1024
+
+
+class InvalidTicketError(Exception):
+    """The ticket is not to be believed; why is nobody's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket as text, and for how many seconds it is valid."""
+
+    text: str
+    expires_in: int
+
+
+class Tickets:
+    """Makes tickets and reads them.
+
+    Args:
+        secret: CLEW_SECRET; None: there are no tickets.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, secret: str | None, clock: Callable[[], float] = time.time) -> None:
+        self._key = OctKey.import_key(_derived(secret.encode(), b"clew ticket")) if secret is not None else None
+        self._clock = clock
+
+    def issue(self, viewer: Viewer, path: str) -> Ticket:
+        """A ticket for this viewer and path; it ends with the viewer's token, if that is sooner.
+
+        Args:
+            path: of a URL as the server has it: decoded, without the query.
+
+        Raises:
+            ClewError: UNAVAILABLE without a secret, BAD_USER_INPUT for the path of tickets themselves,
+                LIMIT_EXCEEDED when the claims are too large for a URL.
+        """
+        if self._key is None:
+            raise ClewError("There are no tickets on this server.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
+        if path == TICKETS:
+            # Or a ticket could be renewed for ever.
+            raise ClewError("A ticket is no way to get another.")
+        now = self._clock()
+        expires = now + LIFETIME
+        ending = viewer.claims.get("exp")
+        if isinstance(ending, int | float) and not isinstance(ending, bool):
+            expires = min(expires, ending)
+        content = {"path": path, "exp": expires, "id": viewer.id, "roles": sorted(viewer.roles)}
+        text = jwe.encrypt_compact(
+            _HEADER, json.dumps(content | {"claims": viewer.claims}), self._key, algorithms=_ALGORITHMS
+        )
+        if len(text) > _LONGEST:
+            raise ClewError("The claims are too large for a ticket.", code=Code.LIMIT_EXCEEDED)
+        return Ticket(text, max(0, math.floor(expires - now)))
+
+    def viewer(self, text: str, path: str) -> Viewer:
+        """Who a ticket stands for on this path.
+
+        Raises:
+            InvalidTicketError: it is not valid, not for this path, or not any more.
+        """
+        if self._key is None or len(text) > _LONGEST:
+            raise InvalidTicketError
+        try:
+            content: Any = json.loads(jwe.decrypt_compact(text, self._key, algorithms=_ALGORITHMS).plaintext or b"")
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
+            raise InvalidTicketError from error
+        if content["path"] != path or self._clock() >= content["exp"]:
+            raise InvalidTicketError
+        return Viewer(content["id"], frozenset(content["roles"]), content["claims"])
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    """A key of 32 bytes for one purpose (HKDF with SHA-256, RFC 5869): the secret serves others too."""
+    extracted = hmac.digest(b"\x00" * 32, secret, hashlib.sha256)
+    return hmac.digest(extracted, purpose + b"\x01", hashlib.sha256)

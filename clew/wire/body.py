@@ -1,0 +1,83 @@
+"""The body of a request: JSON, whole, and not too large."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.types import Receive
+
+from clew.errors import ClewError, Code
+from clew.wire.disconnect import ClientGone
+
+# In seconds, for the whole of a body.
+_SECONDS = 10.0
+
+
+class HTTPError(Exception):
+    """The request is refused by HTTP's own rules."""
+
+    def __init__(self, status: int, error: ClewError, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(status)
+        self.status = status
+        self.error = error
+        self.headers = headers
+
+
+async def json_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
+    """The bytes of a body that is said to be JSON.
+
+    Args:
+        headers: by lower-case name.
+        most: bytes.
+
+    Raises:
+        HTTPError: 415 for another type, 413 for too many bytes, 408 when they do not come.
+        ClientGone: the client left.
+    """
+    # Only a type that a foreign page's form cannot send: that is the protection against CSRF.
+    kind, _, parameters = headers.get(b"content-type", b"").partition(b";")
+    if kind.strip().lower() != b"application/json":
+        raise HTTPError(
+            415, ClewError("The body must be application/json.", hint="Set Content-Type: application/json.")
+        )
+    if not _is_utf8(parameters):
+        raise HTTPError(415, ClewError("The body must be UTF-8.", hint="Leave the charset out."))
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise HTTPError(415, ClewError("A compressed body is not supported.", hint="Send it as it is."))
+    length = headers.get(b"content-length")
+    if length is not None and (not length.isdigit() or len(length) > 12 or int(length) > most):
+        raise too_large(most)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                part: bytes = message.get("body", b"")
+                size += len(part)
+                if size > most:
+                    raise too_large(most)
+                if not message.get("more_body"):
+                    return b"".join([*parts, part]) if parts else part
+                parts.append(part)
+    except TimeoutError:
+        error = ClewError("The body did not come in time.", code=Code.TIMEOUT)
+        raise HTTPError(408, error, ((b"connection", b"close"),)) from None
+
+
+def too_large(most: int) -> HTTPError:
+    """The refusal of a request of more than so many bytes."""
+    error = ClewError(f"The request is larger than {most} bytes.", code=Code.LIMIT_EXCEEDED)
+    # What is left of the body is not read: the connection cannot be used again.
+    return HTTPError(413, error, ((b"connection", b"close"),))
+
+
+def _is_utf8(parameters: bytes) -> bool:
+    for parameter in parameters.lower().split(b";"):
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"charset" and value.strip().strip(b'"') not in (b"utf-8", b"utf8"):
+            return False
+    return True

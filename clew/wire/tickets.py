@@ -1,0 +1,72 @@
+"""`POST /tickets`: a ticket for who cannot send a header, such as EventSource or a download link."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from clew.auth.authenticate import Authenticator
+from clew.engine.errors import encode, new_request_id
+from clew.errors import ClewError
+from clew.wire.body import HTTPError, json_body
+from clew.wire.disconnect import ClientGone
+from clew.wire.http import given_request_id, refused, send_answer
+
+_HINT = 'Send {"path": "/graphql"}.'
+_LARGEST = 16 * 1024
+
+
+class TicketOffice:
+    """Answers with `{"ticket": "...", "expiresIn": 60}`; an ASGI app.
+
+    Args:
+        authenticator: tells who asks.
+    """
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        request_id = given_request_id(headers) or new_request_id()
+        extra: tuple[tuple[bytes, bytes], ...] = ((b"cache-control", b"no-store"),)
+        try:
+            if scope["method"] != "POST":
+                raise HTTPError(405, ClewError("Use POST.", hint=_HINT), ((b"allow", b"POST"),))
+            path = _path(await json_body(headers, receive, _LARGEST), scope["app"].routes)
+            viewer = await self._authenticator.viewer(scope, headers)
+            ticket = self._authenticator.tickets.issue(viewer, path)
+            body, status = encode({"ticket": ticket.text, "expiresIn": ticket.expires_in}), 201
+        except ClientGone:
+            return
+        except Exception as error:
+            response, status, more = refused(error, request_id)
+            body, extra = response.body, extra + more
+        if status in (429, 503):
+            extra += ((b"retry-after", b"1"),)
+        if b"x-request-id" in headers:
+            extra += ((b"x-request-id", request_id.encode()),)
+        await send_answer(send, status, b"application/json; charset=utf-8", body, extra)
+
+
+def _path(body: bytes, routes: Sequence[BaseRoute]) -> str:
+    """The path that a request for a ticket names, decoded. Raises ClewError."""
+    try:
+        value: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ClewError("The body is not valid JSON.", hint=_HINT) from None
+    if not isinstance(value, dict) or set(value) != {"path"}:
+        raise ClewError("The body must be a JSON object with `path` alone.", hint=_HINT)
+    given = value["path"]
+    if not isinstance(given, str) or not given.startswith("/") or "?" in given or "#" in given:
+        raise ClewError("`path` must be a path without query, such as /graphql.", hint=_HINT)
+    path = unquote(given)
+    wanted = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
+    if not any(route.matches(wanted)[0] is not Match.NONE for route in routes):
+        raise ClewError("`path` is no path of this server.", hint="Leave out what Clew is mounted under.")
+    return path
