@@ -34,6 +34,8 @@ from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.wire.health import Readiness
 
+_ADMIN = Viewer.admin()
+
 JobHandler = TypeVar("JobHandler", bound=Callable[..., Any])
 
 
@@ -156,15 +158,15 @@ class Clew:
         """
         return compiled(self._offline_engine(), document, variables or {})
 
-    async def explain(self, document: str, variables: Mapping[str, Any] | None = None) -> str:
-        """The plan, the SQL and Postgres' EXPLAIN of a query, as text.
+    async def explain(self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN) -> str:
+        """The access rules, the plan, the SQL and Postgres' EXPLAIN of a viewer's query, as text.
 
         Raises:
             ClewError: the document is not valid, or the database is not available.
         """
         engine = self._offline_engine()
         try:
-            return await explained(engine, document, variables or {})
+            return await explained(engine, document, variables or {}, viewer)
         finally:
             await engine.pool.close()
 

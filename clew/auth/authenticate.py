@@ -60,18 +60,14 @@ class Authenticator:
             ClewError: UNAUTHENTICATED, which says nothing of what was wrong; FORBIDDEN for
                 who is no admin and wants to look through another's eyes.
         """
-        viewer = await self._viewer(scope, headers)
-        role, claims = headers.get(b"x-clew-role"), headers.get(b"x-clew-claims")
-        if role is None and claims is None:
-            return viewer
-        if not viewer.is_admin:
-            raise ClewError("Only an admin may look through another's eyes.", code=Code.FORBIDDEN)
-        if role is None:
-            # Who forgot the role would see everything, and take it for what another sees.
-            raise ClewError("X-Clew-Claims needs X-Clew-Role.", hint="Such as X-Clew-Role: user.")
-        return _seen_as(role, claims)
+        return seen_through(await self.caller(scope, headers), headers)
 
-    async def _viewer(self, scope: Scope, headers: Headers) -> Viewer:
+    def may_explain(self, caller: Viewer) -> bool:
+        """Whether a caller may see plans, rules and SQL: in development everybody, else an admin."""
+        return self._dev or caller.is_admin
+
+    async def caller(self, scope: Scope, headers: Headers) -> Viewer:
+        """Who sent a request, whoever's eyes it is to be answered for. Args and errors as `viewer`."""
         ticket = _ticket(scope["query_string"]) if scope.get("query_string") else None
         if ticket is not None:
             if b"authorization" in headers or b"x-clew-admin-secret" in headers:
@@ -106,6 +102,23 @@ class Authenticator:
         if self._dev and is_local(headers, client[0] if client else None):
             return Viewer.admin()
         return _ANON
+
+
+def seen_through(caller: Viewer, headers: Headers) -> Viewer:
+    """The viewer for whom a caller's request is answered: an admin may look through another's eyes.
+
+    Raises:
+        ClewError: FORBIDDEN for who is no admin; BAD_USER_INPUT for what names no eyes.
+    """
+    role, claims = headers.get(b"x-clew-role"), headers.get(b"x-clew-claims")
+    if role is None and claims is None:
+        return caller
+    if not caller.is_admin:
+        raise ClewError("Only an admin may look through another's eyes.", code=Code.FORBIDDEN)
+    if role is None:
+        # Who forgot the role would see everything, and take it for what another sees.
+        raise ClewError("X-Clew-Claims needs X-Clew-Role.", hint="Such as X-Clew-Role: user.")
+    return _seen_as(role, claims)
 
 
 def _unauthenticated() -> ClewError:

@@ -97,6 +97,11 @@ class Engine:
             _CACHE_CHARACTERS, getsizeof=lambda prepared: prepared.characters + 1024
         )
 
+    @property
+    def access(self) -> Access:
+        """The compiled rules of the model."""
+        return self._access
+
     async def execute(self, request: Request, viewer: Viewer) -> Response:
         """Run one operation for a viewer. Never raises but for cancellation and faults of our own."""
         try:

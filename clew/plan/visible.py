@@ -124,6 +124,10 @@ class Access:
                     found |= self._guard(entity, guard).claims
         return frozenset(found)
 
+    def claims_of(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
+        """The claims that the condition of one rule of `entity` names."""
+        return (self._guard(entity, rule) if isinstance(rule, GuardRule) else self._compiled(entity, rule)).claims
+
     def guard_claims(self) -> frozenset[Claim]:
         """The claims that guards name which bind an admin too."""
         return frozenset(

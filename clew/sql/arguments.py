@@ -93,19 +93,36 @@ def usable_claims(wanted: Iterable[Claim], claims: Mapping[str, Any]) -> dict[Cl
     """
     found: dict[Claim, Any] = {}
     for claim in wanted:
-        value: Any = claims
-        for step in claim.path:
-            value = value.get(step) if isinstance(value, Mapping) else None
-        if value is None or (isinstance(value, list) and (not value or not claim.type.is_list)):
-            continue
-        if claim.type.is_list and not isinstance(value, list):
-            value = [value]
-        try:
-            operand = Operand(claim, claim.type, "claim")
-            found[claim] = _converter(operand)(_coerced(value, claim.type))
-        except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
-            continue
+        value, fault = _claim(claim, claims)
+        if fault is None:
+            found[claim] = value
     return found
+
+
+def claim_fault(claim: Claim, claims: Mapping[str, Any]) -> str | None:
+    """Why a viewer has a claim in no form that fits, as the end of a sentence; None if it can be used."""
+    return _claim(claim, claims)[1]
+
+
+def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """A claim as asyncpg takes it, or why there is none."""
+    value: Any = claims
+    for step in claim.path:
+        if not isinstance(value, Mapping) or step not in value:
+            return None, "is absent"
+        value = value[step]
+    if value is None:
+        return None, "is null"
+    if isinstance(value, list) and not claim.type.is_list:
+        return None, "is a list"
+    if value == []:
+        return None, "is an empty list"
+    if claim.type.is_list and not isinstance(value, list):
+        value = [value]
+    try:
+        return _converter(Operand(claim, claim.type, "claim"))(_coerced(value, claim.type)), None
+    except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
+        return None, f"does not fit {claim.type.name} ({claim.type.sql})"
 
 
 def _coerced(value: Any, type_: ValueType) -> Any:

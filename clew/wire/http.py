@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 from ariadne.asgi.handlers import GraphQLHTTPHandler
 from starlette.types import Receive, Scope, Send
 
-from clew.auth.authenticate import Authenticator
+from clew.auth.authenticate import Authenticator, seen_through
 from clew.engine import Engine, Request, Response
 from clew.engine.errors import INTERNAL, new_request_id, refusal
+from clew.engine.explain import execute_explained
 from clew.errors import ClewError, Code
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
@@ -88,8 +90,12 @@ class HTTPHandler(GraphQLHTTPHandler):
                     406, ClewError(f"Only {RESPONSE} and {JSON} can be answered.", hint="Change the Accept header.")
                 )
             request = await self._request(scope, headers, receive, request_id)
-            viewer = await self.authenticator.viewer(scope, headers)
-            response = await until_disconnect(self.engine.execute(request, viewer), receive)
+            caller = await self.authenticator.caller(scope, headers)
+            viewer = seen_through(caller, headers)
+            execute = self.engine.execute
+            if headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
+                execute = partial(execute_explained, self.engine)
+            response = await until_disconnect(execute(request, viewer), receive)
             status = _status(response, media)
         except ClientGone:
             return

@@ -42,6 +42,8 @@ def test_no_command_and_an_unknown_one_are_wrong_usage(run: Run) -> None:
         (("serve", "--workers", "0"), "'0' is not a number from 1 to 512"),
         (("explain", "x.graphql", "--variables", "{"), "not JSON"),
         (("explain", "x.graphql", "--variables", "[1]"), "a JSON object is needed"),
+        (("explain", "x.graphql", "--claims", "1"), "a JSON object is needed"),
+        (("explain", "x.graphql", "--role", ""), "at least one role is needed"),
         (("migrate",), "ACTION"),
         (("migrate", "make"), "-m/--message"),
     ],
@@ -183,7 +185,16 @@ def test_explain_prints_the_sql(run: Run) -> None:
     done = run("explain", "-", stdin="{ notes { text } }")
     assert done.returncode == 0, done.stderr
     assert "SELECT" in done.stdout
+    assert "An admin passes every @allow." in done.stdout
     refused(run("explain", "-", stdin="{ nothing }"), "nothing")
+    done = run("explain", "-", "--role", "user", "--claims", '{"sub": "42"}', stdin="{ notes { text } }")
+    assert done.returncode == 0, done.stderr
+    assert "  42: anon, user\n" in done.stdout
+    assert "applies  graphql/schema.graphql:1  @allow(role: anon) ALL, every row: role anon is held" in done.stdout
+
+
+def test_explain_for_claims_needs_a_role(run: Run) -> None:
+    refused(run("explain", "-", "--claims", "{}", stdin="{ notes { text } }"), "--claims needs --role.")
 
 
 def test_a_reader_that_stops_reading_is_no_error(project: Path) -> None:

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import sys
-from pathlib import Path
 from typing import Any
 
 from clew.cli.database import database_of
-from clew.cli.parser import project_option
+from clew.cli.parser import json_object, project_option, read_file, roles
 from clew.config import Settings
 from clew.errors import ClewError, StartupError
 from clew.migrate.revisions import require_written
 from clew.migrate.run import require_head
 from clew.project import Project, load_app
+from clew.viewer import Viewer
 
 
 def configure(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("explain", help="print an operation's plan, its SQL, and Postgres' EXPLAIN")
+    parser = commands.add_parser("explain", help="print the rules, the plan, the SQL and Postgres' EXPLAIN of a query")
     project_option(parser)
     parser.add_argument("file", metavar="FILE", help="the GraphQL document; - reads standard input")
-    parser.add_argument("--variables", type=_variables, default={}, metavar="JSON", help="its variables, a JSON object")
+    parser.add_argument(
+        "--variables", type=json_object, default={}, metavar="JSON", help="its variables, a JSON object"
+    )
+    parser.add_argument("--role", type=roles, metavar="R", help="for these roles, names with commas; default: admin")
+    parser.add_argument("--claims", type=json_object, metavar="JSON", help="the viewer's claims, a JSON object")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the explanation."""
-    document = _read(arguments.file)
+    viewer = _viewer(arguments)
+    document = read_file(arguments.file)
     project = Project.open(arguments.project)
     settings = Settings.load(project.root)
     clew = load_app(project)
@@ -40,25 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
         require_written(project.root, model)
         os.environ["DATABASE_URL"] = url
         try:
-            print(asyncio.run(clew.explain(document, arguments.variables)))
+            print(asyncio.run(clew.explain(document, arguments.variables, viewer)))
         except ClewError as error:
             raise StartupError(error.message, error.hint) from None
     return 0
 
 
-def _variables(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("a JSON object is needed")
-    return value
-
-
-def _read(name: str) -> str:
-    try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StartupError(f"{name} cannot be read: {reason}.") from None
+def _viewer(arguments: argparse.Namespace) -> Viewer:
+    if arguments.role is None and arguments.claims is not None:
+        # Who forgot the role would see everything, and take it for what another sees.
+        raise StartupError("--claims needs --role.", "Such as --role user.")
+    return Viewer.admin() if arguments.role is None else Viewer.seen_as(arguments.role, arguments.claims)

@@ -1,0 +1,174 @@
+"""Which access rules counted for an operation and a viewer, and why the others did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from clew.errors import Location
+from clew.model.rule_text import allow_text, guard_text, members
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation, Relation, ResolverField
+from clew.plan import types as plan_types
+from clew.plan.types import ReadPlan, Required, Visible
+from clew.plan.visible import Access, Sight
+from clew.sql.arguments import claim_fault
+from clew.viewer import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A READ rule about something that an operation touches.
+
+    `about` is an entity or a field (`User`, `User.email`), `rule` what the rule says, `at` its
+    file and line, and `why` it applies to the viewer or does not.
+    """
+
+    about: str
+    rule: str
+    at: str
+    applies: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A field that the operation touches and visible rows may hide: null (a list empty) unless one of the rules holds.
+
+    `opened_by` are the rules' files and lines; without any it is hidden on every row.
+    """
+
+    field: str
+    opened_by: tuple[str, ...]
+
+
+@dataclass
+class _Touched:
+    """What of the model a plan touches. Members and masks are known by their identity: one mask may be of several."""
+
+    entities: dict[str, Entity]
+    members: set[int]
+    masks: set[int]
+    required: set[int]
+
+
+def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple[list[Judgement], list[Masked]]:
+    """The rules about what a plan touches, and the fields in it that rules mask.
+
+    Args:
+        plan: made by `access` for `sight`.
+        sight: of the viewer.
+    """
+    touched = _Touched({}, set(), set(), set())
+    masks = {
+        id(mask) for entity in access.model.entities.values() for mask in access.visible(entity, sight).masks.values()
+    }
+    _walk(plan, masks, touched)
+    judgements: list[Judgement] = []
+    masked: list[Masked] = []
+    for entity in touched.entities.values():
+        judgements += _of_entity(access, entity, sight, viewer)
+        hidden = access.visible(entity, sight).masks
+        for member in members(entity):
+            mask = hidden.get(member.name)
+            if isinstance(member, ResolverField):
+                is_touched = mask is not None and id(mask) in touched.required
+            else:
+                is_touched = id(member) in touched.members
+            if not is_touched or sight.admin:
+                continue
+            about = f"{entity.name}.{member.name}"
+            judgements += _of_allows(access, entity, about, member.allow, sight, viewer)
+            if mask is not None and id(mask) in touched.masks:
+                opened_by = [
+                    _place(rule.location)
+                    for rule in _openers(entity, member)
+                    if _why_not(access, entity, rule, sight, viewer) is None
+                ]
+                masked.append(Masked(about, tuple(opened_by)))
+    return judgements, masked
+
+
+def _walk(node: Any, masks: set[int], touched: _Touched) -> None:
+    """Note what is in a plan; not what is in its masks and visible rows, which are the rules themselves."""
+    if id(node) in masks:
+        touched.masks.add(id(node))
+    elif isinstance(node, Visible):
+        touched.entities[node.entity.name] = node.entity
+    elif isinstance(node, Column | Relation):
+        touched.members.add(id(node))
+    elif isinstance(node, tuple):
+        for item in node:
+            _walk(item, masks, touched)
+    elif isinstance(node, Required):
+        # The columns that it requires are fetched whatever their rules say.
+        touched.required.add(id(node.mask))
+        _walk(node.mask, masks, touched)
+    elif type(node).__module__ == plan_types.__name__:
+        for field in fields(node):
+            _walk(getattr(node, field.name), masks, touched)
+
+
+def _of_entity(access: Access, entity: Entity, sight: Sight, viewer: Viewer) -> Iterator[Judgement]:
+    if not sight.admin:
+        yield from _of_allows(access, entity, entity.name, entity.allow, sight, viewer)
+    for guard in entity.guards:
+        if Operation.READ in guard.to:
+            applies = guard.binds_admin or not sight.admin
+            fault = _fault(access, entity, guard, sight, viewer) if applies else None
+            why = "it binds every role" if applies else "it binds no admin"
+            if fault is not None:
+                why = f"{fault}: no row is visible"
+            text = f"@guard {guard_text(access.model, entity, guard)}"
+            yield Judgement(entity.name, text, _place(guard.location), applies, why)
+
+
+def _of_allows(
+    access: Access, entity: Entity, about: str, rules: tuple[AllowRule, ...], sight: Sight, viewer: Viewer
+) -> Iterator[Judgement]:
+    for rule in rules:
+        if Operation.READ in rule.to:
+            why_not = _why_not(access, entity, rule, sight, viewer)
+            why = why_not or _named([role for role in rule.roles if role in sight.roles], "is held", "are held")
+            text = f"@allow(role: {_listed(rule.roles)}) {allow_text(access.model, entity, rule)}"
+            yield Judgement(about, text, _place(rule.location), why_not is None, why)
+
+
+def _why_not(access: Access, entity: Entity, rule: AllowRule, sight: Sight, viewer: Viewer) -> str | None:
+    if sight.roles.isdisjoint(rule.roles):
+        return _named(rule.roles, "is not held", "are not held")
+    return _fault(access, entity, rule, sight, viewer)
+
+
+def _fault(access: Access, entity: Entity, rule: AllowRule | GuardRule, sight: Sight, viewer: Viewer) -> str | None:
+    """What is wrong with the claims that a rule names."""
+    given = {name: value for name, value in viewer.claims.items() if name != "sub" or viewer.id is None}
+    if viewer.id is not None:
+        given["sub"] = viewer.id
+    faults = {
+        f"claim {'.'.join(claim.path)} {claim_fault(claim, given) or 'is no text'}"
+        for claim in access.claims_of(entity, rule) - sight.usable
+    }
+    return ", ".join(sorted(faults)) or None
+
+
+def _openers(entity: Entity, member: Column | Relation | ResolverField) -> list[AllowRule]:
+    """The READ rules that open a field of visible rows: its own, else those of the type that hold it."""
+    names = {member.name, member.relation} if isinstance(member, Column) else {member.name}
+    return [
+        rule
+        for rule in member.allow or entity.allow
+        if Operation.READ in rule.to and (member.allow or rule.fields is None or not rule.fields.isdisjoint(names))
+    ]
+
+
+def _listed(roles: Sequence[str]) -> str:
+    return roles[0] if len(roles) == 1 else f"[{', '.join(roles)}]"
+
+
+def _named(roles: Sequence[str], one: str, several: str) -> str:
+    return f"role {roles[0]} {one}" if len(roles) == 1 else f"roles {', '.join(roles)} {several}"
+
+
+def _place(location: Location | None) -> str:
+    return f"{location.file}:{location.line}" if location is not None else "?"
