@@ -1,7 +1,8 @@
 """One text with what every role sees (`clew schema --all-roles`), and what changed between two of them.
 
 A section for each role: a comment `# role: editor`, a comment for each rule that counts for
-its holders, and the definitions of their schema. It parses as SDL as a whole.
+its holders, and the definitions of their schema; after a comment `# generated` those that Clew
+makes of the others, filters and the like. It parses as SDL as a whole.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from graphql import (
     TokenKind,
     TypeDefinitionNode,
     UnionTypeDefinitionNode,
+    is_introspection_type,
+    is_specified_scalar_type,
     lexicographic_sort_schema,
     parse,
     print_ast,
-    print_schema,
+    print_type,
 )
 
 from clew.engine.roles import schema_of
@@ -38,6 +41,7 @@ from clew.viewer import ADMIN, ANON, USER, Viewer
 
 HEAD = "# What each role sees. Made by: clew schema --all-roles. Compare with: clew check --diff FILE"
 _ROLE = "role: "
+_GENERATED = "generated"
 _SUBJECTS = ("rows of ", "field ", "guard on ", "argument ")
 
 
@@ -58,9 +62,19 @@ def all_roles(model: Model, full: GraphQLSchema) -> str:
         rules = rules_of_admin(model) if viewer.is_admin else rules_of(model, viewer.roles)
         ordered = sorted(rules, key=lambda rule: rule.subject)
         parts.append("\n".join([f"# {_ROLE}{role}", *(f"# {rule}" for rule in ordered)]))
-        # Sorted: a difference of two texts shows what changed, not what moved.
-        parts.append(print_schema(lexicographic_sort_schema(schema)))
+        parts += _definitions(model, schema)
     return "\n\n".join(parts) + "\n"
+
+
+def _definitions(model: Model, schema: GraphQLSchema) -> list[str]:
+    """The schema's types, those of the SDL first; all sorted: a difference shows what changed, not what moved."""
+    authored = {*model.entities, *model.enums, *(node.name.value for node in model.custom_types)}
+    authored |= {"Query", "Mutation", "Subscription"}
+    printed: tuple[list[str], list[str]] = ([], [f"# {_GENERATED}"])
+    for name, type_ in lexicographic_sort_schema(schema).type_map.items():
+        if not is_introspection_type(type_) and not is_specified_scalar_type(type_):
+            printed[name not in authored].append(print_type(type_))
+    return [*printed[False], *printed[True]]
 
 
 # --- reading --------------------------------------------------------------------------
@@ -71,11 +85,13 @@ class Seen:
     """What one role sees, in facts.
 
     `types` are facts of the schema, by what they are about (`Post.title`, `Query.posts(limit)`), and
-    `parents` what such a fact is a part of; `rules` are the texts of rules by their subjects.
+    `parents` what such a fact is a part of; `generated` are such facts by the generated type,
+    `rules` the texts of rules by their subjects.
     """
 
     types: dict[str, str] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
+    generated: dict[str, Mapping[str, str]] = field(default_factory=dict)
     rules: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -91,19 +107,28 @@ def read_roles(text: str) -> dict[str, Seen]:
     definitions = {node.loc.start: node for node in document.definitions if node.loc is not None}
     found: dict[str, Seen] = {}
     seen: Seen | None = None
+    generated = False
     token: Token | None = document.loc.start_token
     while token is not None:
         if token.kind is TokenKind.COMMENT:
             comment = (token.value or "").strip()
             if comment.startswith(_ROLE):
-                seen = found.setdefault(comment.removeprefix(_ROLE), Seen())
+                seen, generated = found.setdefault(comment.removeprefix(_ROLE), Seen()), False
+            elif comment == _GENERATED:
+                generated = True
             elif seen is not None and comment.startswith(_SUBJECTS):
                 subject, _, rule = comment.partition(": ")
                 seen.rules.setdefault(subject, set()).add(rule)
         elif token.start in definitions:
             if seen is None:
                 raise ValueError("it has a definition before the first role")
-            _note(seen, definitions[token.start])
+            definition = definitions[token.start]
+            if generated and isinstance(definition, TypeDefinitionNode):
+                of_it = Seen()
+                _note(of_it, definition)
+                seen.generated[definition.name.value] = of_it.types
+            else:
+                _note(seen, definition)
         token = token.next
     if not found:
         raise ValueError("it has no line such as `# role: anon`")
@@ -159,21 +184,27 @@ def _input(node: InputValueDefinitionNode) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a role newly sees, what it loses, and what is different, a line each."""
+    """What a role newly sees, what it loses, and what is different, a line each.
+
+    `generated` are the names of generated types that came, went or changed: they follow from the rest.
+    """
 
     gained: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    generated: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.gained or self.lost or self.changed)
+        return bool(self.gained or self.lost or self.changed or self.generated)
 
     @property
     def lines(self) -> Iterator[str]:
-        """With `+`, `-` or `~` before each."""
+        """With `+`, `-` or `~` before each; the generated types are one line."""
         for sign, lines in (("+", self.gained), ("-", self.lost), ("~", self.changed)):
             for line in lines:
                 yield f"{sign} {line}"
+        if self.generated:
+            yield f"  generated types follow: {', '.join(self.generated)}"
 
 
 def compare(before: Mapping[str, Seen], after: Mapping[str, Seen]) -> dict[str, Changes]:
@@ -202,7 +233,9 @@ def _compared(old: Seen, new: Seen) -> Changes:
         else:
             gained += [f"{subject}: {rule}" for rule in more]
             lost += [f"{subject}: {rule}" for rule in less]
-    return Changes(tuple(gained), tuple(lost), tuple(changed))
+    names = sorted({*old.generated, *new.generated})
+    generated = [name for name in names if old.generated.get(name) != new.generated.get(name)]
+    return Changes(tuple(gained), tuple(lost), tuple(changed), tuple(generated))
 
 
 def _added(old: Seen, new: Seen) -> list[str]:

@@ -80,7 +80,7 @@ def test_a_section_has_the_types_of_the_roles_schema() -> None:
     assert len(sections) == 4
     for role, section in (part.split("\n", 1) for part in sections):
         expected = lexicographic_sort_schema(schema_of(model, full, Viewer.seen_as([role])))
-        assert print_schema(build_schema(section)) == print_schema(expected)
+        assert print_schema(lexicographic_sort_schema(build_schema(section))) == print_schema(expected)
 
 
 def test_the_text_is_sdl_and_the_same_each_time() -> None:
@@ -124,24 +124,17 @@ def test_a_new_field_is_new_to_those_whose_rules_open_it() -> None:
     found = differences(("status: Status!", "extra: Int\n  status: Status!"))
     assert set(found) == {"user", "editor", "admin"}
     for lines in found.values():
-        assert lines == [
-            "+ input IntFilter",
-            "+ Post.extra: Int",
-            "+ PostFilter.extra: IntFilter",
-            "+ PostOrderBy.extra: OrderDirection",
-        ]
+        assert lines[0] == "+ Post.extra: Int"
+        assert "generated types follow: IntFilter, " in lines[1]
+        assert "PostFilter" in lines[1]
+        assert len(lines) == 2
 
 
 def test_a_new_type_is_one_line_without_its_parts() -> None:
     found = differences(("enum Status", "type Tag @table @allow(role: user) { id: ID! @id }\nenum Status"))
-    assert found["user"] == [
-        "+ Query.tag: Tag",
-        "+ Query.tags: [Tag!]!",
-        "+ type Tag",
-        "+ input TagFilter",
-        "+ input TagOrderBy",
-        "+ rows of Tag: READ, every row",
-    ]
+    lines = [line for line in found["user"] if not line.startswith(("+ Query.", "  generated"))]
+    assert lines == ["+ type Tag", "+ rows of Tag: READ, every row"]
+    assert {"+ Query.tag: Tag", "+ Query.tags: [Tag!]!"} <= set(found["user"])
     assert set(found) == {"user", "admin"}
 
 
@@ -153,6 +146,15 @@ def test_what_is_lost_and_what_is_different_is_told_too() -> None:
     assert found["anon"] == ["+ Query.ping(loud): Boolean", "~ Query.ping(times): was Int = 1, now Int = 2"]
     found = differences(("(times: Int = 1)", ""))
     assert found["anon"] == ["- Query.ping(times): Int = 1"]
+
+
+def test_what_clew_makes_of_the_schema_is_told_by_name_alone() -> None:
+    before, after = text(), text()
+    after = after.replace("input IDFilter {", "input IDFilter {\n  new: ID").replace(
+        "All given operators", "All the given"
+    )
+    found = compare(read_roles(before), read_roles(after))
+    assert [list(changes.lines) for changes in found.values()] == [["  generated types follow: IDFilter"]] * 4
 
 
 def test_a_field_that_may_now_be_hidden_is_nullable() -> None:
@@ -181,7 +183,7 @@ def test_rules_added_and_removed_are_lines_of_their_own() -> None:
     rule, public = "  @allow(role: anon", '  @allow(role: anon, where: {title: "x"})'
     found = differences((rule, f"{public}\n{rule}"))
     assert found["user"] == ['+ rows of Post: READ, where {title: "x"}']
-    assert found["anon"][-1] == '+ rows of Post: READ, where {title: "x"}'
+    assert '+ rows of Post: READ, where {title: "x"}' in found["anon"]
     assert "+ Post.status: Status" in found["anon"]
     guarded = differences((rule, f'  @guard(where: {{title: {{neq: "z"}}}}, bindsAdmin: true)\n{rule}'))
     assert guarded == {
@@ -192,14 +194,8 @@ def test_rules_added_and_removed_are_lines_of_their_own() -> None:
 
 def test_a_role_that_is_new_saw_before_what_everybody_sees() -> None:
     found = differences(("  notes: String", "  notes: String @allow(role: auditor)"))
-    assert found == {
-        "auditor": [
-            "+ Post.notes: String",
-            "+ PostFilter.notes: StringFilter",
-            "+ PostOrderBy.notes: OrderDirection",
-            "+ field Post.notes: READ, every row",
-        ]
-    }
+    assert set(found) == {"auditor"}
+    assert found["auditor"][:2] == ["+ Post.notes: String", "+ field Post.notes: READ, every row"]
 
 
 def test_a_role_that_is_gone_sees_what_everybody_does() -> None:
