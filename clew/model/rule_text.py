@@ -85,19 +85,25 @@ def _expanded(model: Model, entity: Entity, where: Mapping[str, Any]) -> dict[st
             found[name] = [_expanded(model, entity, item) for item in items]
         elif name == "not":
             found[name] = _expanded(model, entity, value)
-        elif name != "is" and (relation := entity.relation(name)) is not None:
-            target = model.entity(relation.target)
-            found[name] = (
-                {quantifier: _expanded(model, target, item) for quantifier, item in value.items()}
-                if relation.to_many
-                else _expanded(model, target, value)
-            )
         elif name != "is":
-            found[name] = value
+            found[name] = _expanded_field(model, entity, name, value)
     if "is" not in where:
         return found
     meant = _expanded(model, entity, entity.predicates[where["is"]])
     return {"and": [meant, found]} if meant.keys() & found.keys() else meant | found
+
+
+def _expanded_field(model: Model, entity: Entity, name: str, value: Any) -> Any:
+    relation = entity.relation(name)
+    if relation is not None and not relation.to_many:
+        return _expanded(model, model.entity(relation.target), value)
+    if relation is not None:
+        target = model.entity(relation.target)
+        return {quantifier: _expanded(model, target, item) for quantifier, item in value.items()}
+    many = entity.relation(name.removesuffix("Aggregate"))
+    if many is not None and entity.column(name) is None and "where" in value:
+        return {**value, "where": _expanded(model, model.entity(many.target), value["where"])}
+    return value
 
 
 def _text(value: Constant) -> str:
