@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from clew.errors import Location
 from clew.model.rule_text import allow_text, guard_text, members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation, Relation, ResolverField
 from clew.plan import types as plan_types
-from clew.plan.types import ReadPlan, Required, Visible
+from clew.plan.types import Predicate, ReadPlan, Required, Visible
 from clew.plan.visible import Access, Sight
 from clew.sql.arguments import claim_fault
 from clew.viewer import Viewer
@@ -44,12 +44,15 @@ class Masked:
 
 @dataclass
 class _Touched:
-    """What of the model a plan touches. Members and masks are known by their identity: one mask may be of several."""
+    """What of the model a plan touches: entities by name, columns and relations by identity.
 
-    entities: dict[str, Entity]
-    members: set[int]
-    masks: set[int]
-    required: set[int]
+    `masked` are those of them that the plan reads through a mask; `required` are the masks of resolvers.
+    """
+
+    entities: dict[str, Entity] = field(default_factory=dict)
+    members: set[int] = field(default_factory=set)
+    masked: set[int] = field(default_factory=set)
+    required: list[Predicate] = field(default_factory=list)
 
 
 def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple[list[Judgement], list[Masked]]:
@@ -59,11 +62,8 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
         plan: made by `access` for `sight`.
         sight: of the viewer.
     """
-    touched = _Touched({}, set(), set(), set())
-    masks = {
-        id(mask) for entity in access.model.entities.values() for mask in access.visible(entity, sight).masks.values()
-    }
-    _walk(plan, masks, touched)
+    touched = _Touched()
+    _walk(plan, touched)
     judgements: list[Judgement] = []
     masked: list[Masked] = []
     for entity in touched.entities.values():
@@ -72,14 +72,14 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
         for member in members(entity):
             mask = hidden.get(member.name)
             if isinstance(member, ResolverField):
-                is_touched = mask is not None and id(mask) in touched.required
+                is_touched = is_masked = mask is not None and mask in touched.required
             else:
-                is_touched = id(member) in touched.members
+                is_touched, is_masked = id(member) in touched.members, id(member) in touched.masked
             if not is_touched or sight.admin:
                 continue
             about = f"{entity.name}.{member.name}"
             judgements += _of_allows(access, entity, about, member.allow, sight, viewer)
-            if mask is not None and id(mask) in touched.masks:
+            if mask is not None and is_masked:
                 opened_by = [
                     _place(rule.location)
                     for rule in _openers(entity, member)
@@ -89,24 +89,28 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
     return judgements, masked
 
 
-def _walk(node: Any, masks: set[int], touched: _Touched) -> None:
+def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
     """Note what is in a plan; not what is in its masks and visible rows, which are the rules themselves."""
-    if id(node) in masks:
-        touched.masks.add(id(node))
-    elif isinstance(node, Visible):
+    if isinstance(node, Visible):
         touched.entities[node.entity.name] = node.entity
     elif isinstance(node, Column | Relation):
         touched.members.add(id(node))
+        if is_masked:
+            touched.masked.add(id(node))
     elif isinstance(node, tuple):
         for item in node:
-            _walk(item, masks, touched)
+            _walk(item, touched, is_masked)
     elif isinstance(node, Required):
         # The columns that it requires are fetched whatever their rules say.
-        touched.required.add(id(node.mask))
-        _walk(node.mask, masks, touched)
+        if node.mask is not None:
+            touched.required.append(node.mask)
     elif type(node).__module__ == plan_types.__name__:
-        for field in fields(node):
-            _walk(getattr(node, field.name), masks, touched)
+        values = {part.name: getattr(node, part.name) for part in fields(node)}
+        if "mask" in values or "masks" in values:
+            # `masks` are those of the steps of a path.
+            is_masked = any(mask is not None for mask in (values.pop("mask", None), *values.pop("masks", ())))
+        for value in values.values():
+            _walk(value, touched, is_masked)
 
 
 def _of_entity(access: Access, entity: Entity, sight: Sight, viewer: Viewer) -> Iterator[Judgement]:
