@@ -26,7 +26,6 @@ from clew.migrate.run import check_at_head
 from clew.model.build import load_model
 from clew.model.types import Model
 from clew.plan.limits import Limits, RoleLimits
-from clew.plan.visible import Access
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
