@@ -1,6 +1,6 @@
 """The demo's entry point, named by `[tool.clew]` in pyproject.toml."""
 
-from app.resolvers import message, query, thread, user
+from app.resolvers import message, mutation, query, thread, user
 from clew import Clew
 
-clew = Clew(bindables=[query, user, thread, message])
+clew = Clew(bindables=[query, mutation, user, thread, message])

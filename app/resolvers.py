@@ -9,20 +9,25 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ariadne import ObjectType, QueryType
+from ariadne import MutationType, ObjectType, QueryType
 from graphql import GraphQLResolveInfo
+from sqlalchemy import text
 
 from app.pricing import PRICES, ModelPrice
 from clew import ClewError
 
 Info = GraphQLResolveInfo[Any]
 
+MOST_PINNED = 5
+
 query = QueryType()
+mutation = MutationType()
 user = ObjectType("User")
 thread = ObjectType("Thread")
 message = ObjectType("Message")
@@ -54,6 +59,32 @@ def model_prices(_: object, info: Info) -> list[dict[str, str | int | Decimal]]:
 def server_time(_: object, info: Info) -> datetime:
     """The server's clock, in UTC."""
     return datetime.now(UTC)
+
+
+@query.field("busiestAgents")
+async def busiest_agents(_: object, info: Info, *, limit: int) -> list[uuid.UUID]:
+    """The keys of agents, which Clew reads as the viewer may see them."""
+    if not 1 <= limit <= 50:
+        raise ClewError("Between 1 and 50 agents can be asked for.", extensions={"argument": "limit"})
+    statement = text(
+        "SELECT agents.id FROM agents JOIN runs ON runs.agent_id = agents.id WHERE agents.status = 'LIVE'"
+        " GROUP BY agents.id ORDER BY count(*) DESC, agents.id LIMIT :limit"
+    )
+    return list(await info.context.connection.scalars(statement, {"limit": limit}))
+
+
+@mutation.field("pinThread")
+async def pin_thread(_: object, info: Info, *, threadId: str, pinned: bool) -> str:  # noqa: N803
+    """The key of the thread; `@row` has seen to it that it is one of the viewer's."""
+    statement = text("UPDATE threads SET pinned = :pinned WHERE id = :id")
+    await info.context.connection.execute(statement, {"id": uuid.UUID(threadId), "pinned": pinned})
+    found = await info.context.graphql(PINNED, id=threadId)
+    if len(found["thread"]["owner"]["threads"]) > MOST_PINNED:
+        raise ClewError(f"You can pin {MOST_PINNED} threads.", code="CONFLICT", hint="Unpin another one first.")
+    return threadId
+
+
+PINNED = "query ($id: ID!) { thread(id: $id) { owner { threads(where: {pinned: {eq: true}}) { id } } } }"
 
 
 @user.field("avatarUrl")

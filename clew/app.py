@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +66,8 @@ class Clew:
         self._routes = tuple(routes)
         self._middleware = tuple(middleware)
         self._jobs: dict[str, Callable[..., Any]] = {}
+        # Of the app made last, or of `running`.
+        self._engine: Engine | None = None
         self._built: tuple[Model, GraphQLSchema] | None = None
 
     @property
@@ -126,20 +129,10 @@ class Clew:
             StartupError: a setting is missing or wrong.
         """
         settings = settings or Settings.load(self.root)
-        if settings.database_url is None:
-            raise StartupError(
-                "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which brings a Postgres."
-            )
         if settings.trusted_only:
             raise StartupError("CLEW_TRUSTED_ONLY is not supported yet.", "Unset it, or every document would be run.")
-        pool = Pool(
-            settings.database_url,
-            size=settings.pool_max,
-            wait=settings.pool_timeout,
-            statement_timeout=settings.statement_timeout,
-        )
-        engine = self._engine(settings, pool)
-        root = self.root
+        engine = self._engine = self._new_engine(settings)
+        pool, root = engine.pool, self.root
 
         async def check() -> None:
             # Read each time: in development a migration is written after this app was made.
@@ -157,6 +150,52 @@ class Clew:
         """
         return compiled(self._offline_engine(), document, variables or {})
 
+    async def graphql(
+        self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN
+    ) -> dict[str, Any]:
+        """Run one operation, for routes, scripts, seeds and tests.
+
+        In a served app and within `running` it uses the connections that are there; elsewhere it opens one of its
+        own and closes it.
+
+        Args:
+            document: one query or mutation.
+            variables: by name, as JSON has them.
+            viewer: whose rules bind it.
+
+        Returns:
+            its `data`.
+
+        Raises:
+            ClewError: the first of its errors.
+            SchemaError, StartupError: as `asgi`, where it opens a connection.
+        """
+        if self._engine is not None and not self._engine.pool.is_closed:
+            return await self._engine.graphql(document, variables or {}, viewer)
+        engine = self._new_engine(Settings.load(self.root), size=1)
+        try:
+            return await engine.graphql(document, variables or {}, viewer)
+        finally:
+            await engine.pool.close()
+
+    @asynccontextmanager
+    async def running(self, settings: Settings | None = None) -> AsyncIterator[None]:
+        """Keep connections open for several `graphql` outside of a server: `async with clew.running(): ...`.
+
+        Args:
+            settings: default: from the environment and, in dev, `.env`.
+
+        Raises:
+            SchemaError, StartupError: as `asgi`.
+        """
+        outer, engine = self._engine, self._new_engine(settings or Settings.load(self.root))
+        self._engine = engine
+        try:
+            yield
+        finally:
+            self._engine = outer
+            await engine.pool.close()
+
     async def explain(self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN) -> str:
         """The access rules, the plan, the SQL and Postgres' EXPLAIN of a viewer's query, as text.
 
@@ -169,11 +208,24 @@ class Clew:
         finally:
             await engine.pool.close()
 
+    def _new_engine(self, settings: Settings, size: int | None = None) -> Engine:
+        if settings.database_url is None:
+            raise StartupError(
+                "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which brings a Postgres."
+            )
+        pool = Pool(
+            settings.database_url,
+            size=size or settings.pool_max,
+            wait=settings.pool_timeout,
+            statement_timeout=settings.statement_timeout,
+        )
+        return self._engine_on(pool, settings)
+
     def _offline_engine(self) -> Engine:
         settings = Settings.load(self.root)
-        return self._engine(settings, Pool(settings.database_url or "", size=1, application_name="clew-explain"))
+        return self._engine_on(Pool(settings.database_url or "", size=1, application_name="clew-explain"), settings)
 
-    def _engine(self, settings: Settings, pool: Pool) -> Engine:
+    def _engine_on(self, pool: Pool, settings: Settings) -> Engine:
         model, schema = self.build()
         limits = Limits(
             tokens=settings.max_tokens,

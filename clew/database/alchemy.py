@@ -7,14 +7,19 @@ opens or closes a connection itself.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from weakref import WeakSet
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ResourceClosedError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from clew.database.errors import FAULTS, client_error
 from clew.database.pool import Connection, Pool
 
 
@@ -79,11 +84,53 @@ class OperationConnection(AsyncConnection):
     no connection meanwhile.
     """
 
-    __slots__ = ("_starting",)
+    __slots__ = ("_is_finished", "_pool", "_starting")
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, pool: Pool) -> None:
         super().__init__(engine)
+        self._pool = pool
+        self._is_finished = False
         self._starting = asyncio.Lock()
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        """Run a statement where it sees what the operation has done; without a connection, on one of the pool.
+
+        An operation never waits for a second connection while it has one: with all of the pool's lent to
+        such, each would wait for the others.
+
+        Raises:
+            ClewError: as `Pool.fetch`.
+        """
+        if self.sync_connection is None:
+            async with self._starting:
+                if self.sync_connection is None:
+                    return await self._pool.fetch(sql, arguments)
+        async with self.raw() as raw:
+            return await raw.fetch(sql, *arguments)
+
+    @asynccontextmanager
+    async def raw(self, *, wait: bool = True) -> AsyncIterator[Connection]:
+        """The driver's connection, while no other statement of the operation runs on it.
+
+        Args:
+            wait: for a statement that runs; otherwise it is a fault.
+
+        Raises:
+            ClewError: UNAVAILABLE when there is none, and for what goes wrong on it as `Pool.fetch`.
+        """
+        try:
+            adapter: Any = (await self.get_raw_connection()).dbapi_connection
+            async with adapter._execute_mutex if wait else nullcontext():
+                try:
+                    yield adapter._connection
+                except asyncio.CancelledError:
+                    self._pool.disturb(adapter._connection)
+                    raise
+        except FAULTS as error:
+            raise client_error(error) from error
+        except ResourceClosedError as error:
+            # It broke before.
+            raise client_error(ConnectionResetError()) from error
 
     async def ensure(self) -> None:
         """Take the connection unless it is taken.
@@ -94,7 +141,12 @@ class OperationConnection(AsyncConnection):
         if self.sync_connection is None:
             async with self._starting:
                 if self.sync_connection is None:
-                    await self.start()
+                    if not self._is_finished:
+                        await self.start()
+                    if self._is_finished:
+                        # A resolver that the executor has given up would keep it for good.
+                        await self.finish()
+                        raise ResourceClosedError("The operation has ended.")
                     # One that broke is not replaced: what follows would run outside the operation's transaction.
                     started: Any = self.sync_connection
                     started._Connection__can_reconnect = False
@@ -138,7 +190,8 @@ class OperationConnection(AsyncConnection):
         return _Transaction(self, nested=True)
 
     async def finish(self) -> None:
-        """Give the connection back, if one was taken."""
+        """Give the connection back, if one was taken; none is from now on."""
+        self._is_finished = True
         if self.sync_connection is not None:
             await self.close()
 

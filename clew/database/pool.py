@@ -74,6 +74,11 @@ class Pool:
         self._settling: set[asyncio.Task[None]] = set()
         self._disturbed: set[Connection] = set()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it lends no connection any more."""
+        return self._closed
+
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Run one statement outside a transaction.
 

@@ -75,7 +75,11 @@ class _VariableSpec:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A validated operation. `executables` holds what it was compiled to, by variable shape."""
+    """A validated operation.
+
+    `executables` holds what it was compiled to, by variable shape; `rows` the statements of its fields that are
+    the user's own and entities, by shape and place.
+    """
 
     document: DocumentNode
     operation: OperationDefinitionNode
@@ -90,6 +94,7 @@ class Prepared:
     hide_suggestions: bool
     limits: Limits
     executables: dict[Any, Any] = field(default_factory=dict)
+    rows: dict[Any, Any] = field(default_factory=dict)
 
     def coerce(self, given: Mapping[str, Any]) -> VariableValues:
         """The variables' values by the rules of GraphQL.

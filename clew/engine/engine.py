@@ -5,38 +5,37 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-import asyncpg
 from cachetools import LRUCache
-from graphql import ExecutionResult, GraphQLSchema, OperationType, execute
+from graphql import FieldNode, GraphQLSchema, OperationType
 from graphql.execution.values import VariableValues
-from graphql.pyutils import is_awaitable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clew.database.alchemy import OperationConnection, alchemy_engine
-from clew.database.errors import FAULTS, client_error
 from clew.database.pool import Pool
-from clew.engine.context import Context
+from clew.engine.batches import Place
 from clew.engine.document import InvalidDocument, Prepared, prepare
-from clew.engine.errors import encode, failure, formatted, new_request_id, refusal, refused
+from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
+from clew.engine.operation import RunningOperation
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.roles import RoleSchema, role_schema, roles_of
 from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
-from clew.model.types import Model
+from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.limits import RoleLimits
-from clew.plan.read import plan_query
+from clew.plan.read import plan_query, plan_rows
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
 from clew.plan.visible import Access, Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, compile_read
+from clew.sql.statement import Statement, compile_held, compile_read, compile_rows
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
@@ -44,8 +43,14 @@ from clew.viewer import Viewer
 _CACHE_CHARACTERS = 1024 * 1024
 # Plans kept for one document: its variables may come in many shapes.
 _SHAPES = 32
+# Statements kept for one document's fields that are the user's own and entities.
+_ROWS = 128
+# Statements for `@row` that are kept.
+_JUDGEMENTS = 256
 # Role sets whose schemas are kept.
 _ROLE_SETS = 64
+# Operations that run within one another: resolvers that ask for themselves must come to an end.
+_MOST_WITHIN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,8 @@ class Engine:
         self.rates = rates or MemoryRateLimiter()
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
-        self._documents: LRUCache[tuple[RoleSchema, str, str | None], Prepared] = LRUCache(
+        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(_JUDGEMENTS)
+        self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
             _CACHE_CHARACTERS, getsizeof=lambda prepared: prepared.characters + 1024
         )
 
@@ -104,14 +110,44 @@ class Engine:
 
     async def execute(self, request: Request, viewer: Viewer) -> Response:
         """Run one operation for a viewer. Never raises but for cancellation and faults of our own."""
+        return await self._execute(request, viewer)
+
+    async def graphql(
+        self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation | None = None
+    ) -> dict[str, Any]:
+        """Run one operation of the application's own; limits on documents are for those of clients.
+
+        Args:
+            within: the operation whose resolver asks: its connection serves, and its transaction.
+
+        Returns:
+            `data`, as JSON has it.
+
+        Raises:
+            ClewError: the first of the errors.
+        """
+        request = Request(document, variables, id=None if within is None else within.request_id)
+        response = await self._execute(request, viewer, own=True, within=within)
+        found = json.loads(response.body)
+        if response.code is not None:
+            raise raised(found["errors"][0])
+        data: dict[str, Any] = found["data"]
+        return data
+
+    async def _execute(
+        self, request: Request, viewer: Viewer, *, own: bool = False, within: RunningOperation | None = None
+    ) -> Response:
         try:
+            if within is not None and within.depth == _MOST_WITHIN:
+                message = f"Operations run within one another: at most {_MOST_WITHIN} levels are allowed."
+                raise ClewError(message, code=Code.LIMIT_EXCEEDED)
             role = await self.role(viewer)
             if role.limits.rate is not None and request.client is not None:
                 who = network(request.client) if viewer.id is None else (viewer.id,)
                 wait = self.rates.wait(who, role.limits.rate)
                 if wait:
                     return _rate_limited(request, role.limits.rate, ceil(wait))
-            prepared = self.prepare(role, request.query, request.operation_name)
+            prepared = self.prepare(role, request.query, request.operation_name, own=own)
             kind = prepared.operation.operation
             if kind is OperationType.SUBSCRIPTION:
                 raise ClewError("A subscription cannot be run as a single request.")
@@ -119,9 +155,12 @@ class Engine:
                 refused_method = ClewError("A mutation must be sent with POST.", hint="Use POST.")
                 return replace(refusal(refused_method, _request_id(request)), status=405)
             values = prepared.coerce(request.variables)
-            if kind is OperationType.MUTATION:
-                return await self._mutate(prepared, request, viewer)
             sight, claims = self.sight(role, viewer)
+            if kind is OperationType.MUTATION:
+                if within is not None and not within.in_transaction:
+                    raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
+                operation = self._running(prepared, values, request, viewer, sight, claims, within, in_transaction=True)
+                return await self._mutate(operation, within)
             executable = self.executable(prepared, values, sight)
             statement = executable.statement
             arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else []
@@ -132,14 +171,46 @@ class Engine:
         try:
             row: Any = ()
             if statement is not None:
-                (row,) = await self.pool.fetch(statement.sql, arguments)
+                fetch = self.pool.fetch if within is None else within.connection.fetch
+                (row,) = await fetch(statement.sql, arguments)
                 if statement.orders:
                     row = [None if value is None else self.cursors.seal(value, statement.orders) for value in row]
         except ClewError as error:
             return failure(error, _request_id(request))
         if executable.pieces:
             return Response(_join(executable, row, viewer))
-        return await self._resolve(prepared, executable.plan, row, request, viewer)
+        operation = self._running(prepared, values, request, viewer, sight, claims, within)
+        try:
+            return await operation.run(_root(executable.plan, row, viewer))
+        finally:
+            if within is None:
+                await operation.connection.finish()
+
+    def _running(
+        self,
+        prepared: Prepared,
+        values: VariableValues,
+        request: Request,
+        viewer: Viewer,
+        sight: Sight,
+        claims: Claims,
+        within: RunningOperation | None,
+        *,
+        in_transaction: bool = False,
+    ) -> RunningOperation:
+        return RunningOperation(
+            self,
+            prepared,
+            values,
+            request,
+            viewer,
+            sight,
+            claims,
+            connection=OperationConnection(self._alchemy, self.pool) if within is None else within.connection,
+            request_id=_request_id(request),
+            in_transaction=in_transaction or (within is not None and within.in_transaction),
+            depth=0 if within is None else within.depth + 1,
+        )
 
     async def role(self, viewer: Viewer) -> RoleSchema:
         """The schema of the viewer's role set; built off the event loop when it is not known yet."""
@@ -166,16 +237,20 @@ class Engine:
             viewer.known[role] = found
         return found
 
-    def prepare(self, role: RoleSchema, query: str, operation_name: str | None) -> Prepared:
+    def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:
         """The validated operation of a document, from the cache if it is there.
+
+        Args:
+            own: whether the application itself brings it; the limits on documents are for those of clients.
 
         Raises:
             InvalidDocument, ClewError: as `clew.engine.document.prepare`.
         """
-        key = (role, query, operation_name)
+        key = (role, query, operation_name, own)
         prepared = self._documents.get(key)
         if prepared is None:
-            prepared = prepare(role.schema, query, operation_name, role.limits, hide_suggestions=not role.sight.admin)
+            limits = role.limits.for_own() if own else role.limits
+            prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
             if len(query) < _CACHE_CHARACTERS // 16:
                 self._documents[key] = prepared
         return prepared
@@ -218,69 +293,87 @@ class Engine:
         statement = compile_read(plan, self.model, self.tables, self.cursors) if plan.reads else None
         return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most)
 
-    async def _resolve(
-        self, prepared: Prepared, plan: ReadPlan, row: asyncpg.Record, request: Request, viewer: Viewer
-    ) -> Response:
-        """Let graphql-core complete a query that has fields of the user's own."""
-        connection = OperationConnection(self._alchemy)
-        try:
-            return await self._run(prepared, _root(plan, row, viewer), request, viewer, connection)
-        finally:
-            await connection.finish()
+    def rows(
+        self,
+        prepared: Prepared,
+        values: VariableValues,
+        sight: Sight,
+        entity: Entity,
+        place: Place,
+        nodes: Sequence[FieldNode],
+    ) -> Statement:
+        """The statement that reads rows by given keys for a field of the user's own, from the cache if it is there.
 
-    async def _mutate(self, prepared: Prepared, request: Request, viewer: Viewer) -> Response:
+        Args:
+            place: where in the operation the field stands.
+            nodes: the field's.
+
+        Raises:
+            ClewError: BAD_USER_INPUT from planning.
+        """
+        key = (sight.usable, prepared.shape(values) if prepared.variables else (), place)
+        statement: Statement | None = prepared.rows.get(key)
+        if statement is None:
+            read = plan_rows(
+                self._access,
+                prepared.schema,
+                entity,
+                tuple(nodes),
+                prepared.fragments,
+                values.coerced,
+                sight,
+                prepared.limits,
+            )
+            statement = compile_rows(read, self.model, self.tables, self.cursors)
+            if len(prepared.rows) >= _ROWS:
+                prepared.rows.pop(next(iter(prepared.rows)))
+            prepared.rows[key] = statement
+        return statement
+
+    def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
+        """The statement that judges keys given for `@row` arguments, from the cache if it is there."""
+        key = (sight, rows)
+        statement = self._held.get(key)
+        if statement is None:
+            checks = {row.argument: self._access.held(self.model.entity(row.entity), sight, row.to) for row in rows}
+            statement = self._held[key] = compile_held(checks, self.model, self.tables, self.cursors)
+        return statement
+
+    async def _mutate(self, operation: RunningOperation, within: RunningOperation | None) -> Response:
         """Run all root fields in one transaction; any error rolls back and makes `data` null."""
-        connection = OperationConnection(self._alchemy)
+        connection = operation.connection
         try:
-            raw = (await connection.get_raw_connection()).driver_connection
+            if within is not None:
+                # Savepoints end in the order in which they began: those of sibling resolvers must not overlap.
+                async with within.mutating:
+                    return await self._in_transaction(operation, is_savepoint=True)
+            try:
+                return await self._in_transaction(operation, is_savepoint=False)
+            finally:
+                await connection.finish()
+        except ClewError as error:
+            return failure(error, operation.request_id)
+
+    async def _in_transaction(self, operation: RunningOperation, *, is_savepoint: bool) -> Response:
+        connection = operation.connection
+        async with connection.raw() as raw:
             transaction = raw.transaction()
             await transaction.start()
-            try:
-                response = await self._run(prepared, Row(), request, viewer, connection, all_or_nothing=True)
-            except BaseException:
-                # A broken connection cannot be rolled back, and needs not be.
-                with suppress(*FAULTS):
+        try:
+            response = await operation.run(Row(), all_or_nothing=True)
+        except BaseException:
+            # A broken connection cannot be rolled back, and needs not be.
+            with suppress(ClewError):
+                async with connection.raw(wait=is_savepoint):
                     await transaction.rollback()
-                raise
+            raise
+        # What a resolver has started and forgotten is not waited for.
+        async with connection.raw(wait=is_savepoint):
             if response.code is not None:
                 await transaction.rollback()
             else:
                 await transaction.commit()
-            return response
-        except FAULTS as error:
-            return failure(client_error(error), _request_id(request))
-        except ClewError as error:
-            return failure(error, _request_id(request))
-        finally:
-            await connection.finish()
-
-    async def _run(
-        self,
-        prepared: Prepared,
-        root: Row,
-        request: Request,
-        viewer: Viewer,
-        connection: OperationConnection,
-        all_or_nothing: bool = False,
-    ) -> Response:
-        request_id = _request_id(request)
-        result = execute(
-            prepared.schema,
-            prepared.document,
-            root,
-            Context(viewer, connection, request_id),
-            dict(request.variables),
-            request.operation_name,
-            hide_suggestions=prepared.hide_suggestions,
-        )
-        if is_awaitable(result):
-            result = await result
-        assert isinstance(result, ExecutionResult)
-        if not result.errors:
-            return Response(encode({"data": result.data}))
-        errors = [formatted(error, request_id, Code.INTERNAL) for error in result.errors]
-        data = None if all_or_nothing else result.data
-        return Response(encode({"errors": errors, "data": data}), code=Code(errors[0]["extensions"]["code"]))
+        return response
 
 
 def _rate_limited(request: Request, rate: int, seconds: int) -> Response:

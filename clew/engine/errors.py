@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -90,6 +90,14 @@ def failure(error: ClewError, request_id: str) -> Response:
     entry = _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
     status = 503 if error.code is Code.UNAVAILABLE else None
     return Response(encode({"errors": [entry], "data": None}), executed=True, code=error.code, status=status)
+
+
+def raised(entry: Mapping[str, Any]) -> ClewError:
+    """One entry of `errors` as the exception that it was made of, or could have been."""
+    extensions = dict(entry["extensions"])
+    del extensions["requestId"]
+    code, hint = extensions.pop("code"), extensions.pop("hint", None)
+    return ClewError(entry["message"], code=code, hint=hint, extensions=extensions)
 
 
 def new_request_id() -> str:

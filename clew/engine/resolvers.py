@@ -12,12 +12,17 @@ from typing import Any
 
 from ariadne import EnumType, SchemaBindable
 from graphql import (
+    GraphQLField,
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
+    default_field_resolver,
     get_named_type,
+    is_composite_type,
 )
+from graphql.pyutils import is_awaitable
 
+from clew.engine.admission import admitted
 from clew.errors import Diagnostic
 from clew.model.types import Column, Entity, Model, ResolverField
 from clew.schema.build import resolve_generated
@@ -49,16 +54,24 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
         except (ValueError, TypeError) as error:
             faults.append(Diagnostic(f"{type(bindable).__name__}: {error}".rstrip("."), hint="see the SDL's names"))
     for entity in model.entities.values():
-        type_ = schema.type_map[entity.name]
-        assert isinstance(type_, GraphQLObjectType)
+        type_ = _object(schema, entity.name)
         faults.extend(_check_generated(type_, {resolver.name for resolver in entity.resolvers}))
         for resolver in entity.resolvers:
             field = type_.fields[resolver.name]
             if field.resolve is None:
                 faults.append(_missing(entity.name, resolver))
-            else:
-                field.resolve = _with_parent(field.resolve, entity, resolver)
+                continue
+            if resolver.rows:
+                field.resolve = admitted(field.resolve, resolver.rows, model)
+            field.resolve = _with_parent(field.resolve, entity, resolver)
     faults.extend(_check_roots(schema, model))
+    for custom in model.custom_fields:
+        if custom.rows and custom.job is None:
+            field = _object(schema, custom.parent).fields[custom.name]
+            if field.resolve is not None:
+                field.resolve = admitted(field.resolve, custom.rows, model)
+    for field in _own_fields(schema, model):
+        _read_entities(field, model)
     return faults
 
 
@@ -84,22 +97,10 @@ def _check_generated(type_: GraphQLObjectType, custom: set[str]) -> Iterable[Dia
 
 
 def _check_roots(schema: GraphQLSchema, model: Model) -> Iterable[Diagnostic]:
-    entities = model.entities
     for custom in model.custom_fields:
-        if custom.job is not None:
+        if custom.job is not None or custom.parent == "Subscription":
             continue
-        type_ = schema.type_map[custom.parent]
-        assert isinstance(type_, GraphQLObjectType)
-        field = type_.fields[custom.name]
-        if get_named_type(field.type).name in entities:
-            yield Diagnostic(
-                f"{custom.parent}.{custom.name} returns the entity {get_named_type(field.type).name}",
-                custom.location,
-                hint="a custom field cannot return an entity yet: return its key, or a type of your own",
-            )
-        elif custom.parent == "Subscription":
-            continue
-        elif field.resolve is None:
+        if _object(schema, custom.parent).fields[custom.name].resolve is None:
             yield Diagnostic(
                 f"{custom.parent}.{custom.name} has no resolver",
                 custom.location,
@@ -116,6 +117,52 @@ def _missing(entity: str, resolver: ResolverField) -> Diagnostic:
         resolver.location,
         hint=f'bind one with ObjectType("{entity}").field("{resolver.name}") and pass it in Clew(bindables=[...])',
     )
+
+
+def _own_fields(schema: GraphQLSchema, model: Model) -> Iterable[GraphQLField]:
+    """The user's own fields of Query, Mutation, entities and plain types."""
+    for custom in model.custom_fields:
+        if custom.job is None and custom.parent != "Subscription":
+            yield _object(schema, custom.parent).fields[custom.name]
+    for entity in model.entities.values():
+        for resolver in entity.resolvers:
+            yield _object(schema, entity.name).fields[resolver.name]
+    for node in model.custom_types:
+        type_ = schema.type_map.get(node.name.value)
+        if isinstance(type_, GraphQLObjectType):
+            yield from type_.fields.values()
+
+
+def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
+    type_ = schema.type_map[name]
+    assert isinstance(type_, GraphQLObjectType)
+    return type_
+
+
+def _read_entities(field: GraphQLField, model: Model) -> None:
+    """Let a field that is an entity take its key from the user's resolver, and Clew read the row."""
+    type_ = get_named_type(field.type)
+    entity = model.entities.get(type_.name)
+    if entity is not None:
+        field.resolve = _by_key(field.resolve or default_field_resolver, entity)
+    elif field.resolve is not None and is_composite_type(type_):
+        # Entities may be below it.
+        field.resolve = _tracked(field.resolve)
+
+
+def _by_key(resolve: Callable[..., Any], entity: Entity) -> Callable[..., Any]:
+    def resolve_by_key(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        return info.context.running.batches.resolve(entity, info, resolve(source, info, **arguments))
+
+    return resolve_by_key
+
+
+def _tracked(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    def resolve_tracked(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        outcome = resolve(source, info, **arguments)
+        return info.context.running.batches.track(info, outcome) if is_awaitable(outcome) else outcome
+
+    return resolve_tracked
 
 
 def _with_parent(resolve: Callable[..., Any], entity: Entity, resolver: ResolverField) -> Callable[..., Any]:

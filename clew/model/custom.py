@@ -75,11 +75,7 @@ def custom_fields(document: Document) -> tuple[CustomField, ...]:
             name=field.name,
             node=stripped_field(field),
             allow=allow_rules(field.all(d.Allow)),
-            rows=tuple(
-                RowArgument(argument.name, row.type, Operation(row.to))
-                for argument in field.arguments
-                if (row := argument.first(d.Row)) is not None and row.to != "ALL"
-            ),
+            rows=_row_arguments(field),
             job=_job(document, field),
             location=location_of(field.node.name),
         )
@@ -91,7 +87,21 @@ def custom_fields(document: Document) -> tuple[CustomField, ...]:
 def build_resolver(field: Field, requires: tuple[str, ...]) -> ResolverField:
     """A @resolver field; `requires` are API names of columns."""
     return ResolverField(
-        field.name, stripped_field(field), requires, allow_rules(field.all(d.Allow)), location_of(field.node.name)
+        name=field.name,
+        node=stripped_field(field),
+        type=field.type.name,
+        requires=requires,
+        allow=allow_rules(field.all(d.Allow)),
+        rows=_row_arguments(field),
+        location=location_of(field.node.name),
+    )
+
+
+def _row_arguments(field: Field) -> tuple[RowArgument, ...]:
+    return tuple(
+        RowArgument(argument.name, row.type, Operation(row.to))
+        for argument in field.arguments
+        if (row := argument.first(d.Row)) is not None and row.to not in ("ALL", "CREATE")
     )
 
 

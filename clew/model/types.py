@@ -235,13 +235,27 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class RowArgument:
+    """`@row` on an argument: a key of `entity` on which the viewer must hold `to`."""
+
+    argument: str
+    entity: str
+    to: Operation
+
+
+@dataclass(frozen=True, slots=True)
 class ResolverField:
-    """A field resolved by Ariadne on an entity; `requires` are API names of its columns."""
+    """A field resolved by Ariadne on an entity.
+
+    `type` names its type, within lists; `requires` are API names of the entity's columns.
+    """
 
     name: str
     node: FieldDefinitionNode
+    type: str
     requires: tuple[str, ...] = ()
     allow: tuple[AllowRule, ...] = ()
+    rows: tuple[RowArgument, ...] = ()
     location: Location | None = None
 
 
@@ -351,15 +365,6 @@ class Entity:
     @property
     def soft_delete(self) -> Column | None:
         return next((column for column in self.columns if column.soft_delete), None)
-
-
-@dataclass(frozen=True, slots=True)
-class RowArgument:
-    """`@row` on an argument: a key of `entity` on which the viewer must hold `to`."""
-
-    argument: str
-    entity: str
-    to: Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ from clew.viewer import ADMIN
 # How many values a statement can bind; asyncpg takes no more.
 MOST_VALUES = 32_767
 
+_UNBOUNDED = 2**31
+
 _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitionNode | SelectionNode
 
 
@@ -75,6 +77,21 @@ class Limits:
             conditions=None,
             rate=None,
             introspection=self.introspection,
+        )
+
+    def for_own(self) -> Limits:
+        """Those that bind a document which the application itself brings: the largest page."""
+        return Limits(
+            tokens=_UNBOUNDED,
+            depth=_UNBOUNDED,
+            aliases=_UNBOUNDED,
+            root_fields=None,
+            directives=None,
+            page=self.page,
+            cost=None,
+            list_items=None,
+            conditions=None,
+            rate=None,
         )
 
 

@@ -90,6 +90,30 @@ def plan_query(
     return _Planner(access, schema, fragments, variables, sight, limits).query(operation)
 
 
+def plan_rows(
+    access: Access,
+    schema: GraphQLSchema,
+    entity: Entity,
+    nodes: tuple[FieldNode, ...],
+    fragments: Mapping[str, FragmentDefinitionNode],
+    variables: Mapping[str, Any],
+    sight: Sight,
+    limits: Limits,
+) -> Read:
+    """Plan what is read of rows whose keys the user's own code gives.
+
+    Args:
+        entity: the rows'.
+        nodes: those of the field that the rows are below.
+        fragments, variables, sight, limits: as `plan_query`.
+
+    Raises:
+        ClewError: as `plan_query`.
+    """
+    planner = _Planner(access, schema, fragments, variables, sight, limits)
+    return Read(Rows(access.visible(entity, sight)), planner.output(entity, nodes))
+
+
 class _Planner:
     def __init__(
         self,

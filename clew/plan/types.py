@@ -62,6 +62,13 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """One column of the keys that a statement is given when it runs, as a list that the database takes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Now:
     """The transaction's time."""
 
@@ -88,7 +95,7 @@ class Marker:
     """What cursors are marked with on their way out, to be found and sealed (see `clew.sql.cursors`)."""
 
 
-Source = Literal | Variable | Template | Constant | Claim | Now | Ruled | CursorKey | Marker
+Source = Literal | Variable | Template | Constant | Claim | Keys | Now | Ruled | CursorKey | Marker
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from clew.model.types import (
     Opening,
     Operation,
     Relation,
+    RowArgument,
     ValueType,
 )
 from clew.plan.predicates import FALSE, comparison, conjunction, disjunction, operand, operand_type, quantified
@@ -91,6 +92,7 @@ class Access:
             for name, opening in openings.items():
                 entity = self.model.entity(name)
                 dead = {r.name for r in entity.relations if r.target not in openings}
+                dead |= {r.name for r in entity.resolvers if r.type in self.model.entities and r.type not in openings}
                 ends_shown = not dead or not _follows_its_ends(entity)
                 if ends_shown and (fields := opening.fields - dead):
                     shown[name] = replace(opening, fields=fields)
@@ -103,8 +105,7 @@ class Access:
         return tuple(
             custom
             for custom in self.model.custom_fields
-            # `@row` is not enforced yet: what relies on it stays shut.
-            if sight.admin or (not custom.rows and any(not sight.roles.isdisjoint(rule.roles) for rule in custom.allow))
+            if sight.admin or any(not sight.roles.isdisjoint(rule.roles) for rule in custom.allow)
         )
 
     def roles(self) -> frozenset[str]:
@@ -112,15 +113,15 @@ class Access:
         return frozenset(role for rule in _all_rules(self.model) for role in rule.roles)
 
     def claims(self, roles: frozenset[str]) -> frozenset[Claim]:
-        """The claims that the READ rules of these roles and the guards name."""
+        """The claims that the rules of these roles and the guards name, of operations that are judged."""
         found: set[Claim] = set()
-        for entity in self.model.entities.values():
+        for entity, operation in self._judged():
             allowed = [entity.allow, *(item.allow for item in _members(entity))]
             for rules in allowed:
-                for rule in self._reading(entity, rules, roles):
+                for rule in self._allowing(entity, rules, roles, operation):
                     found |= rule.claims
             for guard in entity.guards:
-                if Operation.READ in guard.to:
+                if operation in guard.to:
                     found |= self._guard(entity, guard).claims
         return frozenset(found)
 
@@ -132,11 +133,17 @@ class Access:
         """The claims that guards name which bind an admin too."""
         return frozenset(
             claim
-            for entity in self.model.entities.values()
+            for entity, operation in self._judged()
             for guard in entity.guards
-            if guard.binds_admin and Operation.READ in guard.to
+            if guard.binds_admin and operation in guard.to
             for claim in self._guard(entity, guard).claims
         )
+
+    def _judged(self) -> Iterable[tuple[Entity, Operation]]:
+        """What rules are asked about: reading, and what `@row` names."""
+        named = dict.fromkeys((row.entity, row.to) for row in _row_arguments(self.model))
+        yield from ((entity, Operation.READ) for entity in self.model.entities.values())
+        yield from ((self.model.entity(name), to) for name, to in named if to is not Operation.READ)
 
     # --- what a role set's schema shows -----------------------------------------------
 
@@ -201,6 +208,18 @@ class Access:
             found = self._visible[key] = self._see(entity, sight, deleted)
         return found
 
+    def held(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
+        """The visible rows of `entity` on which some rule, and every guard, admits `operation`."""
+        visible = self.visible(entity, sight)
+        if operation is Operation.READ:
+            return visible
+        guards = self._guards(entity, sight, operation)
+        if sight.admin:
+            return replace(visible, where=conjunction([visible.where, *guards]))
+        rules = self._allowing(entity, entity.allow, sight.roles, operation)
+        admitting = disjunction([rule.predicate for rule in rules if rule.claims <= sight.usable])
+        return replace(visible, where=conjunction([visible.where, *guards, admitting]))
+
     def link(self, relation: Relation, sight: Sight) -> Visible | None:
         """The visible rows of a many-to-many's link, None for another relation."""
         if relation.through is None:
@@ -228,10 +247,10 @@ class Access:
         where = conjunction([present, *guards, disjunction([rule.predicate for rule in rules])])
         return Visible(entity, where, page, masks)
 
-    def _guards(self, entity: Entity, sight: Sight) -> list[Predicate]:
+    def _guards(self, entity: Entity, sight: Sight, operation: Operation = Operation.READ) -> list[Predicate]:
         found: list[Predicate] = []
         for guard in entity.guards:
-            if Operation.READ in guard.to and (guard.binds_admin or not sight.admin):
+            if operation in guard.to and (guard.binds_admin or not sight.admin):
                 rule = self._guard(entity, guard)
                 # A guard cannot be dropped: a rule AND-ed to what a missing claim decides is dropped whole.
                 found.append(rule.predicate if rule.claims <= sight.usable else FALSE)
@@ -258,8 +277,13 @@ class Access:
     # --- compiling --------------------------------------------------------------------
 
     def _reading(self, entity: Entity, rules: Iterable[AllowRule], roles: frozenset[str]) -> Iterable[_Rule]:
+        return self._allowing(entity, rules, roles, Operation.READ)
+
+    def _allowing(
+        self, entity: Entity, rules: Iterable[AllowRule], roles: frozenset[str], operation: Operation
+    ) -> Iterable[_Rule]:
         for rule in rules:
-            if Operation.READ in rule.to and not roles.isdisjoint(rule.roles):
+            if operation in rule.to and not roles.isdisjoint(rule.roles):
                 yield self._compiled(entity, rule)
 
     def _compiled(self, entity: Entity, rule: AllowRule) -> _Rule:
@@ -400,6 +424,14 @@ def _members(entity: Entity) -> Iterable[Any]:
 
 def _member(entity: Entity, name: str) -> Any:
     return entity.column(name) or entity.relation(name) or entity.resolver(name)
+
+
+def _row_arguments(model: Model) -> Iterable[RowArgument]:
+    for custom in model.custom_fields:
+        yield from custom.rows
+    for entity in model.entities.values():
+        for resolver in entity.resolvers:
+            yield from resolver.rows
 
 
 def _all_rules(model: Model) -> Iterable[AllowRule]:

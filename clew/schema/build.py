@@ -60,6 +60,7 @@ from clew.model.types import (
     ValueType,
 )
 from clew.schema.many import ManyTypes
+from clew.schema.own import OwnTypes
 from clew.schema.scalars import SCALARS
 
 DIRECTIONS = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")
@@ -128,6 +129,8 @@ class _Builder:
         self.objects = {entity.name: self._object(entity) for entity in self.entities}
         self.filters = {entity.name: self._filter(entity) for entity in self.entities}
         self.orders = {entity.name: self._order(entity) for entity in self.entities}
+        always = {entity.name for entity in self.entities if self.always_there(entity)}
+        self.own = OwnTypes(model.custom_types, model.entities.keys() - openings.keys(), openings.keys() - always)
         self.value_filters: dict[str, GraphQLInputObjectType] = {}
         self.list_filters: dict[str, GraphQLInputObjectType] = {}
         self.direction = GraphQLEnumType(
@@ -177,6 +180,10 @@ class _Builder:
         always = self.openings[target.name].unconditional or relation.name in self.openings[entity.name].shown
         return always and target.soft_delete is None and not self.conditional(entity, relation.name)
 
+    def always_there(self, entity: Entity) -> bool:
+        """Whether every row is visible."""
+        return self.openings[entity.name].unconditional and entity.soft_delete is None
+
     def build(self) -> GraphQLSchema:
         custom = self._custom_definitions()
         # extend_schema looks names up in the generated schema: what only the user's own types use must be there too.
@@ -200,7 +207,7 @@ class _Builder:
         definitions: list[DefinitionNode] = []
         for parent in ("Query", "Mutation", "Subscription"):
             # A job's field appears with the jobs themselves.
-            nodes = tuple(
+            nodes = self.own.fields(
                 custom.node for custom in self.custom_fields if custom.parent == parent and custom.job is None
             )
             if not nodes:
@@ -211,7 +218,7 @@ class _Builder:
                 definitions.append(ObjectTypeDefinitionNode(name=NameNode(value=parent), fields=nodes))
                 definitions.extend(parse(f"extend schema {{ {parent.lower()}: {parent} }}").definitions)
         for entity in self.entities:
-            nodes = tuple(
+            nodes = self.own.fields(
                 self._resolver_node(entity, resolver)
                 for resolver in entity.resolvers
                 if resolver.name in self.openings[entity.name].fields
@@ -222,7 +229,7 @@ class _Builder:
 
     def _reachable_types(self, definitions: Sequence[DefinitionNode]) -> list[DefinitionNode]:
         """The user's own types that these definitions lead to: what nobody may use is not there."""
-        own = {node.name.value: node for node in self.model.custom_types if node.name.value not in self.model.enums}
+        own = {node.name.value: node for node in self.own.types if node.name.value not in self.model.enums}
         found: dict[str, DefinitionNode] = {}
         wanted = [name for node in definitions for name in _named_types(node)]
         while wanted:

@@ -19,14 +19,14 @@ from graphql.utilities import coerce_input_literal
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
 from clew.plan.inputs import enum_names
-from clew.plan.types import Claim, Constant, CursorKey, Literal, Marker, Operand, Template, Variable
+from clew.plan.types import Claim, Constant, CursorKey, Keys, Literal, Marker, Operand, Template, Variable
 from clew.schema.scalars import SCALARS
 from clew.sql.cursors import Cursors
 
 # The claims of a viewer that rules name, as asyncpg takes them.
 Claims = Mapping[Claim, Any]
-# Gives one argument from the coerced variables and the claims.
-Argument = Callable[[VariableValues, Claims], Any]
+# Gives one argument from the coerced variables, and from the claims and `Keys` by themselves.
+Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 
 _MOST_SEARCHED = 2000
 _DIGITS = re.compile(r"-?\d{1,10}")
@@ -46,14 +46,14 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
     The result raises ClewError BAD_USER_INPUT, naming the operand's place, for a value
     that Postgres could not take: a comparison in SQL must never raise.
     """
-    convert = _converter(operand)
     source = operand.source
-    if isinstance(source, Claim):
+    if isinstance(source, Claim | Keys):
         return lambda _variables, claims: claims[source]
     if isinstance(source, Marker):
         return lambda _variables, _claims: cursors.marker
     if isinstance(source, CursorKey):
         return lambda variables, _claims: _cursor_key(source, variables, operand.place, cursors)
+    convert = _converter(operand)
     if isinstance(source, Constant):
         constant = convert(_coerced(source.value, operand.type))
         return lambda _variables, _claims: constant
@@ -138,6 +138,19 @@ def _coerced(value: Any, type_: ValueType) -> Any:
     if type_.name == "Int" and isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     return SCALARS[type_.name].coerce_input_value(value)
+
+
+def key_value(value: Any, type_: ValueType, place: str) -> Any:
+    """A scalar of a key as asyncpg takes it.
+
+    Args:
+        value: in the input form of the scalar, as JSON has it.
+
+    Raises:
+        ClewError: BAD_USER_INPUT, naming `place`, for what Postgres could not take.
+        GraphQLError: it is none of the scalar's values.
+    """
+    return _item_converter(type_, place)(_coerced(value, type_))
 
 
 def _raise(error: ClewError) -> Any:

@@ -7,7 +7,7 @@ the page only: built inside, Postgres would build it for every row that it sorts
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,12 +37,14 @@ from clew.plan.types import (
     Rows,
     TypeName,
     Value,
+    Visible,
 )
 from clew.sql.aggregates import measured_json, nothing
 from clew.sql.binds import Binds
 from clew.sql.connections import connection
 from clew.sql.constraints import SEARCH_COLUMN
 from clew.sql.filters import condition, masked, measure_value
+from clew.sql.given import given_keys, same_key
 from clew.sql.groups import groups
 from clew.sql.json import json_array, json_object, json_value, text_constant
 from clew.sql.order import direction
@@ -66,6 +68,38 @@ def read_statement(plan: ReadPlan, model: Model, tables: Tables, binds: Binds) -
     for index, root in enumerate(plan.reads):
         value = compiler.rows(root.read, None) if isinstance(root, RootMany) else compiler.one(root.read)
         columns.append(sa.func.convert_to(sa.cast(value, sa.Text), _UTF8).label(f"r{index}"))
+    return sa.select(*columns)
+
+
+def rows_statement(read: Read, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    """The rows with the keys that are given, as one JSON array in their order; null for a row that is not there.
+
+    The keys are `Keys` operands: for each column of the entity's key, named after it, a list.
+    """
+    compiler = Compiler(model, tables, binds)
+    entity = read.rows.visible.entity
+    keys = given_keys(entity, binds)
+    scope = compiler.scope(entity.name, Scope(entity, keys))
+    row = compiler.row(read, scope, same_key(scope, keys), "clew_json").lateral(f"j{compiler.number()}")
+    rows = json_array(row.c.clew_json, [keys.c.position])
+    value = sa.func.convert_to(sa.cast(rows, sa.Text), _UTF8).label("r0")
+    return sa.select(value).select_from(keys.outerjoin(row, sa.true()))
+
+
+def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    """One row; for each check, whether all its keys are those of such rows.
+
+    The keys are `Keys` operands, named `<check>.<column>`.
+    """
+    compiler = Compiler(model, tables, binds)
+    columns: list[ColumnElement[Any]] = []
+    for index, (name, rows) in enumerate(checks.items()):
+        keys = given_keys(rows.entity, binds, f"{name}.")
+        scope = compiler.scope(rows.entity.name, Scope(rows.entity, keys))
+        found = sa.select(_ONE).select_from(scope.source)
+        found = scope.correlate(found.where(*same_key(scope, keys), *compiler.conditions(Rows(rows), scope)))
+        missing = sa.select(_ONE).select_from(keys).where(sa.not_(sa.exists(found))).correlate(None)
+        columns.append(sa.not_(sa.exists(missing)).label(f"r{index}"))
     return sa.select(*columns)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from clew.model.types import Model
-from clew.plan.types import Operand, ReadPlan
+from clew.plan.types import Operand, Read, ReadPlan, Visible
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
-from clew.sql.read import read_statement
+from clew.sql.read import held_statement, read_statement, rows_statement
 from clew.sql.tables import Tables
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
@@ -39,7 +42,23 @@ def compile_read(plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors)
         cursors: opens those among the arguments.
     """
     binds = Binds()
-    compiled = read_statement(plan, model, tables, binds).compile(dialect=_DIALECT)
+    return _compiled(read_statement(plan, model, tables, binds), binds, cursors)
+
+
+def compile_rows(read: Read, model: Model, tables: Tables, cursors: Cursors) -> Statement:
+    """The statement that reads rows by given keys: `clew.sql.read.rows_statement`."""
+    binds = Binds()
+    return _compiled(rows_statement(read, model, tables, binds), binds, cursors)
+
+
+def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors) -> Statement:
+    """The statement that judges given keys: `clew.sql.read.held_statement`."""
+    binds = Binds()
+    return _compiled(held_statement(checks, model, tables, binds), binds, cursors)
+
+
+def _compiled(select: Select[Any], binds: Binds, cursors: Cursors) -> Statement:
+    compiled = select.compile(dialect=_DIALECT)
     operands = tuple(binds.names[name] for name in compiled.positiontup or ())
     return Statement(
         compiled.string, operands, tuple(argument(operand, cursors) for operand in operands), tuple(binds.orders)

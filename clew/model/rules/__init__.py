@@ -10,6 +10,7 @@ from clew.model.rules import (
     field_lists,
     field_names,
     root_fields,
+    row_arguments,
     sql_names,
     tables,
     type_names,
@@ -22,6 +23,7 @@ Rule = Callable[[Scope, Model], None]
 RULES: tuple[Rule, ...] = (
     type_names.check,
     root_fields.check,
+    row_arguments.check,
     field_names.check,
     tables.check,
     sql_names.check,

@@ -60,8 +60,8 @@ def check(document: Document, report: Report) -> None:
                     _check_plain_field(type_, field, report)
             for argument in field.arguments:
                 for directive in argument.directives:
-                    if type_.name not in ROOTS:
-                        message = "@row admits arguments of your own root fields only"
+                    if type_.name not in ROOTS and not (type_.is_entity and field.first(Resolver)):
+                        message = "@row admits arguments of your own root fields and of @resolver fields only"
                         report.error(directive.node, message, "move the argument to a field of Query or Mutation")
 
 

@@ -6,7 +6,7 @@ from graphql import GraphQLSyntaxError, OperationDefinitionNode, parse
 
 from clew.sdl import cron
 from clew.sdl.directives import Cron, Job, On, Row
-from clew.sdl.document import ROOTS, Argument, Document, Field
+from clew.sdl.document import Document, Field
 from clew.sdl.report import Report, did_you_mean
 
 _MAX_RETRIES = 100
@@ -18,12 +18,12 @@ def check(document: Document, report: Report) -> None:
         job = field.first(Job)
         if job is not None:
             _check_job(field, job, report)
-    for root in ROOTS:
-        for field in document.root_fields(root).values():
+    for type_ in document.types.values():
+        for field in type_.fields.values():
             for argument in field.arguments:
                 row = argument.first(Row)
                 if row is not None:
-                    _check_row(document, argument, row, report)
+                    _check_row(document, row, report)
     jobs = {name: field for name, field in mutations.items() if field.first(Job)}
     for directive in document.schema_directives:
         if isinstance(directive, On):
@@ -51,7 +51,7 @@ def _check_job(field: Field, job: Job, report: Report) -> None:
         report.error(job.given["timeout"], "@job(timeout:) must be more than 0 seconds")
 
 
-def _check_row(document: Document, argument: Argument, row: Row, report: Report) -> None:
+def _check_row(document: Document, row: Row, report: Report) -> None:
     if not document.is_entity(row.type):
         names = [type_.name for type_ in document.entities]
         report.error(row.given["type"], f'@row names "{row.type}", which is no entity', did_you_mean(row.type, names))

@@ -60,6 +60,6 @@ def test_nobody_sees_what_is_hidden(access: Access, user: dict[str, Opening]) ->
     assert "billingReference" not in access.openings(Sight(admin=True))["Team"].fields
 
 
-def test_everybody_may_ask_for_prices_and_the_time(access: Access) -> None:
+def test_everybody_may_ask_for_prices_the_busiest_agents_and_the_time(access: Access) -> None:
     opened = access.custom_fields(Sight(admin=False, roles=frozenset({"anon"})))
-    assert {custom.name for custom in opened} == {"modelPricing", "modelPrices", "serverTime"}
+    assert {custom.name for custom in opened} == {"modelPricing", "modelPrices", "busiestAgents", "serverTime"}

@@ -85,9 +85,38 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a row argument on a plain type": (
         "type A { a(id: ID! «@row»(type: User)): Int }\n" + USER,
-        "@row admits arguments of your own root fields only",
+        "@row admits arguments of your own root fields and of @resolver fields only",
         "move the argument to a field of Query or Mutation",
-        "extend type Query { a(id: ID! @row(type: User)): Int }\n" + USER,
+        "extend type Query { a(id: ID! @row(type: User)): Int }\n"
+        + USER.replace("name: String", "name(of: ID @row(type: User)): String @resolver"),
+    ),
+    "a row argument that is no key": (
+        f"extend type Query {{ a(u: «Int» @row(type: User)): Int }}\n{USER}",
+        '"u" is no key of "User", which is of type ID',
+        "write: u: ID",
+        f"extend type Query {{ a(u: [ID] @row(type: User)): Int }}\n{USER}",
+    ),
+    "a row argument of lists": (
+        f"extend type Query {{ a(u: [[«ID»]] @row(type: User)): Int }}\n{USER}",
+        '"u" is a list of lists: a key or a list of keys is needed',
+        None,
+        f"extend type Query {{ a(u: ID @row(type: User)): Int }}\n{USER}",
+    ),
+    "a row argument that is not all of a key": (
+        "type P @table { user: User! @id n: Int! @id }\ninput I { userId: ID! }\n"
+        f"extend type Query {{ a(p: «I» @row(type: P)): Int }}\n{USER}",
+        '"p" is no key of "P", which has several fields',
+        "use an input of just these: input PId { userId: ID! n: Int! }",
+        "type P @table { user: User! @id n: Int! @id }\ninput I { n: Int! userId: ID! }\n"
+        f"extend type Query {{ a(p: [I!] @row(type: P)): Int }}\n{USER}",
+    ),
+    "a row of a view without a key": (
+        'type V @view(sql: "SELECT 1 AS n") { n: Int }\n'
+        f"extend type Query {{ a(v: Int @row(type: «V»)): Int }}\n{USER}",
+        '@row cannot name rows of "V", which has no key',
+        "mark a field with @id",
+        'type V @view(sql: "SELECT 1 AS n") { n: Int! @id }\n'
+        f"extend type Query {{ a(v: Int @row(type: V)): Int }}\n{USER}",
     ),
     "an unknown type": (
         "type A @table { id: ID! @id b: «Strng» }",

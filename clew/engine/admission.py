@@ -1,0 +1,46 @@
+"""`@row` on arguments: a resolver runs for keys of rows that the viewer may use so, and for no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+from graphql.pyutils import is_awaitable
+
+from clew.engine.keys import Key, read_key
+from clew.errors import ClewError, Code
+from clew.model.types import Model, RowArgument
+
+# The keys to judge, by the argument that gave them.
+GivenKeys = Mapping[RowArgument, list[Key]]
+
+
+def admitted(resolve: Callable[..., Any], rows: tuple[RowArgument, ...], model: Model) -> Callable[..., Any]:
+    """The resolver, called once the viewer is known to hold the operations on the rows that its arguments name.
+
+    An argument that is absent or null names none.
+    """
+
+    def resolve_admitted(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        given = {row: keys for row in rows if (keys := _keys(arguments.get(row.argument), row, model, info))}
+        return after(source, info, given, arguments) if given else resolve(source, info, **arguments)
+
+    async def after(source: Any, info: GraphQLResolveInfo[Any], given: GivenKeys, arguments: Mapping[str, Any]) -> Any:
+        await info.context.running.admit(info, given)
+        outcome = resolve(source, info, **arguments)
+        return await outcome if is_awaitable(outcome) else outcome
+
+    return resolve_admitted
+
+
+def not_found(row: RowArgument) -> ClewError:
+    """The one answer for a row that is not there, that is hidden, and on which the operation is not held."""
+    return ClewError(f"`{row.argument}` is the key of no row.", code=Code.NOT_FOUND)
+
+
+def _keys(value: Any, row: RowArgument, model: Model, info: GraphQLResolveInfo[Any]) -> list[Key]:
+    entity = model.entity(row.entity)
+    values = value if isinstance(value, list) else [value]
+    keys = (read_key(item, entity, info.schema, row.argument) for item in values if item is not None)
+    return list(dict.fromkeys(keys))

@@ -1,0 +1,64 @@
+"""Keys of rows, as the user's own code and clients give them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import GraphQLEnumType, GraphQLError, GraphQLSchema
+
+from clew.errors import ClewError
+from clew.model.types import Column, Entity
+from clew.plan.inputs import enum_names
+from clew.schema.scalars import SCALARS
+from clew.sql.arguments import key_value
+
+# The values of a key's columns in their order, as asyncpg takes them.
+Key = tuple[Any, ...]
+
+
+def returned_key(value: Any, entity: Entity, schema: GraphQLSchema) -> Key:
+    """The key that a resolver returned.
+
+    Args:
+        value: for a key of one column, its value as Python or JSON has it; for a composite key a dict of
+            those by the names of the key's fields.
+
+    Raises:
+        TypeError: it is no key of the entity; a fault of the resolver.
+    """
+    try:
+        return read_key(value, entity, schema, entity.name)
+    except (ClewError, GraphQLError, ValueError, TypeError) as error:
+        names = ", ".join(entity.primary_key)
+        expected = f"a dict of {names}" if len(entity.primary_key) > 1 else f"its {names}"
+        raise TypeError(f"{value!r} is no key of {entity.name}: return {expected}") from error
+
+
+def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> Key:
+    """The key, its values read as those of variables are, or as Python has them.
+
+    Raises:
+        ClewError: BAD_USER_INPUT, naming `place`, for what Postgres could not take.
+        GraphQLError, TypeError: it does not have the form of a key.
+    """
+    columns = entity.key_columns
+    if len(columns) == 1:
+        return (_value(value, columns[0], schema, place),)
+    if not isinstance(value, Mapping) or set(value) != set(entity.primary_key):
+        raise TypeError("not a dict of the key's fields")
+    return tuple(_value(value[column.name], column, schema, f"{place}.{column.name}") for column in columns)
+
+
+def _value(value: Any, column: Column, schema: GraphQLSchema, place: str) -> Any:
+    type_ = column.type
+    if type_.is_enum:
+        enum = schema.type_map[type_.name]
+        assert isinstance(enum, GraphQLEnumType)
+        value = enum_names(value, enum)
+    elif isinstance(value, uuid.UUID):
+        value = str(value)
+    elif not isinstance(value, str | int | float):
+        value = SCALARS[type_.name].coerce_output_value(value)
+    return key_value(value, type_, place)

@@ -1,0 +1,140 @@
+"""One operation while graphql-core completes it: what its resolvers ask of the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from graphql import ExecutionResult, execute
+from graphql.execution.values import VariableValues
+from graphql.pyutils import is_awaitable
+
+from clew.database.alchemy import OperationConnection
+from clew.engine.admission import GivenKeys, not_found
+from clew.engine.batches import Batches, Info, Place
+from clew.engine.context import Context
+from clew.engine.document import Prepared
+from clew.engine.errors import encode, formatted
+from clew.engine.keys import Key
+from clew.engine.types import Request, Response
+from clew.errors import Code
+from clew.model.types import Entity
+from clew.plan.types import Keys
+from clew.plan.visible import Sight
+from clew.schema.build import Row
+from clew.sql.arguments import Claims
+from clew.sql.statement import Statement
+from clew.viewer import Viewer
+
+if TYPE_CHECKING:
+    from clew.engine.engine import Engine
+
+
+class RunningOperation:
+    """An operation that has fields of the user's own.
+
+    Args:
+        in_transaction: all its statements are part of the transaction on `connection`.
+        depth: how many operations it runs within.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        prepared: Prepared,
+        values: VariableValues,
+        request: Request,
+        viewer: Viewer,
+        sight: Sight,
+        claims: Claims,
+        *,
+        connection: OperationConnection,
+        request_id: str,
+        in_transaction: bool,
+        depth: int,
+    ) -> None:
+        self.connection = connection
+        self.request_id = request_id
+        self.in_transaction = in_transaction
+        self.depth = depth
+        self.batches = Batches(self._read)
+        # Held by a mutation that runs within this one.
+        self.mutating = asyncio.Lock()
+        self._engine = engine
+        self._prepared = prepared
+        self._values = values
+        self._request = request
+        self._viewer = viewer
+        self._sight = sight
+        self._claims = claims
+
+    async def run(self, root: Row, *, all_or_nothing: bool = False) -> Response:
+        """Let graphql-core complete the operation.
+
+        Args:
+            root: what its generated root fields resolve from.
+            all_or_nothing: any error makes `data` null.
+        """
+        prepared = self._prepared
+        context = Context(self._viewer, self.connection, self.request_id, self)
+        try:
+            result = execute(
+                prepared.schema,
+                prepared.document,
+                root,
+                context,
+                dict(self._request.variables),
+                self._request.operation_name,
+                hide_suggestions=prepared.hide_suggestions,
+            )
+            if is_awaitable(result):
+                result = await result
+        finally:
+            await self.batches.close()
+        assert isinstance(result, ExecutionResult)
+        if not result.errors:
+            return Response(encode({"data": result.data}))
+        errors = [formatted(error, self.request_id, Code.INTERNAL) for error in result.errors]
+        data = None if all_or_nothing else result.data
+        return Response(encode({"errors": errors, "data": data}), code=Code(errors[0]["extensions"]["code"]))
+
+    async def graphql(self, document: str, variables: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
+        """Run another operation within this one; see `Context.graphql`."""
+        return await self._engine.graphql(document, variables, viewer, self)
+
+    async def admit(self, info: Info, given: GivenKeys) -> None:
+        """Judge the keys of `@row` arguments, once for all calls of a field on one level.
+
+        Raises:
+            ClewError: NOT_FOUND.
+        """
+        await self.batches.once(info, partial(self._judge, given))
+
+    async def _judge(self, given: GivenKeys) -> None:
+        statement = self._engine.held(self._sight, tuple(given))
+        bound: dict[Any, Any] = dict(self._claims)
+        for row, keys in given.items():
+            bound |= self._bound(self._engine.model.entity(row.entity), keys, f"{row.argument}.")
+        (held,) = await self._fetch(statement, bound)
+        for row, is_held in zip(given, held, strict=True):
+            if not is_held:
+                raise not_found(row)
+
+    async def _read(self, entity: Entity, place: Place, info: Info, keys: Sequence[Key]) -> list[Row | None]:
+        statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, info.field_nodes)
+        ((text,),) = await self._fetch(statement, {**self._claims, **self._bound(entity, keys)})
+        rows: list[Row | None] = json.loads(self._engine.cursors.seal(text, statement.orders), object_hook=Row)
+        return rows
+
+    async def _fetch(self, statement: Statement, bound: Mapping[Any, Any]) -> list[asyncpg.Record]:
+        arguments = [compute(self._values, bound) for compute in statement.arguments]
+        return await self.connection.fetch(statement.sql, arguments)
+
+    def _bound(self, entity: Entity, keys: Sequence[Key], prefix: str = "") -> dict[Any, Any]:
+        """The keys as lists, one for each of their columns."""
+        columns = zip(entity.key_columns, zip(*keys, strict=True), strict=True)
+        return {Keys(prefix + column.name): list(values) for column, values in columns}

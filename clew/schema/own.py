@@ -1,0 +1,79 @@
+"""The user's own fields and types as a role set sees them: what leads to hidden entities only is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from graphql import (
+    FieldDefinitionNode,
+    InterfaceTypeDefinitionNode,
+    ListTypeNode,
+    NamedTypeNode,
+    NonNullTypeNode,
+    ObjectTypeDefinitionNode,
+    TypeDefinitionNode,
+    TypeNode,
+    UnionTypeDefinitionNode,
+)
+
+
+def type_name(node: TypeNode) -> str:
+    """The name inside lists and non-nulls."""
+    while not isinstance(node, NamedTypeNode):
+        assert isinstance(node, ListTypeNode | NonNullTypeNode)
+        node = node.type
+    return node.name.value
+
+
+class OwnTypes:
+    """What a role set has of the user's own types.
+
+    Args:
+        types: all of them.
+        hidden: the entities that the roles see nothing of.
+        partial: those of which a row may be hidden.
+    """
+
+    def __init__(self, types: Sequence[TypeDefinitionNode], hidden: Collection[str], partial: Collection[str]) -> None:
+        self._hidden = set(hidden)
+        self._partial = frozenset(partial)
+        while gone := {node.name.value for node in types if self._is_empty(node)} - self._hidden:
+            self._hidden |= gone
+        self.types = tuple(self._pruned(node) for node in types if node.name.value not in self._hidden)
+
+    def fields(self, nodes: Iterable[FieldDefinitionNode]) -> tuple[FieldDefinitionNode, ...]:
+        """Those of the fields that there are; nullable where an entity's row may be hidden."""
+        return tuple(self._field(node) for node in nodes if type_name(node.type) not in self._hidden)
+
+    def _field(self, node: FieldDefinitionNode) -> FieldDefinitionNode:
+        if type_name(node.type) not in self._partial:
+            return node
+        return replace(node, type=_nullable(node.type))
+
+    def _is_empty(self, node: TypeDefinitionNode) -> bool:
+        if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
+            return all(type_name(field.type) in self._hidden for field in node.fields or ())
+        return isinstance(node, UnionTypeDefinitionNode) and not self._named(node.types)
+
+    def _pruned(self, node: TypeDefinitionNode) -> TypeDefinitionNode:
+        changes: dict[str, Any] = {}
+        if isinstance(node, UnionTypeDefinitionNode):
+            changes["types"] = self._named(node.types)
+        elif isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
+            changes["fields"] = self.fields(node.fields or ())
+            changes["interfaces"] = self._named(node.interfaces)
+        return replace(node, **changes) if changes else node
+
+    def _named(self, nodes: Iterable[NamedTypeNode] | None) -> tuple[NamedTypeNode, ...]:
+        return tuple(node for node in nodes or () if node.name.value not in self._hidden)
+
+
+def _nullable(node: TypeNode) -> TypeNode:
+    """A list's items may be null; what is no list may."""
+    if isinstance(node, NonNullTypeNode):
+        if isinstance(node.type, ListTypeNode):
+            return replace(node, type=replace(node.type, type=_nullable(node.type.type)))
+        return node.type
+    return replace(node, type=_nullable(node.type)) if isinstance(node, ListTypeNode) else node

@@ -1,0 +1,139 @@
+"""Batches over a reader that answers at once: nothing but the event loop's order keeps a level together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from graphql import ExecutionResult, GraphQLObjectType, Source, build_schema, execute, parse
+from graphql.pyutils import is_awaitable
+
+from clew.engine.batches import Batches, Info, Place
+from clew.engine.keys import Key
+from clew.engine.resolvers import _by_key
+from clew.model.build import parse_model
+from clew.model.types import Entity
+
+pytestmark = pytest.mark.anyio
+
+MODEL = parse_model(Source("type Item @table { id: Int! @id }", "items.graphql"))
+SCHEMA = build_schema("""
+  type Query { items: [Item] }
+  type Part { one: Item many: [[Item]] }
+  type Item { id: Int! next: Item lots: [Part!]! part: Part slow: Item odd: Item strict: Item! }
+""")
+for _name in ("Query", "Part", "Item"):
+    _type = SCHEMA.type_map[_name]
+    assert isinstance(_type, GraphQLObjectType)
+    for _field in ("items", "one", "many", "next", "slow", "odd", "strict"):
+        if _field in _type.fields:
+            _type.fields[_field].resolve = _by_key(
+                lambda source, info: getattr(source, info.field_name), MODEL.entity("Item")
+            )
+
+
+class Given:
+    """What the resolvers of one item return; its lists have as many parts as its number says."""
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.items = list(range(6))
+        self.one = self.next = self.strict = number + 1
+        self.many = [[number, None], [], [number + 1]]
+
+    @property
+    def lots(self) -> list[Given]:
+        return [Given(self.id)] * (self.id % 4)
+
+    @property
+    def part(self) -> Given:
+        return self
+
+    @property
+    async def slow(self) -> int:
+        await asyncio.sleep((6 - self.id) / 1000)
+        return self.id
+
+    @property
+    async def odd(self) -> int:
+        if self.id % 2:
+            raise ValueError("odd")
+        return self.id
+
+
+@dataclass
+class Running:
+    batches: Batches
+
+
+@dataclass
+class Context:
+    running: Running
+
+
+async def run(document: str) -> tuple[ExecutionResult, list[list[int]]]:
+    """The result and the keys of each read."""
+    reads: list[list[int]] = []
+
+    async def read(_entity: Entity, _place: Place, _info: Info, keys: Sequence[Key]) -> list[Any]:
+        reads.append([number for (number,) in keys])
+        return [None if number == 5 else Given(number) for (number,) in keys]
+
+    batches = Batches(read)
+    result = execute(SCHEMA, parse(document), Given(0), Context(Running(batches)))
+    async with asyncio.timeout(5):
+        if is_awaitable(result):
+            result = await result
+    assert isinstance(result, ExecutionResult)
+    await batches.close()
+    return result, reads
+
+
+@pytest.mark.parametrize(
+    ("document", "statements"),
+    [
+        ("{ items { next { id } } }", 2),
+        ("{ items { lots { one { id } } } }", 2),
+        ("{ items { next { lots { one { lots { one { id } } part { one { id } } } } } } }", 5),
+        ("{ items { lots { many { next { part { one { id } } } } } part { one { lots { many { id } } } } } }", 6),
+        ("{ items { slow { next { id } slow { slow { lots { one { id } } } } } } }", 6),
+        ("{ items { next { next { next { next { id } } } } } }", 5),
+    ],
+)
+async def test_a_level_is_read_at_once(document: str, statements: int) -> None:
+    result, reads = await run(document)
+    assert result.errors is None
+    assert result.data is not None
+    assert len(reads) == statements, reads
+    assert all(len(set(keys)) == len(keys) for keys in reads)
+
+
+async def test_every_call_gets_its_own_row() -> None:
+    result, reads = await run("{ items { id slow { id } next { id } part { many { id } } } }")
+    assert result.data is not None
+    for number, row in enumerate(result.data["items"][:5]):
+        after = None if number == 4 else {"id": number + 1}
+        many = [[{"id": number}, None], [], [after]]
+        assert row == {"id": number, "slow": {"id": number}, "next": after, "part": {"many": many}}
+    assert len(reads) == 4
+
+
+async def test_a_resolver_that_fails_fails_alone() -> None:
+    result, reads = await run("{ items { odd { id next { id } } } }")
+    assert result.data is not None
+    odd = [row and row["odd"] and row["odd"]["next"] for row in result.data["items"]]
+    assert odd == [{"id": 1}, None, {"id": 3}, None, None, None]
+    assert len(reads) == 3
+    assert [str(error.original_error) for error in result.errors or ()] == ["odd"] * 2
+
+
+async def test_an_error_that_takes_a_level_away_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    result, _ = await run("{ items { slow { id } strict { id strict { id } slow { id } } } }")
+    assert result.errors
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
