@@ -66,8 +66,8 @@ class Clew:
         self._routes = tuple(routes)
         self._middleware = tuple(middleware)
         self._jobs: dict[str, Callable[..., Any]] = {}
-        # Of the app made last, or of `running`.
-        self._engine: Engine | None = None
+        # Of the app that serves, or of `running`; its connections belong to the loop.
+        self._open: tuple[Engine, asyncio.AbstractEventLoop] | None = None
         self._built: tuple[Model, GraphQLSchema] | None = None
 
     @property
@@ -131,7 +131,7 @@ class Clew:
         settings = settings or Settings.load(self.root)
         if settings.trusted_only:
             raise StartupError("CLEW_TRUSTED_ONLY is not supported yet.", "Unset it, or every document would be run.")
-        engine = self._engine = self._new_engine(settings)
+        engine = self._new_engine(settings)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -140,7 +140,11 @@ class Clew:
             async with pool.connection() as connection:
                 await check_at_head(connection, history)
 
-        return Application(engine, settings, Readiness(check), self._routes, self._middleware, self._authenticate)
+        def began() -> None:
+            self._open = engine, asyncio.get_running_loop()
+
+        readiness = Readiness(check)
+        return Application(engine, settings, readiness, self._routes, self._middleware, self._authenticate, began)
 
     def compile(self, document: str, variables: Mapping[str, Any] | None = None) -> Compiled:
         """The one statement of a query's generated fields.
@@ -170,8 +174,10 @@ class Clew:
             ClewError: the first of its errors.
             SchemaError, StartupError: as `asgi`, where it opens a connection.
         """
-        if self._engine is not None and not self._engine.pool.is_closed:
-            return await self._engine.graphql(document, variables or {}, viewer)
+        if self._open is not None:
+            engine, loop = self._open
+            if loop is asyncio.get_running_loop() and not engine.pool.is_closed:
+                return await engine.graphql(document, variables or {}, viewer)
         engine = self._new_engine(Settings.load(self.root), size=1)
         try:
             return await engine.graphql(document, variables or {}, viewer)
@@ -188,12 +194,12 @@ class Clew:
         Raises:
             SchemaError, StartupError: as `asgi`.
         """
-        outer, engine = self._engine, self._new_engine(settings or Settings.load(self.root))
-        self._engine = engine
+        engine = self._new_engine(settings or Settings.load(self.root))
+        before, self._open = self._open, (engine, asyncio.get_running_loop())
         try:
             yield
         finally:
-            self._engine = outer
+            self._open = before
             await engine.pool.close()
 
     async def explain(self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN) -> str:

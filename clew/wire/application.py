@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from clew.auth.authenticate import Authenticate, Authenticator
 from clew.auth.tickets import TICKETS
@@ -30,7 +31,8 @@ _PLAYGROUND = Path(__file__).parent / "playground.html"
 class Application(Starlette):
     """Clew as an ASGI app: run it, or mount it under Starlette or FastAPI.
 
-    Mounted, its lifespan may never run; the pool opens with the first request all the same.
+    Mounted, its lifespan may never run; the pool opens with the first request all the same. `on_begin` is called
+    before the first of whatever comes, on the loop that serves.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class Application(Starlette):
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
+        on_begin: Callable[[], None] | None = None,
     ) -> None:
         self.engine = engine
+        self._on_begin = on_begin
         self.readiness = readiness
         authenticator = Authenticator(settings, authenticate)
         handler = HTTPHandler(
@@ -75,6 +79,12 @@ class Application(Starlette):
             lifespan=self._lifespan,
             exception_handlers={HTTPException: refused_by_http},
         )
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Starlette's hook on the first call of the app."""
+        if self._on_begin is not None:
+            self._on_begin()
+        return super().build_middleware_stack()
 
     def drain(self) -> None:
         """The process is about to stop: `/readyz` fails from now on, requests are still served."""

@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from clew import ClewError, Code
+from clew import Clew, ClewError, Code
 from clew.errors import StartupError
 from tests.engine.conftest import Desk
-from tests.engine.office import PEOPLE, user
+from tests.engine.office import PEOPLE, Office, group, mutation, person, query, task, user
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,30 +168,70 @@ async def test_a_document_is_prepared_once_and_limits_are_the_clients(desk: Desk
 async def test_clew_runs_operations_as_an_admin_or_as_another(desk: Desk) -> None:
     clew = desk.office.clew
     document = "query ($k: String!) { person(id: $k) { salary } viewer { id } }"
-    assert await clew.graphql(document, {"k": "p7"}) == {"person": {"salary": 700}, "viewer": {"id": None}}
-    assert await clew.graphql(document, {"k": "p7"}, user(1)) == {"person": None, "viewer": {"id": "p1"}}
-    with pytest.raises(ClewError) as caught:
-        await clew.graphql(fail(1))
-    assert (caught.value.code, caught.value.hint) == (Code.CONFLICT, "Try another.")
-    with pytest.raises(ClewError, match="subscription"):
-        await clew.graphql("subscription { x }")
+    async with clew.running(desk.office.settings):
+        assert await clew.graphql(document, {"k": "p7"}) == {"person": {"salary": 700}, "viewer": {"id": None}}
+        assert await clew.graphql(document, {"k": "p7"}, user(1)) == {"person": None, "viewer": {"id": "p1"}}
+        with pytest.raises(ClewError) as caught:
+            await clew.graphql(fail(1))
+        assert (caught.value.code, caught.value.hint) == (Code.CONFLICT, "Try another.")
+        with pytest.raises(ClewError, match="subscription"):
+            await clew.graphql("subscription { x }")
 
 
-async def test_in_a_served_app_it_uses_the_apps_connections(desk: Desk) -> None:
-    before = await backends(desk)
-    for _ in range(3):
-        await desk.office.clew.graphql("{ people { id } }")
-    assert await backends(desk) == before == 1
+async def test_a_mutation_is_a_transaction_of_its_own(desk: Desk) -> None:
+    before = await desk.names()
+    async with desk.office.clew.running(desk.office.settings):
+        with pytest.raises(ClewError):
+            await desk.office.clew.graphql('mutation { rename(id: "p1", name: "x") { id } fail(id: "p1") }')
+        assert await desk.names() == before
+        await desk.office.clew.graphql('mutation { rename(id: "p1", name: "x") { id } }')
+    assert (await desk.names())["p1"] == "x"
+    await desk.engine.pool.fetch("UPDATE people SET name = 'Person 1' WHERE id = 'p1'", ())
 
 
-async def backends(desk: Desk) -> int:
+async def test_routes_of_a_served_app_use_its_connections(desk: Desk) -> None:
+    async def people(_: Request) -> JSONResponse:
+        return JSONResponse(await clew.graphql("{ people { id } }"))
+
+    bindables = [query, mutation, person, task, group]
+    clew = Clew(bindables, project=desk.office.clew.root, routes=[Route("/people", people)])
+    app = clew.asgi(desk.office.settings)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
+        for _ in range(3):
+            assert len((await client.get("/people")).json()["people"]) == PEOPLE
+    # Its one connection; `desk` has not been asked.
+    assert app.engine.pool._open == len(app.engine.pool._idle) == 1
+    assert await backends(desk.office.url) == 1
+    await app.engine.pool.close()
+
+
+def test_a_loop_that_has_ended_leaves_nothing_to_the_next(
+    logging_office: tuple[Office, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, _ = logging_office
+    monkeypatch.setenv("DATABASE_URL", office.url)
+    app = office.clew.asgi(office.settings)
+
+    async def serve() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
+            assert (await client.get("/healthz")).status_code == 200
+
+    asyncio.run(serve())
+    assert len(asyncio.run(office.clew.graphql("{ people { id } }"))["people"]) == PEOPLE
+    assert app.engine.pool._open == 0
+
+
+async def backends(url: str) -> int:
+    connection = await asyncpg.connect(url)
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'clew' AND datname = current_database()"
-    ((count,),) = await desk.engine.pool.fetch(sql, ())
-    return int(count)
+    count: int = await connection.fetchval(sql)
+    await connection.close()
+    return count
 
 
 async def test_outside_it_brings_its_own_and_leaves_none(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    await desk.engine.pool.close()
     monkeypatch.setenv("DATABASE_URL", desk.office.url)
     clew = desk.office.clew
     found = await asyncio.gather(*(clew.graphql("{ people { next { id } } }") for _ in range(3)))
@@ -195,14 +239,11 @@ async def test_outside_it_brings_its_own_and_leaves_none(desk: Desk, monkeypatch
     async with clew.running():
         first = await clew.graphql("{ people { id } }")
         assert await clew.graphql("{ people { id } }") == first
-    connection = await asyncpg.connect(desk.office.url)
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'clew' AND datname = current_database()"
-    assert await connection.fetchval(sql) == 0
-    await connection.close()
+        assert await backends(desk.office.url) == 1
+    assert await backends(desk.office.url) == 0
 
 
 async def test_without_a_database_it_says_so(desk: Desk) -> None:
-    await desk.engine.pool.close()
     with pytest.raises(StartupError, match="DATABASE_URL"):
         await desk.office.clew.graphql("{ people { id } }")
 

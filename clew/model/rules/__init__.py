@@ -7,6 +7,7 @@ from collections.abc import Callable
 from clew.model.rules import (
     cascades,
     conditions,
+    entity_results,
     field_lists,
     field_names,
     root_fields,
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     type_names.check,
     root_fields.check,
     row_arguments.check,
+    entity_results.check,
     field_names.check,
     tables.check,
     sql_names.check,

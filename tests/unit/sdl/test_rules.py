@@ -110,6 +110,12 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "type P @table { user: User! @id n: Int! @id }\ninput I { n: Int! userId: ID! }\n"
         f"extend type Query {{ a(p: [I!] @row(type: P)): Int }}\n{USER}",
     ),
+    "a result without a key": (
+        f'type V @view(sql: "SELECT 1 AS n") {{ n: Int }}\nextend type Query {{ a: [«V»] }}\n{USER}',
+        '"Query.a" is of the type "V", which has no key',
+        "mark a field of V with @id, for the resolver to return",
+        f'type V @view(sql: "SELECT 1 AS n") {{ n: Int! @id }}\nextend type Query {{ a: [V] }}\n{USER}',
+    ),
     "a row of a view without a key": (
         'type V @view(sql: "SELECT 1 AS n") { n: Int }\n'
         f"extend type Query {{ a(v: Int @row(type: «V»)): Int }}\n{USER}",
