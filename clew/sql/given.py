@@ -31,8 +31,8 @@ def given_keys(entity: Entity, binds: Binds, prefix: str = "") -> TableValuedAli
         of_items = ValueType(column.type.name, column.type.sql, column.type.is_enum, is_list=True)
         arrays.append(binds.add(Operand(Keys(name), of_items, name)))
         columns.append(sa.column(f"k{number}", sql_type(compared_type(column.type))))
-    unnested = sa.func.unnest(*arrays).table_valued(*columns, with_ordinality="position", name="keys")
-    return unnested.render_derived()
+    unnested = sa.func.unnest(*arrays).table_valued(*columns, with_ordinality="position")
+    return unnested.render_derived(name="keys")
 
 
 def same_key(scope: Scope, keys: TableValuedAlias) -> list[ColumnElement[bool]]:

@@ -7,15 +7,16 @@ import re
 from typing import Any
 
 import pytest
-from graphql import FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
+from graphql import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
 
 from clew.model.build import parse_model
+from clew.model.types import Operation
 from clew.plan.limits import Limits
-from clew.plan.read import plan_query
-from clew.plan.visible import ADMIN, Access
+from clew.plan.read import plan_query, plan_rows
+from clew.plan.visible import ADMIN, Access, Sight
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, compile_read
+from clew.sql.statement import Statement, compile_held, compile_read, compile_rows
 from clew.sql.tables import build_tables
 
 
@@ -110,3 +111,57 @@ def test_only_a_views_row_by_key_needs_a_limit() -> None:
     assert compiled(sdl, "{ v(tId: 1) { n } }").sql.count("LIMIT 1") == 1
     sql = compiled(sdl, "{ ts(orderBy: {v: {n: ASC}}) { v { n } } }").sql
     assert sql.count("LIMIT 1") == sql.count("FROM vs") > 1
+
+
+KEYED = """
+type Note
+  @table
+  @guard(to: UPDATE, where: {open: true})
+  @allow(role: user, to: [READ, UPDATE], where: {by: "$auth.sub"}) {
+  book: Book! @id
+  number: Int! @id
+  by: String!
+  open: Boolean!
+}
+type Book @table @allow(role: user) { id: ID! @id title: String! }
+extend type Query { best: [Note] @allow(role: user) }
+"""
+
+
+def test_rows_by_key_are_joined_to_the_keys_masked_and_in_their_order() -> None:
+    model = parse_model(Source(KEYED, "test.graphql"))
+    access = Access(model)
+    sight = Sight(False, frozenset({"user"}), access.claims(frozenset({"user"})))
+    (operation,) = parse("{ best { number book { title } } }").definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    (field,) = operation.selection_set.selections
+    assert isinstance(field, FieldNode)
+    read = plan_rows(access, build_schema(model), model.entity("Note"), (field,), {}, {}, sight, Limits())
+    statement = compile_rows(read, model, build_tables(model), Cursors("secret"))
+    assert statement.sql == (
+        "SELECT convert_to(CAST(coalesce(json_agg(j3.clew_json ORDER BY keys.position), '[]'::json) AS TEXT), 'UTF8')"
+        " AS r0 \n"
+        "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS keys(k0, k1, position)"
+        " LEFT OUTER JOIN LATERAL"
+        " (SELECT json_build_object('number', t0.number, 'book', j2.clew_json) AS clew_json \n"
+        "FROM notes AS t0 LEFT OUTER JOIN LATERAL (SELECT json_build_object('title', t1.title) AS clew_json \n"
+        "FROM books AS t1 \n"
+        "WHERE t1.id = t0.book_id) AS j2 ON true \n"
+        "WHERE t0.book_id = keys.k0 AND t0.number = keys.k1 AND t0.by = $3::TEXT) AS j3 ON true"
+    )
+    assert [operand.place for operand in statement.operands][:2] == ["bookId", "number"]
+
+
+def test_keys_are_judged_by_rules_and_guards_of_the_operation_over_visible_rows() -> None:
+    model = parse_model(Source(KEYED, "test.graphql"))
+    access = Access(model)
+    sight = Sight(False, frozenset({"user"}), access.claims(frozenset({"user"})))
+    checks = {"note": access.held(model.entity("Note"), sight, Operation.UPDATE)}
+    assert compile_held(checks, model, build_tables(model), Cursors("secret")).sql == (
+        "SELECT NOT (EXISTS (SELECT 1 \n"
+        "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS keys(k0, k1, position) \n"
+        "WHERE NOT (EXISTS (SELECT 1 \n"
+        "FROM notes AS t0 \n"
+        "WHERE t0.book_id = keys.k0 AND t0.number = keys.k1 AND t0.by = $3::TEXT AND t0.open = $4::BOOLEAN"
+        " AND t0.by = $5::TEXT)))) AS r0"
+    )
