@@ -44,7 +44,7 @@ _CACHE_CHARACTERS = 1024 * 1024
 # Plans kept for one document: its variables may come in many shapes.
 _SHAPES = 32
 # Statements kept for one document's fields that are the user's own and entities.
-_ROWS = 128
+_ROWS = 64
 # Statements for `@row` that are kept.
 _JUDGEMENTS = 256
 # Role sets whose schemas are kept.

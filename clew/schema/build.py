@@ -54,6 +54,7 @@ from clew.model.types import (
     FieldKind,
     Model,
     Opening,
+    Operation,
     Relation,
     RelationKind,
     ResolverField,
@@ -116,7 +117,8 @@ def build_schema(
 def _everything(entity: Entity) -> Opening:
     names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
     names += [resolver.name for resolver in entity.resolvers]
-    return Opening(frozenset(names), unconditional=True, deleted=entity.soft_delete is not None)
+    guarded = any(guard.binds_admin and Operation.READ in guard.to for guard in entity.guards)
+    return Opening(frozenset(names), unconditional=not guarded, deleted=entity.soft_delete is not None)
 
 
 class _Builder:

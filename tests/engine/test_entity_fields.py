@@ -158,6 +158,21 @@ async def test_a_plan_is_made_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
     assert planned == ["Person"]
 
 
+async def test_viewers_at_once_share_plans_and_never_rows(desk: Desk) -> None:
+    document = "{ viewer { id } people { next { id salary slowNext { id salary } } } }"
+
+    async def ask(number: int) -> None:
+        found = await desk.data(user(number), document)
+        assert found["viewer"] == {"id": f"p{number}"}
+        rows = [row["next"] for row in found["people"] if row["next"]]
+        rows += [row["slowNext"] for row in rows if row["slowNext"]]
+        seen = {row["id"]: row["salary"] for row in rows if row["salary"] is not None}
+        # p7 is hidden, and so is the way to p8.
+        assert seen == ({} if number in (7, 8) else {f"p{number}": number * 100})
+
+    await asyncio.gather(*(ask(number % PEOPLE) for number in range(60)))
+
+
 # --- in a mutation --------------------------------------------------------------------
 
 
@@ -319,6 +334,20 @@ def test_deleted_rows_make_it_nullable_for_everybody() -> None:
     assert "notes: [Note]!" in text
     assert "first: Note\n" in text
     assert "notesOf: [[Note]!]!" in text
+
+
+def test_so_does_a_guard_that_binds_an_admin() -> None:
+    sdl = """
+      type Note @table @guard(to: READ, where: {open: true}, bindsAdmin: true) { id: ID! @id open: Boolean! }
+      type Page @table { id: ID! @id note: Note! }
+      extend type Query { best: Note! }
+    """
+    text = print_schema(build_schema(parse_model(Source(sdl, "notes.graphql"))))
+    assert "best: Note\n" in text
+    assert "note: Note\n" in text
+    text = print_schema(build_schema(parse_model(Source(sdl.replace(", bindsAdmin: true", ""), "notes.graphql"))))
+    assert "best: Note!" in text
+    assert "note: Note!" in text
 
 
 def test_a_field_of_a_plain_type_needs_no_resolver_of_its_own() -> None:

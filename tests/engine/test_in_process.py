@@ -102,6 +102,22 @@ async def test_a_mutation_within_a_mutation_is_part_of_its_transaction(desk: Des
         await desk.engine.pool.fetch("UPDATE people SET name = 'Person 1' WHERE id = 'p1'", ())
 
 
+async def test_what_the_system_writes_is_part_of_it_too(desk: Desk) -> None:
+    before = await desk.names()
+    document = 'mutation ($d: [String!]!) { run(documents: $d, system: true) pick: rename(id: "p9", name: "y") { id } }'
+    failing = document.replace("{ id } }", '{ id } fail(id: "p1") }')
+    found = await desk.answer(user(1), failing, d=[rename(7)])
+    assert found["errors"][0]["extensions"]["code"] == "CONFLICT"
+    assert await desk.names() == before
+    try:
+        # The system sees the row that it has changed; the viewer does not.
+        found = await desk.data(user(1), document, d=[rename(7)])
+        assert found["run"] == ["{'rename': {'name': 'changed'}}"]
+        assert (await desk.names())["p7"] == "changed"
+    finally:
+        await desk.engine.pool.fetch("UPDATE people SET name = 'Person ' || substr(id, 2)", ())
+
+
 async def test_one_that_fails_and_is_caught_leaves_the_rest_as_it_was(desk: Desk) -> None:
     before = await desk.names()
     both = 'mutation { rename(id: "p3", name: "x") { id } fail(id: "p4") }'
