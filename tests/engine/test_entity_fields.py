@@ -54,6 +54,13 @@ async def test_fields_are_masked_for_the_viewer(desk: Desk) -> None:
     assert [row["salary"] for row in (await desk.data(ADMIN, document))["picks"]] == [100, 200]
 
 
+async def test_who_lacks_a_claim_has_a_plan_of_its_own(desk: Desk) -> None:
+    nobody = Viewer(None, frozenset({"user"}))
+    for _ in range(2):
+        for viewer, salary in ((user(1), 100), (nobody, None)):
+            assert await desk.data(viewer, '{ pick(id: "p1") { salary } }') == {"pick": {"salary": salary}}
+
+
 async def test_nested_selections_arguments_fragments_and_aliases_are_read_by_plan(desk: Desk) -> None:
     document = """
       query ($n: Int, $with: Boolean!, $where: TaskFilter) {
