@@ -142,11 +142,9 @@ async def test_nothing_is_asked_for_null_keys(desk: Desk) -> None:
 
 
 async def test_more_keys_than_a_statement_may_have_parameters(desk: Desk) -> None:
-    ids = [f"p{number % PEOPLE}" for number in range(40_000)] + [f"x{number}" for number in range(40_000)]
-    found = (await desk.data(user(1), "query ($i: [String]) { picks(ids: $i) { id } }", i=ids))["picks"]
-    assert len(found) == 80_000
-    assert found[3] == {"id": "p3"}
-    assert found[-1] is None
+    ids = [f"p{number % PEOPLE}" for number in range(80_000)]
+    found = (await desk.data(ADMIN, "query ($i: [String]) { picks(ids: $i) { id } }", i=ids))["picks"]
+    assert [person["id"] for person in found] == ids
 
 
 async def test_a_plan_is_made_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
