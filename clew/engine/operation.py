@@ -9,20 +9,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from graphql import ExecutionResult, execute
+from graphql import ExecutionResult, FieldNode, execute, get_named_type
 from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from clew.database.alchemy import OperationConnection
 from clew.engine.admission import GivenKeys, not_found
-from clew.engine.batches import Batches, Info, Place
+from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
 from clew.engine.document import Prepared
 from clew.engine.errors import encode, formatted
 from clew.engine.keys import Key
 from clew.engine.types import Request, Response
+from clew.engine.writes import Writer
 from clew.errors import Code
 from clew.model.types import Entity
+from clew.plan.collect import collect
 from clew.plan.types import Keys
 from clew.plan.visible import Sight
 from clew.schema.build import Row
@@ -125,10 +127,47 @@ class RunningOperation:
                 raise not_found(row)
 
     async def _read(self, entity: Entity, place: Place, info: Info, keys: Sequence[Key]) -> list[Row | None]:
-        statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, info.field_nodes)
+        return await self._rows(entity, place, info.field_nodes, keys)
+
+    async def _rows(
+        self, entity: Entity, place: Place, nodes: Sequence[FieldNode], keys: Sequence[Key]
+    ) -> list[Row | None]:
+        statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, nodes)
         ((text,),) = await self._fetch(statement, {**self._claims, **self._bound(entity, keys)})
         rows: list[Row | None] = json.loads(self._engine.cursors.seal(text, statement.orders), object_hook=Row)
         return rows
+
+    def writer(self) -> Writer:
+        """Runs one generated root field of a mutation."""
+        return Writer(
+            self._engine.model,
+            self._engine.tables,
+            self._engine.access,
+            self._engine.cursors,
+            self._prepared.schema,
+            self._viewer,
+            self._sight,
+            self._claims,
+            self.connection.fetch,
+        )
+
+    async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
+        """The rows of a field that is an entity, by key, as the viewer sees them."""
+        return await self._read(entity, place_of(info.path), info, keys)
+
+    async def read_below(
+        self, entity: Entity, info: Info, name: str, keys: Sequence[Key]
+    ) -> dict[str, list[Row | None]]:
+        """The rows of the field `name` below a field, by response key."""
+        type_name = get_named_type(info.return_type).name
+        sets = (node.selection_set for node in info.field_nodes if node.selection_set is not None)
+        fields = collect(sets, type_name, self._prepared.fragments, self._values.coerced)
+        found: dict[str, list[Row | None]] = {}
+        for key, nodes in fields.items():
+            if nodes[0].name.value == name:
+                place = (*place_of(info.path), (key, type_name))
+                found[key] = await self._rows(entity, place, nodes, keys) if keys else []
+        return found
 
     async def _fetch(self, statement: Statement, bound: Mapping[Any, Any]) -> list[asyncpg.Record]:
         arguments = [compute(self._values, bound) for compute in statement.arguments]

@@ -24,7 +24,8 @@ GENERATED_SUFFIXES = (
     *("AggregateCountDistinctFilter", "AggregateSumFilter", "AggregateAvgFilter", "AggregateMinMaxFilter"),
     *("AggregateCountDistinctOrderBy", "AggregateNumberOrderBy", "AggregateMinMaxOrderBy"),
     *("GroupBy", "GroupRowKey", "GroupRow", "GroupRowOrderBy", "Field", "Key", "Bulk", "Change"),
-    *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput"),
+    *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput", "UniqueInput"),
+    *("OneInput", "ManyCreateInput", "ManySetInput"),
 )
 # Root fields that are there whatever the entities are.
 GLOBAL_QUERIES = ("viewer",)

@@ -18,6 +18,7 @@ from graphql import (
 )
 
 from clew.errors import Location
+from clew.model.names import mutation_fields
 
 # A constant of the SDL as plain Python: None, bool, int, float, str, list, dict.
 # Enum values are strings, as are names.
@@ -426,6 +427,45 @@ class RootField:
     unique: tuple[str, ...] | None = None
 
 
+class WriteKind(StrEnum):
+    """What a generated field of Mutation does."""
+
+    CREATE = "CREATE"
+    CREATE_MANY = "CREATE_MANY"
+    UPDATE = "UPDATE"
+    UPDATE_WHERE = "UPDATE_WHERE"
+    UPDATE_EACH = "UPDATE_EACH"
+    UPSERT = "UPSERT"
+    UPSERT_MANY = "UPSERT_MANY"
+    DELETE = "DELETE"
+    DELETE_WHERE = "DELETE_WHERE"
+    RESTORE = "RESTORE"
+
+    @property
+    def bulk(self) -> bool:
+        """Whether it gives a count and rows instead of one row."""
+        return self in _BULK
+
+
+_BULK = frozenset(
+    {
+        WriteKind.CREATE_MANY,
+        WriteKind.UPDATE_WHERE,
+        WriteKind.UPDATE_EACH,
+        WriteKind.UPSERT_MANY,
+        WriteKind.DELETE_WHERE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteField:
+    """A generated field of Mutation."""
+
+    entity: Entity
+    kind: WriteKind
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A whole application: entities and enums by name, and what is the user's own.
@@ -460,6 +500,16 @@ class Model:
                     roots[unique.lookup] = RootField(entity, unique=unique.columns)
         return roots
 
+    @cached_property
+    def write_fields(self) -> Mapping[str, WriteField]:
+        """The generated fields of Mutation by name. Views, and rows without a key, are not written."""
+        fields: dict[str, WriteField] = {}
+        for entity in self.entities.values():
+            if entity.view_sql is None and entity.primary_key:
+                found = mutation_fields(entity.single, entity.plural, entity.soft_delete is not None)
+                fields.update((name, WriteField(entity, kind)) for name, kind in zip(found, WriteKind, strict=False))
+        return fields
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -467,11 +517,15 @@ class Opening:
 
     `fields` are API names open for some row; `conditional` those of them that a visible
     row may hide. `unconditional`: every row is visible. `shown` are to-ones that lead to a
-    visible row because of what makes their own row visible. `deleted`: deleted rows may be asked for.
+    visible row because of what makes their own row visible. `creates` and `updates` are the
+    fields that may be written, None where the operation is not held; `deletes`: rows may be deleted, and
+    deleted ones asked for.
     """
 
     fields: frozenset[str]
     conditional: frozenset[str] = frozenset()
     unconditional: bool = False
     shown: frozenset[str] = frozenset()
-    deleted: bool = False
+    creates: frozenset[str] | None = None
+    updates: frozenset[str] | None = None
+    deletes: bool = False

@@ -97,6 +97,20 @@ def _from_value(value: Any, type_: GraphQLInputType, path: tuple[str | int, ...]
     return Variable(path, _bound_enum(type_))
 
 
+def value_tree(value: Any, type_: GraphQLInputType) -> Tree:
+    """A coerced value as a tree of literals."""
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLInputObjectType):
+        return {key: value_tree(item, type_.fields[key].type) for key, item in value.items()}
+    if isinstance(type_, GraphQLList) and _is_object(type_.of_type):
+        return [value_tree(item, type_.of_type) for item in value]
+    enum = _bound_enum(type_)
+    return Literal(value if enum is None else enum_names(value, enum))
+
+
 def enum_names(value: Any, enum: GraphQLEnumType) -> Any:
     """The names of an enum's values, or of a list of them."""
     if isinstance(value, list):

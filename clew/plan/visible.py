@@ -22,9 +22,9 @@ from clew.model.types import (
     Opening,
     Operation,
     Relation,
-    RowArgument,
     ValueType,
 )
+from clew.model.writing import is_generated_key, writable_fields
 from clew.plan.predicates import FALSE, comparison, conjunction, disjunction, operand, operand_type, quantified
 from clew.plan.types import (
     TRUE,
@@ -65,6 +65,38 @@ ADMIN = Sight(admin=True)
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """A rule for writing: `before` of the row as it was, `after` of what becomes of it; `fields` None for all."""
+
+    before: Predicate
+    after: Predicate
+    fields: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """The rules for one operation on an entity. Each written field needs one whole rule, and all guards.
+
+    `own` are, by field, the rules of fields that have rules of their own.
+    """
+
+    rules: tuple[Permit, ...]
+    own: Mapping[str, tuple[Permit, ...]]
+    guards: tuple[Permit, ...]
+
+    @property
+    def every(self) -> tuple[Permit, ...]:
+        """All of them, the guards last."""
+        return (*self.rules, *(permit for permits in self.own.values() for permit in permits), *self.guards)
+
+    def holding(self, entity: Entity, field: str) -> tuple[Permit, ...]:
+        """The rules of which one must hold where the field is written."""
+        if field in self.own:
+            return self.own[field]
+        return tuple(permit for permit in self.rules if _holds(permit.fields, _member(entity, field)))
+
+
+@dataclass(frozen=True, slots=True)
 class _Rule:
     predicate: Predicate
     claims: frozenset[Claim]
@@ -79,6 +111,7 @@ class Access:
     model: Model
     _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
     _visible: dict[tuple[str, Sight, str | None], Visible] = field(default_factory=dict)
+    _claims: dict[tuple[str, int], frozenset[Claim]] = field(default_factory=dict)
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
         """What each entity shows to the roles of `sight`; those that show nothing are left out.
@@ -113,17 +146,24 @@ class Access:
         return frozenset(role for rule in _all_rules(self.model) for role in rule.roles)
 
     def claims(self, roles: frozenset[str]) -> frozenset[Claim]:
-        """The claims that the rules of these roles and the guards name, of operations that are judged."""
+        """The claims that the rules of these roles and the guards name."""
         found: set[Claim] = set()
-        for entity, operation in self._judged():
-            allowed = [entity.allow, *(item.allow for item in _members(entity))]
-            for rules in allowed:
-                for rule in self._allowing(entity, rules, roles, operation):
-                    found |= rule.claims
+        for entity in self.model.entities.values():
+            for rules in (entity.allow, *(item.allow for item in _members(entity))):
+                for rule in rules:
+                    if not roles.isdisjoint(rule.roles):
+                        found |= self._named(entity, rule)
             for guard in entity.guards:
-                if operation in guard.to:
-                    found |= self._guard(entity, guard).claims
+                found |= self._named(entity, guard)
         return frozenset(found)
+
+    def _named(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
+        """The claims of a rule's conditions, before and after."""
+        key = (entity.name, id(rule))
+        if key not in self._claims:
+            conditions = (self.condition(entity, rule.where), self.condition(entity, rule.check))
+            self._claims[key] = frozenset(claim for condition in conditions for claim in _claims(condition))
+        return self._claims[key]
 
     def claims_of(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
         """The claims that the condition of one rule of `entity` names."""
@@ -133,26 +173,23 @@ class Access:
         """The claims that guards name which bind an admin too."""
         return frozenset(
             claim
-            for entity, operation in self._judged()
+            for entity in self.model.entities.values()
             for guard in entity.guards
-            if guard.binds_admin and operation in guard.to
-            for claim in self._guard(entity, guard).claims
+            if guard.binds_admin
+            for claim in self._named(entity, guard)
         )
-
-    def _judged(self) -> Iterable[tuple[Entity, Operation]]:
-        """What rules are asked about: reading, and what `@row` names."""
-        named = dict.fromkeys((row.entity, row.to) for row in _row_arguments(self.model))
-        yield from ((entity, Operation.READ) for entity in self.model.entities.values())
-        yield from ((self.model.entity(name), to) for name, to in named if to is not Operation.READ)
 
     # --- what a role set's schema shows -----------------------------------------------
 
     def opening(self, entity: Entity, sight: Sight) -> Opening | None:
         """What of `entity` the roles of `sight` may ever see; None for nothing. Claims count as given."""
         everything = frozenset(_names(entity))
-        deletes = entity.soft_delete is not None and (sight.admin or self._may(entity, Operation.DELETE, sight.roles))
+        deletes = sight.admin or self._may(entity, Operation.DELETE, sight.roles)
+        creates = self._writable(entity, sight, Operation.CREATE)
+        updates = self._writable(entity, sight, Operation.UPDATE)
         if sight.admin:
-            return Opening(everything, unconditional=not self._guards(entity, sight), deleted=deletes)
+            unguarded = not self._guards(entity, sight)
+            return Opening(everything, unconditional=unguarded, creates=creates, updates=updates, deletes=deletes)
         if _follows_its_ends(entity):
             ends = [self.opening(self.model.entity(end.target), sight) for end in entity.relations]
             return None if None in ends else Opening(everything)
@@ -172,11 +209,34 @@ class Access:
             return None
         unconditional = not self._guards(entity, sight) and any(rule.predicate == TRUE for rule in rules)
         shown = frozenset(r.name for r in entity.relations if self._shown(r, rules, sight))
-        return Opening(frozenset(fields), frozenset(conditional), unconditional, shown, deletes)
+        return Opening(frozenset(fields), frozenset(conditional), unconditional, shown, creates, updates, deletes)
 
     def _may(self, entity: Entity, operation: Operation, roles: frozenset[str]) -> bool:
         """Whether some rule of the roles is for this operation."""
         return any(operation in rule.to and not roles.isdisjoint(rule.roles) for rule in entity.allow)
+
+    def _writable(self, entity: Entity, sight: Sight, operation: Operation) -> frozenset[str] | None:
+        """The fields that some rule of the roles lets be written; None without a rule for the operation."""
+        if entity.view_sql is not None:
+            return None
+        possible = writable_fields(entity, admin=sight.admin)
+        if sight.admin:
+            return possible
+        rules = list(self._allowing(entity, entity.allow, sight.roles, operation))
+        if not rules:
+            return None
+        found: set[str] = set()
+        for name in possible:
+            member = _member(entity, name)
+            if member.allow:
+                held = any(True for _ in self._allowing(entity, member.allow, sight.roles, operation))
+            elif isinstance(member, Column) and is_generated_key(entity, member):
+                held = any(rule.fields is not None and name in rule.fields for rule in rules)
+            else:
+                held = any(_holds(rule.fields, member) for rule in rules)
+            if held:
+                found.add(name)
+        return frozenset(found)
 
     def _shown(self, relation: Relation, rules: list[_Rule], sight: Sight) -> bool:
         """Whether each rule that opens a row holds only where the to-one's row is open too, by the same condition."""
@@ -219,6 +279,34 @@ class Access:
         rules = self._allowing(entity, entity.allow, sight.roles, operation)
         admitting = disjunction([rule.predicate for rule in rules if rule.claims <= sight.usable])
         return replace(visible, where=conjunction([visible.where, *guards, admitting]))
+
+    def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
+        """What the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
+        guards = tuple(
+            self._permit(entity, guard, None) if self._usable(entity, guard, sight) else Permit(FALSE, FALSE)
+            for guard in entity.guards
+            if operation in guard.to and (guard.binds_admin or not sight.admin)
+        )
+        if sight.admin:
+            return Permits((Permit(TRUE, TRUE),), {}, guards)
+
+        def permitting(rules: Iterable[AllowRule]) -> tuple[Permit, ...]:
+            return tuple(
+                self._permit(entity, rule, rule.fields)
+                for rule in rules
+                if operation in rule.to and not sight.roles.isdisjoint(rule.roles) and self._usable(entity, rule, sight)
+            )
+
+        own = {member.name: permitting(member.allow) for member in _members(entity) if member.allow}
+        return Permits(permitting(entity.allow), own, guards)
+
+    def _permit(self, entity: Entity, rule: AllowRule | GuardRule, fields: frozenset[str] | None) -> Permit:
+        before = self.condition(entity, rule.where)
+        return Permit(before, before if rule.check is None else self.condition(entity, rule.check), fields)
+
+    def _usable(self, entity: Entity, rule: AllowRule | GuardRule, sight: Sight) -> bool:
+        """Whether the viewer has every claim that the rule names, before and after."""
+        return self._named(entity, rule) <= sight.usable
 
     def link(self, relation: Relation, sight: Sight) -> Visible | None:
         """The visible rows of a many-to-many's link, None for another relation."""
@@ -266,8 +354,7 @@ class Access:
             if only_usable:
                 own = [rule for rule in own if rule.claims <= sight.usable]
         else:
-            names = {name, member.relation} if isinstance(member, Column) else {name}
-            own = [rule for rule in rules if rule.fields is None or not rule.fields.isdisjoint(names)]
+            own = [rule for rule in rules if _holds(rule.fields, member)]
             if rules and len(own) == len(rules):
                 return None
         if any(rule.predicate == TRUE for rule in own):
@@ -370,6 +457,11 @@ def _operators(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {"eq": value}
 
 
+def _holds(fields: frozenset[str] | None, member: Any) -> bool:
+    """Whether a rule for `fields` is about the member; a to-one opens its key too."""
+    return fields is None or member.name in fields or (isinstance(member, Column) and member.relation in fields)
+
+
 def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | Ruled | Constant:
     if isinstance(value, str):
         head, *path = value.split(".")
@@ -424,14 +516,6 @@ def _members(entity: Entity) -> Iterable[Any]:
 
 def _member(entity: Entity, name: str) -> Any:
     return entity.column(name) or entity.relation(name) or entity.resolver(name)
-
-
-def _row_arguments(model: Model) -> Iterable[RowArgument]:
-    for custom in model.custom_fields:
-        yield from custom.rows
-    for entity in model.entities.values():
-        for resolver in entity.resolvers:
-            yield from resolver.rows
 
 
 def _all_rules(model: Model) -> Iterable[AllowRule]:

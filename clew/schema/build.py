@@ -26,6 +26,7 @@ from graphql import (
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
+    GraphQLNullableInputType,
     GraphQLNullableOutputType,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -60,6 +61,8 @@ from clew.model.types import (
     ResolverField,
     ValueType,
 )
+from clew.model.writing import writable_fields
+from clew.schema.inputs import WriteTypes
 from clew.schema.many import ManyTypes
 from clew.schema.own import OwnTypes
 from clew.schema.scalars import SCALARS
@@ -118,7 +121,8 @@ def _everything(entity: Entity) -> Opening:
     names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
     names += [resolver.name for resolver in entity.resolvers]
     guarded = any(guard.binds_admin and Operation.READ in guard.to for guard in entity.guards)
-    return Opening(frozenset(names), unconditional=not guarded, deleted=entity.soft_delete is not None)
+    writable = None if entity.view_sql is not None else writable_fields(entity, admin=True)
+    return Opening(frozenset(names), unconditional=not guarded, creates=writable, updates=writable, deletes=True)
 
 
 class _Builder:
@@ -149,6 +153,7 @@ class _Builder:
             description="Which deleted rows a list holds.",
         )
         self.many = ManyTypes(self)
+        self.writes = WriteTypes(self)
 
     # --- what is open -----------------------------------------------------------------
 
@@ -187,13 +192,15 @@ class _Builder:
         return self.openings[entity.name].unconditional and entity.soft_delete is None
 
     def build(self) -> GraphQLSchema:
-        custom = self._custom_definitions()
+        writes = self.writes.fields()
+        custom = self._custom_definitions(has_writes=bool(writes))
         # extend_schema looks names up in the generated schema: what only the user's own types use must be there too.
         used = {name for node in custom for name in _named_types(node)}
         extra: list[GraphQLNamedType] = [SCALARS[name] for name in SCALARS if name in used]
         extra += [type_ for name, type_ in self.enums.items() if name in used]
         schema = GraphQLSchema(
             query=GraphQLObjectType("Query", self._query_fields()),
+            mutation=GraphQLObjectType("Mutation", writes) if writes else None,
             types=extra,
             directives=specified_directives,
             assume_valid=True,
@@ -205,7 +212,7 @@ class _Builder:
 
     # --- the user's own ---------------------------------------------------------------
 
-    def _custom_definitions(self) -> list[DefinitionNode]:
+    def _custom_definitions(self, *, has_writes: bool) -> list[DefinitionNode]:
         definitions: list[DefinitionNode] = []
         for parent in ("Query", "Mutation", "Subscription"):
             # A job's field appears with the jobs themselves.
@@ -214,7 +221,7 @@ class _Builder:
             )
             if not nodes:
                 continue
-            if parent == "Query":
+            if parent == "Query" or (parent == "Mutation" and has_writes):
                 definitions.append(ObjectTypeExtensionNode(name=NameNode(value=parent), fields=nodes))
             else:
                 definitions.append(ObjectTypeDefinitionNode(name=NameNode(value=parent), fields=nodes))
@@ -383,6 +390,12 @@ class _Builder:
             deprecation_reason=deprecation_reason,
         )
 
+    def nullable_input_type(self, type_: ValueType) -> GraphQLNullableInputType:
+        item = self._leaf(type_)
+        if not type_.is_list:
+            return item
+        return GraphQLList(item if type_.item_nullable else GraphQLNonNull(item))
+
     def nullable_output_type(self, type_: ValueType) -> GraphQLNullableOutputType:
         item = self._leaf(type_)
         if not type_.is_list:
@@ -423,7 +436,7 @@ class _Builder:
                 GraphQLString,
                 description='Only rows with these words: `pear -plum "in quotes" or this`.',
             )
-        if self.openings[entity.name].deleted:
+        if entity.soft_delete is not None and self.openings[entity.name].deletes:
             arguments["deleted"] = GraphQLArgument(
                 self.deleted, description="Deleted rows too, or alone; without it there are none."
             )

@@ -140,6 +140,11 @@ def _coerced(value: Any, type_: ValueType) -> Any:
     return SCALARS[type_.name].coerce_input_value(value)
 
 
+def constant_value(value: Any, type_: ValueType) -> Any:
+    """A constant of the SDL as asyncpg takes it."""
+    return item_converter(type_, "preset")(_coerced(value, type_))
+
+
 def key_value(value: Any, type_: ValueType, place: str) -> Any:
     """A scalar of a key as asyncpg takes it.
 
@@ -150,7 +155,7 @@ def key_value(value: Any, type_: ValueType, place: str) -> Any:
         ClewError: BAD_USER_INPUT, naming `place`, for what Postgres could not take.
         GraphQLError: it is none of the scalar's values.
     """
-    return _item_converter(type_, place)(_coerced(value, type_))
+    return item_converter(type_, place)(_coerced(value, type_))
 
 
 def _raise(error: ClewError) -> Any:
@@ -187,13 +192,13 @@ def _converter(operand: Operand) -> Callable[[Any], Any]:
         return lambda value: _words(value, place)
     if operand.form != "value":
         return lambda value: _pattern(value, operand.form, place)
-    item = _item_converter(type_, place)
+    item = item_converter(type_, place)
     if not type_.is_list or item is _same:
         return item
     return lambda values: [None if value is None else item(value) for value in values]
 
 
-def _item_converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
+def item_converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
     if type_.name == "ID":
         if type_.sql == "uuid":
             return lambda value: _uuid(value, place)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from clew.model.types import Model
 from clew.plan.types import Operand, Read, ReadPlan, Visible
@@ -42,24 +42,25 @@ def compile_read(plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors)
         cursors: opens those among the arguments.
     """
     binds = Binds()
-    return _compiled(read_statement(plan, model, tables, binds), binds, cursors)
+    return compiled(read_statement(plan, model, tables, binds), binds, cursors)
 
 
 def compile_rows(read: Read, model: Model, tables: Tables, cursors: Cursors) -> Statement:
     """The statement that reads rows by given keys: `clew.sql.read.rows_statement`."""
     binds = Binds()
-    return _compiled(rows_statement(read, model, tables, binds), binds, cursors)
+    return compiled(rows_statement(read, model, tables, binds), binds, cursors)
 
 
 def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors) -> Statement:
     """The statement that judges given keys: `clew.sql.read.held_statement`."""
     binds = Binds()
-    return _compiled(held_statement(checks, model, tables, binds), binds, cursors)
+    return compiled(held_statement(checks, model, tables, binds), binds, cursors)
 
 
-def _compiled(select: Select[Any], binds: Binds, cursors: Cursors) -> Statement:
-    compiled = select.compile(dialect=_DIALECT)
-    operands = tuple(binds.names[name] for name in compiled.positiontup or ())
+def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
+    """The text of a statement whose operands are in `binds`."""
+    text: SQLCompiler = select.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    operands = tuple(binds.names[name] for name in text.positiontup or ())
     return Statement(
-        compiled.string, operands, tuple(argument(operand, cursors) for operand in operands), tuple(binds.orders)
+        text.string, operands, tuple(argument(operand, cursors) for operand in operands), tuple(binds.orders)
     )

@@ -1,0 +1,117 @@
+"""The resolvers of the generated fields of Mutation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+
+from clew.engine.batches import Info
+from clew.engine.writes import Writer
+from clew.model.types import Entity, Model, WriteField, WriteKind
+
+_Key = tuple[Any, ...]
+_Resolver = Callable[..., Any]
+
+
+def bind_writes(schema: GraphQLSchema, model: Model) -> None:
+    """Give the generated fields of Mutation, and the rows of what bulk ones return, their resolvers."""
+    mutation = schema.mutation_type
+    if mutation is None:
+        return
+    for name, field in mutation.fields.items():
+        found = model.write_fields.get(name)
+        if found is not None:
+            field.resolve = _resolver(found)
+    for entity in model.entities.values():
+        bulk = schema.type_map.get(f"{entity.name}Bulk")
+        if isinstance(bulk, GraphQLObjectType):
+            bulk.fields["rows"].resolve = _rows(entity)
+
+
+def _resolver(found: WriteField) -> _Resolver:
+    entity, kind = found.entity, found.kind
+    if kind in (WriteKind.DELETE, WriteKind.DELETE_WHERE):
+        return _deletes(entity, bulk=kind.bulk)
+
+    def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        running = info.context.running
+        if kind.bulk:
+            return running.batches.track(info, _bulk(_written(running.writer(), entity, kind, arguments)))
+        return running.batches.resolve(entity, info, _one(entity, _written(running.writer(), entity, kind, arguments)))
+
+    return resolve
+
+
+async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[_Key]:
+    """Do what the field asks for, and judge it; the keys of the rows."""
+    keys: Sequence[_Key | None]
+    match kind:
+        case WriteKind.CREATE:
+            keys = await writer.create(entity, [arguments["input"]], "input", listed=False)
+        case WriteKind.CREATE_MANY:
+            keys = await writer.create(entity, arguments["inputs"], "inputs", listed=True)
+        case WriteKind.UPDATE:
+            keys = [await writer.update_one(entity, arguments)]
+        case WriteKind.UPDATE_WHERE:
+            keys = await writer.update_where(entity, arguments)
+        case WriteKind.UPDATE_EACH:
+            keys = await writer.update_each(entity, arguments["updates"], "updates")
+        case WriteKind.UPSERT:
+            given = [arguments["input"]]
+            keys = await writer.upsert(entity, given, arguments["on"], arguments.get("update"), "input", listed=False)
+        case WriteKind.UPSERT_MANY:
+            given = arguments["inputs"]
+            keys = await writer.upsert(entity, given, arguments["on"], arguments.get("update"), "inputs", listed=True)
+        case _:
+            keys = [await writer.restore(entity, arguments)]
+    await writer.finish()
+    return [key for key in keys if key is not None]
+
+
+async def _one(entity: Entity, keys: Awaitable[Sequence[_Key]]) -> Any:
+    found = await keys
+    return _returned(entity, found[0]) if found else None
+
+
+async def _bulk(keys: Awaitable[Sequence[_Key]]) -> dict[str, Any]:
+    found = await keys
+    return {"count": len(found), "keys": found}
+
+
+def _rows(entity: Entity) -> _Resolver:
+    def resolve(source: Mapping[str, Any], info: GraphQLResolveInfo[Any]) -> Any:
+        if "read" in source:
+            return source["read"][info.path.key]
+        keys = [_returned(entity, key) for key in source["keys"]]
+        return info.context.running.batches.resolve(entity, info, keys)
+
+    return resolve
+
+
+def _returned(entity: Entity, key: _Key) -> Any:
+    """A key as resolvers return it."""
+    return key[0] if len(key) == 1 else dict(zip(entity.primary_key, key, strict=True))
+
+
+def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
+    """What is deleted is read before."""
+
+    async def delete(info: Info, arguments: Mapping[str, Any]) -> Any:
+        running = info.context.running
+        writer: Writer = running.writer()
+        keys = await writer.to_delete(entity, arguments, where=bulk)
+        found: Any = None
+        if bulk:
+            found = {"count": len(keys), "read": await running.read_below(entity, info, "rows", keys)}
+        elif keys:
+            (found,) = await running.read(entity, info, keys)
+        await writer.delete(entity, keys)
+        await writer.finish()
+        return found
+
+    def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        return info.context.running.batches.track(info, delete(info, arguments))
+
+    return resolve

@@ -1,0 +1,343 @@
+"""The statements that writing takes. What they write and which rows comes in as arrays: `Keys` operands by name.
+
+Rows are locked and judged, written, and judged again, each in one statement for all rows alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql.selectable import CTE, TableValuedAlias
+
+from clew.model.types import Column, Entity, Model, Relation, ValueType
+from clew.plan.types import TRUE, Keys, Operand, Predicate, Rows, Visible
+from clew.plan.visible import Permits
+from clew.sql.binds import Binds, compared_type
+from clew.sql.constraints import SEARCH_COLUMN
+from clew.sql.filters import condition
+from clew.sql.given import given_keys, same_key
+from clew.sql.literals import quote_name
+from clew.sql.read import Compiler
+from clew.sql.relations import join
+from clew.sql.scope import Scope
+from clew.sql.tables import Tables, default_sql
+from clew.sql.types import sql_type
+
+_ONE: ColumnElement[Any] = sa.literal_column("1")
+_TEXT = ValueType("String", "text")
+_TEXTS = ValueType("String", "text", is_list=True)
+
+# The names of operands: of the values that are written, and of what rows were.
+VALUE, INCREASE, APPENDED = "set.", "inc.", "append."
+COUNT = "*"
+CREATED, WERE = "created.", "were."
+
+
+class WriteCompiler(Compiler):
+    """Builds one statement of a write.
+
+    Args:
+        before: entities that conditions read, where they come to them by a relation, as they were before the
+            root field: the rows with the keys `created.*` left out, those of the images `were.*` as these are.
+    """
+
+    def __init__(self, model: Model, tables: Tables, binds: Binds, before: Iterable[str] = ()) -> None:
+        super().__init__(model, tables, binds)
+        self.before = frozenset(before)
+
+    def scope(self, entity_name: str, outer: Scope | None) -> Scope:
+        if outer is None or entity_name not in self.before:
+            return super().scope(entity_name, outer)
+        entity = self.model.entity(entity_name)
+        table = self.tables.of(entity_name)
+        now = table.alias(f"n{self.number()}")
+        changed = given_keys(entity, self.binds, f"{CREATED}{entity_name}.")
+        is_changed = sa.select(_ONE).select_from(changed).where(*same_key(Scope(entity, now), changed))
+        unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
+        images = self.binds.add(Operand(Keys(f"{WERE}{entity_name}"), ValueType("JSON", "jsonb"), "were"))
+        name = _sql_name(table)
+        rows = sa.func.jsonb_populate_recordset(sa.literal_column(f"NULL::{name}"), images)
+        columns = [sa.column(column.name, column.type) for column in table.columns]
+        were = rows.table_valued(*columns, name=f"w{self.number()}")
+        source = sa.union_all(unchanged, sa.select(*were.c)).subquery(f"t{self.number()}")
+        return Scope(entity, source, outer)
+
+    def judged(self, predicate: Predicate, scope: Scope) -> ColumnElement[bool]:
+        """Whether a rule's condition is true of the row of `scope`."""
+        return condition(predicate, scope, self, self.binds, scope).is_(sa.true())
+
+    def written(self, prefix: str, columns: Sequence[Column]) -> dict[str, tuple[str, Operand]]:
+        """The arrays of the columns' values, by API name: the name of the unnested column, and the operand."""
+        return {
+            column.name: (f"{prefix[0]}{number}", Operand(Keys(prefix + column.name), _array(column.type), column.name))
+            for number, column in enumerate(columns)
+        }
+
+
+def _sql_name(table: sa.Table) -> str:
+    names = [name for name in (table.schema, table.name) if name is not None]
+    return ".".join(quote_name(name) for name in names)
+
+
+def _array(type_: ValueType) -> ValueType:
+    """The array that holds one value a row; a list is the text of a JSON array in it."""
+    return _TEXTS if type_.is_list else ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
+
+
+def _given(
+    compiler: WriteCompiler,
+    keys: Entity | None,
+    arrays: Mapping[str, tuple[str, Operand]],
+    types: Mapping[str, ValueType],
+) -> TableValuedAlias:
+    """Rows of a statement from arrays: keys `k0`..., values, `position`."""
+    items: list[ColumnElement[Any]] = []
+    columns: list[sa.ColumnClause[Any]] = []
+    if keys is not None:
+        for number, column in enumerate(keys.key_columns):
+            of_items = ValueType(column.type.name, column.type.sql, column.type.is_enum, is_list=True)
+            items.append(compiler.binds.add(Operand(Keys(column.name), of_items, column.name)))
+            columns.append(sa.column(f"k{number}", sql_type(compared_type(column.type))))
+    if keys is None and not arrays:
+        # Something must say how many rows there are.
+        items.append(
+            compiler.binds.add(Operand(Keys(VALUE + COUNT), ValueType("BigInt", "bigint", is_list=True), COUNT))
+        )
+        columns.append(sa.column("n0", sa.BIGINT()))
+    for name, (label, operand) in arrays.items():
+        items.append(compiler.binds.add(operand))
+        columns.append(sa.column(label, sql_type(_TEXT if types[name].is_list else compared_type(types[name]))))
+    unnested = sa.func.unnest(*items).table_valued(*columns, with_ordinality="position", name="given")
+    return unnested.render_derived()
+
+
+def _value(given: TableValuedAlias, label: str, type_: ValueType) -> ColumnElement[Any]:
+    value = given.c[label]
+    if not type_.is_list:
+        return value
+    name = "jsonb_array_elements" if type_.name == "JSON" else "jsonb_array_elements_text"
+    item: sa.ColumnClause[Any] = sa.column("item")
+    items = getattr(sa.func, name)(sa.cast(value, sql_type(ValueType("JSON", "jsonb"))))
+    found = sa.select(item).select_from(items.table_valued(item, name="items").render_derived())
+    return sa.case((value.is_not(None), sa.cast(sa.func.array(found.scalar_subquery()), sql_type(type_))))
+
+
+def lock_statement(
+    visible: Visible,
+    permits: Permits,
+    where: Predicate,
+    model: Model,
+    tables: Tables,
+    binds: Binds,
+    *,
+    by_key: bool,
+    columns: Sequence[Column] = (),
+    image: bool = False,
+) -> Select[Any]:
+    """Lock the rows that the operation is held on: by given keys, or all for which `where` holds.
+
+    Gives `position` (of the key among those given, else 0), the key, `columns`, perhaps the row's image
+    as JSON, and for each of `permits.every` whether it holds before.
+    """
+    compiler = WriteCompiler(model, tables, binds)
+    entity = visible.entity
+    scope = compiler.scope(entity.name, None)
+    before = [compiler.judged(permit.before, scope) for permit in permits.every]
+    guards = before[len(before) - len(permits.guards) :]
+    rules = before[: len(before) - len(permits.guards)]
+    source: Any = scope.source
+    position: ColumnElement[Any] = sa.literal_column("0")
+    keys: TableValuedAlias | None = None
+    if by_key:
+        keys = given_keys(entity, binds)
+        source = keys.join(scope.source, sa.and_(*same_key(scope, keys)))
+        position = keys.c.position
+    found = [position.label("position"), *(scope.column(column) for column in entity.key_columns)]
+    found += [scope.column(column) for column in columns]
+    if image:
+        row = sa.func.to_jsonb(sa.literal_column(str(scope.source.name)))  # type: ignore[attr-defined]
+        found.append(sa.cast(row, sa.Text()).label("image"))
+    statement = sa.select(*found, *(item.label(f"b{number}") for number, item in enumerate(before)))
+    statement = statement.select_from(source).where(*compiler.conditions(Rows(visible, where), scope), *guards)
+    statement = statement.where(sa.or_(sa.false(), *rules))
+    statement = statement.order_by(*(scope.column(column) for column in entity.key_columns))
+    return statement.with_for_update(of=scope.source)
+
+
+def insert_statement(
+    entity: Entity,
+    columns: Sequence[Column],
+    presets: Sequence[tuple[Column, str]],
+    to_ones: Sequence[tuple[Relation, Visible]],
+    model: Model,
+    tables: Tables,
+    binds: Binds,
+) -> Select[Any]:
+    """Insert rows with these columns given, the rest by default; presets are SQL over the row's columns.
+
+    Gives in order the key, and for each of `to_ones` whether it leads to a visible row or is null.
+    """
+    compiler = WriteCompiler(model, tables, binds)
+    table = tables.of(entity.name)
+    arrays = compiler.written(VALUE, columns)
+    given = _given(compiler, None, arrays, {column.name: column.type for column in columns})
+    values = {column.column: _value(given, arrays[column.name][0], column.type) for column in columns}
+    order: ColumnElement[Any] = given.c.position
+    rows: Any = given
+    if presets:
+        # The expressions name columns: they stand where those are.
+        named = [value.label(name) for name, value in values.items()]
+        named += [
+            sa.literal_column(default_sql(column) or "NULL", sql_type(column.type)).label(column.column)
+            for column in entity.columns
+            if column.column not in values and column.computed is None and not column.identity
+        ]
+        rows = sa.select(*named, given.c.position.label("clew_position")).select_from(given).subquery("given_rows")
+        values = {name: rows.c[name] for name in values}
+        values |= {column.column: sa.literal_column(f"({sql})") for column, sql in presets}
+        order = rows.c.clew_position
+    inserted = sa.insert(table).from_select(
+        list(values), sa.select(*values.values()).select_from(rows).order_by(order), include_defaults=False
+    )
+    return _returned(compiler, entity, inserted, to_ones)
+
+
+def update_statement(
+    entity: Entity,
+    sets: Sequence[Column],
+    increases: Sequence[Column],
+    appends: Sequence[Column],
+    presets: Sequence[tuple[Column, str]],
+    to_ones: Sequence[tuple[Relation, Visible]],
+    model: Model,
+    tables: Tables,
+    binds: Binds,
+) -> Select[Any]:
+    """Change rows by given keys, one value a row for each column. Gives what `insert_statement` gives, in any order."""
+    compiler = WriteCompiler(model, tables, binds)
+    table = tables.of(entity.name)
+    arrays: dict[str, tuple[str, Operand]] = {}
+    types: dict[str, ValueType] = {}
+    for prefix, columns in ((VALUE, sets), (INCREASE, increases), (APPENDED, appends)):
+        for column in columns:
+            label, operand = compiler.written(prefix, columns)[column.name]
+            arrays[prefix + column.name] = (label, operand)
+            types[prefix + column.name] = column.type
+    given = _given(compiler, entity, arrays, types)
+    values: dict[str, ColumnElement[Any]] = {}
+    for key, (label, _) in arrays.items():
+        prefix, _, name = key.partition(".")
+        column = _column(entity, name)
+        value = _value(given, label, column.type)
+        if prefix == "inc":
+            value = table.c[column.column] + value
+        elif prefix == "append":
+            value = table.c[column.column].op("||")(value)
+        values[column.column] = value
+    values |= {column.column: sa.literal_column(f"({sql})") for column, sql in presets}
+    for column in entity.columns:
+        if column.version:
+            values[column.column] = table.c[column.column] + _ONE
+    same = [table.c[c.column] == given.c[f"k{number}"] for number, c in enumerate(entity.key_columns)]
+    updated = sa.update(table).values({table.c[name]: value for name, value in values.items()}).where(*same)
+    return _returned(compiler, entity, updated, to_ones)
+
+
+def _returned(
+    compiler: WriteCompiler, entity: Entity, write: Any, to_ones: Sequence[tuple[Relation, Visible]]
+) -> Select[Any]:
+    table = compiler.tables.of(entity.name)
+    new: CTE = write.returning(*(c for c in table.columns if c.name != SEARCH_COLUMN)).cte("new")
+    scope = Scope(entity, new, None)
+    found: list[ColumnElement[Any]] = [scope.key(column.column) for column in entity.key_columns]
+    for relation, visible in to_ones:
+        inner = compiler.scope(relation.target, scope)
+        target = sa.select(_ONE).select_from(inner.source)
+        target = target.where(join(compiler, relation, scope, inner, None), *compiler.conditions(Rows(visible), inner))
+        unset = sa.or_(*(scope.key(local).is_(None) for local, _ in relation.on))
+        found.append(sa.or_(unset, sa.exists(inner.correlate(target))).label(f"o{relation.name}"))
+    return sa.select(*found).select_from(new)
+
+
+def judge_statement(
+    visible: Visible,
+    permits: Permits,
+    before: Iterable[str],
+    model: Model,
+    tables: Tables,
+    binds: Binds,
+) -> Select[Any]:
+    """For each given key in order, whether its row is readable, and which of `permits.every` hold after."""
+    compiler = WriteCompiler(model, tables, binds)
+    entity = visible.entity
+    keys = given_keys(entity, binds)
+    scope = compiler.scope(entity.name, Scope(entity, keys))
+    readable = sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope)).is_(sa.true()).label("readable")
+    # From here on: reading sees what is there now.
+    compiler.before = frozenset(before)
+    after = [
+        sa.true().label(f"a{number}")
+        if permit.after == TRUE
+        else compiler.judged(permit.after, scope).label(f"a{number}")
+        for number, permit in enumerate(permits.every)
+    ]
+    judged: list[ColumnElement[Any]] = [readable, *after]
+    row = sa.select(*judged).select_from(scope.source).where(*same_key(scope, keys))
+    found = scope.correlate(row).lateral("judged")
+    return sa.select(*found.c).select_from(keys.outerjoin(found, sa.true())).order_by(keys.c.position)
+
+
+def delete_statement(entity: Entity, model: Model, tables: Tables, binds: Binds) -> Any:
+    """Delete the rows with the given keys."""
+    table = tables.of(entity.name)
+    keys = given_keys(entity, binds)
+    same = [table.c[c.column] == keys.c[f"k{number}"] for number, c in enumerate(entity.key_columns)]
+    return sa.delete(table).where(*same)
+
+
+def mark_statement(
+    entity: Entity, relation: Relation | None, model: Model, tables: Tables, binds: Binds, *, restores: bool
+) -> Any:
+    """Set or clear the time of deletion of rows: of those with the given keys, or that `relation` leads to such from.
+
+    The operands are `Keys`: the key's columns of the rows, or of those at the relation's other end, and `at`:
+    the time to set, or that of the deletion to undo. Gives their keys.
+    """
+    table = tables.of(entity.name)
+    deleted = entity.soft_delete
+    assert deleted is not None
+    target = entity if relation is None else model.entity(relation.target)
+    keys = given_keys(target, binds)
+    moment = binds.add(Operand(Keys("at"), deleted.type, "at"))
+    numbers = {column.column: f"k{number}" for number, column in enumerate(target.key_columns)}
+    pairs = [(c.column, c.column) for c in entity.key_columns] if relation is None else relation.on
+    same = [table.c[local] == keys.c[numbers[remote]] for local, remote in pairs]
+    column = table.c[deleted.column]
+    if restores:
+        marked = sa.update(table).values({column: sa.null()}).where(column == moment, *same)
+    else:
+        marked = sa.update(table).values({column: moment}).where(column.is_(None), *same)
+    return marked.returning(*(table.c[c.column] for c in entity.key_columns))
+
+
+def find_statement(
+    visible: Visible, columns: Sequence[Column], model: Model, tables: Tables, binds: Binds
+) -> Select[Any]:
+    """Find visible rows by the arrays `set.*` of a unique key's columns. Gives `position` and the key."""
+    compiler = WriteCompiler(model, tables, binds)
+    arrays = compiler.written(VALUE, columns)
+    given = _given(compiler, None, arrays, {column.name: column.type for column in columns})
+    scope = compiler.scope(visible.entity.name, None)
+    same = [scope.column(column) == given.c[arrays[column.name][0]] for column in columns]
+    statement = sa.select(given.c.position, *(scope.column(column) for column in visible.entity.key_columns))
+    statement = statement.select_from(given.join(scope.source, sa.and_(*same)))
+    return statement.where(*compiler.conditions(Rows(visible), scope)).order_by(given.c.position)
+
+
+def _column(entity: Entity, name: str) -> Column:
+    column = entity.column(name)
+    assert column is not None, f"{entity.name}.{name}"
+    return column
