@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from graphql import Source
 
+from clew.collector import paused
 from clew.errors import Diagnostic, SchemaError
 from clew.model.access import allow_rules, guard_rules, predicates
 from clew.model.columns import build_checks, build_columns
@@ -65,18 +65,8 @@ def build_model(document: Document, report: Report | None = None) -> Model:
     return model
 
 
+@paused()
 def _compile(sources: Sequence[Source], faults: Sequence[Diagnostic]) -> Model:
-    # All that is made here lives on: the collector would look through it again and again, for a third of the time.
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        return _compiled(sources, faults)
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _compiled(sources: Sequence[Source], faults: Sequence[Diagnostic]) -> Model:
     names = [source.name for source in sources]
     unread = [fault.location.file for fault in faults if fault.location is not None]
     report = Report(sorted({*names, *unread}, key=lambda name: Path(name).parts) if unread else names)

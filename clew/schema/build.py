@@ -47,6 +47,7 @@ from graphql import (
     visit,
 )
 
+from clew.collector import paused
 from clew.model.operators import AT_PATH, Operand, filter_type_name, operators, sortable
 from clew.model.types import (
     Column,
@@ -98,6 +99,7 @@ def resolve_generated(source: Any, info: GraphQLResolveInfo[Any], **_arguments: 
     return value
 
 
+@paused()
 def build_schema(
     model: Model,
     openings: Mapping[str, Opening] | None = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from clew.collector import paused
 from clew.model.types import Column, Entity, Model, SearchField, ValueType
 from clew.sql import constraints
 from clew.sql.constraints import SEARCH_COLUMN, ConstraintInfo
@@ -160,6 +161,7 @@ def _view(entity: Entity, metadata: sa.MetaData) -> sa.Table:
     )
 
 
+@paused()
 def build_tables(model: Model) -> Tables:
     """Tables for every entity of the model.
 
