@@ -115,8 +115,10 @@ class _Page:
             found.append(self.beyond(self.read.before, [key.backward for key in self.read.rows.order], scope))
         return found
 
-    def beyond(self, position: Position, order: Sequence[OrderKey], scope: Scope) -> ColumnElement[bool]:
-        """Whether a row comes after `position` in `order`. Null, as much as false, says that it does not.
+    def beyond(
+        self, position: Position, order: Sequence[OrderKey], scope: Scope, *, inclusive: bool = False
+    ) -> ColumnElement[bool]:
+        """Whether a row comes after `position` in `order`, or is there. Null, as false, says that it does not.
 
         The first key's bound stands alone before the whole, for an index to begin there;
         where no key can be null and all go one way, it is one comparison of rows.
@@ -133,17 +135,17 @@ class _Page:
         one_way = len({key.descending for key in order}) == 1 and not any(key.value.nullable for key in order)
         if one_way and len(plain) == len(keys) > 1:
             left, right = sa.tuple_(*keys), sa.tuple_(*plain)
+            if inclusive:
+                return left <= right if order[0].descending else left >= right
             return left < right if order[0].descending else left > right
-        condition: ColumnElement[bool] | None = None
+        condition: ColumnElement[bool] | None = sa.true() if inclusive else None
         for key, expression, value in reversed(list(zip(order, keys, values, strict=True))):
             after = _after(key, expression, value)
-            if condition is None:
-                condition = after
-            else:
-                same = expression.is_(None) if value is None else expression == value
-                condition = sa.or_(after, sa.and_(same, condition))
+            same = expression.is_(None) if value is None else expression == value
+            condition = after if condition is None else sa.or_(after, sa.and_(same, condition))
         assert condition is not None
-        if len(keys) > 1 and values[0] is not None and not (order[0].value.nullable and not order[0].nulls_lead):
+        several = len(keys) > 1 or inclusive
+        if several and values[0] is not None and not (order[0].value.nullable and not order[0].nulls_lead):
             bound = keys[0] <= values[0] if order[0].descending else keys[0] >= values[0]
             return sa.and_(bound, condition)
         return condition
@@ -205,17 +207,24 @@ class _Page:
         return more if position is None else sa.or_(more, self.outside(position))
 
     def outside(self, position: Position | None) -> ColumnElement[Any]:
-        """Whether there are rows at the position or on its other side."""
+        """Whether there are rows at the position or on its other side.
+
+        The nearest is looked for, by the index that has the order: Postgres would think that any is as good,
+        and go through the table from its start.
+        """
         if position is None:
             return _FALSE
-        scope = self.compiler.scope(self.read.rows.visible.entity.name, self.outer)
+        compiler = self.compiler
+        scope = compiler.scope(self.read.rows.visible.entity.name, self.outer)
         order = self.read.rows.order
-        if position is self.read.before:
+        if position is self.read.after:
             order = tuple(key.backward for key in order)
-        conditions = self.compiler.belonging(self.everything(), scope, self.outer, self.via)
-        statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(scope.source)
-        statement = statement.where(*conditions, self.beyond(position, order, scope).is_not(sa.true()))
-        return sa.exists(scope.correlate(statement))
+        conditions = compiler.belonging(self.everything(), scope, self.outer, self.via)
+        statement = sa.select(sa.true()).select_from(scope.source)
+        statement = statement.where(*conditions, self.beyond(position, order, scope, inclusive=True))
+        statement = statement.order_by(*(compiler.directed(compiler.follow(key.value, scope), key) for key in order))
+        nearest = scope.correlate(statement.limit(sa.literal_column("1"))).scalar_subquery()
+        return sa.func.coalesce(nearest, _FALSE)
 
     def cursor_at(self, *, first: bool) -> ColumnElement[Any]:
         """The cursor of the row that was read first, or last."""

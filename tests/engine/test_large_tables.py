@@ -181,6 +181,38 @@ def test_the_guarded_reads_find_something(name: str, archive: World) -> None:
     assert bool(value) is (name != "another's row")
 
 
+@pytest.mark.parametrize("order", ["{id: ASC}", "{id: DESC}", "{createdAt: ASC}", "{createdAt: DESC}", "{slug: ASC}"])
+@pytest.mark.parametrize("count", ["first", "last"])
+def test_the_ten_thousandth_page_by_cursor_costs_what_the_first_does(order: str, count: str, archive: World) -> None:
+    side = {"first": "after", "last": "before"}[count]
+    document = f"""
+    query($c: String) {{
+      documentsConnection(orderBy: [{order}], {count}: 10, {side}: $c) {{
+        nodes {{ slug }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }}
+      }}
+    }}
+    """
+    turned = order.replace("ASC", "-").replace("DESC", "ASC").replace("-", "DESC") if count == "last" else order
+
+    def ask(query: str) -> Any:
+        return json.loads(archive.run(archive.engine.execute(Request(query, {}), Viewer.admin())).body)["data"]
+
+    # Where page 10,000 begins.
+    (there,) = ask(f"{{ documents(orderBy: [{turned}], limit: 1, offset: 99999) {{ id }} }}")["documents"]
+    where = f'{{id: {{eq: "{there["id"]}"}}}}'
+    found = ask(f"{{ documentsConnection(orderBy: [{order}], where: {where}) {{ edges {{ cursor }} }} }}")
+    cursor = found["documentsConnection"]["edges"][0]["cursor"]
+    for mode in (CUSTOM, GENERIC):
+        costs = [
+            archive.run(plans(archive.engine, archive.url, document, given, modes=[mode]))[mode]
+            for given in ({}, {"c": cursor})
+        ]
+        for plan in costs:
+            assert plan.scanned == []
+            assert plan.touched <= 20
+        assert costs[1].blocks <= 2 * costs[0].blocks + 10
+
+
 def test_what_no_index_serves_is_noticed(archive: World) -> None:
     """So that the tests above can fail."""
     document = "query($w: Int!) { documents(where: {words: {eq: $w}}, orderBy: [{words: ASC}]) { id } }"
