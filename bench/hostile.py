@@ -109,10 +109,12 @@ ATTACKS: Mapping[str, Attack] = {
     "2,400 unused variables": Attack("query(" + _names("$v", 2400, ": Int") + ") { a }"),
     "990 unused variables": Attack("query(" + _names("$v", 990, ": Int") + ") { a }", _INVALID),
     "a variable used 4,900 times, but not defined": Attack("{ people(numbers: [" + "$v " * 4900 + "]) { id } }"),
-    "9,900 numbers and an unknown field": Attack("{ people(numbers: [" + "1 " * 9900 + "]) { id } nothing }", _INVALID),
-    "9,900 numbers that are none": Attack("{ people(numbers: [" + "A " * 9900 + "]) { id } }", _INVALID),
-    "1,900 filters and an unknown field": Attack(
-        "{ people(where: {or: [" + "{id: 1} " * 1900 + "]}) { nothing } }", _INVALID
+    "9,900 numbers and an unknown field": Attack("{ people(numbers: [" + "1 " * 9900 + "]) { id } nothing }"),
+    "4,900 numbers that are none": Attack("{ people(numbers: [" + "A " * 4900 + "]) { id } }", _INVALID),
+    "9,900 numbers that are none": Attack("{ people(numbers: [" + "A " * 9900 + "]) { id } }"),
+    "1,900 filters and an unknown field": Attack("{ people(where: {or: [" + "{id: 1} " * 1900 + "]}) { nothing } }"),
+    "900 filters and an unknown field": Attack(
+        "{ people(where: {or: [" + "{id: 1} " * 900 + "]}) { nothing } }", _INVALID
     ),
 }
 

@@ -175,13 +175,19 @@ def check_text(query: str, limits: Limits) -> bool:
     if len(tokens) > limits.tokens:
         raise _too_large(f"The document is too large: at most {limits.tokens} tokens are allowed.")
     _refuse_above(_most_variables(limits), tokens.count("$"), "variables")
-    braces = parentheses = fields = 0
+    braces = parentheses = brackets = fields = listed = 0
     previous = ""
     for text in tokens:
         if text == "(":
             parentheses += 1
         elif text == ")":
             parentheses -= 1
+        elif text == "[":
+            brackets += 1
+        elif text == "]":
+            brackets -= 1
+        elif brackets > 0:
+            listed += 1
         elif not parentheses:
             if text == "{":
                 braces += 1
@@ -191,6 +197,12 @@ def check_text(query: str, limits: Limits) -> bool:
                 fields += 1
         previous = text
     _refuse_above(_most_fields(limits), fields, "fields")
+    # Whoever has so much to list can send it as a variable, which costs a tenth.
+    if listed > limits.tokens // 2:
+        raise _too_large(
+            f"Lists in the document are too long: at most {limits.tokens // 2} tokens are allowed in them.",
+            "Send them as variables.",
+        )
     return len(tokens) > limits.tokens // 3
 
 
