@@ -7,6 +7,7 @@ schema is built from Clew's printed SDL). Slow and simple on purpose.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import struct
@@ -15,8 +16,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cmp_to_key
-from typing import Any
+from functools import cmp_to_key, partial
+from itertools import combinations
+from typing import Any, TypeVar
 
 import asyncpg
 from graphql import (
@@ -30,16 +32,27 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from clew.model.types import Column, Entity, Model, Relation, RelationKind, ValueType
+from clew.model.measures import COUNT, FUNCTIONS, measured
+from clew.model.types import Column, Entity, FieldKind, Model, Relation, RelationKind, ValueType
+from clew.sql.literals import quote_name, quote_text
+from tests.naive import at_path, json_operate, measure, truncated
 
+T = TypeVar("T")
 Row = dict[str, Any]
+# The values that a row is sorted by, each with its direction.
+Place = list[tuple[Any, str]]
 
 COMPUTED = "computed: "
+# What random operations search for: Postgres says at loading which rows have it.
+SEARCHES = ("fox", "quick foxes", '"brown fox"', "fox -quick", "or", "hats or -fox", "the", "", "'&|!(:*<->\\", "été A")
 
 
 @dataclass
 class Tables:
-    """Every row of every entity: by SQL column, computed columns under `COMPUTED` and their API name."""
+    """Every row of every entity: by SQL column, computed columns under `COMPUTED` and their API name.
+
+    Under `searched` there is whether a row has each of `SEARCHES`.
+    """
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
 
@@ -53,7 +66,8 @@ class Tables:
                 computed = "".join(
                     f', ({c.computed.sql}) AS "{COMPUTED}{c.name}"' for c in entity.columns if c.computed
                 )
-                records = await connection.fetch(f"SELECT *{computed} FROM {table_sql(entity)}")
+                found = ", ".join(["*", *search_columns(entity)])
+                records = await connection.fetch(f"SELECT {found}{computed} FROM {table_sql(entity)}")
                 tables.rows[entity.name] = [{k: in_utc(value) for k, value in record.items()} for record in records]
         finally:
             await connection.close()
@@ -64,6 +78,26 @@ def table_sql(entity: Entity) -> str:
     """The entity's table as SQL."""
     names = [name for name in (entity.schema, entity.table) if name is not None]
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def searched(fields: Iterable[str], search: str) -> str:
+    """Where a row says whether these fields of it have the words."""
+    return f"{','.join(sorted(fields))} have {SEARCHES.index(search)}"
+
+
+def search_columns(entity: Entity) -> Iterable[str]:
+    """As SQL, for each choice of the `@search` fields and each of SEARCHES, whether they have it."""
+    for count in range(len(entity.search) + 1):
+        for parts in combinations(entity.search, count):
+            vectors = ["''::tsvector"]
+            for part in parts:
+                name = quote_name(next(c.column for c in entity.columns if c.name == part.column))
+                vectors.append(f"to_tsvector({quote_text(part.language)}, coalesce({name}, ''))")
+            languages = {part.language for part in entity.search}
+            for search in SEARCHES if languages else ():
+                queries = [f"websearch_to_tsquery({quote_text(one)}, {quote_text(search)})" for one in languages]
+                alias = quote_name(searched([part.column for part in parts], search))
+                yield f"({' || '.join(vectors)}) @@ ({' || '.join(queries)}) AS {alias}"
 
 
 def in_utc(value: Any) -> Any:
@@ -84,6 +118,7 @@ class Reference:
         self.model = model
         self.tables = tables
         self.schema = build_schema(sdl)
+        self.cursors: dict[str, Place] = {}
         decimal = self.schema.type_map.get("Decimal")
         if isinstance(decimal, GraphQLScalarType):
             # By itself graphql-core would read a number in a document as a float.
@@ -106,31 +141,33 @@ class Reference:
         if source is None:
             if name == "viewer":
                 return {"id": None, "roles": ["admin"]}
-            found_field = self.model.root_fields[name]
-            entity, unique = found_field.entity, found_field.unique
-            rows = self.visible(entity)
-            if unique is None:
-                return [(entity, row) for row in self.page(entity, rows, arguments)]
-            columns = [self.column(entity, key) for key in unique]
+            root = self.model.root_fields[name]
+            rows = self.visible(root.entity, arguments.get("deleted"))
+            if root.unique is None:
+                return self.many(root.entity, root.kind, rows, arguments)
+            columns = [self.column(root.entity, key) for key in root.unique]
             found = [
                 row
                 for row in rows
                 if all(self.value(c, row) == parse_value(c.type, arguments[c.name]) for c in columns)
             ]
-            return (entity, found[0]) if found else None
+            return (root.entity, found[0]) if found else None
         if isinstance(source, dict):
-            return source[name]
+            value = source[name]
+            return value() if callable(value) else value
         entity, row = source
         column = entity.column(name)
         if column is not None:
             return output(column.type, self.value(column, row))
+        many = entity.many(name)
+        if many is not None:
+            relation, kind = many
+            rows = self.related(entity, relation, row, arguments.get("deleted"))
+            return self.many(self.model.entity(relation.target), kind, rows, arguments)
         relation = entity.relation(name)
         assert relation is not None, name
-        target = self.model.entity(relation.target)
         rows = self.related(entity, relation, row)
-        if relation.to_many:
-            return [(target, other) for other in self.page(target, rows, arguments)]
-        return (target, rows[0]) if rows else None
+        return (self.model.entity(relation.target), rows[0]) if rows else None
 
     def column(self, entity: Entity, name: str) -> Column:
         column = entity.column(name)
@@ -144,12 +181,14 @@ class Reference:
         """A column of the primary key, which rows are ordered by in the end."""
         return self.value(column, row)
 
-    def visible(self, entity: Entity) -> list[Row]:
-        deleted = entity.soft_delete
-        return [row for row in self.tables.rows[entity.name] if deleted is None or row[deleted.column] is None]
+    def visible(self, entity: Entity, deleted: str | None = None) -> list[Row]:
+        column, rows = entity.soft_delete, self.tables.rows[entity.name]
+        if column is None or deleted == "INCLUDE":
+            return rows
+        return [row for row in rows if (row[column.column] is None) is (deleted is None)]
 
-    def related(self, entity: Entity, relation: Relation, row: Row) -> list[Row]:
-        rows = self.visible(self.model.entity(relation.target))
+    def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
+        rows = self.visible(self.model.entity(relation.target), deleted)
         if relation.kind is not RelationKind.MANY_TO_MANY:
             return [other for other in rows if self.joined(row, other, relation.on)]
         assert relation.through is not None
@@ -160,48 +199,145 @@ class Reference:
         ]
         return [other for other in rows if any(self.joined(link, other, relation.through.remote) for link in links)]
 
+    def open_search(self, entity: Entity, row: Row) -> list[str]:
+        """The `@search` fields of a row that may be looked at."""
+        return [part.column for part in entity.search]
+
     def joined(self, row: Row, other: Row, pairs: Iterable[tuple[str, str]]) -> bool:
         return all(row[local] is not None and row[local] == other[remote] for local, remote in pairs)
 
-    # --- lists ------------------------------------------------------------------------
+    # --- many rows --------------------------------------------------------------------
 
-    def page(self, entity: Entity, rows: list[Row], arguments: dict[str, Any]) -> list[Row]:
-        where = arguments.get("where")
-        rows = [row for row in rows if where is None or self.holds(entity, row, where) is True]
-        keys = list(arguments.get("orderBy") or ())
+    def many(self, entity: Entity, kind: FieldKind, rows: list[Row], arguments: dict[str, Any]) -> Any:
+        where, search = arguments.get("where"), arguments.get("search")
+        if where is not None:
+            rows = [row for row in rows if self.holds(entity, row, where) is True]
+        if search is not None:
+            rows = [row for row in rows if row[searched(self.open_search(entity, row), search)]]
+        if kind is FieldKind.AGGREGATE:
+            return self.aggregate(entity, rows)
+        if kind is FieldKind.GROUPS:
+            return self.groups(entity, rows, arguments)
+        keys = arguments.get("orderBy") or ()
+        placed = in_order([(self.place(entity, keys, row), row) for row in rows])
+        if kind is FieldKind.CONNECTION:
+            return self.connection(entity, placed, arguments)
+        return [(entity, row) for _, row in cut(placed, arguments)]
+
+    def place(self, entity: Entity, keys: Iterable[dict[str, Any]], row: Row) -> Place:
         ties = [self.column(entity, name) for name in entity.primary_key]
+        return [*(self.key(entity, key, row) for key in keys), *((self.tie(column, row), "ASC") for column in ties)]
 
-        def compare(one: Row, other: Row) -> int:
-            for key in keys:
-                order = self.compare(entity, key, one, other)
-                if order:
-                    return order
-            for column in ties:
-                a, b = self.tie(column, one), self.tie(column, other)
-                if a != b:
-                    return -1 if a < b else 1
-            return 0
-
-        rows = sorted(rows, key=cmp_to_key(compare))
-        start = arguments.get("offset") or 0
-        limit = arguments.get("limit")
-        return rows[start:] if limit is None else rows[start : start + limit]
-
-    def compare(self, entity: Entity, key: dict[str, Any], one: Row | None, other: Row | None) -> int:
+    def key(self, entity: Entity, key: dict[str, Any], row: Row | None) -> tuple[Any, str]:
+        """The value of one key of an order, and its direction."""
         ((name, value),) = key.items()
-        relation = entity.relation(name)
-        if relation is not None:
-            target = self.model.entity(relation.target)
-            ends = [self.related(entity, relation, row) if row is not None else [] for row in (one, other)]
-            return self.compare(target, value, *(rows[0] if rows else None for rows in ends))
-        column = self.column(entity, name)
-        a, b = (None if row is None else self.value(column, row) for row in (one, other))
-        descending = value.startswith("DESC")
-        nulls_first = value.endswith("FIRST") if "NULLS" in value else descending
-        if a is None or b is None:
-            return 0 if a is b else (-1 if (a is None) == nulls_first else 1)
-        order = -1 if a < b else int(a > b)
-        return -order if descending else order
+        column = entity.column(name)
+        if column is not None:
+            return None if row is None else self.value(column, row), value
+        many = entity.many(name)
+        relation = entity.relation(name) if many is None else many[0]
+        assert relation is not None
+        target = self.model.entity(relation.target)
+        rows = [] if row is None else self.related(entity, relation, row)
+        if many is None:
+            return self.key(target, value, rows[0] if rows else None)
+        ((function, value),) = value.items()
+        if function == "count":
+            return None if row is None else len(rows), value
+        ((name, value),) = value.items()
+        return None if row is None else self.measure(function, self.column(target, name), rows), value
+
+    def connection(self, entity: Entity, placed: list[tuple[Place, Row]], arguments: dict[str, Any]) -> dict[str, Any]:
+        after, before = (self.cursors.get(arguments.get(name) or "") for name in ("after", "before"))
+        first, last = arguments.get("first"), arguments.get("last")
+        start = 0 if after is None else sum(compare(place, after) <= 0 for place, _ in placed)
+        end = len(placed) if before is None else sum(compare(place, before) < 0 for place, _ in placed)
+        page = placed[start:end]
+        more = first is not None and len(page) > first
+        fewer = last is not None and len(page) > last
+        page = page[:first] if last is None else page[-last:] if last else []
+        edges: list[dict[str, Any]] = [{"cursor": self.cursor(place), "node": (entity, row)} for place, row in page]
+        return {
+            "edges": edges,
+            "nodes": [edge["node"] for edge in edges],
+            "totalCount": len(placed),
+            "pageInfo": {
+                "hasNextPage": more or end < len(placed),
+                "hasPreviousPage": fewer or start > 0,
+                "startCursor": edges[0]["cursor"] if edges else None,
+                "endCursor": edges[-1]["cursor"] if edges else None,
+            },
+        }
+
+    def cursor(self, place: Place) -> str:
+        cursor = hashlib.sha256(repr(place).encode()).hexdigest()
+        self.cursors[cursor] = place
+        return cursor
+
+    def measure(self, function: str, column: Column, rows: list[Row]) -> Any:
+        return measure(function, column.type, [self.value(column, row) for row in rows])
+
+    def aggregate(self, entity: Entity, rows: list[Row]) -> dict[str, Any]:
+        def measures(function: str) -> dict[str, Any]:
+            types = ((column, measured(function, column.type)) for column in entity.columns)
+            return {
+                column.name: partial(lambda c, t: output(t, self.measure(function, c, rows)), column, type_)
+                for column, type_ in types
+                if type_ is not None
+            }
+
+        return {"count": len(rows), **{function: measures(function) for function in FUNCTIONS}}
+
+    def groups(self, entity: Entity, rows: list[Row], arguments: dict[str, Any]) -> list[dict[str, Any]]:
+        by = [leaf(item) for item in arguments["by"]]
+        zone = arguments.get("timeZone")
+        found: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows:
+            values = (self.follow(entity, names, row) for names, _ in by)
+            key = tuple(truncated(unit, value, zone) for value, (_, unit) in zip(values, by, strict=True))
+            found.setdefault(key, []).append(row)
+
+        def place(key: tuple[Any, ...], members: list[Row]) -> Place:
+            own: Place = []
+            for item in arguments.get("orderBy") or ():
+                ((function, value),) = item.items()
+                if function == "key":
+                    names, direction = leaf(value)
+                    own.append((key[[path for path, _ in by].index(names)], direction))
+                elif function == "count":
+                    own.append((len(members), value))
+                else:
+                    ((name, direction),) = value.items()
+                    own.append((self.measure(function, self.column(entity, name), members), direction))
+            return [*own, *((value, "ASC") for value in key)]
+
+        placed = in_order([(place(key, members), (key, members)) for key, members in found.items()])
+        groups = []
+        for _, (key, members) in cut(placed, arguments):
+            keys: dict[str, Any] = {}
+            for (names, _), value in zip(by, key, strict=True):
+                place_ = keys
+                for name in names[:-1]:
+                    place_ = place_.setdefault(name, {})
+                place_[names[-1]] = output(self.end(entity, names).type, value)
+            groups.append({"key": keys, **self.aggregate(entity, members)})
+        return groups
+
+    def end(self, entity: Entity, names: tuple[str, ...]) -> Column:
+        """The column at the end of a path of to-ones."""
+        for name in names[:-1]:
+            relation = entity.relation(name)
+            assert relation is not None
+            entity = self.model.entity(relation.target)
+        return self.column(entity, names[-1])
+
+    def follow(self, entity: Entity, names: tuple[str, ...], row: Row) -> Any:
+        """The value at the end of a path of to-ones."""
+        relation = entity.relation(names[0])
+        if relation is None:
+            return self.value(self.column(entity, names[0]), row)
+        rows = self.related(entity, relation, row)
+        return self.follow(self.model.entity(relation.target), names[1:], rows[0]) if rows else None
 
     # --- filters: True, False or None, as in SQL ----------------------------------------
 
@@ -215,6 +351,9 @@ class Reference:
             return negation(conjunction(negation(self.holds(entity, row, item)) for item in value))
         if name == "not":
             return negation(self.holds(entity, row, value))
+        many = entity.many(name)
+        if many is not None and many[1] is FieldKind.AGGREGATE:
+            return self.aggregated(entity, many[0], row, value)
         relation = entity.relation(name)
         if relation is not None:
             target = self.model.entity(relation.target)
@@ -229,6 +368,60 @@ class Reference:
         target = self.model.entity(relation.target)
         found = [self.holds(target, other, where) is True for other in self.related(entity, relation, row)]
         return {"some": any(found), "none": not any(found), "every": all(found)}[quantifier]
+
+    def aggregated(self, entity: Entity, relation: Relation, row: Row, given: dict[str, Any]) -> bool | None:
+        target = self.model.entity(relation.target)
+        where = given.get("where", {})
+        rows = [o for o in self.related(entity, relation, row) if self.holds(target, o, where) is True]
+        found: list[bool | None] = []
+        for function, value in given.items():
+            if function == "count":
+                found += [operate(COUNT, operator, len(rows), operand) for operator, operand in value.items()]
+            elif function != "where":
+                for name, conditions in value.items():
+                    column = self.column(target, name)
+                    type_, stored = measured(function, column.type), self.measure(function, column, rows)
+                    assert type_ is not None
+                    found += [operate(type_, operator, stored, operand) for operator, operand in conditions.items()]
+        return conjunction(found)
+
+
+def compare(one: Place, other: Place) -> int:
+    """Which of two rows comes first: below zero the one, above it the other."""
+    for (a, direction), (b, _) in zip(one, other, strict=True):
+        descending = direction.startswith("DESC")
+        nulls_first = direction.endswith("FIRST") if "NULLS" in direction else descending
+        if a is None or b is None:
+            order = 0 if a is b else (-1 if (a is None) == nulls_first else 1)
+        else:
+            order = (-1 if a < b else int(a > b)) * (-1 if descending else 1)
+        if order:
+            return order
+    return 0
+
+
+def in_order(placed: list[tuple[Place, T]]) -> list[tuple[Place, T]]:
+    """The same, sorted by their places."""
+
+    def which_first(one: tuple[Place, T], other: tuple[Place, T]) -> int:
+        return compare(one[0], other[0])
+
+    return sorted(placed, key=cmp_to_key(which_first))
+
+
+def cut(items: list[Any], arguments: dict[str, Any]) -> list[Any]:
+    """What `limit` and `offset` leave."""
+    start, limit = arguments.get("offset") or 0, arguments.get("limit")
+    return items[start:] if limit is None else items[start : start + limit]
+
+
+def leaf(item: Any) -> tuple[tuple[str, ...], str]:
+    """A path of one-key objects, and what stands at its end."""
+    names: tuple[str, ...] = ()
+    while isinstance(item, dict):
+        ((name, item),) = item.items()
+        names = (*names, name)
+    return names, item
 
 
 def literal(node: Any, *_: Any) -> Any:
@@ -252,6 +445,11 @@ def operate(type_: ValueType, operator: str, stored: Any, operand: Any) -> bool 
         return operator == "notIn"
     if stored is None:
         return None
+    if type_.name == "JSON":
+        stored = json.loads(stored)
+        if operator != "path":
+            return json_operate(operator, stored, operand)
+        return conjunction(at(stored, condition) for condition in (operand if isinstance(operand, list) else [operand]))
     if operator in ("like", "ilike", "startsWith", "endsWith", "contains"):
         return matches(operator, stored, operand)
     item = type_.item
@@ -283,6 +481,22 @@ def operate(type_: ValueType, operator: str, stored: Any, operand: Any) -> bool 
         case "hasAll":
             return all(value in stored for value in operand)
     raise AssertionError(operator)
+
+
+def at(stored: Any, condition: dict[str, Any]) -> bool | None:
+    """The conditions on what is at a path of a JSON value."""
+    part = at_path(stored, condition["at"])
+    found: list[bool | None] = []
+    for operator, operand in condition.items():
+        if operator == "isNull":
+            found.append((part is None) is operand)
+        elif operator == "in" and operand == []:
+            found.append(False)
+        elif operator in ("like", "ilike"):
+            found.append(matches(operator, part, operand) if isinstance(part, str) else None)
+        elif operator != "at":
+            found.append(None if part is None else json_operate(operator, part, operand))
+    return conjunction(found)
 
 
 def matches(operator: str, text: str, operand: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clew.errors import ClewError
+from clew.model.types import Entity
 from clew.plan.cursors import bad_cursor, split
 from clew.plan.inputs import Tree
 from clew.plan.paging import count
@@ -56,7 +57,7 @@ def connection(
     limit, most = count(given, "last" if backward else "first", variables, page)
     # One row more tells whether there is another page.
     bound = most + 1 if limit is not None and isinstance(limit.source, Variable) else None
-    name = _name(order)
+    name = _name(visible.entity, order)
     return Connection(
         Rows(visible, where, order, limit, ceiling=bound),
         output,
@@ -84,9 +85,13 @@ def _position(
     )
 
 
-def _name(order: tuple[OrderKey, ...]) -> str:
-    """What tells an ordering from every other: a cursor of one means nothing in another."""
-    return ",".join(f"{_value(key.value)} {'desc' if key.descending else 'asc'} {key.nulls_lead}" for key in order)
+def _name(entity: Entity, order: tuple[OrderKey, ...]) -> str:
+    """What tells an ordering from every other: a cursor of one means nothing in another.
+
+    Not even where the keys are alike: by a hidden key of one entity the open ones of another would tell it.
+    """
+    keys = (f"{_value(key.value)} {'desc' if key.descending else 'asc'} {key.nulls_lead}" for key in order)
+    return f"{entity.name}({','.join(keys)})"
 
 
 def _value(value: FieldPath) -> str:

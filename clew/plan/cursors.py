@@ -10,7 +10,7 @@ from typing import Any
 
 from clew.errors import ClewError
 
-_CURSOR = re.compile(r"([0-9a-f]{1,16})\.([A-Za-z0-9_-]{1,40000})")
+_CURSOR = re.compile(r"([0-9a-f]+)\.([A-Za-z0-9_-]+)")
 
 
 def split(cursor: Any, place: str) -> tuple[int, str]:

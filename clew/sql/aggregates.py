@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +35,15 @@ def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any
             return text_constant(name)
         case Measures(output=inner):
             return json_object([(item.key, measured_json(item, value)) for item in inner])
+
+
+def measures(outputs: Iterable[Measured]) -> Iterator[Measure]:
+    """The measures of an aggregate's fields."""
+    for output in outputs:
+        if isinstance(output, MeasureValue):
+            yield output.measure
+        elif isinstance(output, Measures):
+            yield from measures(output.output)
 
 
 def nothing(read: Read | Connection | Aggregate) -> ColumnElement[Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.sql import ColumnElement, FromClause
 from clew.model.types import ValueType
 from clew.plan.types import (
     Connection,
+    ConnectionOutput,
     Cursor,
     Edges,
     Many,
@@ -22,7 +23,6 @@ from clew.plan.types import (
     PageInfo,
     Position,
     Rows,
-    TotalCount,
     TypeName,
 )
 from clew.sql.binds import compared_type
@@ -62,10 +62,10 @@ class _Page:
         self.keys: list[ColumnElement[Any]] = []
 
     def json(self) -> ColumnElement[Any]:
+        if not any(self.reads_page(output) for output in self.read.output):
+            # Without an aggregate in it a SELECT from the page would give one object for each row.
+            return json_object([(output.key, self.beside(output)) for output in self.read.output])
         pairs: list[tuple[str, ColumnElement[Any]]] = []
-        if all(isinstance(output, TotalCount | TypeName) for output in self.read.output):
-            pairs = [(output.key, self.constant(output)) for output in self.read.output]
-            return json_object(pairs)
         page = self.page()
         source: FromClause[Any] = page.source
         for output in self.read.output:
@@ -76,15 +76,27 @@ class _Page:
                 case Nodes(output=fields):
                     json, source = self.compiler.object(fields, page, source)
                     pairs.append((output.key, self.array(json, page)))
-                case PageInfo(fields=info):
-                    pairs.append((output.key, json_object([(key, self.info(name, page)) for key, name in info])))
                 case _:
-                    pairs.append((output.key, self.constant(output)))
+                    pairs.append((output.key, self.beside(output)))
         statement = sa.select(json_object(pairs).label("clew_json")).select_from(source)
         return page.correlate(statement).scalar_subquery()
 
-    def constant(self, output: Any) -> ColumnElement[Any]:
-        return self.total() if isinstance(output, TotalCount) else text_constant(output.name)
+    def reads_page(self, output: ConnectionOutput) -> bool:
+        """Whether it aggregates the rows of the page."""
+        if not isinstance(output, PageInfo):
+            return isinstance(output, Edges | Nodes)
+        counted = self.peeks and self.read.rows.limit is not None
+        return counted or any(name in ("startCursor", "endCursor") for _, name in output.fields)
+
+    def beside(self, output: ConnectionOutput) -> ColumnElement[Any]:
+        """What is there without a row on the page, too."""
+        match output:
+            case PageInfo(fields=fields):
+                return json_object([(key, self.info(name)) for key, name in fields])
+            case TypeName(name=name):
+                return text_constant(name)
+            case _:
+                return self.total()
 
     def page(self) -> Scope:
         """The rows of the page, and the one after it, with their keys and their numbers in it."""
@@ -183,7 +195,7 @@ class _Page:
         mark = self.compiler.binds.add(Operand(Marker(), _TEXT, "cursor"))
         return mark.op("||")(sa.literal_column(f"':{number}:'")).op("||")(plain)
 
-    def info(self, name: str, page: Scope) -> ColumnElement[Any]:
+    def info(self, name: str) -> ColumnElement[Any]:
         """A field of `pageInfo`."""
         backward = self.read.backward
         match name:

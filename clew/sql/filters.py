@@ -66,6 +66,7 @@ _JSONB = sql_type(ValueType("JSON", "jsonb"))
 _JSON_NULL: ColumnElement[Any] = sa.literal_column("'null'::jsonb", _JSONB)
 _HERE: ColumnElement[Any] = sa.literal_column("'{}'::text[]")
 _STRING: ColumnElement[Any] = sa.literal_column("'string'")
+_ZERO: ColumnElement[Any] = sa.literal_column("0")
 _NO_WORDS: ColumnElement[Any] = sa.literal_column("''::tsvector")
 
 _PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
@@ -178,8 +179,13 @@ def measured(measure: Measure, column: ColumnElement[Any]) -> ColumnElement[Any]
         case "countDistinct":
             return sa.func.count(column.distinct())
         case "sum" | "avg":
-            value = sa.func.sum(column) if measure.function == "sum" else sa.func.avg(column)
-            return sa.cast(value, sql_type(measure.type))
+            type_ = sql_type(measure.type)
+            if measure.column is not None and measure.column.type.name == "Float":
+                # Postgres adds reals as reals, and its mean of floats overflows where a square does.
+                total = sa.func.sum(sa.cast(column, type_))
+                many = sa.func.nullif(sa.func.count(column), _ZERO)
+                return total if measure.function == "sum" else total.op("/", return_type=type_)(many)
+            return sa.cast(sa.func.sum(column) if measure.function == "sum" else sa.func.avg(column), type_)
         case function:
             return sa.func.min(column) if function == "min" else sa.func.max(column)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,10 +16,8 @@ from clew.plan.types import (
     KeyValue,
     Measure,
     Measured,
-    Measures,
-    MeasureValue,
 )
-from clew.sql.aggregates import measured_json
+from clew.sql.aggregates import measured_json, measures
 from clew.sql.binds import bare_type
 from clew.sql.filters import measured
 from clew.sql.json import WITHOUT_ZONE, json_array, json_object, json_value
@@ -104,15 +102,7 @@ def _column(key: GroupKey) -> Column:
 def _measures(read: Groups) -> Iterator[Measure]:
     """Every measure that is selected or sorted by."""
     yield from (key.value for key in read.order if isinstance(key.value, Measure))
-    yield from _selected(read.output)
-
-
-def _selected(outputs: Iterable[Measured | GroupKeys]) -> Iterator[Measure]:
-    for output in outputs:
-        if isinstance(output, MeasureValue):
-            yield output.measure
-        elif isinstance(output, Measures):
-            yield from _selected(output.output)
+    yield from measures(output for output in read.output if not isinstance(output, GroupKeys))
 
 
 def _name(measure: Measure) -> tuple[str, str]:

@@ -39,7 +39,7 @@ from clew.plan.types import (
     Value,
     Visible,
 )
-from clew.sql.aggregates import measured_json, nothing
+from clew.sql.aggregates import measured_json, measures, nothing
 from clew.sql.binds import Binds
 from clew.sql.connections import connection
 from clew.sql.constraints import SEARCH_COLUMN
@@ -216,6 +216,9 @@ class Compiler:
 
     def aggregate(self, read: Aggregate, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
         """The JSON object of an aggregate."""
+        if not any(measures(read.output)):
+            # Without a function in it the SELECT would give one object for each row.
+            return nothing(read)
         scope = self.scope(read.rows.visible.entity.name, outer)
 
         def value(measure: Measure) -> ColumnElement[Any]:
@@ -234,20 +237,20 @@ class Compiler:
             most = statement.subquery(f"most{self.number()}")
             statement = sa.select(*most.c).select_from(most)
         if rows.limit is not None:
-            limit = self.count(rows.limit)
-            statement = statement.limit(limit + sa.literal_column(str(more)) if more else limit)
+            statement = statement.limit(self.count(rows.limit, more))
         if rows.offset is not None:
             statement = statement.offset(self.count(rows.offset))
         return scope.correlate(statement)
 
-    def count(self, operand: Operand) -> ColumnElement[Any]:
-        """A limit or offset. One that stands in the document is a constant of the SQL too:
+    def count(self, operand: Operand, more: int = 0) -> ColumnElement[Any]:
+        """A limit or offset, and `more`. One that stands in the document is a constant of the SQL too:
 
         for a bound one Postgres would assume a tenth of the table and plan for that.
         """
         if isinstance(operand.source, Literal):
-            return sa.literal_column(str(int(operand.source.value)), sa.BigInteger)
-        return self.binds.add(operand)
+            return sa.literal_column(str(int(operand.source.value) + more), sa.BigInteger)
+        bound = self.binds.add(operand)
+        return bound + sa.literal_column(str(more)) if more else bound
 
     def needed(self, outputs: Iterable[Output], scope: Scope) -> list[ColumnElement[Any]]:
         """The columns of the inner SELECT that the JSON around it reads."""

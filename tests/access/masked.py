@@ -35,7 +35,7 @@ class MaskedReference(Reference):
         self.claims = claims
         self.raw = Reference(model, tables, sdl)
         self.owner = {id(row): model.entity(name) for name, rows in tables.rows.items() for row in rows}
-        self.seen: dict[str, list[Row]] = {}
+        self.seen: dict[tuple[str, str | None], list[Row]] = {}
 
     def resolve(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         if source is None and info.field_name == "viewer":
@@ -44,10 +44,11 @@ class MaskedReference(Reference):
 
     # --- the mask ---------------------------------------------------------------------
 
-    def visible(self, entity: Entity) -> list[Row]:
-        if entity.name not in self.seen:
-            self.seen[entity.name] = [row for row in self.raw.visible(entity) if self.is_open(entity, row)]
-        return self.seen[entity.name]
+    def visible(self, entity: Entity, deleted: str | None = None) -> list[Row]:
+        key = (entity.name, deleted)
+        if key not in self.seen:
+            self.seen[key] = [row for row in self.raw.visible(entity, deleted) if self.is_open(entity, row)]
+        return self.seen[key]
 
     def is_open(self, entity: Entity, row: Row) -> bool:
         for guard in entity.guards:
@@ -88,8 +89,11 @@ class MaskedReference(Reference):
         entity = self.owner[id(row)]
         return super().value(column, row) if self.is_field_open(entity, row, column.name) else None
 
-    def related(self, entity: Entity, relation: Relation, row: Row) -> list[Row]:
-        return super().related(entity, relation, row) if self.is_field_open(entity, row, relation.name) else []
+    def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
+        return super().related(entity, relation, row, deleted) if self.is_field_open(entity, row, relation.name) else []
+
+    def open_search(self, entity: Entity, row: Row) -> list[str]:
+        return [name for name in super().open_search(entity, row) if self.is_field_open(entity, row, name)]
 
     def tie(self, column: Column, row: Row) -> Any:
         return super().value(column, row)

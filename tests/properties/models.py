@@ -48,6 +48,10 @@ TEXTS = (
     *("é", "É", "ß", "\u017f", "\u0130", "😀", "e\u0301", "\u2028", "\x7f", "\x01", "\t\r\n", "{}", "null", "$1", ":x"),
     *("%(p0)s", "z" * 60, "\U0010ffff", "\uffff"),
 )
+PROSE = (
+    *("The quick brown fox", "foxes run quickly", "a brown hat, no fox", "hats", "fox fox fox", "un été à Paris; A"),
+    *("brown", "fox", "", "or", "quick"),
+)
 FLOATS = (0.0, -0.0, 1.5, -2.25, 0.1, 1 / 3, 1e300, -1e300, 5e-324, 1e15, 1e16, 123456789012345678.0, 100000.0, 3.0)
 REALS = (0.0, 1.5, -2.25, 0.10000000149011612, 16777216.0, 1.0000000150474662e30)
 MOMENTS = (
@@ -172,6 +176,11 @@ class _Sdl:
         if self.chance(0.4):
             index = " @index" if self.chance(0.5) else ""
             type_.lines.append(f"size: Int @computed(sql: {_string(f'length({_quoted(text)})')}){index}")
+        if self.chance(0.4):
+            languages = ("english", "simple")
+            type_.lines.append(f"prose: String @search(language: {_string(self.rng.choice(languages))})")
+            if self.chance(0.5):
+                type_.lines.append(f"words: String @search(weight: {self.rng.choice('ABCD')})")
         if self.chance(0.35):
             self.soft.add(type_.name)
             type_.lines.append("deletedAt: DateTime @softDelete")
@@ -253,7 +262,7 @@ def value_of(rng: random.Random, type_: ValueType) -> Any:
         case "Float":
             return rng.choice(REALS if type_.sql == "real" else FLOATS)
         case "Decimal":
-            texts = ("0", "-0.5", "1.000", "1", "123456789.125", "0.001", "10.50")
+            texts = ("0", "-0.5", "2.000", "1", "123456789.125", "0.001", "10.50")
             wide = ("1e100", "-1e-50", "12345678901234567890.123456789", "0.00000000000000000001")
             return Decimal(rng.choice(texts if "(" in type_.sql else texts + wide))
         case "Boolean":
@@ -317,6 +326,8 @@ class _Data:
             return None
         if column.type.sql == "integer" and column.name == "id":
             return number
+        if column.name in ("prose", "words"):
+            return self.rng.choice(PROSE)
         value = value_of(self.rng, column.type)
         is_key = [key.columns for key in entity.uniques if column.name in key.columns]
         return value + str(number) if is_key and isinstance(value, str) else value
