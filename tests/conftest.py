@@ -94,7 +94,8 @@ def guarded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 async def engine(shop: Shop) -> AsyncIterator[Engine]:
-    """An engine on the shop, with a pool of this test's own."""
-    engine = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url})).engine
+    """An engine on the shop, with a pool of this test's own; its cursors are the same each time."""
+    settings = Settings.model_validate({"DATABASE_URL": shop.url, "secret": "the secret of the tests"})
+    engine = shop.clew.asgi(settings).engine
     yield engine
     await engine.pool.close()

@@ -44,7 +44,19 @@ Place = list[tuple[Any, str]]
 
 COMPUTED = "computed: "
 # What random operations search for: Postgres says at loading which rows have it.
-SEARCHES = ("fox", "quick foxes", '"brown fox"', "fox -quick", "or", "hats or -fox", "the", "", "'&|!(:*<->\\", "été A")
+SEARCHES = (
+    "fox",
+    "quick foxes",
+    '"brown fox"',
+    "fox -quick",
+    "or",
+    "hats or -fox",
+    "the",
+    "",
+    "'&|!(:*<->\\",
+    "été A",
+    "rail or quiet",
+)
 
 
 @dataclass

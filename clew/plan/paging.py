@@ -36,11 +36,25 @@ def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: 
         ClewError: BAD_USER_INPUT for a null where a direction should be.
     """
     assert tree is None or isinstance(tree, list)
-    keys = [_order_key(access, sight, entity, item, f"{place}.{index}") for index, item in enumerate(tree or ())]
+    different: dict[tuple[str, ...], OrderKey] = {}
+    for index, item in enumerate(tree or ()):
+        key = _order_key(access, sight, entity, item, f"{place}.{index}")
+        # A key that was there before, whichever way, has no ties left to break.
+        different.setdefault(_names(item), key)
+    keys = different.values()
     plain = [key.value.end for key in keys if not key.value.path and key.value.masks == (None,)]
     given = {end.name for end in plain if isinstance(end, Column)}
     ties = (column for column in entity.key_columns if column.name not in given)
     return (*keys, *(OrderKey(FieldPath(column), descending=False) for column in ties))
+
+
+def _names(tree: Tree) -> tuple[str, ...]:
+    """What leads to a key's direction."""
+    names: list[str] = []
+    while isinstance(tree, dict):
+        ((name, tree),) = tree.items()
+        names.append(name)
+    return tuple(names)
 
 
 def _order_key(

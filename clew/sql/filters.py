@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql import ColumnElement, operators
 
 from clew.model.types import Entity, SearchField, ValueType
 from clew.plan.types import (
@@ -44,8 +44,9 @@ _SCALAR: dict[str, _Comparison] = {
     "gte": lambda column, value: column >= value,
     "lt": lambda column, value: column < value,
     "lte": lambda column, value: column <= value,
-    "in": lambda column, value: column == sa.func.any(value),
-    "notIn": lambda column, value: column != sa.func.all(value),
+    # Between two functions Python may ask the right one first, and `any` must stand on the right.
+    "in": lambda column, value: column.operate(operators.eq, sa.func.any(value)),
+    "notIn": lambda column, value: column.operate(operators.ne, sa.func.all(value)),
     "like": lambda column, value: column.op("LIKE", is_comparison=True)(value),
     "ilike": lambda column, value: column.op("ILIKE", is_comparison=True)(value),
     "startsWith": lambda column, value: column.op("LIKE", is_comparison=True)(value),

@@ -80,6 +80,8 @@ Run = Callable[[str, dict[str, Any]], dict[str, Any]]
 def answered(operation: Operation, schema: GraphQLSchema, run: Run) -> dict[str, Any]:
     """The response to an operation, in it for each cursor the place of its row in its order.
 
+    Which order is left out: Clew takes some for one that are one.
+
     Args:
         run: gives the response to a document and its variables.
     """
@@ -87,7 +89,7 @@ def answered(operation: Operation, schema: GraphQLSchema, run: Run) -> dict[str,
     cursors: dict[str, str] = {}
     for number, order in enumerate(operation.orders):
         for place, cursor in enumerate(all_cursors(order, schema, run)):
-            cursors.setdefault(cursor, f"row {place} of {order}")
+            cursors.setdefault(cursor, f"row {place} of {order.entity}")
             mark, text = f'"@{number}:{place}@"', json.dumps(cursor)
             document, variables = document.replace(mark, text), variables.replace(mark, text)
     # Of an order without so many rows.

@@ -1,0 +1,9 @@
+SELECT convert_to(CAST((SELECT json_build_object('count', count(*), '__typename', 'OrderAggregate'::text, 'sum', json_build_object('total', CAST(CAST(sum(t0.total) AS NUMERIC) AS TEXT), 'weight', sum(CAST(t0.weight AS DOUBLE PRECISION)), 'id', CAST(CAST(sum(t0.id) AS NUMERIC) AS TEXT)), 'avg', json_build_object('total', CAST(CAST(avg(t0.total) AS NUMERIC) AS TEXT), 'id', CAST(avg(t0.id) AS DOUBLE PRECISION)), 'min', json_build_object('total', CAST(min(t0.total) AS TEXT), 'placedAt', min(t0.placed_at)), 'max', json_build_object('total', CAST(max(t0.total) AS TEXT), 'placedAt', max(t0.placed_at)), 'countDistinct', json_build_object('status', count(DISTINCT t0.status), 'customerId', count(DISTINCT t0.customer_id), 'paid', count(DISTINCT t0.paid), '__typename', 'OrderAggregateCountDistinct'::text)) AS clew_json 
+FROM orders AS t0 
+WHERE t0.deleted_at IS NULL) AS TEXT), 'UTF8') AS r0, convert_to(CAST((SELECT json_build_object('sum', json_build_object('quantity', CAST(CAST(sum(t1.quantity) AS BIGINT) AS TEXT)), 'avg', json_build_object('quantity', CAST(avg(t1.quantity) AS DOUBLE PRECISION))) AS clew_json 
+FROM order_lines AS t1 
+WHERE t1.deleted_at IS NULL) AS TEXT), 'UTF8') AS r1, convert_to(CAST((SELECT json_build_object('count', count(*), 'sum', json_build_object('total', CAST(CAST(sum(t2.total) AS NUMERIC) AS TEXT))) AS clew_json 
+FROM orders AS t2 
+WHERE t2.deleted_at IS NULL AND t2.status = $1::TEXT) AS TEXT), 'UTF8') AS r2, convert_to(CAST((SELECT json_build_object('count', count(*), 'sum', json_build_object('total', CAST(CAST(sum(t3.total) AS NUMERIC) AS TEXT)), 'max', json_build_object('placedAt', max(t3.placed_at)), 'countDistinct', json_build_object('id', count(DISTINCT t3.id))) AS clew_json 
+FROM orders AS t3 
+WHERE t3.deleted_at IS NULL AND t3.total < $2::NUMERIC) AS TEXT), 'UTF8') AS r3, convert_to(CAST('{"__typename": "OrderAggregate", "sum": {"__typename": "OrderAggregateSum"}}'::json AS TEXT), 'UTF8') AS r4
