@@ -151,3 +151,70 @@ def test_a_cached_plan_answers_as_a_fresh_engine_does(world: World) -> None:
                 assert canonical(world.execute(document, given_)) == expected  # noqa: B023
 
         check()
+
+
+def test_aggregates_and_groups_are_folds_of_the_list(world: World) -> None:
+    for entity in entities(world):
+        name, measures = entity.name, Measured(entity)
+        if not measures.keys:
+            continue
+
+        @SETTINGS
+        @given(filters(source(world), entity))
+        def check(where: dict[str, Any]) -> None:
+            parts = [
+                f"list: {entity.plural}(where: $w) {{ {' '.join(measures.columns)} }}",  # noqa: B023
+                f"page: {entity.plural}Connection(where: $w, first: 1) {{ totalCount }}",  # noqa: B023
+                f"all: {entity.plural}Aggregate(where: $w) {{ {measures.selection} }}",  # noqa: B023
+            ]
+            for n, column in enumerate(measures.keys):  # noqa: B023
+                by = f"by: [{{{column}: VALUE}}], where: $w"
+                parts.append(f"g{n}: {entity.plural}Groups({by}) {{ key {{ {column} }} {measures.selection} }}")  # noqa: B023
+            found = world.execute(f"query($w: {name}Filter) {{ {' '.join(parts)} }}", {"w": where})["data"]  # noqa: B023
+            rows, total = found["list"], found["all"]
+            assert found["page"]["totalCount"] == total["count"] == len(rows)
+            assert total == measures.fold(rows)  # noqa: B023
+            for n, column in enumerate(measures.keys):  # noqa: B023
+                members: dict[Any, list[Any]] = {}
+                for row in rows:
+                    members.setdefault(row[column], []).append(row)
+                there = {group["key"][column]: group for group in found[f"g{n}"]}
+                assert sum(group["count"] for group in found[f"g{n}"]) == len(rows)
+                assert there.keys() == members.keys()
+                for value, group in there.items():
+                    assert {**group, "key": None} == {"key": None, **measures.fold(members[value])}  # noqa: B023
+
+        check()
+
+
+class Measured:
+    """The columns of an entity whose aggregates JSON's own values fold to: the numbers that are whole."""
+
+    def __init__(self, entity: Entity) -> None:
+        columns = [column for column in entity.columns if not column.hidden and not column.type.is_list]
+        self.numbers = [column.name for column in columns if column.type.name in ("Int", "BigInt")]
+        # A number with and one without zeros at its end are one group.
+        self.keys = [
+            c.name for c in columns if c.type.name in ("Int", "BigInt", "Boolean", "String", "Date") or c.type.is_enum
+        ]
+        self.columns = sorted({*self.numbers, *self.keys})
+        parts = [f"{function} {{ {' '.join(self.numbers)} }}" for function in ("sum", "min", "max") if self.numbers]
+        self.selection = " ".join(["count", f"countDistinct {{ {' '.join(self.keys)} }}", *parts])
+
+    def fold(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        def folded(function: str, name: str) -> Any:
+            values = [row[name] for row in rows if row[name] is not None]
+            if not values:
+                return None
+            numbers = [int(value) for value in values]
+            found = sum(numbers) if function == "sum" else min(numbers) if function == "min" else max(numbers)
+            # Sums, and whatever is a BigInt, are text.
+            return str(found) if function == "sum" or isinstance(values[0], str) else found
+
+        distinct = {name: len({row[name] for row in rows} - {None}) for name in self.keys}
+        functions = ("sum", "min", "max") if self.numbers else ()
+        return {
+            "count": len(rows),
+            "countDistinct": distinct,
+            **{function: {name: folded(function, name) for name in self.numbers} for function in functions},
+        }
