@@ -12,6 +12,8 @@ from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operat
 from tests.reference import Tables, output
 
 ROLES = ("anon", "user", "editor")
+READING, DELETING = {Operation.READ}, {Operation.READ, Operation.DELETE}
+OPERATIONS = (*[READING] * 15, *[DELETING] * 4, {Operation.UPDATE})
 CLAIMS = ("sub", "a", "b", "org.id")
 
 
@@ -71,7 +73,7 @@ class _Rules:
         names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
         return AllowRule(
             roles=self.some(ROLES),
-            to=frozenset({Operation.READ}) if self.chance(95) else frozenset({Operation.UPDATE}),
+            to=frozenset(self.one(OPERATIONS)),
             where=None if self.chance(25) else self.condition(entity, 2, entity),
             fields=None if self.chance(60) else frozenset(self.some(names)),
         )

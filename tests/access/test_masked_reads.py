@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import GraphQLObjectType, parse, print_schema, validate
+from graphql import GraphQLObjectType, GraphQLSchema, parse, print_schema, validate
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from clew.database.pool import Pool
 from clew.engine import Engine, Request
-from clew.model.types import Entity, Model, Operation
+from clew.model.types import Entity, FieldKind, Model, Operation
 from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
@@ -138,6 +138,8 @@ def compare(world: World, engine: Engine, model: Model, eyes: Eyes, data: st.Dat
             many = {relation.name for relation in expected.relations if relation.to_many}
             beside = {name + kind for name in many for kind in ("Connection", "Aggregate")}
             assert set(type_.fields) == {f.name for f in members(expected)} | beside
+        if expected is not None:
+            check_arguments(schema, model.entities[name], expected, eyes)
     if not visible.entities:
         return
     reference = MaskedReference(
@@ -159,6 +161,19 @@ def compare(world: World, engine: Engine, model: Model, eyes: Eyes, data: st.Dat
         assert canonical(found) == canonical(expected_response), explain(
             world, model, eyes, operation, found, expected_response
         )
+
+
+def check_arguments(schema: GraphQLSchema, entity: Entity, visible: Entity, eyes: Eyes) -> None:
+    """Who may search, and who may ask for deleted rows."""
+    assert schema.query_type is not None
+    searches = bool(entity.search) and all(visible.column(part.column) for part in entity.search)
+    deletes = any(Operation.DELETE in rule.to and eyes.roles & set(rule.roles) for rule in entity.allow)
+    kinds = [kind for kind in FieldKind if entity.plural + kind in schema.query_type.fields]
+    assert {FieldKind.LIST, FieldKind.AGGREGATE} <= set(kinds)
+    for kind in kinds:
+        arguments = schema.query_type.fields[entity.plural + kind].args
+        assert ("search" in arguments) is searches
+        assert ("deleted" in arguments) is (deletes and entity.soft_delete is not None)
 
 
 def explain(world: World, model: Model, eyes: Eyes, operation: Any, found: Any, expected: Any) -> str:
