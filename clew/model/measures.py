@@ -14,6 +14,8 @@ _DOUBLE = ValueType("Float", "double precision")
 # Sums are wider than what they add, so that they cannot overflow.
 _SUMS = {"Int": ValueType("BigInt", "bigint"), "BigInt": _DECIMAL, "Decimal": _DECIMAL, "Float": _DOUBLE}
 _AVERAGES = {"Int": _DOUBLE, "BigInt": _DOUBLE, "Decimal": _DECIMAL, "Float": _DOUBLE}
+# A String may be of any type of an existing database, and Postgres has no least of many of them, `uuid` for one.
+_TEXTS = frozenset({"text", "varchar", "character varying", "char", "character", "bpchar", "citext", "name"})
 _EXTREMES = frozenset({"Int", "BigInt", "Decimal", "Float", "String", "DateTime", "Date", "Time"})
 
 
@@ -29,4 +31,6 @@ def measured(function: str, type_: ValueType) -> ValueType | None:
         return _SUMS.get(type_.name)
     if function == "avg":
         return _AVERAGES.get(type_.name)
+    if type_.name == "String" and type_.sql.partition("(")[0].strip().lower() not in _TEXTS:
+        return None
     return type_ if type_.name in _EXTREMES else None

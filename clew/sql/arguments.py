@@ -29,6 +29,8 @@ Claims = Mapping[Claim, Any]
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 
 _MOST_SEARCHED = 2000
+# Python finds them on some machines, Postgres never.
+_UNKNOWN_ZONES = ("localtime", "posix", "right/")
 _DIGITS = re.compile(r"-?\d{1,10}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
@@ -225,7 +227,7 @@ def _count(value: int, place: str, most: int | None) -> int:
 def _zone(value: str, place: str) -> str:
     """The name of a time zone, for Postgres raises on others."""
     try:
-        ZoneInfo(value)
+        ZoneInfo("" if value.startswith(_UNKNOWN_ZONES) else value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ClewError(f"`{place}` is no time zone.", hint="Write a name such as Europe/Berlin.") from None
     return value
