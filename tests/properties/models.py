@@ -229,11 +229,10 @@ class _Sdl:
         label = next(line for line in base.lines if line.startswith("label:"))
         column = json.loads(label.split("name: ", 1)[1].rsplit(")", 1)[0])
         table = f'"{base.name.lower()}s"'
-        # The key is not unique: what reads one row of it must not fall over the second.
-        sql = (
-            f"SELECT id AS of_id, {_quoted(column)} AS note, length({_quoted(column)}) AS size FROM {table}"
-            f" UNION ALL SELECT id, 'twice', 0 FROM {table} WHERE id = 1"
-        )
+        # The key is not unique: what reads one row of it must not fall over the second. The two
+        # are alike in all else, for nothing says which of them comes first.
+        rows = f"SELECT id AS of_id, {_quoted(column)} AS note, length({_quoted(column)}) AS size FROM {table}"
+        sql = f"{rows} UNION ALL {rows} WHERE id = 1"
         body = [f"of: {base.name}! @id", "note: String", "size: Int"]
         self.types.append(_Type("Vtype", f"@view(sql: {_string(sql)})", body))
 

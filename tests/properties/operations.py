@@ -209,7 +209,7 @@ class _Builder:
                 given[key] = self.leaf(column.type) if here is None or self.chance(20) else here
             arguments = self.arguments("Query", name, given)
         else:
-            kind = self.kind("Query", entity.plural, (*FieldKind, FieldKind.LIST))
+            kind = self.kind("Query", entity.plural, (*FieldKind, FieldKind.LIST, FieldKind.CONNECTION))
             return self.many("Query", entity.plural, entity, kind, 3)
         return f"{self.alias()}: {name}{arguments}{self.condition()} {self.selection(entity, 3)}"
 
@@ -248,14 +248,14 @@ class _Builder:
     def connection(self, entity: Entity, depth: int) -> str:
         parts = []
         for _ in range(1 + self.number(3)):
-            match self.number(4):
+            match self.number(6):
                 case 0:
                     parts.append("totalCount")
                 case 1:
                     parts.append(f"nodes {self.selection(entity, depth - 1)}")
-                case 2:
+                case 2 | 3:
                     parts.append("pageInfo { hasNextPage hasPreviousPage startCursor endCursor __typename }")
-                case 3:
+                case 4 | 5:
                     node = f" node {self.selection(entity, depth - 1)}" if self.chance(70) else ""
                     parts.append(f"edges {{ cursor{node} }}")
                 case _:
@@ -393,10 +393,8 @@ class _Builder:
         order = self.order_by(entity) if "orderBy" in known and self.chance(60) else None
         self.orders.append(Order(entity.name, entity.plural + FieldKind.CONNECTION, order))
         given: dict[str, Any] = {} if order is None else {"orderBy": order}
-        # Rows of equal keys, which views may have, come in any order from the end.
-        ends = ("first", "last") if entity.view_sql is None else ("first",)
-        if self.chance(70):
-            given[self.one(ends)] = self.one((0, 1, 2, 3, 5, None, 2**31 - 1))
+        if self.chance(85):
+            given[self.one(("first", "last"))] = self.one((1, 2, 3, 0, 1, 2, None, 2**31 - 1))
         for name in ("after", "before"):
             if self.chance(35):
                 given[name] = f"@{len(self.orders) - 1}:{self.number(5)}@" if self.chance(95) else None
@@ -405,7 +403,7 @@ class _Builder:
     def group_arguments(self, entity: Entity) -> dict[str, Any]:
         by = {leaf(item)[0]: item for item in (self.group_key(entity, 2) for _ in range(1 + self.number(2)))}
         given: dict[str, Any] = {"by": list(by.values())}
-        if self.chance(40) and self.has_zones():
+        if self.chance(60) and self.has_zones(entity, by):
             given["timeZone"] = self.one((*ZONES, None))
         if self.chance(50):
             order: list[dict[str, Any]] = []
@@ -442,10 +440,11 @@ class _Builder:
             if any(sortable(c.type) and not c.hidden for c in self.source.model.entity(relation.target).columns)
         ]
 
-    def has_zones(self) -> bool:
-        """Whether every moment is one in any zone, for Python knows no years before the first."""
-        values = [value for rows in self.source.tables.rows.values() for row in rows for value in row.values()]
-        return all(1 < value.year < 9999 for value in values if isinstance(value, datetime))
+    def has_zones(self, entity: Entity, paths: Iterable[tuple[str, ...]]) -> bool:
+        """Whether every moment grouped by is one in any zone, for Python knows no years before the first."""
+        rows = self.source.tables.rows[entity.name]
+        values = [value for row in rows for value in row.values() if isinstance(value, datetime)]
+        return all(1 < value.year < 9999 for value in values) and all(len(path) == 1 for path in paths)
 
     def order_by(self, entity: Entity) -> list[dict[str, Any]]:
         return [self.order_key(entity, 2) for _ in range(self.number(3))]
@@ -483,7 +482,7 @@ class _Builder:
             elif kind >= 5 and depth and relations:
                 relation = self.one(relations)
                 inner = self.where(self.source.model.entity(relation.target), depth - 1)
-                if relation.to_many and self.chance(40):
+                if relation.to_many and self.chance(50):
                     where[relation.name + FieldKind.AGGREGATE] = self.aggregated(relation, inner)
                     continue
                 quantifier = self.one(("some", "none", "every"))
