@@ -268,7 +268,9 @@ class Reference:
         more = first is not None and len(page) > first
         fewer = last is not None and len(page) > last
         page = page[:first] if last is None else page[-last:] if last else []
-        edges: list[dict[str, Any]] = [{"cursor": self.cursor(place), "node": (entity, row)} for place, row in page]
+        edges: list[dict[str, Any]] = [
+            {"cursor": self.cursor(entity, place), "node": (entity, row)} for place, row in page
+        ]
         return {
             "edges": edges,
             "nodes": [edge["node"] for edge in edges],
@@ -281,8 +283,8 @@ class Reference:
             },
         }
 
-    def cursor(self, place: Place) -> str:
-        cursor = hashlib.sha256(repr(place).encode()).hexdigest()
+    def cursor(self, entity: Entity, place: Place) -> str:
+        cursor = hashlib.sha256(repr((entity.name, place)).encode()).hexdigest()
         self.cursors[cursor] = place
         return cursor
 
