@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from clew.engine import Engine, Request
 from clew.model.build import parse_model
 from clew.model.types import AllowRule, Entity, Operation
+from clew.plan.limits import RoleLimits
 from clew.viewer import Viewer
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import Case, make_case
@@ -326,7 +327,9 @@ def test_pages_of_a_masked_list_are_the_list(store: World) -> None:
     ruled = replace(entity, allow=rules)
     shelf = replace(model.entities["Shelf"], allow=(shelf_rule,))
     model = replace(model, entities={"Shelf": shelf, "Item": ruled})
-    engine = Engine(model, store.schema, store.engine.tables, store.engine.pool, replace(LIMITS, page=2**31))
+    engine = Engine(
+        model, store.schema, store.engine.tables, store.engine.pool, RoleLimits(replace(LIMITS.default, page=2**31))
+    )
     viewer = Viewer(None, frozenset({"anon"}), {})
 
     def run(document: str, variables: dict[str, Any]) -> dict[str, Any]:
