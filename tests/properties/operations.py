@@ -447,18 +447,20 @@ class _Builder:
         return all(1 < value.year < 9999 for value in values) and all(len(path) == 1 for path in paths)
 
     def order_by(self, entity: Entity) -> list[dict[str, Any]]:
-        return [self.order_key(entity, 2) for _ in range(self.number(3))]
+        return [self.order_key(entity, 2) for _ in range(self.number(3))] if self.order_ways(entity, 2) else []
 
     def order_key(self, entity: Entity, depth: int) -> dict[str, Any]:
-        ways: list[Any] = self.ways(entity, depth)
-        ways += [relation for relation in entity.relations if relation.to_many and not relation.hidden]
-        way = self.one(ways)
+        way = self.one(self.order_ways(entity, depth))
         if isinstance(way, Column):
             return {way.name: self.one(DIRECTIONS)}
         target = self.source.model.entity(way.target)
         if way.to_many:
             return {way.name + FieldKind.AGGREGATE: self.measure_order(target)}
         return {way.name: self.order_key(target, depth - 1)}
+
+    def order_ways(self, entity: Entity, depth: int) -> list[Any]:
+        many = [relation for relation in entity.relations if relation.to_many and not relation.hidden]
+        return [*self.ways(entity, depth), *many]
 
     def measure_order(self, entity: Entity) -> dict[str, Any]:
         measures = self.measurable(entity)
