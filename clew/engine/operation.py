@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from graphql import ExecutionResult, FieldNode, execute, get_named_type
+from graphql import ExecutionResult, FieldNode, GraphQLError, execute, get_named_type
 from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
@@ -100,7 +100,11 @@ class RunningOperation:
         assert isinstance(result, ExecutionResult)
         if not result.errors:
             return Response(encode({"data": result.data}))
-        errors = [formatted(error, self.request_id, Code.INTERNAL) for error in result.errors]
+        found = result.errors
+        if all_or_nothing:
+            # After the first root field that fails the transaction is over: what the next ones say is no news.
+            found = [error for error in found if _root_key(error) == _root_key(found[0])]
+        errors = [formatted(error, self.request_id, Code.INTERNAL) for error in found]
         data = None if all_or_nothing else result.data
         return Response(encode({"errors": errors, "data": data}), code=Code(errors[0]["extensions"]["code"]))
 
@@ -177,3 +181,7 @@ class RunningOperation:
         """The keys as lists, one for each of their columns."""
         columns = zip(entity.key_columns, zip(*keys, strict=True), strict=True)
         return {Keys(prefix + column.name): list(values) for column, values in columns}
+
+
+def _root_key(error: GraphQLError) -> str | int | None:
+    return error.path[0] if error.path else None

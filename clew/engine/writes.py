@@ -29,11 +29,14 @@ from clew.plan.types import (
     AllOf,
     AnyOf,
     Claim,
+    Compare,
     Exists,
     IsTrue,
     Keys,
     Not,
+    Operand,
     Predicate,
+    Ruled,
     Visible,
 )
 from clew.plan.visible import Access, Permits, Sight
@@ -42,7 +45,7 @@ from clew.sql.arguments import Claims, constant_value, usable_claims
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
 from clew.sql.statement import compiled
-from clew.sql.stored import stored_value
+from clew.sql.stored import preset_value, stored_value
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
@@ -66,6 +69,8 @@ class _Draft:
     fields: dict[str, None] = field(default_factory=dict)
     key: Key = ()
     held: tuple[bool, ...] = ()
+    # To-ones that lead to a row which this root field has made, or found readable.
+    known: set[str] = field(default_factory=set)
 
     @property
     def shape(self) -> tuple[tuple[str, ...], ...]:
@@ -138,7 +143,7 @@ class Writer:
         """Change the row with a key; None if there is none that the viewer may change."""
         key = self._key(entity, arguments)
         draft = self._changes(entity, arguments, "")
-        rows = await self._lock(entity, Operation.UPDATE, keys=[key], columns=self._version(entity))
+        rows = await self._lock(entity, Operation.UPDATE, keys=[key], named=True, columns=self._version(entity))
         if not rows:
             return None
         expected = arguments.get("ifVersion")
@@ -156,19 +161,19 @@ class Writer:
         many = [name for name in nested if (r := entity.relation(name)) and r.kind is not RelationKind.TO_ONE]
         if many:
             raise ClewError(f"`set.{many[0]}` can only be given for one row.", hint="Update the rows one by one.")
+        # What is wrong with the values is wrong whatever rows there are.
+        self._changes(entity, arguments, "")
         rows = await self._lock(entity, Operation.UPDATE, where=where)
         drafts = [self._changes(entity, arguments, "") for _ in rows]
         await self._update(entity, rows, drafts, [arguments.get("set")] * len(rows))
         return [row.key for row in rows]
 
     async def update_each(self, entity: Entity, updates: _Inputs, place: str) -> list[Key]:
-        """Change rows, each in its own way; all of them must be there."""
-        self._count(len(updates))
+        """Change rows, each in its own way; those that are not there are left out."""
+        self._count(len(updates), place)
         keys = [self._key(entity, update, f"{place}.{n}.") for n, update in enumerate(updates)]
-        if len(set(keys)) < len(keys):
-            raise ClewError(f"`{place}` names a row twice.", hint="Put its changes into one entry.")
         drafts = [self._changes(entity, update, f"{place}.{n}.") for n, update in enumerate(updates)]
-        rows = await self._lock(entity, Operation.UPDATE, keys=keys)
+        rows = await self._lock(entity, Operation.UPDATE, keys=keys, named=True)
         found = {row.position: row for row in rows}
         there = [n for n in range(len(keys)) if n + 1 in found]
         await self._update(
@@ -199,7 +204,11 @@ class Writer:
             sets: list[Any] = []
             for n in there:
                 names = {c.name for c in columns} | set(entity.primary_key)
-                given = {k: v for k, v in inputs[n].items() if k not in names and (changing is None or k in changing)}
+                given = {
+                    name: value
+                    for name, value in inputs[n].items()
+                    if name not in names and (changing is None or changing.issuperset(_written_by(entity, name)))
+                }
                 drafts.append(self._changes(entity, {"set": given}, "", place=places[n]))
                 sets.append(given)
             ordered = [by_position[index + 1] for index in range(len(there))]
@@ -215,7 +224,7 @@ class Writer:
         if where:
             rows = await self._lock(entity, Operation.DELETE, where=self._where(entity, arguments))
         else:
-            rows = await self._lock(entity, Operation.DELETE, keys=[self._key(entity, arguments)])
+            rows = await self._lock(entity, Operation.DELETE, keys=[self._key(entity, arguments)], named=True)
         return [row.key for row in rows]
 
     async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
@@ -231,7 +240,7 @@ class Writer:
         deleted = entity.soft_delete
         assert deleted is not None
         key = self._key(entity, arguments)
-        rows = await self._lock(entity, Operation.DELETE, keys=[key], columns=[deleted], deleted="ONLY")
+        rows = await self._lock(entity, Operation.DELETE, keys=[key], named=True, columns=[deleted], deleted="ONLY")
         if not rows:
             return None
         await self._mark(entity, [rows[0].key], rows[0].columns[0], restores=True)
@@ -251,28 +260,38 @@ class Writer:
             inputs: each with its place.
             parents: for each, what the row that it is nested in fills.
         """
-        self._count(len(inputs))
+        if inputs:
+            self._count(len(inputs), inputs[0][1].removesuffix(".0"))
         drafts: list[_Draft] = []
         nested: dict[str, list[tuple[_Draft, Mapping[str, Any]]]] = {}
         for number, (given, place) in enumerate(inputs):
             draft = _Draft(place)
             drafts.append(draft)
             self._take(entity, draft, given, nested)
-            for name, value in (parents[number] if parents is not None else {}).items():
-                if name in draft.values:
-                    raise ClewError(f"`{place}.{name}` is given by what it is nested in.", hint="Leave it out.")
-                draft.values[name] = value
-                draft.fields[name] = None
-        made = await self._to_ones(entity, nested)
+            if parents is not None:
+                self._fill(entity, draft, parents[number])
+        await self._to_ones(entity, nested)
         for draft in drafts:
             self._preset(entity, draft, Operation.CREATE)
             for column in entity.columns:
                 if column.relation is not None and is_required(entity, column) and column.name not in draft.values:
                     raise ClewError(f"`{draft.place}.{column.relation}` is required.", hint=f"Give {column.name}.")
-        await self._insert(entity, drafts, made)
+        await self._insert(entity, drafts)
         self._written.append((entity, Operation.CREATE, drafts))
         await self._to_manys(entity, nested, setting=False)
         return [draft.key for draft in drafts]
+
+    def _fill(self, entity: Entity, draft: _Draft, values: Mapping[str, Any]) -> None:
+        """Give a new row what the one that it is nested in says."""
+        for name, value in values.items():
+            if name in draft.fields:
+                column = _column(entity, name)
+                given = name if name in draft.values or column.relation is None else column.relation
+                raise ClewError(f"`{draft.place}.{given}` is given by what it is nested in.", hint="Leave it out.")
+            draft.values[name] = value
+            draft.fields[name] = None
+        # That row is there and readable, or will be, or nothing is written.
+        draft.known.update(r.name for r in entity.relations if r.key and values.keys() >= set(r.key))
 
     def _take(
         self,
@@ -300,21 +319,17 @@ class Writer:
                 if len(value) != 1 or next(iter(value.values())) is None:
                     raise ClewError(f"`{place}` takes create or connect.")
                 draft.fields.update(dict.fromkeys(relation.key))
-            elif relation.through is not None:
+            elif relation.through is not None and _is_free_link(self.model.entity(relation.through.entity)):
                 draft.fields[name] = None
             nested.setdefault(name, []).append((draft, value))
 
-    async def _to_ones(
-        self, entity: Entity, nested: Mapping[str, list[tuple[_Draft, Mapping[str, Any]]]]
-    ) -> frozenset[str]:
-        """Create or find what to-ones lead to, and fill their keys; the names of the relations that were given so."""
-        done: set[str] = set()
+    async def _to_ones(self, entity: Entity, nested: Mapping[str, list[tuple[_Draft, Mapping[str, Any]]]]) -> None:
+        """Create or find what to-ones lead to, and fill their keys."""
         for name, entries in nested.items():
             relation = entity.relation(name)
             assert relation is not None
             if relation.kind is not RelationKind.TO_ONE:
                 continue
-            done.add(name)
             target = self.model.entity(relation.target)
             new = [(draft, value["create"]) for draft, value in entries if "create" in value]
             keys = await self._create(target, [(given, f"{draft.place}.{name}.create") for draft, given in new])
@@ -324,37 +339,50 @@ class Writer:
             keys = await self._connected(target, [(given, f"{draft.place}.{name}.connect") for draft, given in old])
             for (draft, _), key in zip(old, keys, strict=True):
                 draft.values.update(_pointing(entity, relation, target, key))
-        return frozenset(done)
+            for draft, _ in entries:
+                draft.known.add(name)
 
-    async def _insert(self, entity: Entity, drafts: Sequence[_Draft], made: frozenset[str]) -> None:
+    async def _insert(self, entity: Entity, drafts: Sequence[_Draft]) -> None:
+        await self._refuse_hidden(entity, drafts)
         for shape, same in _by_shape(drafts).items():
             columns = [_column(entity, name) for name in shape[0]]
-            presets = self._presets(entity, Operation.CREATE, given=shape[0])
-            to_ones = self._pointed(entity, columns, made)
+            presets = self._presets(entity, Operation.CREATE, same)
             bound = _values(write.VALUE, same, shape[0], "values")
             if not columns:
                 presets = presets or [(column, _generated(entity, column)) for column in entity.key_columns[:1]]
                 bound[Keys(write.VALUE + write.COUNT)] = list(range(len(same)))
-            rows = await self._run(write.insert_statement, entity, columns, presets, to_ones, bound=bound)
-            width = len(entity.primary_key)
+            rows = await self._run(write.insert_statement, entity, columns, presets, bound=bound)
             for draft, row in zip(same, rows, strict=True):
-                draft.key = tuple(row)[:width]
-                self._refuse_hidden(to_ones, tuple(row)[width:])
+                draft.key = tuple(row)
         before = self._before.setdefault(entity.name, _Before())
         before.keys.update(dict.fromkeys(draft.key for draft in drafts))
 
-    def _pointed(
-        self, entity: Entity, columns: Iterable[Column], made: frozenset[str]
-    ) -> list[tuple[Relation, Visible]]:
-        """The to-ones that are set by their keys, to rows that not everybody may read."""
-        names = dict.fromkeys(column.relation for column in columns if column.relation is not None)
-        found = [(r, self._visible(self.model.entity(r.target))) for r in entity.relations if r.name in names]
-        return [(relation, rows) for relation, rows in found if rows.where != TRUE and relation.name not in made]
+    async def _refuse_hidden(self, entity: Entity, drafts: Sequence[_Draft]) -> None:
+        """Refuse to-ones that are set by their keys to no readable row.
 
-    def _refuse_hidden(self, to_ones: Sequence[tuple[Relation, Visible]], found: Sequence[bool]) -> None:
-        for (relation, _), is_there in zip(to_ones, found, strict=True):
-            if not is_there:
-                raise violation((relation.name,))
+        Before anything is written: what the database says of keys that lead nowhere must not depend
+        on whether another one leads to a hidden row.
+        """
+        for relation in entity.relations:
+            visible = self._visible(self.model.entity(relation.target))
+            if relation.kind is not RelationKind.TO_ONE or visible.where == TRUE:
+                continue
+            by_columns: dict[tuple[str, ...], list[_Draft]] = {}
+            for draft in drafts:
+                names = tuple(name for name in relation.key if name in draft.values)
+                if names and relation.name not in draft.known:
+                    by_columns.setdefault(names, []).append(draft)
+            for names, same in by_columns.items():
+                columns = [_column(entity, name) for name in names]
+                bound = {**self._claims, **_values(write.VALUE, same, names, "values")}
+                of_rows = bool(same[0].key)
+                if of_rows:
+                    bound |= _bound(entity, [draft.key for draft in same])
+                found = await self._run(
+                    write.leads_statement, entity, relation, visible, columns, bound=bound, of_rows=of_rows
+                )
+                if not all(row[0] for row in found):
+                    raise violation((relation.name,))
 
     # --- changing ---------------------------------------------------------------------
 
@@ -388,6 +416,11 @@ class Writer:
         sets: Sequence[Mapping[str, Any] | None],
     ) -> None:
         """Change locked rows, and what is nested in their changes."""
+        keys: set[Key] = set()
+        for row, draft in zip(rows, drafts, strict=True):
+            if row.key in keys:
+                raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
+            keys.add(row.key)
         nested: dict[str, list[tuple[_Draft, Mapping[str, Any]]]] = {}
         for row, draft, given in zip(rows, drafts, sets, strict=True):
             draft.key, draft.held = row.key, row.held
@@ -399,23 +432,19 @@ class Writer:
                     if relation is not None and any(key in both for key in relation.key):
                         raise ClewError(f"`set.{name}` and its key are both given.", hint="Give one of the two.")
                 self._take(entity, draft, relations, nested, "set.")
-        made = await self._to_ones(entity, nested)
+        await self._to_ones(entity, nested)
         for draft in drafts:
             self._preset(entity, draft, Operation.UPDATE)
+        await self._refuse_hidden(entity, drafts)
         changed = [draft for draft in drafts if any(draft.shape)]
         for shape, same in _by_shape(changed).items():
             sets_, increases, appends = ([_column(entity, name) for name in names] for names in shape)
-            presets = self._presets(entity, Operation.UPDATE, given=())
-            to_ones = self._pointed(entity, sets_, made)
+            presets = self._presets(entity, Operation.UPDATE, same)
             bound = _bound(entity, [draft.key for draft in same])
             bound |= _values(write.VALUE, same, shape[0], "values")
             bound |= _values(write.INCREASE, same, shape[1], "increases")
             bound |= _values(write.APPENDED, same, shape[2], "appends")
-            found = await self._run(
-                write.update_statement, entity, sets_, increases, appends, presets, to_ones, bound=bound
-            )
-            for record in found:
-                self._refuse_hidden(to_ones, tuple(record)[len(entity.primary_key) :])
+            await self._run(write.update_statement, entity, sets_, increases, appends, presets, bound=bound)
         if drafts:
             self._written.append((entity, Operation.UPDATE, list(drafts)))
         await self._to_manys(entity, nested, setting=True)
@@ -454,6 +483,7 @@ class Writer:
         await self._create(target, [(given, place) for _, given, place in inputs["create"]], fill)
         await self._point(
             target,
+            owner,
             inputs["connect"],
             [_pointing(target, owner, entity, draft.key) for draft, _, _ in inputs["connect"]],
         )
@@ -479,7 +509,8 @@ class Writer:
                 keys = [self._key(target, given, f"{place}.") for _, given, place in entries]
             else:
                 keys = await self._connected(target, [(given, place) for _, given, place in entries])
-            rows = {row.position: row for row in await self._lock(target, operation, keys=keys, columns=columns)}
+            locked = await self._lock(target, operation, keys=keys, named=way == "update", columns=columns)
+            rows = {row.position: row for row in locked}
             ordered: list[_Locked] = []
             for number, (draft, _, place) in enumerate(entries):
                 row = rows.get(number + 1)
@@ -493,11 +524,12 @@ class Writer:
                 drafts = [self._changes(target, given, f"{place}.") for _, given, place in entries]
                 await self._update(target, ordered, drafts, [given.get("set") for _, given, _ in entries])
             else:
-                await self._set_keys(target, ordered, [dict.fromkeys(owner.key) for _ in ordered], entries)
+                await self._set_keys(target, owner, ordered, [dict.fromkeys(owner.key) for _ in ordered], entries)
 
     async def _point(
         self,
         target: Entity,
+        owner: Relation,
         entries: Sequence[tuple[_Draft, Mapping[str, Any], str]],
         fill: Sequence[Mapping[str, Any]],
     ) -> None:
@@ -509,20 +541,25 @@ class Writer:
         for number, (_, _, place) in enumerate(entries):
             if number + 1 not in rows:
                 raise _no_such_row(place)
-        await self._set_keys(target, [rows[n + 1] for n in range(len(entries))], fill, entries)
+        await self._set_keys(target, owner, [rows[n + 1] for n in range(len(entries))], fill, entries)
 
     async def _set_keys(
         self,
         target: Entity,
+        relation: Relation,
         rows: Sequence[_Locked],
         values: Sequence[Mapping[str, Any]],
         entries: Sequence[tuple[_Draft, Mapping[str, Any], str]],
     ) -> None:
+        """Write the to-one of rows that are there."""
         drafts = []
         for found, (_, _, place) in zip(values, entries, strict=True):
             draft = _Draft(place, dict(found))
             draft.fields.update(dict.fromkeys(found))
+            draft.known.add(relation.name)
             for name, value in found.items():
+                if name in target.primary_key:
+                    raise ClewError(f"`{place}` would change the row's key.", hint="Delete it, and create another.")
                 if value is None and not _column(target, name).nullable:
                     raise ClewError(f"`{place}` cannot be without it.", hint="Delete it, or connect it elsewhere.")
             drafts.append(draft)
@@ -541,9 +578,10 @@ class Writer:
         pairs = [*zip(inputs["create"], made, strict=True), *zip(inputs["connect"], found, strict=True)]
         links = [self._link(entity, relation, target, link, draft.key, key) for (draft, _, _), key in pairs]
         places = [place for (_, _, place), _ in pairs]
-        if links and link.generated_link and not link.allow:
-            drafts = [_Draft(place, values) for place, values in zip(places, links, strict=True)]
-            await self._insert(link, drafts, frozenset(r.name for r in link.relations))
+        if links and _is_free_link(link):
+            known = {end.name for end in link.relations}
+            drafts = [_Draft(place, values, known=known) for place, values in zip(places, links, strict=True)]
+            await self._insert(link, drafts)
         elif links:
             await self._create(link, [({}, place) for place in places], links)
         if inputs["disconnect"]:
@@ -577,7 +615,8 @@ class Writer:
             columns = [_column(link, name) for name in values[0]]
             wanted = [tuple(value[column.name] for column in columns) for value in values]
             linked = await self._find(link, columns, wanted)
-            rows = {row.position: row for row in await self._lock(target, operation, keys=keys)}
+            locked = await self._lock(target, operation, keys=keys, named=way == "update")
+            rows = {row.position: row for row in locked}
             for number, (_, _, place) in enumerate(entries):
                 if number not in linked or number + 1 not in rows:
                     raise ClewError(f"`{place}` is no row of `{relation.name}`.")
@@ -610,7 +649,7 @@ class Writer:
             if number not in found:
                 raise ClewError(f"`{place}` is no row of `{relation.name}`.")
         keys = [found[number] for number in range(len(values))]
-        if not (link.generated_link and not link.allow):
+        if not _is_free_link(link):
             rows = await self._lock(link, Operation.DELETE, keys=keys)
             if len(rows) < len(keys):
                 raise _forbidden()
@@ -669,7 +708,7 @@ class Writer:
         return all(any(holds[id(p)] for p in permits.holding(entity, name)) for name in draft.fields)
 
     def _returns(self, entity: Entity, permits: Permits) -> bool:
-        return any(_reaches(permit.after, entity.name) for permit in permits.every)
+        return any(_reaches(permit.after, entity.name, self.model) for permit in permits.every)
 
     def _as_it_was(self, name: str) -> dict[Keys, Any]:
         entity = self.model.entity(name)
@@ -683,11 +722,16 @@ class Writer:
         operation: Operation,
         *,
         keys: Sequence[Key] | None = None,
+        named: bool = False,
         where: Predicate = TRUE,
         columns: Sequence[Column] = (),
         deleted: str | None = None,
     ) -> list[_Locked]:
-        """Lock the rows on which the operation is held, those of `keys` or all for which `where` holds."""
+        """Lock the rows on which the operation is held, those of `keys` or all for which `where` holds.
+
+        Args:
+            named: a client gave the keys: a row whose key is masked is not known by it.
+        """
         if keys is not None and not keys:
             return []
         permits = self._access.permits(entity, self._sight, operation)
@@ -706,6 +750,7 @@ class Writer:
             where,
             bound=bound,
             by_key=keys is not None,
+            named=named,
             columns=columns,
             image=image,
         )
@@ -746,17 +791,17 @@ class Writer:
                     if self._sight.admin:
                         continue
                     raise _forbidden()
-                value = found[claim]
+                value = preset_value(column, found[claim])
             else:
-                value = constant_value(preset.value, column.type)
+                value = preset_value(column, constant_value(preset.value, column.type))
             if column.name in draft.values and draft.values[column.name] != value:
                 raise _forbidden()
             draft.values[column.name] = value
             draft.fields.pop(column.name, None)
 
-    def _presets(self, entity: Entity, operation: Operation, given: Iterable[str]) -> list[tuple[Column, str]]:
-        """The columns that @preset fills by SQL."""
-        names = set(given)
+    def _presets(self, entity: Entity, operation: Operation, drafts: Sequence[_Draft]) -> list[tuple[Column, str]]:
+        """The columns that @preset fills by SQL, but for those that an admin gives, or a row's parent."""
+        names = {name for draft in drafts for name in (*draft.values, *draft.increases, *draft.appends)}
         return [
             (column, column.preset.sql)
             for column in entity.columns
@@ -820,10 +865,11 @@ class Writer:
     def _visible(self, entity: Entity) -> Visible:
         return self._access.visible(entity, self._sight)
 
-    def _count(self, more: int) -> None:
+    def _count(self, more: int, place: str) -> None:
         self._rows += more
         if self._rows > MOST_ROWS:
-            raise ClewError(f"More than {MOST_ROWS} rows in one field.", hint="Write them in several requests.")
+            message = f"`{place}` is too long: one field writes at most {MOST_ROWS} rows."
+            raise ClewError(message, hint="Write them in several requests.")
 
     async def _run(
         self, make: Callable[..., Any], *parts: Any, bound: Mapping[Any, Any], **options: Any
@@ -895,33 +941,66 @@ def _pointing(entity: Entity, relation: Relation, target: Entity, key: Key) -> d
 
 def _is_empty(entity: Entity, where: Mapping[str, Any], model: Model) -> bool:
     """Whether a filter, or a part of it that should say something, says nothing."""
-    if not where:
-        return True
-    for name, value in where.items():
-        if value is None:
-            continue
-        if name in ("and", "or"):
-            if not value or any(_is_empty(entity, item, model) for item in value if item is not None):
-                return True
-        elif name == "not":
-            if _is_empty(entity, value, model):
-                return True
-        elif entity.column(name) is not None:
-            if not value:
-                return True
-        elif entity.many(name) is not None and not value:
-            return True
-    return False
+    return not where or any(value is not None and _says_nothing(entity, n, value, model) for n, value in where.items())
 
 
-def _reaches(predicate: Predicate, entity: str) -> bool:
+def _says_nothing(entity: Entity, name: str, value: Any, model: Model) -> bool:
+    if not value or entity.column(name) is not None:
+        return not value
+    if name in ("and", "or", "not"):
+        items = value if isinstance(value, list) else [value]
+        return any(_is_empty(entity, item, model) for item in items if item is not None)
+    relation = entity.relation(name)
+    if relation is None:
+        return all(not condition for condition in value.values())
+    target = model.entity(relation.target)
+    if not relation.to_many:
+        return _is_empty(target, value, model)
+    # `{comments: {some: {}}}` says something: that there is one.
+    return any(inner and _is_empty(target, inner, model) for inner in value.values())
+
+
+def _is_free_link(link: Entity) -> bool:
+    """Whether a link is written under the rules of the field that it is written from: it has none of its own."""
+    return link.generated_link and not link.allow
+
+
+def _written_by(entity: Entity, name: str) -> tuple[str, ...]:
+    """The columns that a field of an input writes."""
+    relation = entity.relation(name)
+    return relation.key if relation is not None and relation.key else (name,)
+
+
+def _reaches(predicate: Predicate, entity: str, model: Model) -> bool:
     """Whether a condition reads rows of the entity by a relation."""
     match predicate:
         case AllOf(items) | AnyOf(items):
-            return any(_reaches(item, entity) for item in items)
+            return any(_reaches(item, entity, model) for item in items)
         case Not(item) | IsTrue(item):
-            return _reaches(item, entity)
+            return _reaches(item, entity, model)
         case Exists(relation=relation, rows=rows) | Aggregated(relation=relation, rows=rows):
             through = relation.through is not None and relation.through.entity == entity
-            return relation.target == entity or through or _reaches(rows.where, entity)
+            if relation.target == entity or through or _reaches(rows.where, entity, model):
+                return True
+    return any(isinstance(o.source, Ruled) and _leads(o.source, entity, model) for o in _operands(predicate))
+
+
+def _operands(predicate: Predicate) -> list[Operand]:
+    match predicate:
+        case Compare(operand=operand):
+            return [operand]
+        case Aggregated(conditions=conditions):
+            return [operand for _, _, operand in conditions]
+    return []
+
+
+def _leads(source: Ruled, entity: str, model: Model) -> bool:
+    """Whether the to-ones of `$row.folder.owner.name` come to the entity."""
+    here = source.entity
+    for name in source.path[:-1]:
+        relation = here.relation(name)
+        assert relation is not None, source.path
+        if relation.target == entity:
+            return True
+        here = model.entity(relation.target)
     return False

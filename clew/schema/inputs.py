@@ -178,6 +178,7 @@ class WriteTypes:
             elif (
                 relation is not None
                 and not relation.hidden
+                and not set(relation.key) & set(entity.primary_key)
                 and (nested := self._nested(entity, relation, updates, setting=True))
             ):
                 fields[name] = GraphQLInputField(nested)

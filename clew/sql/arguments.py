@@ -144,7 +144,7 @@ def _coerced(value: Any, type_: ValueType) -> Any:
 
 def constant_value(value: Any, type_: ValueType) -> Any:
     """A constant of the SDL as asyncpg takes it."""
-    return item_converter(type_, "preset")(_coerced(value, type_))
+    return _converter(Operand(Constant(value), type_, "preset"))(_coerced(value, type_))
 
 
 def key_value(value: Any, type_: ValueType, place: str) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from clew.sql.arguments import item_converter
 from clew.sql.binds import bare_type
 
 _SIZED = re.compile(r"\((\d+)(?:\s*,\s*(-?\d+))?\)")
+_DIGITS = Context(prec=4000)
+_INTEGERS = {"smallint": 15, "int2": 15, "integer": 31, "int": 31, "int4": 31}
 _TEXTS = frozenset({"varchar", "character varying", "char", "character", "bpchar"})
 
 
@@ -41,9 +43,18 @@ def stored_value(column: Column, value: Any, place: str, enum: GraphQLEnumType |
         value = enum_names(value, enum)
     convert = _converter(column.type, place)
     if column.type.is_list:
-        # Arrays of arrays cannot be unnested: a list travels as JSON.
-        return json.dumps([None if item is None else _json_item(convert(item), column.type) for item in value])
+        return _as_json([None if item is None else convert(item) for item in value], column.type)
     return convert(value)
+
+
+def preset_value(column: Column, value: Any) -> Any:
+    """What is bound for a column that the server fills, of a value as asyncpg takes it."""
+    return _as_json(value, column.type) if column.type.is_list else value
+
+
+def _as_json(items: Sequence[Any], type_: ValueType) -> str:
+    """Arrays of arrays cannot be unnested: a list travels as JSON."""
+    return json.dumps([None if item is None else _json_item(item, type_) for item in items])
 
 
 def _converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
@@ -65,13 +76,15 @@ def _fits(type_: ValueType) -> Callable[[Any], bool]:
     if base in _TEXTS:
         most = int(sized[1]) if sized else 1 if base in ("char", "character") else None
         return lambda value: most is None or len(value) <= most
-    if base in ("smallint", "int2"):
-        return lambda value: -(2**15) <= int(value) < 2**15
+    if base in _INTEGERS:
+        bound_of_integer = 2 ** _INTEGERS[base]
+        return lambda value: -bound_of_integer <= int(value) < bound_of_integer
     if base in ("numeric", "decimal") and sized:
         precision, scale = int(sized[1]), int(sized[2] or 0)
         bound = Decimal(10) ** (precision - scale)
         step = Decimal(1).scaleb(-scale)
-        return lambda value: value.adjusted() < precision and abs(value.quantize(step)) < bound
+        # Half up, as Postgres rounds; the default context has fewer digits than a column may.
+        return lambda value: abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound
     if base in ("real", "float4"):
         return lambda value: abs(value) < 3.4028235e38
     return lambda value: True

@@ -10,13 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, Select
-from sqlalchemy.sql.selectable import CTE, TableValuedAlias
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from clew.model.types import Column, Entity, Model, Relation, ValueType
 from clew.plan.types import TRUE, Keys, Operand, Predicate, Rows, Visible
 from clew.plan.visible import Permits
 from clew.sql.binds import Binds, compared_type
-from clew.sql.constraints import SEARCH_COLUMN
 from clew.sql.filters import condition
 from clew.sql.given import given_keys, same_key
 from clew.sql.literals import quote_name
@@ -33,6 +32,8 @@ _TEXTS = ValueType("String", "text", is_list=True)
 # The names of operands: of the values that are written, and of what rows were.
 VALUE, INCREASE, APPENDED = "set.", "inc.", "append."
 COUNT = "*"
+# The names of what stands beside an entity's columns where expressions name those.
+_POSITION, _KEY, _VALUE = "clew_position", "clew_key", "clew_value"
 CREATED, WERE = "created.", "were."
 
 
@@ -68,6 +69,11 @@ class WriteCompiler(Compiler):
     def judged(self, predicate: Predicate, scope: Scope) -> ColumnElement[bool]:
         """Whether a rule's condition is true of the row of `scope`."""
         return condition(predicate, scope, self, self.binds, scope).is_(sa.true())
+
+    def shown(self, visible: Visible, columns: Iterable[Column], scope: Scope) -> list[ColumnElement[bool]]:
+        """That the columns are open on the row of `scope`: nobody knows a row by what is masked on it."""
+        masks = (visible.masks.get(column.name) for column in columns)
+        return [self.judged(mask, scope) for mask in masks if mask is not None]
 
     def written(self, prefix: str, columns: Sequence[Column]) -> dict[str, tuple[str, Operand]]:
         """The arrays of the columns' values, by API name: the name of the unnested column, and the operand."""
@@ -134,6 +140,7 @@ def lock_statement(
     binds: Binds,
     *,
     by_key: bool,
+    named: bool = False,
     columns: Sequence[Column] = (),
     image: bool = False,
 ) -> Select[Any]:
@@ -141,6 +148,9 @@ def lock_statement(
 
     Gives `position` (of the key among those given, else 0), the key, `columns`, perhaps the row's image
     as JSON, and for each of `permits.every` whether it holds before.
+
+    Args:
+        named: the given keys are those of a client, who knows no row by a key that is masked on it.
     """
     compiler = WriteCompiler(model, tables, binds)
     entity = visible.entity
@@ -163,6 +173,8 @@ def lock_statement(
     statement = sa.select(*found, *(item.label(f"b{number}") for number, item in enumerate(before)))
     statement = statement.select_from(source).where(*compiler.conditions(Rows(visible, where), scope), *guards)
     statement = statement.where(sa.or_(sa.false(), *rules))
+    if named:
+        statement = statement.where(*compiler.shown(visible, entity.key_columns, scope))
     statement = statement.order_by(*(scope.column(column) for column in entity.key_columns))
     return statement.with_for_update(of=scope.source)
 
@@ -171,14 +183,13 @@ def insert_statement(
     entity: Entity,
     columns: Sequence[Column],
     presets: Sequence[tuple[Column, str]],
-    to_ones: Sequence[tuple[Relation, Visible]],
     model: Model,
     tables: Tables,
     binds: Binds,
-) -> Select[Any]:
+) -> Any:
     """Insert rows with these columns given, the rest by default; presets are SQL over the row's columns.
 
-    Gives in order the key, and for each of `to_ones` whether it leads to a visible row or is null.
+    Gives the keys in order.
     """
     compiler = WriteCompiler(model, tables, binds)
     table = tables.of(entity.name)
@@ -191,18 +202,19 @@ def insert_statement(
         # The expressions name columns: they stand where those are.
         named = [value.label(name) for name, value in values.items()]
         named += [
-            sa.literal_column(default_sql(column) or "NULL", sql_type(column.type)).label(column.column)
+            sa.cast(sa.literal_column(default_sql(column) or "NULL"), sql_type(column.type)).label(column.column)
             for column in entity.columns
             if column.column not in values and column.computed is None and not column.identity
         ]
-        rows = sa.select(*named, given.c.position.label("clew_position")).select_from(given).subquery("given_rows")
-        values = {name: rows.c[name] for name in values}
+        rows = sa.select(*named, given.c.position.label(_POSITION)).select_from(given).subquery("given_rows")
+        # Defaults too: what an expression has seen of them is what is stored.
+        values = {value.name: rows.c[value.name] for value in named}
         values |= {column.column: sa.literal_column(f"({sql})") for column, sql in presets}
-        order = rows.c.clew_position
+        order = rows.c[_POSITION]
     inserted = sa.insert(table).from_select(
         list(values), sa.select(*values.values()).select_from(rows).order_by(order), include_defaults=False
     )
-    return _returned(compiler, entity, inserted, to_ones)
+    return inserted.returning(*(table.c[column.column] for column in entity.key_columns))
 
 
 def update_statement(
@@ -211,12 +223,11 @@ def update_statement(
     increases: Sequence[Column],
     appends: Sequence[Column],
     presets: Sequence[tuple[Column, str]],
-    to_ones: Sequence[tuple[Relation, Visible]],
     model: Model,
     tables: Tables,
     binds: Binds,
-) -> Select[Any]:
-    """Change rows by given keys, one value a row for each column. Gives what `insert_statement` gives, in any order."""
+) -> Any:
+    """Change rows by given keys, one value a row for each column; presets are SQL over the changed row's columns."""
     compiler = WriteCompiler(model, tables, binds)
     table = tables.of(entity.name)
     arrays: dict[str, tuple[str, Operand]] = {}
@@ -237,29 +248,67 @@ def update_statement(
         elif prefix == "append":
             value = table.c[column.column].op("||")(value)
         values[column.column] = value
-    values |= {column.column: sa.literal_column(f"({sql})") for column, sql in presets}
     for column in entity.columns:
         if column.version:
             values[column.column] = table.c[column.column] + _ONE
     same = [table.c[c.column] == given.c[f"k{number}"] for number, c in enumerate(entity.key_columns)]
-    updated = sa.update(table).values({table.c[name]: value for name, value in values.items()}).where(*same)
-    return _returned(compiler, entity, updated, to_ones)
+    if presets:
+        # The expressions name columns: they stand where those of the changed row are, and nothing else.
+        changed = [
+            values.get(column.column, table.c[column.column]).label(column.column)
+            for column in entity.columns
+            if column.computed is None
+        ]
+        keys = [given.c[f"k{number}"].label(f"{_KEY}{number}") for number in range(len(entity.key_columns))]
+        rows = sa.select(*changed, *keys).select_from(given.join(table, sa.and_(*same))).subquery("changed_rows")
+        filled: list[ColumnElement[Any]] = [
+            sa.literal_column(f"({sql})").label(f"{_VALUE}{n}") for n, (_, sql) in enumerate(presets)
+        ]
+        known = [rows.c[name] for name in (*values, *(key.name for key in keys))]
+        found = sa.select(*known, *filled).select_from(rows).subquery("filled_rows")
+        values = {name: found.c[name] for name in values}
+        values |= {column.column: found.c[f"{_VALUE}{n}"] for n, (column, _) in enumerate(presets)}
+        same = [table.c[c.column] == found.c[f"{_KEY}{number}"] for number, c in enumerate(entity.key_columns)]
+    return sa.update(table).values({table.c[name]: value for name, value in values.items()}).where(*same)
 
 
-def _returned(
-    compiler: WriteCompiler, entity: Entity, write: Any, to_ones: Sequence[tuple[Relation, Visible]]
+def leads_statement(
+    entity: Entity,
+    relation: Relation,
+    visible: Visible,
+    columns: Sequence[Column],
+    model: Model,
+    tables: Tables,
+    binds: Binds,
+    *,
+    of_rows: bool,
 ) -> Select[Any]:
-    table = compiler.tables.of(entity.name)
-    new: CTE = write.returning(*(c for c in table.columns if c.name != SEARCH_COLUMN)).cte("new")
-    scope = Scope(entity, new, None)
-    found: list[ColumnElement[Any]] = [scope.key(column.column) for column in entity.key_columns]
-    for relation, visible in to_ones:
-        inner = compiler.scope(relation.target, scope)
-        target = sa.select(_ONE).select_from(inner.source)
-        target = target.where(join(compiler, relation, scope, inner, None), *compiler.conditions(Rows(visible), inner))
-        unset = sa.or_(*(scope.key(local).is_(None) for local, _ in relation.on))
-        found.append(sa.or_(unset, sa.exists(inner.correlate(target))).label(f"o{relation.name}"))
-    return sa.select(*found).select_from(new)
+    """For each of the values that a to-one's key is set to, in order: whether it is null or leads to a visible row.
+
+    Args:
+        columns: those of the key that are set, as arrays `set.*`.
+        of_rows: the rest of the key is what rows with given keys have.
+    """
+    compiler = WriteCompiler(model, tables, binds)
+    table = tables.of(entity.name)
+    arrays = compiler.written(VALUE, columns)
+    given = _given(compiler, entity if of_rows else None, arrays, {column.name: column.type for column in columns})
+    values: dict[str, ColumnElement[Any]] = {c.column: given.c[arrays[c.name][0]] for c in columns}
+    source: Any = given
+    if of_rows:
+        same = [table.c[c.column] == given.c[f"k{number}"] for number, c in enumerate(entity.key_columns)]
+        source = given.join(table, sa.and_(*same))
+    for local, _ in relation.on:
+        if local not in values:
+            values[local] = table.c[local] if of_rows else sa.null()
+    named = [value.label(name) for name, value in values.items()]
+    rows = sa.select(*named, given.c.position.label(_POSITION)).select_from(source).subquery("given_rows")
+    scope = Scope(entity, rows, None)
+    inner = compiler.scope(relation.target, scope)
+    target = sa.select(_ONE).select_from(inner.source)
+    target = target.where(join(compiler, relation, scope, inner, None), *compiler.conditions(Rows(visible), inner))
+    unset = sa.or_(*(scope.key(local).is_(None) for local, _ in relation.on))
+    return sa.select(sa.or_(unset, sa.exists(inner.correlate(target)))).select_from(rows).order_by(rows.c[_POSITION])
 
 
 def judge_statement(
@@ -334,6 +383,7 @@ def find_statement(
     same = [scope.column(column) == given.c[arrays[column.name][0]] for column in columns]
     statement = sa.select(given.c.position, *(scope.column(column) for column in visible.entity.key_columns))
     statement = statement.select_from(given.join(scope.source, sa.and_(*same)))
+    statement = statement.where(*compiler.shown(visible, columns, scope))
     return statement.where(*compiler.conditions(Rows(visible), scope)).order_by(given.c.position)
 
 

@@ -1,0 +1,89 @@
+"""Databases that a test may write to: filled anew before each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from graphql import Source
+
+from clew.config import Settings
+from clew.database.pool import Pool
+from clew.engine import Engine
+from clew.engine.resolvers import bind
+from clew.model.build import parse_model
+from clew.model.types import Model
+from clew.schema.build import build_schema
+from clew.sql.tables import build_tables
+from tests.properties.database import LIMITS, create_tables, new_database
+from tests.reference import table_sql
+from tests.shop import HERE as SHOP
+from tests.shop import Shop, make_shop
+from tests.writes.api import Api
+
+CLUB = Path(__file__).parent / "club"
+
+# Data with explicit ids leaves the sequences behind.
+_SEQUENCES = """
+SELECT setval(pg_get_serial_sequence('badges', 'id'), 100);
+SELECT setval(pg_get_serial_sequence('orders', 'id'), 100);
+"""
+
+
+async def fill(url: str, model: Model, data: str) -> None:
+    """Empty all tables and fill them."""
+    names = ", ".join(table_sql(entity) for entity in model.entities.values() if entity.view_sql is None)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(f"TRUNCATE {names}; {data}")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def written_shop(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop of which each test has the rows anew."""
+    with make_shop(postgres_url, tmp_path_factory.mktemp("written-shop")) as made:
+        yield made
+
+
+@pytest.fixture
+async def shopping(written_shop: Shop) -> AsyncIterator[Api]:
+    """The shop, for writing."""
+    engine = written_shop.clew.asgi(Settings.model_validate({"DATABASE_URL": written_shop.url})).engine
+    await fill(written_shop.url, engine.model, (SHOP / "data.sql").read_text() + _SEQUENCES)
+    yield Api(engine, written_shop.url)
+    await engine.pool.close()
+
+
+@dataclass(frozen=True)
+class Club:
+    """The club's database and model."""
+
+    url: str
+    model: Model
+
+
+@pytest.fixture(scope="session")
+def club_database(postgres_url: str) -> Iterator[Club]:
+    """A club of which each test has the rows anew."""
+    model = parse_model(Source((CLUB / "schema.graphql").read_text(), "schema.graphql"))
+    with new_database(postgres_url) as url:
+        asyncio.run(create_tables(url, model))
+        yield Club(url, model)
+
+
+@pytest.fixture
+async def club(club_database: Club) -> AsyncIterator[Api]:
+    """Teams under rules, for writing."""
+    model, url = club_database.model, club_database.url
+    await fill(url, model, (CLUB / "data.sql").read_text())
+    schema = build_schema(model)
+    assert bind(schema, model, []) == []
+    pool = Pool(url, size=2, application_name="clew-writes")
+    yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url)
+    await pool.close()
