@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from asyncpg import exceptions
 
@@ -16,18 +16,24 @@ def violation(fields: Sequence[str] = (), message: str | None = None) -> ClewErr
     return ClewError(message or "The data do not allow this.", code=Code.CONSTRAINT_VIOLATION, extensions=extensions)
 
 
-def from_database(error: BaseException | None, tables: Tables) -> ClewError | None:
-    """The error for what Postgres raised, None if that was no constraint."""
+def from_database(
+    error: BaseException | None, tables: Tables, shown: Callable[[str, Iterable[str]], Sequence[str]]
+) -> ClewError | None:
+    """The error for what Postgres raised, None if that was no constraint.
+
+    Args:
+        shown: those of an entity's fields, by its name, that the client's schema has.
+    """
     if not isinstance(error, exceptions.IntegrityConstraintViolationError):
         return None
     found = error.as_dict()
     place = (found.get("schema_name") or "public", found.get("table_name") or "")
     info = tables.constraints.get((*place, found.get("constraint_name") or ""))
     if info is not None:
-        return violation(info.fields, info.message)
+        return violation(shown(info.entity, info.fields), info.message)
     if isinstance(error, exceptions.NotNullViolationError):
         table = next((t for t in tables.metadata.tables.values() if (t.schema or "public", t.name) == place), None)
         column = None if table is None else table.columns.get(found.get("column_name") or "")
-        if column is not None and "column" in column.info:
-            return violation([column.info["column"].name])
+        if table is not None and column is not None and "column" in column.info:
+            return violation(shown(table.info["entity"].name, [column.info["column"].name]))
     return violation()

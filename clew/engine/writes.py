@@ -198,7 +198,7 @@ class Writer:
             rows = await self._lock(entity, Operation.UPDATE, keys=[found[n] for n in there])
             if len(rows) < len(there):
                 # As for a hidden row, whose key an INSERT would hit.
-                raise violation(tuple(column.name for column in columns))
+                raise violation(self._shown(entity.name, [column.name for column in columns]))
             by_position = {row.position: row for row in rows}
             drafts: list[_Draft] = []
             sets: list[Any] = []
@@ -382,7 +382,7 @@ class Writer:
                     write.leads_statement, entity, relation, visible, columns, bound=bound, of_rows=of_rows
                 )
                 if not all(row[0] for row in found):
-                    raise violation((relation.name,))
+                    raise violation(self._shown(entity.name, [relation.name]))
 
     # --- changing ---------------------------------------------------------------------
 
@@ -862,6 +862,12 @@ class Writer:
 
     # --- running ----------------------------------------------------------------------
 
+    def _shown(self, entity: str, fields: Iterable[str]) -> list[str]:
+        """Those of the fields that the viewer's schema has, to read or to write."""
+        types = (self._schema.type_map.get(f"{entity}{suffix}") for suffix in ("", "CreateInput", "SetInput"))
+        names = {name for type_ in types for name in getattr(type_, "fields", ())}
+        return [name for name in fields if name in names]
+
     def _visible(self, entity: Entity) -> Visible:
         return self._access.visible(entity, self._sight)
 
@@ -880,7 +886,7 @@ class Writer:
         try:
             return await self._fetch(statement.sql, arguments)
         except ClewError as error:
-            found = from_database(error.__cause__, self._tables)
+            found = from_database(error.__cause__, self._tables, self._shown)
             if found is None:
                 raise
             raise found from error

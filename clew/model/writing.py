@@ -16,7 +16,8 @@ def is_writable(column: Column, *, admin: bool) -> bool:
 def writable_fields(entity: Entity, *, admin: bool) -> frozenset[str]:
     """The columns and relations that clients may give, but for what rules say."""
     columns = {column.name for column in entity.columns if is_writable(column, admin=admin)}
-    return frozenset(columns | {relation.name for relation in entity.relations if not relation.hidden})
+    relations = {r.name for r in entity.relations if not r.hidden and columns.issuperset(r.key)}
+    return frozenset(columns | relations)
 
 
 def is_generated_key(entity: Entity, column: Column) -> bool:

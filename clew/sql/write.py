@@ -157,7 +157,8 @@ def lock_statement(
     scope = compiler.scope(entity.name, None)
     before = [compiler.judged(permit.before, scope) for permit in permits.every]
     guards = before[len(before) - len(permits.guards) :]
-    rules = before[: len(before) - len(permits.guards)]
+    # Not those of fields: they open a field of a row that is open.
+    rules = before[: len(permits.rules)]
     source: Any = scope.source
     position: ColumnElement[Any] = sa.literal_column("0")
     keys: TableValuedAlias | None = None
@@ -168,7 +169,8 @@ def lock_statement(
     found = [position.label("position"), *(scope.column(column) for column in entity.key_columns)]
     found += [scope.column(column) for column in columns]
     if image:
-        row = sa.func.to_jsonb(sa.literal_column(str(scope.source.name)))  # type: ignore[attr-defined]
+        # Not the bare name, which a column may have too.
+        row = sa.func.to_jsonb(sa.literal_column(f"{scope.source.name}.*"))  # type: ignore[attr-defined]
         found.append(sa.cast(row, sa.Text()).label("image"))
     statement = sa.select(*found, *(item.label(f"b{number}") for number, item in enumerate(before)))
     statement = statement.select_from(source).where(*compiler.conditions(Rows(visible, where), scope), *guards)
@@ -300,7 +302,7 @@ def leads_statement(
         source = given.join(table, sa.and_(*same))
     for local, _ in relation.on:
         if local not in values:
-            values[local] = table.c[local] if of_rows else sa.null()
+            values[local] = table.c[local] if of_rows else sa.cast(sa.null(), table.c[local].type)
     named = [value.label(name) for name, value in values.items()]
     rows = sa.select(*named, given.c.position.label(_POSITION)).select_from(source).subquery("given_rows")
     scope = Scope(entity, rows, None)

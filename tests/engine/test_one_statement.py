@@ -93,3 +93,38 @@ async def test_an_operation_without_data_is_no_statement(logging_shop: tuple[Sho
     found = await statements(engine, log, Request("{ viewer { roles } __typename __schema { queryType { name } } }"))
     await engine.pool.close()
     assert found == []
+
+
+@pytest.mark.anyio
+async def test_a_mutation_takes_a_few_statements_however_many_rows_it_writes(logging_shop: tuple[Shop, Path]) -> None:
+    shop, log = logging_shop
+    engine = shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url})).engine
+    people = [
+        {
+            "email": f"{n}@many",
+            "givenName": str(n),
+            "orders": {"create": [{"total": str(m)} for m in range(9)]},
+        }
+        for n in range(99)
+    ]
+    nested = Request(
+        "mutation($input: CompanyCreateInput!) { createCompany(input: $input) { people { orders { id } } } }",
+        {"input": {"name": "Many", "people": {"create": people}}},
+    )
+    bulk = Request(
+        "mutation($inputs: [SkillCreateInput!]!) { createSkills(inputs: $inputs) { count rows { id } } }",
+        {"inputs": [{"id": str(n)} for n in range(10_000)]},
+    )
+    # A connection that is new would log what it does to set itself up, and to learn of types.
+    first = """mutation { createSkill(input: {id: "first"}) { id }
+      createCompany(input: {name: "First", people: {create: [
+      {email: "first@many", givenName: "F", orders: {create: [{total: 1}]}}]}}) { people { orders { id } } } }"""
+    assert (await engine.execute(Request(first), Viewer.admin())).code is None
+    for request, most in ((nested, 10), (bulk, 5)):
+        before = log.stat().st_size
+        response = await engine.execute(request, Viewer.admin())
+        assert response.code is None, response.body
+        found = EXECUTED.findall(log.read_text()[before:])
+        # BEGIN and COMMIT among them.
+        assert 3 <= len(found) <= most, [text[:80] for text in found]
+    await engine.pool.close()

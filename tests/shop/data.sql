@@ -30,3 +30,4 @@ INSERT INTO order_lines (order_id, number, product_id, quantity, deleted_at) VAL
   (1, 2, '00000000-0000-7000-8000-000000000022', 1, NULL),
   (1, 3, '00000000-0000-7000-8000-000000000023', 1, '2026-01-05T00:00:00Z'),
   (3, 1, '00000000-0000-7000-8000-000000000023', 10, NULL);
+SELECT setval(pg_get_serial_sequence('badges', 'id'), 100), setval(pg_get_serial_sequence('orders', 'id'), 100);

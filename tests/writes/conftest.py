@@ -27,12 +27,6 @@ from tests.writes.api import Api
 
 CLUB = Path(__file__).parent / "club"
 
-# Data with explicit ids leaves the sequences behind.
-_SEQUENCES = """
-SELECT setval(pg_get_serial_sequence('badges', 'id'), 100);
-SELECT setval(pg_get_serial_sequence('orders', 'id'), 100);
-"""
-
 
 async def fill(url: str, model: Model, data: str) -> None:
     """Empty all tables and fill them."""
@@ -55,7 +49,7 @@ def written_shop(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 async def shopping(written_shop: Shop) -> AsyncIterator[Api]:
     """The shop, for writing."""
     engine = written_shop.clew.asgi(Settings.model_validate({"DATABASE_URL": written_shop.url})).engine
-    await fill(written_shop.url, engine.model, (SHOP / "data.sql").read_text() + _SEQUENCES)
+    await fill(written_shop.url, engine.model, (SHOP / "data.sql").read_text())
     yield Api(engine, written_shop.url)
     await engine.pool.close()
 

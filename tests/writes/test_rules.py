@@ -314,3 +314,21 @@ async def test_a_stale_version_is_a_conflict(club: Api) -> None:
     # There is no version of a hidden row.
     async with club.unchanged():
         assert await club.ok(document, {"v": 77}, BEN) == {"updateNote": None}
+
+
+async def test_a_rule_of_a_field_opens_no_row_for_deletion(club: Api) -> None:
+    # Clerks hold everything on one field of people, and nothing on people.
+    clerk = user("ann", "clerk")
+    error = await club.fails('mutation { deletePerson(id: "ben") { id } }', viewer=clerk)
+    assert code(error) == "GRAPHQL_VALIDATION_FAILED"
+    async with club.unchanged():
+        document = 'mutation { updatePerson(id: "ben", set: {hiding: true}) { id } }'
+        assert await club.ok(document, viewer=clerk) == {"updatePerson": None}
+
+
+async def test_a_constraint_tells_no_name_that_the_schema_does_not_have(club: Api) -> None:
+    document = 'mutation { createReport(input: {title: "x"}) { id } }'
+    await club.ok(document)
+    for viewer, fields in ((Viewer.admin(), ["owner", "title"]), (ANN, ["title"])):
+        error = await club.fails(document, viewer=viewer)
+        assert (code(error), error["extensions"]["fields"]) == ("CONSTRAINT_VIOLATION", fields)

@@ -1,0 +1,528 @@
+"""A naive second implementation of writing under rules: rows in Python, judged one by one.
+
+It shares the model and the rows with Clew, and none of what plans, compiles or runs a write.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, OnDelete, Operation, Relation, RelationKind
+from tests.access.masked import MISSING, MaskedReference
+from tests.reference import COMPUTED, Row, Tables, parse_value
+
+BAD, VIOLATION, FORBIDDEN = "BAD_USER_INPUT", "CONSTRAINT_VIOLATION", "FORBIDDEN"
+GENERATED = 5_000_000
+
+# Never those that the database has given already.
+_NUMBERS = itertools.count(GENERATED + 1_000_000)
+
+Input = Mapping[str, Any]
+
+
+class RefusedError(Exception):
+    """A write that fails, with its code."""
+
+
+@dataclass
+class _Written:
+    entity: Entity
+    operation: Operation
+    row: Row
+    fields: set[str]
+    held: set[int] | None
+
+
+@dataclass
+class NaiveWriter:
+    """Runs one root field on its own copy of the rows, for a viewer who is no admin.
+
+    Args:
+        reference: the viewer's eyes, over any rows.
+        start: the rows as they are.
+    """
+
+    model: Model
+    reference: MaskedReference
+    start: Tables
+    rows: dict[str, list[Row]] = field(init=False)
+    made: set[Any] = field(default_factory=set)
+    written: list[_Written] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows = {name: [dict(row) for row in rows] for name, rows in self.start.rows.items()}
+
+    # --- root fields ------------------------------------------------------------------
+
+    def create(self, entity: Entity, inputs: Iterable[Input]) -> int:
+        return len(self.create_rows(entity, [(given, {}, frozenset()) for given in inputs]))
+
+    def update(self, entity: Entity, entries: Iterable[Input]) -> int:
+        """Each entry has the row's key, `set` and `inc`."""
+        found = []
+        for entry in entries:
+            row = self.by_key(entity, entry)
+            held = None if row is None else self.held(entity, row, Operation.UPDATE)
+            if row is not None and held is not None and self.knows(entity, row, entity.primary_key):
+                found.append((row, held, entry))
+        self.change(entity, found)
+        return len(found)
+
+    def update_where(self, entity: Entity, where: dict[str, Any], changes: Input) -> int:
+        view = self.view()
+        rows = [row for row in self.rows[entity.name] if view.holds(entity, row, where) is True]
+        found = [(row, held) for row in rows if (held := self.held(entity, row, Operation.UPDATE)) is not None]
+        self.change(entity, [(row, held, changes) for row, held in found])
+        return len(found)
+
+    def delete(self, entity: Entity, where: Callable[[MaskedReference, Row], bool]) -> int:
+        view = self.view()
+        rows = [row for row in self.rows[entity.name] if where(view, row)]
+        found = [row for row in rows if self.held(entity, row, Operation.DELETE) is not None]
+        self.remove(entity, found)
+        return len(found)
+
+    def upsert(self, entity: Entity, inputs: Iterable[Input], key: tuple[str, ...], update: list[str] | None) -> int:
+        there, new, count = [], [], 0
+        for given in inputs:
+            count += 1
+            if any(given.get(name) is None for name in key):
+                raise RefusedError(BAD)
+            row = self.find(entity, {name: given[name] for name in key})
+            if row is None:
+                new.append((given, dict[str, Any](), frozenset[str]()))
+                continue
+            held = self.held(entity, row, Operation.UPDATE)
+            if held is None:
+                raise RefusedError(VIOLATION)
+            changes = {}
+            for name, value in given.items():
+                relation = entity.relation(name)
+                columns = relation.key if relation is not None and relation.key else (name,)
+                if (
+                    name not in key
+                    and name not in entity.primary_key
+                    and (update is None or set(columns) <= set(update))
+                ):
+                    changes[name] = value
+            there.append((row, held, {"set": changes}))
+        self.change(entity, there)
+        self.create_rows(entity, new)
+        return count
+
+    def finish(self) -> None:
+        """Judge what has been written."""
+        view = self.view()
+        for item in self.written:
+            if not view.is_open(item.entity, item.row) or not self.is_permitted(item):
+                raise RefusedError(FORBIDDEN)
+
+    # --- rows -------------------------------------------------------------------------
+
+    def create_rows(self, entity: Entity, inputs: list[tuple[Input, Row, frozenset[str]]]) -> list[Row]:
+        """Create rows; with each come the columns that its parent fills, and the to-one that these are."""
+        drafts = []
+        for given, parent, known in inputs:
+            values, fields, nested = self.read(entity, given)
+            for name, value in parent.items():
+                if name in fields:
+                    raise RefusedError(BAD)
+                values[name] = value
+                fields.add(name)
+            drafts.append((values, fields, nested, set(known)))
+        for values, _, nested, leading in drafts:
+            self.to_ones(entity, values, nested, leading)
+        for values, fields, _, leading in drafts:
+            self.presets(entity, values, fields, Operation.CREATE)
+            for column in entity.columns:
+                if column.relation and not column.nullable and not column.preset and column.name not in values:
+                    raise RefusedError(BAD)
+            self.leads(entity, values, leading)
+        rows = []
+        for values, fields, _, _ in drafts:
+            row: Row = {}
+            for column in entity.columns:
+                value = values.get(column.name)
+                if value is None and column.name not in values and (column.uuid_key or column.identity):
+                    value = self.generate(column)
+                row[column.column] = value
+                if value is None and not column.nullable and not column.computed:
+                    raise RefusedError(VIOLATION)
+            self.compute(entity, row)
+            self.rows[entity.name].append(row)
+            rows.append(row)
+            self.written.append(_Written(entity, Operation.CREATE, row, fields, None))
+        self.constrain(entity)
+        for row, (_, _, nested, _) in zip(rows, drafts, strict=True):
+            self.to_manys(entity, row, nested)
+        return rows
+
+    def change(self, entity: Entity, entries: Sequence[tuple[Row, set[int], Input]]) -> None:
+        if len({id(row) for row, _, _ in entries}) < len(entries):
+            raise RefusedError(BAD)
+        drafts = []
+        for row, held, entry in entries:
+            values, fields, nested = self.read(entity, entry.get("set") or {})
+            increases = {name: int(value) for name, value in (entry.get("inc") or {}).items()}
+            if fields & increases.keys():
+                raise RefusedError(BAD)
+            drafts.append((row, held, values, fields | increases.keys(), nested, increases))
+        for row, held, values, fields, nested, increases in drafts:
+            known: set[str] = set()
+            self.to_ones(entity, values, nested, known)
+            self.presets(entity, values, fields, Operation.UPDATE)
+            self.leads(entity, values, known, row)
+            self.apply(entity, row, values, increases)
+            self.written.append(_Written(entity, Operation.UPDATE, row, fields, held))
+        self.constrain(entity)
+        for row, _, _, _, nested, _ in drafts:
+            self.to_manys(entity, row, nested)
+
+    def apply(self, entity: Entity, row: Row, values: Row, increases: Mapping[str, int]) -> None:
+        for name, value in values.items():
+            column = self.column(entity, name)
+            if value is None and not column.nullable:
+                raise RefusedError(BAD)
+            row[column.column] = value
+        for name, value in increases.items():
+            column = self.column(entity, name)
+            if row[column.column] is not None:
+                row[column.column] += value
+                if not -(2**31) <= row[column.column] < 2**31:
+                    raise RefusedError(BAD)
+        self.compute(entity, row)
+
+    def remove(self, entity: Entity, rows: list[Row]) -> None:
+        deleted = entity.soft_delete
+        gone = {id(row) for row in rows}
+        if deleted is not None:
+            for row in rows:
+                row[deleted.column] = datetime.now(UTC)
+            return
+        self.rows[entity.name] = [row for row in self.rows[entity.name] if id(row) not in gone]
+        for other in self.model.entities.values():
+            for relation in other.relations:
+                if relation.target != entity.name or relation.kind is not RelationKind.TO_ONE or other.view_sql:
+                    continue
+                pointing = [
+                    o for o in self.rows[other.name] if any(all(o[a] == r[b] for a, b in relation.on) for r in rows)
+                ]
+                if pointing and relation.on_delete is not OnDelete.CASCADE:
+                    raise RefusedError(VIOLATION)
+                left = {id(row) for row in pointing}
+                self.rows[other.name] = [row for row in self.rows[other.name] if id(row) not in left]
+
+    # --- inputs -----------------------------------------------------------------------
+
+    def read(self, entity: Entity, given: Input) -> tuple[Row, set[str], dict[str, Any]]:
+        values: Row = {}
+        fields: set[str] = set()
+        nested: dict[str, Any] = {}
+        for name, value in given.items():
+            column = entity.column(name)
+            if column is not None:
+                values[name] = stored(column, value)
+                if value is None and not column.nullable:
+                    raise RefusedError(BAD)
+                fields.add(name)
+                continue
+            relation = entity.relation(name)
+            assert relation is not None
+            if relation.kind is RelationKind.TO_ONE:
+                if set(relation.key) & set(given):
+                    raise RefusedError(BAD)
+                fields.update(relation.key)
+            elif relation.through is not None and self.is_free(relation):
+                fields.add(name)
+            nested[name] = value
+        return values, fields, nested
+
+    def to_ones(self, entity: Entity, values: Row, nested: Mapping[str, Any], known: set[str]) -> None:
+        for name, value in nested.items():
+            relation = entity.relation(name)
+            assert relation is not None
+            if relation.kind is not RelationKind.TO_ONE:
+                continue
+            target = self.model.entity(relation.target)
+            if "create" in value:
+                (row,) = self.create_rows(target, [(value["create"], {}, frozenset())])
+            else:
+                row = self.connected(target, value["connect"])
+            values.update(self.pointing(entity, relation, row))
+            known.add(name)
+
+    def to_manys(self, entity: Entity, row: Row, nested: Mapping[str, Any]) -> None:
+        for name, value in nested.items():
+            relation = entity.relation(name)
+            assert relation is not None
+            if relation.kind is RelationKind.TO_ONE:
+                continue
+            target = self.model.entity(relation.target)
+            if relation.through is not None:
+                made = self.create_rows(target, [(given, {}, frozenset()) for given in value.get("create") or ()])
+                made += [self.connected(target, given) for given in value.get("connect") or ()]
+                self.link(relation, row, made)
+                continue
+            assert relation.inverse is not None
+            owner = target.relation(relation.inverse)
+            assert owner is not None
+            here = self.pointing(target, owner, row)
+            for given in value.get("delete") or ():
+                self.remove(target, [self.belonging(target, here, self.connected(target, given), Operation.DELETE)[0]])
+            away = [
+                self.belonging(target, here, self.connected(target, g), Operation.UPDATE)
+                for g in value.get("disconnect") or ()
+            ]
+            self.repoint(target, owner, away, dict.fromkeys(here))
+            changes = []
+            for given in value.get("update") or ():
+                other = self.by_key(target, given)
+                if other is None or not self.knows(target, other, target.primary_key):
+                    raise RefusedError(BAD)
+                changes.append((*self.belonging(target, here, other, Operation.UPDATE), given))
+            self.change(target, changes)
+            self.create_rows(target, [(given, here, frozenset({owner.name})) for given in value.get("create") or ()])
+            near = []
+            for given in value.get("connect") or ():
+                other = self.connected(target, given)
+                held = self.held(target, other, Operation.UPDATE)
+                if held is None:
+                    raise RefusedError(BAD)
+                near.append((other, held))
+            self.repoint(target, owner, near, here)
+
+    def belonging(self, target: Entity, here: Row, row: Row, operation: Operation) -> tuple[Row, set[int]]:
+        held = self.held(target, row, operation)
+        if held is None or any(row[self.column(target, name).column] != value for name, value in here.items()):
+            raise RefusedError(BAD)
+        return row, held
+
+    def repoint(self, target: Entity, owner: Relation, rows: list[tuple[Row, set[int]]], to: Row) -> None:
+        if len({id(row) for row, _ in rows}) < len(rows):
+            raise RefusedError(BAD)
+        for row, held in rows:
+            for name, value in to.items():
+                if name in target.primary_key or (value is None and not self.column(target, name).nullable):
+                    raise RefusedError(BAD)
+            values, fields = dict(to), set(to)
+            self.presets(target, values, fields, Operation.UPDATE)
+            self.leads(target, values, {owner.name}, row)
+            self.apply(target, row, values, {})
+            self.written.append(_Written(target, Operation.UPDATE, row, fields, held))
+        self.constrain(target)
+
+    def link(self, relation: Relation, row: Row, others: list[Row]) -> None:
+        assert relation.through is not None
+        link = self.model.entity(relation.through.entity)
+        for other in others:
+            values = {self.by_sql(link, column).name: row[local] for local, column in relation.through.local}
+            values |= {self.by_sql(link, column).name: other[remote] for column, remote in relation.through.remote}
+            if self.is_free(relation):
+                self.rows[link.name].append({self.column(link, name).column: value for name, value in values.items()})
+                self.constrain(link)
+            else:
+                known = frozenset(r.name for r in link.relations if r.key and set(r.key) <= set(values))
+                self.create_rows(link, [({}, values, known)])
+
+    def is_free(self, relation: Relation) -> bool:
+        assert relation.through is not None
+        link = self.model.entity(relation.through.entity)
+        return link.generated_link and not link.allow
+
+    # --- keys -------------------------------------------------------------------------
+
+    def connected(self, entity: Entity, given: Input) -> Row:
+        row = self.find(entity, given)
+        if row is None:
+            raise RefusedError(BAD)
+        return row
+
+    def find(self, entity: Entity, given: Input) -> Row | None:
+        """The visible row that is known by these fields."""
+        wanted = {self.column(entity, n).column: stored(self.column(entity, n), v) for n, v in given.items()}
+        view = self.view()
+        for row in view.visible(entity):
+            if all(row[name] == value for name, value in wanted.items()) and self.knows(entity, row, given):
+                return row
+        return None
+
+    def by_key(self, entity: Entity, given: Input) -> Row | None:
+        wanted = {column.column: stored(column, given[column.name]) for column in entity.key_columns}
+        rows = self.view().visible(entity)
+        return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+
+    def knows(self, entity: Entity, row: Row, names: Iterable[str]) -> bool:
+        view = self.view()
+        return all(view.is_field_open(entity, row, name) for name in names)
+
+    def pointing(self, entity: Entity, relation: Relation, target: Row) -> Row:
+        return {self.by_sql(entity, local).name: target[remote] for local, remote in relation.on}
+
+    def leads(self, entity: Entity, values: Row, known: set[str], row: Row | None = None) -> None:
+        for relation in entity.relations:
+            names = [name for name in relation.key if name in values]
+            if relation.kind is not RelationKind.TO_ONE or not names or relation.name in known:
+                continue
+            rest = row or {}
+            wanted = {b: values.get(self.by_sql(entity, a).name, rest.get(a)) for a, b in relation.on}
+            if None in wanted.values():
+                continue
+            rows = self.view().visible(self.model.entity(relation.target))
+            if not any(all(row[name] == value for name, value in wanted.items()) for row in rows):
+                raise RefusedError(VIOLATION)
+
+    def constrain(self, entity: Entity) -> None:
+        deleted = entity.soft_delete
+        for names, partial in ((entity.primary_key, False), *((key.columns, True) for key in entity.uniques)):
+            seen = []
+            for row in self.rows[entity.name]:
+                if partial and deleted is not None and row[deleted.column] is not None:
+                    continue
+                key = tuple(row[self.column(entity, name).column] for name in names)
+                if None not in key:
+                    seen.append(key)
+            if len(set(seen)) < len(seen):
+                raise RefusedError(VIOLATION)
+
+    def generate(self, column: Column) -> Any:
+        number = next(_NUMBERS)
+        value = uuid.UUID(int=(0x019A << 112) + number) if column.uuid_key and column.type.sql == "uuid" else number
+        self.made.add(value)
+        return value
+
+    def presets(self, entity: Entity, values: Row, fields: set[str], operation: Operation) -> None:
+        for column in entity.columns:
+            preset = column.preset
+            if preset is None or operation not in preset.on:
+                continue
+            given = preset.value
+            if preset.claim is not None:
+                given = self.reference.claim(f"$auth.{preset.claim}", column.type, False)
+                if given is MISSING:
+                    raise RefusedError(FORBIDDEN)
+            value = parse_value(column.type, given)
+            if column.name in values and values[column.name] != value:
+                raise RefusedError(FORBIDDEN)
+            values[column.name] = value
+            fields.discard(column.name)
+
+    # --- rules ------------------------------------------------------------------------
+
+    def view(self, replaced: Mapping[str, list[Row]] | None = None) -> MaskedReference:
+        """The viewer's eyes over the rows as they are now."""
+        rows = {**self.rows, **(replaced or {})}
+        for entity in self.model.entities.values():
+            if entity.view_sql is not None:
+                rows[entity.name] = self.rows_of_view(entity, rows)
+        view = copy.copy(self.reference)
+        view.raw = copy.copy(self.reference.raw)
+        view.tables = view.raw.tables = Tables(rows)
+        view.owner = {id(row): self.model.entity(name) for name, found in rows.items() for row in found}
+        view.seen = {}
+        return view
+
+    def rows_of_view(self, entity: Entity, rows: Mapping[str, list[Row]]) -> list[Row]:
+        base = self.model.entity(entity.relations[0].target)
+        label = self.column(base, "label").column
+        found = [{"of_id": row["id"], "note": row[label], "size": len(row[label])} for row in rows[base.name]]
+        return [*found, *({"of_id": 1, "note": "twice", "size": 0} for row in rows[base.name] if row["id"] == 1)]
+
+    def rules(self, rules: Iterable[Any], operation: Operation, entity: Entity) -> list[Any]:
+        return [
+            rule
+            for rule in rules
+            if operation in rule.to
+            and (isinstance(rule, GuardRule) or self.reference.roles & set(rule.roles))
+            and (isinstance(rule, GuardRule) or self.counts(entity, rule))
+        ]
+
+    def counts(self, entity: Entity, rule: AllowRule | GuardRule) -> bool:
+        return self.reference.counts(entity, rule.where) and self.reference.counts(entity, rule.check)
+
+    def held(self, entity: Entity, row: Row, operation: Operation) -> set[int] | None:
+        """Which rules hold before; None if the row is none for the operation."""
+        view = self.view()
+        if all(row is not other for other in view.visible(entity)):
+            return None
+
+        def holds(rule: AllowRule | GuardRule) -> bool:
+            if not self.counts(entity, rule):
+                return False
+            return rule.where is None or view.rule(entity, row, rule.where, entity, row) is True
+
+        if not all(holds(guard) for guard in self.rules(entity.guards, operation, entity)):
+            return None
+        rules = [rule for rule in self.rules(entity.allow, operation, entity) if holds(rule)]
+        if not rules:
+            return None
+        own = [r for member in members(entity) for r in self.rules(member.allow, operation, entity) if holds(r)]
+        guards = self.rules(entity.guards, operation, entity)
+        return {id(rule) for rule in (*rules, *own, *guards)}
+
+    def is_permitted(self, item: _Written) -> bool:
+        entity = item.entity
+        # Ways that come back to the entity find it as it was.
+        view = self.view({entity.name: [dict(row) for row in self.start.rows[entity.name]]})
+
+        def holds(rule: AllowRule | GuardRule) -> bool:
+            if not self.counts(entity, rule) or (item.held is not None and id(rule) not in item.held):
+                return False
+            after = rule.where if rule.check is None else rule.check
+            return after is None or view.rule(entity, item.row, after, entity, item.row) is True
+
+        if not all(holds(guard) for guard in self.rules(entity.guards, item.operation, entity)):
+            return False
+        rules = [rule for rule in self.rules(entity.allow, item.operation, entity) if holds(rule)]
+        return bool(rules) and all(self.is_field_permitted(entity, name, rules, holds, item) for name in item.fields)
+
+    def is_field_permitted(
+        self, entity: Entity, name: str, rules: list[AllowRule], holds: Callable[[Any], bool], item: _Written
+    ) -> bool:
+        member: Any = entity.column(name) or entity.relation(name)
+        if member.allow:
+            return any(holds(rule) for rule in self.rules(member.allow, item.operation, entity))
+        if isinstance(member, Column) and (member.uuid_key or member.identity):
+            return any(rule.fields is not None and name in rule.fields for rule in rules)
+        names = {name, member.relation} if isinstance(member, Column) else {name}
+        return any(rule.fields is None or rule.fields & names for rule in rules)
+
+    # --- columns ----------------------------------------------------------------------
+
+    def column(self, entity: Entity, name: str) -> Column:
+        column = entity.column(name)
+        assert column is not None
+        return column
+
+    def by_sql(self, entity: Entity, name: str) -> Column:
+        return next(column for column in entity.columns if column.column == name)
+
+    def compute(self, entity: Entity, row: Row) -> None:
+        """What the random models compute, of their field `label`."""
+        label = entity.column("label")
+        for column in entity.columns:
+            if column.computed is not None and label is not None:
+                text = row[label.column]
+                upper = "".join(c.upper() if c.isascii() else c for c in text) + "%(p0)s :x $1"
+                row[COMPUTED + column.name] = upper if column.name == "loud" else len(text)
+
+
+def members(entity: Entity) -> list[Any]:
+    return [*entity.columns, *entity.relations]
+
+
+def stored(column: Column, value: Any) -> Any:
+    """A value of an input as the table has it."""
+    if value is None:
+        return None
+    if column.type.name == "JSON":
+        return [json.dumps(item) for item in value] if column.type.is_list else json.dumps(value)
+    if column.type.is_list:
+        return [None if item is None else parse_value(column.type.item, item) for item in value]
+    return parse_value(column.type, value)

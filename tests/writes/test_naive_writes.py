@@ -1,0 +1,211 @@
+"""Whatever the model, rows, rules, viewer and mutation: Clew writes what a naive reading of the rules writes.
+
+A longer run: CLEW_TEST_EXAMPLES=20000 pytest tests/writes/test_naive_writes.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import asyncpg
+import pytest
+from graphql import parse, print_schema, validate
+
+from clew.database.pool import Pool
+from clew.engine import Engine, Request
+from clew.engine.resolvers import bind
+from clew.model.types import Entity, Model
+from clew.model.writing import unique_keys
+from clew.schema.build import build_schema
+from clew.sql.tables import build_tables
+from clew.viewer import Viewer
+from tests.access.masked import MaskedReference
+from tests.access.rules import Eyes
+from tests.properties.database import LIMITS, World, make_world
+from tests.properties.models import make_case
+from tests.reference import Tables, table_sql
+from tests.writes.naive import GENERATED, NaiveWriter, RefusedError
+from tests.writes.ruled import Mutation, Mutations, write_rules
+
+EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "200"))
+FIRST = int(os.environ.get("CLEW_TEST_SEED", "0"))
+EACH = 40
+REFUSALS = ("BAD_USER_INPUT", "CONSTRAINT_VIOLATION", "FORBIDDEN")
+# Mutations under one set of rules.
+RUNS = 4
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + -(-EXAMPLES // EACH)))
+def test_every_viewer_writes_what_the_rules_let_it(seed: int, postgres_url: str) -> None:
+    case = make_case(seed)
+    with make_world(postgres_url, case) as world:
+        world.run(move_sequences(world))
+        sql = build_tables(case.model)
+        verdicts: Counter[str] = Counter()
+        number = 0
+        while number < EACH:
+            tables = world.run(Tables.load(world.url, case.model))
+            model, eyes = write_rules(seed * 1_000_003 + number, case.model, tables)
+            schema = build_schema(model)
+            assert bind(schema, model, []) == []
+            engine = Engine(model, schema, sql, Pool(world.url, size=1, application_name="clew-property"), LIMITS)
+            try:
+                for _ in range(RUNS):
+                    number += 1
+                    verdicts[compare(world, engine, model, eyes, Random(f"{seed}/{number}"))] += 1
+            finally:
+                world.run(engine.pool.close())
+        print(f"seed {seed}: {dict(verdicts)}")
+
+
+async def move_sequences(world: World) -> None:
+    """What the database numbers comes after all that is there."""
+    connection = await asyncpg.connect(world.url)
+    try:
+        for entity in world.case.model.entities.values():
+            for column in entity.columns:
+                if column.identity and entity.view_sql is None:
+                    await connection.execute(
+                        f"SELECT setval(pg_get_serial_sequence($1, $2), {GENERATED})", table_sql(entity), column.column
+                    )
+    finally:
+        await connection.close()
+
+
+def compare(world: World, engine: Engine, model: Model, eyes: Eyes, random: Random) -> str:
+    """Run one random mutation both ways; what became of it."""
+    subject = eyes.claims.get("sub")
+    viewer = Viewer(subject if isinstance(subject, str) else None, eyes.roles, eyes.claims)
+    schema = world.run(engine.role(viewer)).schema
+    start = world.run(Tables.load(world.url, model))
+    try:
+        mutation = Mutations(random, model, schema, start).draw()
+    except (OverflowError, ValueError):
+        # A value that stands in some row and has no JSON: the first year in another zone.
+        return "none"
+    if mutation is None:
+        return "none"
+    assert validate(schema, parse(mutation.document)) == [], mutation.document
+    # Only rules and rows are asked of it: any schema does.
+    reference = MaskedReference(model, start, SCHEMA, eyes.roles, {**eyes.claims, "sub": viewer.id})
+    naive = NaiveWriter(model, reference, start)
+    expected = outcome(naive, mutation)
+    response = world.run(engine.execute(Request(mutation.document, mutation.arguments), viewer))
+    found = json.loads(response.body)
+    after = world.run(Tables.load(world.url, model))
+    is_refused = "errors" in found
+    told = found["errors"][0]["extensions"]["code"] if is_refused else found["data"][mutation.name]
+    told_of = f"{mutation.document}\n{mutation.arguments}\n{eyes}\nfound {found}\nexpected {expected}"
+    story = f"{told_of}\n{rules_text(model, eyes)}\n{world.case.sdl}"
+    if is_refused:
+        # Of several faults the two may come upon another first.
+        several = json.dumps(mutation.arguments).count("{") > 3
+        assert told == expected or (several and told in REFUSALS and expected in REFUSALS), story
+        assert contents(model, after, start, set()) == contents(model, start, start, set()), story
+        return str(told)
+    assert told == expected or told == {"__typename": mutation.entity.name} == expected, story
+    written, wanted = contents(model, after, start, None), contents(model, Tables(naive.rows), start, naive.made)
+    differences = {name: (set(written[name]) ^ set(wanted[name])) for name in wanted if written[name] != wanted[name]}
+    assert not differences, f"{differences}\n{story}"
+    return "nothing" if expected in (None, {"count": 0}) else "written"
+
+
+SCHEMA = print_schema(build_schema(make_case(0).model))
+
+
+def outcome(naive: NaiveWriter, mutation: Mutation) -> Any:
+    """What the naive writer answers: the code of an error, or `data`."""
+    given, entity = mutation.arguments, mutation.entity
+    try:
+        match mutation.kind:
+            case "CREATE":
+                count = naive.create(entity, [given["input"]])
+            case "CREATE_MANY":
+                count = naive.create(entity, given["inputs"])
+            case "UPDATE":
+                count = naive.update(entity, [given])
+            case "UPDATE_EACH":
+                count = naive.update(entity, given["updates"])
+            case "UPDATE_WHERE":
+                count = naive.update_where(entity, given["where"], given)
+            case "DELETE":
+                row = naive.by_key(entity, given)
+                known = row is not None and naive.knows(entity, row, entity.primary_key)
+                count = naive.delete(entity, lambda _, other: known and other is row)
+            case "DELETE_WHERE":
+                count = naive.delete(entity, lambda view, row: view.holds(entity, row, given["where"]) is True)
+            case _:
+                inputs = given["inputs"] if mutation.kind == "UPSERT_MANY" else [given["input"]]
+                columns = unique_keys(entity)[given["on"]]
+                keys = [json.dumps([item.get(name) for name in columns]) for item in inputs]
+                if len(set(keys)) < len(keys):
+                    raise RefusedError("BAD_USER_INPUT")
+                count = naive.upsert(entity, inputs, columns, given.get("update"))
+        naive.finish()
+    except RefusedError as refused:
+        return str(refused)
+    if mutation.kind in ("CREATE", "UPDATE", "DELETE", "UPSERT"):
+        return {"__typename": entity.name} if count else None
+    return {"count": count}
+
+
+def contents(model: Model, tables: Tables, start: Tables, made: set[Any] | None) -> dict[str, list[str]]:
+    """Every row as text; keys that the database has made are alike."""
+    if made is None:
+        made = set()
+        for entity in model.entities.values():
+            columns = [column.column for column in entity.key_columns if column.uuid_key or column.identity]
+            before = [tuple(row[name] for name in columns) for row in start.rows[entity.name]]
+            made |= {row[name] for row in tables.rows[entity.name] for name in columns if (row[name],) not in before}
+    return {
+        name: sorted(text(entity, row, made) for row in tables.rows[name])
+        for name, entity in model.entities.items()
+        if entity.view_sql is None
+    }
+
+
+def text(entity: Entity, row: dict[str, Any], made: set[Any]) -> str:
+    parts = []
+    for column in entity.columns:
+        value = row.get(column.column)
+        if column.computed is not None:
+            continue
+        if column.soft_delete:
+            value = value is not None
+        elif isinstance(value, Decimal):
+            value = value.normalize()
+        elif column.type.name == "JSON" and value is not None:
+            value = [item and json.loads(item) for item in value] if column.type.is_list else json.loads(value)
+            value = json.dumps(value, sort_keys=True)
+        elif column.type.name == "Float" and value is not None:
+            value = [item and item + 0.0 for item in value] if column.type.is_list else value + 0.0
+        elif isinstance(value, datetime):
+            value = value.timestamp()
+        elif column.type.name == "Decimal" and isinstance(value, list):
+            value = [None if item is None else item.normalize() for item in value]
+        is_key = column.uuid_key or column.identity or column.relation is not None
+        parts.append("*" if is_key and not isinstance(value, list) and value in made else repr(value))
+    return " ".join(parts)
+
+
+def rules_text(model: Model, eyes: Eyes) -> str:
+    """The rules as the viewer has them."""
+    lines = []
+    for entity in model.entities.values():
+        owners: list[Any] = [entity, *entity.columns, *entity.relations]
+        for member in owners:
+            for rule in member.allow:
+                if eyes.roles & set(rule.roles):
+                    fields = "" if rule.fields is None else f" fields {sorted(rule.fields)}"
+                    to = ",".join(sorted(rule.to))
+                    lines.append(f"{entity.name}.{member.name}: {to} where {rule.where} check {rule.check}{fields}")
+        lines += [f"{entity.name}: guard {sorted(g.to)} where {g.where} check {g.check}" for g in entity.guards]
+        lines += [f"{entity.name}: is {name}: {where}" for name, where in entity.predicates.items()]
+        lines += [f"{entity.name}.{c.name}: {c.preset}" for c in entity.columns if c.preset]
+    return "\n".join(lines)
