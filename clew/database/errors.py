@@ -26,6 +26,17 @@ _UNAVAILABLE = (
 )
 
 
+class ContentionError(ClewError):
+    """Another transaction was in the way: this one is rolled back, and may succeed if it is run again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Others have changed the same data at the same time.",
+            code=Code.CONFLICT,
+            hint="Nothing was done: send it again.",
+        )
+
+
 def client_error(error: BaseException) -> ClewError:
     """What a client learns of a database's fault; the log gets the rest.
 
@@ -38,11 +49,25 @@ def client_error(error: BaseException) -> ClewError:
     # No operator that a client can use divides: that is the SQL of a view or a computed field.
     if isinstance(error, exceptions.DataError) and not isinstance(error, exceptions.DivisionByZeroError):
         return ClewError("A value is out of range for what it is compared with.", code=Code.BAD_USER_INPUT)
+    if isinstance(error, exceptions.SerializationError | exceptions.DeadlockDetectedError):
+        log.info("transactions in each other's way", error=type(error).__name__)
+        return ContentionError()
     if isinstance(error, _UNAVAILABLE):
         log.warning("database unavailable", error=type(error).__name__, detail=str(error))
         return ClewError("The database is not available.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
     fields = error.as_dict() if isinstance(error, asyncpg.PostgresError) else {}
-    log.error(
+    if isinstance(error, exceptions.IntegrityConstraintViolationError):
+        # A client's doing, and no fault of the application's.
+        log.info(
+            "constraint violated",
+            error=type(error).__name__,
+            table=fields.get("table_name"),
+            constraint=fields.get("constraint_name"),
+        )
+        return ClewError("The data do not allow this.", code=Code.CONSTRAINT_VIOLATION)
+    # After a first fault, which has been logged, each further statement of the transaction fails.
+    tell = log.debug if isinstance(error, exceptions.InFailedSQLTransactionError) else log.error
+    tell(
         "statement failed",
         error=type(error).__name__,
         # DETAIL holds row values, and so does the message of a data exception or of a trigger's own.
@@ -50,8 +75,6 @@ def client_error(error: BaseException) -> ClewError:
         table=fields.get("table_name"),
         constraint=fields.get("constraint_name"),
     )
-    if isinstance(error, exceptions.IntegrityConstraintViolationError):
-        return ClewError("The data do not allow this.", code=Code.CONSTRAINT_VIOLATION)
     return ClewError("Something went wrong on the server.", code=Code.INTERNAL)
 
 

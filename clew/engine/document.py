@@ -23,7 +23,9 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
+    Undefined,
     ValuesOfCorrectTypeRule,
+    VariableDefinitionNode,
     VariableNode,
     VariablesInAllowedPositionRule,
     get_variable_values,
@@ -32,9 +34,11 @@ from graphql import (
     type_from_ast,
     validate,
 )
-from graphql.execution.values import VariableValues
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.validation import ASTValidationRule
 
+from clew.engine.coerce import UnfitError, coercer
 from clew.errors import ClewError, Code
 from clew.plan.cursors import split
 from clew.plan.inputs import is_structural, shape
@@ -71,6 +75,7 @@ class _VariableSpec:
     required: bool
     # For a scalar or enum without default: how to coerce it. None: graphql-core does.
     coerce: Callable[[Any], Any] | None
+    node: VariableDefinitionNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,9 @@ class Prepared:
         else:
             lists = ((spec.name, spec.type, given[spec.name]) for spec in self.variables if spec.name in given)
             check_variables(lists, self.limits, query=self.operation.operation is OperationType.QUERY)
+            fitting = self._fitting(given)
+            if fitting is not None:
+                return VariableValues({}, fitting)
         nodes = self.operation.variable_definitions or ()
         try:
             values = get_variable_values(
@@ -136,6 +144,30 @@ class Prepared:
         if isinstance(values, VariableValues):
             return values
         raise InvalidDocument(values, Code.BAD_USER_INPUT)
+
+    def _fitting(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The variables' values; None if one does not fit, or graphql-core must tell."""
+        coerced: dict[str, Any] = {}
+        try:
+            for spec in self.variables:
+                if spec.name in given:
+                    coerced[spec.name] = coercer(spec.type)(given[spec.name], 0)
+                elif spec.required or spec.node.default_value is not None:
+                    return None
+        except (UnfitError, GraphQLError, ValueError, TypeError, RecursionError):
+            return None
+        return coerced
+
+    def with_sources(self, values: VariableValues, given: Mapping[str, Any]) -> VariableValues:
+        """The values with where they come from, which the executor asks for."""
+        if values.sources or not self.variables:
+            return values
+        sources: dict[str, VariableValueSource] = {}
+        for spec in self.variables:
+            signature = get_variable_signature(self.schema, spec.node)
+            assert isinstance(signature, GraphQLVariableSignature)
+            sources[spec.name] = VariableValueSource(signature, given.get(spec.name, Undefined))
+        return VariableValues(sources, values.coerced)
 
     def shape(self, values: VariableValues) -> Any:
         """What of the variables a plan depends on.
@@ -225,13 +257,13 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     raise InvalidDocument([GraphQLError(message)], Code.BAD_USER_INPUT)
 
 
-def _spec(schema: GraphQLSchema, node: Any) -> _VariableSpec:
+def _spec(schema: GraphQLSchema, node: VariableDefinitionNode) -> _VariableSpec:
     type_: Any = type_from_ast(schema, node.type)
     required = isinstance(type_, GraphQLNonNull)
     inner = type_.of_type if required else type_
     leaf = isinstance(inner, GraphQLScalarType) or (isinstance(inner, GraphQLEnumType) and not is_structural(inner))
     coerce = inner.coerce_input_value if leaf and node.default_value is None else None
-    return _VariableSpec(node.variable.name.value, type_, required, coerce)
+    return _VariableSpec(node.variable.name.value, type_, required, coerce, node)
 
 
 def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -17,14 +18,18 @@ from graphql.execution.values import VariableValues
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from clew.database.alchemy import OperationConnection, alchemy_engine
+from clew.database.errors import ContentionError
 from clew.database.pool import Pool
 from clew.engine.batches import Place
 from clew.engine.document import InvalidDocument, Prepared, prepare
 from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
+from clew.engine.idempotency import Repeatable, repeatable
 from clew.engine.operation import RunningOperation
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
+from clew.engine.retries import can_run_again, pauses
 from clew.engine.roles import RoleSchema, role_schema, roles_of
 from clew.engine.types import Request, Response
+from clew.engine.violations import refined
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
@@ -159,8 +164,19 @@ class Engine:
             if kind is OperationType.MUTATION:
                 if within is not None and not within.in_transaction:
                     raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
-                operation = self._running(prepared, values, request, viewer, sight, claims, within, in_transaction=True)
-                return await self._mutate(operation, within)
+                run = partial(
+                    self._running, prepared, values, request, viewer, sight, claims, within, in_transaction=True
+                )
+                if within is not None:
+                    return await self._mutate(run(), within)
+                kept = repeatable(request, viewer)
+                response = await self._mutate(run(), None, kept)
+                for pause in pauses():
+                    if not response.contended or not can_run_again(prepared, self.model):
+                        break
+                    await asyncio.sleep(pause)
+                    response = await self._mutate(run(), None, kept)
+                return response
             executable = self.executable(prepared, values, sight)
             statement = executable.statement
             arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else []
@@ -339,28 +355,36 @@ class Engine:
             statement = self._held[key] = compile_held(checks, self.model, self.tables, self.cursors)
         return statement
 
-    async def _mutate(self, operation: RunningOperation, within: RunningOperation | None) -> Response:
+    async def _mutate(
+        self, operation: RunningOperation, within: RunningOperation | None, kept: Repeatable | None = None
+    ) -> Response:
         """Run all root fields in one transaction; any error rolls back and makes `data` null."""
         connection = operation.connection
         try:
             if within is not None:
                 # Savepoints end in the order in which they began: those of sibling resolvers must not overlap.
                 async with within.mutating:
-                    return await self._in_transaction(operation, is_savepoint=True)
+                    return await self._in_transaction(operation, None, is_savepoint=True)
             try:
-                return await self._in_transaction(operation, is_savepoint=False)
+                return await self._in_transaction(operation, kept, is_savepoint=False)
             finally:
                 await connection.finish()
         except ClewError as error:
-            return failure(error, operation.request_id)
+            response = failure(refined(error, self.tables, operation.schema), operation.request_id)
+            return replace(response, contended=isinstance(error, ContentionError))
 
-    async def _in_transaction(self, operation: RunningOperation, *, is_savepoint: bool) -> Response:
+    async def _in_transaction(
+        self, operation: RunningOperation, kept: Repeatable | None, *, is_savepoint: bool
+    ) -> Response:
         connection = operation.connection
         async with connection.raw() as raw:
             transaction = raw.transaction()
             await transaction.start()
         try:
-            response = await operation.run(Row(), all_or_nothing=True)
+            found = None if kept is None else await kept.claim(connection, operation.request_id)
+            response = found or await operation.run(Row(), all_or_nothing=True)
+            if kept is not None and found is None and response.code is None:
+                await kept.store(connection, response)
         except BaseException:
             # A broken connection cannot be rolled back, and needs not be.
             with suppress(ClewError):

@@ -9,9 +9,7 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
-from sqlalchemy.exc import DBAPIError
 
-from clew.database.errors import client_error
 from clew.engine.types import Response
 from clew.errors import ClewError, Code
 
@@ -20,16 +18,17 @@ log = structlog.get_logger("clew.engine")
 INTERNAL = "Something went wrong on the server."
 
 
-def formatted(error: GraphQLError, request_id: str, default: Code) -> dict[str, Any]:
+def formatted(
+    error: GraphQLError, request_id: str, default: Code, cause: BaseException | None = None
+) -> dict[str, Any]:
     """One entry of `errors`.
 
     Args:
         error: from parsing, validation, coercion or execution.
         default: the code of an error that is no ClewError's and no exception's.
+        cause: what it is made of, instead of its original error.
     """
-    cause = error.original_error
-    if isinstance(cause, DBAPIError):
-        cause = _of_database(cause) or cause
+    cause = cause or error.original_error
     if isinstance(cause, ClewError):
         return _entry(cause.message, cause.code, request_id, error, cause.hint, cause.extensions)
     if default is Code.INTERNAL:
@@ -42,15 +41,6 @@ def formatted(error: GraphQLError, request_id: str, default: Code) -> dict[str, 
         return _entry(INTERNAL, Code.INTERNAL, request_id, error)
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
     return _entry(error.message, code, request_id, error)
-
-
-def _of_database(error: DBAPIError) -> ClewError | None:
-    """What a fault on `info.context.connection` means to the client; None if it is the resolver's own fault."""
-    cause = error.orig.__cause__ if error.orig is not None else None
-    if cause is None:
-        return None
-    mapped = client_error(cause)
-    return None if mapped.code is Code.INTERNAL else mapped
 
 
 def _entry(

@@ -9,11 +9,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from graphql import ExecutionResult, FieldNode, GraphQLError, execute, get_named_type
+from graphql import (
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    default_field_resolver,
+    default_type_resolver,
+    get_named_type,
+)
+from graphql.execution import Executor
+from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from clew.database.alchemy import OperationConnection
+from clew.database.errors import ContentionError
 from clew.engine.admission import GivenKeys, not_found
 from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
@@ -21,6 +32,7 @@ from clew.engine.document import Prepared
 from clew.engine.errors import encode, formatted
 from clew.engine.keys import Key
 from clew.engine.types import Request, Response
+from clew.engine.violations import cause_of
 from clew.engine.writes import Writer
 from clew.errors import Code
 from clew.model.types import Entity
@@ -74,6 +86,11 @@ class RunningOperation:
         self._sight = sight
         self._claims = claims
 
+    @property
+    def schema(self) -> GraphQLSchema:
+        """The viewer's."""
+        return self._prepared.schema
+
     async def run(self, root: Row, *, all_or_nothing: bool = False) -> Response:
         """Let graphql-core complete the operation.
 
@@ -84,15 +101,20 @@ class RunningOperation:
         prepared = self._prepared
         context = Context(self._viewer, self.connection, self.request_id, self)
         try:
-            result = execute(
+            # As `graphql.execute` does it, which would coerce the variables again.
+            result = Executor(
                 prepared.schema,
-                prepared.document,
+                dict(prepared.fragments),
+                {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
                 root,
                 context,
-                dict(self._request.variables),
-                self._request.operation_name,
+                prepared.operation,
+                prepared.with_sources(self._values, self._request.variables),
+                default_field_resolver,
+                default_type_resolver,
+                default_field_resolver,
                 hide_suggestions=prepared.hide_suggestions,
-            )
+            ).execute_operation()
             if is_awaitable(result):
                 result = await result
         finally:
@@ -104,9 +126,17 @@ class RunningOperation:
         if all_or_nothing:
             # After the first root field that fails the transaction is over: what the next ones say is no news.
             found = [error for error in found if _root_key(error) == _root_key(found[0])]
-        errors = [formatted(error, self.request_id, Code.INTERNAL) for error in found]
+        tables, schema = self._engine.tables, prepared.schema
+        causes = [cause_of(error.original_error, tables, schema) for error in found]
+        errors = [
+            formatted(error, self.request_id, Code.INTERNAL, cause) for error, cause in zip(found, causes, strict=True)
+        ]
         data = None if all_or_nothing else result.data
-        return Response(encode({"errors": errors, "data": data}), code=Code(errors[0]["extensions"]["code"]))
+        return Response(
+            encode({"errors": errors, "data": data}),
+            code=Code(errors[0]["extensions"]["code"]),
+            contended=any(isinstance(cause, ContentionError) for cause in causes),
+        )
 
     async def graphql(self, document: str, variables: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
         """Run another operation within this one; see `Context.graphql`."""

@@ -16,6 +16,7 @@ class Request:
     `queries_only`: refuse a mutation (a GET must change nothing).
     `client` is the address that it came from, empty where the server tells none; None for
     an operation that no client sent: it counts towards no rate.
+    `idempotency_key`: a mutation sent again with the same one is run once.
     `id` is the request id that errors carry; None has one made when it is needed.
     """
 
@@ -25,6 +26,7 @@ class Request:
     queries_only: bool = False
     id: str | None = None
     client: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Response:
     `executed`: execution began, so the body has `data` (maybe null). Otherwise the request
     was refused before. `code` is the first error's, None without errors. `status` is the
     HTTP status where the code does not say it. `retry_after`: seconds after which the same
-    request may succeed, where that is known.
+    request may succeed, where that is known. `contended`: nothing was done, because another
+    transaction was in the way; the same may succeed at once.
     """
 
     body: bytes
@@ -42,3 +45,4 @@ class Response:
     code: Code | None = None
     status: int | None = None
     retry_after: int | None = None
+    contended: bool = False

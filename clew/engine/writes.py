@@ -17,7 +17,7 @@ import asyncpg
 from graphql import GraphQLEnumType, GraphQLSchema
 from graphql.execution.values import VariableValues
 
-from clew.engine.violations import from_database, violation
+from clew.engine.violations import from_database, known, violation
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
 from clew.model.writing import is_required, owner_of, unique_keys
@@ -198,7 +198,7 @@ class Writer:
             rows = await self._lock(entity, Operation.UPDATE, keys=[found[n] for n in there])
             if len(rows) < len(there):
                 # As for a hidden row, whose key an INSERT would hit.
-                raise violation(self._shown(entity.name, [column.name for column in columns]))
+                raise violation(known([column.name for column in columns], entity.name, self._schema))
             by_position = {row.position: row for row in rows}
             drafts: list[_Draft] = []
             sets: list[Any] = []
@@ -382,7 +382,7 @@ class Writer:
                     write.leads_statement, entity, relation, visible, columns, bound=bound, of_rows=of_rows
                 )
                 if not all(row[0] for row in found):
-                    raise violation(self._shown(entity.name, [relation.name]))
+                    raise violation(known([relation.name], entity.name, self._schema))
 
     # --- changing ---------------------------------------------------------------------
 
@@ -862,12 +862,6 @@ class Writer:
 
     # --- running ----------------------------------------------------------------------
 
-    def _shown(self, entity: str, fields: Iterable[str]) -> list[str]:
-        """Those of the fields that the viewer's schema has, to read or to write."""
-        types = (self._schema.type_map.get(f"{entity}{suffix}") for suffix in ("", "CreateInput", "SetInput"))
-        names = {name for type_ in types for name in getattr(type_, "fields", ())}
-        return [name for name in fields if name in names]
-
     def _visible(self, entity: Entity) -> Visible:
         return self._access.visible(entity, self._sight)
 
@@ -886,7 +880,7 @@ class Writer:
         try:
             return await self._fetch(statement.sql, arguments)
         except ClewError as error:
-            found = from_database(error.__cause__, self._tables, self._shown)
+            found = from_database(error.__cause__, self._tables, self._schema)
             if found is None:
                 raise
             raise found from error

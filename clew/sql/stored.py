@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -70,6 +71,7 @@ def _converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
     return checked
 
 
+@functools.lru_cache(maxsize=1024)
 def _fits(type_: ValueType) -> Callable[[Any], bool]:
     base = bare_type(type_.sql).lower()
     sized = _SIZED.search(type_.sql)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -33,6 +34,7 @@ _CONTENT_TYPES = {
     RESPONSE: b"application/graphql-response+json; charset=utf-8",
 }
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,255}")
 _LONGEST_ACCEPT = 1000
 
 # The status of a request that was refused before it was executed, by its error's code.
@@ -115,7 +117,9 @@ class HTTPHandler(GraphQLHTTPHandler):
         # Behind a trusted proxy the server has put the client's own address here.
         client: str = (scope.get("client") or ("",))[0]
         if method == "POST":
-            return from_json(await json_body(headers, receive, self.max_body), request_id, client)
+            request = from_json(await json_body(headers, receive, self.max_body), request_id, client)
+            key = idempotency_key(headers)
+            return request if key is None else replace(request, idempotency_key=key)
         if method == "GET":
             query_string: bytes = scope["query_string"]
             if len(query_string) > self.max_body:
@@ -130,6 +134,20 @@ def given_request_id(headers: Headers) -> str | None:
     """The client's own id for its request; None for one that must not be echoed or logged."""
     given = headers.get(b"x-request-id")
     return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """The client's key for a request that it may send again, exactly as it is, quotes included.
+
+    Raises:
+        ClewError: BAD_USER_INPUT for one that is empty, too long, or has other than visible ASCII characters.
+    """
+    given = headers.get(b"idempotency-key")
+    if given is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(given):
+        raise ClewError("An Idempotency-Key has 1 to 255 visible ASCII characters.", hint="Send a random UUID.")
+    return given.decode()
 
 
 def refused(error: Exception, request_id: str) -> tuple[Response, int, tuple[tuple[bytes, bytes], ...]]:

@@ -7,12 +7,16 @@ import json
 from typing import Any
 
 import pytest
+from asyncpg import UniqueViolationError
+from graphql import build_schema
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from structlog.testing import capture_logs
 
 from clew import ClewError
 from clew.engine import Request, Response
 from clew.engine.context import Context
+from clew.engine.violations import from_database
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.faults.lab import Lab, until_whole
@@ -345,3 +349,89 @@ async def test_sqlalchemy_opens_and_closes_no_connection_of_its_own(lab: Lab) ->
     assert pids == {rows[0][0]}
     assert len(await lab.activity()) == 1
     await until_whole(lab, app)
+
+
+# --- constraints ----------------------------------------------------------------------
+
+CONSTRAINTS: dict[str, tuple[list[str] | None, str]] = {
+    "UPDATE items SET name = 'two' WHERE id = 1": (["name"], "The data do not allow this."),
+    "UPDATE items SET id = 2 WHERE id = 1": (["id"], "The data do not allow this."),
+    "UPDATE items SET parent_id = 99 WHERE id = 1": (["parent"], "The data do not allow this."),
+    "UPDATE items SET name = NULL WHERE id = 1": (["name"], "The data do not allow this."),
+    "UPDATE items SET code = 'A1' WHERE id = 1": (["code"], "A code has lower-case letters."),
+    # The schema knows nothing of it.
+    "UPDATE items SET weight = 2 WHERE id = 1": (None, "The data do not allow this."),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("statement", CONSTRAINTS)
+@pytest.mark.parametrize("way", ["SQLAlchemy", "asyncpg"])
+async def test_a_constraint_is_told_by_its_fields_and_the_schemas_message(lab: Lab, statement: str, way: str) -> None:
+    app = lab.app()
+
+    async def act(context: Context) -> None:
+        if way == "SQLAlchemy":
+            await context.connection.execute(text(statement))
+        else:
+            raw = await context.connection.get_raw_connection()
+            assert raw.driver_connection is not None
+            await raw.driver_connection.execute(statement)
+
+    with capture_logs() as logs:
+        response = await execute(app, f'mutation {{ act(name: "{lab.act(act)}") }}')
+    fields, message = CONSTRAINTS[statement]
+    (error,) = json.loads(response.body)["errors"]
+    assert error["message"] == message
+    assert error["extensions"]["code"] == "CONSTRAINT_VIOLATION"
+    assert error["extensions"].get("fields") == fields
+    assert {entry["log_level"] for entry in logs} == {"info"}
+    await until_whole(lab, app)
+
+
+@pytest.mark.anyio
+async def test_generated_and_custom_mutations_tell_a_constraint_alike(lab: Lab) -> None:
+    app = lab.app()
+    errors = []
+    for field in ('updateItem(id: 1, set: {name: "two"}) { id }', 'rename(id: 1, name: "two")'):
+        (error,) = json.loads((await execute(app, f"mutation {{ found: {field} }}")).body)["errors"]
+        del error["extensions"]["requestId"]
+        errors.append(error)
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.anyio
+async def test_a_field_that_the_viewers_schema_lacks_is_not_named(lab: Lab) -> None:
+    tables = lab.app().engine.tables
+    error = UniqueViolationError.new(
+        {"C": "23505", "M": "duplicate", "s": "public", "t": "items", "n": "items_name_key"}
+    )
+    for sdl, fields in (("name: String", ["name"]), ("id: Int", None)):
+        found = from_database(error, tables, build_schema(f"type Query {{ item: Item }} type Item {{ {sdl} }}"))
+        assert found is not None
+        assert found.extensions.get("fields") == fields
+
+
+@pytest.mark.anyio
+async def test_of_a_transaction_that_one_field_broke_that_field_alone_is_told(lab: Lab) -> None:
+    app = lab.app()
+    fields = 'a: updateItem(id: 1, set: {name: "two"}) { id } b: updateItem(id: 3, set: {name: "x"}) { id }'
+    with capture_logs() as logs:
+        response = await execute(app, f"mutation {{ {fields} }}")
+    assert codes(response) == ["CONSTRAINT_VIOLATION"]
+    assert "error" not in {entry["log_level"] for entry in logs}
+
+
+@pytest.mark.anyio
+async def test_a_resolver_that_goes_on_after_a_fault_it_caught_is_told_in_the_log(lab: Lab) -> None:
+    app = lab.app()
+
+    async def act(context: Context) -> None:
+        with pytest.raises(IntegrityError):
+            await rename(context, "two")
+        await rename(context, "x")
+
+    with capture_logs() as logs:
+        response = await execute(app, f'mutation {{ act(name: "{lab.act(act)}") }}')
+    assert codes(response) == ["INTERNAL"]
+    assert "resolver failed" in {entry["event"] for entry in logs}

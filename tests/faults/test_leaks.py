@@ -39,7 +39,9 @@ def assert_tight(body: bytes, code: Code) -> None:
         assert error["extensions"]["code"] == code, error
         said = json.dumps([error["message"], error["extensions"].get("hint")])
         assert not INSIDE.search(said), said
-        assert set(error["extensions"]) <= {"code", "hint", "requestId"}
+        assert set(error["extensions"]) <= {"code", "hint", "requestId", "fields"}
+        # Those of the API that a constraint is about.
+        assert set(error["extensions"].get("fields", ())) <= {"id", "name", "parent", "code"}
     assert not re.search(rf"asyncpg|sqlalchemy|Traceback|{SECRET}|confidential|postgres", body.decode())
 
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from clew.errors import StartupError
+from clew.migrate import objects
 from clew.migrate.revisions import pending_changes
 from clew.model.types import Check, Column, Computed, Default, Index, Model, OnDelete, SearchField, UniqueKey, ValueType
 from tests.migrations.models import (
@@ -371,3 +372,23 @@ def test_a_check_that_changed_binds(project: Project) -> None:
     project.migrate(changed(blog(), "Post", checks=(Check(sql="views < 1000"),)), "second")
     with pytest.raises(asyncpg.CheckViolationError):
         project.execute("UPDATE posts SET views = 1000")
+
+
+def test_a_project_of_an_older_clew_gets_new_objects_with_its_next_migration(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_keys = "SELECT to_regclass('clew.idempotency_keys') IS NOT NULL"
+    with monkeypatch.context() as older:
+        older.setattr(objects, "VERSION", 1)
+        project.migrate(blog())
+    assert not project.value(has_keys)
+    made = project.migrate(blog(), "upgrade clew")
+    assert made.changes == ()
+    assert "install(op, 2, since=1)" in made.path.read_text()
+    assert project.value(has_keys)
+    assert project.make(blog()) is None
+    project.down()
+    assert not project.value(has_keys)
+    project.up()
+    assert project.value(has_keys)
+    assert project.differences(blog()) == []

@@ -1,0 +1,108 @@
+"""Input coercion, compiled: what graphql-core's does of values that fit, many times faster where there are many.
+
+https://spec.graphql.org/draft/#sec-Input-Objects.Input-Coercion. A value that does not fit is graphql-core's to
+coerce again, for its errors say where and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from graphql import (
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    Undefined,
+    is_required_input_field,
+)
+from graphql.language.parser import MAX_NESTING_DEPTH
+from graphql.utilities.coerce_input_value import coerce_default_value
+
+# Gives the value of JSON, this many levels deep.
+Coerce = Callable[[Any, int], Any]
+
+# By type: compiled when one is first met, since types of inputs go round in circles.
+_objects: WeakKeyDictionary[GraphQLInputObjectType, Coerce] = WeakKeyDictionary()
+
+
+class UnfitError(Exception):
+    """The value does not fit its type, or graphql-core must say."""
+
+
+def coercer(type_: GraphQLInputType) -> Coerce:
+    """What coerces values of a type; raises UnfitError, or whatever a scalar raises."""
+    if isinstance(type_, GraphQLNonNull):
+        inner = _nullable(type_.of_type)
+
+        def required(value: Any, depth: int) -> Any:
+            if value is None:
+                raise UnfitError
+            return inner(value, depth)
+
+        return required
+    return _or_null(_nullable(type_))
+
+
+def _or_null(inner: Coerce) -> Coerce:
+    return lambda value, depth: None if value is None else inner(value, depth)
+
+
+def _nullable(type_: Any) -> Coerce:
+    if isinstance(type_, GraphQLInputObjectType):
+        return lambda value, depth: _of_object(type_)(value, depth)
+    if isinstance(type_, GraphQLList):
+        item = coercer(type_.of_type)
+
+        def items(value: Any, depth: int) -> Any:
+            if depth >= MAX_NESTING_DEPTH:
+                raise UnfitError
+            if isinstance(value, list):
+                return [item(one, depth + 1) for one in value]
+            if isinstance(value, str | int | float | dict):
+                return [item(value, depth + 1)]
+            raise UnfitError
+
+        return items
+    leaf = type_.coerce_input_value
+    return lambda value, _depth: leaf(value)
+
+
+def _of_object(type_: GraphQLInputObjectType) -> Coerce:
+    found = _objects.get(type_)
+    if found is None:
+        found = _objects[type_] = _object(type_)
+    return found
+
+
+def _object(type_: GraphQLInputObjectType) -> Coerce:
+    fields = [_field(name, field) for name, field in type_.fields.items()]
+    one_of, make = type_.is_one_of, type_.out_type
+
+    def coerce(value: Any, depth: int) -> Any:
+        if depth >= MAX_NESTING_DEPTH or not isinstance(value, dict):
+            raise UnfitError
+        found: dict[str, Any] = {}
+        given = 0
+        for name, out, inner, default, required in fields:
+            if name in value:
+                given += 1
+                found[out] = inner(value[name], depth + 1)
+            elif required:
+                raise UnfitError
+            elif default is not Undefined:
+                found[out] = default
+        if given < len(value) or (one_of and (given != 1 or None in found.values())):
+            raise UnfitError
+        return make(found)
+
+    return coerce
+
+
+def _field(name: str, field: GraphQLInputField) -> tuple[str, str, Coerce, Any, bool]:
+    """The field's name, that in Python, what coerces it, its default, and whether it must be given."""
+    inner, default = coercer(field.type), coerce_default_value(field)
+    return name, field.out_name or name, inner, default, is_required_input_field(field)
