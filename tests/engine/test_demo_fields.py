@@ -1,4 +1,4 @@
-"""The demo's own fields that are entities, on its data."""
+"""The demo's own fields that are entities, and its rules for writes, on its data."""
 
 from __future__ import annotations
 
@@ -72,3 +72,81 @@ async def test_threads_are_pinned_by_their_owner_and_not_without_end(clew: Clew)
             await clew.graphql(PIN, {"id": mine[MOST_PINNED]}, viewer)
         pinned = await clew.graphql("{ threads(where: {pinned: {eq: true}}) { id } }", viewer=viewer)
         assert len(pinned["threads"]) == MOST_PINNED
+
+
+# --- writes ---------------------------------------------------------------------------
+
+FARAH = Viewer("019aea4b-579f-73ca-9c37-dcb7b11bd01b", frozenset({"user"}))
+BEGIN = """mutation ($agent: ID!, $title: String!) {
+  createThread(input: {agentId: $agent, title: $title, messages: {create: [{position: 1, content: "Hello"}]}}) {
+    id
+    owner { id }
+    messages { author position }
+  }
+}"""
+
+
+async def agent(clew: Clew, slug: str) -> str:
+    found = await clew.graphql("query ($slug: String!) { agents(where: {slug: {eq: $slug}}) { id } }", {"slug": slug})
+    key: str = found["agents"][0]["id"]
+    return key
+
+
+@pytest.mark.anyio
+async def test_a_user_begins_threads_of_her_own_with_agents_that_she_sees(clew: Clew) -> None:
+    async with clew.running():
+        made = await clew.graphql(BEGIN, {"agent": await agent(clew, "concierge"), "title": "Zanzibar"}, FARAH)
+        assert made["createThread"]["owner"] == {"id": FARAH.id}
+        assert made["createThread"]["messages"] == [{"author": "USER", "position": 1}]
+        # Retired, and of another team.
+        with pytest.raises(ClewError) as raised:
+            await clew.graphql(BEGIN, {"agent": await agent(clew, "scout"), "title": "Zanzibar"}, FARAH)
+        assert raised.value.code == "CONSTRAINT_VIOLATION"
+        with pytest.raises(ClewError, match="owner"):
+            await clew.graphql('mutation { createThread(input: {ownerId: 1, title: "x"}) { id } }', viewer=FARAH)
+
+
+@pytest.mark.anyio
+async def test_a_user_renames_deletes_and_restores_own_threads_and_no_others(clew: Clew) -> None:
+    rename = 'mutation ($id: ID!) { updateThread(id: $id, set: {title: "Zz"}) { title } }'
+    bin_ = "mutation ($id: ID!) { deleteThread(id: $id) { messages { id } } }"
+    back = "mutation ($id: ID!) { restoreThread(id: $id) { messages { id } } }"
+    async with clew.running():
+        made = await clew.graphql(BEGIN, {"agent": await agent(clew, "concierge"), "title": "Zagreb"}, FARAH)
+        mine = {"id": made["createThread"]["id"]}
+        assert await clew.graphql(rename, mine, FARAH) == {"updateThread": {"title": "Zz"}}
+        assert len((await clew.graphql(bin_, mine, FARAH))["deleteThread"]["messages"]) == 1
+        assert await clew.graphql("query ($id: ID!) { thread(id: $id) { id } }", mine) == {"thread": None}
+        assert len((await clew.graphql(back, mine, FARAH))["restoreThread"]["messages"]) == 1
+        where = "query ($me: ID!) { threads(where: {ownerId: {neq: $me}}, limit: 1) { id } }"
+        other = (await clew.graphql(where, {"me": FARAH.id}))["threads"][0]
+        for document in (rename, bin_, back):
+            assert list((await clew.graphql(document, other, FARAH)).values()) == [None]
+
+
+@pytest.mark.anyio
+async def test_editors_change_the_agents_of_their_team_and_nobody_else_does(clew: Clew) -> None:
+    change = """mutation ($id: ID!, $version: Int) {
+      updateAgent(id: $id, set: {instructions: "Quote the clause."}, ifVersion: $version) { version }
+    }"""
+    async with clew.running():
+        # She edits at Oakline, and is a viewer at Brightdesk.
+        own, foreign = await agent(clew, "fine-print"), await agent(clew, "concierge")
+        assert await clew.graphql(change, {"id": own}, FARAH) == {"updateAgent": {"version": 2}}
+        with pytest.raises(ClewError) as raised:
+            await clew.graphql(change, {"id": own, "version": 1}, FARAH)
+        assert raised.value.code == "CONFLICT"
+        assert await clew.graphql(change, {"id": foreign}, FARAH) == {"updateAgent": None}
+        team = (await clew.graphql('{ teamBySlug(slug: "brightdesk") { id } }'))["teamBySlug"]["id"]
+        create = """mutation ($team: ID!) {
+          createAgent(input: {teamId: $team, name: "X", slug: "x", instructions: "", model: "kestrel-2"}) { id }
+        }"""
+        with pytest.raises(ClewError) as raised:
+            await clew.graphql(create, {"team": team}, FARAH)
+        assert raised.value.code == "FORBIDDEN"
+
+
+@pytest.mark.anyio
+async def test_a_stranger_has_no_mutation(clew: Clew) -> None:
+    with pytest.raises(ClewError):
+        await clew.graphql("mutation { __typename }", viewer=Viewer())

@@ -63,3 +63,17 @@ def test_nobody_sees_what_is_hidden(access: Access, user: dict[str, Opening]) ->
 def test_everybody_may_ask_for_prices_the_busiest_agents_and_the_time(access: Access) -> None:
     opened = access.custom_fields(Sight(admin=False, roles=frozenset({"anon"})))
     assert {custom.name for custom in opened} == {"modelPricing", "modelPrices", "busiestAgents", "serverTime"}
+
+
+def test_what_a_user_may_write(user: dict[str, Opening]) -> None:
+    assert {name for name, opening in user.items() if opening.creates is not None} == {
+        *("Agent", "Feedback", "Message", "Thread"),
+    }
+    assert user["Thread"].updates == frozenset({"title"})
+    assert user["User"].updates == frozenset({"givenName", "familyName", "timeZone"})
+    assert {name for name, opening in user.items() if opening.deletes} == {"Feedback", "Thread"}
+    assert user["Message"].updates is None
+
+
+def test_a_stranger_may_write_nothing(anon: dict[str, Opening]) -> None:
+    assert not [o for o in anon.values() if o.creates is not None or o.updates is not None or o.deletes]
