@@ -1,10 +1,10 @@
-// Apollo Client: `node apollo.mjs URL TOKEN`.
+// Apollo Client: `node apollo.mjs URL TOKEN reads|writes`.
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
 import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { createHash } from "node:crypto";
 import { play } from "./steps.mjs";
 
-const [uri, token] = process.argv.slice(2);
+const [uri, token, what] = process.argv.slice(2);
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 const team = (known, { args, toReference }) =>
   known === undefined ? toReference({ __typename: "Team", id: args.id }) : known;
@@ -30,4 +30,4 @@ async function settle(promise) {
   }
 }
 
-await play(connect, token);
+await play(connect, token, what);

@@ -39,7 +39,18 @@ const UNKNOWN_FIELD = `query UnknownField { teams { id nonsense } }`;
 const TOO_LARGE = `query TooLarge { projects(limit: 1000) { id } }`;
 const TOUCH = `mutation Touch($name: String!) { touch(name: $name) }`;
 
-function steps(start) {
+const NOTES = `query Notes { notes(orderBy: [{text: ASC}]) { text version author } }`;
+const NOTE = `query Note($id: ID!) { note(id: $id) { id text version } }`;
+const CREATE = `
+  mutation Create($input: NoteCreateInput!) { createNote(input: $input) { id text version author lines { text } } }
+`;
+const UPDATE = `
+  mutation Update($id: ID!, $text: String!, $version: Int) {
+    updateNote(id: $id, set: {text: $text}, ifVersion: $version) { id text version }
+  }
+`;
+
+function reads(start) {
   const { query, mutate } = start();
   return {
     anonymous: () => start({ token: null }).query(VIEWER),
@@ -75,18 +86,50 @@ function steps(start) {
   };
 }
 
+function writes(start) {
+  const without = ({ data, error }, field) => (error ? { error } : { ...data[field], id: undefined });
+  return {
+    "create, update and read": async () => {
+      const { query, mutate, requests } = start();
+      const made = await mutate(CREATE, { input: { text: "first", lines: { create: [{ text: "one" }, { text: "two" }] } } });
+      const { id } = made.data.createNote;
+      await query(NOTE, { id });
+      const changed = await mutate(UPDATE, { id, text: "changed", version: 1 });
+      const stale = await mutate(UPDATE, { id, text: "stale", version: 1 });
+      return {
+        made: without(made, "createNote"),
+        changed: without(changed, "updateNote"),
+        stale,
+        // The caches know the row by what the update gave.
+        cached: without(await query(NOTE, { id }), "note"),
+        read: await start().query(NOTES),
+        requests,
+      };
+    },
+    "taken": () => start().mutate(CREATE, { input: { text: "changed" } }),
+    "missing": () => start().mutate(CREATE, { input: {} }),
+    "sent again": async () => {
+      const { mutate } = start({ key: "5e1c" });
+      const made = [await mutate(CREATE, { input: { text: "once" } }), await mutate(CREATE, { input: { text: "once" } })];
+      const ids = made.map(({ data }) => data.createNote.id);
+      return { same: ids[0] === ids[1], read: await start().query(NOTES) };
+    },
+  };
+}
+
 // Lets a client take the steps, in order, and prints a JSON line for each: `{step, result}`.
-export async function play(connect, token) {
+export async function play(connect, token, what) {
   const start = (options = {}) => {
     const requests = [];
-    const record = async (resource, init) => {
+    const record = async (resource, given) => {
+      const init = options.key ? { ...given, headers: { ...given.headers, "idempotency-key": options.key } } : given;
       const response = await fetch(resource, init);
       requests.push(`${init?.method ?? "GET"} ${response.status}`);
       return response;
     };
     return { requests, ...connect({ token, get: false, persisted: false, ...options, fetch: record }) };
   };
-  for (const [step, run] of Object.entries(steps(start))) {
+  for (const [step, run] of Object.entries({ reads, writes }[what](start))) {
     console.log(JSON.stringify({ step, result: await run() }));
   }
 }

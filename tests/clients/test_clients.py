@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clew import Clew
 from clew.config import Settings
 from tests.access.guarded import Guarded
 from tests.auth.tokens import SECRET, claims, hs256
 from tests.faults.lab import served
 from tests.node import assert_locked, installed, node
+from tests.properties.database import create_tables, new_database
 
 CLIENTS = Path(__file__).parent
 
@@ -20,15 +24,15 @@ CLIENTS = Path(__file__).parent
 ERRORS = {"apollo": "CombinedGraphQLErrors", "urql": "CombinedError"}
 
 
-async def play(guarded: Guarded, client: str) -> dict[str, Any]:
+async def play(clew: Clew, database_url: str, client: str, what: str) -> dict[str, Any]:
     """What came of each step that a client took as member m0."""
     token = hs256(claims(sub="m0", regions=["eu"], exp=4_000_000_000))
     folder = await installed(CLIENTS)
-    settings = {"DATABASE_URL": guarded.url, "env": "production", "jwt_secret": SECRET}
-    app = guarded.clew.asgi(Settings.model_validate(settings))
+    settings = {"DATABASE_URL": database_url, "env": "production", "jwt_secret": SECRET}
+    app = clew.asgi(Settings.model_validate(settings))
     try:
         async with served(app) as port:
-            output = await node(folder, f"{client}.mjs", f"http://127.0.0.1:{port}/graphql", token)
+            output = await node(folder, f"{client}.mjs", f"http://127.0.0.1:{port}/graphql", token, what)
     finally:
         await app.engine.pool.close()
     lines = [json.loads(line, object_hook=_without_typename) for line in output.splitlines()]
@@ -100,7 +104,62 @@ def expected(error: str) -> dict[str, Any]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("client", ERRORS)
 async def test_a_client_takes_every_step(client: str, guarded: Guarded) -> None:
-    assert await play(guarded, client) == expected(ERRORS[client])
+    assert await play(guarded.clew, guarded.url, client, "reads") == expected(ERRORS[client])
+
+
+SDL = """
+type Note @table
+  @allow(role: user, to: ALL, where: {author: "$auth.sub"}) {
+  id: ID! @id
+  text: String! @unique
+  author: String! @preset(claim: "sub")
+  version: Int! @version
+  lines: [Line!]!
+}
+
+type Line @table @allow(role: user, to: ALL, where: {note: {author: "$auth.sub"}}) {
+  id: ID! @id
+  note: Note!
+  text: String!
+}
+"""
+
+
+@pytest.fixture
+def notes(postgres_url: str, tmp_path: Path) -> Iterator[tuple[Clew, str]]:
+    """Notes that their authors write, and the URL of their database."""
+    (tmp_path / "graphql").mkdir()
+    (tmp_path / "graphql" / "notes.graphql").write_text(SDL)
+    clew = Clew(project=tmp_path)
+    with new_database(postgres_url) as url:
+        asyncio.run(create_tables(url, clew.build()[0]))
+        yield clew, url
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("client", ERRORS)
+async def test_a_client_creates_updates_and_reads(client: str, notes: tuple[Clew, str]) -> None:
+    def refused(code: str) -> dict[str, Any]:
+        return {"error": {"name": ERRORS[client], "codes": [code]}}
+
+    changed = {"text": "changed", "version": 2}
+    one = {**changed, "author": "m0"}
+    assert await play(*notes, client, "writes") == {
+        "create, update and read": {
+            "made": {"text": "first", "version": 1, "author": "m0", "lines": [{"text": "one"}, {"text": "two"}]},
+            "changed": changed,
+            "stale": refused("CONFLICT"),
+            "cached": changed,
+            "read": {"data": {"notes": [one]}},
+            "requests": ["POST 200"] * 4,
+        },
+        "taken": refused("CONSTRAINT_VIOLATION"),
+        "missing": refused("BAD_USER_INPUT"),
+        "sent again": {
+            "same": True,
+            "read": {"data": {"notes": [one, {"text": "once", "version": 1, "author": "m0"}]}},
+        },
+    }
 
 
 def test_the_clients_are_locked() -> None:

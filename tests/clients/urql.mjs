@@ -1,10 +1,10 @@
-// urql: `node urql.mjs URL TOKEN`.
+// urql: `node urql.mjs URL TOKEN reads|writes`.
 import { Client, fetchExchange } from "@urql/core";
 import { cacheExchange } from "@urql/exchange-graphcache";
 import { persistedExchange } from "@urql/exchange-persisted";
 import { play } from "./steps.mjs";
 
-const [url, token] = process.argv.slice(2);
+const [url, token, what] = process.argv.slice(2);
 const team = (_, { id }, cache) => {
   const known = cache.resolve("Query", "team", { id });
   return known === undefined ? { __typename: "Team", id } : known;
@@ -34,4 +34,4 @@ async function settle(source) {
   return error ? { error: { name: error.name, codes } } : { data };
 }
 
-await play(connect, token);
+await play(connect, token, what);
