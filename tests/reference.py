@@ -16,15 +16,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cmp_to_key, partial
+from functools import cached_property, cmp_to_key, lru_cache, partial
 from itertools import combinations
 from typing import Any, TypeVar
 
 import asyncpg
 from graphql import (
+    DocumentNode,
     FloatValueNode,
     GraphQLResolveInfo,
     GraphQLScalarType,
+    GraphQLSchema,
     IntValueNode,
     build_schema,
     execute_sync,
@@ -129,17 +131,22 @@ class Reference:
     def __init__(self, model: Model, tables: Tables, sdl: str) -> None:
         self.model = model
         self.tables = tables
-        self.schema = build_schema(sdl)
+        self.sdl = sdl
         self.cursors: dict[str, Place] = {}
-        decimal = self.schema.type_map.get("Decimal")
+
+    @cached_property
+    def schema(self) -> GraphQLSchema:
+        schema = build_schema(self.sdl, no_location=True)
+        decimal = schema.type_map.get("Decimal")
         if isinstance(decimal, GraphQLScalarType):
             # By itself graphql-core would read a number in a document as a float.
             decimal.coerce_input_literal = literal
+        return schema
 
     def execute(self, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The response to an operation: `data` and, with errors, their number."""
         result = execute_sync(
-            self.schema, parse(document), variable_values=variables or {}, field_resolver=self.resolve
+            self.schema, parsed(document), variable_values=variables or {}, field_resolver=self.resolve
         )
         response: dict[str, Any] = {"data": result.data}
         if result.errors:
@@ -436,6 +443,11 @@ def leaf(item: Any) -> tuple[tuple[str, ...], str]:
         ((name, item),) = item.items()
         names = (*names, name)
     return names, item
+
+
+@lru_cache(maxsize=16)
+def parsed(document: str) -> DocumentNode:
+    return parse(document, no_location=True)
 
 
 def literal(node: Any, *_: Any) -> Any:

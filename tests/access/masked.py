@@ -14,6 +14,7 @@ from graphql import GraphQLResolveInfo
 
 from clew.model.operators import Operand, operators
 from clew.model.types import AllowRule, Column, Entity, Model, Operation, Relation, ValueType
+from tests.access.rules import Eyes
 from tests.reference import Reference, Row, Tables, conjunction, operate, output, parse_value
 
 MISSING = object()
@@ -25,16 +26,13 @@ class MaskedReference(Reference):
 
     Args:
         sdl: the schema of the viewer's roles as Clew prints it.
-        roles: the viewer's, `anon` among them.
-        claims: the viewer's.
+        eyes: the viewer's.
     """
 
-    def __init__(
-        self, model: Model, tables: Tables, sdl: str, roles: frozenset[str], claims: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, model: Model, tables: Tables, sdl: str, eyes: Eyes) -> None:
         super().__init__(model, tables, sdl)
-        self.roles = roles
-        self.claims = claims
+        self.roles = eyes.roles
+        self.claims = {**eyes.claims, "sub": eyes.viewer.id}
         self.raw = Reference(model, tables, sdl)
         self.owner = {id(row): model.entity(name) for name, rows in tables.rows.items() for row in rows}
         self.seen: dict[tuple[str, str | None], list[Row]] = {}

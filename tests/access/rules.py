@@ -9,6 +9,7 @@ from typing import Any
 
 from clew.model.operators import operators
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation
+from clew.viewer import Viewer
 from tests.reference import Tables, output
 
 ROLES = ("anon", "user", "editor")
@@ -23,6 +24,11 @@ class Eyes:
 
     roles: frozenset[str]
     claims: dict[str, Any]
+
+    @property
+    def viewer(self) -> Viewer:
+        subject = self.claims.get("sub")
+        return Viewer(subject if isinstance(subject, str) else None, self.roles, self.claims)
 
 
 @dataclass
@@ -128,8 +134,12 @@ class _Rules:
 
     # --- viewers ----------------------------------------------------------------------
 
-    def eyes(self) -> Eyes:
+    def eyes(self, count: int) -> tuple[Eyes, ...]:
+        """Viewers of one role set; the claims of each are their own."""
         roles = frozenset(self.some(ROLES)) | {"anon"}
+        return tuple(Eyes(roles, self.claims()) for _ in range(count))
+
+    def claims(self) -> dict[str, Any]:
         claims: dict[str, Any] = {}
         for name in CLAIMS:
             if self.chance(75):
@@ -138,7 +148,7 @@ class _Rules:
                 for step in path:
                     place = place.setdefault(step, {})
                 place[last] = self.claim()
-        return Eyes(roles, claims)
+        return claims
 
     def claim(self) -> Any:
         kind = self.random.randrange(10)
@@ -154,7 +164,7 @@ class _Rules:
         return "nobody" if value is None else value
 
 
-def ruled_model(seed: int, model: Model, tables: Tables) -> tuple[Model, Eyes]:
-    """The model with the rules of this seed, and a viewer."""
+def ruled_model(seed: int, model: Model, tables: Tables, viewers: int) -> tuple[Model, tuple[Eyes, ...]]:
+    """The model with the rules of this seed, and so many viewers of one role set."""
     rules = _Rules(Random(seed), model, tables)
-    return rules.ruled_model(), rules.eyes()
+    return rules.ruled_model(), rules.eyes(viewers)
