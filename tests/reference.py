@@ -74,17 +74,20 @@ class Tables:
     async def load(cls, url: str, model: Model) -> Tables:
         """Read the whole database."""
         connection = await asyncpg.connect(url, server_settings={"timezone": "UTC"})
-        tables = cls()
         try:
-            for entity in model.entities.values():
-                computed = "".join(
-                    f', ({c.computed.sql}) AS "{COMPUTED}{c.name}"' for c in entity.columns if c.computed
-                )
-                found = ", ".join(["*", *search_columns(entity)])
-                records = await connection.fetch(f"SELECT {found}{computed} FROM {table_sql(entity)}")
-                tables.rows[entity.name] = [{k: in_utc(value) for k, value in record.items()} for record in records]
+            return await cls.read(connection, model)
         finally:
             await connection.close()
+
+    @classmethod
+    async def read(cls, connection: asyncpg.Connection[Any], model: Model) -> Tables:
+        """Read the whole database over a connection, as its transaction sees it."""
+        tables = cls()
+        for entity in model.entities.values():
+            computed = "".join(f', ({c.computed.sql}) AS "{COMPUTED}{c.name}"' for c in entity.columns if c.computed)
+            found = ", ".join(["*", *search_columns(entity)])
+            records = await connection.fetch(f"SELECT {found}{computed} FROM {table_sql(entity)}")
+            tables.rows[entity.name] = [{k: in_utc(value) for k, value in record.items()} for record in records]
         return tables
 
 

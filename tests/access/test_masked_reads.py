@@ -154,7 +154,7 @@ def compare(world: World, engine: Engine, model: Model, viewers: tuple[Eyes, ...
             assert "errors" not in expected_response, expected_response
             found = answered(operation, schema, run)
             assert canonical(found) == canonical(expected_response), explain(
-                world, model, eyes, operation, found, expected_response
+                world, model, eyes, operation, canonical(found), canonical(expected_response)
             )
 
 
@@ -183,5 +183,5 @@ def explain(world: World, model: Model, eyes: Eyes, operation: Any, found: Any, 
                     rules.append(f"{name}: where {rule.where}{fields}")
         rules += [f"{entity.name}: guard {guard.where}" for guard in entity.guards]
         rules += [f"{entity.name}: is {name}: {where}" for name, where in entity.predicates.items()]
-    answers = [f"found    {canonical(found)}", f"expected {canonical(expected)}"]
+    answers = [f"found    {found}", f"expected {expected}"]
     return "\n".join([*rules, str(eyes), repr(operation), *answers, world.case.sdl])
