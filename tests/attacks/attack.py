@@ -1,0 +1,150 @@
+"""What an attack is, and what must hold of its answer on every transport."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from clew.errors import Code
+
+
+@dataclass(frozen=True)
+class Who:
+    """Who attacks: a subject with roles and claims, or a token as it stands, which only a wire carries.
+
+    `keys`: the server that is asked verifies tokens with public keys, not with a secret.
+    """
+
+    sub: Any = None
+    roles: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    token: str | None = None
+    keys: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The body of a response, and what else of it a client sees: status and headers, where there are any."""
+
+    body: bytes
+    around: tuple[Any, ...] = ()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str | None:
+        errors = self.json.get("errors")
+        found: str | None = errors[0]["extensions"]["code"] if errors else None
+        return found
+
+
+class Transport(Protocol):
+    """A way in. The next one joins the corpus by a class of this shape, and a line in `test_attacks.py`."""
+
+    name: str
+
+    def carries(self, attack: Attack) -> bool:
+        """Whether an attack can be sent this way at all."""
+        ...
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+        """Send one operation; errors have the request id `same`."""
+        ...
+
+
+# --- what must hold -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The first error has one of these codes, and there is no data."""
+
+    codes: tuple[Code, ...]
+
+    async def check(self, attack: Attack, transport: Transport) -> None:
+        answer = await attack.send(transport)
+        assert answer.code in self.codes, answer.body
+        assert answer.json.get("data") is None, answer.body
+
+
+@dataclass(frozen=True)
+class Gives:
+    """The answer is this data, whole."""
+
+    data: Any
+
+    async def check(self, attack: Attack, transport: Transport) -> None:
+        answer = await attack.send(transport)
+        assert answer.json == {"data": self.data}
+
+
+@dataclass(frozen=True)
+class AsUnknown:
+    """With the name between `~` the answer is to the byte that to a name that does not exist."""
+
+    async def check(self, attack: Attack, transport: Transport) -> None:
+        text = attack.document + "\0" + json.dumps(attack.variables)
+        before, hidden, after = text.split("~")
+        answers: list[tuple[bytes, tuple[Any, ...]]] = []
+        # Of the same length, so that places are the same, and one so near that it would be suggested.
+        for name in (hidden, "zq" + "x" * (len(hidden) - 2), hidden[:-1] + "z"):
+            document, _, variables = (before + name + after).partition("\0")
+            answer = await attack.send(transport, document, json.loads(variables))
+            answers.append((answer.body.replace(name.encode(), b"~"), answer.around))
+        assert answers[0] == answers[1] == answers[2]
+
+
+Expectation = Refused | Gives | AsUnknown
+
+
+# --- attacks --------------------------------------------------------------------------
+
+# In no answer, unless the client wrote it: SQL, Postgres, Python, and what no viewer here may read.
+LEAKS = (
+    "select ",
+    "postgresql",
+    "pg_",
+    "asyncpg",
+    "sqlalchemy",
+    "traceback",
+    'relation "',
+    "operator does not",
+    "psycopg",
+)
+SECRETS = ("password", "the secret of the audit", "did you mean", "clew_")
+EMAIL = re.compile(r"(m\d+)@secret\.example")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One operation that someone sends who wants more than they may have."""
+
+    name: str
+    who: Who
+    document: str
+    expect: Expectation
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    async def check(self, transport: Transport) -> None:
+        """Send it and raise AssertionError unless what must hold holds."""
+        await self.expect.check(self, transport)
+
+    async def send(
+        self, transport: Transport, document: str | None = None, variables: Mapping[str, Any] | None = None
+    ) -> Answer:
+        document = self.document if document is None else document
+        variables = self.variables if variables is None else variables
+        answer = await transport.send(self.who, document, variables)
+        own = f"{document}{variables}".lower()
+        text = answer.body.decode().lower()
+        assert not [leak for leak in (*LEAKS, *SECRETS) if leak in text and leak not in own], text
+        assert answer.code != Code.INTERNAL, text
+        # Of e-mail addresses each member sees their own.
+        others = {found for found in EMAIL.findall(text) if found != self.who.sub} - set(EMAIL.findall(own))
+        assert not others, text
+        return answer

@@ -1,0 +1,182 @@
+"""Documents and values that are made to break something: SQL, the limits, the parser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from clew.errors import Code
+from tests.attacks.attack import Attack, Expectation, Gives, Refused
+from tests.attacks.transports import DIGITS
+from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, M3, TOO_LARGE, rows
+from tests.unit.plan.test_limits import HOSTILE
+
+# --- SQL --------------------------------------------------------------------------------
+
+TEXTS = (
+    *("'", "''", '"', "\\", "\\'", "' OR '1'='1", "'; DROP TABLE teams; --", "$1", "$2", ":x", ":name_1", "%", "%s"),
+    *(
+        "%(p0)s",
+        "_",
+        "{}",
+        "{0}",
+        "--",
+        "/*",
+        "*/",
+        "Team\\0",
+        "$$",
+        "E'\\x'",
+        "\u2019",
+        "\uff07",
+        "é" * 64,
+        "x" * 64,
+        "NULL",
+    ),
+)
+
+
+def sql_injection() -> Iterable[Attack]:
+    for text in TEXTS:
+        for operator in ("eq", "in", "startsWith", "endsWith", "contains", "gt"):
+            value = [text] if operator == "in" else text
+            document = f"query ($v: {'[String!]' if operator == 'in' else 'String'}) " + (
+                f'{{ teams(where: {{name: {{{operator}: $v}}, id: {{lt: "t0"}}}}) {{ id }} }}'
+                if operator == "gt"
+                else f"{{ teams(where: {{name: {{{operator}: $v}}}}) {{ id }} }}"
+            )
+            yield Attack(f"{operator} {text[:12]!a}", ANON, document, rows("teams"), {"v": value})
+        literal = f"{{ teams(where: {{name: {{eq: {json.dumps(text)}}}}}) {{ id }} }}"
+        yield Attack(f"a literal {text[:12]!a}", ANON, literal, rows("teams"))
+        yield Attack(
+            f"a key {text[:12]!a}",
+            ANON,
+            "query ($v: String!) { team(id: $v) { id } }",
+            Gives({"team": None}),
+            {"v": text},
+        )
+    both = rows("teams", "t0", "t1")
+    document = "query ($v: String) { teams(where: {name: {ilike: $v}}) { id } }"
+    patterns: tuple[tuple[str, Expectation], ...] = (
+        *(
+            ("TEAM _", both),
+            ("%", both),
+            ("team\\_0", rows("teams")),
+            ("%\\%%", rows("teams")),
+            ("\\\\", rows("teams")),
+        ),
+        *((pattern, BAD_INPUT) for pattern in ("\\", "team 0\\", "\\\\\\", "%" * 1000 + "\\")),
+    )
+    for pattern, expect in patterns:
+        yield Attack(f"pattern {pattern[:12]!a}", ANON, document, expect, {"v": pattern})
+    for enum in ("OPEN'", "open", "DROP", "$1", "", 1, None, ["OPEN", "x'"]):
+        document = "query ($v: [TaskState!]) { tasks(where: {state: {in: $v}}) { id } }"
+        yield Attack(f"enum {enum!r}", M3, document, BAD_INPUT, {"v": enum})
+    # Postgres cuts names after 63 bytes; two that agree up to there are still two.
+    one, other = "a" * 63 + "b", "a" * 63 + "c"
+    document = f'{{ {one}: teams(limit: 1) {{ {one}: id {other}: name }} {other}: team(id: "t1") {{ {other}: id }} }}'
+    data = {one: [{one: "t0", other: "Team 0"}], other: {other: "t1"}}
+    yield Attack("aliases of 64 characters", ANON, document, Gives(data))
+    for alias in (
+        "page0",
+        "t0",
+        "j1",
+        "r0",
+        "clew_json",
+        "clew_key0",
+        "select",
+        "null",
+        "_",
+        "__proto__",
+        "constructor",
+    ):
+        document = f"{{ {alias}: teams(orderBy: [{{name: DESC}}]) {{ {alias}: id }} }}"
+        yield Attack(f"alias {alias}", ANON, document, Gives({alias: [{alias: "t1"}, {alias: "t0"}]}))
+
+
+# --- documents --------------------------------------------------------------------------
+
+DEEP: Any = []
+for _ in range(300):
+    DEEP = [DEEP]
+
+
+NO_COUNTS: tuple[Any, ...] = (
+    *(-1, -(2**31), 2**31, 2**63, -(2**63) - 1, 10**30, 1.5, "1", True),
+    *(float("nan"), float("inf"), DIGITS, [], {}),
+)
+NO_INTEGERS: tuple[Any, ...] = (2**31, 10**400, DIGITS, float("nan"), float("-inf"), "300", True, [1], {})
+NO_STRINGS: tuple[Any, ...] = ("\0", "a\0b", "\ud800", "x\udfff", 1, DIGITS, True, ["a"], {"eq": "a"}, None)
+NO_FILTERS: tuple[Any, ...] = (
+    *(DEEP, "x", 1, {"name": None}, {"name": {"eq": None}}, {"not": None}),
+    *({"and": [None]}, {"name": {"in": [None]}}, {"name": {"isNull": None}}),
+)
+
+
+def documents() -> Iterable[Attack]:
+    for name, (document, code) in HOSTILE.items():
+        # Of several operations one must be named, which is asked before anything is measured.
+        which = Code.BAD_USER_INPUT if "query q1 " in document else Code.LIMIT_EXCEEDED
+        yield Attack(name, ANON, document, Refused((code, which)))
+    deep_types = "{ __schema { types { " + "fields { type { " * 8 + "name" + " } } " * 8 + "} } }"
+    yield Attack(
+        "introspection that multiplies",
+        ANON,
+        deep_types,
+        Refused((Code.GRAPHQL_VALIDATION_FAILED, Code.LIMIT_EXCEEDED)),
+    )
+    bad = Refused((Code.BAD_USER_INPUT, Code.LIMIT_EXCEEDED, Code.GRAPHQL_VALIDATION_FAILED))
+    for argument in ("limit", "offset"):
+        for number in NO_COUNTS:
+            document = f"query ($v: Int) {{ teams({argument}: $v) {{ id }} }}"
+            yield Attack(f"{argument} {number!r}", ANON, document, bad, {"v": number})
+        for literal in ("-1", "2147483648", "9223372036854775808", "1" * 5000, "1e1", '"1"', "NaN", "[]"):
+            yield Attack(f"{argument}: {literal[:20]}", ANON, f"{{ teams({argument}: {literal}) {{ id }} }}", bad)
+    yield Attack("a limit over the page", ANON, "{ teams(limit: 101) { id } }", TOO_LARGE)
+    yield Attack("a nested limit over the rule's", M3, "{ teams { projects(limit: 4) { id } } }", TOO_LARGE)
+    yield Attack(
+        "a limit over the rule's in a variable",
+        M3,
+        "query ($n: Int) { projects(limit: $n) { id } }",
+        TOO_LARGE,
+        {"n": 4},
+    )
+    by_id = "query ($v: Int) { tasks(where: {id: {eq: $v}}) { id } }"
+    by_name = "query ($v: String) { teams(where: {name: {eq: $v}}) { id } }"
+    by_filter = "query ($v: TeamFilter) { teams(where: $v) { id } }"
+    for document, who, values in ((by_id, M3, NO_INTEGERS), (by_name, ANON, NO_STRINGS), (by_filter, ANON, NO_FILTERS)):
+        for value in values:
+            yield Attack(f"{document[10:25]} {str(value)[:20]!a}", who, document, BAD_INPUT, {"v": value})
+    yield Attack("U+0000 in a literal", ANON, '{ teams(where: {name: {eq: "\\u0000"}}) { id } }', BAD_INPUT)
+    surrogate = '{ teams(where: {name: {eq: "\\ud800"}}) { id } }'
+    yield Attack("a lone surrogate in a literal", ANON, surrogate, Refused((Code.GRAPHQL_PARSE_FAILED,)))
+    for document in (
+        "",
+        " ",
+        "\0",
+        "{",
+        "}",
+        "{}",
+        "\ufeff",
+        "query",
+        "{ a(",
+        '{ a(b: "',
+        "#",
+        "\u202e{ ping }",
+        "{ ping }\0",
+    ):
+        parse = Refused((Code.GRAPHQL_PARSE_FAILED, Code.BAD_USER_INPUT))
+        yield Attack(f"no document: {document!a}", ANON, document, parse)
+    for document in (
+        "subscription { ping }",
+        "subscription { teams { id } }",
+        "mutation { ping }",
+        "query A { ping } query B { ping }",
+    ):
+        yield Attack(document, ANON, document, Refused((Code.BAD_USER_INPUT, Code.GRAPHQL_VALIDATION_FAILED)))
+    for document in (
+        "{ __typename ping @skip(if: null) }",
+        "query ($c: Boolean) { ping @include(if: $c) }",
+        "{ ping @deprecated }",
+    ):
+        yield Attack(document, ANON, document, INVALID)

@@ -1,0 +1,99 @@
+"""Every attack on every way in: one corpus, so that no rule is enforced on one and forgotten on another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+
+from clew.config import Settings
+from clew.wire.application import Application
+from tests.access.guarded import Guarded, make_guarded
+from tests.attacks.attack import AsUnknown, Attack, Transport, Who
+from tests.attacks.table import ATTACKS, HIDDEN, NEAR_NAMES
+from tests.attacks.transports import ADMIN_SECRET, AUDIENCE, ISSUER, Get, InProcess, Post
+from tests.auth.tokens import RSA, SECRET, jwks
+
+pytestmark = pytest.mark.anyio
+
+TRANSPORTS = ("in process", "POST", "GET")
+
+
+@pytest.fixture(scope="module")
+def guarded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with make_guarded(postgres_url, tmp_path_factory.mktemp("guarded")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("keys") / "keys.json"
+    file.write_bytes(jwks(RSA))
+    return file
+
+
+@pytest.fixture(scope="module")
+async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Transport]]:
+    """Two servers of one project, one with a secret and one with public keys, and every way into them."""
+    common = {
+        "DATABASE_URL": guarded.url,
+        "env": "production",
+        "admin_secret": ADMIN_SECRET,
+        "jwt_issuer": ISSUER,
+        "jwt_audience": AUDIENCE,
+        "max_page": 100,
+    }
+    apps: dict[bool, Application] = {
+        False: guarded.clew.asgi(Settings.model_validate({**common, "jwt_secret": SECRET})),
+        True: guarded.clew.asgi(Settings.model_validate({**common, "jwks_file": keys})),
+    }
+    async with AsyncExitStack() as stack:
+        clients: dict[bool, httpx.AsyncClient] = {}
+        for with_keys, app in apps.items():
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
+            clients[with_keys] = await stack.enter_async_context(client)
+            stack.push_async_callback(app.engine.pool.close)
+        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients))
+        yield {way.name: way for way in ways}
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+async def test_an_attack_gets_nothing(attack: Attack, transport: str, transports: dict[str, Transport]) -> None:
+    way = transports[transport]
+    if way.carries(attack):
+        await attack.check(way)
+
+
+# --- what proves that the attacks could succeed -------------------------------------------
+
+ADMIN = Who(roles=frozenset({"admin"}))
+# Hidden from everybody, or there for nobody.
+NOWHERE = ("~password~", "~search~", "~deleted~", "~input~", "~greeting~")
+
+
+async def test_the_names_of_the_corpus_are_there_for_who_may_see_them(transports: dict[str, Transport]) -> None:
+    for _, document, variables in HIDDEN:
+        text = f"{document}{variables}"
+        if not any(name in text for name in NOWHERE):
+            attack = Attack("as admin", ADMIN, document, AsUnknown(), variables)
+            with pytest.raises(AssertionError):
+                await attack.check(transports["in process"])
+
+
+async def test_an_admin_gets_suggestions(transports: dict[str, Transport]) -> None:
+    for document, variables in NEAR_NAMES:
+        assert b"Did you mean" in (await transports["in process"].send(ADMIN, document, variables)).body

@@ -1,0 +1,103 @@
+"""The ways in, as attackers have them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from clew.engine import Engine, Request
+from clew.viewer import Viewer
+from tests.attacks.attack import Answer, Attack, Who
+from tests.auth.tokens import RSA, claims, hs256, signed
+
+ISSUER, AUDIENCE = "https://id.example", "clew"
+ADMIN_SECRET = "f2b90d6e81c74a35902d7be6c4a1f538"
+FAR = 4_000_000_000
+# Stands in variables for an integer that Python's own JSON refuses to write.
+DIGITS = "5,000 digits"
+# What HTTP libraries and servers take of a URL.
+_LONGEST_URL = 60_000
+
+
+@dataclass
+class InProcess:
+    """The engine itself, as a resolver, a job or a script reaches it."""
+
+    engine: Engine
+    name: str = "in process"
+
+    def carries(self, attack: Attack) -> bool:
+        return attack.who.token is None
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+        subject = who.sub if isinstance(who.sub, str) else None
+        viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
+        given = {name: int("1" * 4000) * 10**1000 if value == DIGITS else value for name, value in variables.items()}
+        response = await self.engine.execute(Request(document, given, id="same"), viewer)
+        return Answer(response.body, (response.executed, response.code, response.status))
+
+
+@dataclass
+class Post:
+    """POST /graphql. `servers` are clients by whether the server verifies tokens with public keys."""
+
+    servers: Mapping[bool, httpx.AsyncClient]
+    name: str = "POST"
+
+    def carries(self, attack: Attack) -> bool:
+        return True
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+        body = _json({"query": document, "variables": dict(variables)})
+        headers = {"content-type": "application/json", **_headers(who)}
+        return _answer(await self.servers[who.keys].post("/graphql", content=body, headers=headers))
+
+
+@dataclass
+class Get:
+    """GET /graphql."""
+
+    servers: Mapping[bool, httpx.AsyncClient]
+    name: str = "GET"
+
+    def carries(self, attack: Attack) -> bool:
+        return len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+        url = f"/graphql?{_query_string(document, variables)}"
+        return _answer(await self.servers[who.keys].get(url, headers=_headers(who)))
+
+
+def _query_string(document: str, variables: Mapping[str, Any]) -> str:
+    return urlencode({"query": document.encode("utf-8", "surrogatepass"), "variables": _json(dict(variables))})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value).replace(f'"{DIGITS}"', "1" * 5000)
+
+
+def _answer(response: httpx.Response) -> Answer:
+    return Answer(response.content, (response.status_code, tuple(response.headers.items())))
+
+
+def token_of(who: Who) -> str:
+    payload = {"iss": ISSUER, "aud": AUDIENCE, **who.claims, "sub": who.sub, "roles": sorted(who.roles), "exp": FAR}
+    return signed("RS256", RSA, claims(**payload), kid="rsa") if who.keys else hs256(claims(**payload))
+
+
+def _headers(who: Who) -> dict[str, str]:
+    headers = {"x-request-id": "same"}
+    if who.token is not None:
+        return {**headers, "authorization": f"Bearer {who.token}"}
+    if isinstance(who.sub, str) and who.sub and "user" in who.roles:
+        return {**headers, "authorization": f"Bearer {token_of(who)}"}
+    if not who.roles:
+        return headers
+    # No token can say this; an admin who looks through these eyes can.
+    seen = {"x-clew-role": ",".join(sorted(who.roles)), "x-clew-claims": json.dumps({**who.claims, "sub": who.sub})}
+    return {**headers, "x-clew-admin-secret": ADMIN_SECRET, **seen}
