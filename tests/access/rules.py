@@ -69,7 +69,8 @@ class _Rules:
         rules = self.allow(entity, self.random.randint(0, 3))
         guards: tuple[GuardRule, ...] = ()
         if self.chance(10):
-            guards = (GuardRule(frozenset({Operation.READ}), self.condition(entity, 1, entity)),)
+            condition = self.condition(entity, 1, entity)
+            guards = (GuardRule(frozenset({Operation.READ}), condition, binds_admin=self.chance(30)),)
         return replace(entity, columns=columns, relations=relations, allow=rules, guards=guards)
 
     def allow(self, entity: Entity, count: int) -> tuple[AllowRule, ...]:
@@ -136,7 +137,7 @@ class _Rules:
 
     def eyes(self, count: int) -> tuple[Eyes, ...]:
         """Viewers of one role set; the claims of each are their own."""
-        roles = frozenset(self.some(ROLES)) | {"anon"}
+        roles = frozenset({"admin"}) if self.chance(4) else frozenset(self.some(ROLES)) | {"anon"}
         return tuple(Eyes(roles, self.claims()) for _ in range(count))
 
     def claims(self) -> dict[str, Any]:

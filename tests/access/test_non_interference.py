@@ -31,7 +31,7 @@ from tests.access.masked import MaskedReference
 from tests.access.rules import Eyes, ruled_model
 from tests.access.test_masked_reads import explain, open_model
 from tests.properties.database import LIMITS, World, make_world
-from tests.properties.models import Case, make_case
+from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Operation, Source, operations
 from tests.reference import Tables
 
@@ -107,16 +107,6 @@ def hostile(plain: st.SearchStrategy[Operation]) -> st.SearchStrategy[Operation]
 
 async def read(engine: Engine, operation: Operation, eyes: Eyes) -> Response:
     return await engine.execute(Request(operation.document, operation.variables, id="same"), eyes.viewer)
-
-
-def with_unique_keys(case: Case) -> Case:
-    """The case with views whose keys are unique: of several rows of one key the database gives any."""
-    entities = dict(case.model.entities)
-    for name, entity in entities.items():
-        if entity.view_sql is not None:
-            sql = f"SELECT DISTINCT ON (of_id) * FROM ({entity.view_sql}) AS twice ORDER BY of_id, size"
-            entities[name] = replace(entity, view_sql=sql)
-    return replace(case, model=replace(case.model, entities=entities))
 
 
 @contextmanager

@@ -122,13 +122,17 @@ EMAIL = re.compile(r"(m\d+)@secret\.example")
 
 @dataclass(frozen=True)
 class Attack:
-    """One operation that someone sends who wants more than they may have."""
+    """One operation that someone sends who wants more than they may have.
+
+    `about_rules`: it is the access rules that stop it.
+    """
 
     name: str
     who: Who
     document: str
     expect: Expectation
     variables: Mapping[str, Any] = field(default_factory=dict)
+    about_rules: bool = False
 
     async def check(self, transport: Transport) -> None:
         """Send it and raise AssertionError unless what must hold holds."""

@@ -7,6 +7,7 @@ see is in the comment there at its rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from clew.errors import Code
@@ -308,8 +309,15 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         "{ tasks(limit: 2, orderBy: [{assigneeId: DESC}]) { id } }",
         rows("tasks", 0, 2),
     ),
+    (
+        "tasks in the order of a masked to-one",
+        STRANGE_EDITOR,
+        "{ tasks(limit: 2, orderBy: [{team: {name: DESC_NULLS_LAST}}]) { id } }",
+        rows("tasks", 0, 2),
+    ),
     # Pages.
     ("a larger page", M3, "{ projects(limit: 4) { id } }", TOO_LARGE),
+    ("a larger page than the server's", M3_EDITOR, "{ tasks(limit: 101) { id } }", TOO_LARGE),
 )
 
 
@@ -355,9 +363,7 @@ def claims_that_do_not_do() -> Iterable[Attack]:
 
 
 ATTACKS: tuple[Attack, ...] = (
-    *hidden_names(),
-    *masked_rows(),
-    *claims_that_do_not_do(),
+    *(replace(attack, about_rules=True) for attack in (*hidden_names(), *masked_rows(), *claims_that_do_not_do())),
     *sql_injection(),
     *documents(),
     *tokens(),

@@ -6,7 +6,7 @@ import json
 import random
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -85,6 +85,16 @@ def make_case(seed: int) -> Case:
     sdl = _Sdl(rng).text()
     model = parse_model(Source(sdl, "random.graphql"))
     return Case(seed, sdl, model, _Data(rng, model).rows())
+
+
+def with_unique_keys(case: Case) -> Case:
+    """The case with views whose keys are unique: rows of one key come in any order, and one of them by the key."""
+    entities = dict(case.model.entities)
+    for name, entity in entities.items():
+        if entity.view_sql is not None:
+            sql = f"SELECT DISTINCT ON (of_id) * FROM ({entity.view_sql}) AS twice ORDER BY of_id, size"
+            entities[name] = replace(entity, view_sql=sql)
+    return replace(case, model=replace(case.model, entities=entities))
 
 
 # --- models ---------------------------------------------------------------------------

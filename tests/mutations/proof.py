@@ -1,0 +1,159 @@
+"""A short proof that the rules hold: what a mutant must not survive."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graphql import print_schema
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from clew.database.pool import Pool
+from clew.engine import Engine, Request
+from clew.engine.document import Prepared
+from clew.model.types import Model
+from clew.plan.limits import Limits
+from clew.sql.tables import Tables, build_tables
+from clew.viewer import Viewer
+from tests.access.guarded import HERE, MEMBERS, Guarded, make_guarded
+from tests.access.masked import MaskedReference
+from tests.access.rules import Eyes, ruled_model
+from tests.access.test_http import ROLES
+from tests.access.test_masked_reads import open_model
+from tests.attacks.attack import Who
+from tests.attacks.table import ATTACKS
+from tests.attacks.transports import InProcess
+from tests.mutations import corners
+from tests.properties.database import LIMITS, World, _number, canonical, make_world
+from tests.properties.models import make_case, with_unique_keys
+from tests.properties.operations import Operation, Source, operations
+
+SEEDS, EACH, OPERATIONS, VIEWERS = range(6), 8, 3, 2
+
+
+@dataclass(frozen=True)
+class Example:
+    """A model with rules, and what some viewers of it must get: their schema, and answers by the naive mask."""
+
+    world: World
+    model: Model
+    tables: Tables
+    sdl: str
+    documents: dict[str, Prepared]
+    answers: list[tuple[Eyes, Operation, str]]
+
+    def check(self) -> None:
+        """Raise AssertionError, or whatever, if an answer is another."""
+        self.world.run(self._check())
+
+    async def _check(self) -> None:
+        world = self.world
+        engine = Engine(self.model, world.schema, self.tables, world.engine.pool, replace(LIMITS, page=2**31))
+        role = await engine.role(self.answers[0][0].viewer)
+        assert print_schema(role.schema) == self.sdl
+        for text, prepared in self.documents.items():
+            # With the same schema the same documents are valid: they need not be validated for each mutant.
+            engine._documents[role, text, None] = replace(prepared, executables={})
+        for eyes, operation, expected in self.answers:
+            response = await engine.execute(Request(operation.document, operation.variables), eyes.viewer)
+            assert canonical(json.loads(response.body, parse_float=_number)) == expected
+
+
+@dataclass(frozen=True)
+class Application:
+    """The guarded application: its attacks, and the schemas of its roles."""
+
+    guarded: Guarded
+    pool: Pool
+    runner: asyncio.Runner
+
+    def check(self) -> None:
+        """Raise AssertionError, or whatever, if an attack succeeds or a schema is another."""
+        self.runner.run(self._check())
+
+    async def _check(self) -> None:
+        model, schema = self.guarded.clew.build()
+        engine = Engine(model, schema, build_tables(model), self.pool, Limits(page=100))
+        for role, roles in ROLES.items():
+            found = print_schema((await engine.role(Viewer("m0", roles))).schema) + "\n"
+            assert found == (HERE / f"schema_of_{role}.graphql").read_text()
+        way = InProcess(engine)
+        everybody = await way.send(Who(roles=frozenset({"admin"})), "{ members { id } }", {})
+        assert len(everybody.json["data"]["members"]) == MEMBERS
+        for attack in ATTACKS:
+            if way.carries(attack) and attack.about_rules:
+                await attack.check(way)
+
+
+@dataclass(frozen=True)
+class Proof:
+    application: Application
+    examples: list[Example]
+
+    def check(self) -> None:
+        """Raise if anything at all is not as it must be."""
+        corners.check()
+        self.application.check()
+        for example in self.examples:
+            example.check()
+
+
+@contextmanager
+def make_proof(server_url: str, root: Path) -> Iterator[Proof]:
+    """The databases of the proof, dropped at the end.
+
+    Args:
+        root: an empty folder, for the application's project.
+    """
+    with ExitStack() as stack:
+        guarded = stack.enter_context(make_guarded(server_url, root))
+        runner = stack.enter_context(asyncio.Runner())
+        pool = Pool(guarded.url, size=1)
+        stack.callback(lambda: runner.run(pool.close()))
+        worlds = [stack.enter_context(make_world(server_url, with_unique_keys(make_case(seed)))) for seed in SEEDS]
+        gathered = [gather(world) for world in worlds]
+        # The first of each model first: most mutants fail soon.
+        examples = [some[index] for index in range(max(map(len, gathered))) for some in gathered if index < len(some)]
+        yield Proof(Application(guarded, pool, runner), examples)
+
+
+def gather(world: World) -> list[Example]:
+    """Examples of a model and its rows, the same each time."""
+    found: list[Example] = []
+    tables = build_tables(world.case.model)
+
+    @settings(
+        max_examples=EACH,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate,),
+    )
+    @given(st.integers(0, 2**32), st.data())
+    def example(rules: int, data: st.DataObject) -> None:
+        model, viewers = ruled_model(rules, world.case.model, world.reference.tables, VIEWERS)
+        open_ = open_model(model, viewers[0].roles)
+        engine = Engine(model, world.schema, tables, world.engine.pool, LIMITS)
+        role = world.run(engine.role(viewers[0].viewer))
+        schema, sdl = role.schema, print_schema(role.schema)
+        if not open_.entities:
+            return
+        references = [MaskedReference(model, world.reference.tables, sdl, eyes) for eyes in viewers]
+        source = Source(open_, schema, world.reference.tables)
+        asked = [data.draw(operations(source)) for _ in range(OPERATIONS)]
+        answers = [
+            (eyes, operation, canonical(reference.execute(operation.document, operation.variables)))
+            for operation in asked
+            for eyes, reference in zip(viewers, references, strict=True)
+        ]
+        documents = {operation.document: engine.prepare(role, operation.document, None) for operation in asked}
+        found.append(Example(world, model, tables, sdl, documents, answers))
+
+    example()
+    return found

@@ -1,0 +1,78 @@
+"""Whatever condition of the rules' compiler is taken away, something notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from clew.engine import engine, roles
+from clew.plan import filters, paging, predicates, read, visible
+from clew.schema import build
+from clew.sql import arguments, relations
+from clew.sql import filters as sql_filters
+from clew.sql import read as sql_read
+from tests.mutations.mutants import Mutant, Scope, mutants
+from tests.mutations.proof import Proof, make_proof
+
+SCOPES = (
+    Scope(visible, everything=True),
+    Scope(roles, functions=("roles_of", "role_schema"), everything=True),
+    Scope(arguments, functions=("usable_claims", "_coerced"), everything=True),
+    Scope(relations, everything=True),
+    *(Scope(module) for module in (engine, build, filters, paging, predicates, read, sql_filters, sql_read)),
+)
+MUTANTS = {mutant.name: mutant for scope in SCOPES for mutant in mutants(scope)}
+
+# Mutants that never end, which needs no proof.
+ENDLESS = ("clew.plan.visible:Access.openings: False for a condition in `shown == openings`",)
+# Mutants that answer as the real code does, and why. What is here and is no mutant any more fails.
+_VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:_Compiler"
+_CONDITION = "value is None or (isinstance(value, list) and (not value or not claim.type.is_list))"
+_MASKED = "not isinstance(output, TypeName) and output.mask is not None"
+ALIKE: dict[str, str] = {
+    f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
+    f"{_VISIBLE}.visible: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}.visible: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
+    f"{_VISIBLE}._guard: True for a condition in `key not in self._rules`": "a cache",
+    f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
+    f"{_VISIBLE}._see: True for a condition in `mask is not None`": "None among the masks is no mask",
+    f"{_VISIBLE}._see: True for a condition in `limit is not None`": "none is None there",
+    "clew.engine.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
+    "clew.engine.engine:Engine.sight: False for a condition in `not role.claims`": "a shortcut",
+    f"clew.sql.arguments:usable_claims: without `value is None` in `{_CONDITION}`": "null coerces to nothing",
+    "clew.sql.arguments:_coerced: False for a condition in `value is None`": "asked before, and by each scalar",
+    "clew.sql.relations:join: False for a condition in `len(remote) == 1`": "a tuple of one",
+    "clew.schema.build:_Builder.relations: without `not relation.hidden` in `not relation.hidden and "
+    "relation.name in fields and (relation.target in self.openings)`": "what is hidden is in no opening",
+    "clew.schema.build:_Builder.relations: without `relation.target in self.openings` in `not relation.hidden and "
+    "relation.name in fields and (relation.target in self.openings)`": "such a relation is in no opening",
+    "clew.plan.paging:order_keys: without `not key.path` in `not key.path and key.masks == (None,)`": "it has two",
+    "clew.plan.predicates:conjunction: TRUE for FALSE in `FALSE`": "a shortcut",
+    f"{_READ}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
+    f"{_READ}.needed: without `output.mask is not None` in `{_MASKED}`": "more columns than are needed",
+    f"{_READ}.output: False for a condition in `mask is None`": "a list is never null by itself",
+}
+
+
+@pytest.fixture(scope="module")
+def proof(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proof]:
+    with make_proof(postgres_url, tmp_path_factory.mktemp("guarded")) as made:
+        made.check()
+        yield made
+        # Had it failed for a reason of its own, every mutant would seem to be noticed.
+        made.check()
+
+
+RUN = [mutant for name, mutant in MUTANTS.items() if name not in ALIKE and name not in ENDLESS]
+
+
+@pytest.mark.parametrize("mutant", RUN, ids=lambda mutant: mutant.name)
+def test_a_mutant_is_noticed(mutant: Mutant, proof: Proof) -> None:
+    with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011
+        proof.check()
+
+
+def test_every_exception_is_about_a_mutant() -> None:
+    assert {*ALIKE, *ENDLESS} <= set(MUTANTS)
