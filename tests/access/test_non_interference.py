@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from clew.engine import Engine, Request, Response
+from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from tests.access.hidden import Changes, focused, make_hidden, rewrite, shown
@@ -72,7 +73,7 @@ def test_what_is_hidden_makes_no_difference(seed: int, postgres_url: str) -> Non
             changes = Changes(random, case, model, reference).draw(CHANGES)
             made = world.run(make_hidden(connection, changes, model, lambda rows: shown(model, open_, rows, eyes)))
             tried.append(len(made))
-            engine = Engine(model, full, tables, world.engine.pool, replace(LIMITS, page=2**31))
+            engine = Engine(model, full, tables, world.engine.pool, RoleLimits(replace(LIMITS.default, page=2**31)))
             changed = world.run(Tables.read(connection, model))
             # Sorted: where rows lie on disk is not Hypothesis' to repeat.
             both = {n: sorted([*rows, *changed.rows[n]], key=repr) for n, rows in world.reference.tables.rows.items()}

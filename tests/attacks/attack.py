@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from clew.errors import Code
@@ -99,7 +99,23 @@ class AsUnknown:
         assert answers[0] == answers[1] == answers[2]
 
 
-Expectation = Refused | Gives | AsUnknown
+@dataclass(frozen=True)
+class WithCursor:
+    """With the cursor that `whose` gets by `source` in the variable `v`, once `change` is made to it, that holds."""
+
+    whose: Who
+    source: str
+    expect: Refused | Gives
+    change: Callable[[str], str] = str
+
+    async def check(self, attack: Attack, transport: Transport) -> None:
+        found = (await transport.send(self.whose, self.source, {})).json["data"]
+        ((edge,),) = (connection["edges"] for connection in found.values())
+        changed = self.change(edge["cursor"])
+        await self.expect.check(replace(attack, variables={"v": changed}), transport)
+
+
+Expectation = Refused | Gives | AsUnknown | WithCursor
 
 
 # --- attacks --------------------------------------------------------------------------

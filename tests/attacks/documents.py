@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from bench.hostile import ATTACKS as HOSTILE
 from clew.errors import Code
 from tests.attacks.attack import Attack, Expectation, Gives, Refused
 from tests.attacks.transports import DIGITS
 from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, M3, TOO_LARGE, rows
-from tests.unit.plan.test_limits import HOSTILE
 
 # --- SQL --------------------------------------------------------------------------------
 
@@ -114,10 +114,10 @@ NO_FILTERS: tuple[Any, ...] = (
 
 
 def documents() -> Iterable[Attack]:
-    for name, (document, code) in HOSTILE.items():
+    for name, hostile in HOSTILE.items():
         # Of several operations one must be named, which is asked before anything is measured.
-        which = Code.BAD_USER_INPUT if "query q1 " in document else Code.LIMIT_EXCEEDED
-        yield Attack(name, ANON, document, Refused((code, which)))
+        which = Code.BAD_USER_INPUT if hostile.operation_name else Code.LIMIT_EXCEEDED
+        yield Attack(name, ANON, hostile.document, Refused((hostile.code, which)))
     deep_types = "{ __schema { types { " + "fields { type { " * 8 + "name" + " } } " * 8 + "} } }"
     yield Attack(
         "introspection that multiplies",

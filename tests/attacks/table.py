@@ -14,6 +14,8 @@ from clew.errors import Code
 from tests.access.guarded import MEMBERS
 from tests.attacks.attack import AsUnknown, Attack, Expectation, Gives, Refused, Who
 from tests.attacks.documents import documents, sql_injection
+from tests.attacks.reads import HIDDEN as HIDDEN_FROM_READS
+from tests.attacks.reads import reads
 from tests.attacks.tokens import tokens
 from tests.attacks.viewers import (
     ANON,
@@ -82,6 +84,7 @@ HIDDEN: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("anon", "{ teams(deleted: 1, ~search~: 2) { id } }", {}),
     ("user", "{ projects(~deleted~: INCLUDE) { id } }", {}),
     ("anon", "{ ping(~input~: 1) }", {}),
+    *HIDDEN_FROM_READS,
 )
 
 NEAR_NAMES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -363,7 +366,10 @@ def claims_that_do_not_do() -> Iterable[Attack]:
 
 
 ATTACKS: tuple[Attack, ...] = (
-    *(replace(attack, about_rules=True) for attack in (*hidden_names(), *masked_rows(), *claims_that_do_not_do())),
+    *(
+        replace(attack, about_rules=True)
+        for attack in (*hidden_names(), *masked_rows(), *claims_that_do_not_do(), *reads())
+    ),
     *sql_injection(),
     *documents(),
     *tokens(),

@@ -82,7 +82,7 @@ async def test_an_attack_gets_nothing(attack: Attack, transport: str, transports
 
 ADMIN = Who(roles=frozenset({"admin"}))
 # Hidden from everybody, or there for nobody.
-NOWHERE = ("~password~", "~search~", "~deleted~", "~input~", "~greeting~")
+NOWHERE = ("~password~", "teams(deleted: 1, ~search~", "~input~", "~greeting~")
 
 
 async def test_the_names_of_the_corpus_are_there_for_who_may_see_them(transports: dict[str, Transport]) -> None:

@@ -17,7 +17,7 @@ from clew.database.pool import Pool
 from clew.engine import Engine, Request
 from clew.engine.document import Prepared
 from clew.model.types import Model
-from clew.plan.limits import Limits
+from clew.plan.limits import Limits, RoleLimits
 from clew.sql.tables import Tables, build_tables
 from clew.viewer import Viewer
 from tests.access.guarded import HERE, MEMBERS, Guarded, make_guarded
@@ -33,6 +33,8 @@ from tests.properties.database import LIMITS, World, _number, canonical, make_wo
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Operation, Source, operations
 
+# The naive mask knows no page but those of rules.
+UNPAGED = RoleLimits(replace(LIMITS.default, page=2**31))
 SEEDS, EACH, OPERATIONS, VIEWERS = range(6), 8, 3, 2
 
 
@@ -53,12 +55,12 @@ class Example:
 
     async def _check(self) -> None:
         world = self.world
-        engine = Engine(self.model, world.schema, self.tables, world.engine.pool, replace(LIMITS, page=2**31))
+        engine = Engine(self.model, world.schema, self.tables, world.engine.pool, UNPAGED)
         role = await engine.role(self.answers[0][0].viewer)
         assert print_schema(role.schema) == self.sdl
         for text, prepared in self.documents.items():
             # With the same schema the same documents are valid: they need not be validated for each mutant.
-            engine._documents[role, text, None] = replace(prepared, executables={})
+            engine._documents[role, text, None, False] = replace(prepared, executables={}, rows={})
         for eyes, operation, expected in self.answers:
             response = await engine.execute(Request(operation.document, operation.variables), eyes.viewer)
             assert canonical(json.loads(response.body, parse_float=_number)) == expected
@@ -78,7 +80,7 @@ class Application:
 
     async def _check(self) -> None:
         model, schema = self.guarded.clew.build()
-        engine = Engine(model, schema, build_tables(model), self.pool, Limits(page=100))
+        engine = Engine(model, schema, build_tables(model), self.pool, RoleLimits(Limits(page=100)))
         for role, roles in ROLES.items():
             found = print_schema((await engine.role(Viewer("m0", roles))).schema) + "\n"
             assert found == (HERE / f"schema_of_{role}.graphql").read_text()
@@ -139,7 +141,7 @@ def gather(world: World) -> list[Example]:
     def example(rules: int, data: st.DataObject) -> None:
         model, viewers = ruled_model(rules, world.case.model, world.reference.tables, VIEWERS)
         open_ = open_model(model, viewers[0].roles)
-        engine = Engine(model, world.schema, tables, world.engine.pool, LIMITS)
+        engine = Engine(model, world.schema, tables, world.engine.pool, UNPAGED)
         role = world.run(engine.role(viewers[0].viewer))
         schema, sdl = role.schema, print_schema(role.schema)
         if not open_.entities:

@@ -31,6 +31,11 @@ query, mutation, member = QueryType(), MutationType(), ObjectType("Member")
 size = ScalarType("Size", serializer=lambda value: f"{value} teams")
 query.set_field("ping", lambda *_: "pong")
 query.set_field("internal", lambda *_: "inside")
+for _name in ("teamsOf", "notesOf", "auditsOf"):
+    # Whatever keys they are given: which rows these open is not the resolver's business.
+    query.set_field(_name, lambda *_, ids: ids)
+for _name in ("ofTeam", "ofNotes"):
+    query.set_field(_name, lambda *_, **given: f"with {given}")
 mutation.set_field("wipe", lambda *_: True)
 
 
@@ -70,6 +75,7 @@ async def authenticate(request: Request) -> Viewer | None:
 
 # Member n is in team n % TEAMS. Team 0 and 1 are public. Each team has five projects of region eu, the fifth
 # deleted, and one of region us; each project a task for each of its team's first two members, and one of another team.
+# Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
 SELECT 't' || n, 'Team ' || n, n < 2, n * 100 FROM generate_series(0, {TEAMS - 1}) AS n;
@@ -85,6 +91,14 @@ INSERT INTO tasks (id, title, state, secrecy, project_id, team_id, assignee_id)
 SELECT p.id * 10 + k, 'Task ' || p.id || '.' || k, CASE WHEN k = 1 THEN 'DONE' ELSE 'OPEN' END, 'HIGH', p.id,
 CASE WHEN k = 2 THEN 't19' ELSE p.team_id END, 'm' || (substr(p.team_id, 2)::int + {TEAMS} * (k % 2))
 FROM projects AS p, generate_series(0, 2) AS k;
+INSERT INTO notes (id, title, body, data, open, author_id, deleted_at) VALUES
+(1, 'Apple pie', 'a plum of one''s own', '{{"color": "red", "n": 1}}', false, 'm3', NULL),
+(2, 'Pear tart', 'a shared plum', '{{"color": "green", "n": 2}}', true, 'm3', NULL),
+(3, 'Apple crumble', 'a hidden plum', '{{"color": "red", "n": 3}}', true, 'm23', NULL),
+(4, 'Quince', 'a plum', '{{"color": "red", "n": 4}}', false, 'm23', NULL),
+(5, 'Old tart', 'a plum', '{{"color": "red", "n": 5}}', true, 'm3', now()),
+(6, 'Dead tart', 'a plum', '{{"color": "red", "n": 6}}', true, 'm23', now()),
+(7, 'Fig', 'a plum', '{{"color": "red", "n": 7}}', true, 'm0', NULL);
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 

@@ -1,0 +1,670 @@
+"""Connections, aggregates, groups, searches, JSON, deleted rows and keys: each shows what a list would, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from clew.errors import Code
+from clew.sql.cursors import Cursors
+from tests.access.guarded import MEMBERS
+from tests.attacks.attack import Attack, Expectation, Gives, Refused, Who, WithCursor
+from tests.attacks.viewers import (
+    ANON,
+    BAD_INPUT,
+    EU,
+    M3,
+    M3_EDITOR,
+    STRANGE_EDITOR,
+    STRANGER,
+    TOO_LARGE,
+    USER,
+    rows,
+)
+
+# As `HIDDEN` of the table: viewer, a document with what is hidden from it between ~, variables.
+HIDDEN: tuple[tuple[str, str, dict[str, Any]], ...] = tuple(
+    (role, document, {})
+    for role, document in (
+        # Aggregates.
+        ("anon", "{ ~membersAggregate~ { count } }"),
+        ("user", "{ ~auditsAggregate~ { count } }"),
+        ("anon", "{ teamsAggregate { ~sum~ { budget } } }"),
+        ("user", "{ teamsAggregate { ~avg~ { budget } } }"),
+        ("user", "{ teamsAggregate { min { ~budget~ } } }"),
+        ("anon", "{ teamsAggregate { countDistinct { ~public~ } } }"),
+        ("user", "{ tasksAggregate { countDistinct { ~secrecy~ } } }"),
+        ("user", "{ membersAggregate { max { ~password~ } } }"),
+        ("editor", "{ membersAggregate { countDistinct { ~password~ } } }"),
+        ("anon", "{ teams { ~projectsAggregate~ { count } } }"),
+        ("user", "{ members { teamsAggregate { max { ~budget~ } } } }"),
+        # Filters and orders by them.
+        ("anon", "{ teams(where: {~projectsAggregate~: {count: {gt: 0}}}) { id } }"),
+        ("user", "{ members(where: {teamsAggregate: {min: {~budget~: {gt: 1}}}}) { id } }"),
+        ("user", "{ members(where: {teamsAggregate: {~sum~: {budget: {gt: 1}}}}) { id } }"),
+        ("user", "{ members(where: {teamsAggregate: {where: {~budget~: {gt: 1}}, count: {gt: 0}}}) { id } }"),
+        ("anon", "{ teams(orderBy: [{~projectsAggregate~: {count: ASC}}]) { id } }"),
+        ("user", "{ members(orderBy: [{teamsAggregate: {min: {~budget~: ASC}}}]) { id } }"),
+        ("user", "{ members(orderBy: [{teamsAggregate: {~sum~: {budget: ASC}}}]) { id } }"),
+        # Groups.
+        ("user", "{ ~auditsGroups~(by: [{id: VALUE}]) { count } }"),
+        ("anon", "{ teamsGroups(by: [{~budget~: VALUE}]) { count } }"),
+        ("user", "{ membersGroups(by: [{~password~: VALUE}]) { count } }"),
+        ("user", "{ tasksGroups(by: [{team: {~budget~: VALUE}}]) { count } }"),
+        ("user", "{ tasksGroups(by: [{id: VALUE}]) { key { ~secrecy~ } } }"),
+        ("user", "{ tasksGroups(by: [{id: VALUE}]) { key { team { ~budget~ } } } }"),
+        ("user", "{ tasksGroups(by: [{id: VALUE}], orderBy: [{key: {~secrecy~: ASC}}]) { count } }"),
+        ("user", "{ teamsGroups(by: [{id: VALUE}], orderBy: [{min: {~budget~: ASC}}]) { count } }"),
+        ("user", "{ teamsGroups(by: [{id: VALUE}], orderBy: [{~sum~: {budget: ASC}}]) { count } }"),
+        ("user", "{ teamsGroups(by: [{id: VALUE}]) { max { ~budget~ } } }"),
+        ("user", "{ tasksGroups(by: [{id: VALUE}], where: {~secrecy~: {eq: HIGH}}) { count } }"),
+        # Connections.
+        ("anon", "{ ~membersConnection~ { totalCount } }"),
+        ("anon", "{ teams { ~membersConnection~ { totalCount } } }"),
+        ("user", "{ membersConnection(orderBy: [{~password~: ASC}]) { totalCount } }"),
+        ("user", "{ membersConnection(where: {~password~: {eq: 1}}) { totalCount } }"),
+        ("user", "{ teamsConnection { nodes { ~budget~ } } }"),
+        ("user", "{ teamsConnection { edges { node { ~budget~ } } } }"),
+        # Full text search with a field that is hidden: there is none.
+        ("anon", "{ notes(~search~: 1) { id } }"),
+        ("anon", "{ notesConnection(~search~: 1) { totalCount } }"),
+        ("anon", "{ notesAggregate(~search~: 1) { count } }"),
+        ("anon", "{ notesGroups(by: [{id: VALUE}], ~search~: 1) { count } }"),
+        # JSON.
+        ("anon", "{ notes(where: {~data~: {isNull: true}}) { id } }"),
+        ("anon", '{ notes(where: {~data~: {path: [{at: ["color"], eq: "red"}]}}) { id } }'),
+        ("anon", "{ notes(where: {~data~: {contains: {n: 1}}}) { id } }"),
+        ("anon", "query ($v: ~JSONFilter~) { ping }"),
+        ("anon", "query ($v: ~JSONPathFilter~) { ping }"),
+        # Deleted rows, for who may delete none.
+        ("anon", "{ notes(~deleted~: INCLUDE) { id } }"),
+        ("user", "{ notes(~deleted~: ONLY) { id } }"),
+        ("user", "{ notesConnection(~deleted~: ONLY) { totalCount } }"),
+        ("user", "{ notesAggregate(~deleted~: ONLY) { count } }"),
+        ("user", "{ notesGroups(by: [{id: VALUE}], ~deleted~: ONLY) { count } }"),
+        ("editor", "{ projects(~deleted~: ONLY) { id } }"),
+        ("editor", "{ teams { projects(~deleted~: ONLY) { id } } }"),
+        ("editor", "{ teams { projectsAggregate(~deleted~: ONLY) { count } } }"),
+        ("editor", "{ teams { projectsConnection(~deleted~: ONLY) { totalCount } } }"),
+        ("user", "query ($v: ~DeletedRows~) { ping }"),
+        # Fields of the application's own.
+        ("user", "{ ~auditsOf~(ids: [1]) { id } }"),
+        ("anon", "{ ~notesOf~(ids: [1]) { id } }"),
+        ("user", '{ __type(name: "~AuditConnection~") { name } }'),
+        ("user", '{ __type(name: "~AuditAggregate~") { name } }'),
+        ("user", '{ __type(name: "~AuditGroupRow~") { name } }'),
+        # The key of a hidden row is that of no row.
+        ("anon", '{ ofTeam(id: "~t5~") }'),
+        ("user", '{ ofTeam(id: "~t5~") }'),
+    )
+)
+
+TEAM_OF_3 = sorted(f"m{number}" for number in range(3, MEMBERS, 20))
+OTHERS_OF_3 = [member for member in TEAM_OF_3 if member != "m3"]
+M23 = Who("m23", USER, EU)
+NOT_FOUND = Refused((Code.NOT_FOUND,))
+
+
+def _groups(field: str, *pairs: tuple[Any, int]) -> Gives:
+    return Gives({field: [{"key": key, "count": count} for key, count in pairs]})
+
+
+def _teams(field: str, *values: Any) -> Gives:
+    return Gives(
+        {"teams": [{"id": team, field: value} for team, value in zip(("t0", "t1", "t3"), values, strict=True)]}
+    )
+
+
+def _nodes(field: str, *keys: Any, total: int | None = None) -> Gives:
+    more = {} if total is None else {"totalCount": total}
+    return Gives({field: {"nodes": [{"id": key} for key in keys], **more}})
+
+
+# What each may see is told in the table, and of notes beside the rows: M3 sees 1, 2, 3 and 7, of the last two neither
+# body nor data.
+ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
+    # Aggregates: over the rows that may be seen, of the values that may be seen.
+    ("the number of teams", ANON, "{ teamsAggregate { count } }", Gives({"teamsAggregate": {"count": 2}})),
+    (
+        "an aggregate of hidden rows",
+        ANON,
+        '{ teamsAggregate(where: {id: {eq: "t5"}}) { count min { name } } }',
+        Gives({"teamsAggregate": {"count": 0, "min": {"name": None}}}),
+    ),
+    (
+        "nothing, counted",
+        STRANGER,
+        "{ membersAggregate { count max { name } } tasksAggregate { count sum { id } } }",
+        Gives(
+            {
+                "membersAggregate": {"count": 0, "max": {"name": None}},
+                "tasksAggregate": {"count": 0, "sum": {"id": None}},
+            }
+        ),
+    ),
+    (
+        "an aggregate of tasks",
+        M3,
+        "{ tasksAggregate { count min { id } max { id } sum { id } } }",
+        Gives({"tasksAggregate": {"count": 5, "min": {"id": 300}, "max": {"id": 350}, "sum": {"id": "1610"}}}),
+    ),
+    (
+        "an aggregate of a masked field",
+        M3,
+        "{ membersAggregate { count countDistinct { email } min { email } max { email } } }",
+        Gives(
+            {
+                "membersAggregate": {
+                    "count": len(TEAM_OF_3),
+                    "countDistinct": {"email": 1},
+                    "min": {"email": "m3@secret.example"},
+                    "max": {"email": "m3@secret.example"},
+                }
+            }
+        ),
+    ),
+    (
+        "an aggregate of fields that are masked everywhere",
+        STRANGE_EDITOR,
+        "{ tasksAggregate { count countDistinct { state teamId assigneeId } max { teamId } } }",
+        Gives(
+            {
+                "tasksAggregate": {
+                    "count": 240,
+                    "countDistinct": {"state": 0, "teamId": 0, "assigneeId": 0},
+                    "max": {"teamId": None},
+                }
+            }
+        ),
+    ),
+    (
+        "aggregates of a to-many",
+        M3,
+        "{ teams { id projectsAggregate { count max { title } } } }",
+        _teams(
+            "projectsAggregate",
+            *[{"count": 0, "max": {"title": None}}] * 2,
+            {"count": 4, "max": {"title": "Project 3.3"}},
+        ),
+    ),
+    (
+        "aggregates of a many-to-many",
+        M3,
+        "{ teams { id membersAggregate { count countDistinct { email } } } }",
+        _teams(
+            "membersAggregate",
+            *[{"count": 0, "countDistinct": {"email": 0}}] * 2,
+            {"count": len(TEAM_OF_3), "countDistinct": {"email": 1}},
+        ),
+    ),
+    (
+        "an aggregate of a masked to-many",
+        M3,
+        '{ member(id: "m23") { tasksAggregate { count max { id } } } }',
+        Gives({"member": {"tasksAggregate": {"count": 0, "max": {"id": None}}}}),
+    ),
+    # Filters by them.
+    (
+        "teams by their projects",
+        M3,
+        "{ teams(where: {projectsAggregate: {count: {gt: 3}}}) { id } }",
+        rows("teams", "t3"),
+    ),
+    ("teams by all projects", M3, "{ teams(where: {projectsAggregate: {count: {gt: 4}}}) { id } }", rows("teams")),
+    (
+        "teams by no project",
+        M3,
+        "{ teams(where: {projectsAggregate: {count: {eq: 0}}}) { id } }",
+        rows("teams", "t0", "t1"),
+    ),
+    (
+        "teams by the number of hidden projects",
+        M3,
+        '{ teams(where: {projectsAggregate: {where: {region: {eq: "us"}}, count: {gt: 0}}}) { id } }',
+        rows("teams"),
+    ),
+    (
+        "teams by the last of hidden titles",
+        M3,
+        '{ teams(where: {projectsAggregate: {max: {title: {gt: "Project 3.3"}}}}) { id } }',
+        rows("teams"),
+    ),
+    (
+        "teams by different e-mails",
+        M3,
+        "{ teams(where: {membersAggregate: {countDistinct: {email: {gt: 1}}}}) { id } }",
+        rows("teams"),
+    ),
+    (
+        "teams by members with an e-mail",
+        M3,
+        "{ teams(where: {membersAggregate: {where: {email: {isNull: false}}, count: {gt: 1}}}) { id } }",
+        rows("teams"),
+    ),
+    (
+        "teams by hidden members",
+        M3,
+        "{ teams(where: {not: {membersAggregate: {count: {eq: 0}}}}) { id } }",
+        rows("teams", "t3"),
+    ),
+    (
+        "members by the number of tasks that are masked",
+        M3,
+        "{ members(where: {tasksAggregate: {count: {gt: 0}}}) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members by no task",
+        M3,
+        "{ members(where: {tasksAggregate: {count: {eq: 0}, sum: {id: {isNull: true}}}}) { id } }",
+        rows("members", *OTHERS_OF_3),
+    ),
+    # Orders by them.
+    (
+        "teams in the order of their projects",
+        M3,
+        "{ teams(orderBy: [{projectsAggregate: {count: DESC}}]) { id } }",
+        rows("teams", "t3", "t0", "t1"),
+    ),
+    (
+        "teams in the order of titles",
+        M3,
+        "{ teams(orderBy: [{projectsAggregate: {max: {title: DESC_NULLS_FIRST}}}]) { id } }",
+        rows("teams", "t0", "t1", "t3"),
+    ),
+    (
+        "teams in the order of their members",
+        M3,
+        "{ teams(orderBy: [{membersAggregate: {count: DESC}}]) { id } }",
+        rows("teams", "t3", "t0", "t1"),
+    ),
+    (
+        "members in the order of masked tasks",
+        M3,
+        "{ members(orderBy: [{tasksAggregate: {count: DESC}}]) { id } }",
+        rows("members", "m3", *OTHERS_OF_3),
+    ),
+    (
+        "members in the order of the sums of masked tasks",
+        M3,
+        "{ members(orderBy: [{tasksAggregate: {sum: {id: DESC_NULLS_FIRST}}}]) { id } }",
+        rows("members", *OTHERS_OF_3, "m3"),
+    ),
+    (
+        "members in the order of teams' masked names",
+        STRANGE_EDITOR,
+        "{ tasks(limit: 2, orderBy: [{team: {membersAggregate: {count: DESC}}}]) { id } }",
+        rows("tasks", 0, 2),
+    ),
+    # Groups.
+    (
+        "groups of a masked field",
+        M3,
+        "{ membersGroups(by: [{email: VALUE}]) { key { email } count } }",
+        _groups("membersGroups", ({"email": "m3@secret.example"}, 1), ({"email": None}, len(OTHERS_OF_3))),
+    ),
+    (
+        "groups of fields that are masked everywhere",
+        STRANGE_EDITOR,
+        "{ tasksGroups(by: [{teamId: VALUE}, {team: {name: VALUE}}]) { key { teamId team { name } } count } }",
+        _groups("tasksGroups", ({"teamId": None, "team": {"name": None}}, 240)),
+    ),
+    (
+        "groups by a hidden row",
+        M3,
+        "{ tasksGroups(by: [{project: {region: VALUE}}]) { key { project { region } } count } }",
+        _groups("tasksGroups", ({"project": {"region": "eu"}}, 4), ({"project": {"region": None}}, 1)),
+    ),
+    (
+        "groups by the author",
+        M3,
+        "{ notesGroups(by: [{author: {name: VALUE}}]) { key { author { name } } count } }",
+        _groups(
+            "notesGroups",
+            ({"author": {"name": "Member 23"}}, 1),
+            ({"author": {"name": "Member 3"}}, 2),
+            ({"author": {"name": None}}, 1),
+        ),
+    ),
+    (
+        "groups in the order of what is masked",
+        M3,
+        "{ membersGroups(by: [{id: VALUE}], orderBy: [{max: {email: DESC_NULLS_LAST}}], limit: 2)"
+        " { key { id } max { email } } }",
+        Gives(
+            {
+                "membersGroups": [
+                    {"key": {"id": "m3"}, "max": {"email": "m3@secret.example"}},
+                    {"key": {"id": OTHERS_OF_3[0]}, "max": {"email": None}},
+                ]
+            }
+        ),
+    ),
+    (
+        "groups of what is not grouped by",
+        M3,
+        "{ membersGroups(by: [{id: VALUE}]) { key { email } } }",
+        BAD_INPUT,
+    ),
+    ("more groups than rows on a page", M3, "{ projectsGroups(by: [{id: VALUE}], limit: 4) { count } }", TOO_LARGE),
+    (
+        "groups of a page",
+        M3,
+        "{ projectsGroups(by: [{id: VALUE}]) { key { id } count } }",
+        _groups("projectsGroups", *(({"id": key}, 1) for key in (30, 31, 32))),
+    ),
+    ("groups of nothing", STRANGER, "{ projectsGroups(by: [{id: VALUE}]) { count } }", Gives({"projectsGroups": []})),
+    # Connections.
+    (
+        "a connection",
+        ANON,
+        "{ teamsConnection { nodes { id } totalCount } }",
+        _nodes("teamsConnection", "t0", "t1", total=2),
+    ),
+    (
+        "the number of projects, whatever the page",
+        M3,
+        "{ projectsConnection { nodes { id } totalCount pageInfo { hasNextPage hasPreviousPage } } }",
+        Gives(
+            {
+                "projectsConnection": {
+                    "nodes": [{"id": 30}, {"id": 31}, {"id": 32}],
+                    "totalCount": 4,
+                    "pageInfo": {"hasNextPage": True, "hasPreviousPage": False},
+                }
+            }
+        ),
+    ),
+    (
+        "the last projects",
+        M3,
+        "{ projectsConnection(last: 1) { nodes { id } totalCount } }",
+        _nodes("projectsConnection", 33, total=4),
+    ),
+    ("a page too large", M3, "{ projectsConnection(first: 4) { totalCount } }", TOO_LARGE),
+    ("a page too large from the end", M3, "{ projectsConnection(last: 4) { totalCount } }", TOO_LARGE),
+    (
+        "the numbers of members",
+        M3,
+        "{ teams { id membersConnection { totalCount } } }",
+        _teams("membersConnection", {"totalCount": 0}, {"totalCount": 0}, {"totalCount": len(TEAM_OF_3)}),
+    ),
+    (
+        "a connection of a masked to-many",
+        M3,
+        '{ member(id: "m23") { tasksConnection { totalCount nodes { id } edges { cursor } pageInfo { hasNextPage'
+        " endCursor } } } }",
+        Gives(
+            {
+                "member": {
+                    "tasksConnection": {
+                        "totalCount": 0,
+                        "nodes": [],
+                        "edges": [],
+                        "pageInfo": {"hasNextPage": False, "endCursor": None},
+                    }
+                }
+            }
+        ),
+    ),
+    (
+        "a connection in the order of what is hidden",
+        M3,
+        "{ tasksConnection(orderBy: [{project: {title: DESC_NULLS_FIRST}}]) { nodes { id } } }",
+        _nodes("tasksConnection", 350, 330, 320, 310, 300),
+    ),
+    # Search: in what is open of each row.
+    ("a search of open bodies", M3, '{ notes(search: "plum") { id } }', rows("notes", 1, 2)),
+    ("a search of titles", M3, '{ notes(search: "apple") { id } }', rows("notes", 1, 3)),
+    ("a search for a hidden word", M3, '{ notes(search: "hidden") { id } }', rows("notes")),
+    ("a search for both", M3, '{ notes(search: "apple plum") { id } }', rows("notes", 1)),
+    ("a search for what is not there", M3, '{ notes(search: "-plum") { id } }', rows("notes", 3, 7)),
+    (
+        "what is found, counted",
+        M3,
+        '{ notesAggregate(search: "plum") { count } notesConnection(search: "plum") { totalCount } }',
+        Gives({"notesAggregate": {"count": 2}, "notesConnection": {"totalCount": 2}}),
+    ),
+    ("a search of a stranger", STRANGER, '{ notes(search: "plum") { id } }', rows("notes")),
+    # JSON.
+    (
+        "notes by what is in masked data",
+        M3,
+        '{ notes(where: {data: {path: [{at: ["color"], eq: "red"}]}}) { id } }',
+        rows("notes", 1),
+    ),
+    (
+        "notes by what is not",
+        M3,
+        '{ notes(where: {not: {data: {path: [{at: ["color"], eq: "red"}]}}}) { id } }',
+        rows("notes", 2),
+    ),
+    (
+        "notes by no data",
+        M3,
+        '{ notes(where: {data: {path: [{at: ["color"], isNull: true}]}}) { id } }',
+        rows("notes", 3, 7),
+    ),
+    ("notes that contain", M3, '{ notes(where: {data: {contains: {color: "red"}}}) { id } }', rows("notes", 1)),
+    ("notes that have a key", M3, '{ notes(where: {data: {hasKey: "n"}}) { id } }', rows("notes", 1, 2)),
+    (
+        "the data of notes",
+        M3,
+        "{ notes { id body data } }",
+        Gives(
+            {
+                "notes": [
+                    {"id": 1, "body": "a plum of one's own", "data": {"color": "red", "n": 1}},
+                    {"id": 2, "body": "a shared plum", "data": {"color": "green", "n": 2}},
+                    *({"id": key, "body": None, "data": None} for key in (3, 7)),
+                ]
+            }
+        ),
+    ),
+    # A to-one that is never null in the database is where its row is hidden.
+    (
+        "the authors of notes",
+        M3,
+        "{ notes { author { id } } }",
+        Gives({"notes": [{"author": author and {"id": author}} for author in ("m3", "m3", "m23", None)]}),
+    ),
+    # Deleted rows have the rules of the others.
+    ("deleted notes", M3_EDITOR, "{ notes(deleted: ONLY) { id } }", rows("notes", 5, 6)),
+    ("all notes", M3_EDITOR, "{ notes(deleted: INCLUDE) { id } }", rows("notes", 1, 2, 3, 5, 6, 7)),
+    ("deleted notes by a masked body", M3_EDITOR, '{ notes(deleted: ONLY, search: "plum") { id } }', rows("notes", 5)),
+    (
+        "deleted notes, counted",
+        STRANGE_EDITOR,
+        "{ notesAggregate(deleted: ONLY) { count } notesConnection(deleted: INCLUDE) { totalCount }"
+        " notesGroups(deleted: ONLY, by: [{body: VALUE}]) { key { body } count } }",
+        Gives(
+            {
+                "notesAggregate": {"count": 2},
+                "notesConnection": {"totalCount": 5},
+                "notesGroups": [{"key": {"body": None}, "count": 2}],
+            }
+        ),
+    ),
+    ("a deleted note by key", M3_EDITOR, "{ note(id: 5) { id } }", Gives({"note": None})),
+    # Keys that the application's own code gives.
+    (
+        "teams of keys",
+        ANON,
+        '{ teamsOf(ids: ["t5", "t0", "nowhere", "t3"]) { id } }',
+        Gives({"teamsOf": [None, {"id": "t0"}, None, None]}),
+    ),
+    (
+        "notes of keys",
+        M3,
+        "{ notesOf(ids: [1, 3, 4, 5, 7, 9]) { id body author { id } } }",
+        Gives(
+            {
+                "notesOf": [
+                    {"id": 1, "body": "a plum of one's own", "author": {"id": "m3"}},
+                    {"id": 3, "body": None, "author": {"id": "m23"}},
+                    None,
+                    None,
+                    {"id": 7, "body": None, "author": None},
+                    None,
+                ]
+            }
+        ),
+    ),
+    (
+        "what belongs to teams of keys",
+        ANON,
+        '{ teamsOf(ids: ["t0", "t1"]) { name } teamsAggregate(where: {id: {in: ["t3"]}}) { count } }',
+        Gives({"teamsOf": [{"name": "Team 0"}, {"name": "Team 1"}], "teamsAggregate": {"count": 0}}),
+    ),
+    # Rows on which an operation is held.
+    ("a team that is there", ANON, '{ ofTeam(id: "t0") }', Gives({"ofTeam": "with {'id': 't0'}"})),
+    ("notes that may be deleted", M3_EDITOR, "{ ofNotes(ids: [2, 3]) }", Gives({"ofNotes": "with {'ids': [2, 3]}"})),
+    *(
+        (
+            f"notes that may not be deleted {ids} by {who.sub}, {len(who.roles)}",
+            who,
+            f"{{ ofNotes(ids: {ids}) }}",
+            NOT_FOUND,
+        )
+        for who, several in (
+            (M3, ([1], [2], [3], [9])),
+            # One's own that is not open, one that is hidden, one that is deleted, none at all.
+            (M3_EDITOR, ([1], [4], [5], [9], [2, 9], [3, 1])),
+            (STRANGE_EDITOR, ([1], [4], [6])),
+        )
+        for ids in several
+    ),
+)
+
+# --- cursors ------------------------------------------------------------------------------
+
+_ASKS = "query ($v: String) { %s(after: $v%s) { nodes { id } } }"
+_FIRST = "{ %s(first: 1%s) { edges { cursor } } }"
+
+
+def cursors() -> Iterable[Attack]:
+    """Cursors that another list, another order or nobody has given; and those of others, which show what one sees."""
+
+    def asks(field: str, more: str = "") -> str:
+        return _ASKS % (field, f", {more}" if more else "")
+
+    def first(field: str, more: str = "") -> str:
+        return _FIRST % (field, f", {more}" if more else "")
+
+    taken: tuple[tuple[str, Who, str, Who, str, Refused | Gives], ...] = (
+        # name, who asks, what, whose cursor, of what
+        (
+            "one's own",
+            M3,
+            asks("tasksConnection"),
+            M3,
+            first("tasksConnection"),
+            _nodes("tasksConnection", 310, 320, 330, 350),
+        ),
+        # Another's cursor is a place: what follows it is what one may see oneself, and as it is masked for oneself.
+        (
+            "another's, in the order of a masked field",
+            M3,
+            asks("membersConnection", "orderBy: [{email: ASC}]"),
+            M23,
+            first("membersConnection", "orderBy: [{email: ASC}]"),
+            _nodes("membersConnection", "m3", *OTHERS_OF_3),
+        ),
+        (
+            "an admin's",
+            M3,
+            asks("membersConnection"),
+            Who(roles=frozenset({"admin"})),
+            first("membersConnection"),
+            _nodes("membersConnection", *TEAM_OF_3),
+        ),
+        (
+            "of a row that is hidden",
+            ANON,
+            asks("teamsConnection"),
+            M3,
+            first("teamsConnection", 'where: {id: {eq: "t3"}}'),
+            _nodes("teamsConnection"),
+        ),
+        # Null where it is masked, and the nulls come last.
+        (
+            "of a masked field",
+            M3,
+            asks("membersConnection", "orderBy: [{email: ASC}]"),
+            M3,
+            first("membersConnection", f'orderBy: [{{email: ASC}}], where: {{id: {{eq: "{OTHERS_OF_3[-2]}"}}}}'),
+            _nodes("membersConnection", OTHERS_OF_3[-1]),
+        ),
+        *(
+            (f"of {what}", M3, asks(field, order), M3, first(other, other_order), BAD_INPUT)
+            for what, field, order, other, other_order in (
+                ("another order", "membersConnection", "orderBy: [{email: ASC}]", "membersConnection", ""),
+                ("another direction", "tasksConnection", "orderBy: [{id: DESC}]", "tasksConnection", ""),
+                (
+                    "another place of nulls",
+                    "membersConnection",
+                    "orderBy: [{email: ASC}]",
+                    "membersConnection",
+                    "orderBy: [{email: ASC_NULLS_FIRST}]",
+                ),
+                (
+                    "another measure",
+                    "teamsConnection",
+                    "orderBy: [{projectsAggregate: {min: {title: ASC}}}]",
+                    "teamsConnection",
+                    "orderBy: [{projectsAggregate: {max: {title: ASC}}}]",
+                ),
+                ("another entity", "teamsConnection", "", "membersConnection", ""),
+                (
+                    "another entity, in the same order",
+                    "teamsConnection",
+                    "orderBy: [{name: ASC}]",
+                    "membersConnection",
+                    "orderBy: [{name: ASC}]",
+                ),
+                ("another entity with numbers", "projectsConnection", "", "tasksConnection", ""),
+            )
+        ),
+    )
+    for name, who, document, whose, source, expect in taken:
+        yield Attack(f"a cursor, {name}", who, document, WithCursor(whose, source, expect))
+    mine = first("membersConnection", "orderBy: [{email: ASC}]")
+    for name, change in (
+        ("its nulls changed", lambda cursor: f"1.{cursor.partition('.')[2]}"),
+        ("more nulls than keys", lambda cursor: f"ff.{cursor.partition('.')[2]}"),
+        ("cut", lambda cursor: cursor[:-4]),
+        ("longer", lambda cursor: cursor + "AAAA"),
+        ("a bit flipped", lambda cursor: cursor[:-6] + ("A" if cursor[-6] != "A" else "B") + cursor[-5:]),
+        ("in small letters", lambda cursor: cursor.lower()),
+    ):
+        document = asks("membersConnection", "orderBy: [{email: ASC}]")
+        yield Attack(f"a cursor, {name}", M3, document, WithCursor(M3, mine, BAD_INPUT, change))
+    forger = Cursors("a secret of one's own")
+    plain = json.dumps(["m22@secret.example", "m0"]).encode().hex()
+    order = "Member:email:text asc False,id:text asc False"
+    forged = json.loads(forger.seal(f'"{forger.marker}:0:{plain}"'.encode(), [order]))
+    for value in (
+        forged,
+        "",
+        "0",
+        "0.",
+        ".",
+        "0.AAAA",
+        "0.'--",
+        "x.AAAA",
+        "0." + "A" * 50_000,
+        "\0",
+        plain,
+        f"{'f' * 17}.AAAA",
+        1,
+    ):
+        yield Attack(f"no cursor {str(value)[:12]!a}", M3, asks("membersConnection"), BAD_INPUT, {"v": value})
+        by = asks("membersConnection", "orderBy: [{email: ASC}]")
+        yield Attack(f"no cursor of an order {str(value)[:12]!a}", M3, by, BAD_INPUT, {"v": value})
+
+
+def reads() -> Iterable[Attack]:
+    for name, who, document, expect in ROWS:
+        yield Attack(name, who, document, expect)
+    yield from cursors()
