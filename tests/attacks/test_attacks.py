@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,12 +16,13 @@ from clew.wire.application import Application
 from tests.access.guarded import Guarded, make_guarded
 from tests.attacks.attack import AsUnknown, Attack, Transport, Who
 from tests.attacks.table import ATTACKS, HIDDEN, NEAR_NAMES
-from tests.attacks.transports import ADMIN_SECRET, AUDIENCE, ISSUER, Get, InProcess, Post
+from tests.attacks.transports import ADMIN_SECRET, AUDIENCE, ISSUER, Get, InProcess, Post, Ticket
+from tests.attacks.viewers import M3
 from tests.auth.tokens import RSA, SECRET, jwks
 
 pytestmark = pytest.mark.anyio
 
-TRANSPORTS = ("in process", "POST", "GET")
+TRANSPORTS = ("in process", "POST", "GET", "ticket")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,7 @@ async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Tr
         "jwt_issuer": ISSUER,
         "jwt_audience": AUDIENCE,
         "max_page": 100,
+        "secret": SECRET[::-1],
     }
     apps: dict[bool, Application] = {
         False: guarded.clew.asgi(Settings.model_validate({**common, "jwt_secret": SECRET})),
@@ -58,7 +61,7 @@ async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Tr
             client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
             clients[with_keys] = await stack.enter_async_context(client)
             stack.push_async_callback(app.engine.pool.close)
-        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients))
+        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients), Ticket(clients))
         yield {way.name: way for way in ways}
 
 
@@ -76,6 +79,14 @@ async def test_an_attack_gets_nothing(attack: Attack, transport: str, transports
     way = transports[transport]
     if way.carries(attack):
         await attack.check(way)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_a_ticket_of_another_path_opens_nothing(path: str, transports: dict[str, Transport]) -> None:
+    ticket = transports["ticket"]
+    assert isinstance(ticket, Ticket)
+    elsewhere = replace(ticket, path=path)
+    assert (await elsewhere.send(M3, "{ members { id } }", {})).code == "UNAUTHENTICATED"
 
 
 # --- what proves that the attacks could succeed -------------------------------------------

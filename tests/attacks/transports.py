@@ -22,6 +22,7 @@ FAR = 4_000_000_000
 DIGITS = "5,000 digits"
 # What HTTP libraries and servers take of a URL.
 _LONGEST_URL = 60_000
+_LONGEST_VIEWER = 2000
 
 
 @dataclass
@@ -71,6 +72,28 @@ class Get:
     async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
         url = f"/graphql?{_query_string(document, variables)}"
         return _answer(await self.servers[who.keys].get(url, headers=_headers(who)))
+
+
+@dataclass
+class Ticket:
+    """GET /graphql with a ticket for the viewer, as EventSource and links have it.
+
+    `path` is the one that tickets are asked for.
+    """
+
+    servers: Mapping[bool, httpx.AsyncClient]
+    name: str = "ticket"
+    path: str = "/graphql"
+
+    def carries(self, attack: Attack) -> bool:
+        # A ticket does not take much, which is another test's matter.
+        return attack.about_rules and len(repr(attack.who)) < _LONGEST_VIEWER
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+        server = self.servers[who.keys]
+        given = await server.post("/tickets", json={"path": self.path}, headers=_headers(who))
+        url = f"/graphql?{_query_string(document, variables)}&ticket={given.json()['ticket']}"
+        return _answer(await server.get(url, headers={"x-request-id": "same"}))
 
 
 def _query_string(document: str, variables: Mapping[str, Any]) -> str:

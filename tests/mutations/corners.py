@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from graphql import OperationDefinitionNode, Source, parse, print_schema
+from graphql import (
+    ObjectTypeDefinitionNode,
+    OperationDefinitionNode,
+    Source,
+    TypeDefinitionNode,
+    parse,
+    print_ast,
+    print_schema,
+)
 
 from clew.model.build import parse_model
 from clew.model.types import GuardRule, Operation, ValueType
@@ -15,9 +23,25 @@ from clew.plan.limits import Limits
 from clew.plan.paging import order_keys
 from clew.plan.predicates import FALSE
 from clew.plan.read import plan_query
-from clew.plan.types import TRUE, Claim, Compare, Exists, Literal, Many, Not, Now, RootMany
+from clew.plan.types import (
+    TRUE,
+    Aggregated,
+    AllOf,
+    AnyOf,
+    Claim,
+    Compare,
+    Exists,
+    Literal,
+    Many,
+    Not,
+    Now,
+    RelatedMeasure,
+    RootMany,
+    Rows,
+)
 from clew.plan.visible import ADMIN, Access, Sight, unmasked
 from clew.schema.build import build_schema
+from clew.schema.own import OwnTypes
 from clew.sql.arguments import usable_claims
 
 # Of Top, Middle and Bottom there is nothing to see but a way into the dark.
@@ -72,7 +96,67 @@ extend type Query {
   closed: String
 }
 """
-MODEL = parse_model(Source(SDL, "corners.graphql"))
+# What is looked at as rules alone, not as a schema, which takes longer.
+RULES = """
+type Teller @table @allow(role: user) {
+  id: ID! @id
+  dark: Bottom @resolver(requires: [id])
+  light: Right @resolver(requires: [id])
+  word: String @resolver(requires: [id])
+}
+type Erasable @table @allow(role: user) @allow(role: user, to: DELETE) { id: ID! @id  deletedAt: DateTime @softDelete }
+type Held
+  @table
+  @allow(role: user, where: {name: "x"}, fields: [id])
+  @allow(role: user, to: UPDATE, where: {owner: "$auth.sub"})
+  @guard(to: UPDATE, where: {kind: "$auth.kind"}) {
+  id: ID! @id
+  name: String
+  owner: String
+  kind: String @allow(role: user, where: {owner: "$auth.sub"})
+  open: String @allow(role: user) @allow(role: user, where: {owner: "$auth.sub"})
+}
+type Fields @table { id: ID! @id  name: String @allow(role: user) }
+
+# Of Owned the owner is always visible, of Whole some part, and of Ward none for sure.
+type Owner @table @allow(role: user, where: {name: "$auth.sub"}) { id: ID! @id  name: String }
+type Owned @table @allow(role: user, where: {owner: {name: "$auth.sub"}, third: {name: "z"}, label: "x"}) {
+  id: ID! @id
+  label: String
+  owner: Owner!
+  other: Owner!
+  third: Owner!
+}
+type Whole @table @allow(role: user, where: {parts: {some: {label: "x"}}}) { id: ID! @id  parts: [Part!]! }
+type Part @table @allow(role: user, where: {label: "x"}) { id: ID! @id  label: String  whole: Whole! }
+type Warded @table @allow(role: user, where: {label: "x"}) @guard(to: READ, where: {label: {neq: "y"}}) {
+  id: ID! @id
+  label: String
+}
+type Ward @table @allow(role: user, where: {warded: {label: "x"}}) { id: ID! @id  warded: Warded! }
+
+type Sum
+  @table
+  @allow(
+    role: user
+    where: {addendsAggregate: {where: {label: "x"}, count: {gt: "$auth.most"}, max: {label: "$auth.last"}}}
+  ) {
+  id: ID! @id
+  addends: [Addend!]!
+}
+type Addend @table @guard(to: DELETE, where: {label: "$auth.deleter"}, bindsAdmin: true) {
+  id: ID! @id
+  label: String
+  sum: Sum
+}
+
+extend type Query {
+  ofWritable(id: ID! @row(type: "Writable", to: UPDATE)): String @allow(role: user)
+  ofFrozen(id: ID! @row(type: "Frozen", to: UPDATE)): String @allow(role: user)
+}
+"""
+SHOWN = parse_model(Source(SDL, "corners.graphql"))
+MODEL = parse_model(Source(SDL + RULES, "corners.graphql"))
 USER = Sight(admin=False, roles=frozenset({"user"}))
 
 
@@ -82,20 +166,30 @@ def check() -> None:
     _check_openings(access)
     _check_claims(access)
     _check_guards(access)
+    _check_held(access)
+    _check_own()
     _check_deleted(access)
     _check_links(access)
     _check_conditions(access)
+    _check_aggregated(access)
     _check_orders(access)
     _check_usable()
-    for openings in (None, access.openings(USER), access.openings(ADMIN)):
-        schema = print_schema(build_schema(MODEL, openings))
+    shown = Access(SHOWN)
+    for openings in (None, shown.openings(USER), shown.openings(ADMIN)):
+        schema = print_schema(build_schema(SHOWN, openings))
         assert "number: Int" in schema
         assert "secret" not in schema
         assert "soft: Soft\n" in schema
         assert "total:" not in schema
-        assert ("whisper" in schema) is (openings != access.openings(USER))
-    assert {custom.name for custom in access.custom_fields(USER)} == {"open"}
-    assert {custom.name for custom in access.custom_fields(ADMIN)} == {"open", "ofRow", "closed"}
+        assert ("whisper" in schema) is (openings != shown.openings(USER))
+    assert {custom.name for custom in access.custom_fields(USER)} == {"open", "ofRow", "ofWritable", "ofFrozen"}
+    assert {custom.name for custom in access.custom_fields(ADMIN)} == {
+        "open",
+        "ofRow",
+        "ofWritable",
+        "ofFrozen",
+        "closed",
+    }
 
 
 def _check_openings(access: Access) -> None:
@@ -112,6 +206,16 @@ def _check_openings(access: Access) -> None:
         "Mine",
         "Soft",
         "Total",
+        "Teller",
+        "Erasable",
+        "Held",
+        "Owner",
+        "Owned",
+        "Whole",
+        "Part",
+        "Warded",
+        "Ward",
+        "Sum",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -120,6 +224,18 @@ def _check_openings(access: Access) -> None:
     everything = access.opening(MODEL.entity("Empty"), ADMIN)
     assert everything is not None
     assert everything.fields == {"id"}
+    teller = access.openings(USER)["Teller"]
+    assert teller.fields == {"id", "light", "word"}
+    for name, expected in (("Soft", [False, True]), ("Erasable", [True, True]), ("Left", [False, False])):
+        openings = [access.opening(MODEL.entity(name), sight) for sight in (USER, ADMIN)]
+        assert [opening and opening.deleted for opening in openings] == expected, name
+    for name, always in (("Owned", {"owner"}), ("Whole", set()), ("Part", set()), ("Ward", set())):
+        assert access.openings(USER)[name].shown == always, name
+    held = access.openings(USER)["Held"]
+    assert (set(held.fields), set(held.conditional)) == ({"id", "kind", "open"}, {"kind"})
+    assert set(access.visible(MODEL.entity("Held"), USER).masks) == {"name", "owner", "kind"}
+    # A rule of a field opens no row.
+    assert access.opening(MODEL.entity("Fields"), USER) is None
     # Without a rule nothing is visible, and no field of what is not visible is open.
     dark = access.visible(MODEL.entity("Bottom"), USER)
     assert dark.where == FALSE
@@ -127,7 +243,8 @@ def _check_openings(access: Access) -> None:
 
 
 def _check_claims(access: Access) -> None:
-    assert {claim.path for claim in access.claims(USER.roles)} == {("reader",), ("poster",), ("sub",)}
+    named = {claim.path for claim in access.claims(USER.roles)}
+    assert named == {(name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last")}
     # A rule that names a claim which is not there is no rule, `neq` or not.
     mine = MODEL.entity("Mine")
     without = access.visible(mine, USER)
@@ -135,7 +252,16 @@ def _check_claims(access: Access) -> None:
     assert without.masks["owner"] == FALSE
     given = access.visible(mine, replace(USER, usable=access.claims(USER.roles)))
     assert given.masks["owner"] == access.condition(mine, {"owner": {"neq": "$auth.sub"}})
-    assert {claim.path for claim in access.guard_claims()} == {("poster",)}
+    assert {claim.path for claim in access.guard_claims()} == {("poster",), ("editor",)}
+    # Whether a rule is asked about its claims first or applied first is the same.
+    for entity, rule, paths in (
+        (mine, mine.allow[1], set()),
+        (mine, mine.allow[0], {("sub",)}),
+        (MODEL.entity("Guarded"), MODEL.entity("Guarded").guards[0], {("reader",)}),
+    ):
+        fresh = Access(MODEL)
+        assert {claim.path for claim in fresh.claims_of(entity, rule)} == paths
+        assert fresh.visible(entity, USER) == access.visible(entity, USER)
 
 
 def _check_guards(access: Access) -> None:
@@ -160,11 +286,87 @@ def _check_guards(access: Access) -> None:
         ]
 
 
+def _check_held(access: Access) -> None:
+    """To hold an operation on a row takes to see it, a rule for the operation, and every guard."""
+    held = MODEL.entity("Held")
+    given = access.claims(USER.roles) | frozenset({Claim(("kind",), held.columns[1].type)})
+    user = replace(USER, usable=given)
+    by_kind, by_owner = (access.condition(held, {c: f"$auth.{of}"}) for c, of in (("kind", "kind"), ("owner", "sub")))
+    visible = access.visible(held, user)
+    assert access.held(held, user, Operation.READ) == visible
+    found = access.held(held, user, Operation.UPDATE)
+    assert found == replace(visible, where=AllOf((visible.where, by_kind, by_owner)))
+    for path in (("kind",), ("sub",)):
+        lacking = replace(USER, usable=frozenset(claim for claim in given if claim.path != path))
+        assert access.held(held, lacking, Operation.UPDATE).where == FALSE
+    assert access.held(held, user, Operation.DELETE).where == FALSE
+    assert access.held(held, ADMIN, Operation.UPDATE).where == TRUE
+    soft, frozen = MODEL.entity("Soft"), MODEL.entity("Frozen")
+    assert access.held(soft, ADMIN, Operation.UPDATE) == access.visible(soft, ADMIN)
+    assert access.held(frozen, ADMIN, Operation.UPDATE).where == FALSE
+    assert access.held(frozen, ADMIN, Operation.READ).where == TRUE
+    editor = replace(ADMIN, usable=access.guard_claims())
+    by_editor = access.condition(frozen, {"owner": "$auth.editor"})
+    assert access.held(frozen, editor, Operation.UPDATE).where == by_editor
+
+
+def _check_own() -> None:
+    """Of the user's own types what leads to hidden entities only is not there, a hidden row may be null."""
+    types = [node for node in parse(OWN).definitions if isinstance(node, TypeDefinitionNode)]
+    own = OwnTypes(types, {"Bottom"}, {"Half"})
+    assert "\n\n".join(map(print_ast, own.types)) == OWN_SHOWN
+    fields = [field for node in types if isinstance(node, ObjectTypeDefinitionNode) for field in node.fields or ()]
+    assert [field.name.value for field in own.fields(fields)] == ["right", "halves", "id", "half"]
+
+
+OWN = """
+type Shown {
+  right: Right!
+  halves: [[Half!]!]!
+  bottoms: [Bottom!]!
+  darker: Darker
+  night: Night
+}
+type Dark { bottom: Bottom! }
+type Darker implements Void { dark: [Dark!]  bottom: Bottom }
+union Mixed = Right | Bottom | Darker
+union Night = Bottom | Dark
+interface Base { bottom: Bottom  id: ID }
+interface Void { bottom: Bottom }
+type Done implements Base & Void { id: ID  bottom: Bottom  half: Half! }
+enum Mood { GOOD }
+"""
+OWN_SHOWN = """type Shown {
+  right: Right!
+  halves: [[Half]!]!
+}
+
+union Mixed = Right
+
+interface Base {
+  id: ID
+}
+
+type Done implements Base {
+  id: ID
+  half: Half
+}
+
+enum Mood {
+  GOOD
+}"""
+
+
 def _check_deleted(access: Access) -> None:
     """What is deleted is there for nobody."""
     soft = MODEL.entity("Soft")
     for sight in (USER, ADMIN):
         assert access.visible(soft, sight).where == unmasked(soft).where != TRUE
+        assert access.visible(soft, sight, "INCLUDE").where == TRUE
+        only = access.visible(soft, sight, "ONLY").where
+        assert only not in (TRUE, unmasked(soft).where)
+        left = MODEL.entity("Left")
+        assert access.visible(left, sight, "ONLY") == access.visible(left, sight)
 
 
 def _check_links(access: Access) -> None:
@@ -178,7 +380,7 @@ def _check_links(access: Access) -> None:
     some = filter_predicate(access, USER, left, {"rights": {"some": {}}}, "where")
     assert isinstance(some, Exists)
     assert some.link == access.link(declared, USER)
-    schema = build_schema(MODEL, access.openings(USER))
+    schema = build_schema(SHOWN, Access(SHOWN).openings(USER))
     (operation,) = parse("{ lefts { rights { id } } }").definitions
     assert isinstance(operation, OperationDefinitionNode)
     (root,) = plan_query(access, schema, operation, {}, {}, USER, Limits()).roots
@@ -204,9 +406,41 @@ def _check_conditions(access: Access) -> None:
     one = access.condition(left, {"name": {"in": ["x"]}})
     assert access.condition(left, {"name": {"in": "x"}}) == one
     assert access.condition(left, {"or": {"name": {"in": "x"}}}) == one
+    x, y = ({"name": "x"}, {"name": "y"})
+    both = access.condition(left, x), access.condition(left, y)
+    assert access.condition(left, {"and": [x, y]}) == AllOf(both)
+    assert access.condition(left, {"or": [x, y]}) == AnyOf(both)
+    assert access.condition(left, {"not": x}) == Not(both[0])
     now = access.condition(left, {"at": {"lt": "$now"}})
     assert isinstance(now, Compare)
     assert isinstance(now.operand.source, Now)
+
+
+def _check_aggregated(access: Access) -> None:
+    """What a rule says about a to-many is about all its rows, whatever the viewer sees of them."""
+    total, addend = MODEL.entity("Sum"), MODEL.entity("Addend")
+    found = access.condition(total, total.allow[0].where)
+    assert isinstance(found, Aggregated)
+    assert found.rows == Rows(unmasked(addend), access.condition(addend, {"label": "x"}))
+    measures = [(m.function, m.column and m.column.name, operator) for m, operator, _ in found.conditions]
+    assert measures == [("count", None, "gt"), ("max", "label", "eq")]
+    assert (found.link, found.mask) == (None, None)
+    through = access.condition(MODEL.entity("Bottom"), {"leftsAggregate": {"count": 0}})
+    assert isinstance(through, Aggregated)
+    assert through.link == unmasked(MODEL.entity("Generated"))
+    # What a client says is about what it sees.
+    asked: dict[str, Tree] = {"count": {"eq": Literal(0)}}
+    for name, to_many in (("Sum", "addends"), ("Bottom", "lefts"), ("Left", "rights")):
+        relation = MODEL.entity(name).relation(to_many)
+        assert relation is not None
+        seen = access.visible(MODEL.entity(relation.target), USER)
+        filtered = filter_predicate(access, USER, MODEL.entity(name), {f"{to_many}Aggregate": asked}, "where")
+        assert isinstance(filtered, Aggregated)
+        assert (filtered.rows.visible, filtered.link) == (seen, access.link(relation, USER))
+        order: Tree = [{f"{to_many}Aggregate": {"count": Literal("ASC")}}]
+        end = order_keys(access, USER, MODEL.entity(name), order, "orderBy")[0].value.end
+        assert isinstance(end, RelatedMeasure)
+        assert (end.rows.visible, end.link) == (seen, access.link(relation, USER))
 
 
 def _check_orders(access: Access) -> None:
@@ -220,8 +454,8 @@ def _check_orders(access: Access) -> None:
     )
     for name, asked, expected in orders:
         keys = order_keys(access, USER, MODEL.entity(name), None if asked is None else [asked], "orderBy")
-        assert [key.column.name for key in keys] == expected, asked
-        assert (keys[-1].path, keys[-1].masks) == ((), (None,))
+        assert [getattr(key.value.end, "name", None) for key in keys] == expected, asked
+        assert (keys[-1].value.path, keys[-1].value.masks) == ((), (None,))
 
 
 def _check_usable() -> None:

@@ -19,8 +19,15 @@ from clew.plan.visible import unmasked
 
 # What conjunctions are made with: an argument less, or an item less of their list, is one condition less.
 _CONJUNCTIONS = ("conjunction", "AllOf", "and_", "where")
+# What gives the mask of a field.
+_MASKS = ("masks.get", "open_.get")
 # A condition about one of these is about what may be seen.
-_ABOUT_SIGHT = frozenset({"mask", "masks", "visible", "sight", "claims", "admin", "link", "openings", "opening"})
+_ABOUT_SIGHT = frozenset(
+    {
+        *("mask", "masks", "visible", "sight", "claims", "admin", "link", "openings", "opening", "deleted", "hidden"),
+        *("has_all", "conditional", "shown", "unconditional", "always_there", "roles"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -173,13 +180,13 @@ class _Mutator(ast.NodeTransformer):
                     if self.offered(f"without `{_text(item)}`", node):
                         del items[index]
                         return node
-        if name == "get" and "mask" in _text(node.func) and self.offered("no mask", node):
+        if _text(node.func).endswith(_MASKS) and self.offered("no mask", node):
             return ast.Constant(None)
         for index, argument in enumerate(node.args):
-            if getattr(argument, "id", "") == "mask" and self.offered("no mask", node):
+            if _text(argument).rpartition(".")[2] == "mask" and self.offered("no mask", node):
                 node.args[index] = ast.Constant(None)
                 return node
-        if name in ("visible", "link") and self.offered("unmasked rows", node):
+        if name in ("visible", "link", "held") and self.offered("unmasked rows", node):
             return ast.Call(ast.Name("_mutant_sees_all", ast.Load()), [node], [])
         return self.generic_visit(node)
 

@@ -6,12 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from clew.engine import engine, roles
-from clew.plan import filters, paging, predicates, read, visible
-from clew.schema import build
+import clew.plan.connections
+import clew.plan.filters
+import clew.plan.groups
+import clew.plan.read
+import clew.sql.aggregates
+import clew.sql.connections
+import clew.sql.filters
+import clew.sql.groups
+import clew.sql.read
+from clew.engine import admission, engine, roles
+from clew.plan import measures, paging, predicates, visible
+from clew.schema import build, many, own
 from clew.sql import arguments, relations
-from clew.sql import filters as sql_filters
-from clew.sql import read as sql_read
 from tests.mutations.mutants import Mutant, Scope, mutants
 from tests.mutations.proof import Proof, make_proof
 
@@ -20,7 +27,12 @@ SCOPES = (
     Scope(roles, functions=("roles_of", "role_schema"), everything=True),
     Scope(arguments, functions=("usable_claims", "_coerced"), everything=True),
     Scope(relations, everything=True),
-    *(Scope(module) for module in (engine, build, filters, paging, predicates, read, sql_filters, sql_read)),
+    Scope(own, everything=True),
+    Scope(admission, everything=True),
+    *(Scope(module) for module in (engine, build, many, paging, predicates, measures)),
+    *(Scope(module) for module in (clew.plan.read, clew.plan.filters, clew.plan.groups, clew.plan.connections)),
+    *(Scope(module) for module in (clew.sql.read, clew.sql.filters, clew.sql.groups, clew.sql.connections)),
+    Scope(clew.sql.aggregates),
 )
 MUTANTS = {mutant.name: mutant for scope in SCOPES for mutant in mutants(scope)}
 
@@ -37,6 +49,11 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._guard: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
+    f"{_VISIBLE}._judged: True for a condition in `to is not Operation.READ`": "the same twice",
+    f"{_VISIBLE}._shown: without `_follows_its_ends(target)` in `relation.to_many or _follows_its_ends(target) or "
+    "self._guards(target, sight)`": "a generated link has no rule to be the same as",
+    f"{_VISIBLE}._shown: without `bool(rules)` in `bool(rules) and all((any((isinstance(item, Exists) and "
+    "item.relation == relation and (i...`": "without rules there is no opening",
     f"{_VISIBLE}._see: True for a condition in `mask is not None`": "None among the masks is no mask",
     f"{_VISIBLE}._see: True for a condition in `limit is not None`": "none is None there",
     "clew.engine.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
