@@ -297,6 +297,51 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         "{ tasks(limit: 2, orderBy: [{team: {membersAggregate: {count: DESC}}}]) { id } }",
         rows("tasks", 0, 2),
     ),
+    # Where the rows are visible and what leads to them is not.
+    (
+        "teams in the order of a masked to-many",
+        M3_EDITOR,
+        "{ teams(orderBy: [{projectsAggregate: {count: DESC}}]) { id } }",
+        rows("teams", "t3", "t0", "t1"),
+    ),
+    (
+        "teams in the order of what a masked to-many comes to",
+        M3_EDITOR,
+        "{ teams(orderBy: [{projectsAggregate: {min: {id: ASC_NULLS_LAST}}}]) { id } }",
+        rows("teams", "t3", "t0", "t1"),
+    ),
+    (
+        "teams by a masked to-many",
+        M3_EDITOR,
+        "{ teams(where: {projectsAggregate: {count: {gt: 0}}}) { id } }",
+        rows("teams", "t3"),
+    ),
+    (
+        "teams by nothing in a masked to-many",
+        M3_EDITOR,
+        "{ teams(where: {projectsAggregate: {count: {eq: 0}, max: {id: {isNull: true}}}}) { id } }",
+        rows("teams", "t0", "t1"),
+    ),
+    (
+        "what a masked to-many comes to",
+        M3_EDITOR,
+        "{ teams { id projectsAggregate { count min { id } } } }",
+        _teams(
+            "projectsAggregate",
+            *[{"count": 0, "min": {"id": None}}] * 2,
+            {"count": 4, "min": {"id": 30}},
+        ),
+    ),
+    (
+        "a page of a masked to-many",
+        M3_EDITOR,
+        "{ teams { id projectsConnection(first: 1) { totalCount nodes { id } pageInfo { hasNextPage } } } }",
+        _teams(
+            "projectsConnection",
+            *[{"totalCount": 0, "nodes": [], "pageInfo": {"hasNextPage": False}}] * 2,
+            {"totalCount": 4, "nodes": [{"id": 30}], "pageInfo": {"hasNextPage": True}},
+        ),
+    ),
     # Groups.
     (
         "groups of a masked field",
@@ -418,6 +463,7 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
     ("a search of open bodies", M3, '{ notes(search: "plum") { id } }', rows("notes", 1, 2)),
     ("a search of titles", M3, '{ notes(search: "apple") { id } }', rows("notes", 1, 3)),
     ("a search for a hidden word", M3, '{ notes(search: "hidden") { id } }', rows("notes")),
+    ("a search and a filter", M3, '{ notes(search: "plum", where: {id: {gt: 1}}) { id } }', rows("notes", 2)),
     ("a search for both", M3, '{ notes(search: "apple plum") { id } }', rows("notes", 1)),
     ("a search for what is not there", M3, '{ notes(search: "-plum") { id } }', rows("notes", 3, 7)),
     (

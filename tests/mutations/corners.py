@@ -69,10 +69,13 @@ type Mine @table @allow(role: user, where: {owner: {neq: "$auth.sub"}}) @allow(r
   id: ID! @id
   owner: String
   soft: Soft!
+  wing: Right!
+  hum: String! @resolver(requires: [id])
+  murmur: String @resolver(requires: [id])
 }
-type Half @table @allow(role: user, fields: [id]) { id: ID! @id  whisper: String @resolver(requires: [id]) }
+type Half @table @allow(role: user, fields: [id]) @unique(fields: [id], where: "id IS NOT NULL") { id: ID! @id  whisper: String @resolver(requires: [id]) }
 type Total @view(sql: "SELECT 1 AS number") @allow(role: user) { number: Int }
-type Right @table @allow(role: user) { id: ID! @id }
+type Right @table @allow(role: user) { id: ID! @id  shout: String! @resolver(requires: [id]) }
 type Declared @table @allow(role: user, where: {open: true}) { left: Left! @id  right: Right! @id  open: Boolean }
 type Empty @table @allow(role: user, fields: [secret]) { id: ID! @id  secret: String @hidden }
 
@@ -94,6 +97,8 @@ extend type Query {
   open: String @allow(role: user)
   ofRow(id: ID! @row(type: "Left", to: READ)): String @allow(role: user)
   closed: String
+  softsOf(ids: [ID!]!): [Soft!]! @allow(role: user)
+  rightsOf(ids: [ID!]!): [Right!]! @allow(role: user)
 }
 """
 # What is looked at as rules alone, not as a schema, which takes longer.
@@ -139,7 +144,7 @@ type Sum
   @table
   @allow(
     role: user
-    where: {addendsAggregate: {where: {label: "x"}, count: {gt: "$auth.most"}, max: {label: "$auth.last"}}}
+    where: {addendsAggregate: {where: {label: "x"}, count: {gt: "$auth.most"}, max: {label: "$auth.last", count: 7}}}
   ) {
   id: ID! @id
   addends: [Addend!]!
@@ -147,6 +152,7 @@ type Sum
 type Addend @table @guard(to: DELETE, where: {label: "$auth.deleter"}, bindsAdmin: true) {
   id: ID! @id
   label: String
+  count: Int
   sum: Sum
 }
 
@@ -180,16 +186,20 @@ def check() -> None:
         assert "number: Int" in schema
         assert "secret" not in schema
         assert "soft: Soft\n" in schema
+        # A row may be deleted, for an admin too.
+        assert "): [Soft]!" in schema
+        assert "): [Right!]!" in schema
+        assert "shout: String!" in schema
         assert "total:" not in schema
-        assert ("whisper" in schema) is (openings != shown.openings(USER))
-    assert {custom.name for custom in access.custom_fields(USER)} == {"open", "ofRow", "ofWritable", "ofFrozen"}
-    assert {custom.name for custom in access.custom_fields(ADMIN)} == {
-        "open",
-        "ofRow",
-        "ofWritable",
-        "ofFrozen",
-        "closed",
-    }
+        # The field may be hidden where the row that it leads to is not.
+        everything = openings != shown.openings(USER)
+        assert ("wing: Right!" in schema) is everything
+        assert ("hum: String!" in schema) is everything
+        assert "murmur: String\n" in schema
+        assert ("whisper" in schema) is everything
+    opened = {custom.name for custom in access.custom_fields(USER)}
+    assert opened == {"open", "ofRow", "ofWritable", "ofFrozen", "softsOf", "rightsOf"}
+    assert {custom.name for custom in access.custom_fields(ADMIN)} == {*opened, "closed"}
 
 
 def _check_openings(access: Access) -> None:
@@ -316,13 +326,15 @@ def _check_own() -> None:
     own = OwnTypes(types, {"Bottom"}, {"Half"})
     assert "\n\n".join(map(print_ast, own.types)) == OWN_SHOWN
     fields = [field for node in types if isinstance(node, ObjectTypeDefinitionNode) for field in node.fields or ()]
-    assert [field.name.value for field in own.fields(fields)] == ["right", "halves", "id", "half"]
+    assert [field.name.value for field in own.fields(fields)] == ["right", "halves", "several", "one", "id", "half"]
 
 
 OWN = """
 type Shown {
   right: Right!
   halves: [[Half!]!]!
+  several: [Half!]
+  one: Half
   bottoms: [Bottom!]!
   darker: Darker
   night: Night
@@ -339,6 +351,8 @@ enum Mood { GOOD }
 OWN_SHOWN = """type Shown {
   right: Right!
   halves: [[Half]!]!
+  several: [Half]
+  one: Half
 }
 
 union Mixed = Right
@@ -423,7 +437,7 @@ def _check_aggregated(access: Access) -> None:
     assert isinstance(found, Aggregated)
     assert found.rows == Rows(unmasked(addend), access.condition(addend, {"label": "x"}))
     measures = [(m.function, m.column and m.column.name, operator) for m, operator, _ in found.conditions]
-    assert measures == [("count", None, "gt"), ("max", "label", "eq")]
+    assert measures == [("count", None, "gt"), ("max", "label", "eq"), ("max", "count", "eq")]
     assert (found.link, found.mask) == (None, None)
     through = access.condition(MODEL.entity("Bottom"), {"leftsAggregate": {"count": 0}})
     assert isinstance(through, Aggregated)
@@ -436,11 +450,20 @@ def _check_aggregated(access: Access) -> None:
         seen = access.visible(MODEL.entity(relation.target), USER)
         filtered = filter_predicate(access, USER, MODEL.entity(name), {f"{to_many}Aggregate": asked}, "where")
         assert isinstance(filtered, Aggregated)
-        assert (filtered.rows.visible, filtered.link) == (seen, access.link(relation, USER))
+        mask = access.visible(MODEL.entity(name), USER).masks.get(to_many)
+        assert (filtered.rows.visible, filtered.link, filtered.mask) == (seen, access.link(relation, USER), mask)
         order: Tree = [{f"{to_many}Aggregate": {"count": Literal("ASC")}}]
-        end = order_keys(access, USER, MODEL.entity(name), order, "orderBy")[0].value.end
+        value = order_keys(access, USER, MODEL.entity(name), order, "orderBy")[0].value
+        end = value.end
+        assert value.masks == (mask,)
         assert isinstance(end, RelatedMeasure)
         assert (end.rows.visible, end.link) == (seen, access.link(relation, USER))
+    # So is a measure of a field that is masked.
+    top = MODEL.entity("Top")
+    largest: Tree = [{"middlesAggregate": {"max": {"id": Literal("ASC")}}}]
+    end = order_keys(access, USER, top, largest, "orderBy")[0].value.end
+    assert isinstance(end, RelatedMeasure)
+    assert end.measure.mask == FALSE
 
 
 def _check_orders(access: Access) -> None:

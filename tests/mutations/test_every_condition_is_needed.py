@@ -39,8 +39,7 @@ MUTANTS = {mutant.name: mutant for scope in SCOPES for mutant in mutants(scope)}
 # Mutants that never end, which needs no proof.
 ENDLESS = ("clew.plan.visible:Access.openings: False for a condition in `shown == openings`",)
 # Mutants that answer as the real code does, and why. What is here and is no mutant any more fails.
-_VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:_Compiler"
-_CONDITION = "value is None or (isinstance(value, list) and (not value or not claim.type.is_list))"
+_VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:Compiler"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
     f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
@@ -58,15 +57,20 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}._see: True for a condition in `limit is not None`": "none is None there",
     "clew.engine.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
     "clew.engine.engine:Engine.sight: False for a condition in `not role.claims`": "a shortcut",
-    f"clew.sql.arguments:usable_claims: without `value is None` in `{_CONDITION}`": "null coerces to nothing",
     "clew.sql.arguments:_coerced: False for a condition in `value is None`": "asked before, and by each scalar",
     "clew.sql.relations:join: False for a condition in `len(remote) == 1`": "a tuple of one",
     "clew.schema.build:_Builder.relations: without `not relation.hidden` in `not relation.hidden and "
     "relation.name in fields and (relation.target in self.openings)`": "what is hidden is in no opening",
     "clew.schema.build:_Builder.relations: without `relation.target in self.openings` in `not relation.hidden and "
     "relation.name in fields and (relation.target in self.openings)`": "such a relation is in no opening",
-    "clew.plan.paging:order_keys: without `not key.path` in `not key.path and key.masks == (None,)`": "it has two",
+    "clew.plan.paging:order_keys: without `not key.value.path` in `not key.value.path and key.value.masks == "
+    "(None,)`": "it has two",
+    "clew.schema.build:_Builder._relation_field: without `relation.kind is RelationKind.TO_ONE` in `relation.kind is "
+    "RelationKind.TO_ONE and (not relation.nullable) and self.shown(entity,...`": "any other to-one is nullable",
+    "clew.schema.own:OwnTypes._is_empty: without `()` in `node.fields or ()`": "there are some, or it is empty",
+    "clew.schema.own:OwnTypes._pruned: without `()` in `node.fields or ()`": "there are some, or it is empty",
     "clew.plan.predicates:conjunction: TRUE for FALSE in `FALSE`": "a shortcut",
+    "clew.plan.read:_Planner.page: False for a condition in `self.sight.admin`": "an admin's limits have no page",
     f"{_READ}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.needed: without `output.mask is not None` in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.output: False for a condition in `mask is None`": "a list is never null by itself",
