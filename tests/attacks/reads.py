@@ -387,6 +387,13 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         ),
     ),
     (
+        "groups in the order of what is masked and not asked for",
+        M3,
+        "{ membersGroups(by: [{id: VALUE}], orderBy: [{max: {email: DESC_NULLS_LAST}}], limit: 2)"
+        " { key { id } count } }",
+        _groups("membersGroups", ({"id": "m3"}, 1), ({"id": OTHERS_OF_3[0]}, 1)),
+    ),
+    (
         "groups of what is not grouped by",
         M3,
         "{ membersGroups(by: [{id: VALUE}]) { key { email } } }",

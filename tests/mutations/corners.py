@@ -73,7 +73,10 @@ type Mine @table @allow(role: user, where: {owner: {neq: "$auth.sub"}}) @allow(r
   hum: String! @resolver(requires: [id])
   murmur: String @resolver(requires: [id])
 }
-type Half @table @allow(role: user, fields: [id]) @unique(fields: [id], where: "id IS NOT NULL") { id: ID! @id  whisper: String @resolver(requires: [id]) }
+type Half @table @allow(role: user, fields: [id]) @unique(fields: [id], where: "id IS NOT NULL") {
+  id: ID! @id
+  whisper: String @resolver(requires: [id])
+}
 type Total @view(sql: "SELECT 1 AS number") @allow(role: user) { number: Int }
 type Right @table @allow(role: user) { id: ID! @id  shout: String! @resolver(requires: [id]) }
 type Declared @table @allow(role: user, where: {open: true}) { left: Left! @id  right: Right! @id  open: Boolean }

@@ -28,7 +28,8 @@ SCOPES = (
     Scope(arguments, functions=("usable_claims", "_coerced"), everything=True),
     Scope(relations, everything=True),
     Scope(own, everything=True),
-    Scope(admission, everything=True),
+    # Functions within functions have no mutants; what admits is attacked.
+    Scope(admission, functions=("_keys",), everything=True),
     *(Scope(module) for module in (engine, build, many, paging, predicates, measures)),
     *(Scope(module) for module in (clew.plan.read, clew.plan.filters, clew.plan.groups, clew.plan.connections)),
     *(Scope(module) for module in (clew.sql.read, clew.sql.filters, clew.sql.groups, clew.sql.connections)),
@@ -69,6 +70,7 @@ ALIKE: dict[str, str] = {
     "RelationKind.TO_ONE and (not relation.nullable) and self.shown(entity,...`": "any other to-one is nullable",
     "clew.schema.own:OwnTypes._is_empty: without `()` in `node.fields or ()`": "there are some, or it is empty",
     "clew.schema.own:OwnTypes._pruned: without `()` in `node.fields or ()`": "there are some, or it is empty",
+    "clew.schema.own:OwnTypes._pruned: True for a condition in `changes`": "a copy",
     "clew.plan.predicates:conjunction: TRUE for FALSE in `FALSE`": "a shortcut",
     "clew.plan.read:_Planner.page: False for a condition in `self.sight.admin`": "an admin's limits have no page",
     f"{_READ}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
