@@ -13,6 +13,7 @@ from tests.attacks.attack import Attack, Expectation, Gives, Refused, Who, WithC
 from tests.attacks.viewers import (
     ANON,
     BAD_INPUT,
+    EDITOR,
     EU,
     M3,
     M3_EDITOR,
@@ -296,6 +297,25 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         STRANGE_EDITOR,
         "{ tasks(limit: 2, orderBy: [{team: {membersAggregate: {count: DESC}}}]) { id } }",
         rows("tasks", 0, 2),
+    ),
+    # m23 sees three tasks of each project of its team, of others the two that are open.
+    (
+        "projects in the order of their visible tasks",
+        Who("m23", EDITOR, EU),
+        "{ projects(limit: 5, orderBy: [{tasksAggregate: {count: DESC}}]) { id } }",
+        rows("projects", 30, 31, 32, 33, 0),
+    ),
+    (
+        "projects in the order of their own tasks",
+        STRANGE_EDITOR,
+        "{ projects(limit: 2, orderBy: [{tasksAggregate: {max: {id: DESC}}}]) { id } }",
+        rows("projects", 193, 192),
+    ),
+    (
+        "projects by their own tasks",
+        STRANGE_EDITOR,
+        "{ projects(where: {tasksAggregate: {max: {id: {gt: 1925}}}}) { id } }",
+        rows("projects", 193),
     ),
     # Where the rows are visible and what leads to them is not.
     (

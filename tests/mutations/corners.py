@@ -15,8 +15,9 @@ from graphql import (
     print_schema,
 )
 
+from clew.engine.admission import _keys
 from clew.model.build import parse_model
-from clew.model.types import GuardRule, Operation, ValueType
+from clew.model.types import GuardRule, Operation, RowArgument, ValueType
 from clew.plan.filters import filter_predicate
 from clew.plan.inputs import Tree
 from clew.plan.limits import Limits
@@ -183,6 +184,8 @@ def check() -> None:
     _check_aggregated(access)
     _check_orders(access)
     _check_usable()
+    nothing: Any = None
+    assert _keys([None], RowArgument("id", "Left", Operation.READ), MODEL, nothing) == []
     shown = Access(SHOWN)
     for openings in (None, shown.openings(USER), shown.openings(ADMIN)):
         schema = print_schema(build_schema(SHOWN, openings))
@@ -191,7 +194,7 @@ def check() -> None:
         assert "soft: Soft\n" in schema
         # A row may be deleted, for an admin too.
         assert "): [Soft]!" in schema
-        assert "): [Right!]!" in schema
+        assert "rightsOf(ids: [ID!]!): [Right!]!" in schema
         assert "shout: String!" in schema
         assert "total:" not in schema
         # The field may be hidden where the row that it leads to is not.
@@ -239,9 +242,9 @@ def _check_openings(access: Access) -> None:
     assert everything.fields == {"id"}
     teller = access.openings(USER)["Teller"]
     assert teller.fields == {"id", "light", "word"}
-    for name, expected in (("Soft", [False, True]), ("Erasable", [True, True]), ("Left", [False, False])):
+    for name, expected in (("Soft", [False, True]), ("Erasable", [True, True]), ("Left", [False, True])):
         openings = [access.opening(MODEL.entity(name), sight) for sight in (USER, ADMIN)]
-        assert [opening and opening.deleted for opening in openings] == expected, name
+        assert [opening and opening.deletes for opening in openings] == expected, name
     for name, always in (("Owned", {"owner"}), ("Whole", set()), ("Part", set()), ("Ward", set())):
         assert access.openings(USER)[name].shown == always, name
     held = access.openings(USER)["Held"]

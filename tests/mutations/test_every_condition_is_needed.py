@@ -73,6 +73,8 @@ ALIKE: dict[str, str] = {
     "clew.schema.own:OwnTypes._pruned: True for a condition in `changes`": "a copy",
     "clew.plan.predicates:conjunction: TRUE for FALSE in `FALSE`": "a shortcut",
     "clew.plan.read:_Planner.page: False for a condition in `self.sight.admin`": "an admin's limits have no page",
+    f"{_READ}.follow: without `mask is not None` in `mask is not None and end.type is COUNT`": "a count is not null",
+    "clew.sql.filters:_vector: False for a condition in `all((mask is None for _, mask in parts))`": "the same words",
     f"{_READ}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.needed: without `output.mask is not None` in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.output: False for a condition in `mask is None`": "a list is never null by itself",
