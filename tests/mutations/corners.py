@@ -260,7 +260,9 @@ def _check_openings(access: Access) -> None:
 
 def _check_claims(access: Access) -> None:
     named = {claim.path for claim in access.claims(USER.roles)}
-    assert named == {(name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last")}
+    assert named == {
+        (name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter")
+    }
     # A rule that names a claim which is not there is no rule, `neq` or not.
     mine = MODEL.entity("Mine")
     without = access.visible(mine, USER)
@@ -268,7 +270,7 @@ def _check_claims(access: Access) -> None:
     assert without.masks["owner"] == FALSE
     given = access.visible(mine, replace(USER, usable=access.claims(USER.roles)))
     assert given.masks["owner"] == access.condition(mine, {"owner": {"neq": "$auth.sub"}})
-    assert {claim.path for claim in access.guard_claims()} == {("poster",), ("editor",)}
+    assert {claim.path for claim in access.guard_claims()} == {("poster",), ("editor",), ("deleter",)}
     # Whether a rule is asked about its claims first or applied first is the same.
     for entity, rule, paths in (
         (mine, mine.allow[1], set()),

@@ -49,7 +49,6 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._guard: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
-    f"{_VISIBLE}._judged: True for a condition in `to is not Operation.READ`": "the same twice",
     f"{_VISIBLE}._shown: without `_follows_its_ends(target)` in `relation.to_many or _follows_its_ends(target) or "
     "self._guards(target, sight)`": "a generated link has no rule to be the same as",
     f"{_VISIBLE}._shown: without `bool(rules)` in `bool(rules) and all((any((isinstance(item, Exists) and "
