@@ -18,11 +18,11 @@ from graphql import (
 from clew.engine.admission import _keys
 from clew.model.build import parse_model
 from clew.model.types import GuardRule, Operation, RowArgument, ValueType
-from clew.plan.filters import filter_predicate
+from clew.plan.filters import filter_predicate, search_predicate
 from clew.plan.inputs import Tree
 from clew.plan.limits import Limits
 from clew.plan.paging import order_keys
-from clew.plan.predicates import FALSE
+from clew.plan.predicates import FALSE, at_path, comparison, conjunction
 from clew.plan.read import plan_query
 from clew.plan.types import (
     TRUE,
@@ -31,6 +31,7 @@ from clew.plan.types import (
     AnyOf,
     Claim,
     Compare,
+    Constant,
     Exists,
     Literal,
     Many,
@@ -39,8 +40,10 @@ from clew.plan.types import (
     RelatedMeasure,
     RootMany,
     Rows,
+    Ruled,
+    Search,
 )
-from clew.plan.visible import ADMIN, Access, Sight, unmasked
+from clew.plan.visible import ADMIN, Access, Permit, Permits, Sight, unmasked
 from clew.schema.build import build_schema
 from clew.schema.own import OwnTypes
 from clew.sql.arguments import usable_claims
@@ -51,6 +54,7 @@ type Top @table @allow(role: user, fields: [middles]) { id: ID! @id  middles: [M
 type Middle @table @allow(role: user, fields: [bottoms]) {
   id: ID! @id
   top: Top
+  size: Int
   bottoms: [Bottom!]! @relation(from: middle)
   rights: [Right!]! @relation(through: "Dying")
 }
@@ -113,7 +117,10 @@ type Teller @table @allow(role: user) {
   light: Right @resolver(requires: [id])
   word: String @resolver(requires: [id])
 }
-type Erasable @table @allow(role: user) @allow(role: user, to: DELETE) { id: ID! @id  deletedAt: DateTime @softDelete }
+type Erasable @table @allow(role: [user, keeper]) @allow(role: user, to: DELETE) {
+  id: ID! @id
+  deletedAt: DateTime @softDelete
+}
 type Held
   @table
   @allow(role: user, where: {name: "x"}, fields: [id])
@@ -160,6 +167,27 @@ type Addend @table @guard(to: DELETE, where: {label: "$auth.deleter"}, bindsAdmi
   sum: Sum
 }
 
+# Of a page two rules say how many rows it has at most.
+type Paged @table @allow(role: user, limit: 5) @allow(role: user, limit: 7) @allow(role: editor) { id: ID! @id }
+type Keyed @table @allow(role: user, fields: [half]) { id: ID! @id  half: Half }
+type Deep @table @allow(role: user, fields: [id]) { id: ID! @id  data: JSON  name: String @search }
+
+type Written
+  @table
+  @allow(role: user, fields: [name])
+  @allow(role: user, to: CREATE)
+  @allow(role: user, to: CREATE, fields: [name])
+  @allow(role: user, to: UPDATE, where: {owner: "$auth.sub"}, check: {name: "x"}, fields: [name])
+  @allow(role: user, to: UPDATE, where: {owner: "y"}, fields: [kind])
+  @allow(role: editor, to: UPDATE)
+  @guard(to: UPDATE, where: {owner: "$auth.kind"}) {
+  id: ID! @id
+  name: String
+  owner: String
+  kind: String @allow(role: user) @allow(role: editor, to: UPDATE) @allow(role: user, to: UPDATE, where: {name: "z"})
+  half: Half
+}
+
 extend type Query {
   ofWritable(id: ID! @row(type: "Writable", to: UPDATE)): String @allow(role: user)
   ofFrozen(id: ID! @row(type: "Frozen", to: UPDATE)): String @allow(role: user)
@@ -177,12 +205,15 @@ def check() -> None:
     _check_claims(access)
     _check_guards(access)
     _check_held(access)
+    _check_writable(access)
+    _check_permits(access)
     _check_own()
     _check_deleted(access)
     _check_links(access)
     _check_conditions(access)
     _check_aggregated(access)
     _check_orders(access)
+    _check_filters(access)
     _check_usable()
     nothing: Any = None
     assert _keys([None], RowArgument("id", "Left", Operation.READ), MODEL, nothing) == []
@@ -232,6 +263,10 @@ def _check_openings(access: Access) -> None:
         "Warded",
         "Ward",
         "Sum",
+        "Paged",
+        "Keyed",
+        "Deep",
+        "Written",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -245,11 +280,19 @@ def _check_openings(access: Access) -> None:
     for name, expected in (("Soft", [False, True]), ("Erasable", [True, True]), ("Left", [False, True])):
         openings = [access.opening(MODEL.entity(name), sight) for sight in (USER, ADMIN)]
         assert [opening and opening.deletes for opening in openings] == expected, name
+    erasable = access.opening(MODEL.entity("Erasable"), Sight(admin=False, roles=frozenset({"keeper"})))
+    assert erasable is not None
+    assert not erasable.deletes
+    assert access.openings(USER)["Keyed"].fields == {"half", "halfId"}
     for name, always in (("Owned", {"owner"}), ("Whole", set()), ("Part", set()), ("Ward", set())):
         assert access.openings(USER)[name].shown == always, name
     held = access.openings(USER)["Held"]
     assert (set(held.fields), set(held.conditional)) == ({"id", "kind", "open"}, {"kind"})
+    assert (held.unconditional, access.openings(USER)["Left"].unconditional) == (False, True)
     assert set(access.visible(MODEL.entity("Held"), USER).masks) == {"name", "owner", "kind"}
+    paged = MODEL.entity("Paged")
+    assert access.visible(paged, USER).page == 7
+    assert access.visible(paged, replace(USER, roles=frozenset({"user", "editor"}))).page is None
     # A rule of a field opens no row.
     assert access.opening(MODEL.entity("Fields"), USER) is None
     # Without a rule nothing is visible, and no field of what is not visible is open.
@@ -263,6 +306,8 @@ def _check_claims(access: Access) -> None:
     assert named == {
         (name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter")
     }
+    guarding = {claim.path for claim in access.claims(frozenset())}
+    assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter")}
     # A rule that names a claim which is not there is no rule, `neq` or not.
     mine = MODEL.entity("Mine")
     without = access.visible(mine, USER)
@@ -270,6 +315,10 @@ def _check_claims(access: Access) -> None:
     assert without.masks["owner"] == FALSE
     given = access.visible(mine, replace(USER, usable=access.claims(USER.roles)))
     assert given.masks["owner"] == access.condition(mine, {"owner": {"neq": "$auth.sub"}})
+    held = MODEL.entity("Held")
+    assert access.visible(held, USER).masks["kind"] == FALSE
+    by_owner = access.condition(held, {"owner": "$auth.sub"})
+    assert access.visible(held, replace(USER, usable=access.claims(USER.roles))).masks["kind"] == by_owner
     assert {claim.path for claim in access.guard_claims()} == {("poster",), ("editor",), ("deleter",)}
     # Whether a rule is asked about its claims first or applied first is the same.
     for entity, rule, paths in (
@@ -326,6 +375,54 @@ def _check_held(access: Access) -> None:
     editor = replace(ADMIN, usable=access.guard_claims())
     by_editor = access.condition(frozen, {"owner": "$auth.editor"})
     assert access.held(frozen, editor, Operation.UPDATE).where == by_editor
+
+
+def _check_writable(access: Access) -> None:
+    """What of an entity may be written at all: a key that the database makes only where a rule names it."""
+    written, total = MODEL.entity("Written"), MODEL.entity("Total")
+    opening = access.opening(written, USER)
+    assert opening is not None
+    assert opening.creates == frozenset({"name", "owner", "half", "halfId"})
+    assert opening.updates == frozenset({"name", "kind"})
+    everything = access.opening(written, ADMIN)
+    assert everything is not None
+    assert everything.creates == everything.updates == opening.creates | {"id", "kind"}
+    for sight in (USER, ADMIN):
+        of_view = access.opening(total, sight)
+        assert of_view is not None
+        assert (of_view.creates, of_view.updates) == (None, None)
+    left = access.opening(MODEL.entity("Left"), USER)
+    assert left is not None
+    assert (left.creates, left.updates) == (None, None)
+
+
+def _check_permits(access: Access) -> None:
+    """Each rule for writing that the viewer has the claims of; a guard whose claims are not there admits nothing."""
+    written = MODEL.entity("Written")
+    is_x, is_y, is_z, by_sub, by_kind = (
+        access.condition(written, where)
+        for where in ({"name": "x"}, {"owner": "y"}, {"name": "z"}, {"owner": "$auth.sub"}, {"owner": "$auth.kind"})
+    )
+    text = written.columns[1].type
+    of_sub, of_kind = Claim(("sub",), text), Claim(("kind",), text)
+    checked = Permit(by_sub, is_x, frozenset({"name"}))
+    plain = Permit(is_y, is_y, frozenset({"kind"}))
+    own = {"kind": (Permit(is_z, is_z),)}
+    guards = (Permit(by_kind, by_kind),)
+    found = access.permits(written, replace(USER, usable=frozenset({of_sub, of_kind})), Operation.UPDATE)
+    assert found == Permits((checked, plain), own, guards)
+    assert found.holding(written, "kind") == own["kind"]
+    assert found.holding(written, "name") == (checked,)
+    assert found.holding(written, "owner") == ()
+    lacking = access.permits(written, USER, Operation.UPDATE)
+    assert lacking == Permits((plain,), own, (Permit(FALSE, FALSE),))
+    create = access.permits(written, USER, Operation.CREATE)
+    assert create == Permits((Permit(TRUE, TRUE), Permit(TRUE, TRUE, frozenset({"name"}))), {"kind": ()}, ())
+    anything = Permits((Permit(TRUE, TRUE),), {}, ())
+    assert access.permits(written, ADMIN, Operation.UPDATE) == anything
+    frozen = MODEL.entity("Frozen")
+    assert access.permits(frozen, ADMIN, Operation.UPDATE) == replace(anything, guards=(Permit(FALSE, FALSE),))
+    assert access.permits(frozen, ADMIN, Operation.DELETE) == anything
 
 
 def _check_own() -> None:
@@ -421,6 +518,14 @@ def _check_links(access: Access) -> None:
     link = replace(MODEL.entity("Made"), guards=(guard,))
     guarded = Access(replace(MODEL, entities={**MODEL.entities, "Made": link})).visible(link, USER)
     assert access.condition(link, guard.where) in getattr(guarded.where, "items", ())
+    # And a rule, which then says who sees it; otherwise it is there where both ends are.
+    (rule,) = left.allow
+    link = replace(MODEL.entity("Made"), allow=(replace(rule, where={"leftId": "x"}),))
+    ruled = Access(replace(MODEL, entities={**MODEL.entities, "Made": link}))
+    assert ruled.visible(link, USER).where == access.condition(link, {"leftId": "x"})
+    generated = MODEL.entity("Generated")
+    ends = [Exists(end, Rows(access.visible(MODEL.entity(end.target), USER))) for end in generated.relations]
+    assert access.visible(generated, USER).where == conjunction(ends)
 
 
 def _check_conditions(access: Access) -> None:
@@ -433,9 +538,22 @@ def _check_conditions(access: Access) -> None:
     assert access.condition(left, {"and": [x, y]}) == AllOf(both)
     assert access.condition(left, {"or": [x, y]}) == AnyOf(both)
     assert access.condition(left, {"not": x}) == Not(both[0])
-    now = access.condition(left, {"at": {"lt": "$now"}})
-    assert isinstance(now, Compare)
-    assert isinstance(now.operand.source, Now)
+    named = replace(left, predicates={"one": x})
+    assert access.condition(named, {"is": "one"}) == access.condition(left, x)
+    sources = (
+        ({"at": {"lt": "$now"}}, Now()),
+        ({"name": "$row.name"}, Ruled(("name",), left)),
+        ({"name": "x"}, Constant("x")),
+    )
+    for where, source in sources:
+        compare = access.condition(left, where)
+        assert isinstance(compare, Compare)
+        assert compare.operand.source == source
+    whole, bottom = MODEL.entity("Whole"), MODEL.entity("Bottom")
+    assert isinstance(access.condition(whole, {"parts": {"some": {"label": "x"}}}), Exists)
+    lefts = access.condition(bottom, {"lefts": {"some": {}}})
+    assert isinstance(lefts, Exists)
+    assert lefts.link == unmasked(MODEL.entity("Generated"))
 
 
 def _check_aggregated(access: Access) -> None:
@@ -487,6 +605,39 @@ def _check_orders(access: Access) -> None:
         keys = order_keys(access, USER, MODEL.entity(name), None if asked is None else [asked], "orderBy")
         assert [getattr(key.value.end, "name", None) for key in keys] == expected, asked
         assert (keys[-1].value.path, keys[-1].value.masks) == ((), (None,))
+
+    # What leads there is masked, and so is what is there.
+    middle, top = MODEL.entity("Middle"), MODEL.entity("Top")
+    asked_for: Tree = [{"top": {"id": Literal("ASC")}}]
+    value = order_keys(access, USER, middle, asked_for, "orderBy")[0].value
+    assert value.path == ((middle.relation("top"), access.visible(top, USER)),)
+    assert value.masks == (FALSE, FALSE)
+
+
+def _check_filters(access: Access) -> None:
+    """What a client filters by is masked: columns, what JSON holds, to-ones, measures, what is searched."""
+    deep, middle, top = (MODEL.entity(name) for name in ("Deep", "Middle", "Top"))
+    name, data = deep.column("name"), deep.column("data")
+    assert name is not None
+    assert data is not None
+    x = Literal("x")
+    assert filter_predicate(access, USER, deep, {"name": {"eq": x}}, "where") == comparison(
+        name, "eq", x, "where.name.eq", FALSE
+    )
+    path = Literal(["a"])
+    assert filter_predicate(access, USER, deep, {"data": {"path": [{"at": path, "eq": x}]}}, "where") == at_path(
+        data, path, "eq", x, "where.data.path.0", FALSE
+    )
+    searched = search_predicate(access, USER, deep, x)
+    assert isinstance(searched, Search)
+    assert [(part.column, mask) for part, mask in searched.parts] == [("name", FALSE)]
+    through = filter_predicate(access, USER, middle, {"top": {"id": {"eq": x}}}, "where")
+    assert isinstance(through, Exists)
+    assert (through.rows.visible, through.mask) == (access.visible(top, USER), FALSE)
+    largest = filter_predicate(access, USER, top, {"middlesAggregate": {"max": {"size": {"gt": Literal(1)}}}}, "where")
+    assert isinstance(largest, Aggregated)
+    ((measure, _, _),) = largest.conditions
+    assert measure.mask == FALSE
 
 
 def _check_usable() -> None:

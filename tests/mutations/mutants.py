@@ -109,6 +109,7 @@ class _Mutator(ast.NodeTransformer):
         self.wanted = wanted
         self.offers: list[tuple[str, str]] = []
         self.path: list[str] = []
+        self.inside = False
 
     def offered(self, what: str, node: ast.AST) -> bool:
         """Whether this is the change to make."""
@@ -131,8 +132,13 @@ class _Mutator(ast.NodeTransformer):
         return self.within(node, node.name)
 
     def within(self, node: ast.AST, name: str) -> ast.AST:
+        if self.inside:
+            # What is within a function is replaced with it.
+            return self.generic_visit(node)
         self.path.append(name)
+        self.inside = not isinstance(node, ast.ClassDef)
         self.generic_visit(node)
+        self.inside = False
         self.path.pop()
         return node
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from graphql import print_schema
 from hypothesis import HealthCheck, Phase, given, settings
@@ -18,6 +19,7 @@ from clew.engine import Engine, Request
 from clew.engine.document import Prepared
 from clew.model.types import Model
 from clew.plan.limits import Limits, RoleLimits
+from clew.sql.cursors import Cursors
 from clew.sql.tables import Tables, build_tables
 from clew.viewer import Viewer
 from tests.access.guarded import HERE, MEMBERS, Guarded, make_guarded
@@ -31,23 +33,35 @@ from tests.attacks.transports import InProcess
 from tests.mutations import corners
 from tests.properties.database import LIMITS, World, _number, canonical, make_world
 from tests.properties.models import make_case, with_unique_keys
-from tests.properties.operations import Operation, Source, operations
+from tests.properties.operations import Source, answered, operations
 
 # The naive mask knows no page but those of rules.
 UNPAGED = RoleLimits(replace(LIMITS.default, page=2**31))
+# Cursors of one engine do in another.
+CURSORS = Cursors("of the proof")
 SEEDS, EACH, OPERATIONS, VIEWERS = range(6), 8, 3, 2
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a viewer must get for a document and its variables."""
+
+    eyes: Eyes
+    document: str
+    variables: dict[str, Any]
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Example:
-    """A model with rules, and what some viewers of it must get: their schema, and answers by the naive mask."""
+    """A model with rules, and what some viewers of it must get: their schema, and answers as the naive mask gives."""
 
     world: World
     model: Model
     tables: Tables
     sdl: str
     documents: dict[str, Prepared]
-    answers: list[tuple[Eyes, Operation, str]]
+    answers: list[Answer]
 
     def check(self) -> None:
         """Raise AssertionError, or whatever, if an answer is another."""
@@ -55,15 +69,15 @@ class Example:
 
     async def _check(self) -> None:
         world = self.world
-        engine = Engine(self.model, world.schema, self.tables, world.engine.pool, UNPAGED)
-        role = await engine.role(self.answers[0][0].viewer)
+        engine = Engine(self.model, world.schema, self.tables, world.engine.pool, UNPAGED, cursors=CURSORS)
+        role = await engine.role(self.answers[0].eyes.viewer)
         assert print_schema(role.schema) == self.sdl
         for text, prepared in self.documents.items():
             # With the same schema the same documents are valid: they need not be validated for each mutant.
             engine._documents[role, text, None, False] = replace(prepared, executables={}, rows={})
-        for eyes, operation, expected in self.answers:
-            response = await engine.execute(Request(operation.document, operation.variables), eyes.viewer)
-            assert canonical(json.loads(response.body, parse_float=_number)) == expected
+        for answer in self.answers:
+            response = await engine.execute(Request(answer.document, answer.variables), answer.eyes.viewer)
+            assert response.body == answer.body
 
 
 @dataclass(frozen=True)
@@ -124,6 +138,21 @@ def make_proof(server_url: str, root: Path) -> Iterator[Proof]:
         yield Proof(Application(guarded, pool, runner), examples)
 
 
+class _Asking:
+    """Asks the engine, and remembers the last answer."""
+
+    last: Answer
+
+    def __init__(self, world: World, engine: Engine, eyes: Eyes) -> None:
+        self._world, self._engine, self._eyes = world, engine, eyes
+
+    def run(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        response = self._world.run(self._engine.execute(Request(document, variables), self._eyes.viewer))
+        self.last = Answer(self._eyes, document, variables, response.body)
+        found: dict[str, Any] = json.loads(response.body, parse_float=_number)
+        return found
+
+
 def gather(world: World) -> list[Example]:
     """Examples of a model and its rows, the same each time."""
     found: list[Example] = []
@@ -141,7 +170,7 @@ def gather(world: World) -> list[Example]:
     def example(rules: int, data: st.DataObject) -> None:
         model, viewers = ruled_model(rules, world.case.model, world.reference.tables, VIEWERS)
         open_ = open_model(model, viewers[0].roles)
-        engine = Engine(model, world.schema, tables, world.engine.pool, UNPAGED)
+        engine = Engine(model, world.schema, tables, world.engine.pool, UNPAGED, cursors=CURSORS)
         role = world.run(engine.role(viewers[0].viewer))
         schema, sdl = role.schema, print_schema(role.schema)
         if not open_.entities:
@@ -149,12 +178,15 @@ def gather(world: World) -> list[Example]:
         references = [MaskedReference(model, world.reference.tables, sdl, eyes) for eyes in viewers]
         source = Source(open_, schema, world.reference.tables)
         asked = [data.draw(operations(source)) for _ in range(OPERATIONS)]
-        answers = [
-            (eyes, operation, canonical(reference.execute(operation.document, operation.variables)))
-            for operation in asked
-            for eyes, reference in zip(viewers, references, strict=True)
-        ]
-        documents = {operation.document: engine.prepare(role, operation.document, None) for operation in asked}
+        answers: list[Answer] = []
+        for operation in asked:
+            for eyes, reference in zip(viewers, references, strict=True):
+                # Both are asked for their own cursors; what is kept has Clew's.
+                asking = _Asking(world, engine, eyes)
+                answer = answered(operation, schema, asking.run)
+                assert canonical(answer) == canonical(answered(operation, schema, reference.execute))
+                answers.append(asking.last)
+        documents = {answer.document: engine.prepare(role, answer.document, None) for answer in answers}
         found.append(Example(world, model, tables, sdl, documents, answers))
 
     example()
