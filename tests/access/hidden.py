@@ -30,20 +30,28 @@ class Change:
 def shown(model: Model, open_: Model, tables: Tables, eyes: Eyes) -> str:
     """Everything that a viewer may see, as a text: the visible rows by key, each field's value or rows.
 
+    Deleted rows are visible to who may ask for them.
+
     Args:
         open_: the entities and fields that the viewer's roles have in their schema.
     """
     reference = MaskedReference(model, tables, "", eyes)
+
+    def ways(entity: Entity) -> tuple[str | None, ...]:
+        return (None, "ONLY") if eyes.may_ask_for_deleted(entity) else (None,)
+
     found: list[Any] = []
     for entity in open_.entities.values():
         ruled = model.entity(entity.name)
-        for row in reference.visible(ruled):
-            fields: list[Any] = [reference.value(column, row) for column in entity.columns if not column.hidden]
-            for relation in entity.relations:
-                target = model.entity(relation.target)
-                rows = reference.related(ruled, relation, row)
-                fields.append(sorted(repr(key_of(target, other)) for other in rows))
-            found.append((entity.name, key_of(ruled, row), fields))
+        for deleted in ways(ruled):
+            for row in reference.visible(ruled, deleted):
+                fields: list[Any] = [reference.value(column, row) for column in entity.columns if not column.hidden]
+                for relation in entity.relations:
+                    target = model.entity(relation.target)
+                    for way in ways(target):
+                        rows = reference.related(ruled, relation, row, way)
+                        fields.append(sorted(repr(key_of(target, other)) for other in rows))
+                found.append((entity.name, deleted, key_of(ruled, row), fields))
     return "\n".join(sorted(map(repr, found)))
 
 

@@ -30,6 +30,11 @@ class Eyes:
         subject = self.claims.get("sub")
         return Viewer(subject if isinstance(subject, str) else None, self.roles, self.claims)
 
+    def may_ask_for_deleted(self, entity: Entity) -> bool:
+        """Whether lists of the entity have the argument `deleted`."""
+        deletes = any(Operation.DELETE in rule.to and self.roles & set(rule.roles) for rule in entity.allow)
+        return entity.soft_delete is not None and (deletes or self.viewer.is_admin)
+
 
 @dataclass
 class _Rules:

@@ -164,13 +164,12 @@ def check_arguments(schema: GraphQLSchema, entity: Entity, visible: Entity, eyes
     """Who may search, and who may ask for deleted rows."""
     assert schema.query_type is not None
     searches = bool(entity.search) and all(visible.column(part.column) for part in entity.search)
-    deletes = any(Operation.DELETE in rule.to and eyes.roles & set(rule.roles) for rule in entity.allow)
     kinds = [kind for kind in FieldKind if entity.plural + kind in schema.query_type.fields]
     assert {FieldKind.LIST, FieldKind.AGGREGATE} <= set(kinds)
     for kind in kinds:
         arguments = schema.query_type.fields[entity.plural + kind].args
         assert ("search" in arguments) is searches
-        assert ("deleted" in arguments) is (deletes and entity.soft_delete is not None)
+        assert ("deleted" in arguments) is eyes.may_ask_for_deleted(entity)
 
 
 def explain(world: World, model: Model, eyes: Eyes, operation: Any, found: Any, expected: Any) -> str:

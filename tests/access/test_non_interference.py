@@ -11,6 +11,7 @@ A longer run: CLEW_TEST_EXAMPLES=100000 pytest -n auto tests/access/test_non_int
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from graphql import GraphQLSchema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +35,7 @@ from tests.access.rules import Eyes, ruled_model
 from tests.access.test_masked_reads import explain, open_model
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import make_case, with_unique_keys
-from tests.properties.operations import Operation, Source, operations
+from tests.properties.operations import Operation, Source, answered, operations
 from tests.reference import Tables
 
 EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "1200"))
@@ -81,10 +83,10 @@ def test_what_is_hidden_makes_no_difference(seed: int, postgres_url: str) -> Non
             plain = Source(open_, schema, Tables(both))
             curious = Source(focused(open_, made), schema, Tables(both))
             asked = [data.draw(hostile(operations(curious if n % 4 else plain))) for n in range(OPERATIONS)]
-            answers = [world.run(read(engine, operation, eyes)) for operation in asked]
+            answers = [read(world, engine, schema, operation, eyes) for operation in asked]
             world.run(rewrite(connection, case, random))
             for operation, answer in zip(asked, answers, strict=True):
-                found = world.run(read(engine, operation, eyes))
+                found = read(world, engine, schema, operation, eyes)
                 assert found == answer, explain(world, model, eyes, (operation, made), found, answer)
 
         check()
@@ -106,8 +108,20 @@ def hostile(plain: st.SearchStrategy[Operation]) -> st.SearchStrategy[Operation]
     return build()
 
 
-async def read(engine: Engine, operation: Operation, eyes: Eyes) -> Response:
-    return await engine.execute(Request(operation.document, operation.variables, id="same"), eyes.viewer)
+def read(world: World, engine: Engine, schema: GraphQLSchema, operation: Operation, eyes: Eyes) -> list[Response]:
+    """Responses to the operation and to what tells its cursors, which are those of the rows as they are now.
+
+    Rows that are the same have the same cursors, as one engine signs them.
+    """
+    responses: list[Response] = []
+
+    def run(document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        responses.append(world.run(engine.execute(Request(document, variables, id="same"), eyes.viewer)))
+        answer: dict[str, Any] = json.loads(responses[-1].body)
+        return answer
+
+    answered(operation, schema, run)
+    return responses
 
 
 @contextmanager
@@ -115,5 +129,7 @@ def connected(world: World) -> Iterator[asyncpg.Connection[Any]]:
     """A connection beside the engine's, for which foreign keys are not checked."""
     settings = {"timezone": "UTC", "session_replication_role": "replica"}
     connection = world.run(asyncpg.connect(world.url, server_settings=settings))
-    yield connection
-    world.run(connection.close())
+    try:
+        yield connection
+    finally:
+        world.run(connection.close())

@@ -209,7 +209,11 @@ class _Builder:
                 given[key] = self.leaf(column.type) if here is None or self.chance(20) else here
             arguments = self.arguments("Query", name, given)
         else:
-            kind = self.kind("Query", entity.plural, (*FieldKind, FieldKind.LIST, FieldKind.CONNECTION))
+            kinds = [*FieldKind, FieldKind.LIST, FieldKind.CONNECTION]
+            if not self.ways(entity, 2):
+                # The schema may know keys that this model leaves out.
+                kinds.remove(FieldKind.GROUPS)
+            kind = self.kind("Query", entity.plural, kinds)
             return self.many("Query", entity.plural, entity, kind, 3)
         return f"{self.alias()}: {name}{arguments}{self.condition()} {self.selection(entity, 3)}"
 
