@@ -116,12 +116,12 @@ def proof(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         made.check()
 
 
-@pytest.mark.parametrize(
-    "mutant", tried(USING) if os.environ.get("CLEW_TEST_MUTANTS") == "all" else (), ids=lambda mutant: mutant.name
-)
-def test_a_mutant_of_what_uses_the_rules_is_noticed(mutant: Mutant, proof: Proof) -> None:
-    with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011
-        proof.check()
+if os.environ.get("CLEW_TEST_MUTANTS") == "all":
+
+    @pytest.mark.parametrize("mutant", tried(USING), ids=lambda mutant: mutant.name)
+    def test_a_mutant_of_what_uses_the_rules_is_noticed(mutant: Mutant, proof: Proof) -> None:
+        with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011
+            proof.check()
 
 
 def test_every_exception_is_about_a_mutant() -> None:

@@ -289,6 +289,10 @@ class Mutations:
 
 
 def write_rules(seed: int, model: Model, tables: Tables) -> tuple[Model, Any]:
-    """The model with the rules of this seed, and a viewer."""
+    """The model with the rules of this seed, and a viewer who is no admin."""
     rules = WriteRules(Random(seed), model, tables)
-    return rules.ruled_model(), rules.eyes()
+    ruled = rules.ruled_model()
+    (eyes,) = rules.eyes(1)
+    while eyes.viewer.is_admin:
+        (eyes,) = rules.eyes(1)
+    return ruled, eyes

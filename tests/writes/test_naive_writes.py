@@ -24,7 +24,6 @@ from clew.model.types import Entity, Model
 from clew.model.writing import unique_keys
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
-from clew.viewer import Viewer
 from tests.access.masked import MaskedReference
 from tests.access.rules import Eyes
 from tests.properties.database import LIMITS, World, make_world
@@ -80,8 +79,7 @@ async def move_sequences(world: World) -> None:
 
 def compare(world: World, engine: Engine, model: Model, eyes: Eyes, random: Random) -> str:
     """Run one random mutation both ways; what became of it."""
-    subject = eyes.claims.get("sub")
-    viewer = Viewer(subject if isinstance(subject, str) else None, eyes.roles, eyes.claims)
+    viewer = eyes.viewer
     schema = world.run(engine.role(viewer)).schema
     start = world.run(Tables.load(world.url, model))
     try:
@@ -93,7 +91,7 @@ def compare(world: World, engine: Engine, model: Model, eyes: Eyes, random: Rand
         return "none"
     assert validate(schema, parse(mutation.document)) == [], mutation.document
     # Only rules and rows are asked of it: any schema does.
-    reference = MaskedReference(model, start, SCHEMA, eyes.roles, {**eyes.claims, "sub": viewer.id})
+    reference = MaskedReference(model, start, SCHEMA, eyes)
     naive = NaiveWriter(model, reference, start)
     expected = outcome(naive, mutation)
     response = world.run(engine.execute(Request(mutation.document, mutation.arguments), viewer))
