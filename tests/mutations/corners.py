@@ -172,6 +172,8 @@ type Paged @table @allow(role: user, limit: 5) @allow(role: user, limit: 7) @all
 type Keyed @table @allow(role: user, fields: [half]) { id: ID! @id  half: Half }
 type Deep @table @allow(role: user, fields: [id]) { id: ID! @id  data: JSON  name: String @search }
 
+type Natural @table { id: String! @id }
+
 type Written
   @table
   @allow(role: user, fields: [name])
@@ -418,11 +420,17 @@ def _check_permits(access: Access) -> None:
     assert lacking == Permits((plain,), own, (Permit(FALSE, FALSE),))
     create = access.permits(written, USER, Operation.CREATE)
     assert create == Permits((Permit(TRUE, TRUE), Permit(TRUE, TRUE, frozenset({"name"}))), {"kind": ()}, ())
-    anything = Permits((Permit(TRUE, TRUE),), {}, ())
-    assert access.permits(written, ADMIN, Operation.UPDATE) == anything
-    frozen = MODEL.entity("Frozen")
-    assert access.permits(frozen, ADMIN, Operation.UPDATE) == replace(anything, guards=(Permit(FALSE, FALSE),))
-    assert access.permits(frozen, ADMIN, Operation.DELETE) == anything
+    for entity, bound in ((written, ()), (MODEL.entity("Frozen"), (Permit(FALSE, FALSE),))):
+        members: list[Any] = [*entity.columns, *entity.relations, *entity.resolvers]
+        everything = frozenset(member.name for member in members)
+        allowed = (Permit(TRUE, TRUE, everything),)
+        assert access.permits(entity, ADMIN, Operation.UPDATE) == Permits(allowed, {}, bound)
+        assert access.permits(entity, ADMIN, Operation.DELETE) == Permits(allowed, {}, ())
+    # A key that the database makes is given under a rule that names it.
+    named, unnamed = Permit(is_x, is_x, frozenset({"id"})), Permit(is_y, is_y)
+    both = Permits((named, unnamed, checked), {}, ())
+    assert both.holding(written, "id") == (named,)
+    assert both.holding(MODEL.entity("Natural"), "id") == (named, unnamed)
 
 
 def _check_own() -> None:

@@ -55,6 +55,8 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}._named: True for a condition in `key not in self._claims`": "a cache",
     f"{_VISIBLE}._writable: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
+    "clew.plan.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
+    "is_generated_key(entity, member)`": "a relation is no part of a key",
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._guard: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",

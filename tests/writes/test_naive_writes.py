@@ -109,9 +109,10 @@ def compare(world: World, engine: Engine, model: Model, eyes: Eyes, random: Rand
         return str(told)
     assert told == expected or told == {"__typename": mutation.entity.name} == expected, story
     # Of the new keys those that the client has given are compared, too.
-    given = new_keys(model, Tables(naive.rows), start) - naive.made
-    written = contents(model, after, new_keys(model, after, start) - given)
-    wanted = contents(model, Tables(naive.rows), naive.made)
+    new = new_keys(model, Tables(naive.rows), start)
+    made = {(name, key) for name, key in new if key in naive.made}
+    written = contents(model, after, new_keys(model, after, start) - (new - made))
+    wanted = contents(model, Tables(naive.rows), made)
     differences = {name: (set(written[name]) ^ set(wanted[name])) for name in wanted if written[name] != wanted[name]}
     assert not differences, f"{differences}\n{story}"
     return "nothing" if expected in (None, {"count": 0}) else "written"
@@ -156,17 +157,18 @@ def outcome(naive: NaiveWriter, mutation: Mutation) -> Any:
     return {"count": count}
 
 
-def new_keys(model: Model, tables: Tables, start: Tables) -> set[Any]:
-    """The keys, of those that the database makes, which were not there at the start."""
-    found: set[Any] = set()
+def new_keys(model: Model, tables: Tables, start: Tables) -> set[tuple[str, Any]]:
+    """The keys, of those that the database makes, which were not there at the start, each with its entity."""
+    found: set[tuple[str, Any]] = set()
     for entity in model.entities.values():
         columns = [column.column for column in entity.key_columns if column.uuid_key or column.identity]
         before = [tuple(row[name] for name in columns) for row in start.rows[entity.name]]
-        found |= {row[name] for row in tables.rows[entity.name] for name in columns if (row[name],) not in before}
+        rows = tables.rows[entity.name]
+        found |= {(entity.name, row[name]) for row in rows for name in columns if (row[name],) not in before}
     return found
 
 
-def contents(model: Model, tables: Tables, made: set[Any]) -> dict[str, list[str]]:
+def contents(model: Model, tables: Tables, made: set[tuple[str, Any]]) -> dict[str, list[str]]:
     """Every row as text; the keys `made` are alike."""
     return {
         name: sorted(text(entity, row, made) for row in tables.rows[name])
@@ -175,7 +177,7 @@ def contents(model: Model, tables: Tables, made: set[Any]) -> dict[str, list[str
     }
 
 
-def text(entity: Entity, row: dict[str, Any], made: set[Any]) -> str:
+def text(entity: Entity, row: dict[str, Any], made: set[tuple[str, Any]]) -> str:
     parts = []
     for column in entity.columns:
         value = row.get(column.column)
@@ -195,7 +197,9 @@ def text(entity: Entity, row: dict[str, Any], made: set[Any]) -> str:
         elif column.type.name == "Decimal" and isinstance(value, list):
             value = [None if item is None else item.normalize() for item in value]
         is_key = column.uuid_key or column.identity or column.relation is not None
-        parts.append("*" if is_key and not isinstance(value, list) and value in made else repr(value))
+        to_one = entity.relation(column.relation) if column.relation is not None else None
+        owner = entity.name if to_one is None else to_one.target
+        parts.append("*" if is_key and not isinstance(value, list) and (owner, value) in made else repr(value))
     return " ".join(parts)
 
 
