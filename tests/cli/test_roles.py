@@ -57,11 +57,15 @@ def test_check_tells_what_changed_since_a_file(run: Run, project: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     rows = '  ~ rows of Note: was ALL, every row; now ALL, where {text: "x"}\n'
     lost = "  - Note.secret: String\n"
-    (generated,) = {line for line in done.stdout.splitlines(keepends=True) if "generated types follow" in line}
-    assert "NoteFilter, " in generated
-    editor = f"editor (no longer a role)\n{lost}  - field Note.secret: READ, every row\n{rows}{generated}"
+    written, read = [line for line in done.stdout.splitlines(keepends=True) if "generated types follow" in line]
+    assert "NoteFilter, " in written
+    assert "NoteFilter, " in read
+    # Only an admin may write notes.
+    assert "NoteCreateInput, " in written
+    assert "NoteCreateInput, " not in read
+    editor = f"editor (no longer a role)\n{lost}  - field Note.secret: READ, every row\n{rows}{read}"
     assert done.stdout == (
-        f"No errors; 1 entity.\n\nanon\n{rows}\nuser\n{rows}\nadmin\n{lost}{generated}\n{editor}\n"
+        f"No errors; 1 entity.\n\nanon\n{rows}\nuser\n{rows}\nadmin\n{lost}{written}\n{editor}\n"
         "4 roles with differences: 0 new (+), 3 lost (-), 3 changed (~).\n"
     )
 

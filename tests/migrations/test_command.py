@@ -12,10 +12,13 @@ import pytest
 from clew.errors import StartupError
 from clew.migrate import run
 from clew.migrate.history import load_history
+from clew.migrate.objects import VERSION
 from clew.migrate.scaffold import FILES
 from tests.migrations.models import blog, column, with_columns
 from tests.migrations.project import REPOSITORY, Project, command
 
+# What the first revision of a project begins with.
+INSTALL = f"    install(op, {VERSION})"
 SDL = 'type Note @table { id: ID! @id text: String! @default(value: "a:b") at: DateTime! @createdAt }'
 
 
@@ -205,7 +208,7 @@ def test_a_revision_that_is_no_good_is_said(project: Project, code: str, said: s
 def test_python_that_fails_in_a_revision_is_said_with_its_line(project: Project) -> None:
     made = project.make(blog(), "first")
     assert made is not None
-    made.path.write_text(made.path.read_text().replace("    install(op, 1)", '    raise RuntimeError("no")'))
+    made.path.write_text(made.path.read_text().replace(INSTALL, '    raise RuntimeError("no")'))
     with pytest.raises(StartupError, match=r"0001_first\.py:\d+: RuntimeError: no"):
         project.up()
     assert project.status().current is None
@@ -253,9 +256,7 @@ def test_sessions_of_migrations_have_their_name_and_utc(project: Project) -> Non
     made = project.make(blog(), "first")
     assert made is not None
     probe = "CREATE TABLE probe AS SELECT current_setting('application_name') a, current_setting('TimeZone') b"
-    made.path.write_text(
-        made.path.read_text().replace("    install(op, 1)", f'    install(op, 1)\n    op.execute("{probe}")')
-    )
+    made.path.write_text(made.path.read_text().replace(INSTALL, f'{INSTALL}\n    op.execute("{probe}")'))
     project.up()
     assert project.rows("SELECT a, b FROM probe") == [("clew-migrate", "UTC")]
 
