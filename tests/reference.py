@@ -209,6 +209,10 @@ class Reference:
             return rows
         return [row for row in rows if (row[column.column] is None) is (deleted is None)]
 
+    def links(self, entity: Entity) -> list[Row]:
+        """The rows of a many-to-many's link that a relation follows."""
+        return self.visible(entity)
+
     def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
         rows = self.visible(self.model.entity(relation.target), deleted)
         if relation.kind is not RelationKind.MANY_TO_MANY:
@@ -216,7 +220,7 @@ class Reference:
         assert relation.through is not None
         links = [
             link
-            for link in self.visible(self.model.entity(relation.through.entity))
+            for link in self.links(self.model.entity(relation.through.entity))
             if self.joined(row, link, relation.through.local)
         ]
         return [other for other in rows if any(self.joined(link, other, relation.through.remote) for link in links)]

@@ -95,6 +95,10 @@ class MaskedReference(Reference):
         entity = self.owner[id(row)]
         return super().value(column, row) if self.is_field_open(entity, row, column.name) else None
 
+    def links(self, entity: Entity) -> list[Row]:
+        # A generated link is visible when both ends are, and from a deleted row that was asked for it leads on.
+        return self.raw.visible(entity) if entity.generated_link and not entity.allow else super().links(entity)
+
     def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
         return super().related(entity, relation, row, deleted) if self.is_field_open(entity, row, relation.name) else []
 
