@@ -114,4 +114,6 @@ def clew_environment(database_url: str, project: Path) -> dict[str, str]:
         "CLEW_JWT_SECRET": JWT_SECRET,
         "CLEW_LOG_LEVEL": "warning",
         "CLEW_POOL_MAX": "10",
+        # Requests are counted, but none is refused.
+        "CLEW_MAX_RATE": "1000000000",
     }
