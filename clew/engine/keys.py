@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLError, GraphQLSchema
@@ -11,6 +11,7 @@ from graphql import GraphQLEnumType, GraphQLError, GraphQLSchema
 from clew.errors import ClewError
 from clew.model.types import Column, Entity
 from clew.plan.inputs import enum_names
+from clew.plan.types import Keys
 from clew.schema.scalars import SCALARS
 from clew.sql.arguments import key_value
 
@@ -49,6 +50,13 @@ def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> K
     if not isinstance(value, Mapping) or set(value) != set(entity.primary_key):
         raise TypeError("not a dict of the key's fields")
     return tuple(_value(value[column.name], column, schema, f"{place}.{column.name}") for column in columns)
+
+
+def bound_keys(entity: Entity, keys: Sequence[Key], prefix: str = "") -> dict[Any, Any]:
+    """Keys as the lists that a statement binds, one for each of their columns."""
+    return {
+        Keys(prefix + column.name): [key[number] for key in keys] for number, column in enumerate(entity.key_columns)
+    }
 
 
 def _value(value: Any, column: Column, schema: GraphQLSchema, place: str) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
 from clew.engine.batches import Info
+from clew.engine.keys import Key
 from clew.engine.writes import Writer
 from clew.model.types import Entity, Model, WriteField, WriteKind
 
-_Key = tuple[Any, ...]
 _Resolver = Callable[..., Any]
 
 
@@ -44,9 +44,9 @@ def _resolver(found: WriteField) -> _Resolver:
     return resolve
 
 
-async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[_Key]:
+async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
     """Do what the field asks for, and judge it; the keys of the rows."""
-    keys: Sequence[_Key | None]
+    keys: Sequence[Key | None]
     match kind:
         case WriteKind.CREATE:
             keys = await writer.create(entity, [arguments["input"]], "input", listed=False)
@@ -70,12 +70,12 @@ async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: M
     return [key for key in keys if key is not None]
 
 
-async def _one(entity: Entity, keys: Awaitable[Sequence[_Key]]) -> Any:
+async def _one(entity: Entity, keys: Awaitable[Sequence[Key]]) -> Any:
     found = await keys
     return _returned(entity, found[0]) if found else None
 
 
-async def _bulk(keys: Awaitable[Sequence[_Key]]) -> dict[str, Any]:
+async def _bulk(keys: Awaitable[Sequence[Key]]) -> dict[str, Any]:
     found = await keys
     return {"count": len(found), "keys": found}
 
@@ -90,7 +90,7 @@ def _rows(entity: Entity) -> _Resolver:
     return resolve
 
 
-def _returned(entity: Entity, key: _Key) -> Any:
+def _returned(entity: Entity, key: Key) -> Any:
     """A key as resolvers return it."""
     return key[0] if len(key) == 1 else dict(zip(entity.primary_key, key, strict=True))
 

@@ -30,14 +30,13 @@ from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
 from clew.engine.document import Prepared
 from clew.engine.errors import encode, formatted
-from clew.engine.keys import Key
+from clew.engine.keys import Key, bound_keys
 from clew.engine.types import Request, Response
 from clew.engine.violations import cause_of
 from clew.engine.writes import Writer
 from clew.errors import Code
 from clew.model.types import Entity
 from clew.plan.collect import collect
-from clew.plan.types import Keys
 from clew.plan.visible import Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims
@@ -154,7 +153,7 @@ class RunningOperation:
         statement = self._engine.held(self._sight, tuple(given))
         bound: dict[Any, Any] = dict(self._claims)
         for row, keys in given.items():
-            bound |= self._bound(self._engine.model.entity(row.entity), keys, f"{row.argument}.")
+            bound |= bound_keys(self._engine.model.entity(row.entity), keys, f"{row.argument}.")
         (held,) = await self._fetch(statement, bound)
         for row, is_held in zip(given, held, strict=True):
             if not is_held:
@@ -167,7 +166,7 @@ class RunningOperation:
         self, entity: Entity, place: Place, nodes: Sequence[FieldNode], keys: Sequence[Key]
     ) -> list[Row | None]:
         statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, nodes)
-        ((text,),) = await self._fetch(statement, {**self._claims, **self._bound(entity, keys)})
+        ((text,),) = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
         rows: list[Row | None] = json.loads(self._engine.cursors.seal(text, statement.orders), object_hook=Row)
         return rows
 
@@ -206,11 +205,6 @@ class RunningOperation:
     async def _fetch(self, statement: Statement, bound: Mapping[Any, Any]) -> list[asyncpg.Record]:
         arguments = [compute(self._values, bound) for compute in statement.arguments]
         return await self.connection.fetch(statement.sql, arguments)
-
-    def _bound(self, entity: Entity, keys: Sequence[Key], prefix: str = "") -> dict[Any, Any]:
-        """The keys as lists, one for each of their columns."""
-        columns = zip(entity.key_columns, zip(*keys, strict=True), strict=True)
-        return {Keys(prefix + column.name): list(values) for column, values in columns}
 
 
 def _root_key(error: GraphQLError) -> str | int | None:

@@ -17,6 +17,7 @@ import asyncpg
 from graphql import GraphQLEnumType, GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.engine.keys import Key, bound_keys
 from clew.engine.violations import from_database, known, violation
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
@@ -49,7 +50,6 @@ from clew.sql.stored import preset_value, stored_value
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
-Key = tuple[Any, ...]
 Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
 _Inputs = Sequence[Mapping[str, Any]]
 
@@ -128,8 +128,6 @@ class Writer:
         self._rows = 0
         self._written: list[tuple[Entity, Operation, list[_Draft]]] = []
         self._before: dict[str, _Before] = {}
-        # Judged where a path of theirs comes back to the entity itself: that is read as it was.
-        self._returning: dict[str, bool] = {}
 
     # --- root fields ------------------------------------------------------------------
 
@@ -231,7 +229,7 @@ class Writer:
         """Delete locked rows; with @softDelete mark them, and what goes with them."""
         if keys:
             if entity.soft_delete is None:
-                await self._run(write.delete_statement, entity, bound=_bound(entity, keys))
+                await self._run(write.delete_statement, entity, bound=bound_keys(entity, keys))
             else:
                 await self._mark(entity, keys, datetime.now(UTC), restores=False)
 
@@ -377,7 +375,7 @@ class Writer:
                 bound = {**self._claims, **_values(write.VALUE, same, names, "values")}
                 of_rows = bool(same[0].key)
                 if of_rows:
-                    bound |= _bound(entity, [draft.key for draft in same])
+                    bound |= bound_keys(entity, [draft.key for draft in same])
                 found = await self._run(
                     write.leads_statement, entity, relation, visible, columns, bound=bound, of_rows=of_rows
                 )
@@ -440,7 +438,7 @@ class Writer:
         for shape, same in _by_shape(changed).items():
             sets_, increases, appends = ([_column(entity, name) for name in names] for names in shape)
             presets = self._presets(entity, Operation.UPDATE, same)
-            bound = _bound(entity, [draft.key for draft in same])
+            bound = bound_keys(entity, [draft.key for draft in same])
             bound |= _values(write.VALUE, same, shape[0], "values")
             bound |= _values(write.INCREASE, same, shape[1], "increases")
             bound |= _values(write.APPENDED, same, shape[2], "appends")
@@ -659,7 +657,7 @@ class Writer:
 
     async def _mark(self, entity: Entity, keys: Sequence[Key], at: Any, *, restores: bool) -> None:
         """Set or clear the time of deletion, here and of all that a cascade reaches."""
-        bound = _bound(entity, keys) | {Keys("at"): at}
+        bound = bound_keys(entity, keys) | {Keys("at"): at}
         await self._run(write.mark_statement, entity, None, bound=bound, restores=restores)
         pending = [(entity, list(keys))]
         while pending:
@@ -669,7 +667,7 @@ class Writer:
                     cascades = relation.kind is RelationKind.TO_ONE and relation.on_delete is OnDelete.CASCADE
                     if relation.target != parent.name or not cascades or child.soft_delete is None:
                         continue
-                    bound = _bound(parent, of) | {Keys("at"): at}
+                    bound = bound_keys(parent, of) | {Keys("at"): at}
                     rows = await self._run(write.mark_statement, child, relation, bound=bound, restores=restores)
                     if rows:
                         pending.append((child, [tuple(row) for row in rows]))
@@ -689,7 +687,7 @@ class Writer:
             if (unruled and visible.where == TRUE and self._sight.admin) or not drafts:
                 continue
             before = [entity.name] if self._returns(entity, permits) else []
-            bound = {**self._claims, **_bound(entity, [draft.key for draft in drafts])}
+            bound = {**self._claims, **bound_keys(entity, [draft.key for draft in drafts])}
             for name in before:
                 bound |= self._as_it_was(name)
             found = await self._run(write.judge_statement, visible, permits, before, bound=bound)
@@ -713,7 +711,7 @@ class Writer:
     def _as_it_was(self, name: str) -> dict[Keys, Any]:
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
-        bound = _bound(entity, list(before.keys), f"{write.CREATED}{name}.")
+        bound = bound_keys(entity, list(before.keys), f"{write.CREATED}{name}.")
         return {**bound, Keys(f"{write.WERE}{name}"): f"[{','.join(before.images.values())}]"}
 
     async def _lock(
@@ -742,7 +740,7 @@ class Writer:
         image = any(self._returns(entity, found) for found in writes)
         bound: dict[Any, Any] = dict(self._claims)
         if keys is not None:
-            bound |= _bound(entity, keys)
+            bound |= bound_keys(entity, keys)
         found = await self._run(
             write.lock_statement,
             visible,
@@ -924,13 +922,6 @@ def _by_shape(drafts: Iterable[_Draft]) -> dict[tuple[tuple[str, ...], ...], lis
 
 def _values(prefix: str, drafts: Sequence[_Draft], names: Iterable[str], part: str) -> dict[Any, Any]:
     return {Keys(prefix + name): [getattr(draft, part)[name] for draft in drafts] for name in names}
-
-
-def _bound(entity: Entity, keys: Sequence[Key], prefix: str = "") -> dict[Any, Any]:
-    """Keys as lists, one for each of their columns."""
-    return {
-        Keys(prefix + column.name): [key[number] for key in keys] for number, column in enumerate(entity.key_columns)
-    }
 
 
 def _pointing(entity: Entity, relation: Relation, target: Entity, key: Key) -> dict[str, Any]:

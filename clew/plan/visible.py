@@ -115,6 +115,7 @@ class Access:
     model: Model
     _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
     _visible: dict[tuple[str, Sight, str | None], Visible] = field(default_factory=dict)
+    _permits: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _claims: dict[tuple[str, int], frozenset[Claim]] = field(default_factory=dict)
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
@@ -286,6 +287,15 @@ class Access:
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """What the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
+        key = (entity.name, sight, operation)
+        found = self._permits.get(key)
+        if found is None:
+            if len(self._permits) >= 4096:
+                self._permits.clear()
+            found = self._permits[key] = self._permitted(entity, sight, operation)
+        return found
+
+    def _permitted(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         guards = tuple(
             self._permit(entity, guard, None) if self._usable(entity, guard, sight) else Permit(FALSE, FALSE)
             for guard in entity.guards

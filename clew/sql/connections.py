@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause
 
-from clew.model.types import ValueType
+from clew.plan.predicates import TEXT
 from clew.plan.types import (
     Connection,
     ConnectionOutput,
@@ -33,7 +33,6 @@ from clew.sql.types import sql_type
 if TYPE_CHECKING:
     from clew.sql.read import Compiler
 
-_TEXT = ValueType("String", "text")
 _ROW = "clew_row"
 _HEX: ColumnElement[Any] = sa.literal_column("'hex'")
 _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
@@ -192,7 +191,7 @@ class _Page:
         number = self.compiler.binds.order(self.read.order)
         values = sa.func.json_build_array(*(sa.cast(key, sa.Text()) for key in self.keys))
         plain = sa.func.encode(sa.func.convert_to(sa.cast(values, sa.Text()), _UTF8), _HEX)
-        mark = self.compiler.binds.add(Operand(Marker(), _TEXT, "cursor"))
+        mark = self.compiler.binds.add(Operand(Marker(), TEXT, "cursor"))
         return mark.op("||")(sa.literal_column(f"':{number}:'")).op("||")(plain)
 
     def info(self, name: str) -> ColumnElement[Any]:

@@ -40,6 +40,8 @@ class Cursors:
 
     def seal(self, response: bytes, orders: Sequence[str]) -> bytes:
         """Replace what Postgres marked in a piece of JSON by cursors; `orders` are the statement's, by number."""
+        if not orders:
+            return response
 
         def sealed(match: re.Match[bytes]) -> bytes:
             return self._seal(bytes.fromhex(match[2].decode()), orders[int(match[1])])

@@ -13,6 +13,7 @@ from sqlalchemy.sql import ColumnElement, Select
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from clew.model.types import Column, Entity, Model, Relation, ValueType
+from clew.plan.predicates import TEXT
 from clew.plan.types import TRUE, Keys, Operand, Predicate, Rows, Visible
 from clew.plan.visible import Permits
 from clew.sql.binds import Binds, compared_type
@@ -26,7 +27,6 @@ from clew.sql.tables import Tables, default_sql
 from clew.sql.types import sql_type
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
-_TEXT = ValueType("String", "text")
 _TEXTS = ValueType("String", "text", is_list=True)
 
 # The names of operands: of the values that are written, and of what rows were.
@@ -115,7 +115,7 @@ def _given(
         columns.append(sa.column("n0", sa.BIGINT()))
     for name, (label, operand) in arrays.items():
         items.append(compiler.binds.add(operand))
-        columns.append(sa.column(label, sql_type(_TEXT if types[name].is_list else compared_type(types[name]))))
+        columns.append(sa.column(label, sql_type(TEXT if types[name].is_list else compared_type(types[name]))))
     unnested = sa.func.unnest(*items).table_valued(*columns, with_ordinality="position", name="given")
     return unnested.render_derived()
 

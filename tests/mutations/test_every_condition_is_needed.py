@@ -53,6 +53,9 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}.visible: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}.visible: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}._named: True for a condition in `key not in self._claims`": "a cache",
+    f"{_VISIBLE}.permits: True for a condition in `found is None`": "a cache",
+    f"{_VISIBLE}.permits: True for a condition in `len(self._permits) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}.permits: False for a condition in `len(self._permits) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}._writable: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
     "clew.plan.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
