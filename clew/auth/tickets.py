@@ -7,8 +7,6 @@ secret accepts it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import math
 import time
@@ -20,6 +18,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from clew.derive import derived_key
 from clew.errors import ClewError, Code
 from clew.viewer import Viewer
 
@@ -54,7 +53,7 @@ class Tickets:
     """
 
     def __init__(self, secret: str | None, clock: Callable[[], float] = time.time) -> None:
-        self._key = OctKey.import_key(_derived(secret.encode(), b"clew ticket")) if secret is not None else None
+        self._key = OctKey.import_key(derived_key(secret, "clew ticket")) if secret is not None else None
         self._clock = clock
 
     def issue(self, viewer: Viewer, path: str) -> Ticket:
@@ -100,9 +99,3 @@ class Tickets:
         if content["path"] != path or self._clock() >= content["exp"]:
             raise InvalidTicketError
         return Viewer(content["id"], frozenset(content["roles"]), content["claims"])
-
-
-def _derived(secret: bytes, purpose: bytes) -> bytes:
-    """A key of 32 bytes for one purpose (HKDF with SHA-256, RFC 5869): the secret serves others too."""
-    extracted = hmac.digest(b"\x00" * 32, secret, hashlib.sha256)
-    return hmac.digest(extracted, purpose + b"\x01", hashlib.sha256)

@@ -17,9 +17,8 @@ from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from clew.derive import derived_key
 from clew.plan.cursors import bad_cursor, split
 
 # A length tells of a value that is hidden; of this many characters only one in so many does.
@@ -34,7 +33,7 @@ class Cursors:
     """
 
     def __init__(self, secret: str) -> None:
-        self._cipher = AESSIV(HKDF(SHA256(), 32, None, b"clew cursors").derive(secret.encode()))
+        self._cipher = AESSIV(derived_key(secret, "clew cursors"))
         self.marker = secrets.token_hex(16)
         self._marked = re.compile(rf'"{self.marker}:(\d+):([0-9a-f]*)"'.encode())
 
