@@ -29,8 +29,10 @@ from clew.engine.admission import GivenKeys, not_found
 from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
 from clew.engine.document import Prepared
+from clew.engine.drafts import InputReader
 from clew.engine.errors import encode, formatted
 from clew.engine.keys import Key, bound_keys
+from clew.engine.store import Store
 from clew.engine.types import Request, Response
 from clew.engine.violations import cause_of
 from clew.engine.writes import Writer
@@ -172,17 +174,18 @@ class RunningOperation:
 
     def writer(self) -> Writer:
         """Runs one generated root field of a mutation."""
-        return Writer(
-            self._engine.model,
-            self._engine.tables,
-            self._engine.access,
-            self._engine.cursors,
-            self._prepared.schema,
-            self._viewer,
+        engine, schema = self._engine, self._prepared.schema
+        store = Store(
+            engine.model,
+            engine.tables,
+            engine.access,
+            engine.cursors,
+            schema,
             self._sight,
             self._claims,
             self.connection.fetch,
         )
+        return Writer(store, InputReader(engine.model, schema, self._viewer, self._sight))
 
     async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
         """The rows of a field that is an entity, by key, as the viewer sees them."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, FieldKind, Relation
+from clew.model.types import Column, Entity, FieldKind, Model, Relation
 from clew.plan.inputs import Tree
 from clew.plan.measures import conditions
 from clew.plan.predicates import TEXT, at_path, comparison, quantified
@@ -143,3 +144,24 @@ def _at_path(column: Column, mask: Predicate | None, tree: Tree, place: str) -> 
         assert isinstance(value, Literal | Variable | Template)
         found.append(at_path(column, path, name, value, place, mask))
     return found
+
+
+def is_empty(entity: Entity, where: Mapping[str, Any], model: Model) -> bool:
+    """Whether a filter, or a part of it that should say something, says nothing."""
+    return not where or any(value is not None and _says_nothing(entity, n, value, model) for n, value in where.items())
+
+
+def _says_nothing(entity: Entity, name: str, value: Any, model: Model) -> bool:
+    if not value or entity.column(name) is not None:
+        return not value
+    if name in ("and", "or", "not"):
+        items = value if isinstance(value, list) else [value]
+        return any(is_empty(entity, item, model) for item in items if item is not None)
+    relation = entity.relation(name)
+    if relation is None:
+        return all(not condition for condition in value.values())
+    target = model.entity(relation.target)
+    if not relation.to_many:
+        return is_empty(target, value, model)
+    # `{comments: {some: {}}}` says something: that there is one.
+    return any(inner and is_empty(target, inner, model) for inner in value.values())

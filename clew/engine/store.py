@@ -1,0 +1,276 @@
+"""The rows of the database as one root field of a mutation finds, locks and changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from graphql import GraphQLSchema
+from graphql.execution.values import VariableValues
+
+from clew.engine.drafts import Draft, column_of, sql_presets
+from clew.engine.keys import Key, bound_keys
+from clew.engine.violations import from_database, known, violation
+from clew.errors import ClewError
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, RelationKind
+from clew.plan.reach import reaches
+from clew.plan.types import TRUE, Keys, Predicate, Visible
+from clew.plan.visible import Access, Permits, Sight
+from clew.sql import write
+from clew.sql.arguments import Claims
+from clew.sql.binds import Binds
+from clew.sql.cursors import Cursors
+from clew.sql.statement import compiled
+from clew.sql.tables import Tables
+
+Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
+
+_NO_VARIABLES = VariableValues({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A row that is there, locked: its place among the keys asked for, and which rules held before."""
+
+    position: int
+    key: Key
+    columns: tuple[Any, ...]
+    held: tuple[bool, ...]
+
+
+@dataclass(slots=True)
+class _Before:
+    """An entity before the root field: the keys written since, and the images of rows that were there."""
+
+    keys: dict[Key, None] = field(default_factory=dict)
+    images: dict[Key, str] = field(default_factory=dict)
+
+
+class Store:
+    """Runs the statements of a write under the rules of one viewer.
+
+    Args:
+        schema: the viewer's: errors name nothing that is not in it.
+        fetch: runs a statement in the operation's transaction.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        tables: Tables,
+        access: Access,
+        cursors: Cursors,
+        schema: GraphQLSchema,
+        sight: Sight,
+        claims: Claims,
+        fetch: Fetch,
+    ) -> None:
+        self.model = model
+        self.access = access
+        self.schema = schema
+        self.sight = sight
+        self.claims = claims
+        self._tables = tables
+        self._cursors = cursors
+        self._fetch = fetch
+        self._before: dict[str, _Before] = {}
+
+    async def lock(
+        self,
+        entity: Entity,
+        operation: Operation,
+        *,
+        keys: Sequence[Key] | None = None,
+        named: bool = False,
+        where: Predicate = TRUE,
+        columns: Sequence[Column] = (),
+        deleted: str | None = None,
+    ) -> list[Locked]:
+        """Lock the rows on which the operation is held, those of `keys` or all for which `where` holds.
+
+        Args:
+            named: a client gave the keys: a row whose key is masked is not known by it.
+        """
+        if keys is not None and not keys:
+            return []
+        permits = self.access.permits(entity, self.sight, operation)
+        if not permits.rules:
+            return []
+        visible = self.access.visible(entity, self.sight, deleted)
+        writes = [self.access.permits(entity, self.sight, to) for to in (Operation.CREATE, Operation.UPDATE)]
+        image = any(self.reads_itself(entity, found) for found in writes)
+        bound: dict[Any, Any] = dict(self.claims)
+        if keys is not None:
+            bound |= bound_keys(entity, keys)
+        found = await self.run(
+            write.lock_statement,
+            visible,
+            permits,
+            where,
+            bound=bound,
+            by_key=keys is not None,
+            named=named,
+            columns=columns,
+            image=image,
+        )
+        rows: list[Locked] = []
+        width, extra = len(entity.primary_key), len(columns)
+        before = self._before.setdefault(entity.name, _Before())
+        for record in found:
+            position, *rest = record
+            key = tuple(rest[:width])
+            if image:
+                if key not in before.keys:
+                    before.images[key] = rest[width + extra]
+                before.keys[key] = None
+            held = rest[width + extra + (1 if image else 0) :]
+            rows.append(Locked(position, key, tuple(rest[width : width + extra]), tuple(held)))
+        return rows
+
+    async def find(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> dict[int, Key]:
+        """The keys of visible rows by a unique key, by the place of the values."""
+        if not values:
+            return {}
+        visible = self.visible(entity)
+        bound: dict[Any, Any] = dict(self.claims)
+        for column, of_all in zip(columns, zip(*values, strict=True), strict=True):
+            bound[Keys(write.VALUE + column.name)] = list(of_all)
+        rows = await self.run(write.find_statement, visible, columns, bound=bound)
+        return {row[0] - 1: tuple(row)[1:] for row in rows}
+
+    async def insert(self, entity: Entity, drafts: Sequence[Draft]) -> None:
+        """Create rows, and note their keys in the drafts."""
+        await self._refuse_hidden(entity, drafts)
+        for shape, same in _by_shape(drafts).items():
+            columns = [column_of(entity, name) for name in shape[0]]
+            presets = sql_presets(entity, Operation.CREATE, same)
+            bound = _values(write.VALUE, same, shape[0], "values")
+            if not columns:
+                presets = presets or [(column, _generated(entity, column)) for column in entity.key_columns[:1]]
+                bound[Keys(write.VALUE + write.COUNT)] = list(range(len(same)))
+            rows = await self.run(write.insert_statement, entity, columns, presets, bound=bound)
+            for draft, row in zip(same, rows, strict=True):
+                draft.key = tuple(row)
+        before = self._before.setdefault(entity.name, _Before())
+        before.keys.update(dict.fromkeys(draft.key for draft in drafts))
+
+    async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
+        """Change locked rows."""
+        await self._refuse_hidden(entity, drafts)
+        changed = [draft for draft in drafts if any(draft.shape)]
+        for shape, same in _by_shape(changed).items():
+            sets_, increases, appends = ([column_of(entity, name) for name in names] for names in shape)
+            presets = sql_presets(entity, Operation.UPDATE, same)
+            bound = bound_keys(entity, [draft.key for draft in same])
+            bound |= _values(write.VALUE, same, shape[0], "values")
+            bound |= _values(write.INCREASE, same, shape[1], "increases")
+            bound |= _values(write.APPENDED, same, shape[2], "appends")
+            await self.run(write.update_statement, entity, sets_, increases, appends, presets, bound=bound)
+
+    async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft]) -> None:
+        """Refuse to-ones that are set by their keys to no readable row.
+
+        Before anything is written: what the database says of keys that lead nowhere must not depend
+        on whether another one leads to a hidden row.
+        """
+        for relation in entity.relations:
+            visible = self.visible(self.model.entity(relation.target))
+            if relation.kind is not RelationKind.TO_ONE or visible.where == TRUE:
+                continue
+            by_columns: dict[tuple[str, ...], list[Draft]] = {}
+            for draft in drafts:
+                names = tuple(name for name in relation.key if name in draft.values)
+                if names and relation.name not in draft.known:
+                    by_columns.setdefault(names, []).append(draft)
+            for names, same in by_columns.items():
+                columns = [column_of(entity, name) for name in names]
+                bound = {**self.claims, **_values(write.VALUE, same, names, "values")}
+                of_rows = bool(same[0].key)
+                if of_rows:
+                    bound |= bound_keys(entity, [draft.key for draft in same])
+                found = await self.run(
+                    write.leads_statement, entity, relation, visible, columns, bound=bound, of_rows=of_rows
+                )
+                if not all(row[0] for row in found):
+                    raise violation(known([relation.name], entity.name, self.schema))
+
+    async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
+        """Delete locked rows, with what their cascades reach."""
+        await self.run(write.delete_statement, entity, bound=bound_keys(entity, keys))
+
+    async def mark(self, entity: Entity, keys: Sequence[Key], at: Any, *, restores: bool) -> None:
+        """Set or clear the time of deletion, here and of all that a cascade reaches."""
+        bound = bound_keys(entity, keys) | {Keys("at"): at}
+        await self.run(write.mark_statement, entity, None, bound=bound, restores=restores)
+        pending = [(entity, list(keys))]
+        while pending:
+            parent, of = pending.pop()
+            for child in self.model.entities.values():
+                for relation in child.relations:
+                    cascades = relation.kind is RelationKind.TO_ONE and relation.on_delete is OnDelete.CASCADE
+                    if relation.target != parent.name or not cascades or child.soft_delete is None:
+                        continue
+                    bound = bound_keys(parent, of) | {Keys("at"): at}
+                    rows = await self.run(write.mark_statement, child, relation, bound=bound, restores=restores)
+                    if rows:
+                        pending.append((child, [tuple(row) for row in rows]))
+
+    def reads_itself(self, entity: Entity, permits: Permits) -> bool:
+        """Whether a rule on rows of the entity reads other ones of it."""
+        return any(reaches(permit.after, entity.name, self.model) for permit in permits.every)
+
+    def as_it_was(self, name: str) -> dict[Keys, Any]:
+        """What a statement binds that reads the entity as it was before the root field."""
+        entity = self.model.entity(name)
+        before = self._before.get(name, _Before())
+        bound = bound_keys(entity, list(before.keys), f"{write.CREATED}{name}.")
+        return {**bound, Keys(f"{write.WERE}{name}"): f"[{','.join(before.images.values())}]"}
+
+    def visible(self, entity: Entity) -> Visible:
+        """Which rows there are for the viewer."""
+        return self.access.visible(entity, self.sight)
+
+    async def run(
+        self, make: Callable[..., Any], *parts: Any, bound: Mapping[Any, Any], **options: Any
+    ) -> list[asyncpg.Record]:
+        """Run the statement that one of `clew.sql.write` makes.
+
+        Args:
+            parts: its arguments before the model's.
+            bound: the values of its `Keys` operands.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION; what else the database says is of the operation's connection.
+        """
+        binds = Binds()
+        statement = compiled(make(*parts, self.model, self._tables, binds, **options), binds, self._cursors)
+        arguments = [compute(_NO_VARIABLES, {**self.claims, **bound}) for compute in statement.arguments]
+        try:
+            return await self._fetch(statement.sql, arguments)
+        except ClewError as error:
+            found = from_database(error.__cause__, self._tables, self.schema)
+            if found is None:
+                raise
+            raise found from error
+
+
+def _generated(entity: Entity, column: Column) -> str:
+    """How the database makes a key, for a row of which nothing is given."""
+    if column.uuid_key:
+        return "clew.uuid_v7()"
+    table = f"{entity.schema}.{entity.table}" if entity.schema else entity.table
+    return f"nextval(pg_get_serial_sequence('\"{table}\"', '{column.column}'))"
+
+
+def _by_shape(drafts: Iterable[Draft]) -> dict[tuple[tuple[str, ...], ...], list[Draft]]:
+    shapes: dict[tuple[tuple[str, ...], ...], list[Draft]] = {}
+    for draft in drafts:
+        draft.values = dict(sorted(draft.values.items()))
+        shapes.setdefault(draft.shape, []).append(draft)
+    return shapes
+
+
+def _values(prefix: str, drafts: Sequence[Draft], names: Iterable[str], part: str) -> dict[Any, Any]:
+    return {Keys(prefix + name): [getattr(draft, part)[name] for draft in drafts] for name in names}
