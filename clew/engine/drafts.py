@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLSchema
@@ -14,28 +15,32 @@ from clew.model.types import Column, Entity, Model, Operation, RelationKind
 from clew.plan.types import Claim
 from clew.plan.visible import Sight
 from clew.sql.arguments import constant_value, usable_claims
-from clew.sql.stored import preset_value, stored_value
+from clew.sql.stored import Storing, preset_value, storing
 from clew.viewer import Viewer
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, Any]:
+    return _NOTHING
 
 
 @dataclass(slots=True)
 class Draft:
-    """A row that is being written. `fields` are those that a rule must hold; `place` names it in errors."""
+    """A row that is being written, one of maybe ten thousand: what most have in common is shared, and never changed.
+
+    `fields` are those that a rule must hold; `place` names the row in errors. `known` are to-ones that lead to
+    a row which this root field has made, or found readable.
+    """
 
     place: str
     values: dict[str, Any] = field(default_factory=dict)
-    increases: dict[str, Any] = field(default_factory=dict)
-    appends: dict[str, Any] = field(default_factory=dict)
-    fields: dict[str, None] = field(default_factory=dict)
+    increases: Mapping[str, Any] = field(default_factory=_nothing)
+    appends: Mapping[str, Any] = field(default_factory=_nothing)
+    fields: frozenset[str] = frozenset()
     key: Key = ()
     held: tuple[bool, ...] = ()
-    # To-ones that lead to a row which this root field has made, or found readable.
-    known: set[str] = field(default_factory=set)
-
-    @property
-    def shape(self) -> tuple[tuple[str, ...], ...]:
-        """The columns that it writes: rows of one shape are one statement."""
-        return tuple(self.values), tuple(self.increases), tuple(self.appends)
+    known: frozenset[str] = frozenset()
 
 
 # What is nested in the inputs of one level: by the field's name the rows, each with its value.
@@ -54,6 +59,8 @@ class InputReader:
         self._schema = schema
         self._viewer = viewer
         self._sight = sight
+        self._fields: dict[tuple[frozenset[str], tuple[str, ...]], frozenset[str]] = {}
+        self._storings: dict[str, dict[str, Storing | None]] = {}
 
     def take(
         self,
@@ -64,13 +71,22 @@ class InputReader:
         prefix: str = "",
     ) -> None:
         """Read one input: columns into the draft, relations into `nested`."""
+        storings, values = self._storing(entity), draft.values
+        relations: list[tuple[str, Any]] = []
         for name, value in given.items():
-            place = f"{draft.place}.{prefix}{name}" if draft.place else f"{prefix}{name}"
-            column = entity.column(name)
-            if column is not None:
-                draft.values[name] = self.stored(column, value, place)
-                draft.fields[name] = None
+            stored = storings[name]
+            if stored is None:
+                relations.append((name, value))
                 continue
+            try:
+                values[name] = stored(value, name)
+            except ClewError:
+                # The whole place is only worked out when something is wrong.
+                stored(value, self._place(draft, prefix, name))
+                raise
+        self._add_fields(draft, tuple(values))
+        for name, value in relations:
+            place = self._place(draft, prefix, name)
             relation = entity.relation(name)
             assert relation is not None, place
             if value is None:
@@ -80,96 +96,125 @@ class InputReader:
                     raise ClewError(f"`{place}` and its key are both given.", hint="Give one of the two.")
                 if len(value) != 1 or next(iter(value.values())) is None:
                     raise ClewError(f"`{place}` takes create or connect.")
-                draft.fields.update(dict.fromkeys(relation.key))
+                self._add_fields(draft, relation.key)
             elif relation.through is not None and is_free_link(self._model.entity(relation.through.entity)):
-                draft.fields[name] = None
+                self._add_fields(draft, (name,))
             nested.setdefault(name, []).append((draft, value))
 
     def fill(self, entity: Entity, draft: Draft, values: Mapping[str, Any]) -> None:
         """Give a new row what the one that it is nested in says."""
-        for name, value in values.items():
+        for name in values:
             if name in draft.fields:
                 column = column_of(entity, name)
                 given = name if name in draft.values or column.relation is None else column.relation
                 raise ClewError(f"`{draft.place}.{given}` is given by what it is nested in.", hint="Leave it out.")
-            draft.values[name] = value
-            draft.fields[name] = None
+        draft.values |= values
+        self._add_fields(draft, tuple(values))
         # That row is there and readable, or will be, or nothing is written.
-        draft.known.update(r.name for r in entity.relations if r.key and values.keys() >= set(r.key))
+        draft.known |= {r.name for r in entity.relations if r.key and values.keys() >= set(r.key)}
 
     def changes(self, entity: Entity, arguments: Mapping[str, Any], prefix: str, *, place: str | None = None) -> Draft:
         """`set`, `inc` and `append` but for what is nested in `set`."""
         draft = Draft(prefix.rstrip(".") if place is None else place)
         where = f"{prefix}set." if place is None else f"{place}."
         for name, value in (arguments.get("set") or {}).items():
-            column = entity.column(name)
-            if column is not None:
-                draft.values[name] = self.stored(column, value, where + name)
-                draft.fields[name] = None
-        for argument, target in (("inc", draft.increases), ("append", draft.appends)):
+            if entity.column(name) is not None:
+                draft.values[name] = self._stored(entity, name, value, where + name)
+        draft.fields = frozenset(draft.values)
+        for argument in ("inc", "append"):
+            target: dict[str, Any] = {}
             for name, value in (arguments.get(argument) or {}).items():
                 here = f"{prefix}{argument}.{name}"
                 if value is None:
                     raise ClewError(f"`{here}` must not be null.", hint="Leave it out.")
                 if name in draft.fields:
                     raise ClewError(f"`{here}` is changed in another way too.", hint="Change it in one way.")
-                target[name] = self.stored(column_of(entity, name), value, here)
-                draft.fields[name] = None
+                target[name] = self._stored(entity, name, value, here)
+            if target:
+                draft.fields = draft.fields.union(target)
+                if argument == "inc":
+                    draft.increases = target
+                else:
+                    draft.appends = target
         return draft
 
-    def preset(self, entity: Entity, draft: Draft, operation: Operation) -> None:
-        """Fill what @preset gives by claim or value; a parent's value must agree with it."""
+    def preset(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> None:
+        """Fill what @preset gives by claim or value; a parent's value must agree with it.
+
+        Raises:
+            ClewError: FORBIDDEN where it does not, or the viewer has no such claim.
+        """
         for column in entity.columns:
             preset = column.preset
             if preset is None or operation not in preset.on or preset.sql is not None:
                 continue
-            if self._sight.admin and column.name in draft.values:
+            name, admin = column.name, self._sight.admin
+            open_ = [draft for draft in drafts if not (admin and name in draft.values)]
+            if not open_:
                 continue
-            value: Any = None
             if preset.claim is not None:
                 claim = Claim(tuple(preset.claim.removeprefix("$auth.").split(".")), column.type)
                 found = usable_claims([claim], {**self._viewer.claims, "sub": self._viewer.id})
                 if claim not in found:
-                    if self._sight.admin:
+                    if admin:
                         continue
                     raise forbidden()
                 value = preset_value(column, found[claim])
             else:
                 value = preset_value(column, constant_value(preset.value, column.type))
-            if column.name in draft.values and draft.values[column.name] != value:
-                raise forbidden()
-            draft.values[column.name] = value
-            draft.fields.pop(column.name, None)
+            for draft in open_:
+                if draft.values.setdefault(name, value) != value:
+                    raise forbidden()
+                draft.fields -= {name}
 
     def key(self, entity: Entity, given: Mapping[str, Any], prefix: str = "") -> Key:
         """The primary key among what is given; `prefix` names where that is."""
-        return tuple(self.stored(column, given[column.name], f"{prefix}{column.name}") for column in entity.key_columns)
+        return tuple(self._stored(entity, name, given[name], prefix + name) for name in entity.primary_key)
 
-    def unique(self, columns: Sequence[Column], given: Mapping[str, Any], place: str) -> Key:
+    def unique(self, entity: Entity, names: Sequence[str], given: Mapping[str, Any], place: str) -> Key:
         """The values of a unique key's columns.
 
         Raises:
             ClewError: BAD_USER_INPUT if one is missing or null.
         """
-        missing = [column.name for column in columns if given.get(column.name) is None]
+        missing = [name for name in names if given.get(name) is None]
         if missing:
             raise ClewError(f"`{place}.{missing[0]}` is required: it is part of the key.")
-        return tuple(self.stored(column, given[column.name], f"{place}.{column.name}") for column in columns)
+        return tuple(self._stored(entity, name, given[name], f"{place}.{name}") for name in names)
 
-    def stored(self, column: Column, value: Any, place: str) -> Any:
-        """What is bound for a column; see `stored_value`."""
-        enum = self._schema.type_map.get(column.type.name) if column.type.is_enum else None
-        assert enum is None or isinstance(enum, GraphQLEnumType)
-        return stored_value(column, value, place, enum)
+    def _stored(self, entity: Entity, name: str, value: Any, place: str) -> Any:
+        stored = self._storing(entity)[name]
+        assert stored is not None, f"{entity.name}.{name}"
+        return stored(value, place)
+
+    def _storing(self, entity: Entity) -> dict[str, Storing | None]:
+        """By the name of a field; None for relations."""
+        found = self._storings.get(entity.name)
+        if found is None:
+            found = self._storings[entity.name] = dict.fromkeys(relation.name for relation in entity.relations)
+            for column in entity.columns:
+                enum = self._schema.type_map.get(column.type.name) if column.type.is_enum else None
+                assert enum is None or isinstance(enum, GraphQLEnumType)
+                found[column.name] = storing(column, enum)
+        return found
+
+    def _add_fields(self, draft: Draft, names: tuple[str, ...]) -> None:
+        """Rows of the same fields have one set of them."""
+        found = self._fields.get((draft.fields, names))
+        if found is None:
+            found = self._fields[draft.fields, names] = draft.fields.union(names)
+        draft.fields = found
+
+    def _place(self, draft: Draft, prefix: str, name: str) -> str:
+        return f"{draft.place}.{prefix}{name}" if draft.place else f"{prefix}{name}"
 
 
-def sql_presets(entity: Entity, operation: Operation, drafts: Sequence[Draft]) -> list[tuple[Column, str]]:
+def sql_presets(entity: Entity, operation: Operation, given: Collection[str]) -> list[tuple[Column, str]]:
     """The columns that @preset fills by SQL, but for those that an admin gives, or a row's parent."""
-    names = {name for draft in drafts for name in (*draft.values, *draft.increases, *draft.appends)}
     return [
         (column, column.preset.sql)
         for column in entity.columns
-        if column.preset and column.preset.sql and operation in column.preset.on and column.name not in names
+        if column.preset and column.preset.sql and operation in column.preset.on and column.name not in given
     ]
 
 

@@ -40,7 +40,7 @@ from clew.plan.visible import Access, Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, compile_held, compile_read, compile_rows
+from clew.sql.statement import Statement, WriteStatements, compile_held, compile_read, compile_rows
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
@@ -103,6 +103,7 @@ class Engine:
         self.rates = rates or MemoryRateLimiter()
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
+        self.writes = WriteStatements(model, tables, self.cursors)
         self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(_JUDGEMENTS)
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
             _CACHE_CHARACTERS, getsizeof=lambda prepared: prepared.characters + 1024

@@ -179,7 +179,7 @@ class RunningOperation:
             engine.model,
             engine.tables,
             engine.access,
-            engine.cursors,
+            engine.writes,
             schema,
             self._sight,
             self._claims,

@@ -20,14 +20,15 @@ from clew.plan.types import TRUE, Keys, Predicate, Visible
 from clew.plan.visible import Access, Permits, Sight
 from clew.sql import write
 from clew.sql.arguments import Claims
-from clew.sql.binds import Binds
-from clew.sql.cursors import Cursors
-from clew.sql.statement import compiled
+from clew.sql.statement import WriteStatements
 from clew.sql.tables import Tables
 
 Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
 
 _NO_VARIABLES = VariableValues({}, {})
+
+# The columns that a draft sets, increases and appends to.
+_Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Store:
         model: Model,
         tables: Tables,
         access: Access,
-        cursors: Cursors,
+        statements: WriteStatements,
         schema: GraphQLSchema,
         sight: Sight,
         claims: Claims,
@@ -73,7 +74,7 @@ class Store:
         self.sight = sight
         self.claims = claims
         self._tables = tables
-        self._cursors = cursors
+        self._statements = statements
         self._fetch = fetch
         self._before: dict[str, _Before] = {}
 
@@ -110,6 +111,7 @@ class Store:
             permits,
             where,
             bound=bound,
+            keep=where is TRUE,
             by_key=keys is not None,
             named=named,
             columns=columns,
@@ -145,8 +147,8 @@ class Store:
         await self._refuse_hidden(entity, drafts)
         for shape, same in _by_shape(drafts).items():
             columns = [column_of(entity, name) for name in shape[0]]
-            presets = sql_presets(entity, Operation.CREATE, same)
-            bound = _values(write.VALUE, same, shape[0], "values")
+            presets = sql_presets(entity, Operation.CREATE, shape[0])
+            bound = _arrays(write.VALUE, shape[0], [draft.values for draft in same])
             if not columns:
                 presets = presets or [(column, _generated(entity, column)) for column in entity.key_columns[:1]]
                 bound[Keys(write.VALUE + write.COUNT)] = list(range(len(same)))
@@ -159,14 +161,14 @@ class Store:
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows."""
         await self._refuse_hidden(entity, drafts)
-        changed = [draft for draft in drafts if any(draft.shape)]
+        changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed).items():
             sets_, increases, appends = ([column_of(entity, name) for name in names] for names in shape)
-            presets = sql_presets(entity, Operation.UPDATE, same)
+            presets = sql_presets(entity, Operation.UPDATE, [name for names in shape for name in names])
             bound = bound_keys(entity, [draft.key for draft in same])
-            bound |= _values(write.VALUE, same, shape[0], "values")
-            bound |= _values(write.INCREASE, same, shape[1], "increases")
-            bound |= _values(write.APPENDED, same, shape[2], "appends")
+            bound |= _arrays(write.VALUE, shape[0], [draft.values for draft in same])
+            bound |= _arrays(write.INCREASE, shape[1], [draft.increases for draft in same])
+            bound |= _arrays(write.APPENDED, shape[2], [draft.appends for draft in same])
             await self.run(write.update_statement, entity, sets_, increases, appends, presets, bound=bound)
 
     async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft]) -> None:
@@ -186,7 +188,7 @@ class Store:
                     by_columns.setdefault(names, []).append(draft)
             for names, same in by_columns.items():
                 columns = [column_of(entity, name) for name in names]
-                bound = {**self.claims, **_values(write.VALUE, same, names, "values")}
+                bound = {**self.claims, **_arrays(write.VALUE, names, [draft.values for draft in same])}
                 of_rows = bool(same[0].key)
                 if of_rows:
                     bound |= bound_keys(entity, [draft.key for draft in same])
@@ -233,19 +235,19 @@ class Store:
         return self.access.visible(entity, self.sight)
 
     async def run(
-        self, make: Callable[..., Any], *parts: Any, bound: Mapping[Any, Any], **options: Any
+        self, make: Callable[..., Any], *parts: Any, bound: Mapping[Any, Any], keep: bool = True, **options: Any
     ) -> list[asyncpg.Record]:
         """Run the statement that one of `clew.sql.write` makes.
 
         Args:
             parts: its arguments before the model's.
             bound: the values of its `Keys` operands.
+            keep: False where a client's condition is part of it.
 
         Raises:
             ClewError: CONSTRAINT_VIOLATION; what else the database says is of the operation's connection.
         """
-        binds = Binds()
-        statement = compiled(make(*parts, self.model, self._tables, binds, **options), binds, self._cursors)
+        statement = self._statements.get(make, parts, options, keep=keep)
         arguments = [compute(_NO_VARIABLES, {**self.claims, **bound}) for compute in statement.arguments]
         try:
             return await self._fetch(statement.sql, arguments)
@@ -264,13 +266,18 @@ def _generated(entity: Entity, column: Column) -> str:
     return f"nextval(pg_get_serial_sequence('\"{table}\"', '{column.column}'))"
 
 
-def _by_shape(drafts: Iterable[Draft]) -> dict[tuple[tuple[str, ...], ...], list[Draft]]:
-    shapes: dict[tuple[tuple[str, ...], ...], list[Draft]] = {}
+def _by_shape(drafts: Iterable[Draft]) -> dict[_Shape, list[Draft]]:
+    """Rows that write the same columns are one statement, in whatever order their inputs name them."""
+    as_given: dict[_Shape, list[Draft]] = {}
     for draft in drafts:
-        draft.values = dict(sorted(draft.values.items()))
-        shapes.setdefault(draft.shape, []).append(draft)
+        given = (tuple(draft.values), tuple(draft.increases), tuple(draft.appends))
+        as_given.setdefault(given, []).append(draft)
+    shapes: dict[_Shape, list[Draft]] = {}
+    for (values, increases, appends), same in as_given.items():
+        shape = (tuple(sorted(values)), tuple(sorted(increases)), tuple(sorted(appends)))
+        shapes.setdefault(shape, []).extend(same)
     return shapes
 
 
-def _values(prefix: str, drafts: Sequence[Draft], names: Iterable[str], part: str) -> dict[Any, Any]:
-    return {Keys(prefix + name): [getattr(draft, part)[name] for draft in drafts] for name in names}
+def _arrays(prefix: str, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> dict[Any, Any]:
+    return {Keys(prefix + name): [row[name] for row in rows] for name in names}

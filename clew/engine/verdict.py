@@ -24,8 +24,14 @@ async def judge_written(store: Store, written: Iterable[Written]) -> None:
     for entity, operation, drafts in written:
         permits = store.access.permits(entity, store.sight, operation)
         visible = store.visible(entity)
-        unruled = all(permit.after == TRUE and permit.before == TRUE for permit in permits.every)
-        if (unruled and visible.where == TRUE and store.sight.admin) or not drafts:
+        allowed = _Allowed(entity, permits)
+        if visible.where == TRUE and all(permit.after == TRUE for permit in permits.every):
+            # No row can fail but for its fields.
+            after = (True,) * len(permits.every)
+            if not all(allowed(draft, after) for draft in drafts):
+                raise forbidden()
+            continue
+        if not drafts:
             continue
         before = [entity.name] if store.reads_itself(entity, permits) else []
         bound = {**store.claims, **bound_keys(entity, [draft.key for draft in drafts])}
@@ -33,16 +39,32 @@ async def judge_written(store: Store, written: Iterable[Written]) -> None:
             bound |= store.as_it_was(name)
         found = await store.run(write.judge_statement, visible, permits, before, bound=bound)
         for draft, row in zip(drafts, found, strict=True):
-            if not row[0] or not _is_permitted(entity, permits, draft, tuple(row)[1:]):
+            if not row[0] or not allowed(draft, tuple(row)[1:]):
                 raise forbidden()
 
 
-def _is_permitted(entity: Entity, permits: Permits, draft: Draft, after: Sequence[bool]) -> bool:
-    every = permits.every
-    before = draft.held or (True,) * len(every)
-    holds = {id(permit): b and a for permit, b, a in zip(every, before, after, strict=True)}
-    if not all(holds[id(permit)] for permit in permits.guards):
-        return False
-    if not any(holds[id(permit)] for permit in permits.rules):
-        return False
-    return all(any(holds[id(p)] for p in permits.holding(entity, name)) for name in draft.fields)
+class _Allowed:
+    """Whether a row may be written as it was, told which of `permits.every` hold now; the like of it is asked once."""
+
+    def __init__(self, entity: Entity, permits: Permits) -> None:
+        self._entity = entity
+        self._permits = permits
+        self._known: dict[tuple[frozenset[str], tuple[bool, ...], tuple[bool, ...]], bool] = {}
+
+    def __call__(self, draft: Draft, after: tuple[bool, ...]) -> bool:
+        question = (draft.fields, draft.held, after)
+        answer = self._known.get(question)
+        if answer is None:
+            answer = self._known[question] = self._is_allowed(*question)
+        return answer
+
+    def _is_allowed(self, fields: frozenset[str], held: tuple[bool, ...], after: tuple[bool, ...]) -> bool:
+        permits = self._permits
+        # A new row was under no rule before.
+        before = held or (True,) * len(after)
+        holds = {id(permit): b and a for permit, b, a in zip(permits.every, before, after, strict=True)}
+        if not all(holds[id(permit)] for permit in permits.guards):
+            return False
+        if not any(holds[id(permit)] for permit in permits.rules):
+            return False
+        return all(any(holds[id(p)] for p in permits.holding(self._entity, name)) for name in fields)

@@ -94,9 +94,10 @@ class Writer:
         self, entity: Entity, inputs: _Inputs, on: str, update: Sequence[str] | None, place: str, *, listed: bool
     ) -> list[Key]:
         """Create rows, or change those that have their keys already; their keys in the inputs' order."""
-        columns = [column_of(entity, name) for name in unique_keys(entity)[on]]
+        names = unique_keys(entity)[on]
+        columns = [column_of(entity, name) for name in names]
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
-        wanted = [self._inputs.unique(columns, given, at) for given, at in zip(inputs, places, strict=True)]
+        wanted = [self._inputs.unique(entity, names, given, at) for given, at in zip(inputs, places, strict=True)]
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         found = await self._store.find(entity, columns, wanted)
@@ -112,11 +113,11 @@ class Writer:
             drafts: list[Draft] = []
             sets: list[Any] = []
             for n in there:
-                names = {c.name for c in columns} | set(entity.primary_key)
+                fixed = {*names, *entity.primary_key}
                 given = {
                     name: value
                     for name, value in inputs[n].items()
-                    if name not in names and (changing is None or changing.issuperset(_written_by(entity, name)))
+                    if name not in fixed and (changing is None or changing.issuperset(_written_by(entity, name)))
                 }
                 drafts.append(self._inputs.changes(entity, {"set": given}, "", place=places[n]))
                 sets.append(given)
@@ -184,10 +185,12 @@ class Writer:
             if parents is not None:
                 self._inputs.fill(entity, draft, parents[number])
         await self._to_ones(entity, nested)
-        for draft in drafts:
-            self._inputs.preset(entity, draft, Operation.CREATE)
-            for column in entity.columns:
-                if column.relation is not None and is_required(entity, column) and column.name not in draft.values:
+        self._inputs.preset(entity, drafts, Operation.CREATE)
+        for column in entity.columns:
+            if column.relation is None or not is_required(entity, column):
+                continue
+            for draft in drafts:
+                if column.name not in draft.values:
                     raise ClewError(f"`{draft.place}.{column.relation}` is required.", hint=f"Give {column.name}.")
         await self._store.insert(entity, drafts)
         self._written.append((entity, Operation.CREATE, drafts))
@@ -211,7 +214,7 @@ class Writer:
             for (draft, _), key in zip(old, keys, strict=True):
                 draft.values.update(pointing(entity, relation, target, key))
             for draft, _ in entries:
-                draft.known.add(name)
+                draft.known |= {name}
 
     async def _update(
         self,
@@ -238,8 +241,7 @@ class Writer:
                         raise ClewError(f"`set.{name}` and its key are both given.", hint="Give one of the two.")
                 self._inputs.take(entity, draft, relations, nested, "set.")
         await self._to_ones(entity, nested)
-        for draft in drafts:
-            self._inputs.preset(entity, draft, Operation.UPDATE)
+        self._inputs.preset(entity, drafts, Operation.UPDATE)
         await self._store.update(entity, drafts)
         if drafts:
             self._written.append((entity, Operation.UPDATE, list(drafts)))
@@ -348,9 +350,7 @@ class Writer:
         """Write the to-one of rows that are there."""
         drafts = []
         for found, (_, _, place) in zip(values, entries, strict=True):
-            draft = Draft(place, dict(found))
-            draft.fields.update(dict.fromkeys(found))
-            draft.known.add(relation.name)
+            draft = Draft(place, dict(found), fields=frozenset(found), known=frozenset([relation.name]))
             for name, value in found.items():
                 if name in target.primary_key:
                     raise ClewError(f"`{place}` would change the row's key.", hint="Delete it, and create another.")
@@ -373,7 +373,7 @@ class Writer:
         links = [self._link(entity, relation, target, link, draft.key, key) for (draft, _, _), key in pairs]
         places = [place for (_, _, place), _ in pairs]
         if links and is_free_link(link):
-            known = {end.name for end in link.relations}
+            known = frozenset(end.name for end in link.relations)
             drafts = [Draft(place, values, known=known) for place, values in zip(places, links, strict=True)]
             await self._store.insert(link, drafts)
         elif links:
@@ -476,7 +476,7 @@ class Writer:
             by_key.setdefault(name, []).append(number)
         for names, numbers in by_key.items():
             columns = [column_of(entity, name) for name in names]
-            values = [self._inputs.unique(columns, *wanted[number]) for number in numbers]
+            values = [self._inputs.unique(entity, names, *wanted[number]) for number in numbers]
             found = await self._store.find(entity, columns, values)
             for index, number in enumerate(numbers):
                 if index not in found:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from graphql import (
     DocumentNode,
@@ -38,6 +39,8 @@ from clew.viewer import ADMIN
 MOST_VALUES = 32_767
 
 _UNBOUNDED = 2**31
+
+_with_lists: WeakKeyDictionary[GraphQLInputObjectType, dict[str, GraphQLInputType]] = WeakKeyDictionary()
 
 _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitionNode | SelectionNode
 
@@ -284,12 +287,34 @@ def check_variables(given: Iterable[tuple[str, GraphQLInputType, Any]], limits: 
                 if conditions > most_conditions:
                     message = f"`${name}` is too large: at most {most_conditions} objects in lists are allowed."
                     raise _too_large(message, "Use `in` for many values of one field.")
-            if nested:
+            if isinstance(item_type, GraphQLInputObjectType):
+                if _fields_with_lists(item_type):
+                    for item in items:
+                        pending += _nested_lists(name, item_type, item)
+            elif nested:
                 pending.extend((name, item_type, item) for item in items)
-        elif isinstance(type_, GraphQLInputObjectType) and isinstance(value, dict):
-            for key, inner in value.items():
-                if key in type_.fields and isinstance(inner, dict | list):
-                    pending.append((name, type_.fields[key].type, inner))
+        elif isinstance(type_, GraphQLInputObjectType):
+            pending += _nested_lists(name, type_, value)
+
+
+def _nested_lists(name: str, type_: GraphQLInputObjectType, value: Any) -> list[tuple[str, GraphQLInputType, Any]]:
+    """What lists may be in, of the fields of an input object."""
+    fields = _fields_with_lists(type_)
+    if not isinstance(value, dict):
+        return []
+    return [(name, fields[key], inner) for key, inner in value.items() if key in fields]
+
+
+def _fields_with_lists(type_: GraphQLInputObjectType) -> dict[str, GraphQLInputType]:
+    """The fields that are lists, or input objects that may have some."""
+    found = _with_lists.get(type_)
+    if found is None:
+        found = _with_lists[type_] = {
+            name: field.type
+            for name, field in type_.fields.items()
+            if isinstance(get_nullable_type(field.type), GraphQLInputObjectType | GraphQLList)
+        }
+    return found
 
 
 class _ListLiterals(Visitor):

@@ -157,7 +157,7 @@ def key_value(value: Any, type_: ValueType, place: str) -> Any:
         ClewError: BAD_USER_INPUT, naming `place`, for what Postgres could not take.
         GraphQLError: it is none of the scalar's values.
     """
-    return item_converter(type_, place)(_coerced(value, type_))
+    return item_converter(type_)(_coerced(value, type_), place)
 
 
 def _raise(error: ClewError) -> Any:
@@ -194,26 +194,41 @@ def _converter(operand: Operand) -> Callable[[Any], Any]:
         return lambda value: _words(value, place)
     if operand.form != "value":
         return lambda value: _pattern(value, operand.form, place)
-    item = item_converter(type_, place)
-    if not type_.is_list or item is _same:
-        return item
-    return lambda values: [None if value is None else item(value) for value in values]
+    item = item_converter(type_)
+    if item is as_it_is:
+        return _same
+    if not type_.is_list:
+        return lambda value: item(value, place)
+    return lambda values: [None if value is None else item(value, place) for value in values]
 
 
-def item_converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
+def item_converter(type_: ValueType) -> Callable[[Any, str], Any]:
+    """What makes of a scalar's coerced value that which asyncpg takes.
+
+    Its second argument names the value's place, for the ClewError that it raises of what Postgres could not take.
+    """
     if type_.name == "ID":
         if type_.sql == "uuid":
-            return lambda value: _uuid(value, place)
+            return _uuid
         if type_.sql in _INTEGERS:
-            return lambda value: _integer(value, _INTEGERS[type_.sql], place)
-        return lambda value: _text(value, place)
+            return partial(_integer, bound=_INTEGERS[type_.sql])
+        return _text
     if type_.name == "String":
-        return lambda value: _text(value, place)
+        return _text
     if type_.name == "Float":
-        return float
+        return _float
     if type_.name == "JSON":
-        return lambda value: _json(value, place)
-    return _same
+        return _json
+    return as_it_is
+
+
+def as_it_is(value: Any, _place: str) -> Any:
+    """The converter of scalars that asyncpg takes as they are."""
+    return value
+
+
+def _float(value: Any, _place: str) -> float:
+    return float(value)
 
 
 def _count(value: int, place: str, most: int | None) -> int:
@@ -255,7 +270,7 @@ def _uuid(value: str, place: str) -> uuid.UUID:
     return uuid.UUID(value)
 
 
-def _integer(value: str, bound: int, place: str) -> int:
+def _integer(value: str, place: str, bound: int) -> int:
     if not _INTEGER.fullmatch(value):
         raise ClewError(f"`{place}` must be an integer.")
     number = int(value)

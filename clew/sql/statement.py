@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cachetools import LRUCache
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from clew.model.types import Model
+from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import Operand, Read, ReadPlan, Visible
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
@@ -20,6 +22,8 @@ from clew.sql.tables import Tables
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 # SQLAlchemy renames what is within 6 bytes of this, and columns may have all of Postgres' 63.
 _DIALECT.max_identifier_length = 1000
+# Statements of writes that are kept.
+_WRITES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,47 @@ def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cu
     """The statement that judges given keys: `clew.sql.read.held_statement`."""
     binds = Binds()
     return compiled(held_statement(checks, model, tables, binds), binds, cursors)
+
+
+class WriteStatements:
+    """The statements of `clew.sql.write`, each compiled once."""
+
+    def __init__(self, model: Model, tables: Tables, cursors: Cursors) -> None:
+        self._model = model
+        self._tables = tables
+        self._cursors = cursors
+        self._kept: LRUCache[Any, tuple[Statement, Sequence[Any]]] = LRUCache(_WRITES)
+
+    def get(
+        self, make: Callable[..., Executable], parts: Sequence[Any], options: Mapping[str, Any], *, keep: bool = True
+    ) -> Statement:
+        """The statement that `make` builds.
+
+        Args:
+            parts: its arguments before the model's; of the model itself, or what is kept of the rules.
+            keep: False for conditions of clients among them, of which no two are alike.
+        """
+        name = (make, _name(parts), _name(list(options.values())))
+        if keep and (found := self._kept.get(name)) is not None:
+            return found[0]
+        binds = Binds()
+        statement = compiled(make(*parts, self._model, self._tables, binds, **options), binds, self._cursors)
+        if keep:
+            # The parts too: while they live, no other object has their identity.
+            self._kept[name] = (statement, parts)
+        return statement
+
+
+def _name(part: Any) -> Any:
+    """What tells a statement's parts from others."""
+    match part:
+        case None | bool() | str():
+            return part
+        case Entity() | Column() | Relation():
+            return part.name
+        case list() | tuple():
+            return tuple(map(_name, part))
+    return id(part)
 
 
 def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:

@@ -25,27 +25,35 @@ _INTEGERS = {"smallint": 15, "int2": 15, "integer": 31, "int": 31, "int4": 31}
 _TEXTS = frozenset({"varchar", "character varying", "char", "character", "bpchar"})
 
 
-def stored_value(column: Column, value: Any, place: str, enum: GraphQLEnumType | None = None) -> Any:
-    """What is bound for a column.
+# Gives what is bound of a value as the scalar's input coercion gave it (None: null), which stands at a place.
+Storing = Callable[[Any, str], Any]
+
+
+def storing(column: Column, enum: GraphQLEnumType | None = None) -> Storing:
+    """What makes of a column's values that which is bound for them.
+
+    It raises ClewError BAD_USER_INPUT, naming the place, for what the column cannot hold.
 
     Args:
-        value: as the scalar's input coercion gave it; None for null.
-        place: names the value in errors.
         enum: of the column, where the application bound values of its own to it.
-
-    Raises:
-        ClewError: BAD_USER_INPUT for what the column cannot hold.
     """
-    if value is None:
-        if not column.nullable:
-            raise ClewError(f"`{place}` must not be null.")
-        return None
-    if enum is not None:
-        value = enum_names(value, enum)
-    convert = _converter(column.type, place)
-    if column.type.is_list:
-        return _as_json([None if item is None else convert(item) for item in value], column.type)
-    return convert(value)
+    type_, nullable, item = column.type, column.nullable, _storing_item(column.type)
+    plain = enum is None and not type_.is_list
+
+    def stored(value: Any, place: str) -> Any:
+        if value is None:
+            if not nullable:
+                raise ClewError(f"`{place}` must not be null.")
+            return None
+        if plain:
+            return item(value, place)
+        if enum is not None:
+            value = enum_names(value, enum)
+        if type_.is_list:
+            return _as_json([None if one is None else item(one, place) for one in value], type_)
+        return item(value, place)
+
+    return stored
 
 
 def preset_value(column: Column, value: Any) -> Any:
@@ -58,12 +66,13 @@ def _as_json(items: Sequence[Any], type_: ValueType) -> str:
     return json.dumps([None if item is None else _json_item(item, type_) for item in items])
 
 
-def _converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
-    convert = item_converter(type_.item, place)
-    fits = _fits(type_)
+def _storing_item(type_: ValueType) -> Storing:
+    convert, fits = item_converter(type_.item), _fits(type_)
+    if fits is None:
+        return convert
 
-    def checked(value: Any) -> Any:
-        found = convert(value)
+    def checked(value: Any, place: str) -> Any:
+        found = convert(value, place)
         if not fits(found):
             raise ClewError(f"`{place}` does not fit its column.", hint=f"It is of the type {type_.sql}.")
         return found
@@ -72,13 +81,16 @@ def _converter(type_: ValueType, place: str) -> Callable[[Any], Any]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _fits(type_: ValueType) -> Callable[[Any], bool]:
+def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
+    """Whether a column can hold a value; None if it can hold all of its scalar."""
     base = bare_type(type_.sql).lower()
     sized = _SIZED.search(type_.sql)
     if base in _TEXTS:
-        most = int(sized[1]) if sized else 1 if base in ("char", "character") else None
-        return lambda value: most is None or len(value) <= most
-    if base in _INTEGERS:
+        if not sized and base not in ("char", "character"):
+            return None
+        most = int(sized[1]) if sized else 1
+        return lambda value: len(value) <= most
+    if base in _INTEGERS and not (type_.name == "Int" and _INTEGERS[base] == 31):
         bound_of_integer = 2 ** _INTEGERS[base]
         return lambda value: -bound_of_integer <= int(value) < bound_of_integer
     if base in ("numeric", "decimal") and sized:
@@ -89,7 +101,7 @@ def _fits(type_: ValueType) -> Callable[[Any], bool]:
         return lambda value: abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound
     if base in ("real", "float4"):
         return lambda value: abs(value) < 3.4028235e38
-    return lambda value: True
+    return None
 
 
 def _json_item(value: Any, type_: ValueType) -> Any:
