@@ -57,9 +57,10 @@ def _parse_bigint(value: Any) -> int:
 
 
 def _parse_decimal(value: Any) -> Decimal:
-    if isinstance(value, str | int | float) and not isinstance(value, bool) and len(str(value)) <= DECIMAL_DIGITS:
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(text, str) and len(text) <= DECIMAL_DIGITS:
         try:
-            number = Decimal(str(value))
+            number = Decimal(text)
         except InvalidOperation:
             number = Decimal("nan")
         if number.is_finite() and abs(number.adjusted()) <= DECIMAL_DIGITS:
@@ -72,7 +73,9 @@ def _parse_datetime(value: Any) -> datetime:
         try:
             moment = datetime.fromisoformat(value.upper())
             # A time without an offset is UTC, as everything in a session is.
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            if moment.tzinfo is None:
+                return moment.replace(tzinfo=UTC)
+            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
     raise _refuse("DateTime", "ISO 8601 such as 2026-01-01T05:00:00+00:00")
