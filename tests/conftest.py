@@ -44,6 +44,25 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def logging_server() -> Iterator[tuple[str, Path]]:
+    """A server of the module's own that logs every statement: its URL, and its log. Where `tmp_path` is, and why."""
+
+    async def start_logging(url: str) -> str:
+        connection = await asyncpg.connect(url)
+        await connection.execute("ALTER SYSTEM SET log_statement = 'all'")
+        await connection.execute("SELECT pg_reload_conf()")
+        data = await connection.fetchval("SHOW data_directory")
+        await connection.close()
+        return str(data)
+
+    with (
+        tempfile.TemporaryDirectory(prefix="clew-test-", ignore_cleanup_errors=True) as folder,
+        embedded_postgres(Path(folder), durable=False) as url,
+    ):
+        yield url, Path(asyncio.run(start_logging(url))) / "server.log"
+
+
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """The URL of an empty database of this test's own; for async tests and for those that are not."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -10,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from clew import Viewer
-from clew.database.embedded import embedded_postgres
 from clew.engine import Engine, Request
 from tests.engine.office import Office, make_office
 
@@ -56,19 +53,12 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def logging_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Office, Path]]:
-    folder = tmp_path_factory.mktemp("logging")
-    with embedded_postgres(folder, durable=False) as url, make_office(url, tmp_path_factory.mktemp("office")) as office:
-
-        async def start_logging() -> str:
-            connection = await asyncpg.connect(url)
-            await connection.execute("ALTER SYSTEM SET log_statement = 'all'")
-            await connection.execute("SELECT pg_reload_conf()")
-            data = await connection.fetchval("SHOW data_directory")
-            await connection.close()
-            return str(data)
-
-        yield office, Path(asyncio.run(start_logging())) / "server.log"
+def logging_office(
+    logging_server: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Office, Path]]:
+    url, log = logging_server
+    with make_office(url, tmp_path_factory.mktemp("office")) as office:
+        yield office, log
 
 
 @pytest.fixture

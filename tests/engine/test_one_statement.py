@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from clew import Viewer
 from clew.config import Settings
-from clew.database.embedded import embedded_postgres
 from clew.engine import Engine, Request
 from tests.golden.test_golden import CASES, read_case
 from tests.shop import Shop, make_shop
@@ -21,20 +18,13 @@ EXECUTED = re.compile(r"LOG:  (?:execute [^:]*|statement): (.*)")
 
 
 @pytest.fixture(scope="module")
-def logging_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, Path]]:
-    """The shop on a server of its own, which logs every statement, and the log's path."""
-    folder = tmp_path_factory.mktemp("logging")
-    with embedded_postgres(folder, durable=False) as url, make_shop(url, tmp_path_factory.mktemp("shop")) as shop:
-
-        async def start_logging() -> str:
-            connection = await asyncpg.connect(url)
-            await connection.execute("ALTER SYSTEM SET log_statement = 'all'")
-            await connection.execute("SELECT pg_reload_conf()")
-            data = await connection.fetchval("SHOW data_directory")
-            await connection.close()
-            return str(data)
-
-        yield shop, Path(asyncio.run(start_logging())) / "server.log"
+def logging_shop(
+    logging_server: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Shop, Path]]:
+    """The shop on a server that logs every statement, and the log."""
+    url, log = logging_server
+    with make_shop(url, tmp_path_factory.mktemp("shop")) as shop:
+        yield shop, log
 
 
 async def statements(engine: Engine, log: Path, request: Request) -> list[str]:
