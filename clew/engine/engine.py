@@ -379,7 +379,9 @@ class Engine:
     ) -> Response:
         connection = operation.connection
         async with connection.raw() as raw:
-            transaction = raw.transaction()
+            # Whatever the database's default: each statement sees what others have committed before it, and locks
+            # what it has seen. Savepoints are as the transaction is.
+            transaction = raw.transaction(isolation=None if is_savepoint else "read_committed")
             await transaction.start()
         try:
             found = None if kept is None else await kept.claim(connection, operation.request_id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from graphql.execution.values import VariableValues
 
 from clew.engine.drafts import Draft, column_of, sql_presets
 from clew.engine.keys import Key, bound_keys
-from clew.engine.violations import from_database, known, violation
+from clew.engine.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, RelationKind
 from clew.plan.reach import reaches
@@ -77,6 +78,22 @@ class Store:
         self._statements = statements
         self._fetch = fetch
         self._before: dict[str, _Before] = {}
+
+    @asynccontextmanager
+    async def undone_if_taken(self) -> AsyncIterator[None]:
+        """What runs inside is undone where a unique key is taken, and the transaction goes on.
+
+        Raises:
+            KeyTakenError: all that the root field has done so far is undone.
+        """
+        await self._fetch("SAVEPOINT clew_upsert", ())
+        try:
+            yield
+        except KeyTakenError:
+            await self._fetch("ROLLBACK TO SAVEPOINT clew_upsert", ())
+            self._before.clear()
+            raise
+        await self._fetch("RELEASE SAVEPOINT clew_upsert", ())
 
     async def lock(
         self,
@@ -196,7 +213,7 @@ class Store:
                     write.leads_statement, entity, relation, visible, columns, bound=bound, of_rows=of_rows
                 )
                 if not all(row[0] for row in found):
-                    raise violation(known([relation.name], entity.name, self.schema))
+                    raise ViolationError(known([relation.name], entity.name, self.schema))
 
     async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
         """Delete locked rows, with what their cascades reach."""

@@ -14,10 +14,19 @@ from clew.errors import ClewError, Code
 from clew.sql.tables import Tables
 
 
-def violation(fields: Sequence[str] = (), message: str | None = None) -> ClewError:
+class ViolationError(ClewError):
     """The one error for a constraint, whether the row in the way is visible or hidden."""
-    extensions = {"fields": list(fields)} if fields else None
-    return ClewError(message or "The data do not allow this.", code=Code.CONSTRAINT_VIOLATION, extensions=extensions)
+
+    def __init__(self, fields: Sequence[str] = (), message: str | None = None) -> None:
+        super().__init__(
+            message or "The data do not allow this.",
+            code=Code.CONSTRAINT_VIOLATION,
+            extensions={"fields": list(fields)} if fields else None,
+        )
+
+
+class KeyTakenError(ViolationError):
+    """Another row has the unique key; it may have come a moment ago."""
 
 
 def refined(error: ClewError, tables: Tables, schema: GraphQLSchema) -> ClewError:
@@ -46,17 +55,18 @@ def from_database(error: BaseException | None, tables: Tables, schema: GraphQLSc
     """
     if not isinstance(error, exceptions.IntegrityConstraintViolationError):
         return None
+    raised = KeyTakenError if isinstance(error, exceptions.UniqueViolationError) else ViolationError
     found = error.as_dict()
     place = (found.get("schema_name") or "public", found.get("table_name") or "")
     info = tables.constraints.get((*place, found.get("constraint_name") or ""))
     if info is not None:
-        return violation(known(info.fields, info.entity, schema), info.message)
+        return raised(known(info.fields, info.entity, schema), info.message)
     if isinstance(error, exceptions.NotNullViolationError):
         table = next((t for t in tables.metadata.tables.values() if (t.schema or "public", t.name) == place), None)
         column = None if table is None else table.columns.get(found.get("column_name") or "")
         if table is not None and column is not None and "column" in column.info:
-            return violation(known([column.info["column"].name], table.info["entity"].name, schema))
-    return violation()
+            return raised(known([column.info["column"].name], table.info["entity"].name, schema))
+    return raised()
 
 
 def _of_driver(error: BaseException | None) -> BaseException | None:

@@ -16,7 +16,7 @@ from clew.engine.drafts import Draft, InputReader, Nested, column_of, forbidden,
 from clew.engine.keys import Key
 from clew.engine.store import Locked, Store
 from clew.engine.verdict import Written, judge_written
-from clew.engine.violations import known, violation
+from clew.engine.violations import KeyTakenError, known
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Operation, Relation, RelationKind
 from clew.model.writing import is_required, owner_of, unique_keys
@@ -28,6 +28,9 @@ _Inputs = Sequence[Mapping[str, Any]]
 
 # Rows of one root field, nested ones included.
 MOST_ROWS = 10_000
+
+# How often an upsert looks for rows of others that are in its way, before it takes them for hidden ones.
+_TRIES = 4
 
 
 class Writer:
@@ -100,33 +103,54 @@ class Writer:
         wanted = [self._inputs.unique(entity, names, given, at) for given, at in zip(inputs, places, strict=True)]
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
-        found = await self._store.find(entity, columns, wanted)
-        keys: dict[int, Key] = {}
-        there = [n for n in range(len(inputs)) if n in found]
-        if there:
-            changing = set(update) if update is not None else None
+        refused = KeyTakenError(known(names, entity.name, self._store.schema))
+        for _ in range(_TRIES):
+            found = await self._store.find(entity, columns, wanted)
+            there = [n for n in range(len(inputs)) if n in found]
             rows = await self._store.lock(entity, Operation.UPDATE, keys=[found[n] for n in there])
             if len(rows) < len(there):
-                # As for a hidden row, whose key an INSERT would hit.
-                raise violation(known([column.name for column in columns], entity.name, self._store.schema))
+                # As for a hidden row, whose key an INSERT would hit; unless it has just gone.
+                continue
             by_position = {row.position: row for row in rows}
-            drafts: list[Draft] = []
-            sets: list[Any] = []
-            for n in there:
-                fixed = {*names, *entity.primary_key}
-                given = {
-                    name: value
-                    for name, value in inputs[n].items()
-                    if name not in fixed and (changing is None or changing.issuperset(_written_by(entity, name)))
-                }
-                drafts.append(self._inputs.changes(entity, {"set": given}, "", place=places[n]))
-                sets.append(given)
-            ordered = [by_position[index + 1] for index in range(len(there))]
-            await self._update(entity, ordered, drafts, sets)
-            keys.update(zip(there, (row.key for row in ordered), strict=True))
-        new = [n for n in range(len(inputs)) if n not in found]
+            old = {n: by_position[index + 1] for index, n in enumerate(there)}
+            if len(old) == len(inputs):
+                return await self._upsert(entity, inputs, names, update, places, old)
+            try:
+                async with self._store.undone_if_taken():
+                    return await self._upsert(entity, inputs, names, update, places, old)
+            except KeyTakenError as error:
+                # Perhaps by another transaction, after the look: the next one finds its row.
+                refused = error
+                self._rows = 0
+                self._written.clear()
+        raise refused
+
+    async def _upsert(
+        self,
+        entity: Entity,
+        inputs: _Inputs,
+        names: Sequence[str],
+        update: Sequence[str] | None,
+        places: Sequence[str],
+        old: Mapping[int, Locked],
+    ) -> list[Key]:
+        """Change the locked rows `old`, by the place of their inputs, and create the others."""
+        changing = set(update) if update is not None else None
+        fixed = {*names, *entity.primary_key}
+        drafts: list[Draft] = []
+        sets: list[Mapping[str, Any]] = []
+        for n in old:
+            given = {
+                name: value
+                for name, value in inputs[n].items()
+                if name not in fixed and (changing is None or changing.issuperset(_written_by(entity, name)))
+            }
+            drafts.append(self._inputs.changes(entity, {"set": given}, "", place=places[n]))
+            sets.append(given)
+        await self._update(entity, list(old.values()), drafts, sets)
+        new = [n for n in range(len(inputs)) if n not in old]
         made = await self._create(entity, [(inputs[n], places[n]) for n in new])
-        keys.update(zip(new, made, strict=True))
+        keys = {n: row.key for n, row in old.items()} | dict(zip(new, made, strict=True))
         return [keys[n] for n in range(len(inputs))]
 
     async def to_delete(self, entity: Entity, arguments: Mapping[str, Any], *, where: bool) -> list[Key]:

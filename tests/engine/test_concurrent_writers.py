@@ -7,6 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,26 @@ type Handle @table {
   name: String! @unique
   owner: Int!
 }
+
+type Box @table {
+  id: ID! @id
+  code: String! @unique
+  size: Int! @default(value: 0)
+  key: Key!
+  labels: [Label!]!
+}
+
+type Key @table {
+  id: ID! @id
+  cut: String!
+  boxes: [Box!]!
+}
+
+type Label @table {
+  id: ID! @id
+  text: String!
+  box: Box!
+}
 """
 WRITERS, ACCOUNTS, BALANCE = 20, 5, 1000
 
@@ -57,6 +78,11 @@ def bank_project(postgres_url: str, tmp_path: Path) -> Iterator[tuple[Clew, str]
 
 
 @pytest.fixture
+def bank_url(bank_project: tuple[Clew, str]) -> str:
+    return bank_project[1]
+
+
+@pytest.fixture
 async def bank(bank_project: tuple[Clew, str]) -> AsyncIterator[Engine]:
     clew, url = bank_project
     engine = clew.asgi(Settings.model_validate({"DATABASE_URL": url, "pool_max": 10})).engine
@@ -65,6 +91,31 @@ async def bank(bank_project: tuple[Clew, str]) -> AsyncIterator[Engine]:
     assert "errors" not in await answer(engine, document, inputs=inputs)
     yield engine
     await engine.pool.close()
+
+
+@asynccontextmanager
+async def uncommitted(url: str, *statements: str) -> AsyncIterator[None]:
+    """Another client's transaction, which is committed as soon as one of the engine's waits for it."""
+    other = await asyncpg.connect(url)
+    watch = await asyncpg.connect(url)
+    try:
+        transaction = other.transaction()
+        await transaction.start()
+        for statement in statements:
+            await other.execute(statement)
+
+        async def commit() -> None:
+            # Only what is in the database says so.
+            while not await watch.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            await transaction.commit()
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            group.create_task(commit())
+            yield
+    finally:
+        await watch.close()
+        await other.close()
 
 
 async def answer(engine: Engine, document: str, **variables: Any) -> dict[str, Any]:
@@ -162,6 +213,86 @@ async def test_of_many_who_create_the_same_name_one_succeeds(bank: Engine) -> No
     handles = (await answer(bank, "{ handles { name owner } }"))["data"]["handles"]
     assert {handle["name"]: [handle["owner"]] for handle in handles} == winners
     assert refused == {"CONSTRAINT_VIOLATION": (WRITERS - 1) * 5}
+
+
+UPSERT = """mutation ($code: String!, $size: Int!, $update: [BoxField!]) {
+  upsertBox(
+    input: {code: $code, size: $size, key: {create: {cut: $code}}, labels: {create: [{text: $code}]}}
+    on: code, update: $update
+  ) { code }
+}"""
+BOXES = "{ boxes { code size key { cut } labels { text } } keys { cut } labels { text } }"
+
+
+@pytest.mark.anyio
+async def test_of_many_who_upsert_the_same_key_one_creates_and_the_others_change(bank: Engine) -> None:
+    async def write(number: int) -> None:
+        for code in random.Random(number).sample("abcde", 5):
+            found = await answer(bank, UPSERT, code=code, size=number, update=["size"])
+            assert found == {"data": {"upsertBox": {"code": code}}}
+
+    await all_at_once(write)
+    found = (await answer(bank, BOXES))["data"]
+    assert sorted(box["code"] for box in found["boxes"]) == list("abcde")
+    assert all(box["key"] == {"cut": box["code"]} for box in found["boxes"])
+    assert all(box["labels"] == [{"text": box["code"]}] for box in found["boxes"])
+    # What was nested in rows that in the end were not created is not there.
+    assert sorted(key["cut"] for key in found["keys"]) == list("abcde")
+    assert sorted(label["text"] for label in found["labels"]) == list("abcde")
+
+
+@pytest.mark.anyio
+async def test_bulk_upserts_of_the_same_keys_in_any_order_leave_each_once(bank: Engine) -> None:
+    document = """mutation ($inputs: [HandleCreateInput!]!) {
+      upsertHandles(inputs: $inputs, on: name) { count rows { name owner } }
+    }"""
+
+    async def write(number: int) -> None:
+        names = random.Random(number).sample("abcdefgh", 6)
+        inputs = [{"name": name, "owner": number} for name in names]
+        found = await answer(bank, document, inputs=inputs)
+        if codes(found) != ["CONFLICT"]:
+            # In different orders they meet in deadlocks.
+            assert found == {"data": {"upsertHandles": {"count": 6, "rows": inputs}}}
+
+    await all_at_once(write)
+    handles = (await answer(bank, "{ handles { name owner } }"))["data"]["handles"]
+    assert sorted(handle["name"] for handle in handles) == list("abcdefgh")
+
+
+@pytest.mark.anyio
+async def test_an_upsert_that_waits_for_an_insert_changes_the_row(bank: Engine, bank_url: str) -> None:
+    key = "INSERT INTO keys (id, cut) VALUES ('00000000-0000-7000-8000-000000000001', 'other')"
+    box = "INSERT INTO boxes (code, key_id) VALUES ('a', '00000000-0000-7000-8000-000000000001')"
+    async with uncommitted(bank_url, key, box):
+        found = await answer(bank, UPSERT, code="a", size=7, update=["size"])
+    assert found == {"data": {"upsertBox": {"code": "a"}}}
+    assert (await answer(bank, BOXES))["data"] == {
+        "boxes": [{"code": "a", "size": 7, "key": {"cut": "other"}, "labels": []}],
+        "keys": [{"cut": "other"}],
+        "labels": [],
+    }
+
+
+@pytest.mark.anyio
+async def test_an_upsert_that_waits_for_a_deletion_creates_the_row(bank: Engine, bank_url: str) -> None:
+    await answer(bank, UPSERT, code="a", size=1)
+    async with uncommitted(bank_url, "DELETE FROM labels", "DELETE FROM boxes", "DELETE FROM keys"):
+        found = await answer(bank, UPSERT, code="a", size=2)
+    assert found == {"data": {"upsertBox": {"code": "a"}}}
+    found = (await answer(bank, BOXES))["data"]
+    assert [(box["size"], box["labels"]) for box in found["boxes"]] == [(2, [{"text": "a"}])]
+
+
+@pytest.mark.anyio
+async def test_an_upsert_finds_what_others_commit_whatever_isolation_is_the_default(
+    bank: Engine, bank_url: str
+) -> None:
+    async with bank.pool.connection() as connection:
+        await connection.execute("SET default_transaction_isolation = 'repeatable read'")
+    async with uncommitted(bank_url, "INSERT INTO handles (name, owner) VALUES ('a', 1)"):
+        found = await answer(bank, 'mutation { upsertHandle(input: {name: "a", owner: 2}, on: name) { owner } }')
+    assert found == {"data": {"upsertHandle": {"owner": 2}}}
 
 
 @pytest.mark.anyio
