@@ -143,7 +143,8 @@ class Writer:
             given = {
                 name: value
                 for name, value in inputs[n].items()
-                if name not in fixed and (changing is None or changing.issuperset(_written_by(entity, name)))
+                if fixed.isdisjoint(written := _written_by(entity, name))
+                and (changing is None or changing.issuperset(written))
             }
             drafts.append(self._inputs.changes(entity, {"set": given}, "", place=places[n]))
             sets.append(given)

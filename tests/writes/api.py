@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+from graphql import Source
 
 from clew import Viewer
+from clew.database.pool import Pool
 from clew.engine import Engine, Request
+from clew.engine.resolvers import bind
+from clew.model.build import parse_model
+from clew.schema.build import build_schema
+from clew.sql.tables import build_tables
+from tests.properties.database import LIMITS, create_tables
 from tests.reference import table_sql
 
 ADMIN = Viewer.admin()
@@ -77,6 +84,25 @@ class Api:
         before = await self.dump()
         yield
         assert await self.dump() == before
+
+
+@asynccontextmanager
+async def api_of(url: str, sdl: str, data: str = "SELECT 1") -> AsyncIterator[Api]:
+    """A schema of a test's own, for writing, on an empty database; `data` are statements that fill it."""
+    model = parse_model(Source(sdl, "schema.graphql"))
+    await create_tables(url, model)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(data)
+    finally:
+        await connection.close()
+    schema = build_schema(model)
+    assert bind(schema, model, []) == []
+    pool = Pool(url, size=2, application_name="clew-writes")
+    try:
+        yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url)
+    finally:
+        await pool.close()
 
 
 def code(error: dict[str, Any]) -> str:

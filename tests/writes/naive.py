@@ -106,11 +106,7 @@ class NaiveWriter:
             for name, value in given.items():
                 relation = entity.relation(name)
                 columns = relation.key if relation is not None and relation.key else (name,)
-                if (
-                    name not in key
-                    and name not in entity.primary_key
-                    and (update is None or set(columns) <= set(update))
-                ):
+                if not {*key, *entity.primary_key} & set(columns) and (update is None or set(columns) <= set(update)):
                     changes[name] = value
             there.append((row, held, {"set": changes}))
         self.change(entity, there)
