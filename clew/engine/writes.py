@@ -376,11 +376,6 @@ class Writer:
         drafts = []
         for found, (_, _, place) in zip(values, entries, strict=True):
             draft = Draft(place, dict(found), fields=frozenset(found), known=frozenset([relation.name]))
-            for name, value in found.items():
-                if name in target.primary_key:
-                    raise ClewError(f"`{place}` would change the row's key.", hint="Delete it, and create another.")
-                if value is None and not column_of(target, name).nullable:
-                    raise ClewError(f"`{place}` cannot be without it.", hint="Delete it, or connect it elsewhere.")
             drafts.append(draft)
         await self._update(target, rows, drafts, [None] * len(drafts))
 

@@ -25,7 +25,7 @@ GENERATED_SUFFIXES = (
     *("AggregateCountDistinctOrderBy", "AggregateNumberOrderBy", "AggregateMinMaxOrderBy"),
     *("GroupBy", "GroupRowKey", "GroupRow", "GroupRowOrderBy", "Field", "Key", "Bulk", "Change"),
     *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput", "UniqueInput"),
-    *("OneInput", "ManyCreateInput", "ManySetInput"),
+    "OneInput",
 )
 # Root fields that are there whatever the entities are.
 GLOBAL_QUERIES = ("viewer",)
@@ -137,6 +137,11 @@ def unique_name(table: str, columns: Sequence[str], where: str | None = None, sq
 def generated_types(entity: str) -> Iterator[str]:
     """The names of the types that an entity brings with it."""
     return (entity + suffix for suffix in GENERATED_SUFFIXES)
+
+
+def nested_type(entity: str, relation: str, *, setting: bool) -> str:
+    """The input type of an entity's to-many, in what creates a row or sets its fields."""
+    return f"{entity}{capitalised(relation)}Many{'Set' if setting else 'Create'}Input"
 
 
 def query_fields(single: str, plural: str) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from graphql import (
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
-    GraphQLInputType,
     GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
@@ -22,7 +21,8 @@ from graphql import (
     GraphQLOutputType,
 )
 
-from clew.model.types import Column, Entity, Model, Opening, Relation, RelationKind, ValueType, WriteKind
+from clew.model import names
+from clew.model.types import Column, Entity, Model, Opening, Relation, RelationKind, Through, ValueType, WriteKind
 from clew.model.writing import can_increase, is_required, owner_of, unique_keys
 
 _Inputs = dict[str, GraphQLInputField]
@@ -222,72 +222,100 @@ class WriteTypes:
         self, entity: Entity, relation: Relation, held: frozenset[str], *, setting: bool = False
     ) -> GraphQLInputObjectType | None:
         """What a relation takes in an input, None for nothing; `held` are the fields that a rule holds."""
-        openings = self._builder.openings
-        target = openings.get(relation.target)
-        if target is None:
+        if relation.target not in self._builder.openings:
             return None
         other = self._builder.model.entity(relation.target)
         if relation.kind is RelationKind.TO_ONE:
             return self._one_input(other) if relation.name in held else None
-        if other.view_sql is not None:
+        is_read = relation.name in self._builder.openings[entity.name].fields
+        if other.view_sql is not None or not (is_read or relation.name in held):
             return None
-        if relation.through is None:
-            key = owner_of(self._builder.model, relation).key
-            creates = target.creates is not None
-            updates = target.updates is not None and target.updates.issuperset(key)
-            if not (creates or updates or (setting and target.deletes)):
-                return None
-        else:
-            link = self._builder.model.entity(relation.through.entity)
-            opening = openings.get(link.name)
-            generated = link.generated_link and not link.allow
-            if not (relation.name in held if generated else opening is not None and opening.creates is not None):
-                return None
-        return self._many_input(other, setting=setting)
+        ways = self._owned(relation) if relation.through is None else self._linked(relation, relation.through, held)
+        if not setting:
+            ways &= {"create", "connect"}
+        elif not is_read:
+            # Which rows belong here is not the roles' to know.
+            ways -= {"disconnect", "update", "delete"}
+        return self._many_input(entity, relation, other, ways, setting=setting)
+
+    def _owned(self, relation: Relation) -> set[str]:
+        """What may become of rows whose own to-one leads here: it is written under their rules."""
+        target = self._builder.model.entity(relation.target)
+        opening = self._builder.openings[target.name]
+        owner = owner_of(self._builder.model, relation)
+        key = [column for column in target.columns if column.name in owner.key]
+        ways = {"update", "delete"}
+        # A preset fills it too, and agrees with what the row is nested in.
+        if all(c.preset or c.hidden or c.name in (opening.creates or ()) for c in key):
+            ways.add("create")
+        if (opening.updates or frozenset()).issuperset(owner.key) and not set(owner.key) & set(target.primary_key):
+            ways.add("connect")
+            if all(column.nullable for column in key):
+                ways.add("disconnect")
+        return ways
+
+    def _linked(self, relation: Relation, through: Through, held: frozenset[str]) -> set[str]:
+        """What may become of the rows of a many-to-many: links are rows too, with rules of their own or the field's."""
+        link = self._builder.model.entity(through.entity)
+        ways = {"create", "connect", "disconnect", "update", "delete"}
+        if link.generated_link and not link.allow:
+            return ways if relation.name in held else set()
+        opening = self._builder.openings.get(link.name)
+        if opening is None:
+            return set()
+        if opening.creates is None:
+            ways -= {"create", "connect"}
+        if not opening.deletes:
+            ways -= {"disconnect", "delete"}
+        return ways
 
     def _one_input(self, target: Entity) -> GraphQLInputObjectType | None:
-        fields = self._create_and_connect(target, many=False)
+        def fields() -> _Inputs:
+            found: _Inputs = {}
+            if self._can_create(target):
+                found["create"] = GraphQLInputField(self._create_input(target), description="A new row.")
+            if unique := self._unique_input(target):
+                found["connect"] = GraphQLInputField(unique, description="A row that is there, by a key.")
+            return found
+
         if not fields():
             return None
         description = f"The {target.name}: a new one, or one that is there."
         return self._input(f"{target.name}OneInput", fields, description, one_of=True)
 
-    def _many_input(self, target: Entity, *, setting: bool) -> GraphQLInputObjectType | None:
-        both = self._create_and_connect(target, many=True)
-
-        def fields() -> _Inputs:
-            found = both()
-            opening = self._builder.openings[target.name]
-            if not setting or not (unique := self._unique_input(target)):
-                return found
-            keys = GraphQLList(GraphQLNonNull(unique))
-            found["disconnect"] = GraphQLInputField(keys, description="Rows that no longer belong here.")
-            if self._has_key(target) and self._changes(target):
-                updates = GraphQLList(GraphQLNonNull(self._update_input(target)))
-                found["update"] = GraphQLInputField(updates, description="Changes of rows that belong here.")
-            if opening.deletes:
-                found["delete"] = GraphQLInputField(keys, description="Rows that belong here, to be deleted.")
-            return found
-
-        if not self._can_create(target) and self._unique_input(target) is None:
+    def _many_input(
+        self, entity: Entity, relation: Relation, target: Entity, ways: set[str], *, setting: bool
+    ) -> GraphQLInputObjectType | None:
+        unique = self._unique_input(target)
+        if not self._can_create(target):
+            ways = ways - {"create"}
+        if unique is None:
+            ways = ways & {"create"}
+        opening = self._builder.openings[target.name]
+        if not self._has_key(target) or not (opening.updates or frozenset()) - set(target.primary_key):
+            ways = ways - {"update"}
+        if not opening.deletes:
+            ways = ways - {"delete"}
+        if not ways:
             return None
-        if setting:
-            return self._input(f"{target.name}ManySetInput", fields, f"What becomes of a list of {target.name}.")
-        return self._input(f"{target.name}ManyCreateInput", fields, f"What a list of {target.name} begins with.")
-
-    def _create_and_connect(self, target: Entity, *, many: bool) -> Callable[[], _Inputs]:
-        def listed(type_: GraphQLInputObjectType) -> GraphQLInputType:
-            return GraphQLList(GraphQLNonNull(type_)) if many else type_
 
         def fields() -> _Inputs:
-            found: _Inputs = {}
-            if self._can_create(target):
-                found["create"] = GraphQLInputField(listed(self._create_input(target)), description="New rows.")
-            if unique := self._unique_input(target):
-                found["connect"] = GraphQLInputField(listed(unique), description="Rows that are there, by a key.")
-            return found
+            items: dict[str, GraphQLInputObjectType | None] = {
+                "create": self._create_input(target),
+                "update": self._update_input(target),
+            }
+            return {
+                way: GraphQLInputField(
+                    GraphQLList(GraphQLNonNull(items.get(way) or unique)),
+                    description=description,
+                )
+                for way, description in _WAYS.items()
+                if way in ways
+            }
 
-        return fields
+        name = names.nested_type(entity.name, relation.name, setting=setting)
+        what = "What becomes of" if setting else "What is there from the beginning of"
+        return self._input(name, fields, f"{what} {entity.name}.{relation.name}.")
 
     def _can_create(self, target: Entity) -> bool:
         return target.view_sql is None and bool(self._builder.openings[target.name].creates)
@@ -350,6 +378,15 @@ def _constant(fields: _Inputs) -> Callable[[], _Inputs]:
 def _is_list(column: Column) -> bool:
     return column.type.is_list
 
+
+# What may become of the rows of a to-many.
+_WAYS = {
+    "create": "New rows.",
+    "connect": "Rows that are there, by a key.",
+    "disconnect": "Rows that no longer belong here.",
+    "update": "Changes of rows that belong here.",
+    "delete": "Rows that belong here, to be deleted.",
+}
 
 _DESCRIPTIONS = {
     WriteKind.CREATE: "Create one {}.",

@@ -240,8 +240,9 @@ async def test_disconnect_of_a_to_many_clears_the_key_where_it_may_be_null(shopp
         'mutation { updateCompany(id: "%s", set: {people: {disconnect: [{id: "%s"}]}}) { people { givenName } } }'
     )
     assert await shopping.ok(document % (NORTHWIND, ADA)) == {"updateCompany": {"people": [{"givenName": "Bo"}]}}
+    # An order has a customer.
     document = 'mutation { updatePerson(id: "%s", set: {orders: {disconnect: [{id: 1}]}}) { id } }'
-    assert code(await shopping.fails(document % ADA)) == "BAD_USER_INPUT"
+    assert code(await shopping.fails(document % ADA)) == "GRAPHQL_VALIDATION_FAILED"
 
 
 async def test_nested_changes_are_of_rows_that_belong_there(shopping: Api) -> None:
@@ -278,9 +279,7 @@ async def test_what_a_key_is_made_of_does_not_change(shopping: Api) -> None:
     document = "mutation { updateOrderLine(orderId: 1, number: 1, set: {order: {connect: {id: 2}}}) { orderId } }"
     assert code(await shopping.fails(document)) == "GRAPHQL_VALIDATION_FAILED"
     document = "mutation { updateOrder(id: 2, set: {lines: {connect: [{orderId: 1, number: 1}]}}) { id } }"
-    error = await shopping.fails(document)
-    assert code(error) == "BAD_USER_INPUT"
-    assert "set.lines.connect.0" in error["message"]
+    assert code(await shopping.fails(document)) == "GRAPHQL_VALIDATION_FAILED"
 
 
 # --- upserting ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from clew.model import names
 from clew.model.operators import filter_type_name
 from clew.model.rules.places import entity_node
 from clew.model.scope import SQL_TYPES, Scope
-from clew.model.types import Model, ValueType
+from clew.model.types import Model, RelationKind, ValueType
 
 
 def check(scope: Scope, model: Model) -> None:
@@ -45,6 +45,10 @@ def _generated(model: Model) -> Iterator[tuple[str, str]]:
     for entity in model.entities.values():
         for name in names.generated_types(entity.name):
             yield name, entity.name
+        for relation in entity.relations:
+            if relation.kind is not RelationKind.TO_ONE:
+                for setting in (False, True):
+                    yield names.nested_type(entity.name, relation.name, setting=setting), entity.name
         if entity.generated_link:
             yield entity.name, entity.name
 
