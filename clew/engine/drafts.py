@@ -30,7 +30,8 @@ class Draft:
     """A row that is being written, one of maybe ten thousand: what most have in common is shared, and never changed.
 
     `fields` are those that a rule must hold; `place` names the row in errors. `known` are to-ones that lead to
-    a row which this root field has made, or found readable.
+    a row which this root field has made, or found readable, `closed` to-manys that the viewer did not see on the row
+    before: none of their rows is known to belong to it.
     """
 
     place: str
@@ -41,6 +42,7 @@ class Draft:
     key: Key = ()
     held: tuple[bool, ...] = ()
     known: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
 
 
 # What is nested in the inputs of one level: by the field's name the rows, each with its value.

@@ -18,7 +18,7 @@ from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, RelationKind
 from clew.plan.reach import reaches
 from clew.plan.types import TRUE, Keys, Predicate, Visible
-from clew.plan.visible import Access, Permits, Sight
+from clew.plan.visible import Access, Permit, Permits, Sight
 from clew.sql import write
 from clew.sql.arguments import Claims
 from clew.sql.statement import WriteStatements
@@ -158,6 +158,16 @@ class Store:
             bound[Keys(write.VALUE + column.name)] = list(of_all)
         rows = await self.run(write.find_statement, visible, columns, bound=bound)
         return {row[0] - 1: tuple(row)[1:] for row in rows}
+
+    async def shows(self, entity: Entity, field: str, keys: Sequence[Key]) -> list[bool]:
+        """Whether the viewer sees a field of rows that are there and visible."""
+        mask = self.visible(entity).masks.get(field)
+        if mask is None:
+            return [True] * len(keys)
+        permits = Permits((Permit(mask, mask),), {}, ())
+        bound = {**self.claims, **bound_keys(entity, keys)}
+        found = await self.run(write.judge_statement, self.visible(entity), permits, (), bound=bound)
+        return [row[1] for row in found]
 
     async def insert(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Create rows, and note their keys in the drafts."""

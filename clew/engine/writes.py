@@ -29,6 +29,9 @@ _Inputs = Sequence[Mapping[str, Any]]
 # Rows of one root field, nested ones included.
 MOST_ROWS = 10_000
 
+# What is done with rows of a to-many that belong to it already.
+_OF_MEMBERS = ("delete", "disconnect", "update")
+
 # How often an upsert looks for rows of others that are in its way, before it takes them for hidden ones.
 _TRIES = 4
 
@@ -265,6 +268,7 @@ class Writer:
                     if relation is not None and any(key in both for key in relation.key):
                         raise ClewError(f"`set.{name}` and its key are both given.", hint="Give one of the two.")
                 self._inputs.take(entity, draft, relations, nested, "set.")
+        await self._close(entity, nested)
         await self._to_ones(entity, nested)
         self._inputs.preset(entity, drafts, Operation.UPDATE)
         await self._store.update(entity, drafts)
@@ -273,6 +277,16 @@ class Writer:
         await self._to_manys(entity, nested, setting=True)
 
     # --- to-many ----------------------------------------------------------------------
+
+    async def _close(self, entity: Entity, nested: Nested) -> None:
+        """Note which lists are hidden on their rows, before anything is written that might open them."""
+        for name, entries in nested.items():
+            asked = [draft for draft, value in entries if any(value.get(way) for way in _OF_MEMBERS)]
+            if asked:
+                shown = await self._store.shows(entity, name, [draft.key for draft in asked])
+                for draft, is_shown in zip(asked, shown, strict=True):
+                    if not is_shown:
+                        draft.closed |= {name}
 
     async def _to_manys(self, entity: Entity, nested: Nested, *, setting: bool) -> None:
         for name, entries in nested.items():
@@ -286,8 +300,12 @@ class Writer:
                     for draft, value in entries
                     for n, item in enumerate(value.get(way) or ())
                 ]
-                for way in ("delete", "disconnect", "update", "create", "connect")
+                for way in (*_OF_MEMBERS, "create", "connect")
             }
+            for way in _OF_MEMBERS:
+                for draft, _, place in inputs[way]:
+                    if name in draft.closed:
+                        raise not_in_list(place, name)
             if relation.through is None:
                 await self._owned(entity, relation, inputs)
             else:
@@ -337,7 +355,7 @@ class Writer:
                 row = rows.get(number + 1)
                 expected = tuple(pointing(target, owner, entity, draft.key)[name] for name in owner.key)
                 if row is None or row.columns != expected:
-                    raise ClewError(f"`{place}` is no row of `{relation.name}`.")
+                    raise not_in_list(place, relation.name)
                 ordered.append(row)
             if way == "delete":
                 await self.delete(target, [row.key for row in ordered])
@@ -433,7 +451,7 @@ class Writer:
             rows = {row.position: row for row in locked}
             for number, (_, _, place) in enumerate(entries):
                 if number not in linked or number + 1 not in rows:
-                    raise ClewError(f"`{place}` is no row of `{relation.name}`.")
+                    raise not_in_list(place, relation.name)
             ordered = [rows[number + 1] for number in range(len(entries))]
             if way == "delete":
                 await self._unlink(relation, link, values, [place for _, _, place in entries])
@@ -461,7 +479,7 @@ class Writer:
         found = await self._store.find(link, columns, wanted)
         for number, place in enumerate(places):
             if number not in found:
-                raise ClewError(f"`{place}` is no row of `{relation.name}`.")
+                raise not_in_list(place, relation.name)
         keys = [found[number] for number in range(len(values))]
         if not is_free_link(link):
             rows = await self._store.lock(link, Operation.DELETE, keys=keys)
@@ -520,6 +538,11 @@ class Writer:
 
 def no_such_row(place: str) -> ClewError:
     return ClewError(f"`{place}` is no such row.", hint="It may be hidden, or have been deleted.")
+
+
+def not_in_list(place: str, name: str) -> ClewError:
+    """For a row of another's list, and for any row where the list is hidden."""
+    return ClewError(f"`{place}` is no row of `{name}`.")
 
 
 def by_sql(entity: Entity, name: str) -> Column:

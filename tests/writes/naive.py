@@ -164,8 +164,12 @@ class NaiveWriter:
         if len({id(row) for row, _, _ in entries}) < len(entries):
             raise RefusedError(BAD)
         drafts = []
+        view = self.view()
         for row, held, entry in entries:
             values, fields, nested = self.read(entity, entry.get("set") or {})
+            for name, value in nested.items():
+                if {"disconnect", "update", "delete"} & value.keys() and not view.is_field_open(entity, row, name):
+                    raise RefusedError(BAD)
             increases = {name: int(value) for name, value in (entry.get("inc") or {}).items()}
             if fields & increases.keys():
                 raise RefusedError(BAD)

@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLInputObjectType
 
 from clew import Viewer
-from tests.writes.api import Api, api_of
+from tests.writes.api import ADMIN, Api, api_of
 
 pytestmark = pytest.mark.anyio
 
@@ -73,3 +73,49 @@ async def test_inputs_have_what_the_roles_could_ever_write(database_url: str) ->
         assert await ways(api, "packer") == user | written
         secrets = {"cre secrets": both, "set secrets": ALL}
         assert await ways(api, "boss") == user | secrets
+
+
+CRATES = """
+type Crate @table @allow(role: user) @allow(role: user, to: UPDATE, check: {}) {
+  id: Int! @id
+  open: Boolean!
+  goods: [Good!]! @allow(role: user, where: {open: true})
+  marks: [Mark!]! @relation(through: "CrateMark") @allow(role: user, to: [READ, UPDATE], where: {open: true}, check: {})
+    @allow(role: user, to: UPDATE)
+}
+
+type Good @table @allow(role: user, to: ALL, fields: [id, text, crate]) @allow(role: user, to: READ) {
+  id: Int! @id
+  text: String
+  crate: Crate @allow(role: user, to: UPDATE)
+}
+
+type Mark @table @allow(role: user, to: ALL) { id: Int! @id text: String }
+"""
+CRATE_ROWS = """
+INSERT INTO crates (id, open) VALUES (1, true), (2, false);
+INSERT INTO goods (id, crate_id) VALUES (1, 1), (2, 2), (3, NULL);
+INSERT INTO marks (id) VALUES (1), (2), (3);
+INSERT INTO crate_marks (crate_id, mark_id) VALUES (1, 1), (2, 2);
+"""
+WAYS = ("disconnect: [{id: %d}]", 'update: [{id: %d, set: {text: "x"}}]', "delete: [{id: %d}]")
+
+
+@pytest.mark.parametrize("field", ["goods", "marks"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_list_that_is_masked_on_a_row_does_not_tell_what_is_in_it(
+    database_url: str, field: str, way: str
+) -> None:
+    viewer = Viewer("ann", frozenset({"user"}))
+    async with api_of(database_url, CRATES, CRATE_ROWS) as api:
+        errors = []
+        for crate in ("id: 2, set: {", "id: 2, set: {open: true, "):
+            for row in (2, 3, 999):
+                document = f"mutation {{ updateCrate({crate} {field}: {{{way % row}}}}}) {{ id }} }}"
+                errors.append(await api.fails(document, viewer=viewer))
+        assert all(error == errors[0] for error in errors)
+        assert errors[0]["extensions"] == {"code": "BAD_USER_INPUT"}
+        # Where it is open, it is changed; and nothing is closed to an admin.
+        document = f"mutation {{ updateCrate(id: %d, set: {{{field}: {{{way}}}}}) {{ id }} }}"
+        await api.ok(document % (1, 1), viewer=viewer)
+        await api.ok(document % (2, 2), viewer=ADMIN)
