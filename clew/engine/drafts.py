@@ -148,11 +148,16 @@ class InputReader:
         """
         for column in entity.columns:
             preset = column.preset
-            if preset is None or operation not in preset.on or preset.sql is not None:
+            if preset is None or operation not in preset.on:
                 continue
             name, admin = column.name, self._sight.admin
             open_ = [draft for draft in drafts if not (admin and name in draft.values)]
             if not open_:
+                continue
+            if preset.sql is not None:
+                # The statement fills it.
+                for draft in open_:
+                    draft.fields -= {name}
                 continue
             if preset.claim is not None:
                 claim = Claim(tuple(preset.claim.removeprefix("$auth.").split(".")), column.type)
@@ -212,7 +217,7 @@ class InputReader:
 
 
 def sql_presets(entity: Entity, operation: Operation, given: Collection[str]) -> list[tuple[Column, str]]:
-    """The columns that @preset fills by SQL, but for those that an admin gives, or a row's parent."""
+    """The columns that @preset fills by SQL, but for those `given` by an admin."""
     return [
         (column, column.preset.sql)
         for column in entity.columns

@@ -11,7 +11,7 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
-from clew.engine.drafts import Draft, column_of, sql_presets
+from clew.engine.drafts import Draft, column_of, forbidden, sql_presets
 from clew.engine.keys import Key, bound_keys
 from clew.engine.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
@@ -170,18 +170,25 @@ class Store:
         return [row[1] for row in found]
 
     async def insert(self, entity: Entity, drafts: Sequence[Draft]) -> None:
-        """Create rows, and note their keys in the drafts."""
+        """Create rows, and note their keys in the drafts.
+
+        Raises:
+            ClewError: FORBIDDEN where a preset by SQL and what a row is nested in do not agree.
+        """
         await self._refuse_hidden(entity, drafts)
         for shape, same in _by_shape(drafts).items():
             columns = [column_of(entity, name) for name in shape[0]]
-            presets = sql_presets(entity, Operation.CREATE, shape[0])
+            presets = sql_presets(entity, Operation.CREATE, shape[0] if self.sight.admin else ())
             bound = _arrays(write.VALUE, shape[0], [draft.values for draft in same])
             if not columns:
                 presets = presets or [(column, _generated(entity, column)) for column in entity.key_columns[:1]]
                 bound[Keys(write.VALUE + write.COUNT)] = list(range(len(same)))
             rows = await self.run(write.insert_statement, entity, columns, presets, bound=bound)
-            for draft, row in zip(same, rows, strict=True):
-                draft.key = tuple(row)
+            width = len(entity.primary_key)
+            for draft, row in zip(same, map(tuple, rows), strict=True):
+                draft.key = row[:width]
+                if not all(row[width:]):
+                    raise forbidden()
         before = self._before.setdefault(entity.name, _Before())
         before.keys.update(dict.fromkeys(draft.key for draft in drafts))
 
@@ -191,7 +198,8 @@ class Store:
         changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed).items():
             sets_, increases, appends = ([column_of(entity, name) for name in names] for names in shape)
-            presets = sql_presets(entity, Operation.UPDATE, [name for names in shape for name in names])
+            given = [name for names in shape for name in names if self.sight.admin]
+            presets = sql_presets(entity, Operation.UPDATE, given)
             bound = bound_keys(entity, [draft.key for draft in same])
             bound |= _arrays(write.VALUE, shape[0], [draft.values for draft in same])
             bound |= _arrays(write.INCREASE, shape[1], [draft.increases for draft in same])

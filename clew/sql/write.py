@@ -191,13 +191,17 @@ def insert_statement(
 ) -> Any:
     """Insert rows with these columns given, the rest by default; presets are SQL over the row's columns.
 
-    Gives the keys in order.
+    Gives the keys in order, and beside each, for each preset of a given column, whether it agrees.
     """
     compiler = WriteCompiler(model, tables, binds)
     table = tables.of(entity.name)
     arrays = compiler.written(VALUE, columns)
     given = _given(compiler, None, arrays, {column.name: column.type for column in columns})
     values = {column.column: _value(given, arrays[column.name][0], column.type) for column in columns}
+    agreeing: list[tuple[Column, ColumnElement[Any]]] = [
+        (column, sa.literal_column(f"({sql})")) for column, sql in presets if column in columns
+    ]
+    presets = [(column, sql) for column, sql in presets if column not in columns]
     order: ColumnElement[Any] = given.c.position
     rows: Any = given
     if presets:
@@ -216,7 +220,9 @@ def insert_statement(
     inserted = sa.insert(table).from_select(
         list(values), sa.select(*values.values()).select_from(rows).order_by(order), include_defaults=False
     )
-    return inserted.returning(*(table.c[column.column] for column in entity.key_columns))
+    keys = [table.c[column.column] for column in entity.key_columns]
+    # Compared, not stored: a key that leads nowhere would tell so.
+    return inserted.returning(*keys, *(table.c[c.column].is_not_distinct_from(sql) for c, sql in agreeing))
 
 
 def update_statement(

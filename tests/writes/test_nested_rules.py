@@ -119,3 +119,44 @@ async def test_a_list_that_is_masked_on_a_row_does_not_tell_what_is_in_it(
         document = f"mutation {{ updateCrate(id: %d, set: {{{field}: {{{way}}}}}) {{ id }} }}"
         await api.ok(document % (1, 1), viewer=viewer)
         await api.ok(document % (2, 2), viewer=ADMIN)
+
+
+DESKS = """
+type Person @table(plural: "people") @allow(role: user) @allow(role: user, to: CREATE, fields: [id]) {
+  id: String! @id
+  notes: [Note!]!
+  papers: [Paper!]!
+}
+
+type Note @table @allow(role: user) @allow(role: user, to: CREATE, fields: [text]) {
+  id: Int! @id
+  text: String!
+  person: Person! @preset(sql: "lower(text)")
+}
+
+type Paper @table @allow(role: user) @allow(role: user, to: CREATE, fields: [text]) {
+  id: Int! @id
+  text: String!
+  person: Person! @preset(claim: "sub")
+}
+"""
+
+
+@pytest.mark.parametrize(("field", "text"), [("notes", "Ann"), ("papers", "x")])
+async def test_a_parent_agrees_with_a_preset_by_sql_as_with_one_by_claim(
+    database_url: str, field: str, text: str
+) -> None:
+    viewer = Viewer("ann", frozenset({"user"}))
+    document = f"""mutation($id: String!) {{
+      createPerson(input: {{id: $id, {field}: {{create: [{{text: "{text}"}}]}}}}) {{ {field} {{ text personId }} }}
+    }}"""
+    async with api_of(database_url, DESKS) as api:
+        other = await api.fails(document, {"id": "cat"}, viewer)
+        assert other == {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+        # No rule holds the field: it is not the client's.
+        found = await api.ok(document, {"id": "ann"}, viewer)
+        assert found == {"createPerson": {field: [{"text": text, "personId": "ann"}]}}
+        # An admin gives what it will.
+        document = document.replace("personId", "person { id }")
+        found = await api.ok(document, {"id": "dan"}, Viewer.admin())
+        assert found == {"createPerson": {field: [{"text": text, "person": {"id": "dan"}}]}}
