@@ -27,7 +27,7 @@ from clew.plan.types import (
 )
 from clew.sql.binds import compared_type
 from clew.sql.json import json_array, json_object, text_constant
-from clew.sql.scope import Scope
+from clew.sql.scope import Scope, free_name
 from clew.sql.types import sql_type
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class _Page:
         between = cut.subquery(f"page{compiler.number()}")
         names = [label.name for label in labelled]
         order = [compiler.directed(between.c[name], key) for name, key in zip(names, self.order, strict=True)]
-        number = sa.func.row_number().over(order_by=order).label(compiler.free_name(_ROW, scope.entity))
+        number = sa.func.row_number().over(order_by=order).label(free_name(_ROW, scope.entity))
         numbered = sa.select(*between.c, number).select_from(between).subquery(f"rows{compiler.number()}")
         page = Scope(scope.entity, numbered, self.outer)
         self.keys = [page.key(name) for name in names]

@@ -1,40 +1,84 @@
-"""Keys that are given when a statement runs, as rows of it.
+"""Keys and values that are given when a statement runs, as rows of it.
 
-Arrays, one for each column of the key: their number is no part of the SQL, and any number is one parameter a column.
+Arrays, one for each column: the number of rows is no part of the SQL, and any number is one parameter a column.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from clew.model.types import Entity, ValueType
+from clew.model.types import Column, Entity, ValueType
 from clew.plan.types import Keys, Operand
 from clew.sql.binds import Binds, compared_type
-from clew.sql.scope import Scope
+from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.types import sql_type
 
 
-def given_keys(entity: Entity, binds: Binds, prefix: str = "") -> TableValuedAlias:
-    """The keys as a FROM item: columns `k0`, `k1`, ... and `position`, which counts them.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Rows of arrays: `source` is the FROM item, `keys` its columns of a key, `position` counts its rows from 1."""
+
+    source: TableValuedAlias
+    keys: tuple[ColumnElement[Any], ...]
+    values: Mapping[str, ColumnElement[Any]]
+    position: ColumnElement[Any]
+
+
+def given_keys(entity: Entity, binds: Binds, prefix: str = "") -> Given:
+    """The keys that `Keys` operands hold, to stand beside rows of the entity.
 
     Args:
-        prefix: what the names of the `Keys` operands begin with, before that of the key's column.
+        prefix: what the names of the operands begin with, before that of the key's column.
+    """
+    return given_rows(entity, binds, keys=entity.key_columns, prefix=prefix)
+
+
+def given_rows(
+    beside: Entity,
+    binds: Binds,
+    *,
+    keys: Sequence[Column] = (),
+    prefix: str = "",
+    values: Mapping[str, Operand] | None = None,
+) -> Given:
+    """Rows of keys and values that operands hold.
+
+    Args:
+        beside: whose columns, or table, these rows may stand beside: their names are others than those.
+        keys: the columns of a key, of whatever entity.
+        values: arrays, of one value a row; those of the same name are the columns.
     """
     arrays: list[ColumnElement[Any]] = []
     columns: list[sa.ColumnClause[Any]] = []
-    for number, column in enumerate(entity.key_columns):
+
+    def add(name: str, operand: Operand) -> None:
+        arrays.append(binds.add(operand))
+        columns.append(sa.column(free_name(name, beside), sql_type(compared_type(operand.type.item))))
+
+    for number, column in enumerate(keys):
         name = prefix + column.name
         of_items = ValueType(column.type.name, column.type.sql, column.type.is_enum, is_list=True)
-        arrays.append(binds.add(Operand(Keys(name), of_items, name)))
-        columns.append(sa.column(f"k{number}", sql_type(compared_type(column.type))))
-    unnested = sa.func.unnest(*arrays).table_valued(*columns, with_ordinality="position")
-    return unnested.render_derived(name="keys")
+        add(f"clew_key{number}", Operand(Keys(name), of_items, name))
+    for number, operand in enumerate((values or {}).values()):
+        add(f"clew_value{number}", operand)
+    position = free_name("clew_position", beside)
+    unnested = sa.func.unnest(*arrays).table_valued(*columns, with_ordinality=position)
+    source = unnested.render_derived(name=free_alias("clew_given", beside))
+    names = [column.name for column in columns]
+    return Given(
+        source,
+        tuple(source.c[name] for name in names[: len(keys)]),
+        {name: source.c[label] for name, label in zip(values or {}, names[len(keys) :], strict=True)},
+        source.c[position],
+    )
 
 
-def same_key(scope: Scope, keys: TableValuedAlias) -> list[ColumnElement[bool]]:
+def same_key(scope: Scope, given: Given) -> list[ColumnElement[bool]]:
     """That a row of `scope` has the key."""
-    return [scope.column(column) == keys.c[f"k{number}"] for number, column in enumerate(scope.entity.key_columns)]
+    return [scope.column(column) == key for column, key in zip(scope.entity.key_columns, given.keys, strict=True)]

@@ -15,7 +15,7 @@ from sqlalchemy.sql import ColumnElement, FromClause, Select
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from clew.model.measures import COUNT
-from clew.model.types import Column, Entity, Model
+from clew.model.types import Column, Model
 from clew.plan.types import (
     Aggregate,
     AllOf,
@@ -49,7 +49,7 @@ from clew.sql.groups import groups
 from clew.sql.json import json_array, json_object, json_value, text_constant
 from clew.sql.order import direction
 from clew.sql.relations import join, local_columns
-from clew.sql.scope import Scope
+from clew.sql.scope import Scope, free_name
 from clew.sql.tables import Tables
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
@@ -79,11 +79,11 @@ def rows_statement(read: Read, model: Model, tables: Tables, binds: Binds) -> Se
     compiler = Compiler(model, tables, binds)
     entity = read.rows.visible.entity
     keys = given_keys(entity, binds)
-    scope = compiler.scope(entity.name, Scope(entity, keys))
+    scope = compiler.scope(entity.name, Scope(entity, keys.source))
     row = compiler.row(read, scope, same_key(scope, keys), "clew_json").lateral(f"j{compiler.number()}")
-    rows = json_array(row.c.clew_json, [keys.c.position])
+    rows = json_array(row.c.clew_json, [keys.position])
     value = sa.func.convert_to(sa.cast(rows, sa.Text), _UTF8).label("r0")
-    return sa.select(value).select_from(keys.outerjoin(row, sa.true()))
+    return sa.select(value).select_from(keys.source.outerjoin(row, sa.true()))
 
 
 def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
@@ -95,10 +95,10 @@ def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, 
     columns: list[ColumnElement[Any]] = []
     for index, (name, rows) in enumerate(checks.items()):
         keys = given_keys(rows.entity, binds, f"{name}.")
-        scope = compiler.scope(rows.entity.name, Scope(rows.entity, keys))
+        scope = compiler.scope(rows.entity.name, Scope(rows.entity, keys.source))
         found = sa.select(_ONE).select_from(scope.source)
         found = scope.correlate(found.where(*same_key(scope, keys), *compiler.conditions(Rows(rows), scope)))
-        missing = sa.select(_ONE).select_from(keys).where(sa.not_(sa.exists(found))).correlate(None)
+        missing = sa.select(_ONE).select_from(keys.source).where(sa.not_(sa.exists(found))).correlate(None)
         columns.append(sa.not_(sa.exists(missing)).label(f"r{index}"))
     return sa.select(*columns)
 
@@ -118,12 +118,6 @@ class Compiler:
         table = self.tables.of(entity_name)
         alias = table.alias(f"t{self.number()}")
         return Scope(self.model.entity(entity_name), alias, outer)
-
-    def free_name(self, name: str, entity: Entity) -> str:
-        """A name that is no column of the entity: it stands beside them, and computed expressions name those alone."""
-        while entity.column_by_sql(name) is not None:
-            name += "_"
-        return name
 
     def directed(self, expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:
         """The value of an order's key, with its direction."""
@@ -156,7 +150,7 @@ class Compiler:
         sees fit; a subquery in the output would be run once for each row.
         """
         scope = self.scope(output.relation.target, outer)
-        name = self.free_name("clew_json", outer.entity)
+        name = free_name("clew_json", outer.entity)
         statement = self.row(output.read, scope, [join(self, output.relation, outer, scope, None)], name)
         return statement.lateral(f"j{self.number()}")
 
@@ -204,7 +198,7 @@ class Compiler:
 
     def labelled(self, keys: Iterable[tuple[ColumnElement[Any], OrderKey]], scope: Scope) -> list[sa.Label[Any]]:
         """The keys of an order as columns beside the entity's own."""
-        return [key.label(self.free_name(f"clew_key{n}", scope.entity)) for n, (key, _) in enumerate(keys)]
+        return [key.label(free_name(f"clew_key{n}", scope.entity)) for n, (key, _) in enumerate(keys)]
 
     def belonging(self, rows: Rows, scope: Scope, outer: Scope | None, via: Many | None) -> list[ColumnElement[bool]]:
         """The conditions of `rows`, and that they belong to the row of `outer`."""

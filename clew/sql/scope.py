@@ -13,6 +13,18 @@ from clew.model.types import Column, Entity
 from clew.sql.types import sql_type
 
 
+def free_name(name: str, entity: Entity) -> str:
+    """A name that is no column of the entity: it stands beside them, and computed expressions name those alone."""
+    while entity.column_by_sql(name) is not None:
+        name += "_"
+    return name
+
+
+def free_alias(name: str, entity: Entity) -> str:
+    """A name that is not the entity's table: it stands beside that, where a statement changes it."""
+    return f"{name}_" if name == entity.table else name
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """One level of a statement. `outer` is the level around it, which it may refer to."""

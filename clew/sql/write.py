@@ -5,24 +5,22 @@ Rows are locked and judged, written, and judged again, each in one statement for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, Select
-from sqlalchemy.sql.selectable import TableValuedAlias
 
 from clew.model.types import Column, Entity, Model, Relation, ValueType
-from clew.plan.predicates import TEXT
 from clew.plan.types import TRUE, Keys, Operand, Predicate, Rows, Visible
 from clew.plan.visible import Permits
-from clew.sql.binds import Binds, compared_type
+from clew.sql.binds import Binds
 from clew.sql.filters import condition
-from clew.sql.given import given_keys, same_key
+from clew.sql.given import given_keys, given_rows, same_key
 from clew.sql.literals import quote_name
 from clew.sql.read import Compiler
 from clew.sql.relations import join
-from clew.sql.scope import Scope
+from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.tables import Tables, default_sql
 from clew.sql.types import sql_type
 
@@ -32,8 +30,6 @@ _TEXTS = ValueType("String", "text", is_list=True)
 # The names of operands: of the values that are written, and of what rows were.
 VALUE, INCREASE, APPENDED = "set.", "inc.", "append."
 COUNT = "*"
-# The names of what stands beside an entity's columns where expressions name those.
-_POSITION, _KEY, _VALUE = "clew_position", "clew_key", "clew_value"
 CREATED, WERE = "created.", "were."
 
 
@@ -56,7 +52,7 @@ class WriteCompiler(Compiler):
         table = self.tables.of(entity_name)
         now = table.alias(f"n{self.number()}")
         changed = given_keys(entity, self.binds, f"{CREATED}{entity_name}.")
-        is_changed = sa.select(_ONE).select_from(changed).where(*same_key(Scope(entity, now), changed))
+        is_changed = sa.select(_ONE).select_from(changed.source).where(*same_key(Scope(entity, now), changed))
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
         images = self.binds.add(Operand(Keys(f"{WERE}{entity_name}"), ValueType("JSON", "jsonb"), "were"))
         name = _sql_name(table)
@@ -75,13 +71,6 @@ class WriteCompiler(Compiler):
         masks = (visible.masks.get(column.name) for column in columns)
         return [self.judged(mask, scope) for mask in masks if mask is not None]
 
-    def written(self, prefix: str, columns: Sequence[Column]) -> dict[str, tuple[str, Operand]]:
-        """The arrays of the columns' values, by API name: the name of the unnested column, and the operand."""
-        return {
-            column.name: (f"{prefix[0]}{number}", Operand(Keys(prefix + column.name), _array(column.type), column.name))
-            for number, column in enumerate(columns)
-        }
-
 
 def _sql_name(table: sa.Table) -> str:
     names = [name for name in (table.schema, table.name) if name is not None]
@@ -93,42 +82,27 @@ def _array(type_: ValueType) -> ValueType:
     return _TEXTS if type_.is_list else ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
 
 
-def _given(
-    compiler: WriteCompiler,
-    keys: Entity | None,
-    arrays: Mapping[str, tuple[str, Operand]],
-    types: Mapping[str, ValueType],
-) -> TableValuedAlias:
-    """Rows of a statement from arrays: keys `k0`..., values, `position`."""
-    items: list[ColumnElement[Any]] = []
-    columns: list[sa.ColumnClause[Any]] = []
-    if keys is not None:
-        for number, column in enumerate(keys.key_columns):
-            of_items = ValueType(column.type.name, column.type.sql, column.type.is_enum, is_list=True)
-            items.append(compiler.binds.add(Operand(Keys(column.name), of_items, column.name)))
-            columns.append(sa.column(f"k{number}", sql_type(compared_type(column.type))))
-    if keys is None and not arrays:
-        # Something must say how many rows there are.
-        items.append(
-            compiler.binds.add(Operand(Keys(VALUE + COUNT), ValueType("BigInt", "bigint", is_list=True), COUNT))
-        )
-        columns.append(sa.column("n0", sa.BIGINT()))
-    for name, (label, operand) in arrays.items():
-        items.append(compiler.binds.add(operand))
-        columns.append(sa.column(label, sql_type(TEXT if types[name].is_list else compared_type(types[name]))))
-    unnested = sa.func.unnest(*items).table_valued(*columns, with_ordinality="position", name="given")
-    return unnested.render_derived()
+def _arrays(prefix: str, columns: Sequence[Column]) -> dict[str, Operand]:
+    """The arrays of the columns' values, by the prefix and their API names."""
+    return {
+        prefix + column.name: Operand(Keys(prefix + column.name), _array(column.type), column.name)
+        for column in columns
+    }
 
 
-def _value(given: TableValuedAlias, label: str, type_: ValueType) -> ColumnElement[Any]:
-    value = given.c[label]
+def _value(value: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
+    """A given value as its column's type has it."""
     if not type_.is_list:
         return value
     name = "jsonb_array_elements" if type_.name == "JSON" else "jsonb_array_elements_text"
     item: sa.ColumnClause[Any] = sa.column("item")
     items = getattr(sa.func, name)(sa.cast(value, sql_type(ValueType("JSON", "jsonb"))))
-    found = sa.select(item).select_from(items.table_valued(item, name="items").render_derived())
+    found = sa.select(item).select_from(items.table_valued(item).render_derived(name="items"))
     return sa.case((value.is_not(None), sa.cast(sa.func.array(found.scalar_subquery()), sql_type(type_))))
+
+
+def _same_row(table: sa.Table, entity: Entity, keys: Sequence[ColumnElement[Any]]) -> list[ColumnElement[bool]]:
+    return [table.c[column.column] == key for column, key in zip(entity.key_columns, keys, strict=True)]
 
 
 def lock_statement(
@@ -161,11 +135,10 @@ def lock_statement(
     rules = before[: len(permits.rules)]
     source: Any = scope.source
     position: ColumnElement[Any] = sa.literal_column("0")
-    keys: TableValuedAlias | None = None
     if by_key:
         keys = given_keys(entity, binds)
-        source = keys.join(scope.source, sa.and_(*same_key(scope, keys)))
-        position = keys.c.position
+        source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys)))
+        position = keys.position
     found = [position.label("position"), *(scope.column(column) for column in entity.key_columns)]
     found += [scope.column(column) for column in columns]
     if image:
@@ -193,17 +166,17 @@ def insert_statement(
 
     Gives the keys in order, and beside each, for each preset of a given column, whether it agrees.
     """
-    compiler = WriteCompiler(model, tables, binds)
     table = tables.of(entity.name)
-    arrays = compiler.written(VALUE, columns)
-    given = _given(compiler, None, arrays, {column.name: column.type for column in columns})
-    values = {column.column: _value(given, arrays[column.name][0], column.type) for column in columns}
+    # Something must say how many rows there are.
+    count = {VALUE + COUNT: Operand(Keys(VALUE + COUNT), ValueType("BigInt", "bigint", is_list=True), COUNT)}
+    given = given_rows(entity, binds, values=_arrays(VALUE, columns) or count)
+    values = {column.column: _value(given.values[VALUE + column.name], column.type) for column in columns}
     agreeing: list[tuple[Column, ColumnElement[Any]]] = [
         (column, sa.literal_column(f"({sql})")) for column, sql in presets if column in columns
     ]
     presets = [(column, sql) for column, sql in presets if column not in columns]
-    order: ColumnElement[Any] = given.c.position
-    rows: Any = given
+    order = given.position
+    rows: Any = given.source
     if presets:
         # The expressions name columns: they stand where those are.
         named = [value.label(name) for name, value in values.items()]
@@ -212,11 +185,11 @@ def insert_statement(
             for column in entity.columns
             if column.column not in values and column.computed is None and not column.identity
         ]
-        rows = sa.select(*named, given.c.position.label(_POSITION)).select_from(given).subquery("given_rows")
+        rows = sa.select(*named, given.position).select_from(given.source).subquery("given_rows")
         # Defaults too: what an expression has seen of them is what is stored.
         values = {value.name: rows.c[value.name] for value in named}
         values |= {column.column: sa.literal_column(f"({sql})") for column, sql in presets}
-        order = rows.c[_POSITION]
+        order = rows.c[given.position.name]
     inserted = sa.insert(table).from_select(
         list(values), sa.select(*values.values()).select_from(rows).order_by(order), include_defaults=False
     )
@@ -236,30 +209,23 @@ def update_statement(
     binds: Binds,
 ) -> Any:
     """Change rows by given keys, one value a row for each column; presets are SQL over the changed row's columns."""
-    compiler = WriteCompiler(model, tables, binds)
     table = tables.of(entity.name)
-    arrays: dict[str, tuple[str, Operand]] = {}
-    types: dict[str, ValueType] = {}
-    for prefix, columns in ((VALUE, sets), (INCREASE, increases), (APPENDED, appends)):
-        for column in columns:
-            label, operand = compiler.written(prefix, columns)[column.name]
-            arrays[prefix + column.name] = (label, operand)
-            types[prefix + column.name] = column.type
-    given = _given(compiler, entity, arrays, types)
+    ways = ((VALUE, sets), (INCREASE, increases), (APPENDED, appends))
+    arrays = {name: array for prefix, columns in ways for name, array in _arrays(prefix, columns).items()}
+    given = given_rows(entity, binds, keys=entity.key_columns, values=arrays)
     values: dict[str, ColumnElement[Any]] = {}
-    for key, (label, _) in arrays.items():
-        prefix, _, name = key.partition(".")
-        column = _column(entity, name)
-        value = _value(given, label, column.type)
-        if prefix == "inc":
-            value = table.c[column.column] + value
-        elif prefix == "append":
-            value = table.c[column.column].op("||")(value)
-        values[column.column] = value
+    for prefix, columns in ways:
+        for column in columns:
+            value = _value(given.values[prefix + column.name], column.type)
+            if prefix == INCREASE:
+                value = table.c[column.column] + value
+            elif prefix == APPENDED:
+                value = table.c[column.column].op("||")(value)
+            values[column.column] = value
     for column in entity.columns:
         if column.version:
             values[column.column] = table.c[column.column] + _ONE
-    same = [table.c[c.column] == given.c[f"k{number}"] for number, c in enumerate(entity.key_columns)]
+    same = _same_row(table, entity, given.keys)
     if presets:
         # The expressions name columns: they stand where those of the changed row are, and nothing else.
         changed = [
@@ -267,16 +233,18 @@ def update_statement(
             for column in entity.columns
             if column.computed is None
         ]
-        keys = [given.c[f"k{number}"].label(f"{_KEY}{number}") for number in range(len(entity.key_columns))]
-        rows = sa.select(*changed, *keys).select_from(given.join(table, sa.and_(*same))).subquery("changed_rows")
-        filled: list[ColumnElement[Any]] = [
-            sa.literal_column(f"({sql})").label(f"{_VALUE}{n}") for n, (_, sql) in enumerate(presets)
+        source = given.source.join(table, sa.and_(*same))
+        rows = sa.select(*changed, *given.keys).select_from(source).subquery("changed_rows")
+        filled: list[sa.Label[Any]] = [
+            sa.literal_column(f"({sql})").label(free_name(f"clew_filled{n}", entity))
+            for n, (_, sql) in enumerate(presets)
         ]
-        known = [rows.c[name] for name in (*values, *(key.name for key in keys))]
-        found = sa.select(*known, *filled).select_from(rows).subquery("filled_rows")
+        keys = [key.name for key in given.keys]
+        known = [rows.c[name] for name in (*values, *keys)]
+        found = sa.select(*known, *filled).select_from(rows).subquery(free_alias("filled_rows", entity))
         values = {name: found.c[name] for name in values}
-        values |= {column.column: found.c[f"{_VALUE}{n}"] for n, (column, _) in enumerate(presets)}
-        same = [table.c[c.column] == found.c[f"{_KEY}{number}"] for number, c in enumerate(entity.key_columns)]
+        values |= {column.column: found.c[label.name] for (column, _), label in zip(presets, filled, strict=True)}
+        same = _same_row(table, entity, [found.c[name] for name in keys])
     return sa.update(table).values({table.c[name]: value for name, value in values.items()}).where(*same)
 
 
@@ -299,24 +267,26 @@ def leads_statement(
     """
     compiler = WriteCompiler(model, tables, binds)
     table = tables.of(entity.name)
-    arrays = compiler.written(VALUE, columns)
-    given = _given(compiler, entity if of_rows else None, arrays, {column.name: column.type for column in columns})
-    values: dict[str, ColumnElement[Any]] = {c.column: given.c[arrays[c.name][0]] for c in columns}
-    source: Any = given
+    given = given_rows(entity, binds, keys=entity.key_columns if of_rows else (), values=_arrays(VALUE, columns))
+    values: dict[str, ColumnElement[Any]] = {c.column: given.values[VALUE + c.name] for c in columns}
+    source: Any = given.source
     if of_rows:
-        same = [table.c[c.column] == given.c[f"k{number}"] for number, c in enumerate(entity.key_columns)]
-        source = given.join(table, sa.and_(*same))
+        source = given.source.join(table, sa.and_(*_same_row(table, entity, given.keys)))
     for local, _ in relation.on:
         if local not in values:
             values[local] = table.c[local] if of_rows else sa.cast(sa.null(), table.c[local].type)
     named = [value.label(name) for name, value in values.items()]
-    rows = sa.select(*named, given.c.position.label(_POSITION)).select_from(source).subquery("given_rows")
+    rows = sa.select(*named, given.position).select_from(source).subquery("given_rows")
     scope = Scope(entity, rows, None)
     inner = compiler.scope(relation.target, scope)
     target = sa.select(_ONE).select_from(inner.source)
     target = target.where(join(compiler, relation, scope, inner, None), *compiler.conditions(Rows(visible), inner))
     unset = sa.or_(*(scope.key(local).is_(None) for local, _ in relation.on))
-    return sa.select(sa.or_(unset, sa.exists(inner.correlate(target)))).select_from(rows).order_by(rows.c[_POSITION])
+    return (
+        sa.select(sa.or_(unset, sa.exists(inner.correlate(target))))
+        .select_from(rows)
+        .order_by(rows.c[given.position.name])
+    )
 
 
 def judge_statement(
@@ -331,7 +301,7 @@ def judge_statement(
     compiler = WriteCompiler(model, tables, binds)
     entity = visible.entity
     keys = given_keys(entity, binds)
-    scope = compiler.scope(entity.name, Scope(entity, keys))
+    scope = compiler.scope(entity.name, Scope(entity, keys.source))
     readable = sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope)).is_(sa.true()).label("readable")
     # From here on: reading sees what is there now.
     compiler.before = frozenset(before)
@@ -344,15 +314,14 @@ def judge_statement(
     judged: list[ColumnElement[Any]] = [readable, *after]
     row = sa.select(*judged).select_from(scope.source).where(*same_key(scope, keys))
     found = scope.correlate(row).lateral("judged")
-    return sa.select(*found.c).select_from(keys.outerjoin(found, sa.true())).order_by(keys.c.position)
+    return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 
 def delete_statement(entity: Entity, model: Model, tables: Tables, binds: Binds) -> Any:
     """Delete the rows with the given keys."""
     table = tables.of(entity.name)
     keys = given_keys(entity, binds)
-    same = [table.c[c.column] == keys.c[f"k{number}"] for number, c in enumerate(entity.key_columns)]
-    return sa.delete(table).where(*same)
+    return sa.delete(table).where(*_same_row(table, entity, keys.keys))
 
 
 def mark_statement(
@@ -367,11 +336,11 @@ def mark_statement(
     deleted = entity.soft_delete
     assert deleted is not None
     target = entity if relation is None else model.entity(relation.target)
-    keys = given_keys(target, binds)
+    given = given_rows(entity, binds, keys=target.key_columns)
     moment = binds.add(Operand(Keys("at"), deleted.type, "at"))
-    numbers = {column.column: f"k{number}" for number, column in enumerate(target.key_columns)}
+    keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
     pairs = [(c.column, c.column) for c in entity.key_columns] if relation is None else relation.on
-    same = [table.c[local] == keys.c[numbers[remote]] for local, remote in pairs]
+    same = [table.c[local] == keys[remote] for local, remote in pairs]
     column = table.c[deleted.column]
     if restores:
         marked = sa.update(table).values({column: sa.null()}).where(column == moment, *same)
@@ -385,14 +354,13 @@ def find_statement(
 ) -> Select[Any]:
     """Find visible rows by the arrays `set.*` of a unique key's columns. Gives `position` and the key."""
     compiler = WriteCompiler(model, tables, binds)
-    arrays = compiler.written(VALUE, columns)
-    given = _given(compiler, None, arrays, {column.name: column.type for column in columns})
+    given = given_rows(visible.entity, binds, values=_arrays(VALUE, columns))
     scope = compiler.scope(visible.entity.name, None)
-    same = [scope.column(column) == given.c[arrays[column.name][0]] for column in columns]
-    statement = sa.select(given.c.position, *(scope.column(column) for column in visible.entity.key_columns))
-    statement = statement.select_from(given.join(scope.source, sa.and_(*same)))
+    same = [scope.column(column) == given.values[VALUE + column.name] for column in columns]
+    statement = sa.select(given.position, *(scope.column(column) for column in visible.entity.key_columns))
+    statement = statement.select_from(given.source.join(scope.source, sa.and_(*same)))
     statement = statement.where(*compiler.shown(visible, columns, scope))
-    return statement.where(*compiler.conditions(Rows(visible), scope)).order_by(given.c.position)
+    return statement.where(*compiler.conditions(Rows(visible), scope)).order_by(given.position)
 
 
 def _column(entity: Entity, name: str) -> Column:

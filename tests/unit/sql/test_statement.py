@@ -139,15 +139,16 @@ def test_rows_by_key_are_joined_to_the_keys_masked_and_in_their_order() -> None:
     read = plan_rows(access, build_schema(model), model.entity("Note"), (field,), {}, {}, sight, Limits())
     statement = compile_rows(read, model, build_tables(model), Cursors("secret"))
     assert statement.sql == (
-        "SELECT convert_to(CAST(coalesce(json_agg(j3.clew_json ORDER BY keys.position), '[]'::json) AS TEXT), 'UTF8')"
-        " AS r0 \n"
-        "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS keys(k0, k1, position)"
+        "SELECT convert_to(CAST(coalesce(json_agg(j3.clew_json ORDER BY clew_given.clew_position), '[]'::json) AS TEXT), "
+        "'UTF8') AS r0 \n"
+        "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position)"
         " LEFT OUTER JOIN LATERAL"
         " (SELECT json_build_object('number', t0.number, 'book', j2.clew_json) AS clew_json \n"
         "FROM notes AS t0 LEFT OUTER JOIN LATERAL (SELECT json_build_object('title', t1.title) AS clew_json \n"
         "FROM books AS t1 \n"
         "WHERE t1.id = t0.book_id) AS j2 ON true \n"
-        "WHERE t0.book_id = keys.k0 AND t0.number = keys.k1 AND t0.by = $3::TEXT) AS j3 ON true"
+        "WHERE t0.book_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 "
+        "AND t0.by = $3::TEXT) AS j3 ON true"
     )
     assert [operand.place for operand in statement.operands][:2] == ["bookId", "number"]
 
@@ -159,9 +160,10 @@ def test_keys_are_judged_by_rules_and_guards_of_the_operation_over_visible_rows(
     checks = {"note": access.held(model.entity("Note"), sight, Operation.UPDATE)}
     assert compile_held(checks, model, build_tables(model), Cursors("secret")).sql == (
         "SELECT NOT (EXISTS (SELECT 1 \n"
-        "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS keys(k0, k1, position) \n"
+        "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position) \n"
         "WHERE NOT (EXISTS (SELECT 1 \n"
         "FROM notes AS t0 \n"
-        "WHERE t0.book_id = keys.k0 AND t0.number = keys.k1 AND t0.by = $3::TEXT AND t0.open = $4::BOOLEAN"
+        "WHERE t0.book_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 "
+        "AND t0.by = $3::TEXT AND t0.open = $4::BOOLEAN"
         " AND t0.by = $5::TEXT)))) AS r0"
     )
