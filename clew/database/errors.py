@@ -48,7 +48,7 @@ def client_error(error: BaseException) -> ClewError:
     # asyncpg refuses a value before it is sent with a DataError that is an InterfaceError too.
     # No operator that a client can use divides: that is the SQL of a view or a computed field.
     if isinstance(error, exceptions.DataError) and not isinstance(error, exceptions.DivisionByZeroError):
-        return ClewError("A value is out of range for what it is compared with.", code=Code.BAD_USER_INPUT)
+        return ClewError("A value is out of range.", code=Code.BAD_USER_INPUT)
     if isinstance(error, exceptions.SerializationError | exceptions.DeadlockDetectedError):
         log.info("transactions in each other's way", error=type(error).__name__)
         return ContentionError()

@@ -166,7 +166,7 @@ class Store:
             return [True] * len(keys)
         permits = Permits((Permit(mask, mask),), {}, ())
         bound = {**self.claims, **bound_keys(entity, keys)}
-        found = await self.run(write.judge_statement, self.visible(entity), permits, (), bound=bound)
+        found = await self.run(write.judge_statement, self.visible(entity), permits, (), bound=bound, keep=False)
         return [row[1] for row in found]
 
     async def insert(self, entity: Entity, drafts: Sequence[Draft]) -> None:

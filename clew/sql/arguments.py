@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import struct
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -36,6 +37,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
+_REALS = ("real", "float4")
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
@@ -216,7 +218,7 @@ def item_converter(type_: ValueType) -> Callable[[Any, str], Any]:
     if type_.name == "String":
         return _text
     if type_.name == "Float":
-        return _float
+        return _real if type_.sql in _REALS else _float
     if type_.name == "JSON":
         return _json
     return as_it_is
@@ -277,6 +279,15 @@ def _integer(value: str, place: str, bound: int) -> int:
     if not -bound <= number < bound:
         raise ClewError(f"`{place}` is out of range.")
     return number
+
+
+def _real(value: float, _place: str) -> float:
+    """What a `real` is compared with: beyond its range infinity, from which all of them differ in the same way."""
+    try:
+        struct.pack("<f", value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+    return float(value)
 
 
 def _json(value: Any, place: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
+import struct
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -100,7 +102,10 @@ def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
         # Half up, as Postgres rounds; the default context has fewer digits than a column may.
         return lambda value: abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound
     if base in ("real", "float4"):
-        return lambda value: abs(value) < 3.4028235e38
+        # Postgres raises where rounding leaves infinity, or nothing.
+        return lambda value: (
+            math.isfinite(value) and (value == 0 or struct.unpack("<f", struct.pack("<f", value)) != (0,))
+        )
     return None
 
 

@@ -139,8 +139,8 @@ def test_rows_by_key_are_joined_to_the_keys_masked_and_in_their_order() -> None:
     read = plan_rows(access, build_schema(model), model.entity("Note"), (field,), {}, {}, sight, Limits())
     statement = compile_rows(read, model, build_tables(model), Cursors("secret"))
     assert statement.sql == (
-        "SELECT convert_to(CAST(coalesce(json_agg(j3.clew_json ORDER BY clew_given.clew_position), '[]'::json) AS TEXT), "
-        "'UTF8') AS r0 \n"
+        "SELECT convert_to(CAST(coalesce(json_agg(j3.clew_json ORDER BY clew_given.clew_position), '[]'::json) AS TEXT)"
+        ", 'UTF8') AS r0 \n"
         "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position)"
         " LEFT OUTER JOIN LATERAL"
         " (SELECT json_build_object('number', t0.number, 'book', j2.clew_json) AS clew_json \n"
