@@ -24,7 +24,7 @@ class Viewer:
     id: str | None = None
     roles: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
-    # What an engine has worked out of the viewer, by role set; a verified token is used again and again.
+    # What an engine has worked out of the viewer, by engine and role set; a verified token is used again and again.
     known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod

@@ -22,8 +22,6 @@ from clew.viewer import ANON, Viewer, role_names
 Headers = Mapping[bytes, bytes]
 Authenticate = Callable[[Request], Awaitable[Viewer | None]]
 
-_ANON = Viewer(roles=frozenset({ANON}))
-
 
 class Authenticator:
     """Decides who sent a request.
@@ -40,6 +38,7 @@ class Authenticator:
         secret = settings.admin_secret
         self._secret = secret.get_secret_value().encode() if secret is not None else None
         self._dev = settings.env == "dev"
+        self._anon = Viewer(roles=frozenset({ANON}))
         self._own = own
         keys: Keys | None = None
         if settings.jwks_file is not None:
@@ -88,20 +87,24 @@ class Authenticator:
                 return Viewer(found.id, frozenset(found.roles) | {ANON}, found.claims)
         authorization = headers.get(b"authorization")
         if authorization is not None:
-            if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+            if [name for name, _ in scope["headers"]].count(b"authorization") > 1:
                 # A proxy and we might look at different ones.
                 raise _unauthenticated()
             scheme, _, token = authorization.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
                 raise _unauthenticated()
+            token = token.strip()
+            known = self._tokens.known(token)
+            if known is not None:
+                return known
             try:
-                return await self._tokens.viewer(token.strip())
+                return await self._tokens.viewer(token)
             except InvalidTokenError:
                 raise _unauthenticated() from None
         client = scope.get("client")
         if self._dev and is_local(headers, client[0] if client else None):
             return Viewer.admin()
-        return _ANON
+        return self._anon
 
 
 def seen_through(caller: Viewer, headers: Headers) -> Viewer:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cachetools import LRUCache
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey
@@ -45,13 +45,26 @@ class Tokens:
         self._keys = keys
         self._clock = clock
         self._roles_path = settings.jwt_roles_claim.split(".")
-        self._viewers: LRUCache[str, tuple[float, Viewer]] = LRUCache(_KEPT)
+        # The one that was not seen for the longest time comes first.
+        self._viewers: OrderedDict[str, tuple[float, Viewer]] = OrderedDict()
         options: dict[str, Any] = {"exp": {"essential": True}, "sub": {"essential": True}}
         if settings.jwt_issuer is not None:
             options["iss"] = {"essential": True, "value": settings.jwt_issuer}
         if settings.jwt_audience is not None:
             options["aud"] = {"essential": True, "value": settings.jwt_audience}
         self._claims = jwt.JWTClaimsRegistry(now=lambda: int(clock()), leeway=_LEEWAY, **options)
+
+    def known(self, token: str) -> Viewer | None:
+        """Who a token stands for that was verified before and holds; None for any other."""
+        found = self._viewers.get(token)
+        if found is None:
+            return None
+        expires, viewer = found
+        if self._clock() >= expires:
+            del self._viewers[token]
+            return None
+        self._viewers.move_to_end(token)
+        return viewer
 
     async def viewer(self, token: str) -> Viewer:
         """Who a token stands for.
@@ -60,12 +73,9 @@ class Tokens:
             InvalidTokenError: it is not valid, or not any more.
             ClewError: UNAVAILABLE when the keys cannot be had.
         """
-        known = self._viewers.get(token)
+        known = self.known(token)
         if known is not None:
-            expires, viewer = known
-            if self._clock() < expires:
-                return viewer
-            del self._viewers[token]
+            return known
         if len(token) > _LONGEST:
             raise InvalidTokenError
         claims = await self._verified(token)
@@ -76,6 +86,8 @@ class Tokens:
             raise InvalidTokenError
         viewer = Viewer(claims["sub"], frozenset(self._roles(claims)) | {ANON, USER}, claims)
         self._viewers[token] = expires, viewer
+        if len(self._viewers) > _KEPT:
+            self._viewers.popitem(last=False)
         return viewer
 
     async def _verified(self, token: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from clew.plan.cost import check_cost, largest_cost
 from clew.plan.limits import RoleLimits
 from clew.plan.read import plan_query, plan_rows
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
-from clew.plan.visible import Access, Sight
+from clew.plan.visible import ADMIN, Access, Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
@@ -101,6 +101,7 @@ class Engine:
         self._access = Access(model)
         self._known_roles = self._access.roles() | limits.roles
         self.rates = rates or MemoryRateLimiter()
+        self._admin = role_schema(self._access, model, schema, ADMIN, limits)
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
         self.writes = WriteStatements(model, tables, self.cursors)
@@ -231,16 +232,18 @@ class Engine:
 
     async def role(self, viewer: Viewer) -> RoleSchema:
         """The schema of the viewer's role set; built off the event loop when it is not known yet."""
-        roles = roles_of(viewer, self._known_roles)
-        found: RoleSchema | None = self._roles.get(roles)
+        # Admins have no `known`: they are one object for all engines of the process.
+        found: RoleSchema | None = self._admin if viewer.is_admin else viewer.known.get(self)
         if found is None:
-            async with self._building:
-                found = self._roles.get(roles)
-                if found is None:
-                    found = await asyncio.to_thread(
-                        role_schema, self._access, self.model, self.schema, roles, self.limits
-                    )
-                    self._roles[roles] = found
+            found = viewer.known[self] = await self._role(roles_of(viewer, self._known_roles))
+        return found
+
+    async def _role(self, roles: Sight) -> RoleSchema:
+        async with self._building:
+            found: RoleSchema | None = self._roles.get(roles)
+            if found is None:
+                found = await asyncio.to_thread(role_schema, self._access, self.model, self.schema, roles, self.limits)
+                self._roles[roles] = found
         return found
 
     def sight(self, role: RoleSchema, viewer: Viewer) -> tuple[Sight, Claims]:

@@ -49,7 +49,8 @@ class MemoryRateLimiter:
     def wait(self, viewer: Hashable, rate: int) -> float:
         """Count one operation, as `RateLimiter` says."""
         now = self._clock()
-        full_at = max(self._full_at.get(viewer, now), now) + _WINDOW / rate
+        begins = self._full_at.get(viewer, now)
+        full_at = (begins if begins > now else now) + _WINDOW / rate
         wait = full_at - now - _WINDOW
         # What adding up fractions is off by is no reason to wait.
         if wait > 1e-6:

@@ -18,6 +18,7 @@ from clew.plan.collect import collect
 from clew.plan.connections import connection
 from clew.plan.filters import filter_predicate, search_predicate
 from clew.plan.groups import Grouping
+from clew.plan.implied import linked, reached
 from clew.plan.inputs import Tree, read_arguments
 from clew.plan.limits import Limits
 from clew.plan.measures import COUNT, MEASURE_TYPES, measure
@@ -111,7 +112,8 @@ def plan_rows(
         ClewError: as `plan_query`.
     """
     planner = _Planner(access, schema, fragments, variables, sight, limits)
-    return Read(Rows(access.visible(entity, sight)), planner.output(entity, nodes))
+    visible = access.visible(entity, sight)
+    return Read(Rows(visible), planner.output(visible, nodes))
 
 
 class _Planner:
@@ -152,51 +154,66 @@ class _Planner:
             return RootOne(key, self.by_key(found.entity, found.unique, nodes))
         if found.kind is FieldKind.GROUPS:
             return RootMany(key, self.groups(found.entity, nodes))
-        return RootMany(key, self.many(found.entity, found.kind, "Query", nodes))
+        arguments = self.arguments("Query", nodes[0])
+        visible = self.visible(found.entity, arguments)
+        return RootMany(key, self.many(visible, visible, found.kind, arguments, nodes))
 
     def by_key(self, entity: Entity, unique: tuple[str, ...], nodes: tuple[FieldNode, ...]) -> Read:
         arguments = self.arguments("Query", nodes[0])
-        masks = self.access.visible(entity, self.sight).masks
+        visible = self.access.visible(entity, self.sight)
         conditions: list[Predicate] = []
         for name in unique:
             column, tree = _column(entity, name), arguments[name]
             assert isinstance(tree, Literal | Variable | Template)
-            conditions.append(Compare(column, "eq", Operand(tree, column.type, name), masks.get(name)))
+            conditions.append(Compare(column, "eq", Operand(tree, column.type, name), visible.masks.get(name)))
         where = conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
-        return Read(Rows(self.access.visible(entity, self.sight), where), self.output(entity, nodes))
+        return Read(Rows(visible, where), self.output(visible, nodes))
 
     def many(
-        self, entity: Entity, kind: FieldKind, parent: str, nodes: tuple[FieldNode, ...]
+        self,
+        visible: Visible,
+        asked: Visible,
+        kind: FieldKind,
+        arguments: Mapping[str, Tree],
+        nodes: tuple[FieldNode, ...],
     ) -> Read | Connection | Aggregate:
-        """A list, a connection or an aggregate of the rows of `entity` that the arguments ask for."""
-        arguments = self.arguments(parent, nodes[0])
-        visible, where = self.rows(entity, arguments)
+        """A list, a connection or an aggregate of the rows of `visible` that the arguments ask for.
+
+        Args:
+            asked: the same rows, with what is left to ask of them here.
+        """
+        entity = visible.entity
+        where = self.where(entity, arguments)
         if kind is FieldKind.AGGREGATE:
-            return Aggregate(Rows(visible, where), self.aggregate(entity, nodes))
+            return Aggregate(Rows(asked, where), self.aggregate(entity, nodes))
         order = order_keys(self.access, self.sight, entity, arguments.get("orderBy"), "orderBy")
         if kind is FieldKind.CONNECTION:
-            output = self.connection(entity, nodes)
-            return connection(arguments, self.variables, visible, where, order, self.page(visible), output)
-        rows = Rows(visible, where, order, *cut(arguments, self.variables, self.page(visible)))
-        return Read(rows, self.output(entity, nodes))
+            output = self.connection(visible, nodes)
+            return connection(arguments, self.variables, asked, where, order, self.page(visible), output)
+        rows = Rows(asked, where, order, *cut(arguments, self.variables, self.page(visible)))
+        return Read(rows, self.output(visible, nodes))
 
-    def rows(self, entity: Entity, arguments: Mapping[str, Tree]) -> tuple[Visible, Predicate]:
-        """The rows that `deleted`, `where` and `search` leave."""
+    def visible(self, entity: Entity, arguments: Mapping[str, Tree]) -> Visible:
+        """The visible rows, and what `deleted` says of them."""
         deleted = arguments.get("deleted")
-        visible = self.access.visible(entity, self.sight, deleted.value if isinstance(deleted, Literal) else None)
+        return self.access.visible(entity, self.sight, deleted.value if isinstance(deleted, Literal) else None)
+
+    def where(self, entity: Entity, arguments: Mapping[str, Tree]) -> Predicate:
+        """What `where` and `search` ask."""
         where = filter_predicate(self.access, self.sight, entity, arguments.get("where"), "where")
         if (search := arguments.get("search")) is not None:
             where = conjunction([where, search_predicate(self.access, self.sight, entity, search)])
-        return visible, where
+        return where
 
-    def connection(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[ConnectionOutput, ...]:
+    def connection(self, visible: Visible, nodes: tuple[FieldNode, ...]) -> tuple[ConnectionOutput, ...]:
+        entity = visible.entity
         output: list[ConnectionOutput] = []
         for key, subnodes in self.subfields(nodes, f"{entity.name}Connection").items():
             match subnodes[0].name.value:
                 case "edges":
-                    output.append(Edges(key, self.edge(entity, subnodes)))
+                    output.append(Edges(key, self.edge(visible, subnodes)))
                 case "nodes":
-                    output.append(Nodes(key, self.output(entity, subnodes)))
+                    output.append(Nodes(key, self.output(visible, subnodes)))
                 case "pageInfo":
                     fields = self.subfields(subnodes, "PageInfo")
                     output.append(PageInfo(key, tuple((alias, n[0].name.value) for alias, n in fields.items())))
@@ -206,16 +223,17 @@ class _Planner:
                     output.append(TypeName(key, f"{entity.name}Connection"))
         return tuple(output)
 
-    def edge(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[Cursor | Node | TypeName, ...]:
+    def edge(self, visible: Visible, nodes: tuple[FieldNode, ...]) -> tuple[Cursor | Node | TypeName, ...]:
+        type_name = f"{visible.entity.name}Edge"
         output: list[Cursor | Node | TypeName] = []
-        for key, subnodes in self.subfields(nodes, f"{entity.name}Edge").items():
+        for key, subnodes in self.subfields(nodes, type_name).items():
             match subnodes[0].name.value:
                 case "cursor":
                     output.append(Cursor(key))
                 case "node":
-                    output.append(Node(key, self.output(entity, subnodes)))
+                    output.append(Node(key, self.output(visible, subnodes)))
                 case _:
-                    output.append(TypeName(key, f"{entity.name}Edge"))
+                    output.append(TypeName(key, type_name))
         return tuple(output)
 
     def aggregate(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[Measured, ...]:
@@ -242,7 +260,7 @@ class _Planner:
 
     def groups(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> Groups:
         arguments = self.arguments("Query", nodes[0])
-        visible, where = self.rows(entity, arguments)
+        visible, where = self.visible(entity, arguments), self.where(entity, arguments)
         grouping = Grouping(self.access, self.sight, entity, arguments["by"], arguments.get("timeZone"))
         output: list[Measured | GroupKeys] = []
         for key, subnodes in self.subfields(nodes, f"{entity.name}GroupRow").items():
@@ -260,30 +278,33 @@ class _Planner:
             return None
         return self.limits.page if visible.page is None else visible.page
 
-    def output(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[Output, ...]:
-        fields = self.subfields(nodes, entity.name)
-        return tuple(self.field(entity, key, subnodes) for key, subnodes in fields.items())
+    def output(self, visible: Visible, nodes: tuple[FieldNode, ...]) -> tuple[Output, ...]:
+        """What is given of each row of `visible`, of which the statement has made sure."""
+        fields = self.subfields(nodes, visible.entity.name)
+        return tuple(self.field(visible, key, subnodes) for key, subnodes in fields.items())
 
-    def field(self, entity: Entity, key: str, nodes: tuple[FieldNode, ...]) -> Output:
-        name = nodes[0].name.value
+    def field(self, visible: Visible, key: str, nodes: tuple[FieldNode, ...]) -> Output:
+        entity, name = visible.entity, nodes[0].name.value
         if name == "__typename":
             return TypeName(key, entity.name)
-        mask = self.access.visible(entity, self.sight).masks.get(name)
+        mask = visible.masks.get(name)
         column = entity.column(name)
         if column is not None:
             return Value(key, column, mask)
         many = entity.many(name)
         if many is not None:
             relation, kind = many
-            target = self.model.entity(relation.target)
-            read = self.many(target, kind, entity.name, nodes)
+            arguments = self.arguments(entity.name, nodes[0])
+            far = self.visible(self.model.entity(relation.target), arguments)
+            read = self.many(far, reached(relation, visible, far), kind, arguments, nodes)
             link = self.access.link(relation, self.sight)
-            return Many(key, relation, read, link, self.access.visible(entity, self.sight).masks.get(relation.name))
+            if link is not None:
+                link = linked(relation, visible, far, link)
+            return Many(key, relation, read, link, visible.masks.get(relation.name))
         to_one = entity.relation(name)
         if to_one is not None:
-            target = self.model.entity(to_one.target)
-            rows = Rows(self.access.visible(target, self.sight))
-            return One(key, to_one, Read(rows, self.output(target, nodes)), mask)
+            far = self.access.visible(self.model.entity(to_one.target), self.sight)
+            return One(key, to_one, Read(Rows(reached(to_one, visible, far)), self.output(far, nodes)), mask)
         resolver = entity.resolver(name)
         assert resolver is not None, f"{entity.name}.{name}"
         self.resolvers = True

@@ -251,8 +251,9 @@ TRUE = AllOf(())
 class Visible:
     """The masked rows of an entity: what one viewer may see of it (SPEC 6).
 
-    Every read starts from one, and only `plan.visible.visible` makes them, so that a read
-    that forgets the rules cannot be expressed. `page` is the largest page, None for none.
+    Every read starts from one, and only `plan.visible` makes them, so that a read that
+    forgets the rules cannot be expressed; `plan.implied` leaves out what another row has
+    shown already. `page` is the largest page, None for none.
     `masks` are, by field, when it is open: always, where there is none. The predicates
     are about the row itself: it is what `Ruled` operands in them refer to.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -41,6 +41,8 @@ class _Rules:
     random: Random
     model: Model
     tables: Tables
+    # The conditions of the rules that were made, by entity.
+    made: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def chance(self, percent: int) -> bool:
         return self.random.randrange(100) < percent
@@ -83,12 +85,29 @@ class _Rules:
 
     def rule(self, entity: Entity) -> AllowRule:
         names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
+        where = None if self.chance(25) else self.related(entity) or self.condition(entity, 2, entity)
+        if where is not None:
+            self.made.setdefault(entity.name, []).append(where)
         return AllowRule(
             roles=self.some(ROLES),
             to=frozenset(self.one(OPERATIONS)),
-            where=None if self.chance(25) else self.condition(entity, 2, entity),
+            where=where,
             fields=None if self.chance(60) else frozenset(self.some(names)),
         )
+
+    def related(self, entity: Entity) -> dict[str, Any] | None:
+        """Now and then what a rule of a related entity says, of the related rows: the one row may imply the other."""
+        fitting = [
+            (relation, where)
+            for relation in entity.relations
+            for where in self.made.get(relation.target, ())
+            if relation.target == entity.name or "$row." not in str(where)
+        ]
+        if not fitting or not self.chance(40):
+            return None
+        relation, where = self.one(fitting)
+        found = {relation.name: {self.one(("some", "some", "none", "every")): where} if relation.to_many else where}
+        return {**found, **self.condition(entity, 0, entity)} if self.chance(20) else found
 
     def condition(self, entity: Entity, depth: int, ruled: Entity) -> dict[str, Any]:
         if depth and self.chance(15):

@@ -47,6 +47,7 @@ from clew.plan.visible import ADMIN, Access, Permit, Permits, Sight, unmasked
 from clew.schema.build import build_schema
 from clew.schema.own import OwnTypes
 from clew.sql.arguments import usable_claims
+from tests.unit.plan import test_implied
 
 # Of Top, Middle and Bottom there is nothing to see but a way into the dark.
 SDL = """
@@ -212,6 +213,7 @@ def check() -> None:
     _check_own()
     _check_deleted(access)
     _check_links(access)
+    test_implied.check_all()
     _check_conditions(access)
     _check_aggregated(access)
     _check_orders(access)

@@ -21,14 +21,19 @@ import clew.sql.filters
 import clew.sql.groups
 import clew.sql.read
 from clew.engine import admission, engine, roles
-from clew.plan import filters, measures, paging, predicates, visible
+from clew.plan import filters, implied, measures, paging, predicates, visible
 from clew.schema import build, many, own
 from clew.sql import arguments, relations
 from tests.mutations import corners
 from tests.mutations.mutants import Mutant, Scope, mutants
 from tests.mutations.proof import Proof, make_proof
 
-COMPILING = (Scope(visible, everything=True), Scope(filters), Scope(paging))
+COMPILING = (
+    Scope(visible, everything=True),
+    Scope(implied, everything=True),
+    Scope(filters),
+    Scope(paging),
+)
 USING = (
     Scope(roles, functions=("roles_of", "role_schema"), everything=True),
     Scope(arguments, functions=("usable_claims", "_coerced"), everything=True),
@@ -69,6 +74,7 @@ ALIKE: dict[str, str] = {
     "item.relation == relation and (i...`": "without rules there is no opening",
     f"{_VISIBLE}._see: True for a condition in `mask is not None`": "None among the masks is no mask",
     f"{_VISIBLE}._see: True for a condition in `limit is not None`": "none is None there",
+    "clew.plan.implied:_without: False for a condition in `len(left) == len(asked)`": "a copy",
     "clew.engine.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
     "clew.engine.engine:Engine.sight: False for a condition in `not role.claims`": "a shortcut",
     "clew.sql.arguments:_coerced: False for a condition in `value is None`": "asked before, and by each scalar",

@@ -165,5 +165,5 @@ def test_keys_are_judged_by_rules_and_guards_of_the_operation_over_visible_rows(
         "FROM notes AS t0 \n"
         "WHERE t0.book_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 "
         "AND t0.by = $3::TEXT AND t0.open = $4::BOOLEAN"
-        " AND t0.by = $5::TEXT)))) AS r0"
+        " AND t0.by = $3::TEXT)))) AS r0"
     )
