@@ -65,6 +65,7 @@ from clew.model.types import (
 from clew.model.writing import writable_fields
 from clew.schema.inputs import WriteTypes
 from clew.schema.many import ManyTypes
+from clew.schema.objects import InputType, ObjectType, field
 from clew.schema.own import OwnTypes
 from clew.schema.scalars import SCALARS
 
@@ -201,8 +202,8 @@ class _Builder:
         extra: list[GraphQLNamedType] = [SCALARS[name] for name in SCALARS if name in used]
         extra += [type_ for name, type_ in self.enums.items() if name in used]
         schema = GraphQLSchema(
-            query=GraphQLObjectType("Query", self._query_fields()),
-            mutation=GraphQLObjectType("Mutation", writes) if writes else None,
+            query=ObjectType("Query", self._query_fields()),
+            mutation=ObjectType("Mutation", writes) if writes else None,
             types=extra,
             directives=specified_directives,
             assume_valid=True,
@@ -319,10 +320,10 @@ class _Builder:
             "id": self.generated(GraphQLID, description="The subject of the token; null without one."),
             "roles": self.generated(roles, description="The roles held, sorted."),
         }
-        return GraphQLObjectType("Viewer", fields, description="Who asks.")
+        return ObjectType("Viewer", fields, description="Who asks.")
 
     def _object(self, entity: Entity) -> GraphQLObjectType:
-        return GraphQLObjectType(entity.name, lambda: self._object_fields(entity), description=entity.description)
+        return ObjectType(entity.name, lambda: self._object_fields(entity), description=entity.description)
 
     def _object_fields(self, entity: Entity) -> dict[str, GraphQLField]:
         columns = {column.name: column for column in self.columns(entity)}
@@ -384,9 +385,9 @@ class _Builder:
         description: str | None = None,
         deprecation_reason: str | None = None,
     ) -> GraphQLField:
-        return GraphQLField(
+        return field(
             type_,
-            args=arguments,
+            arguments,
             resolve=resolve_generated,
             description=description,
             deprecation_reason=deprecation_reason,
@@ -476,7 +477,7 @@ class _Builder:
         }
 
     def _filter(self, entity: Entity) -> GraphQLInputObjectType:
-        return GraphQLInputObjectType(
+        return InputType(
             f"{entity.name}Filter",
             lambda: self._filter_fields(entity),
             description=f"What a {entity.name} must be like; all given fields must hold.",
@@ -502,7 +503,7 @@ class _Builder:
     def _list_filter(self, target: str) -> GraphQLInputObjectType:
         if target not in self.list_filters:
             own = self.filters[target]
-            self.list_filters[target] = GraphQLInputObjectType(
+            self.list_filters[target] = InputType(
                 f"{target}ListFilter",
                 {
                     "some": GraphQLInputField(own, description="It holds for some row."),
@@ -530,14 +531,14 @@ class _Builder:
                 at = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
                 kinds[Operand.PATHS] = GraphQLList(
                     GraphQLNonNull(
-                        GraphQLInputObjectType(
+                        InputType(
                             "JSONPathFilter",
                             {"at": GraphQLInputField(at, description="Keys, and indexes as text."), **path},
                             description="What must be at a path of a JSON value; all given operators must hold.",
                         )
                     )
                 )
-            self.value_filters[name] = GraphQLInputObjectType(
+            self.value_filters[name] = InputType(
                 name,
                 {operator: GraphQLInputField(kinds[operand]) for operator, operand in known.items()},
                 description="All given operators must hold; null operands are refused, use `isNull`.",
@@ -545,7 +546,7 @@ class _Builder:
         return self.value_filters[name]
 
     def _order(self, entity: Entity) -> GraphQLInputObjectType:
-        return GraphQLInputObjectType(
+        return InputType(
             f"{entity.name}OrderBy",
             lambda: self._order_fields(entity),
             description=f"One key of an ordering of {entity.name}.",

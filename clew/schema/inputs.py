@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from graphql import (
     GraphQLArgument,
@@ -24,8 +24,10 @@ from graphql import (
 from clew.model import names
 from clew.model.types import Column, Entity, Model, Opening, Relation, RelationKind, Through, ValueType, WriteKind
 from clew.model.writing import can_increase, is_required, owner_of, unique_keys
+from clew.schema.objects import InputType, ObjectType
 
 _Inputs = dict[str, GraphQLInputField]
+_Made = TypeVar("_Made")
 
 
 class Builder(Protocol):
@@ -50,6 +52,19 @@ class Builder(Protocol):
     def nullable_input_type(self, type_: ValueType) -> GraphQLNullableInputType: ...
 
 
+def _once(make: Callable[[WriteTypes, Entity], _Made]) -> Callable[[WriteTypes, Entity], _Made]:
+    """Make it of each entity once: several fields and types ask for it."""
+
+    def made(types: WriteTypes, entity: Entity) -> _Made:
+        key = (make.__name__, entity.name)
+        if key not in types.made:
+            types.made[key] = make(types, entity)
+        found: _Made = types.made[key]
+        return found
+
+    return made
+
+
 class WriteTypes:
     """Makes each type once, when a field first needs it."""
 
@@ -58,6 +73,7 @@ class WriteTypes:
         self._inputs: dict[str, GraphQLInputObjectType] = {}
         self._enums: dict[str, GraphQLEnumType] = {}
         self._bulks: dict[str, GraphQLObjectType] = {}
+        self.made: dict[tuple[str, str], Any] = {}
 
     # --- root fields ------------------------------------------------------------------
 
@@ -146,6 +162,7 @@ class WriteTypes:
     def _create_input(self, entity: Entity) -> GraphQLInputObjectType:
         return self._input(f"{entity.name}CreateInput", lambda: self._create_fields(entity), f"A new {entity.name}.")
 
+    @_once
     def _create_fields(self, entity: Entity) -> _Inputs:
         creates = self._builder.openings[entity.name].creates
         if creates is None:
@@ -166,6 +183,7 @@ class WriteTypes:
     def _set_input(self, entity: Entity) -> GraphQLInputObjectType:
         return self._input(f"{entity.name}SetInput", lambda: self._set_fields(entity), "What fields are set to.")
 
+    @_once
     def _set_fields(self, entity: Entity) -> _Inputs:
         updates = self._builder.openings[entity.name].updates
         if updates is None:
@@ -184,6 +202,7 @@ class WriteTypes:
                 fields[name] = GraphQLInputField(nested)
         return fields
 
+    @_once
     def _changes(self, entity: Entity) -> _Inputs:
         """`set`, `inc` and `append`, those of them that the roles have."""
         found: _Inputs = {}
@@ -322,11 +341,13 @@ class WriteTypes:
 
     # --- keys -------------------------------------------------------------------------
 
+    @_once
     def _keys(self, entity: Entity) -> dict[str, tuple[str, ...]]:
         """The unique keys that the roles may read."""
         fields = self._builder.openings[entity.name].fields
         return {name: key for name, key in unique_keys(entity).items() if key and fields.issuperset(key)}
 
+    @_once
     def _unique_input(self, entity: Entity) -> GraphQLInputObjectType | None:
         names = dict.fromkeys(name for key in self._keys(entity).values() for name in key)
         if not names:
@@ -351,7 +372,7 @@ class WriteTypes:
                 "count": GraphQLField(GraphQLNonNull(GraphQLInt), description="How many rows were written."),
                 "rows": GraphQLField(GraphQLNonNull(GraphQLList(row)), description="The rows."),
             }
-            self._bulks[entity.name] = GraphQLObjectType(
+            self._bulks[entity.name] = ObjectType(
                 f"{entity.name}Bulk", fields, description=f"What became of several {entity.name}."
             )
         return self._bulks[entity.name]
@@ -360,7 +381,7 @@ class WriteTypes:
         self, name: str, fields: Callable[[], _Inputs], description: str, *, one_of: bool = False
     ) -> GraphQLInputObjectType:
         if name not in self._inputs:
-            self._inputs[name] = GraphQLInputObjectType(name, fields, description=description, is_one_of=one_of)
+            self._inputs[name] = InputType(name, fields, description=description, is_one_of=one_of)
         return self._inputs[name]
 
     def _enum(self, name: str, values: Iterable[str], description: str) -> GraphQLEnumType:

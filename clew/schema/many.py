@@ -26,6 +26,7 @@ from graphql import (
 from clew.model.measures import COUNT, FUNCTIONS, measured
 from clew.model.operators import sortable
 from clew.model.types import Column, Entity, Model, Relation, ValueType
+from clew.schema.objects import InputType, ObjectType
 
 _UNITS = ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE")
 # What follows "Aggregate" in the name of a function's types: `min` and `max` share theirs, as orders of numbers do.
@@ -301,14 +302,14 @@ class ManyTypes:
 
     def _object(self, name: str, fields: Callable[[], dict[str, GraphQLField]], description: str) -> GraphQLObjectType:
         if name not in self._objects:
-            self._objects[name] = GraphQLObjectType(name, fields, description=description)
+            self._objects[name] = ObjectType(name, fields, description=description)
         return self._objects[name]
 
     def _input(
         self, name: str, types: Callable[[], dict[str, GraphQLInputType]], description: str, *, one_of: bool = False
     ) -> GraphQLInputObjectType:
         if name not in self._inputs:
-            self._inputs[name] = GraphQLInputObjectType(
+            self._inputs[name] = InputType(
                 name,
                 lambda: {field: GraphQLInputField(type_) for field, type_ in types().items()},
                 description=description,

@@ -41,8 +41,8 @@ class _Rules:
     random: Random
     model: Model
     tables: Tables
-    # The conditions of the rules that were made, by entity.
-    made: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    # The conditions of the rules that were made, by entity, and whether they fit any entity's rules.
+    made: dict[str, list[tuple[dict[str, Any], bool]]] = field(default_factory=dict)
 
     def chance(self, percent: int) -> bool:
         return self.random.randrange(100) < percent
@@ -87,7 +87,9 @@ class _Rules:
         names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
         where = None if self.chance(25) else self.related(entity) or self.condition(entity, 2, entity)
         if where is not None:
-            self.made.setdefault(entity.name, []).append(where)
+            # What looks at the ruled row, by a predicate's name perhaps, fits no other entity's rules.
+            fixed = "$row." not in f"{where} {entity.predicates}"
+            self.made.setdefault(entity.name, []).append((where, fixed))
         return AllowRule(
             roles=self.some(ROLES),
             to=frozenset(self.one(OPERATIONS)),
@@ -100,8 +102,8 @@ class _Rules:
         fitting = [
             (relation, where)
             for relation in entity.relations
-            for where in self.made.get(relation.target, ())
-            if relation.target == entity.name or "$row." not in str(where)
+            for where, fixed in self.made.get(relation.target, ())
+            if fixed or relation.target == entity.name
         ]
         if not fitting or not self.chance(40):
             return None
