@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.validation import ASTValidationRule
 
 from clew.engine.coerce import UnfitError, coercer
+from clew.engine.validation import together
 from clew.errors import ClewError, Code
 from clew.plan.cursors import split
 from clew.plan.inputs import is_structural, shape
@@ -215,7 +216,9 @@ def prepare(
     operation = _operation(document, operation_name)
     check_limits(document, limits)
     for rules in _stages(limits, apart=large):
-        errors = validate(schema, document, rules, max_errors=_MOST_ERRORS, hide_suggestions=hide_suggestions)
+        errors = validate(
+            schema, document, (together(rules),), max_errors=_MOST_ERRORS, hide_suggestions=hide_suggestions
+        )
         if errors:
             raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
     specs = tuple(_spec(schema, node) for node in operation.variable_definitions or ())
@@ -233,13 +236,13 @@ def prepare(
     )
 
 
-def _stages(limits: Limits, *, apart: bool) -> Iterable[Collection[type[ASTValidationRule]]]:
+def _stages(limits: Limits, *, apart: bool) -> Iterable[tuple[type[ASTValidationRule], ...]]:
     """The rules of validation: together, which takes least if all is well, or the cheap ones before the others."""
     rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
     if not apart:
         return (rules,)
     later = (*_RULES_OF_VALUES, *_THOROUGH_RULES)
-    return [rule for rule in rules if rule not in later], _RULES_OF_VALUES, _THOROUGH_RULES
+    return tuple(rule for rule in rules if rule not in later), _RULES_OF_VALUES, _THOROUGH_RULES
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from clew.model.types import Entity, Relation
 from clew.plan.predicates import conjunction
 from clew.plan.types import (
+    TRUE,
     Aggregated,
     AllOf,
     AnyOf,
@@ -41,6 +42,8 @@ def reached(relation: Relation, near: Visible, far: Visible) -> Visible:
 
     Of a many-to-many all is left: what the near row says is about the links (`linked`).
     """
+    if far.where == TRUE:
+        return far
     joined = frozenset((theirs, ours) for ours, theirs in relation.on)
     told = _leads_to_one(relation, far.entity)
 

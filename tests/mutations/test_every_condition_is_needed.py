@@ -74,6 +74,7 @@ ALIKE: dict[str, str] = {
     "item.relation == relation and (i...`": "without rules there is no opening",
     f"{_VISIBLE}._see: True for a condition in `mask is not None`": "None among the masks is no mask",
     f"{_VISIBLE}._see: True for a condition in `limit is not None`": "none is None there",
+    "clew.plan.implied:reached: False for a condition in `far.where == TRUE`": "a shortcut",
     "clew.plan.implied:_without: False for a condition in `len(left) == len(asked)`": "a copy",
     "clew.engine.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
     "clew.engine.engine:Engine.sight: False for a condition in `not role.claims`": "a shortcut",
