@@ -313,6 +313,8 @@ class Access:
             )
 
         own = {member.name: permitting(member.allow) for member in _members(entity) if member.allow}
+        # What the server fills no rule lets be set, not even by connecting the row to another from there.
+        own |= {column.name: () for column in entity.columns if column.preset is not None}
         return Permits(permitting(entity.allow), own, guards)
 
     def _permit(self, entity: Entity, rule: AllowRule | GuardRule, fields: frozenset[str] | None) -> Permit:

@@ -121,7 +121,8 @@ class WriteTypes:
                 return {"inputs": many}
             case WriteKind.UPDATE:
                 arguments = {**self._key_arguments(entity), **self._change_arguments(entity)}
-                if any(column.version for column in entity.columns):
+                readable = self._builder.openings[entity.name].fields
+                if any(column.version and column.name in readable for column in entity.columns):
                     arguments["ifVersion"] = GraphQLArgument(
                         GraphQLInt, description="Only if the row still has this version; else CONFLICT."
                     )

@@ -140,7 +140,10 @@ def lock_statement(
         source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys)))
         position = keys.position
     found = [position.label("position"), *(scope.column(column) for column in entity.key_columns)]
-    found += [scope.column(column) for column in columns]
+    for column in columns:
+        # A client compares its version with the row's: where that is masked, none is right.
+        mask = visible.masks.get(column.name) if column.version else None
+        found.append(compiler.masked(scope.column(column), mask, scope))
     if image:
         # Not the bare name, which a column may have too.
         row = sa.func.to_jsonb(sa.literal_column(f"{scope.source.name}.*"))  # type: ignore[attr-defined]

@@ -47,13 +47,19 @@ class Transport(Protocol):
     """A way in. The next one joins the corpus by a class of this shape, and a line in `test_attacks.py`."""
 
     name: str
+    writes: bool
+    """Whether a mutation can be sent this way; elsewhere each is refused."""
 
     def carries(self, attack: Attack) -> bool:
         """Whether an attack can be sent this way at all."""
         ...
 
-    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
-        """Send one operation; errors have the request id `same`."""
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        """Send one operation; errors have the request id `same`.
+
+        Args:
+            key: makes a mutation repeatable (`Idempotency-Key`).
+        """
         ...
 
 
@@ -67,7 +73,9 @@ class Refused:
     codes: tuple[Code, ...]
 
     async def check(self, attack: Attack, transport: Transport) -> None:
-        answer = await attack.send(transport)
+        self.judge(await attack.send(transport))
+
+    def judge(self, answer: Answer) -> None:
         assert answer.code in self.codes, answer.body
         assert answer.json.get("data") is None, answer.body
 
@@ -79,8 +87,10 @@ class Gives:
     data: Any
 
     async def check(self, attack: Attack, transport: Transport) -> None:
-        answer = await attack.send(transport)
-        assert answer.json == {"data": self.data}
+        self.judge(await attack.send(transport))
+
+    def judge(self, answer: Answer) -> None:
+        assert answer.json == {"data": self.data}, answer.body
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,36 @@ class WithCursor:
         await self.expect.check(replace(attack, variables={"v": changed}), transport)
 
 
-Expectation = Refused | Gives | AsUnknown | WithCursor
+@dataclass(frozen=True)
+class Alike:
+    """With each of the values in the place of `~` the answer is the same to the byte, and that holds of it.
+
+    One is hidden, one is not there at all.
+    """
+
+    values: tuple[str, ...]
+    expect: Refused | Gives
+
+    async def check(self, attack: Attack, transport: Transport) -> None:
+        answers = [await attack.send(transport, attack.document.replace("~", value)) for value in self.values]
+        assert len(set(answers)) == 1, answers
+        self.expect.judge(answers[0])
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """When the attack's viewer has had that, and another sends the same with the same key, they get this."""
+
+    first: Gives
+    by: Who
+    expect: Refused | Gives
+
+    async def check(self, attack: Attack, transport: Transport) -> None:
+        self.first.judge(await attack.send(transport, key="k"))
+        self.expect.judge(await replace(attack, who=self.by).send(transport, key="k"))
+
+
+Expectation = Refused | Gives | AsUnknown | WithCursor | Alike | Repeated
 
 
 # --- attacks --------------------------------------------------------------------------
@@ -140,7 +179,8 @@ EMAIL = re.compile(r"(m\d+)@secret\.example")
 class Attack:
     """One operation that someone sends who wants more than they may have.
 
-    `about_rules`: it is the access rules that stop it.
+    `about_rules`: it is the access rules that stop it. `changes`: what it may do to the rows, as
+    `tests.attacks.club.changes` tells it.
     """
 
     name: str
@@ -149,17 +189,22 @@ class Attack:
     expect: Expectation
     variables: Mapping[str, Any] = field(default_factory=dict)
     about_rules: bool = False
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     async def check(self, transport: Transport) -> None:
         """Send it and raise AssertionError unless what must hold holds."""
         await self.expect.check(self, transport)
 
     async def send(
-        self, transport: Transport, document: str | None = None, variables: Mapping[str, Any] | None = None
+        self,
+        transport: Transport,
+        document: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> Answer:
         document = self.document if document is None else document
         variables = self.variables if variables is None else variables
-        answer = await transport.send(self.who, document, variables)
+        answer = await transport.send(self.who, document, variables, key)
         own = f"{document}{variables}".lower()
         text = answer.body.decode().lower()
         assert not [leak for leak in (*LEAKS, *SECRETS) if leak in text and leak not in own], text

@@ -240,6 +240,13 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         Gives({"projects": [{"tasks": [{"id": 300}]}]}),
     ),
     (
+        # What links to it by nothing that was asked for.
+        "the teams of members",
+        M3,
+        "{ members(limit: 1) { teams { id } } }",
+        Gives({"members": [{"teams": [{"id": "t3"}]}]}),
+    ),
+    (
         "members of another team through a public one",
         M3,
         '{ teams(where: {members: {some: {id: {eq: "m0"}}}}) { id } }',

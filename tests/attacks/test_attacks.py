@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 import structlog
 
-from clew.config import Settings
-from clew.wire.application import Application
 from tests.access.guarded import Guarded, make_guarded
 from tests.attacks.attack import AsUnknown, Attack, Transport, Who
 from tests.attacks.table import ATTACKS, HIDDEN, NEAR_NAMES
-from tests.attacks.transports import ADMIN_SECRET, AUDIENCE, ISSUER, Get, InProcess, Post, Ticket
+from tests.attacks.transports import Ticket, ways_in
 from tests.attacks.viewers import M3
-from tests.auth.tokens import RSA, SECRET, jwks
+from tests.auth.tokens import RSA, jwks
 
 pytestmark = pytest.mark.anyio
 
@@ -40,29 +36,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Transport]]:
-    """Two servers of one project, one with a secret and one with public keys, and every way into them."""
-    common = {
-        "DATABASE_URL": guarded.url,
-        "env": "production",
-        "admin_secret": ADMIN_SECRET,
-        "jwt_issuer": ISSUER,
-        "jwt_audience": AUDIENCE,
-        "max_page": 100,
-        "secret": SECRET[::-1],
-    }
-    apps: dict[bool, Application] = {
-        False: guarded.clew.asgi(Settings.model_validate({**common, "jwt_secret": SECRET})),
-        True: guarded.clew.asgi(Settings.model_validate({**common, "jwks_file": keys})),
-    }
-    async with AsyncExitStack() as stack:
-        clients: dict[bool, httpx.AsyncClient] = {}
-        for with_keys, app in apps.items():
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
-            clients[with_keys] = await stack.enter_async_context(client)
-            stack.push_async_callback(app.engine.pool.close)
-        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients), Ticket(clients))
-        yield {way.name: way for way in ways}
+    async with ways_in(guarded.clew, guarded.url, keys) as ways:
+        yield ways
 
 
 @pytest.fixture(autouse=True)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
+from clew import Clew
+from clew.config import Settings
 from clew.engine import Engine, Request
 from clew.viewer import Viewer
-from tests.attacks.attack import Answer, Attack, Who
-from tests.auth.tokens import RSA, claims, hs256, signed
+from clew.wire.application import Application
+from tests.attacks.attack import Answer, Attack, Transport, Who
+from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
 ISSUER, AUDIENCE = "https://id.example", "clew"
 ADMIN_SECRET = "f2b90d6e81c74a35902d7be6c4a1f538"
@@ -31,15 +36,16 @@ class InProcess:
 
     engine: Engine
     name: str = "in process"
+    writes: bool = True
 
     def carries(self, attack: Attack) -> bool:
         return attack.who.token is None
 
-    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         subject = who.sub if isinstance(who.sub, str) else None
         viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
         given = {name: int("1" * 4000) * 10**1000 if value == DIGITS else value for name, value in variables.items()}
-        response = await self.engine.execute(Request(document, given, id="same"), viewer)
+        response = await self.engine.execute(Request(document, given, id="same", idempotency_key=key), viewer)
         return Answer(response.body, (response.executed, response.code, response.status))
 
 
@@ -49,13 +55,16 @@ class Post:
 
     servers: Mapping[bool, httpx.AsyncClient]
     name: str = "POST"
+    writes: bool = True
 
     def carries(self, attack: Attack) -> bool:
         return True
 
-    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         body = _json({"query": document, "variables": dict(variables)})
         headers = {"content-type": "application/json", **_headers(who)}
+        if key is not None:
+            headers["idempotency-key"] = key
         return _answer(await self.servers[who.keys].post("/graphql", content=body, headers=headers))
 
 
@@ -65,11 +74,12 @@ class Get:
 
     servers: Mapping[bool, httpx.AsyncClient]
     name: str = "GET"
+    writes: bool = False
 
     def carries(self, attack: Attack) -> bool:
         return len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
 
-    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         url = f"/graphql?{_query_string(document, variables)}"
         return _answer(await self.servers[who.keys].get(url, headers=_headers(who)))
 
@@ -83,17 +93,71 @@ class Ticket:
 
     servers: Mapping[bool, httpx.AsyncClient]
     name: str = "ticket"
+    writes: bool = False
     path: str = "/graphql"
 
     def carries(self, attack: Attack) -> bool:
         # A ticket does not take much, which is another test's matter.
-        return attack.about_rules and len(repr(attack.who)) < _LONGEST_VIEWER
+        fits = len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
+        return fits and attack.about_rules and len(repr(attack.who)) < _LONGEST_VIEWER
 
-    async def send(self, who: Who, document: str, variables: Mapping[str, Any]) -> Answer:
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         server = self.servers[who.keys]
         given = await server.post("/tickets", json={"path": self.path}, headers=_headers(who))
         url = f"/graphql?{_query_string(document, variables)}&ticket={given.json()['ticket']}"
         return _answer(await server.get(url, headers={"x-request-id": "same"}))
+
+
+@dataclass
+class Within:
+    """`info.context.graphql` of a resolver, over another way: the field `relay` of the club, which always succeeds."""
+
+    way: Transport
+    name: str = "within"
+    writes: bool = True
+
+    def carries(self, attack: Attack) -> bool:
+        return self.way.carries(attack)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        given = {"document": document, "variables": dict(variables)}
+        answer = await self.way.send(who, _RELAY, given, key)
+        relayed = (answer.json.get("data") or {}).get("relay")
+        return answer if relayed is None else Answer(json.dumps(relayed).encode(), answer.around[:1])
+
+
+_RELAY = "mutation ($document: String!, $variables: JSON) { relay(document: $document, variables: $variables) }"
+
+
+@asynccontextmanager
+async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[dict[str, Transport]]:
+    """Two servers of one project, one with a secret and one with public keys, and every way into them.
+
+    Args:
+        keys: the file of the public keys.
+    """
+    common = {
+        "DATABASE_URL": database_url,
+        "env": "production",
+        "admin_secret": ADMIN_SECRET,
+        "jwt_issuer": ISSUER,
+        "jwt_audience": AUDIENCE,
+        "max_page": 100,
+        "secret": SECRET[::-1],
+    }
+    apps: dict[bool, Application] = {
+        False: clew.asgi(Settings.model_validate({**common, "jwt_secret": SECRET})),
+        True: clew.asgi(Settings.model_validate({**common, "jwks_file": keys})),
+    }
+    async with AsyncExitStack() as stack:
+        clients: dict[bool, httpx.AsyncClient] = {}
+        for with_keys, app in apps.items():
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
+            clients[with_keys] = await stack.enter_async_context(client)
+            stack.push_async_callback(app.engine.pool.close)
+        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients), Ticket(clients))
+        yield {way.name: way for way in ways}
 
 
 def _query_string(document: str, variables: Mapping[str, Any]) -> str:

@@ -189,6 +189,7 @@ type Written
   owner: String
   kind: String @allow(role: user) @allow(role: editor, to: UPDATE) @allow(role: user, to: UPDATE, where: {name: "z"})
   half: Half
+  maker: String @preset(claim: "sub")
 }
 
 extend type Query {
@@ -390,7 +391,7 @@ def _check_writable(access: Access) -> None:
     assert opening.updates == frozenset({"name", "kind"})
     everything = access.opening(written, ADMIN)
     assert everything is not None
-    assert everything.creates == everything.updates == opening.creates | {"id", "kind"}
+    assert everything.creates == everything.updates == opening.creates | {"id", "kind", "maker"}
     for sight in (USER, ADMIN):
         of_view = access.opening(total, sight)
         assert of_view is not None
@@ -411,7 +412,8 @@ def _check_permits(access: Access) -> None:
     of_sub, of_kind = Claim(("sub",), text), Claim(("kind",), text)
     checked = Permit(by_sub, is_x, frozenset({"name"}))
     plain = Permit(is_y, is_y, frozenset({"kind"}))
-    own = {"kind": (Permit(is_z, is_z),)}
+    # What the server fills nobody else writes.
+    own = {"kind": (Permit(is_z, is_z),), "maker": ()}
     guards = (Permit(by_kind, by_kind),)
     found = access.permits(written, replace(USER, usable=frozenset({of_sub, of_kind})), Operation.UPDATE)
     assert found == Permits((checked, plain), own, guards)
@@ -421,7 +423,9 @@ def _check_permits(access: Access) -> None:
     lacking = access.permits(written, USER, Operation.UPDATE)
     assert lacking == Permits((plain,), own, (Permit(FALSE, FALSE),))
     create = access.permits(written, USER, Operation.CREATE)
-    assert create == Permits((Permit(TRUE, TRUE), Permit(TRUE, TRUE, frozenset({"name"}))), {"kind": ()}, ())
+    assert create == Permits(
+        (Permit(TRUE, TRUE), Permit(TRUE, TRUE, frozenset({"name"}))), {"kind": (), "maker": ()}, ()
+    )
     for entity, bound in ((written, ()), (MODEL.entity("Frozen"), (Permit(FALSE, FALSE),))):
         members: list[Any] = [*entity.columns, *entity.relations, *entity.resolvers]
         everything = frozenset(member.name for member in members)

@@ -1,0 +1,15 @@
+INSERT INTO folders (id, name, shared, owner_id, deleted_at) VALUES
+  (1, 'Ann''s', false, 'ann', NULL), (2, 'Ben''s', false, 'ben', NULL), (3, 'Shared', true, 'ben', NULL),
+  (4, 'Ann''s of old', false, 'ann', '2020-01-01'), (5, 'Ben''s of old', false, 'ben', '2020-01-01'),
+  (6, 'Taken', false, 'ann', '2020-01-01'), (7, 'Taken', false, 'ben', NULL);
+INSERT INTO papers (id, text, folder_id, deleted_at) VALUES
+  (1, 'Ann''s', 1, NULL), (2, 'Ben''s', 2, NULL), (3, 'Shared', 3, NULL), (4, 'Old', 4, '2020-01-01'),
+  (5, 'Older', 4, '2019-01-01'), (6, 'Loose', NULL, NULL);
+INSERT INTO drawers (id, label, edition) VALUES (1, 'Top', 7), (2, 'Bottom', 1);
+INSERT INTO letters (id, text, drawer_id) VALUES (1, 'In the top one', 1), (2, 'In the bottom one', 2);
+INSERT INTO seats (club_id, number, free) VALUES (1, 1, true), (1, 2, false), (2, 1, true), (2, 2, true), (2, 3, true), (3, 1, true);
+INSERT INTO bookings (id, guest_id, seat_club_id, seat_number) VALUES
+  (1, 'ann', 1, 1), (2, 'ben', 2, 1), (3, 'ann', NULL, NULL), (4, 'ann', NULL, 1);
+SELECT setval(pg_get_serial_sequence('folders', 'id'), 100);
+SELECT setval(pg_get_serial_sequence('papers', 'id'), 100);
+SELECT setval(pg_get_serial_sequence('bookings', 'id'), 100);

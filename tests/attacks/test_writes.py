@@ -1,0 +1,88 @@
+"""Every attack by writing on every way in: what is answered, and what has become of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from clew.errors import Code
+from tests.attacks.attack import AsUnknown, Attack, Refused, Transport
+from tests.attacks.club import Club, Rows, changes, make_club
+from tests.attacks.transports import Within, ways_in
+from tests.attacks.writes import ADMIN, HIDDEN, WRITES
+from tests.auth.tokens import RSA, jwks
+
+pytestmark = pytest.mark.anyio
+
+TRANSPORTS = ("in process", "POST", "GET", "ticket", "within")
+BY_GET = Refused((Code.BAD_USER_INPUT, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_PARSE_FAILED))
+
+
+@pytest.fixture(scope="module")
+def club(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Club]:
+    with make_club(postgres_url, tmp_path_factory.mktemp("club")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def transports(club: Club, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Transport]]:
+    keys = tmp_path_factory.mktemp("keys") / "keys.json"
+    keys.write_bytes(jwks(RSA))
+    async with ways_in(club.clew, club.url, keys) as ways:
+        yield {**ways, "within": Within(ways["POST"])}
+
+
+@pytest.fixture(scope="module")
+async def aside(club: Club) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(club.url)
+    await club.fill(connection)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def start(club: Club, aside: asyncpg.Connection[Any]) -> Rows:
+    """The rows as they were in the beginning."""
+    return await club.rows(aside)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("attack", WRITES, ids=lambda attack: attack.name)
+async def test_an_attack_writes_nothing_but_what_it_may(
+    attack: Attack,
+    transport: str,
+    transports: dict[str, Transport],
+    club: Club,
+    aside: asyncpg.Connection[Any],
+    start: Rows,
+) -> None:
+    way = transports[transport]
+    if not way.carries(attack):
+        return
+    expected = attack.changes
+    try:
+        if way.writes or isinstance(attack.expect, AsUnknown):
+            await attack.check(way)
+        else:
+            expected = {}
+            BY_GET.judge(await attack.send(way, attack.document.replace("~", "3")))
+        assert changes(start, await club.rows(aside)) == expected
+    finally:
+        if await club.rows(aside) != start:
+            await club.fill(aside)
+
+
+async def test_the_names_of_the_corpus_are_there_for_who_may_see_them(transports: dict[str, Transport]) -> None:
+    for _, document, variables in HIDDEN:
+        text = f"{document}{variables}"
+        if not any(name in text for name in NOWHERE):
+            attack = Attack("as admin", ADMIN, document, AsUnknown(), variables)
+            with pytest.raises(AssertionError):
+                await attack.check(transports["in process"])
+
+
+# There for nobody.
+NOWHERE = ("Rank~", "Ranks~", "~version~", "~hide~", "~open~", "~update~", "~club~", "~deletedAt~", "~edition~")

@@ -1,0 +1,761 @@
+"""Mutations of those who may do less: on the club of `tests.writes`, with what `tests.attacks.club` adds to it.
+
+Ann is an admin of club 1, Ben a guest there, Cat an admin of club 3, which is hidden from them; club 2 is open.
+Notes 1, 2 and 5 are Ann's, 3 and 4 Ben's; 2 and 4 are public, 5 is frozen. Dan hides.
+"""
+
+# ruff: noqa: E501, UP031 (GraphQL on its lines, and with its braces)
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from clew.errors import Code
+from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Who
+from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
+
+ANN, BEN, CAT = (Who(name, USER) for name in ("ann", "ben", "cat"))
+CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
+REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
+ADMIN = Who(roles=frozenset({"admin"}))
+VIEWERS = {"anon": ANON, "ann": ANN, "ben": BEN, "cat": CAT, "clerk": CLERK, "usher": USHER, "admin": ADMIN}
+
+MEMBER_1, MEMBER_2, MEMBER_3 = (f'"00000000-0000-7000-8000-00000000000{n}"' for n in (1, 2, 3))
+NO_MEMBER = '"00000000-0000-7000-8000-000000000009"'
+
+FORBIDDEN = Refused((Code.FORBIDDEN,))
+CONSTRAINT = Refused((Code.CONSTRAINT_VIOLATION,))
+NOT_FOUND = Refused((Code.NOT_FOUND,))
+CONFLICT = Refused((Code.CONFLICT,))
+NO_KEYS = Refused((Code.UNAUTHENTICATED,))
+TOO_LONG = Refused((Code.LIMIT_EXCEEDED, Code.BAD_USER_INPUT))
+
+Changes = Mapping[str, Mapping[str, Any]]
+GONE: Mapping[str, Any] = {}
+Entry = tuple[str, str, Expectation] | tuple[str, str, Expectation, Changes]
+
+
+def null(field: str) -> Gives:
+    """There is no such row."""
+    return Gives({field: None})
+
+
+def count(field: str, number: int) -> Gives:
+    return Gives({field: {"count": number}})
+
+
+def note_1(text: str = "x") -> Changes:
+    """What becomes of Ann's draft when its text changes."""
+    return {"Note 1": {"text": text, "slug": f"{text}-draft", "version": 2}}
+
+
+# --- rows that the viewer may not write ---------------------------------------------------
+
+ROWS: tuple[Entry, ...] = (
+    # One that is hidden is one that is not there; one under no rule for the operation too.
+    ("ann", 'updateNote(id: ~, set: {text: "x"}) { id }', Alike(("3", "999"), null("updateNote"))),
+    ("ann", "updateNote(id: ~, inc: {stars: 1}) { id }", Alike(("3", "999"), null("updateNote"))),
+    ("ann", 'updateNote(id: ~, set: {text: "x"}, ifVersion: 1) { id }', Alike(("3", "999"), null("updateNote"))),
+    ("ann", 'updateNote(id: ~, set: {text: "x"}, ifVersion: 7) { id }', Alike(("3", "999"), null("updateNote"))),
+    ("ann", "deleteNote(id: ~) { id }", Alike(("2", "3", "4", "999"), null("deleteNote"))),
+    ("cat", "deleteNote(id: ~) { id }", Alike(("1", "2", "3", "4", "5", "999"), null("deleteNote"))),
+    ("ann", 'updatePerson(id: "~", set: {motto: "x"}) { id }', Alike(("ben", "dan", "zed"), null("updatePerson"))),
+    ("ben", 'updateClub(id: ~, set: {name: "x"}) { id }', Alike(("2", "3", "9"), null("updateClub"))),
+    ("ben", "deleteClub(id: ~) { id }", Alike(("2", "3", "9"), null("deleteClub"))),
+    (
+        "ben",
+        "updateMember(id: ~, set: {level: ADMIN}) { id }",
+        Alike((MEMBER_1, MEMBER_2, MEMBER_3, NO_MEMBER), null("updateMember")),
+    ),
+    ("ben", "deleteMember(id: ~) { id }", Alike((MEMBER_1, MEMBER_2, MEMBER_3, NO_MEMBER), null("deleteMember"))),
+    ("ann", 'updateFolder(id: ~, set: {name: "x"}) { id }', Alike(("2", "4", "5", "99"), null("updateFolder"))),
+    ("ann", "deleteFolder(id: ~) { id }", Alike(("2", "3", "4", "5", "99"), null("deleteFolder"))),
+    ("ann", "restoreFolder(id: ~) { id }", Alike(("1", "2", "3", "5", "99"), null("restoreFolder"))),
+    ("ann", "restorePaper(id: ~) { id }", Alike(("1", "2", "4", "5", "99"), null("restorePaper"))),
+    ("clerk", 'updatePerson(id: "~", set: {hiding: true}) { id }', Alike(("ben", "dan", "zed"), null("updatePerson"))),
+    # Several: those that are not held are not counted.
+    (
+        "ann",
+        'updateManyNotes(updates: [{id: ~, set: {text: "y"}}]) { count rows { id } }',
+        Alike(("3", "5", "999"), Gives({"updateManyNotes": {"count": 0, "rows": []}})),
+    ),
+    (
+        "ann",
+        'updateManyNotes(updates: [{id: 3, set: {text: "y"}}, {id: 1, set: {text: "x"}}]) { count }',
+        count("updateManyNotes", 1),
+        note_1(),
+    ),
+    (
+        "ann",
+        'updateNotes(where: {id: {in: [1, 3, 5, 999]}}, set: {text: "x"}) { count rows { id } }',
+        Gives({"updateNotes": {"count": 1, "rows": [{"id": 1}]}}),
+        note_1(),
+    ),
+    (
+        "ann",
+        "deleteNotes(where: {id: {in: [1, 2, 3, 4, 999]}}) { count rows { id } }",
+        Gives({"deleteNotes": {"count": 1, "rows": [{"id": 1}]}}),
+        {"Note 1": GONE},
+    ),
+    ("cat", 'updateNotes(where: {}, all: true, set: {state: "x"}) { count rows { id } }', FORBIDDEN),
+    (
+        "cat",
+        "deleteNotes(where: {}, all: true) { count rows { id } }",
+        Gives({"deleteNotes": {"count": 0, "rows": []}}),
+    ),
+    ("ben", "deleteMembers(where: {}, all: true) { count }", count("deleteMembers", 0)),
+    ("ben", "updateMembers(where: {}, all: true, set: {level: ADMIN}) { count }", count("updateMembers", 0)),
+    ("ben", "deleteClubs(where: {id: {neq: 1}}) { count }", count("deleteClubs", 0)),
+    ("ann", "deletePapers(where: {id: {gt: 1}}) { count }", count("deletePapers", 0)),
+    # What is masked on a row is in no filter, and not of a related row either.
+    (
+        "ann",
+        'updateMembers(where: {person: {secret: {eq: "b"}}}, set: {level: ADMIN}) { count }',
+        count("updateMembers", 0),
+    ),
+    ("ann", 'deleteMembers(where: {person: {secret: {startsWith: "b"}}}) { count }', count("deleteMembers", 0)),
+    (
+        "ann",
+        'updateMembers(where: {not: {person: {secret: {eq: "~"}}}}, set: {level: ADMIN}) { count }',
+        Alike(("b", "z"), count("updateMembers", 2)),
+        {f"Member {MEMBER_2[1:-1]}": {"level": "ADMIN"}},
+    ),
+    ("ann", 'updateNotes(where: {author: {secret: {eq: "b"}}}, inc: {stars: 1}) { count }', count("updateNotes", 0)),
+    ("ann", 'deleteFolders(where: {papers: {some: {text: {eq: "Ben\'s"}}}}) { count }', count("deleteFolders", 0)),
+    (
+        "ann",
+        'updateFolders(where: {papers: {some: {text: {eq: "Shared"}}}}, set: {data: 1}) { count }',
+        count("updateFolders", 0),
+    ),
+    (
+        "cat",
+        'deleteMembers(where: {club: {members: {some: {personId: {eq: "ann"}}}}}) { count }',
+        count("deleteMembers", 0),
+    ),
+    # Through the row that they belong to.
+    (
+        "ann",
+        'updateClub(id: 1, set: {notes: {update: [{id: ~, set: {text: "x"}}]}}) { id }',
+        Alike(("2", "3", "4", "5", "999"), BAD_INPUT),
+    ),
+    ("ann", "updateClub(id: 1, set: {notes: {delete: [{id: ~}]}}) { id }", Alike(("3", "999"), BAD_INPUT)),
+    ("ann", "updateClub(id: 1, set: {notes: {delete: [{id: ~}]}}) { id }", Alike(("2", "4"), BAD_INPUT)),
+    ("ann", "updateClub(id: 1, set: {notes: {disconnect: [{id: ~}]}}) { id }", Alike(("3", "999"), BAD_INPUT)),
+    ("ann", "updateClub(id: 1, set: {notes: {connect: [{id: ~}]}}) { id }", Alike(("3", "999"), BAD_INPUT)),
+    ("ann", "updateClub(id: 2, set: {notes: {connect: [{id: 1}]}}) { id }", null("updateClub")),
+    ("ann", "updateClub(id: 1, set: {members: {connect: [{id: ~}]}}) { id }", Alike((MEMBER_3, NO_MEMBER), BAD_INPUT)),
+    ("ann", "updateClub(id: 1, set: {members: {delete: [{id: ~}]}}) { id }", Alike((MEMBER_3, NO_MEMBER), BAD_INPUT)),
+    (
+        "ann",
+        "updateClub(id: 1, set: {members: {update: [{id: ~, set: {level: ADMIN}}]}}) { id }",
+        Alike((MEMBER_3, NO_MEMBER), BAD_INPUT),
+    ),
+    ("ben", "updateClub(id: 1, set: {members: {delete: [{id: %s}]}}) { id }" % MEMBER_1, BAD_INPUT),
+    ("ben", "updateClub(id: 1, set: {members: {disconnect: [{id: %s}]}}) { id }" % MEMBER_1, BAD_INPUT),
+    (
+        "ann",
+        'updateFolder(id: 1, set: {papers: {update: [{id: ~, set: {text: "x"}}]}}) { id }',
+        Alike(("2", "3", "4", "999"), BAD_INPUT),
+    ),
+    ("ann", "updateFolder(id: 3, set: {papers: {delete: [{id: ~}]}}) { id }", Alike(("3", "999"), BAD_INPUT)),
+    ("ann", "updateFolder(id: 3, set: {papers: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
+    # Of a generated link both ends are looked at, and the field's rule.
+    ("ben", 'updateClub(id: 2, set: {tags: {connect: [{id: "fun"}]}}) { id }', null("updateClub")),
+    ("ben", 'updateClub(id: 1, set: {tags: {connect: [{id: "~"}]}}) { id }', Alike(("nsfw", "none"), BAD_INPUT)),
+    ("ben", 'updateClub(id: 1, set: {tags: {disconnect: [{id: "~"}]}}) { id }', Alike(("nsfw", "none"), BAD_INPUT)),
+    ("cat", 'updateClub(id: 3, set: {tags: {disconnect: [{id: "~"}]}}) { id }', Alike(("nsfw", "none"), BAD_INPUT)),
+    # A way around the rules stands behind them.
+    ("ann", "stamp(id: ~)", Alike(("3", "5", "999"), NOT_FOUND)),
+    ("cat", "stamp(id: ~)", Alike(("1", "3", "5", "999"), NOT_FOUND)),
+)
+
+# --- fields that the viewer may not write, and rules of which each holds by half -----------
+
+FIELDS: tuple[Entry, ...] = (
+    ("ben", 'updateNote(id: 4, set: {text: "x", state: "x"}) { id }', FORBIDDEN),
+    ("ann", 'updateNote(id: 4, set: {text: "x"}) { id }', FORBIDDEN),
+    ("ann", "updateNote(id: 4, set: {club: {connect: {id: 1}}}) { id }", FORBIDDEN),
+    ("ann", "updateNote(id: 4, set: {clubId: 1}) { id }", FORBIDDEN),
+    ("ann", 'updateNote(id: 4, inc: {stars: 1}, set: {text: "x"}) { id }', FORBIDDEN),
+    ("ann", 'updateManyNotes(updates: [{id: 1, set: {text: "x"}}, {id: 4, set: {text: "x"}}]) { count }', FORBIDDEN),
+    ("ann", 'updateNotes(where: {state: {eq: "public"}}, set: {text: "x"}) { count }', FORBIDDEN),
+    # A draft becomes public under the one rule, stars are for public ones: not both.
+    ("ben", 'updateNote(id: 3, set: {state: "public", stars: 5}) { id }', FORBIDDEN),
+    ("ben", 'updateNote(id: 3, set: {state: "public"}, inc: {stars: 5}) { id }', FORBIDDEN),
+    ("ben", "updateNote(id: 3, set: {stars: 5}) { id }", FORBIDDEN),
+    ("ben", "updateNote(id: 3, inc: {stars: 5}) { id }", FORBIDDEN),
+    ("ben", 'updateNote(id: 4, set: {state: "draft", stars: 5}) { id }', FORBIDDEN),
+    ("ben", 'updateManyNotes(updates: [{id: 3, set: {state: "public"}, inc: {stars: 5}}]) { count }', FORBIDDEN),
+    ("ben", 'updateNotes(where: {id: {eq: 3}}, set: {state: "public"}, inc: {stars: 5}) { count }', FORBIDDEN),
+    (
+        "ben",
+        'updateClub(id: 1, set: {notes: {update: [{id: 3, set: {state: "public"}, inc: {stars: 5}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # An upsert is an update of what it finds.
+    ("ben", 'upsertNote(input: {id: 4, text: "x", state: "draft"}, on: id) { id }', FORBIDDEN),
+    ("ben", 'upsertNote(input: {id: 4, text: "x", state: "draft"}, on: id, update: [state]) { id }', FORBIDDEN),
+    (
+        "ben",
+        'upsertNotes(inputs: [{id: 4, text: "x", state: "draft"}], on: id, update: [state, text]) { count }',
+        FORBIDDEN,
+    ),
+    (
+        "ben",
+        'upsertNote(input: {id: 4, text: "x", state: "draft"}, on: id, update: []) { text }',
+        Gives({"upsertNote": {"text": "Ben tells"}}),
+    ),
+    (
+        "ben",
+        'upsertNote(input: {id: 4, text: "x", state: "draft"}, on: id, update: [text]) { state }',
+        Gives({"upsertNote": {"state": "public"}}),
+        {"Note 4": {"text": "x", "slug": "x-public", "version": 2}},
+    ),
+    ("ben", 'upsertNotes(inputs: [{id: 4, text: "x"}, {id: 4, text: "y"}], on: id) { count }', BAD_INPUT),
+    # Guards stand before every rule, and where they say so before an admin.
+    *(
+        (who, f, FORBIDDEN)
+        for who in ("ann", "usher")
+        for f in (
+            'createNote(input: {text: "spam"}) { id }',
+            'createNotes(inputs: [{text: "x"}, {text: "spam"}]) { count }',
+            'createClub(input: {name: "x", notes: {create: [{text: "spam"}]}}) { id }',
+            'updateNote(id: 1, set: {text: "spam"}) { id }',
+            'updateNotes(where: {id: {eq: 1}}, set: {text: "spam"}) { count }',
+            'updateManyNotes(updates: [{id: 1, set: {text: "spam"}}]) { count }',
+            'updateClub(id: 1, set: {notes: {update: [{id: 1, set: {text: "spam"}}]}}) { id }',
+            'upsertNote(input: {id: 1, text: "spam"}, on: id) { id }',
+            'upsertNote(input: {id: 77, text: "spam"}, on: id) { id }',
+        )
+    ),
+    *(
+        (who, f, null("updateNote"))
+        for who in ("ann", "admin")
+        for f in (
+            'updateNote(id: 5, set: {text: "x"}) { id }',
+            "updateNote(id: 5, inc: {stars: 1}) { id }",
+            "updateNote(id: 5, set: {frozen: false}) { id }",
+        )
+    ),
+    ("admin", 'updateNotes(where: {id: {in: [1, 5]}}, set: {text: "x"}) { count }', count("updateNotes", 1), note_1()),
+    ("admin", 'updateManyNotes(updates: [{id: 5, set: {text: "x"}}]) { count }', count("updateManyNotes", 0)),
+    ("admin", 'upsertNote(input: {id: 5, text: "x", authorId: "ann"}, on: id) { id }', CONSTRAINT),
+    ("admin", "updateClub(id: 1, set: {notes: {connect: [{id: 5}]}}) { id }", BAD_INPUT),
+    (
+        "admin",
+        'updateNote(id: 1, set: {frozen: true, text: "spam"}) { id }',
+        Gives({"updateNote": {"id": 1}}),
+        {"Note 1": {"frozen": True, "text": "spam", "slug": "spam-draft", "version": 2}},
+    ),
+    # What a preset fills nobody gives, by another's row neither.
+    ("ann", 'updatePerson(id: "ann", set: {folders: {connect: [{id: 3}]}}) { id }', FORBIDDEN),
+    ("usher", 'updatePerson(id: "ben", set: {folders: {connect: [{id: 1}]}}) { id }', FORBIDDEN),
+    ("usher", 'updatePerson(id: "ben", set: {folders: {create: [{name: "x"}]}}) { id }', FORBIDDEN),
+    ("usher", 'updatePerson(id: "ben", set: {bookings: {create: [{}]}}) { id }', FORBIDDEN),
+    ("usher", 'updatePerson(id: "ben", set: {bookings: {connect: [{id: 1}]}}) { id }', FORBIDDEN),
+    (
+        "admin",
+        'updatePerson(id: "ann", set: {folders: {connect: [{id: 3}]}}) { id }',
+        Gives({"updatePerson": {"id": "ann"}}),
+        {"Folder 3": {"owner_id": "ann"}},
+    ),
+    # Nobody knows the version of a row on which it is masked.
+    ("clerk", 'updateDrawer(id: 1, set: {label: "x"}, ifVersion: ~) { id }', Alike(("7", "8"), CONFLICT)),
+    (
+        "clerk",
+        'updateDrawer(id: 2, set: {label: "x"}, ifVersion: 1) { id }',
+        Gives({"updateDrawer": {"id": 2}}),
+        {"Drawer 2": {"label": "x", "edition": 2}},
+    ),
+)
+
+# --- rows moved out of sight, into it, or to where others are ------------------------------
+
+MOVES: tuple[Entry, ...] = (
+    *(
+        ("ann", f, FORBIDDEN)
+        for f in (
+            "updateMember(id: %s, set: {clubId: 2}) { id }" % MEMBER_1,
+            "updateMember(id: %s, set: {club: {connect: {id: 2}}}) { id }" % MEMBER_1,
+            'updateMember(id: %s, set: {club: {create: {name: "x"}}}) { id }' % MEMBER_1,
+            "updateMembers(where: {}, all: true, set: {clubId: 2}) { count }",
+            "updateManyMembers(updates: [{id: %s, set: {clubId: 2}}]) { count }" % MEMBER_2,
+            "updateClub(id: 1, set: {members: {update: [{id: %s, set: {clubId: 2}}]}}) { id }" % MEMBER_1,
+            'upsertMember(input: {clubId: 2, personId: "ann", level: ADMIN}, on: club_person) { id }',
+            'updateClub(id: 1, set: {members: {update: [{id: %s, set: {personId: "cat"}}]}}) { id }' % MEMBER_1,
+            "updateClub(id: 1, set: {notes: {connect: [{id: 4}]}}) { id }",
+            "updatePaper(id: 1, set: {folderId: 3}) { id }",
+            "updatePaper(id: 1, set: {folder: {connect: {id: 3}}}) { id }",
+            "updatePaper(id: 1, set: {folderId: null}) { id }",
+            'createPaper(input: {text: "x", folderId: 3}) { id }',
+            'createPaper(input: {text: "x"}) { id }',
+            "updateFolder(id: 3, set: {shared: false}) { id }",
+            "updateFolder(id: 1, set: {papers: {disconnect: [{id: 1}]}}) { id }",
+            'createClub(input: {name: "x"}) { id }',
+        )
+    ),
+    ("ann", "updateFolder(id: 3, set: {papers: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
+    ("ann", "updateClub(id: 1, set: {members: {disconnect: [{id: %s}]}}) { id }" % MEMBER_2, BAD_INPUT),
+    # Read, and changed by whom it was shared with, within the rule.
+    (
+        "ann",
+        "updateFolder(id: 3, set: {data: 1}) { data }",
+        Gives({"updateFolder": {"data": 1}}),
+        {"Folder 3": {"data": 1}},
+    ),
+)
+
+# --- rows that vouch for themselves, or for one another ------------------------------------
+
+VOUCHING: tuple[Entry, ...] = (
+    *(
+        (name, f, FORBIDDEN)
+        for name in ("ann", "ben", "cat")
+        for f in (
+            f'createMember(input: {{clubId: 2, personId: "{name}", level: ADMIN}}) {{ id }}',
+            f'createMember(input: {{club: {{connect: {{id: 2}}}}, personId: "{name}", level: ADMIN}}) {{ id }}',
+            f'createMembers(inputs: [{{clubId: 2, personId: "{name}", level: ADMIN}}]) {{ count }}',
+            f'upsertMember(input: {{clubId: 2, personId: "{name}", level: ADMIN}}, on: club_person) {{ id }}',
+            f'upsertMembers(inputs: [{{clubId: 2, personId: "{name}", level: ADMIN}}], on: club_person) {{ count }}',
+            f'createClub(input: {{name: "x", members: {{create: [{{personId: "{name}", level: ADMIN}}]}}}}) {{ id }}',
+            f'createMember(input: {{club: {{create: {{name: "x"}}}}, personId: "{name}", level: ADMIN}}) {{ id }}',
+        )
+    ),
+    (
+        "ben",
+        'createMembers(inputs: [{clubId: 2, personId: "ben", level: ADMIN}, {clubId: 2, personId: "ann"}]) { count }',
+        FORBIDDEN,
+    ),
+    ("cat", 'createMember(input: {clubId: 1, personId: "cat", level: ADMIN}) { id }', CONSTRAINT),
+    ("ben", 'upsertMember(input: {clubId: 1, personId: "ben", level: ADMIN}, on: club_person) { id }', CONSTRAINT),
+    ("ben", 'createMember(input: {clubId: 1, personId: "cat"}) { id }', FORBIDDEN),
+    ("ben", 'updateClub(id: 1, set: {members: {create: [{personId: "cat", level: ADMIN}]}}) { id }', FORBIDDEN),
+    (
+        "ben",
+        "updateClub(id: 1, set: {members: {update: [{id: %s, set: {level: ADMIN}}]}}) { id }" % MEMBER_2,
+        BAD_INPUT,
+    ),
+    (
+        "ben",
+        "updateManyMembers(updates: [{id: %s, set: {level: ADMIN}}, {id: %s, set: {level: GUEST}}]) { count }"
+        % (MEMBER_2, MEMBER_1),
+        count("updateManyMembers", 0),
+    ),
+    (
+        "ben",
+        'updatePerson(id: "ben", set: {memberships: {update: [{id: %s, set: {level: ADMIN}}]}}) { id }' % MEMBER_2,
+        BAD_INPUT,
+    ),
+    ("ben", 'updatePerson(id: "ben", set: {memberships: {create: [{clubId: 2, level: ADMIN}]}}) { id }', FORBIDDEN),
+    # By the rules as they were, both may: within one field nobody has stepped down yet.
+    (
+        "ann",
+        "updateManyMembers(updates: [{id: %s, set: {level: GUEST}}, {id: %s, set: {level: ADMIN}}]) { count }"
+        % (MEMBER_1, MEMBER_2),
+        count("updateManyMembers", 2),
+        {f"Member {MEMBER_1[1:-1]}": {"level": "GUEST"}, f"Member {MEMBER_2[1:-1]}": {"level": "ADMIN"}},
+    ),
+    (
+        "ann",
+        "a: updateMember(id: %s, set: {level: GUEST}) { id } b: updateMember(id: %s, set: {level: ADMIN}) { id }"
+        % (MEMBER_1, MEMBER_2),
+        Gives({"a": {"id": MEMBER_1[1:-1]}, "b": None}),
+        {f"Member {MEMBER_1[1:-1]}": {"level": "GUEST"}},
+    ),
+    # Who leaves sees the club no more, and nobody else is made one of it by that.
+    (
+        "ann",
+        'updateClub(id: 1, set: {members: {delete: [{id: %s}], create: [{personId: "cat"}]}}) { id }' % MEMBER_1,
+        FORBIDDEN,
+    ),
+)
+
+# --- what is hidden is told by nothing -----------------------------------------------------
+
+HIDDEN_ROWS: tuple[Entry, ...] = (
+    # A to-one leads to what may be read.
+    *(
+        ("ann", f, Alike(("3", "999"), CONSTRAINT))
+        for f in (
+            'createNote(input: {text: "x", clubId: ~}) { id }',
+            'createNotes(inputs: [{text: "x"}, {text: "y", clubId: ~}]) { count }',
+            "updateNote(id: 1, set: {clubId: ~}) { id }",
+            "updateNotes(where: {id: {in: [1, 2]}}, set: {clubId: ~}) { count }",
+            "updateManyNotes(updates: [{id: 1, set: {clubId: ~}}]) { count }",
+            'upsertNote(input: {id: 1, text: "x", clubId: ~}, on: id) { id }',
+            'upsertNote(input: {id: 77, text: "x", clubId: ~}, on: id) { id }',
+            "updateClub(id: 1, set: {notes: {update: [{id: 1, set: {clubId: ~}}]}}) { id }",
+            'createMember(input: {clubId: ~, personId: "ben"}) { id }',
+            'createMember(input: {clubId: ~, personId: "dan"}) { id }',
+            'createMember(input: {clubId: ~, personId: "nobody"}) { id }',
+        )
+    ),
+    *(
+        ("ann", f, Alike(("3", "999"), BAD_INPUT))
+        for f in (
+            'createNote(input: {text: "x", club: {connect: {id: ~}}}) { id }',
+            'createNotes(inputs: [{text: "x", club: {connect: {id: 2}}}, {text: "y", club: {connect: {id: ~}}}]) { count }',
+            "updateNote(id: 1, set: {club: {connect: {id: ~}}}) { id }",
+            'upsertNote(input: {id: 1, text: "x", club: {connect: {id: ~}}}, on: id) { id }',
+        )
+    ),
+    (
+        "ann",
+        'createNote(input: {text: "x", club: {connect: {name: "~"}}}) { id }',
+        Alike(("Secret", "Nowhere"), BAD_INPUT),
+    ),
+    ("ann", 'createMember(input: {clubId: 1, personId: "~"}) { id }', Alike(("dan", "zed"), CONSTRAINT)),
+    (
+        "ann",
+        'createMember(input: {clubId: 1, person: {connect: {secret: "~"}}}) { id }',
+        Alike(("b", "d", "z"), BAD_INPUT),
+    ),
+    ("ann", 'createPaper(input: {text: "x", folderId: ~}) { id }', Alike(("2", "4", "5", "99"), CONSTRAINT)),
+    ("admin", 'createPaper(input: {text: "x", folderId: ~}) { id }', Alike(("4", "99"), CONSTRAINT)),
+    (
+        "ann",
+        'createPaper(input: {text: "x", folder: {connect: {name: "~"}}}) { id }',
+        Alike(("Ben's", "Nowhere"), BAD_INPUT),
+    ),
+    ("ann", "updatePaper(id: 1, set: {folderId: ~}) { id }", Alike(("2", "4", "99"), CONSTRAINT)),
+    ("ann", "createBooking(input: {seatClubId: 1, seatNumber: ~}) { id }", Alike(("2", "9"), CONSTRAINT)),
+    ("ann", "createBooking(input: {seat: {connect: {clubId: 1, number: ~}}}) { id }", Alike(("2", "9"), BAD_INPUT)),
+    ("ann", "createBooking(input: {club: {connect: {id: 1}}, seatNumber: ~}) { id }", Alike(("2", "9"), CONSTRAINT)),
+    # Of a key of two columns one may be there already.
+    ("ann", "updateBooking(id: 1, set: {seatNumber: ~}) { id }", Alike(("2", "9"), CONSTRAINT)),
+    (
+        "ann",
+        "updateManyBookings(updates: [{id: 3, set: {seatNumber: 2}}, {id: 1, set: {seatNumber: ~}}]) { count }",
+        Alike(("2", "9"), CONSTRAINT),
+    ),
+    (
+        "ann",
+        "updateBooking(id: 4, set: {seatClubId: 1}) { id }",
+        Gives({"updateBooking": {"id": 4}}),
+        {"Booking 4": {"seat_club_id": 1}},
+    ),
+    (
+        "ann",
+        "updateBooking(id: 3, set: {seatNumber: 2}) { id }",
+        Gives({"updateBooking": {"id": 3}}),
+        {"Booking 3": {"seat_number": 2}},
+    ),
+    # Another row is in the way: hidden or not, these are the words.
+    ("ann", 'createFolder(input: {name: "~"}) { id }', Alike(("Ann's", "Ben's", "Shared", "Taken"), CONSTRAINT)),
+    ("ann", 'upsertFolder(input: {name: "~"}, on: name) { id }', Alike(("Ben's", "Taken"), CONSTRAINT)),
+    (
+        "ann",
+        'upsertFolders(inputs: [{name: "Ann\'s"}, {name: "~"}], on: name, update: []) { count }',
+        Alike(("Ben's", "Taken"), CONSTRAINT),
+    ),
+    ("ann", 'updateFolder(id: 1, set: {name: "~"}) { id }', Alike(("Ben's", "Shared", "Taken"), CONSTRAINT)),
+    ("ann", "restoreFolder(id: 6) { id }", CONSTRAINT),
+    ("ann", 'createNote(input: {id: ~, text: "x"}) { id }', Alike(("1", "2", "3", "4", "5"), CONSTRAINT)),
+    ("ann", 'upsertNote(input: {id: ~, text: "x"}, on: id) { id }', Alike(("3", "5"), CONSTRAINT)),
+    ("ann", 'updatePerson(id: "ann", set: {secret: "~"}) { id }', Alike(("b", "c", "d"), CONSTRAINT)),
+    ("ann", 'createMember(input: {clubId: 1, personId: "ben"}) { id }', CONSTRAINT),
+    ("ben", 'createClub(input: {name: "~"}) { id }', Alike(("Chess", "Rowing", "Secret"), CONSTRAINT)),
+    ("ben", 'upsertClub(input: {name: "~", open: true}, on: name) { id }', Alike(("Rowing", "Secret"), CONSTRAINT)),
+    # A list is what may be seen of it.
+    ("ann", "deletePapers(where: {folder: {id: {in: [2, 3]}}}) { count }", count("deletePapers", 0)),
+    (
+        "ann",
+        "restoreFolder(id: 4) { papers { id } }",
+        Gives({"restoreFolder": {"papers": [{"id": 4}]}}),
+        {"Folder 4": {"deleted_at": None}, "Paper 4": {"deleted_at": None}},
+    ),
+    ("reviewer", 'updateNote(id: 2, set: {text: "x"}) { id }', FORBIDDEN),
+)
+
+# --- names that the viewer does not have ---------------------------------------------------
+
+_NAMES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    # Root fields: of what nobody, or somebody else, may write; of views; of what the database keeps.
+    ("anon", "~createNote~(input: {}) { id }", {}),
+    ("anon", "~deleteClubs~(where: {}) { count }", {}),
+    ("anon", "~stamp~(id: 1)", {}),
+    *(
+        ("ann", f"~{name}~(id: 1) {{ id }}", {})
+        for name in (
+            "createPerson",
+            "deletePerson",
+            "updateTag",
+            "deleteTag",
+            "createLiking",
+            "updateSeat",
+            "deleteReport",
+            "createRank",
+            "updateRank",
+            "deleteRank",
+            "upsertReport",
+            "createClubTag",
+            "deleteDrawer",
+            "createLetter",
+        )
+    ),
+    *(
+        ("ann", f"~{name}~(where: {{}}) {{ count }}", {})
+        for name in ("deletePeople", "updateTags", "updateReports", "deleteDrawers", "updateRanks", "deleteSeats")
+    ),
+    # Fields of inputs: hidden, of others' rules, preset, kept by the database, keys.
+    *(
+        ("ann", f"createNote(input: {{text: 1, ~{name}~: 1}}) {{ id }}", {})
+        for name in ("authorId", "author", "slug", "labels", "version", "stars", "frozen")
+    ),
+    *(
+        ("ann", f"updateNote(id: 1, set: {{~{name}~: 1}}) {{ id }}", {})
+        for name in ("authorId", "author", "slug", "labels", "version")
+    ),
+    ("ann", "updateNote(id: 1, inc: {~version~: 1}) { id }", {}),
+    ("ann", "updateNote(id: 1, ~append~: {}) { id }", {}),
+    ("ann", "updateNotes(where: {}, ~append~: {}) { count }", {}),
+    ("ann", 'updatePerson(id: "ann", set: {~hiding~: true}) { id }', {}),
+    ("ann", 'updatePerson(id: "ann", set: {~clubs~: {}}) { id }', {}),
+    ("ann", "createClub(input: {name: 1, ~id~: 1}) { id }", {}),
+    ("ann", "createMember(input: {~id~: 1}) { id }", {}),
+    ("ann", "createReport(input: {title: 1, ~owner~: 1}) { id }", {}),
+    ("ann", "createFolder(input: {name: 1, ~ownerId~: 1}) { id }", {}),
+    ("ann", "createFolder(input: {name: 1, ~deletedAt~: 1}) { id }", {}),
+    ("ann", "updateFolder(id: 1, set: {~deletedAt~: 1}) { id }", {}),
+    ("ann", "updateFolder(id: 1, set: {~owner~: 1}) { id }", {}),
+    # What a drawer holds, and how often it was changed, is nothing to Ann.
+    ("ann", "updateDrawer(id: 1, set: {~letters~: {}}) { id }", {}),
+    ("ann", "updateDrawer(id: 1, ~ifVersion~: 1) { id }", {}),
+    ("ann", "updateDrawer(id: 1, set: {~edition~: 1}) { id }", {}),
+    ("ann", "updateDrawer(id: 1, ~inc~: {}) { id }", {}),
+    ("ann", "updateLetter(id: 1, set: {~drawerId~: 1}) { id }", {}),
+    ("ann", "updateLetter(id: 1, set: {~drawer~: 1}) { id }", {}),
+    # Nested, and by way of variables.
+    ("ann", "createClub(input: {name: 1, notes: {create: [{text: 1, ~authorId~: 1}]}}) { id }", {}),
+    ("ann", "updateClub(id: 1, set: {notes: {update: [{id: 1, set: {~slug~: 1}}]}}) { id }", {}),
+    ("ann", "updateClub(id: 1, set: {tags: {~delete~: []}}) { id }", {}),
+    ("ann", "createMember(input: {person: {~create~: {}}}) { id }", {}),
+    ("ann", "createNote(input: {text: 1, club: {connect: {~open~: true}}}) { id }", {}),
+    ("ann", "createNote(input: {text: 1, club: {connect: {id: 1}, ~update~: 1}}) { id }", {}),
+    (
+        "ann",
+        "mutation ($v: NoteCreateInput!) { createNote(input: $v) { id } }",
+        {"v": {"text": "x", "~authorId~": "ben"}},
+    ),
+    (
+        "ann",
+        "mutation ($v: [NoteCreateInput!]!) { createNotes(inputs: $v) { count } }",
+        {"v": [{"text": "x"}, {"text": "x", "~slug~": "x"}]},
+    ),
+    ("ann", "mutation ($v: NoteSetInput) { updateNote(id: 1, set: $v) { id } }", {"v": {"~version~": 1}}),
+    ("ann", 'mutation ($v: PersonSetInput) { updatePerson(id: "ann", set: $v) { id } }', {"v": {"~hiding~": True}}),
+    (
+        "ann",
+        "mutation ($v: ClubSetInput) { updateClub(id: 1, set: $v) { id } }",
+        {"v": {"notes": {"create": [{"text": "x", "~labels~": []}]}}},
+    ),
+    (
+        "ann",
+        "mutation ($v: [NoteUpdateInput!]!) { updateManyNotes(updates: $v) { count } }",
+        {"v": [{"id": 1, "set": {"~author~": {}}}]},
+    ),
+    ("ann", "mutation ($v: ~PersonCreateInput~) { ping }", {}),
+    ("ann", "query ($v: ~TagSetInput~) { ping }", {}),
+    ("ann", "query ($v: ~LetterManySetInput~) { ping }", {}),
+    ("anon", "query ($v: ~NoteCreateInput~) { ping }", {}),
+    # What an upsert names.
+    ("ann", "upsertNote(input: {id: 1, text: 1}, on: id, update: [~authorId~]) { id }", {}),
+    ("ann", "upsertNote(input: {id: 1, text: 1}, on: id, update: [~version~]) { id }", {}),
+    (
+        "ann",
+        'mutation ($v: [NoteField!]) { upsertNote(input: {id: 1, text: "x"}, on: id, update: $v) { id } }',
+        {"v": ["text", "~slug~"]},
+    ),
+    ("ann", "upsertMember(input: {}, on: ~club~) { id }", {}),
+    (
+        "ann",
+        'mutation ($v: FolderField!) { upsertFolder(input: {name: "x"}, on: name, update: [$v]) { id } }',
+        {"v": "~ownerId~"},
+    ),
+    # Filters of writes are those of reads, answers too.
+    ("ann", "updateNotes(where: {club: {tags: {some: {~hide~: 1}}}}, inc: {}) { count }", {}),
+    ("ann", "deleteLetters(where: {~drawerId~: {eq: 1}}) { count }", {}),
+    ("ann", "deleteLetters(where: {~drawer~: {id: {eq: 1}}}) { count }", {}),
+    ("ann", "deleteLetters(where: {id: {gt: 0}}) { rows { ~drawerId~ } }", {}),
+    ("ann", "updateDrawer(id: 1, set: {label: 1}) { ~edition~ }", {}),
+    ("ann", '{ __type(name: "~LetterManySetInput~") { name } }', {}),
+    ("anon", '{ __type(name: "~NoteBulk~") { name } }', {}),
+)
+HIDDEN = tuple(
+    (who, text if text.startswith(("mutation", "query", "{")) else f"mutation {{ {text} }}", variables)
+    for who, text, variables in _NAMES
+)
+
+
+def hidden_names() -> Iterable[Attack]:
+    for who, document, variables in HIDDEN:
+        yield Attack(f"{who} {document} {variables or ''}", VIEWERS[who], document, AsUnknown(), variables)
+
+
+# --- values, and lists of them -------------------------------------------------------------
+
+TEXTS: tuple[Any, ...] = ("\0", "a\0b", "\ud800", 1, 1.5, True, [], ["a"], {}, None)
+IDS: tuple[Any, ...] = ("x", "", "1; DROP TABLE notes", 2**31, -(2**31) - 1, 10**30, 1.5, True, [], {}, None)
+EMPTY = (
+    *("{}", "{and: []}", "{or: []}", "{not: {}}", "{and: [{}]}", "{or: [{id: {eq: 1}}, {}]}", "{id: {}}"),
+    *("{not: {id: {}}}", "{club: {}}", "{club: {name: {}}}", "{club: {members: {}}}", "{id: {eq: $none}}"),
+    *("{not: {id: {eq: $none}}}", "{or: [{id: {eq: 1}}, {id: {gt: $none}}]}", "{club: {id: {eq: $none}}}"),
+    *("{club: {members: {none: {id: {eq: $id}}}}}", "{club: {membersAggregate: {}}}"),
+    *("{club: {membersAggregate: {count: {}}}}", "{club: {membersAggregate: {count: {gt: $none}}}}"),
+)
+
+
+def values() -> Iterable[Attack]:
+    for value in TEXTS:
+        for document in (
+            "mutation ($v: String!) { createNote(input: {text: $v}) { id } }",
+            "mutation ($v: String!) { updateNote(id: 1, set: {text: $v}) { id } }",
+            "mutation ($v: String!) { updateFolder(id: 1, set: {papers: {create: [{text: $v}]}}) { id } }",
+            "mutation ($v: String!) { upsertFolder(input: {name: $v}, on: name) { id } }",
+        ):
+            yield Attack(f"text {value!a} in {document}", ANN, document, BAD_INPUT, {"v": value})
+    for value in ({"a": "\0"}, {"\0": 1}, ["a\0"], "\0", "\ud800", {"a": ["\udfff"]}):
+        document = "mutation ($v: JSON) { updateFolder(id: 1, set: {data: $v}) { id } }"
+        yield Attack(f"JSON {value!a}", ANN, document, BAD_INPUT, {"v": value})
+    for value in IDS:
+        for document in (
+            "mutation ($v: Int!) { deleteNote(id: $v) { id } }",
+            "mutation ($v: Int!) { updateNote(id: $v, inc: {stars: 1}) { id } }",
+            'mutation ($v: Int!) { createNote(input: {text: "x", club: {connect: {id: $v}}}) { id } }',
+            "mutation ($v: ID!) { deleteMember(id: $v) { id } }",
+            "mutation ($v: Level!) { updateMember(id: %s, set: {level: $v}) { id } }" % MEMBER_2,
+            "mutation ($v: [Level!]!) { updateMembers(where: {level: {in: $v}}, set: {level: GUEST}) { count } }",
+        ):
+            if not (value == [] and "[Level!]" in document):
+                yield Attack(f"value {value!a} in {document}", ANN, document, BAD_INPUT, {"v": value})
+    for literal in ("admin", "BOSS", '"ADMIN"', "1", "null", "[ADMIN]"):
+        document = f"mutation {{ updateMember(id: {MEMBER_2}, set: {{level: {literal}}}) {{ id }} }}"
+        wrong = Refused((Code.GRAPHQL_VALIDATION_FAILED, Code.BAD_USER_INPUT))
+        yield Attack(f"level {literal}", ANN, document, wrong)
+    # SQL is text, and names a row by nothing.
+    for sql in ("'; DROP TABLE notes; --", "$1", ":x", "%s", "\\'", '"', "{}", "E'\\x'"):
+        document = "mutation ($v: String!) { updateNote(id: 1, set: {text: $v}) { text } }"
+        slug = f"{sql.lower()}-draft"
+        changed = {"Note 1": {"text": sql, "slug": slug, "version": 2}}
+        yield Attack(f"SQL {sql}", ANN, document, Gives({"updateNote": {"text": sql}}), {"v": sql}, changes=changed)
+        document = "mutation ($v: String!) { updatePerson(id: $v, set: {motto: $v}) { id } }"
+        yield Attack(f"SQL as a key {sql}", ANN, document, null("updatePerson"), {"v": sql})
+    for many in (10_001,):
+        document = "mutation ($v: [NoteCreateInput!]!) { createNotes(inputs: $v) { count } }"
+        yield Attack(f"{many} inputs", ANN, document, TOO_LONG, {"v": [{"text": "x"}] * many})
+        document = "mutation ($v: [NoteUpdateInput!]!) { updateManyNotes(updates: $v) { count } }"
+        yield Attack(f"{many} updates", ANN, document, TOO_LONG, {"v": [{"id": 1}] * many})
+        document = "mutation ($v: [NoteCreateInput!]!) { upsertNotes(inputs: $v, on: id) { count } }"
+        yield Attack(
+            f"{many} upserts", ANN, document, TOO_LONG, {"v": [{"id": 100 + n, "text": "x"} for n in range(many)]}
+        )
+        document = 'mutation ($v: [NoteCreateInput!]!) { createClub(input: {name: "x", notes: {create: $v}}) { id } }'
+        yield Attack(f"{many} nested inputs", ANN, document, TOO_LONG, {"v": [{"text": "x"}] * many})
+
+
+def empty_filters() -> Iterable[Attack]:
+    for where in EMPTY:
+        for field, rest in (("updateNotes", ', set: {text: "x"}'), ("deleteNotes", ", all: false")):
+            document = f"mutation ($none: Int, $id: ID) {{ {field}(where: {where}{rest}) {{ count }} }}"
+            used = "".join(
+                f" ${name}: {type_}" for name, type_ in (("none", "Int"), ("id", "ID")) if f"${name}" in where
+            )
+            document = document.replace("($none: Int, $id: ID)", f"({used.strip()})" if used else "")
+            yield Attack(f"{field} {where}{rest}", ANN, document, BAD_INPUT)
+    yield Attack(
+        "where as a variable",
+        ANN,
+        "mutation ($v: NoteFilter!) { deleteNotes(where: $v) { count } }",
+        BAD_INPUT,
+        {"v": {}},
+    )
+
+
+# --- one operation ------------------------------------------------------------------------
+
+# What Ann may do, and what then fails.
+DONE = 'done: updateNote(id: 1, set: {text: "x"}) { id }'
+FAILS: tuple[tuple[str, Refused], ...] = (
+    ('updateNote(id: 4, set: {text: "x"}) { id }', FORBIDDEN),
+    ('createFolder(input: {name: "Ben\'s"}) { id }', CONSTRAINT),
+    ('createNote(input: {text: "x", clubId: 3}) { id }', CONSTRAINT),
+    ("deleteNotes(where: {}) { count }", BAD_INPUT),
+    ('updateNote(id: 1, set: {text: "y"}, ifVersion: 7) { id }', CONFLICT),
+    ("stamp(id: 3)", NOT_FOUND),
+    ('createMember(input: {clubId: 2, personId: "ann", level: ADMIN}) { id }', FORBIDDEN),
+    ("updateNote(id: 2, inc: {stars: 2147483647}) { id } again: updateNote(id: 2, inc: {stars: 1}) { id }", BAD_INPUT),
+)
+
+
+def operations() -> Iterable[Attack]:
+    for last, expect in FAILS:
+        yield Attack(f"done, then {last}", ANN, f"mutation {{ {DONE} {last} }}", expect)
+        yield Attack(f"{last}, then done", ANN, f"mutation {{ {last} {DONE} }}", expect)
+        yield Attack(f"stamped, then {last}", ANN, f"mutation {{ stamped: stamp(id: 1) {last} }}", expect)
+    # The same by every spelling of GraphQL.
+    field = 'updateNote(id: 3, set: {state: "public", stars: 5}) { id }'
+    typed = "mutation ($id: Int!, $set: NoteSetInput) { updateNote(id: $id, set: $set) { id } }"
+    split = "mutation ($id: Int!, $state: String, $stars: Int!) { updateNote(id: $id, set: {state: $state, stars: $stars}) { id } }"
+    spellings: tuple[tuple[str, dict[str, Any]], ...] = (
+        (f"mutation {{ {field} }}", {}),
+        (f"mutation {{ other: {field} }}", {}),
+        (f"mutation {{ stars: {field} state: {field} }}", {}),
+        (f"mutation {{ ...F }} fragment F on Mutation {{ {field} }}", {}),
+        (f"mutation {{ ... on Mutation {{ ... {{ {field} }} }} }}", {}),
+        (f"mutation ($yes: Boolean!) {{ ... @include(if: $yes) {{ {field} }} }}", {"yes": True}),
+        (f"mutation ($no: Boolean!) {{ ...F @skip(if: $no) }} fragment F on Mutation {{ {field} }}", {"no": False}),
+        (typed, {"id": 3, "set": {"state": "public", "stars": 5}}),
+        (split, {"id": 3, "state": "public", "stars": 5}),
+        (f"mutation {{ __typename {field} viewer: __typename }}", {}),
+    )
+    for document, variables in spellings:
+        yield Attack(f"spelled {document[:60]}", BEN, document, FORBIDDEN, variables)
+    skipped = f"mutation {{ {DONE} ... @skip(if: true) {{ {field} }} }}"
+    yield Attack("skipped", ANN, skipped, Gives({"done": {"id": 1}}), changes=note_1())
+    # A key is for one viewer, and his operation.
+    document = 'mutation { updateNotes(where: {state: {eq: "draft"}}, set: {text: "x"}) { rows { id author { id } } } }'
+    anns = Gives({"updateNotes": {"rows": [{"id": 1, "author": {"id": "ann"}}]}})
+    bens = Gives({"updateNotes": {"rows": [{"id": 3, "author": {"id": "ben"}}]}})
+    both = {**note_1(), "Note 3": {"text": "x", "slug": "x-draft", "version": 2}}
+    yield Attack("another's key", ANN, document, Repeated(anns, BEN, bens), changes={**both, "kept": {"number": 2}})
+    yield Attack("one's own key", ANN, document, Repeated(anns, ANN, anns), changes={**note_1(), "kept": {"number": 1}})
+    nobody = Who(None, USER)
+    yield Attack(
+        "nobody's key", ANN, document, Repeated(anns, nobody, NO_KEYS), changes={**note_1(), "kept": {"number": 1}}
+    )
+    asked = "mutation { updateNotes(where: {id: {eq: 1}}, inc: {stars: 0}) { rows { text } } }"
+    yield Attack(
+        "an admin's key",
+        ADMIN,
+        asked,
+        Repeated(Gives({"updateNotes": {"rows": [{"text": "Ann drafts"}]}}), BEN, Gives({"updateNotes": {"rows": []}})),
+        changes={"Note 1": {"version": 2, "slug": "ann drafts-draft"}, "kept": {"number": 2}},
+    )
+    # Sent as a query it is none.
+    for word in ("query", ""):
+        yield Attack(f"as {word or 'nothing'}", ANN, f"{word} {{ {DONE} }}", INVALID)
+    yield Attack(
+        "as a subscription",
+        ANN,
+        f"subscription {{ {DONE} }}",
+        Refused((Code.BAD_USER_INPUT, Code.GRAPHQL_VALIDATION_FAILED)),
+    )
+    yield Attack("below a query", ANN, f"{{ ping ... on Mutation {{ {DONE} }} }}", INVALID)
+
+
+def entries() -> Iterable[Attack]:
+    people = {**VIEWERS, "reviewer": REVIEWER}
+    for who, field, expect, *changes in (*ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS):
+        yield Attack(
+            f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}
+        )
+
+
+# Those that come as far as to where writes are judged.
+JUDGED: tuple[Attack, ...] = tuple(replace(attack, about_rules=True) for attack in (*entries(), *empty_filters()))
+WRITES: tuple[Attack, ...] = (
+    *JUDGED,
+    *(replace(attack, about_rules=True) for attack in (*hidden_names(), *values(), *operations())),
+)
