@@ -253,8 +253,8 @@ FIELDS: tuple[Entry, ...] = (
     ("ann", 'updatePerson(id: "ann", set: {folders: {connect: [{id: 3}]}}) { id }', FORBIDDEN),
     ("usher", 'updatePerson(id: "ben", set: {folders: {connect: [{id: 1}]}}) { id }', FORBIDDEN),
     ("usher", 'updatePerson(id: "ben", set: {folders: {create: [{name: "x"}]}}) { id }', FORBIDDEN),
-    ("usher", 'updatePerson(id: "ben", set: {bookings: {create: [{}]}}) { id }', FORBIDDEN),
-    ("usher", 'updatePerson(id: "ben", set: {bookings: {connect: [{id: 1}]}}) { id }', FORBIDDEN),
+    ("usher", 'updatePerson(id: "ben", set: {bookings: {create: [{id: "9"}]}}) { id }', FORBIDDEN),
+    ("usher", 'updatePerson(id: "ben", set: {bookings: {connect: [{id: "1"}]}}) { id }', FORBIDDEN),
     (
         "admin",
         'updatePerson(id: "ann", set: {folders: {connect: [{id: 3}]}}) { id }',
@@ -268,6 +268,45 @@ FIELDS: tuple[Entry, ...] = (
         'updateDrawer(id: 2, set: {label: "x"}, ifVersion: 1) { id }',
         Gives({"updateDrawer": {"id": 2}}),
         {"Drawer 2": {"label": "x", "edition": 2}},
+    ),
+)
+
+SEEN: tuple[Entry, ...] = (
+    # By a key that is masked on it no client knows a row; by another that is not, everybody does.
+    ("ann", 'updateBadge(id: ~, set: {label: "x"}) { label }', Alike(("2", "3", "9"), null("updateBadge"))),
+    (
+        "ann",
+        'updatePerson(id: "ann", set: {badges: {update: [{id: ~, set: {label: "x"}}]}}) { id }',
+        Alike(("2", "3", "9"), BAD_INPUT),
+    ),
+    (
+        "ann",
+        'updatePerson(id: "ann", set: {badges: {disconnect: [{label: "Closed"}]}}) { id }',
+        Gives({"updatePerson": {"id": "ann"}}),
+        {"Badge 2": {"person_id": None}},
+    ),
+    # What the rule for writing lets go, that for reading holds.
+    ("ann", "updateBadge(id: 1, set: {hidden: true}) { label }", FORBIDDEN),
+    ("ann", "updateBadges(where: {}, all: true, set: {hidden: true}) { count }", FORBIDDEN),
+    # A letter is known to be in a drawer by either end.
+    (
+        "clerk",
+        'updateDrawer(id: 2, set: {letters: {update: [{id: 2, set: {text: "x"}}]}}) { id }',
+        Gives({"updateDrawer": {"id": 2}}),
+        {"Letter 2": {"text": "x"}},
+    ),
+    # Who vouches is another row, which nobody has touched.
+    (
+        "ann",
+        "updateMember(id: %s, set: {level: ADMIN}) { level }" % MEMBER_2,
+        Gives({"updateMember": {"level": "ADMIN"}}),
+        {f"Member {MEMBER_2[1:-1]}": {"level": "ADMIN"}},
+    ),
+    (
+        "ann",
+        'createBooking(input: {id: "9", seatNumber: 2}) { id }',
+        Gives({"createBooking": {"id": "9"}}),
+        {"Booking 9": {"id": "9", "guest_id": "ann", "seat_number": 2, "seat_club_id": None}},
     ),
 )
 
@@ -420,26 +459,34 @@ HIDDEN_ROWS: tuple[Entry, ...] = (
         Alike(("Ben's", "Nowhere"), BAD_INPUT),
     ),
     ("ann", "updatePaper(id: 1, set: {folderId: ~}) { id }", Alike(("2", "4", "99"), CONSTRAINT)),
-    ("ann", "createBooking(input: {seatClubId: 1, seatNumber: ~}) { id }", Alike(("2", "9"), CONSTRAINT)),
-    ("ann", "createBooking(input: {seat: {connect: {clubId: 1, number: ~}}}) { id }", Alike(("2", "9"), BAD_INPUT)),
-    ("ann", "createBooking(input: {club: {connect: {id: 1}}, seatNumber: ~}) { id }", Alike(("2", "9"), CONSTRAINT)),
-    # Of a key of two columns one may be there already.
-    ("ann", "updateBooking(id: 1, set: {seatNumber: ~}) { id }", Alike(("2", "9"), CONSTRAINT)),
+    ("ann", 'createBooking(input: {id: "9", seatClubId: 1, seatNumber: ~}) { id }', Alike(("2", "9"), CONSTRAINT)),
     (
         "ann",
-        "updateManyBookings(updates: [{id: 3, set: {seatNumber: 2}}, {id: 1, set: {seatNumber: ~}}]) { count }",
+        'createBooking(input: {id: "9", seat: {connect: {clubId: 1, number: ~}}}) { id }',
+        Alike(("2", "9"), BAD_INPUT),
+    ),
+    (
+        "ann",
+        'createBooking(input: {id: "9", club: {connect: {id: 1}}, seatNumber: ~}) { id }',
+        Alike(("2", "9"), CONSTRAINT),
+    ),
+    # Of a key of two columns one may be there already.
+    ("ann", 'updateBooking(id: "1", set: {seatNumber: ~}) { id }', Alike(("2", "9"), CONSTRAINT)),
+    (
+        "ann",
+        'updateManyBookings(updates: [{id: "3", set: {seatNumber: 2}}, {id: "1", set: {seatNumber: ~}}]) { count }',
         Alike(("2", "9"), CONSTRAINT),
     ),
     (
         "ann",
-        "updateBooking(id: 4, set: {seatClubId: 1}) { id }",
-        Gives({"updateBooking": {"id": 4}}),
+        'updateBooking(id: "4", set: {seatClubId: 1}) { id }',
+        Gives({"updateBooking": {"id": "4"}}),
         {"Booking 4": {"seat_club_id": 1}},
     ),
     (
         "ann",
-        "updateBooking(id: 3, set: {seatNumber: 2}) { id }",
-        Gives({"updateBooking": {"id": 3}}),
+        'updateBooking(id: "3", set: {seatNumber: 2}) { id }',
+        Gives({"updateBooking": {"id": "3"}}),
         {"Booking 3": {"seat_number": 2}},
     ),
     # Another row is in the way: hidden or not, these are the words.
@@ -747,7 +794,7 @@ def operations() -> Iterable[Attack]:
 
 def entries() -> Iterable[Attack]:
     people = {**VIEWERS, "reviewer": REVIEWER}
-    for who, field, expect, *changes in (*ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS):
+    for who, field, expect, *changes in (*SEEN, *ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS):
         yield Attack(
             f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}
         )
