@@ -32,9 +32,7 @@ class RoleSchema:
 
 
 def roles_of(viewer: Viewer, known: frozenset[str]) -> Sight:
-    """The viewer's role set: roles that no rule and no limit names make no difference."""
-    if viewer.is_admin:
-        return Sight(admin=True)
+    """The role set of a viewer who is no admin: roles that no rule and no limit names make no difference."""
     return Sight(admin=False, roles=(viewer.roles | {ANON}) & known)
 
 
@@ -55,9 +53,11 @@ def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight,
 
 def schema_of(model: Model, full: GraphQLSchema, viewer: Viewer) -> GraphQLSchema:
     """The schema of a viewer's roles to be printed: nothing of Ariadne's is bound to it."""
+    if viewer.is_admin:
+        return full
     access = Access(model)
     sight = roles_of(viewer, access.roles())
-    return full if sight.admin else build_schema(model, access.openings(sight), access.custom_fields(sight))
+    return build_schema(model, access.openings(sight), access.custom_fields(sight))
 
 
 def _copy_bindings(source: GraphQLSchema, target: GraphQLSchema) -> None:

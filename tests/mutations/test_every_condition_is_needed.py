@@ -76,6 +76,7 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}._see: True for a condition in `limit is not None`": "none is None there",
     "clew.plan.implied:reached: False for a condition in `far.where == TRUE`": "a shortcut",
     "clew.plan.implied:_without: False for a condition in `len(left) == len(asked)`": "a copy",
+    "clew.plan.read:_Planner.field: False for a condition in `link is not None`": "asks again what follows",
     "clew.engine.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
     "clew.engine.engine:Engine.sight: False for a condition in `not role.claims`": "a shortcut",
     "clew.sql.arguments:_coerced: False for a condition in `value is None`": "asked before, and by each scalar",
