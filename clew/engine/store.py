@@ -15,7 +15,7 @@ from clew.engine.drafts import Draft, column_of, forbidden, sql_presets
 from clew.engine.keys import Key, bound_keys
 from clew.engine.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, Model, OnDelete, Operation, RelationKind
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
 from clew.plan.reach import reaches
 from clew.plan.types import TRUE, Keys, Predicate, Visible
 from clew.plan.visible import Access, Permit, Permits, Sight
@@ -48,6 +48,12 @@ class _Before:
 
     keys: dict[Key, None] = field(default_factory=dict)
     images: dict[Key, str] = field(default_factory=dict)
+
+    def note(self, key: Key, image: str) -> None:
+        """Note a row as it is, unless it has been changed already."""
+        if key not in self.keys:
+            self.images[key] = image
+        self.keys[key] = None
 
 
 class Store:
@@ -117,8 +123,7 @@ class Store:
         if not permits.rules:
             return []
         visible = self.access.visible(entity, self.sight, deleted)
-        writes = [self.access.permits(entity, self.sight, to) for to in (Operation.CREATE, Operation.UPDATE)]
-        image = any(self.reads_itself(entity, found) for found in writes)
+        image = self._keeps_images(entity)
         bound: dict[Any, Any] = dict(self.claims)
         if keys is not None:
             bound |= bound_keys(entity, keys)
@@ -141,9 +146,7 @@ class Store:
             position, *rest = record
             key = tuple(rest[:width])
             if image:
-                if key not in before.keys:
-                    before.images[key] = rest[width + extra]
-                before.keys[key] = None
+                before.note(key, rest[width + extra])
             held = rest[width + extra + (1 if image else 0) :]
             rows.append(Locked(position, key, tuple(rest[width : width + extra]), tuple(held)))
         return rows
@@ -235,24 +238,72 @@ class Store:
 
     async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
         """Delete locked rows, with what their cascades reach."""
+        await self._note_reached(entity, keys, softly=False)
         await self.run(write.delete_statement, entity, bound=bound_keys(entity, keys))
 
     async def mark(self, entity: Entity, keys: Sequence[Key], at: Any, *, restores: bool) -> None:
         """Set or clear the time of deletion, here and of all that a cascade reaches."""
+        if not restores:
+            await self._note_reached(entity, keys, softly=True)
         bound = bound_keys(entity, keys) | {Keys("at"): at}
         await self.run(write.mark_statement, entity, None, bound=bound, restores=restores)
         pending = [(entity, list(keys))]
         while pending:
             parent, of = pending.pop()
-            for child in self.model.entities.values():
-                for relation in child.relations:
-                    cascades = relation.kind is RelationKind.TO_ONE and relation.on_delete is OnDelete.CASCADE
-                    if relation.target != parent.name or not cascades or child.soft_delete is None:
-                        continue
-                    bound = bound_keys(parent, of) | {Keys("at"): at}
-                    rows = await self.run(write.mark_statement, child, relation, bound=bound, restores=restores)
-                    if rows:
-                        pending.append((child, [tuple(row) for row in rows]))
+            for child, relation in self._reached(parent, softly=True):
+                bound = bound_keys(parent, of) | {Keys("at"): at}
+                rows = await self.run(write.mark_statement, child, relation, bound=bound, restores=restores)
+                if rows:
+                    pending.append((child, [tuple(row) for row in rows]))
+
+    def _reached(self, parent: Entity, *, softly: bool) -> list[tuple[Entity, Relation]]:
+        """The to-ones by which rows go, or change, when one of `parent` is deleted."""
+        ways = {OnDelete.CASCADE} if softly else {OnDelete.CASCADE, OnDelete.SET_NULL}
+        return [
+            (child, relation)
+            for child in self.model.entities.values()
+            for relation in child.relations
+            if relation.kind is RelationKind.TO_ONE
+            and relation.target == parent.name
+            and relation.on_delete in ways
+            and (child.soft_delete is not None if softly else child.view_sql is None)
+        ]
+
+    async def _note_reached(self, entity: Entity, keys: Sequence[Key], *, softly: bool) -> None:
+        """Note the rows that a deletion reaches as they are, where rules read them as they were."""
+        pending: list[tuple[Entity, Sequence[Key]]] = [(entity, keys)]
+        seen: set[tuple[str, Key]] = set()
+        while pending:
+            parent, of = pending.pop()
+            if not self._leads_to_images(parent, softly=softly):
+                continue
+            for child, relation in self._reached(parent, softly=softly):
+                rows = await self.run(write.reached_statement, child, relation, bound=bound_keys(parent, of))
+                new = [(tuple(key), image) for *key, image in rows if (child.name, tuple(key)) not in seen]
+                seen.update((child.name, key) for key, _ in new)
+                if self._keeps_images(child):
+                    before = self._before.setdefault(child.name, _Before())
+                    for key, image in new:
+                        before.note(key, image)
+                if new and relation.on_delete is OnDelete.CASCADE:
+                    pending.append((child, [key for key, _ in new]))
+
+    def _leads_to_images(self, entity: Entity, *, softly: bool) -> bool:
+        """Whether a deletion may reach rows whose images are kept."""
+        found, pending = {entity.name}, [entity]
+        while pending:
+            for child, _ in self._reached(pending.pop(), softly=softly):
+                if self._keeps_images(child):
+                    return True
+                if child.name not in found:
+                    found.add(child.name)
+                    pending.append(child)
+        return False
+
+    def _keeps_images(self, entity: Entity) -> bool:
+        """Whether a rule for writing the entity reads rows of it as they were."""
+        writes = (self.access.permits(entity, self.sight, to) for to in (Operation.CREATE, Operation.UPDATE))
+        return any(self.reads_itself(entity, permits) for permits in writes)
 
     def reads_itself(self, entity: Entity, permits: Permits) -> bool:
         """Whether a rule on rows of the entity reads other ones of it."""

@@ -327,6 +327,19 @@ def delete_statement(entity: Entity, model: Model, tables: Tables, binds: Binds)
     return sa.delete(table).where(*_same_row(table, entity, keys.keys))
 
 
+def reached_statement(entity: Entity, relation: Relation, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    """Lock the rows that `relation` leads from to rows with the given keys. Gives their keys, and images as JSON."""
+    target = model.entity(relation.target)
+    table = tables.of(entity.name).alias("t0")
+    given = given_rows(entity, binds, keys=target.key_columns)
+    keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
+    same = [table.c[local] == keys[remote] for local, remote in relation.on]
+    own = [table.c[column.column] for column in entity.key_columns]
+    image = sa.cast(sa.func.to_jsonb(sa.literal_column("t0.*")), sa.Text())
+    statement = sa.select(*own, image).select_from(given.source.join(table, sa.and_(*same)))
+    return statement.order_by(*own).with_for_update(of=table)
+
+
 def mark_statement(
     entity: Entity, relation: Relation | None, model: Model, tables: Tables, binds: Binds, *, restores: bool
 ) -> Any:

@@ -160,3 +160,59 @@ async def test_a_parent_agrees_with_a_preset_by_sql_as_with_one_by_claim(
         document = document.replace("personId", "person { id }")
         found = await api.ok(document, {"id": "dan"}, Viewer.admin())
         assert found == {"createPerson": {field: [{"text": text, "person": {"id": "dan"}}]}}
+
+
+POLLS = """
+type Poll @table @allow(role: user, to: ALL) { id: Int! @id options: [Choice!]! votes: [Vote!]! }
+
+type Choice @table @allow(role: user, to: ALL) {
+  id: Int! @id
+  poll: Poll!
+  votes: [Vote!]! @relation(from: choice)
+  %(choice)s
+}
+
+"Everybody has one vote that counts."
+type Vote @table
+  @allow(role: user, to: [READ, DELETE])
+  @allow(role: user, to: CREATE, check: {poll: {votes: {none: {voter: "$auth.sub", %(counts)s}}}}) {
+  id: Int! @id
+  voter: String!
+  poll: Poll!
+  choice: %(to)s
+  %(vote)s
+}
+"""
+CASCADES = {
+    "cascade": {"choice": "", "counts": "", "to": "Choice! @relation(onDelete: CASCADE)", "vote": ""},
+    "set null": {
+        "choice": "",
+        "counts": "choiceId: {isNull: false}",
+        "to": "Choice @relation(onDelete: SET_NULL)",
+        "vote": "",
+    },
+    "soft": {
+        "choice": "deletedAt: DateTime @softDelete",
+        "counts": "",
+        "to": "Choice @relation(onDelete: CASCADE)",
+        "vote": "deletedAt: DateTime @softDelete",
+    },
+}
+
+
+@pytest.mark.parametrize("way", CASCADES)
+async def test_what_goes_with_a_deleted_row_is_read_as_it_was(database_url: str, way: str) -> None:
+    rows = """INSERT INTO polls (id) VALUES (1); INSERT INTO choices (id, poll_id) VALUES (1, 1), (2, 1);
+      INSERT INTO votes (id, voter, poll_id, choice_id) VALUES (101, 'ann', 1, 1), (102, 'bob', 1, 2)"""
+    ann = Viewer("ann", frozenset({"user"}))
+    async with api_of(database_url, POLLS % CASCADES[way], rows) as api:
+        document = """mutation {
+          updatePoll(id: 1, set: {options: {delete: [{id: 1}]}, votes: {create: [{voter: "x", choiceId: 2}]}}) { id }
+        }"""
+        assert await api.fails(document, viewer=ann) == {
+            "message": "This is not allowed.",
+            "extensions": {"code": "FORBIDDEN"},
+        }
+        # In two steps it is allowed, and who had no vote may do it in one.
+        cleo = Viewer("cleo", frozenset({"user"}))
+        assert await api.ok(document, viewer=cleo) == {"updatePoll": {"id": 1}}
