@@ -23,6 +23,7 @@ from clew.sql import write
 from clew.sql.arguments import Claims
 from clew.sql.statement import WriteStatements
 from clew.sql.tables import Tables
+from clew.sql.views import read_by
 
 Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
 
@@ -306,8 +307,13 @@ class Store:
         return any(self.reads_itself(entity, permits) for permits in writes)
 
     def reads_itself(self, entity: Entity, permits: Permits) -> bool:
-        """Whether a rule on rows of the entity reads other ones of it."""
-        return any(reaches(permit.after, entity.name, self.model) for permit in permits.every)
+        """Whether a rule on rows of the entity reads other ones of it, or a view of them."""
+        views = (view for view in self.model.entities.values() if view.view_sql is not None)
+        return any(reaches(permit.after, entity.name, self.model) for permit in permits.every) or any(
+            any(reaches(permit.after, view.name, self.model) for permit in permits.every)
+            and entity in read_by(view, self.model)
+            for view in views
+        )
 
     def as_it_was(self, name: str) -> dict[Keys, Any]:
         """What a statement binds that reads the entity as it was before the root field."""

@@ -23,6 +23,7 @@ from clew.sql.relations import join
 from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.tables import Tables, default_sql
 from clew.sql.types import sql_type
+from clew.sql.views import read_by
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _TEXTS = ValueType("String", "text", is_list=True)
@@ -39,6 +40,7 @@ class WriteCompiler(Compiler):
     Args:
         before: entities that conditions read, where they come to them by a relation, as they were before the
             root field: the rows with the keys `created.*` left out, those of the images `were.*` as these are.
+            Views of them are read over these, too.
     """
 
     def __init__(self, model: Model, tables: Tables, binds: Binds, before: Iterable[str] = ()) -> None:
@@ -46,21 +48,41 @@ class WriteCompiler(Compiler):
         self.before = frozenset(before)
 
     def scope(self, entity_name: str, outer: Scope | None) -> Scope:
-        if outer is None or entity_name not in self.before:
+        if outer is None or not self.before:
             return super().scope(entity_name, outer)
         entity = self.model.entity(entity_name)
-        table = self.tables.of(entity_name)
+        if entity_name in self.before:
+            return Scope(entity, self._as_it_was(entity).subquery(f"t{self.number()}"), outer)
+        if entity.view_sql is not None and (ctes := self._tables_as_they_were(entity)):
+            view = _view(entity).add_cte(*ctes, nest_here=True)
+            return Scope(entity, view.subquery(f"t{self.number()}"), outer)
+        return super().scope(entity_name, outer)
+
+    def _as_it_was(self, entity: Entity) -> sa.CompoundSelect[Any]:
+        table = self.tables.of(entity.name)
         now = table.alias(f"n{self.number()}")
-        changed = given_keys(entity, self.binds, f"{CREATED}{entity_name}.")
+        changed = given_keys(entity, self.binds, f"{CREATED}{entity.name}.")
         is_changed = sa.select(_ONE).select_from(changed.source).where(*same_key(Scope(entity, now), changed))
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
-        images = self.binds.add(Operand(Keys(f"{WERE}{entity_name}"), ValueType("JSON", "jsonb"), "were"))
+        images = self.binds.add(Operand(Keys(f"{WERE}{entity.name}"), ValueType("JSON", "jsonb"), "were"))
         name = _sql_name(table)
         rows = sa.func.jsonb_populate_recordset(sa.literal_column(f"NULL::{name}"), images)
         columns = [sa.column(column.name, column.type) for column in table.columns]
         were = rows.table_valued(*columns, name=f"w{self.number()}")
-        source = sa.union_all(unchanged, sa.select(*were.c)).subquery(f"t{self.number()}")
-        return Scope(entity, source, outer)
+        return sa.union_all(unchanged, sa.select(*were.c))
+
+    def _tables_as_they_were(self, view: Entity) -> list[sa.CTE]:
+        """What stands for the tables and views that a view reads, by their names, where those are not as they were."""
+        replaced: dict[str, sa.CTE] = {}
+        for entity in read_by(view, self.model):
+            if entity.name in self.before:
+                rows: Any = self._as_it_was(entity)
+            elif replaced and entity.view_sql is not None:
+                rows = _view(entity)
+            else:
+                continue
+            replaced[entity.name] = rows.cte(entity.table, nesting=True)
+        return list(replaced.values())
 
     def judged(self, predicate: Predicate, scope: Scope) -> ColumnElement[bool]:
         """Whether a rule's condition is true of the row of `scope`."""
@@ -70,6 +92,13 @@ class WriteCompiler(Compiler):
         """That the columns are open on the row of `scope`: nobody knows a row by what is masked on it."""
         masks = (visible.masks.get(column.name) for column in columns)
         return [self.judged(mask, scope) for mask in masks if mask is not None]
+
+
+def _view(entity: Entity) -> Select[Any]:
+    """The rows of a view's SQL, whose colons begin no parameters."""
+    sql = (entity.view_sql or "").rstrip("; \n").replace(":", "\\:") + "\n"
+    # Within a query: a WITH of its own cannot stand beside another.
+    return sa.select(sa.text(sql).columns(*(sa.column(c.column) for c in entity.columns)).subquery("clew_view"))
 
 
 def _sql_name(table: sa.Table) -> str:

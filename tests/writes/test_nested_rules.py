@@ -216,3 +216,56 @@ async def test_what_goes_with_a_deleted_row_is_read_as_it_was(database_url: str,
         # In two steps it is allowed, and who had no vote may do it in one.
         cleo = Viewer("cleo", frozenset({"user"}))
         assert await api.ok(document, viewer=cleo) == {"updatePoll": {"id": 1}}
+
+
+DIARY = '''
+type Person @table(plural: "people") @allow(role: user) {
+  id: String! @id
+  count: EntryCount @relation(from: person)
+  double: EntryDouble @relation(from: person)
+}
+
+"Who has one entry may write more, who has two may change them."
+type Entry @table
+  @allow(role: user)
+  @allow(role: user, to: CREATE, check: {author: {count: {entries: {gte: 1}}}})
+  @allow(role: user, to: UPDATE, where: {}, check: {author: {double: {entries: {gte: 4}, longest: {lt: 4}}}}) {
+  id: Int! @id
+  author: Person!
+  text: String! @default(value: "")
+}
+
+type EntryCount
+  @view(
+    sql: """
+    SELECT author_id AS person_id, count(*)::int AS n, max(length(text)) AS longest, 'a:b %(c)s' AS note -- $1
+    FROM entries GROUP BY 1
+    """
+  ) {
+  person: Person! @id
+  entries: Int! @column(name: "n")
+  longest: Int!
+}
+
+type EntryDouble
+  @view(sql: "WITH twice AS (SELECT person_id, n * 2 AS n, longest FROM entry_counts) SELECT * FROM twice") {
+  person: Person! @id
+  entries: Int! @column(name: "n")
+  longest: Int!
+}
+'''
+
+
+async def test_a_view_of_the_written_rows_is_read_as_it_was(database_url: str) -> None:
+    rows = """INSERT INTO people (id) VALUES ('ann'), ('bob'), ('cat'); INSERT INTO entries (id, author_id, text)
+      VALUES (101, 'ann', 'a'), (102, 'ann', 'b'), (103, 'bob', 'c')"""
+    ann, bob, cat = (Viewer(name, frozenset({"user"})) for name in ("ann", "bob", "cat"))
+    forbidden = {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+    async with api_of(database_url, DIARY, rows) as api:
+        document = "mutation($by: String!) { createEntries(inputs: [{authorId: $by}, {authorId: $by}]) { count } }"
+        assert await api.fails(document, {"by": "cat"}, cat) == forbidden
+        assert await api.ok(document, {"by": "bob"}, bob) == {"createEntries": {"count": 2}}
+        # Over a view of the view: their text was short before, and is long now.
+        document = 'mutation { updateEntry(id: %d, set: {text: "long enough"}) { id } }'
+        assert await api.ok(document % 101, viewer=ann) == {"updateEntry": {"id": 101}}
+        assert await api.fails(document % 102, viewer=ann) == forbidden
