@@ -320,7 +320,7 @@ class Store:
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
         bound = bound_keys(entity, list(before.keys), f"{write.CREATED}{name}.")
-        return {**bound, Keys(f"{write.WERE}{name}"): f"[{','.join(before.images.values())}]"}
+        return {**bound, Keys(f"{write.WERE}{name}"): list(before.images.values())}
 
     def visible(self, entity: Entity) -> Visible:
         """Which rows there are for the viewer."""

@@ -64,12 +64,16 @@ class WriteCompiler(Compiler):
         changed = given_keys(entity, self.binds, f"{CREATED}{entity.name}.")
         is_changed = sa.select(_ONE).select_from(changed.source).where(*same_key(Scope(entity, now), changed))
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
-        images = self.binds.add(Operand(Keys(f"{WERE}{entity.name}"), ValueType("JSON", "jsonb"), "were"))
-        name = _sql_name(table)
-        rows = sa.func.jsonb_populate_recordset(sa.literal_column(f"NULL::{name}"), images)
-        columns = [sa.column(column.name, column.type) for column in table.columns]
-        were = rows.table_valued(*columns, name=f"w{self.number()}")
-        return sa.union_all(unchanged, sa.select(*were.c))
+        images = self.binds.add(Operand(Keys(f"{WERE}{entity.name}"), _TEXTS, "were"))
+        texts = sa.func.unnest(images).table_valued(sa.column("image")).render_derived(name=f"w{self.number()}")
+        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_sql_name(table)})").label("image")
+        # OFFSET 0: each is read once, not once a column.
+        were = sa.select(row).select_from(texts).offset(sa.literal_column("0")).subquery(f"r{self.number()}")
+        columns = [
+            sa.literal_column(f"({were.name}.image).{quote_name(column.name)}", column.type).label(column.name)
+            for column in table.columns
+        ]
+        return sa.union_all(unchanged, sa.select(*columns).select_from(were))
 
     def _tables_as_they_were(self, view: Entity) -> list[sa.CTE]:
         """What stands for the tables and views that a view reads, by their names, where those are not as they were."""
@@ -99,6 +103,12 @@ def _view(entity: Entity) -> Select[Any]:
     sql = (entity.view_sql or "").rstrip("; \n").replace(":", "\\:") + "\n"
     # Within a query: a WITH of its own cannot stand beside another.
     return sa.select(sa.text(sql).columns(*(sa.column(c.column) for c in entity.columns)).subquery("clew_view"))
+
+
+def _image(alias: str) -> ColumnElement[str]:
+    """A row as Postgres writes it, which its type reads again without loss."""
+    # Not the bare name, which a column may have too.
+    return sa.cast(sa.literal_column(f"ROW({alias}.*)"), sa.Text())
 
 
 def _sql_name(table: sa.Table) -> str:
@@ -150,7 +160,7 @@ def lock_statement(
     """Lock the rows that the operation is held on: by given keys, or all for which `where` holds.
 
     Gives `position` (of the key among those given, else 0), the key, `columns`, perhaps the row's image
-    as JSON, and for each of `permits.every` whether it holds before.
+    and for each of `permits.every` whether it holds before.
 
     Args:
         named: the given keys are those of a client, who knows no row by a key that is masked on it.
@@ -174,9 +184,7 @@ def lock_statement(
         mask = visible.masks.get(column.name) if column.version else None
         found.append(compiler.masked(scope.column(column), mask, scope))
     if image:
-        # Not the bare name, which a column may have too.
-        row = sa.func.to_jsonb(sa.literal_column(f"{scope.source.name}.*"))  # type: ignore[attr-defined]
-        found.append(sa.cast(row, sa.Text()).label("image"))
+        found.append(_image(scope.source.name).label("image"))  # type: ignore[attr-defined]
     statement = sa.select(*found, *(item.label(f"b{number}") for number, item in enumerate(before)))
     statement = statement.select_from(source).where(*compiler.conditions(Rows(visible, where), scope), *guards)
     statement = statement.where(sa.or_(sa.false(), *rules))
@@ -357,15 +365,14 @@ def delete_statement(entity: Entity, model: Model, tables: Tables, binds: Binds)
 
 
 def reached_statement(entity: Entity, relation: Relation, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
-    """Lock the rows that `relation` leads from to rows with the given keys. Gives their keys, and images as JSON."""
+    """Lock the rows that `relation` leads from to rows with the given keys. Gives their keys, and images."""
     target = model.entity(relation.target)
     table = tables.of(entity.name).alias("t0")
     given = given_rows(entity, binds, keys=target.key_columns)
     keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
     same = [table.c[local] == keys[remote] for local, remote in relation.on]
     own = [table.c[column.column] for column in entity.key_columns]
-    image = sa.cast(sa.func.to_jsonb(sa.literal_column("t0.*")), sa.Text())
-    statement = sa.select(*own, image).select_from(given.source.join(table, sa.and_(*same)))
+    statement = sa.select(*own, _image(table.name)).select_from(given.source.join(table, sa.and_(*same)))
     return statement.order_by(*own).with_for_update(of=table)
 
 

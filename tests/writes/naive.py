@@ -135,11 +135,12 @@ class NaiveWriter:
             drafts.append((values, fields, nested, set(known)))
         for values, _, nested, leading in drafts:
             self.to_ones(entity, values, nested, leading)
-        for values, fields, _, leading in drafts:
+        for values, fields, _, _ in drafts:
             self.presets(entity, values, fields, Operation.CREATE)
             for column in entity.columns:
                 if column.relation and not column.nullable and not column.preset and column.name not in values:
                     raise RefusedError(BAD)
+        for values, _, _, leading in drafts:
             self.leads(entity, values, leading)
         rows = []
         for values, fields, _, _ in drafts:

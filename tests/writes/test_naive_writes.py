@@ -191,7 +191,8 @@ def text(entity: Entity, row: dict[str, Any], made: set[tuple[str, Any]]) -> str
             value = [item and json.loads(item) for item in value] if column.type.is_list else json.loads(value)
             value = json.dumps(value, sort_keys=True)
         elif column.type.name == "Float" and value is not None:
-            value = [item and item + 0.0 for item in value] if column.type.is_list else value + 0.0
+            # Zero has a sign, which a list of a row may lose on its way.
+            value = [None if item is None else item + 0.0 for item in value] if column.type.is_list else value + 0.0
         elif isinstance(value, datetime):
             value = value.timestamp()
         elif column.type.name == "Decimal" and isinstance(value, list):

@@ -269,3 +269,17 @@ async def test_a_view_of_the_written_rows_is_read_as_it_was(database_url: str) -
         document = 'mutation { updateEntry(id: %d, set: {text: "long enough"}) { id } }'
         assert await api.ok(document % 101, viewer=ann) == {"updateEntry": {"id": 101}}
         assert await api.fails(document % 102, viewer=ann) == forbidden
+
+
+async def test_a_row_of_any_value_is_read_as_it_was(database_url: str) -> None:
+    sdl = """type Memo @table
+      @allow(role: user, to: [READ, UPDATE], where: {},
+        check: {next: {text: {eq: "old"}, first: {eq: "[[1], \\"x\\"]"}}}) {
+      id: Int! @id text: String! lists: [JSON] next: Memo moment: DateTime
+      first: String @computed(sql: "lists[1]::text")
+    }"""
+    rows = """INSERT INTO memos (id, text, lists, next_id, moment) VALUES
+      (1, 'old', ARRAY['[[1], "x"]', NULL, '{}']::jsonb[], 1, '-infinity'), (2, 'a "b", (c) \\ ', NULL, 1, NULL)"""
+    async with api_of(database_url, sdl, rows) as api:
+        document = 'mutation { updateMemos(where: {id: {gt: 0}}, set: {text: "new"}) { count } }'
+        assert await api.ok(document, viewer=Viewer("ann", frozenset({"user"}))) == {"updateMemos": {"count": 2}}
