@@ -189,10 +189,10 @@ class Store:
                 bound[Keys(write.VALUE + write.COUNT)] = list(range(len(same)))
             rows = await self.run(write.insert_statement, entity, columns, presets, bound=bound)
             width = len(entity.primary_key)
-            for draft, row in zip(same, map(tuple, rows), strict=True):
+            if presets and not all(all(row[width:]) for row in rows):
+                raise forbidden()
+            for draft, row in zip(same, rows, strict=True):
                 draft.key = row[:width]
-                if not all(row[width:]):
-                    raise forbidden()
         before = self._before.setdefault(entity.name, _Before())
         before.keys.update(dict.fromkeys(draft.key for draft in drafts))
 
@@ -308,11 +308,17 @@ class Store:
 
     def reads_itself(self, entity: Entity, permits: Permits) -> bool:
         """Whether a rule on rows of the entity reads other ones of it, or a view of them."""
-        views = (view for view in self.model.entities.values() if view.view_sql is not None)
-        return any(reaches(permit.after, entity.name, self.model) for permit in permits.every) or any(
-            any(reaches(permit.after, view.name, self.model) for permit in permits.every)
-            and entity in read_by(view, self.model)
-            for view in views
+        conditions = [permit.after for permit in permits.every if permit.after != TRUE]
+
+        def reads(name: str) -> bool:
+            return any(reaches(condition, name, self.model) for condition in conditions)
+
+        return bool(conditions) and (
+            reads(entity.name)
+            or any(
+                view.view_sql is not None and reads(view.name) and entity in read_by(view, self.model)
+                for view in self.model.entities.values()
+            )
         )
 
     def as_it_was(self, name: str) -> dict[Keys, Any]:
