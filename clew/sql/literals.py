@@ -20,6 +20,11 @@ def quote_name(name: str) -> str:
     return _preparer.quote(name)
 
 
+def quote_type(name: str) -> str:
+    """The SQL name of a table's type, always in double quotes: `position` and its like name tables, and no types."""
+    return _preparer.quote_identifier(name)
+
+
 def quote_text(value: str) -> str:
     """An SQL string literal (`standard_conforming_strings` is on). ValueError for a NUL, which Postgres cannot hold."""
     if "\0" in value:

@@ -17,7 +17,7 @@ from clew.plan.visible import Permits
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import given_keys, given_rows, same_key
-from clew.sql.literals import quote_name
+from clew.sql.literals import quote_name, quote_type
 from clew.sql.read import Compiler
 from clew.sql.relations import join
 from clew.sql.scope import Scope, free_alias, free_name
@@ -66,7 +66,7 @@ class WriteCompiler(Compiler):
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
         images = self.binds.add(Operand(Keys(f"{WERE}{entity.name}"), _TEXTS, "were"))
         texts = sa.func.unnest(images).table_valued(sa.column("image")).render_derived(name=f"w{self.number()}")
-        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_sql_name(table)})").label("image")
+        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_row_type(table)})").label("image")
         # OFFSET 0: each is read once, not once a column.
         were = sa.select(row).select_from(texts).offset(sa.literal_column("0")).subquery(f"r{self.number()}")
         columns = [
@@ -111,9 +111,9 @@ def _image(alias: str) -> ColumnElement[str]:
     return sa.cast(sa.literal_column(f"ROW({alias}.*)"), sa.Text())
 
 
-def _sql_name(table: sa.Table) -> str:
+def _row_type(table: sa.Table) -> str:
     names = [name for name in (table.schema, table.name) if name is not None]
-    return ".".join(quote_name(name) for name in names)
+    return ".".join(quote_type(name) for name in names)
 
 
 def _array(type_: ValueType) -> ValueType:
