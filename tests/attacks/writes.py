@@ -295,6 +295,8 @@ SEEN: tuple[Entry, ...] = (
         Gives({"updateDrawer": {"id": 2}}),
         {"Letter 2": {"text": "x"}},
     ),
+    # That rules hold on every row is not that they hold every field.
+    ("clerk", "updateDrawer(id: 2, set: {letters: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
     # Who vouches is another row, which nobody has touched.
     (
         "ann",

@@ -37,11 +37,13 @@ class Scope:
     Args:
         functions: by qualified name; default all.
         everything: every condition; otherwise those that look as if they were about what may be seen.
+        statements: statements that are calls, and `.where(...)`, are left out too, and `all` is taken for `any`.
     """
 
     module: ModuleType
     functions: tuple[str, ...] = ()
     everything: bool = False
+    statements: bool = False
 
     @property
     def source(self) -> str:
@@ -178,8 +180,21 @@ class _Mutator(ast.NodeTransformer):
                 return ast.Constant(value)
         return test
 
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        call = node.value.value if isinstance(node.value, ast.Await) else node.value
+        if self.scope.statements and isinstance(call, ast.Call) and self.offered("without it", node):
+            return ast.Pass()
+        return self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if self.scope.statements:
+            if name in ("all", "any"):
+                other = "any" if name == "all" else "all"
+                if self.offered(f"{other} for {name}", node):
+                    return ast.Call(ast.Name(other, ast.Load()), node.args, node.keywords)
+            if name == "where" and isinstance(node.func, ast.Attribute) and self.offered("without where", node):
+                return node.func.value
         if name in _CONJUNCTIONS:
             for items in (node.args, *(a.elts for a in node.args if isinstance(a, ast.List | ast.Tuple))):
                 for index, item in enumerate(items if len(items) > 1 else ()):

@@ -1,7 +1,8 @@
 """Whatever condition of the rules' compiler is taken away, something notices.
 
 Of the modules that compile rules, filters and orders the corners notice every mutant, without
-a database. Those of the modules that use what is compiled need a longer proof:
+a database; those of the statement that judges writes by the attacks on them. Those of the modules
+that use what is compiled, and of the rest of what judges writes, need longer:
 CLEW_TEST_MUTANTS=all pytest -n auto tests/mutations
 """
 
@@ -20,11 +21,12 @@ import clew.sql.connections
 import clew.sql.filters
 import clew.sql.groups
 import clew.sql.read
-from clew.engine import admission, engine, roles
-from clew.plan import filters, implied, measures, paging, predicates, visible
+import clew.sql.write
+from clew.engine import admission, drafts, engine, roles, store, verdict, writes
+from clew.plan import filters, implied, measures, paging, predicates, reach, visible
 from clew.schema import build, many, own
 from clew.sql import arguments, relations
-from tests.mutations import corners
+from tests.mutations import corners, writing
 from tests.mutations.mutants import Mutant, Scope, mutants
 from tests.mutations.proof import Proof, make_proof
 
@@ -46,7 +48,27 @@ USING = (
     *(Scope(module) for module in (clew.sql.read, clew.sql.filters, clew.sql.groups, clew.sql.connections)),
     Scope(clew.sql.aggregates),
 )
-MUTANTS = {mutant.name: mutant for scope in (*COMPILING, *USING) for mutant in mutants(scope)}
+# What judges writes: noticed by the attacks on them, a part of it in each run.
+JUDGING = (
+    Scope(
+        clew.sql.write,
+        ("WriteCompiler.scope", "WriteCompiler.judged", "WriteCompiler.shown", "judge_statement", "find_statement"),
+        everything=True,
+        statements=True,
+    ),
+)
+DECIDING = tuple(
+    Scope(module, functions, everything=True, statements=True)
+    for module, functions in (
+        (clew.sql.write, ("lock_statement", "leads_statement")),
+        (writes, ("Writer._connected", "Writer._where", "Writer._close")),
+        (drafts, ("InputReader.preset", "InputReader.fill", "sql_presets")),
+        (store, ("Store.lock", "Store.find", "Store.shows", "Store._refuse_hidden", "Store.as_it_was")),
+        (verdict, ("judge_written", "_Allowed._is_allowed")),
+        (reach, ()),
+    )
+)
+MUTANTS = {mutant.name: mutant for scope in (*COMPILING, *USING, *JUDGING, *DECIDING) for mutant in mutants(scope)}
 
 # Mutants that never end, which needs no proof.
 ENDLESS = ("clew.plan.visible:Access.openings: False for a condition in `shown == openings`",)
@@ -99,6 +121,9 @@ ALIKE: dict[str, str] = {
     f"{_READ}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.needed: without `output.mask is not None` in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.output: False for a condition in `mask is None`": "a list is never null by itself",
+    "clew.sql.write:WriteCompiler.scope: without `outer is None` in `outer is None or "
+    "entity_name not in self.before`": "a judgement has a level around it",
+    "clew.sql.write:judge_statement: False for a condition in `permit.after == TRUE`": "a shortcut",
 }
 
 
@@ -122,6 +147,20 @@ def test_a_mutant_is_noticed(mutant: Mutant) -> None:
 
 
 @pytest.fixture(scope="module")
+def writing_proof(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[writing.Proof]:
+    with writing.make_proof(postgres_url, tmp_path_factory.mktemp("club")) as made:
+        made.check()
+        yield made
+        made.check()
+
+
+@pytest.mark.parametrize("mutant", tried(JUDGING), ids=lambda mutant: mutant.name)
+def test_a_mutant_of_what_judges_writes_is_noticed(mutant: Mutant, writing_proof: writing.Proof) -> None:
+    with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011
+        writing_proof.check()
+
+
+@pytest.fixture(scope="module")
 def proof(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proof]:
     with make_proof(postgres_url, tmp_path_factory.mktemp("guarded")) as made:
         made.check()
@@ -130,6 +169,11 @@ def proof(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 if os.environ.get("CLEW_TEST_MUTANTS") == "all":
+
+    @pytest.mark.parametrize("mutant", tried(DECIDING), ids=lambda mutant: mutant.name)
+    def test_a_mutant_of_what_decides_about_writes_is_noticed(mutant: Mutant, writing_proof: writing.Proof) -> None:
+        with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011
+            writing_proof.check()
 
     @pytest.mark.parametrize("mutant", tried(USING), ids=lambda mutant: mutant.name)
     def test_a_mutant_of_what_uses_the_rules_is_noticed(mutant: Mutant, proof: Proof) -> None:
