@@ -312,6 +312,39 @@ SEEN: tuple[Entry, ...] = (
     ),
 )
 
+MORE: tuple[Entry, ...] = (
+    # A to-one that has a column with another in common leads to where both say, if that may be seen.
+    (
+        "ann",
+        'createBooking(input: {id: "9", club: {connect: {id: 1}}, seat: {connect: {clubId: 2, number: ~}}}) { id }',
+        Alike(("2", "3"), CONSTRAINT),
+    ),
+    # Where neither end shows it nobody learns which letter is in which drawer.
+    (
+        "clerk",
+        'updateDrawer(id: 1, set: {letters: {update: [{id: ~, set: {text: "x"}}]}}) { id }',
+        Alike(("1", "2", "9"), BAD_INPUT),
+    ),
+    ("clerk", "updateDrawer(id: 1, set: {letters: {delete: [{id: ~}]}}) { id }", Alike(("1", "2", "9"), BAD_INPUT)),
+    # A key by which a row is found is not changed by it.
+    (
+        "admin",
+        'upsertMember(input: {clubId: 1, personId: "ben", club: {connect: {id: 2}}}, on: club_person) { id }',
+        BAD_INPUT,
+    ),
+    # Nor is a filter of nothing one of something.
+    *(
+        ("ann", f"deleteFolders(where: {where}) {{ count }}", BAD_INPUT)
+        for where in (
+            "{papersAggregate: {where: {id: {eq: 1}}}}",
+            "{papersAggregate: {max: {}}}",
+            "{papersAggregate: {max: {id: {}}}}",
+            "{data: {path: []}}",
+            '{data: {path: [{at: ["a"]}]}}',
+        )
+    ),
+)
+
 # --- rows moved out of sight, into it, or to where others are ------------------------------
 
 MOVES: tuple[Entry, ...] = (
@@ -794,17 +827,18 @@ def operations() -> Iterable[Attack]:
     yield Attack("below a query", ANN, f"{{ ping ... on Mutation {{ {DONE} }} }}", INVALID)
 
 
-def entries() -> Iterable[Attack]:
+def entries(table: Iterable[Entry]) -> Iterable[Attack]:
     people = {**VIEWERS, "reviewer": REVIEWER}
-    for who, field, expect, *changes in (*SEEN, *ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS):
+    for who, field, expect, *changes in table:
         yield Attack(
             f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}
         )
 
 
 # Those that come as far as to where writes are judged.
-JUDGED: tuple[Attack, ...] = tuple(replace(attack, about_rules=True) for attack in (*entries(), *empty_filters()))
+TABLE: tuple[Entry, ...] = (*SEEN, *ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS)
+JUDGED: tuple[Attack, ...] = tuple(replace(attack, about_rules=True) for attack in (*entries(TABLE), *empty_filters()))
 WRITES: tuple[Attack, ...] = (
     *JUDGED,
-    *(replace(attack, about_rules=True) for attack in (*hidden_names(), *values(), *operations())),
+    *(replace(attack, about_rules=True) for attack in (*entries(MORE), *hidden_names(), *values(), *operations())),
 )
