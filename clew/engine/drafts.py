@@ -11,7 +11,7 @@ from graphql import GraphQLEnumType, GraphQLSchema
 
 from clew.engine.keys import Key
 from clew.errors import ClewError, Code
-from clew.model.types import Column, Entity, Model, Operation, RelationKind
+from clew.model.types import Column, Entity, Model, Operation, Relation, RelationKind
 from clew.plan.types import Claim
 from clew.plan.visible import Sight
 from clew.sql.arguments import constant_value, usable_claims
@@ -87,6 +87,8 @@ class InputReader:
                 stored(value, self._place(draft, prefix, name))
                 raise
         self._add_fields(draft, tuple(values))
+        if relations:
+            self.refuse_twice_given(entity, given, self._place(draft, prefix, ""))
         for name, value in relations:
             place = self._place(draft, prefix, name)
             relation = entity.relation(name)
@@ -94,8 +96,6 @@ class InputReader:
             if value is None:
                 raise ClewError(f"`{place}` must not be null.", hint="Leave it out.")
             if relation.kind is RelationKind.TO_ONE:
-                if any(key in given for key in relation.key):
-                    raise ClewError(f"`{place}` and its key are both given.", hint="Give one of the two.")
                 if len(value) != 1 or next(iter(value.values())) is None:
                     raise ClewError(f"`{place}` takes create or connect.")
                 self._add_fields(draft, relation.key)
@@ -103,8 +103,38 @@ class InputReader:
                 self._add_fields(draft, (name,))
             nested.setdefault(name, []).append((draft, value))
 
-    def fill(self, entity: Entity, draft: Draft, values: Mapping[str, Any]) -> None:
-        """Give a new row what the one that it is nested in says."""
+    def refuse_twice_given(self, entity: Entity, given: Mapping[str, Any], prefix: str) -> None:
+        """Refuse a to-one that is given by itself and by its key.
+
+        Args:
+            prefix: what comes before the names of fields in errors.
+        """
+        for name in given:
+            relation = entity.relation(name)
+            if relation is not None and any(key in given for key in relation.key):
+                raise ClewError(f"`{prefix}{name}` and its key are both given.", hint="Give one of the two.")
+
+    def point(self, draft: Draft, relation: Relation, values: Mapping[str, Any]) -> None:
+        """Let a row's to-one lead to a row that is readable, or will be.
+
+        Args:
+            values: those of the to-one's key.
+
+        Raises:
+            ClewError: BAD_USER_INPUT if another to-one has a column in common with it, and leads elsewhere.
+        """
+        for name, value in values.items():
+            if draft.values.setdefault(name, value) != value:
+                place = self._place(draft, "", relation.name)
+                raise ClewError(f"`{place}` and another relation do not agree on {name}.", hint="Give one of them.")
+        draft.known |= {relation.name}
+
+    def fill(self, entity: Entity, draft: Draft, values: Mapping[str, Any], known: frozenset[str]) -> None:
+        """Give a new row what the one that it is nested in says.
+
+        Args:
+            known: the to-ones that lead to that row, which is readable, or will be, or nothing is written.
+        """
         for name in values:
             if name in draft.fields:
                 column = column_of(entity, name)
@@ -112,8 +142,7 @@ class InputReader:
                 raise ClewError(f"`{draft.place}.{given}` is given by what it is nested in.", hint="Leave it out.")
         draft.values |= values
         self._add_fields(draft, tuple(values))
-        # That row is there and readable, or will be, or nothing is written.
-        draft.known |= {r.name for r in entity.relations if r.key and values.keys() >= set(r.key)}
+        draft.known |= known
 
     def changes(self, entity: Entity, arguments: Mapping[str, Any], prefix: str, *, place: str | None = None) -> Draft:
         """`set`, `inc` and `append` but for what is nested in `set`."""

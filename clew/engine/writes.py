@@ -103,6 +103,8 @@ class Writer:
         names = unique_keys(entity)[on]
         columns = [column_of(entity, name) for name in names]
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
+        for given, at in zip(inputs, places, strict=True):
+            self._inputs.refuse_twice_given(entity, given, f"{at}.")
         wanted = [self._inputs.unique(entity, names, given, at) for given, at in zip(inputs, places, strict=True)]
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
@@ -195,12 +197,14 @@ class Writer:
         entity: Entity,
         inputs: Sequence[tuple[Mapping[str, Any], str]],
         parents: Sequence[Mapping[str, Any]] | None = None,
+        known: frozenset[str] = frozenset(),
     ) -> list[Key]:
         """Create rows of one level and all that is nested in them.
 
         Args:
             inputs: each with its place.
             parents: for each, what the row that it is nested in fills.
+            known: the to-ones that lead there.
         """
         if inputs:
             self._count(len(inputs), inputs[0][1].removesuffix(".0"))
@@ -211,7 +215,7 @@ class Writer:
             drafts.append(draft)
             self._inputs.take(entity, draft, given, nested)
             if parents is not None:
-                self._inputs.fill(entity, draft, parents[number])
+                self._inputs.fill(entity, draft, parents[number], known)
         await self._to_ones(entity, nested)
         self._inputs.preset(entity, drafts, Operation.CREATE)
         for column in entity.columns:
@@ -236,13 +240,11 @@ class Writer:
             new = [(draft, value["create"]) for draft, value in entries if "create" in value]
             keys = await self._create(target, [(given, f"{draft.place}.{name}.create") for draft, given in new])
             for (draft, _), key in zip(new, keys, strict=True):
-                draft.values.update(pointing(entity, relation, target, key))
+                self._inputs.point(draft, relation, pointing(entity, relation, target, key))
             old = [(draft, value["connect"]) for draft, value in entries if "connect" in value]
             keys = await self._connected(target, [(given, f"{draft.place}.{name}.connect") for draft, given in old])
             for (draft, _), key in zip(old, keys, strict=True):
-                draft.values.update(pointing(entity, relation, target, key))
-            for draft, _ in entries:
-                draft.known |= {name}
+                self._inputs.point(draft, relation, pointing(entity, relation, target, key))
 
     async def _update(
         self,
@@ -262,11 +264,7 @@ class Writer:
             draft.key, draft.held = row.key, row.held
             relations = {name: value for name, value in (given or {}).items() if entity.column(name) is None}
             if relations:
-                both = {k: v for k, v in (given or {}).items() if entity.column(k) is not None}
-                for name in relations:
-                    relation = entity.relation(name)
-                    if relation is not None and any(key in both for key in relation.key):
-                        raise ClewError(f"`set.{name}` and its key are both given.", hint="Give one of the two.")
+                self._inputs.refuse_twice_given(entity, given or {}, "set.")
                 self._inputs.take(entity, draft, relations, nested, "set.")
         await self._close(entity, nested)
         await self._to_ones(entity, nested)
@@ -319,7 +317,8 @@ class Writer:
         owner = owner_of(self.model, relation)
         fill = [pointing(target, owner, entity, draft.key) for draft, _, _ in inputs["create"]]
         await self._change_owned(entity, relation, owner, target, inputs)
-        await self._create(target, [(given, place) for _, given, place in inputs["create"]], fill)
+        new = [(given, place) for _, given, place in inputs["create"]]
+        await self._create(target, new, fill, frozenset([owner.name]))
         await self._point(
             target,
             owner,
@@ -408,14 +407,16 @@ class Writer:
         made = await self._create(target, [(given, place) for _, given, place in inputs["create"]])
         found = await self._connected(target, [(given, place) for _, given, place in inputs["connect"]])
         pairs = [*zip(inputs["create"], made, strict=True), *zip(inputs["connect"], found, strict=True)]
-        links = [self._link(entity, relation, target, link, draft.key, key) for (draft, _, _), key in pairs]
-        places = [place for (_, _, place), _ in pairs]
-        if links and is_free_link(link):
-            known = frozenset(end.name for end in link.relations)
-            drafts = [Draft(place, values, known=known) for place, values in zip(places, links, strict=True)]
-            await self._store.insert(link, drafts)
-        elif links:
-            await self._create(link, [({}, place) for place in places], links)
+        if pairs:
+            links = [self._link(entity, relation, target, link, draft.key, key) for (draft, _, _), key in pairs]
+            places = [place for (_, _, place), _ in pairs]
+            ends = (entity.name, target.name)
+            known = frozenset(r.name for r in link.relations if r.key and r.target in ends and {*r.key} <= {*links[0]})
+            if is_free_link(link):
+                drafts = [Draft(place, values, known=known) for place, values in zip(places, links, strict=True)]
+                await self._store.insert(link, drafts)
+            else:
+                await self._create(link, [({}, place) for place in places], links, known)
         if inputs["disconnect"]:
             gone = await self._connected(target, [(given, place) for _, given, place in inputs["disconnect"]])
             values = [

@@ -152,16 +152,30 @@ def is_empty(entity: Entity, where: Mapping[str, Any], model: Model) -> bool:
 
 
 def _says_nothing(entity: Entity, name: str, value: Any, model: Model) -> bool:
-    if not value or entity.column(name) is not None:
-        return not value
+    if not value:
+        return True
+    if entity.column(name) is not None:
+        # Where in a JSON value to look is no condition yet.
+        return "path" in value and (not value["path"] or any(set(item) <= {"at"} for item in value["path"]))
     if name in ("and", "or", "not"):
         items = value if isinstance(value, list) else [value]
         return any(is_empty(entity, item, model) for item in items if item is not None)
     relation = entity.relation(name)
     if relation is None:
-        return all(not condition for condition in value.values())
-    target = model.entity(relation.target)
+        relation = entity.relation(name.removesuffix("Aggregate"))
+        assert relation is not None, name
+        rows, *measures = (value.get("where"), *(part for key, part in value.items() if key != "where"))
+        return not measures or any(map(_is_hollow, measures)) or _is_vague(relation, rows, model)
     if not relation.to_many:
-        return is_empty(target, value, model)
-    # `{comments: {some: {}}}` says something: that there is one.
-    return any(inner and is_empty(target, inner, model) for inner in value.values())
+        return is_empty(model.entity(relation.target), value, model)
+    return any(_is_vague(relation, rows, model) for rows in value.values())
+
+
+def _is_vague(relation: Relation, rows: Mapping[str, Any] | None, model: Model) -> bool:
+    """Whether a filter on a list's rows has an empty part; `{comments: {some: {}}}` says that there is one."""
+    return bool(rows) and is_empty(model.entity(relation.target), rows or {}, model)
+
+
+def _is_hollow(measure: Any) -> bool:
+    """Whether a condition on a measure, `{gt: 1}` or `{price: {gt: 1}}`, has a part without an operator."""
+    return isinstance(measure, dict) and (not measure or any(map(_is_hollow, measure.values())))

@@ -296,7 +296,7 @@ SEEN: tuple[Entry, ...] = (
         {"Letter 2": {"text": "x"}},
     ),
     # That rules hold on every row is not that they hold every field.
-    ("clerk", "updateDrawer(id: 2, set: {letters: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
+    ("clerk", "updateDrawer(id: 2, set: {letters: {~connect~: [{id: 1}]}}) { id }", AsUnknown()),
     # Who vouches is another row, which nobody has touched.
     (
         "ann",
@@ -312,12 +312,12 @@ SEEN: tuple[Entry, ...] = (
     ),
 )
 
-MORE: tuple[Entry, ...] = (
-    # A to-one that has a column with another in common leads to where both say, if that may be seen.
+SHARED: tuple[Entry, ...] = (
+    # Two to-ones that have a column in common lead to where both say, or nowhere.
     (
         "ann",
-        'createBooking(input: {id: "9", club: {connect: {id: 1}}, seat: {connect: {clubId: 2, number: ~}}}) { id }',
-        Alike(("2", "3"), CONSTRAINT),
+        'createBooking(input: {id: "9", club: {connect: {id: 1}}, seat: {connect: {clubId: 2, number: 2}}}) { id }',
+        BAD_INPUT,
     ),
     # Where neither end shows it nobody learns which letter is in which drawer.
     (
@@ -827,18 +827,17 @@ def operations() -> Iterable[Attack]:
     yield Attack("below a query", ANN, f"{{ ping ... on Mutation {{ {DONE} }} }}", INVALID)
 
 
-def entries(table: Iterable[Entry]) -> Iterable[Attack]:
+def entries() -> Iterable[Attack]:
     people = {**VIEWERS, "reviewer": REVIEWER}
-    for who, field, expect, *changes in table:
+    for who, field, expect, *changes in (*SEEN, *SHARED, *ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS):
         yield Attack(
             f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}
         )
 
 
 # Those that come as far as to where writes are judged.
-TABLE: tuple[Entry, ...] = (*SEEN, *ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS)
-JUDGED: tuple[Attack, ...] = tuple(replace(attack, about_rules=True) for attack in (*entries(TABLE), *empty_filters()))
+JUDGED: tuple[Attack, ...] = tuple(replace(attack, about_rules=True) for attack in (*entries(), *empty_filters()))
 WRITES: tuple[Attack, ...] = (
     *JUDGED,
-    *(replace(attack, about_rules=True) for attack in (*entries(MORE), *hidden_names(), *values(), *operations())),
+    *(replace(attack, about_rules=True) for attack in (*hidden_names(), *values(), *operations())),
 )

@@ -14,6 +14,7 @@ import asyncpg
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.plan.limits import Limits, RoleLimits
+from clew.sql.statement import WriteStatements
 from clew.sql.tables import build_tables
 from tests.attacks.attack import Attack
 from tests.attacks.club import Club, Rows, changes, make_club
@@ -41,6 +42,9 @@ class Proof:
 
     async def _check(self) -> None:
         way = InProcess(self.engine)
+        # Statements that were compiled before would have nothing of the mutant.
+        engine = self.engine
+        engine.writes = WriteStatements(engine.model, engine.tables, engine.cursors)
         for index, attack in enumerate(self.attacks):
             try:
                 # Some mutants never end.
