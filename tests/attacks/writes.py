@@ -384,6 +384,14 @@ MOVES: tuple[Entry, ...] = (
 # --- rows that vouch for themselves, or for one another ------------------------------------
 
 VOUCHING: tuple[Entry, ...] = (
+    ("ben", 'createVisit(input: {id: "9", guestId: "ben"}) { id }', FORBIDDEN),
+    ("ben", 'createVisits(inputs: [{id: "8", guestId: "ben"}, {id: "9", guestId: "ben"}]) { count }', FORBIDDEN),
+    (
+        "ann",
+        'createVisit(input: {id: "9", guestId: "ann"}) { id }',
+        Gives({"createVisit": {"id": "9"}}),
+        {"Visit 9": {"id": "9", "guest_id": "ann"}},
+    ),
     *(
         (name, f, FORBIDDEN)
         for name in ("ann", "ben", "cat")

@@ -121,8 +121,12 @@ ALIKE: dict[str, str] = {
     f"{_READ}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.needed: without `output.mask is not None` in `{_MASKED}`": "more columns than are needed",
     f"{_READ}.output: False for a condition in `mask is None`": "a list is never null by itself",
-    "clew.sql.write:WriteCompiler.scope: without `outer is None` in `outer is None or "
-    "entity_name not in self.before`": "a judgement has a level around it",
+    "clew.sql.write:WriteCompiler.scope: without `outer is None` in `outer is None or not self.before`": "a judgement "
+    "has a level around it",
+    "clew.sql.write:WriteCompiler.scope: without `not self.before` in `outer is None or not self.before`": "a shortcut",
+    "clew.sql.write:WriteCompiler.scope: False for a condition in `outer is None or not self.before`": "both of these",
+    "clew.sql.write:WriteCompiler.scope: without `entity.view_sql is not None` in `entity.view_sql is not None and "
+    "(ctes := self._tables_as_they_were(entity))`": "a table reads no other",
     "clew.sql.write:judge_statement: False for a condition in `permit.after == TRUE`": "a shortcut",
 }
 
