@@ -48,9 +48,18 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that stands in a rule, as the SDL has it: not yet coerced."""
+    """A value that stands in a rule, as the SDL has it: not yet coerced.
+
+    Equal to what is written alike: to Python `true` is 1 and `false` 0, which in JSON they are not.
+    """
 
     value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        return hash(repr(self.value))
 
 
 @dataclass(frozen=True, slots=True)

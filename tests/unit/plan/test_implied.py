@@ -25,6 +25,7 @@ type Doc @table @is(name: "own", where: {owner: "$auth.sub"}) %(doc)s {
   owner: String
   team: String
   size: Int
+  data: JSON
   deletedAt: DateTime %(deleted)s
   notes: [Note!]! @relation(from: doc)
   copies: [Note!]! @relation(from: copy)
@@ -150,6 +151,9 @@ def check_what_does_not_follow() -> None:
         (World(doc=f"{OWN} | {TEAM}", note=f"{{doc: {OWN}}}"), "Doc.notes"),
         (World(doc=f"{OWN}", note=f'{{doc: {OWN}}} | {{text: "x"}}'), "Note.doc"),
         (World(doc=f"{OWN} | {TEAM}", note='{doc: {owner: "$auth.sub", team: "$auth.team"}}'), "Doc.notes"),
+        # To Python these are equal.
+        (World(doc="{data: {contains: {a: 1}}}", note="{doc: {data: {contains: {a: true}}}}"), "Doc.notes"),
+        (World(doc="{data: {eq: 0}}", note="{doc: {data: {eq: false}}}"), "Note.doc"),
         # `$row` is another row in the rules of each.
         (World(doc='{owner: {eq: "$row.team"}, parent: {owner: {eq: "$row.team"}}}'), "Doc.children"),
         (World(doc='{owner: {eq: "$row.team"}, parent: {owner: {eq: "$row.team"}}}'), "Doc.parent"),
