@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from clew.model import operators
 from clew.model.types import Column, Relation, ValueType
@@ -10,6 +11,7 @@ from clew.plan.types import (
     TRUE,
     AllOf,
     AnyOf,
+    Claim,
     Compare,
     Constant,
     Exists,
@@ -58,6 +60,8 @@ def operand(
     compared = operand_type(type_, operator, known)
     # JSON has a `contains` of its own.
     form = _FORMS.get(operator, "value") if compared == TEXT else "value"
+    if isinstance(source, Claim):
+        source = replace(source, form=form)
     return Operand(source, compared, place, form)
 
 

@@ -64,10 +64,11 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim of the viewer, by its path, coerced to `type`."""
+    """A claim of the viewer, by its path, coerced to `type`, in the `form` of the operand that it is (see there)."""
 
     path: tuple[str, ...]
     type: ValueType
+    form: str = "value"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
     if claim.type.is_list and not isinstance(value, list):
         value = [value]
     try:
-        return _converter(Operand(claim, claim.type, "claim"))(_coerced(value, claim.type)), None
+        return _converter(Operand(claim, claim.type, "claim", claim.form))(_coerced(value, claim.type)), None
     except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
         return None, f"does not fit {claim.type.name} ({claim.type.sql})"
 

@@ -68,6 +68,11 @@ _JSON_NULL: ColumnElement[Any] = sa.literal_column("'null'::jsonb", _JSONB)
 _HERE: ColumnElement[Any] = sa.literal_column("'{}'::text[]")
 _STRING: ColumnElement[Any] = sa.literal_column("'string'")
 _ZERO: ColumnElement[Any] = sa.literal_column("0")
+_ANYTHING: ColumnElement[Any] = sa.literal_column("'%'", sa.Text)
+_LIKE_SPECIAL: ColumnElement[Any] = sa.literal_column(r"'([\\%_])'", sa.Text)
+_ESCAPED: ColumnElement[Any] = sa.literal_column(r"'\\\1'", sa.Text)
+_EACH: ColumnElement[Any] = sa.literal_column("'g'", sa.Text)
+_LONE_ESCAPE: ColumnElement[Any] = sa.literal_column(r"'(^|[^\\])(\\\\)*\\$'", sa.Text)
 _NO_WORDS: ColumnElement[Any] = sa.literal_column("''::tsvector")
 
 _PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
@@ -246,11 +251,23 @@ def _operand(
             return now if operand.type.name == "DateTime" else sa.cast(now, sql_type(operand.type))
         case Ruled(path):
             assert ruled is not None, operand.place
-            return _field(path, ruled, levels)
+            return _in_form(operand.form, _field(path, ruled, levels))
         case _:
             is_array = operand.type.is_list and type_.is_list
             bind = binds.add(operand)
             return array_operand(bind, type_) if is_array else bind
+
+
+def _in_form(form: str, field: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What a field holds as LIKE takes it, as `clew.sql.arguments` makes it of a value; null for what is no pattern."""
+    if form == "value":
+        return field
+    text = sa.cast(field, sa.Text)
+    if form == "pattern":
+        return sa.case((text.op("!~", is_comparison=True)(_LONE_ESCAPE), text))
+    escaped: ColumnElement[Any] = sa.func.regexp_replace(text, _LIKE_SPECIAL, _ESCAPED, _EACH, type_=sa.Text)
+    before = escaped if form == "prefix" else _ANYTHING + escaped
+    return before if form == "suffix" else before + _ANYTHING
 
 
 def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement[Any]:

@@ -677,3 +677,7 @@ def _check_usable() -> None:
         for value in values:
             assert usable_claims([Claim(("a", "b"), type_)], {"a": {"b": value}}) == {}, (type_, value)
     assert usable_claims([Claim(("a", "b"), text)], {"a": "x"}) == {}
+    for form, found in (("prefix", "\\%%"), ("suffix", "%\\%"), ("infix", "%\\%%"), ("pattern", "%")):
+        claim = Claim(("a",), text, form)
+        assert usable_claims([claim], {"a": "%"}) == {claim: found}
+    assert usable_claims([Claim(("a",), text, "pattern")], {"a": "\\"}) == {}
