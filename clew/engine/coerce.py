@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from graphql import (
     GraphQLInputField,
@@ -27,8 +26,9 @@ from graphql.utilities.coerce_input_value import coerce_default_value
 # Gives the value of JSON, this many levels deep.
 Coerce = Callable[[Any, int], Any]
 
-# By type: compiled when one is first met, since types of inputs go round in circles.
-_objects: WeakKeyDictionary[GraphQLInputObjectType, Coerce] = WeakKeyDictionary()
+# Where an input type keeps what coerces it: compiled when it is first met, since types of inputs go round in circles.
+# It leads to the type again: kept beside it, it would keep the type, and with it the schema of its roles.
+_COERCE = "clew.coerce"
 
 
 class UnfitError(Exception):
@@ -86,9 +86,9 @@ def _later(type_: GraphQLInputObjectType) -> Coerce:
 
 
 def _of_object(type_: GraphQLInputObjectType) -> Coerce:
-    found = _objects.get(type_)
+    found: Coerce | None = type_.extensions.get(_COERCE)
     if found is None:
-        found = _objects[type_] = _object(type_)
+        found = type_.extensions[_COERCE] = _object(type_)
     return found
 
 

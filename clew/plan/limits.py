@@ -11,7 +11,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from graphql import (
     DocumentNode,
@@ -40,7 +39,8 @@ MOST_VALUES = 32_767
 
 _UNBOUNDED = 2**31
 
-_with_lists: WeakKeyDictionary[GraphQLInputObjectType, dict[str, GraphQLInputType]] = WeakKeyDictionary()
+# Where an input type keeps its `_fields_with_lists`. They lead to the type again: kept beside it, they would keep it.
+_WITH_LISTS = "clew.with_lists"
 
 _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitionNode | SelectionNode
 
@@ -307,9 +307,9 @@ def _nested_lists(name: str, type_: GraphQLInputObjectType, value: Any) -> list[
 
 def _fields_with_lists(type_: GraphQLInputObjectType) -> dict[str, GraphQLInputType]:
     """The fields that are lists, or input objects that may have some."""
-    found = _with_lists.get(type_)
+    found: dict[str, GraphQLInputType] | None = type_.extensions.get(_WITH_LISTS)
     if found is None:
-        found = _with_lists[type_] = {
+        found = type_.extensions[_WITH_LISTS] = {
             name: field.type
             for name, field in type_.fields.items()
             if isinstance(get_nullable_type(field.type), GraphQLInputObjectType | GraphQLList)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -122,3 +124,13 @@ def test_variables_of_conditions_belong_to_the_shape_by_value() -> None:
     one = prepared('query($yes: Boolean!, $i: Int) { a(s: "", i: $i) @include(if: $yes) b }')
     shapes = [one.shape(one.coerce(given)) for given in ({"yes": True, "i": 1}, {"yes": True, "i": 2}, {"yes": False})]
     assert shapes[0] == shapes[1] != shapes[2]
+
+
+def test_a_schema_ends_though_its_input_types_lead_to_themselves() -> None:
+    schema = build_schema("type Query { a(f: F): Int } input F { and: [F!] not: F i: Int }")
+    document = prepare(schema, "query ($f: F) { a(f: $f) }", None, Limits())
+    assert document.coerce({"f": {"and": [{"not": {"i": 1}}]}}).coerced == {"f": {"and": [{"not": {"i": 1}}]}}
+    kept = weakref.ref(schema.type_map["F"])
+    del schema, document
+    gc.collect()
+    assert kept() is None
