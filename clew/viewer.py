@@ -24,7 +24,8 @@ class Viewer:
     id: str | None = None
     roles: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
-    # What an engine has worked out of the viewer, by engine and role set; a verified token is used again and again.
+    # What engines have worked out of the viewer, by what of theirs it depends on: a verified token is used again and
+    # again. No engine and no schema is in it, as a viewer may be kept for longer.
     known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod

@@ -232,11 +232,13 @@ class Engine:
 
     async def role(self, viewer: Viewer) -> RoleSchema:
         """The schema of the viewer's role set; built off the event loop when it is not known yet."""
-        # Admins have no `known`: they are one object for all engines of the process.
-        found: RoleSchema | None = self._admin if viewer.is_admin else viewer.known.get(self)
-        if found is None:
-            found = viewer.known[self] = await self._role(roles_of(viewer, self._known_roles))
-        return found
+        if viewer.is_admin:
+            return self._admin
+        roles: Sight | None = viewer.known.get(self._known_roles)
+        if roles is None:
+            roles = viewer.known[self._known_roles] = roles_of(viewer, self._known_roles)
+        found: RoleSchema | None = self._roles.get(roles)
+        return found or await self._role(roles)
 
     async def _role(self, roles: Sight) -> RoleSchema:
         async with self._building:
@@ -250,11 +252,12 @@ class Engine:
         """What of the viewer goes into a plan, and the values of the claims."""
         if not role.claims:
             return role.sight, {}
-        found: tuple[Sight, Claims] | None = viewer.known.get(role)
+        known = (role.sight, role.claims)
+        found: tuple[Sight, Claims] | None = viewer.known.get(known)
         if found is None:
             claims = usable_claims(role.claims, {**viewer.claims, "sub": viewer.id})
             found = replace(role.sight, usable=frozenset(claims)), claims
-            viewer.known[role] = found
+            viewer.known[known] = found
         return found
 
     def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:
