@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from ariadne import EnumType, SchemaBindable
 from graphql import (
+    GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLResolveInfo,
+    GraphQLScalarType,
     GraphQLSchema,
+    Undefined,
     default_field_resolver,
     get_named_type,
     is_composite_type,
@@ -27,6 +31,7 @@ from clew.engine.mutations import bind_writes
 from clew.errors import Diagnostic
 from clew.model.types import Column, Entity, Model, ResolverField
 from clew.schema.build import resolve_generated
+from clew.schema.scalars import SCALARS
 
 Bindable = SchemaBindable | type[Enum] | Sequence[Any]
 
@@ -54,6 +59,9 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
             bindable.bind_to_schema(schema)
         except (ValueError, TypeError) as error:
             faults.append(Diagnostic(f"{type(bindable).__name__}: {error}".rstrip("."), hint="see the SDL's names"))
+    for scalar in schema.type_map.values():
+        if isinstance(scalar, GraphQLScalarType) and scalar.name not in SCALARS:
+            _refuse_quietly(scalar)
     for entity in model.entities.values():
         type_ = _object(schema, entity.name)
         faults.extend(_check_generated(type_, {resolver.name for resolver in entity.resolvers}))
@@ -85,6 +93,35 @@ def _flatten(bindables: Iterable[Any]) -> Iterable[SchemaBindable]:
             yield EnumType(bindable.__name__, bindable)
         else:
             yield bindable
+
+
+def _refuse_quietly(scalar: GraphQLScalarType) -> None:
+    """Let a scalar of the application refuse values by its own GraphQLError, or else without Python's words."""
+    literal: Callable[..., Any] = scalar.coerce_input_literal or partial(_by_legacy_parser, scalar.parse_literal)
+
+    def refusing(coerce: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def coerced(value: Any) -> Any:
+            found: Any = Undefined
+            try:
+                found = coerce(value)
+            except GraphQLError:
+                raise
+            except Exception:  # noqa: S110
+                # For graphql-core any exception says that the value does not fit.
+                pass
+            if found is Undefined:
+                raise GraphQLError(f"{scalar.name} cannot represent this value.")
+            return found
+
+        return coerced
+
+    scalar.coerce_input_value = refusing(scalar.coerce_input_value)
+    scalar.coerce_input_literal = refusing(literal)
+
+
+def _by_legacy_parser(parse: Callable[[Any, None], Any], node: Any) -> Any:
+    # Variables have been replaced in the literal.
+    return parse(node, None)
 
 
 def _check_generated(type_: GraphQLObjectType, custom: set[str]) -> Iterable[Diagnostic]:
