@@ -45,6 +45,8 @@ class Writer:
         self._inputs = inputs
         self._rows = 0
         self._written: list[Written] = []
+        # The rows that are in it, by entity.
+        self._keys: dict[str, set[Key]] = {}
 
     # --- root fields ------------------------------------------------------------------
 
@@ -128,6 +130,7 @@ class Writer:
                 refused = error
                 self._rows = 0
                 self._written.clear()
+                self._keys.clear()
         raise refused
 
     async def _upsert(
@@ -225,7 +228,7 @@ class Writer:
                 if column.name not in draft.values:
                     raise ClewError(f"`{draft.place}.{column.relation}` is required.", hint=f"Give {column.name}.")
         await self._store.insert(entity, drafts)
-        self._written.append((entity, Operation.CREATE, drafts))
+        self._note(entity, Operation.CREATE, drafts)
         await self._to_manys(entity, nested, setting=False)
         return [draft.key for draft in drafts]
 
@@ -259,6 +262,7 @@ class Writer:
             if row.key in keys:
                 raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
             keys.add(row.key)
+        await self._judge_between(entity, keys)
         nested: Nested = {}
         for row, draft, given in zip(rows, drafts, sets, strict=True):
             draft.key, draft.held = row.key, row.held
@@ -270,8 +274,7 @@ class Writer:
         await self._to_ones(entity, nested)
         self._inputs.preset(entity, drafts, Operation.UPDATE)
         await self._store.update(entity, drafts)
-        if drafts:
-            self._written.append((entity, Operation.UPDATE, list(drafts)))
+        self._note(entity, Operation.UPDATE, drafts)
         await self._to_manys(entity, nested, setting=True)
 
     # --- to-many ----------------------------------------------------------------------
@@ -497,6 +500,29 @@ class Writer:
             ClewError: FORBIDDEN.
         """
         await judge_written(self._store, self._written)
+
+    def _note(self, entity: Entity, operation: Operation, drafts: Sequence[Draft]) -> None:
+        """Note what is to be judged."""
+        if drafts:
+            self._written.append((entity, operation, list(drafts)))
+            self._keys.setdefault(entity.name, set()).update(draft.key for draft in drafts)
+
+    async def _judge_between(self, entity: Entity, keys: set[Key]) -> None:
+        """Judge those of the rows that have been written already, before they are changed once more.
+
+        Rules may have been asked of other rows, and of these, by what they are now: `finish` would not see it.
+
+        Raises:
+            ClewError: FORBIDDEN.
+        """
+        again = keys & self._keys.get(entity.name, set())
+        if again:
+            so_far = [
+                (entity, operation, [draft for draft in drafts if draft.key in again])
+                for written, operation, drafts in self._written
+                if written is entity
+            ]
+            await judge_written(self._store, so_far)
 
     # --- values -----------------------------------------------------------------------
 
