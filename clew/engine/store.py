@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -109,6 +110,7 @@ class Store:
         *,
         keys: Sequence[Key] | None = None,
         named: bool = False,
+        still: Mapping[str, Sequence[Any]] = MappingProxyType({}),
         where: Predicate = TRUE,
         columns: Sequence[Column] = (),
         deleted: str | None = None,
@@ -117,6 +119,8 @@ class Store:
 
         Args:
             named: a client gave the keys: a row whose key is masked is not known by it.
+            still: what rows must still have in some columns, one value for each of the keys by which they were found:
+                a lock may wait for who changes that.
         """
         if keys is not None and not keys:
             return []
@@ -128,6 +132,7 @@ class Store:
         bound: dict[Any, Any] = dict(self.claims)
         if keys is not None:
             bound |= bound_keys(entity, keys)
+        bound |= {Keys(write.VALUE + name): values for name, values in still.items()}
         found = await self.run(
             write.lock_statement,
             visible,
@@ -137,6 +142,7 @@ class Store:
             keep=where is TRUE,
             by_key=keys is not None,
             named=named,
+            still=[column_of(entity, name) for name in still],
             columns=columns,
             image=image,
         )

@@ -114,9 +114,10 @@ class Writer:
         for _ in range(_TRIES):
             found = await self._store.find(entity, columns, wanted)
             there = [n for n in range(len(inputs)) if n in found]
-            rows = await self._store.lock(entity, Operation.UPDATE, keys=[found[n] for n in there])
+            still = {name: [wanted[n][index] for n in there] for index, name in enumerate(names)}
+            rows = await self._store.lock(entity, Operation.UPDATE, keys=[found[n] for n in there], still=still)
             if len(rows) < len(there):
-                # As for a hidden row, whose key an INSERT would hit; unless it has just gone.
+                # As for a hidden row, whose key an INSERT would hit; unless it has just gone, or has another key now.
                 continue
             by_position = {row.position: row for row in rows}
             old = {n: by_position[index + 1] for index, n in enumerate(there)}

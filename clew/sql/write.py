@@ -154,6 +154,7 @@ def lock_statement(
     *,
     by_key: bool,
     named: bool = False,
+    still: Sequence[Column] = (),
     columns: Sequence[Column] = (),
     image: bool = False,
 ) -> Select[Any]:
@@ -164,6 +165,7 @@ def lock_statement(
 
     Args:
         named: the given keys are those of a client, who knows no row by a key that is masked on it.
+        still: columns whose values must be those of the arrays `set.*`, one for each key, when the row is locked.
     """
     compiler = WriteCompiler(model, tables, binds)
     entity = visible.entity
@@ -175,8 +177,9 @@ def lock_statement(
     source: Any = scope.source
     position: ColumnElement[Any] = sa.literal_column("0")
     if by_key:
-        keys = given_keys(entity, binds)
-        source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys)))
+        keys = given_rows(entity, binds, keys=entity.key_columns, values=_arrays(VALUE, still))
+        same = [scope.column(column) == keys.values[VALUE + column.name] for column in still]
+        source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys), *same))
         position = keys.position
     found = [position.label("position"), *(scope.column(column) for column in entity.key_columns)]
     for column in columns:

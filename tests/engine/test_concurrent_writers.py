@@ -285,6 +285,18 @@ async def test_an_upsert_that_waits_for_a_deletion_creates_the_row(bank: Engine,
 
 
 @pytest.mark.anyio
+async def test_an_upsert_that_waits_for_a_new_key_of_the_row_creates_one(bank: Engine, bank_url: str) -> None:
+    document = """mutation($owner: Int!) {
+      upsertHandles(inputs: [{name: "a", owner: $owner}, {name: "b", owner: $owner}], on: name) { count }
+    }"""
+    await answer(bank, document, owner=1)
+    async with uncommitted(bank_url, "UPDATE handles SET name = 'c' WHERE name = 'b'"):
+        await answer(bank, document, owner=2)
+    handles = (await answer(bank, "{ handles(orderBy: [{name: ASC}]) { name owner } }"))["data"]["handles"]
+    assert [(handle["name"], handle["owner"]) for handle in handles] == [("a", 2), ("b", 2), ("c", 1)]
+
+
+@pytest.mark.anyio
 async def test_an_upsert_finds_what_others_commit_whatever_isolation_is_the_default(
     bank: Engine, bank_url: str
 ) -> None:
