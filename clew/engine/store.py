@@ -191,7 +191,7 @@ class Store:
             presets = sql_presets(entity, Operation.CREATE, shape[0] if self.sight.admin else ())
             bound = _arrays(write.VALUE, shape[0], [draft.values for draft in same])
             if not columns:
-                presets = presets or [(column, _generated(entity, column)) for column in entity.key_columns[:1]]
+                presets = presets or [(column, write.made_sql(entity, column)) for column in entity.key_columns[:1]]
                 bound[Keys(write.VALUE + write.COUNT)] = list(range(len(same)))
             rows = await self.run(write.insert_statement, entity, columns, presets, bound=bound)
             width = len(entity.primary_key)
@@ -360,14 +360,6 @@ class Store:
             if found is None:
                 raise
             raise found from error
-
-
-def _generated(entity: Entity, column: Column) -> str:
-    """How the database makes a key, for a row of which nothing is given."""
-    if column.uuid_key:
-        return "clew.uuid_v7()"
-    table = f"{entity.schema}.{entity.table}" if entity.schema else entity.table
-    return f"nextval(pg_get_serial_sequence('\"{table}\"', '{column.column}'))"
 
 
 def _by_shape(drafts: Iterable[Draft]) -> dict[_Shape, list[Draft]]:

@@ -17,7 +17,7 @@ from clew.plan.visible import Permits
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import given_keys, given_rows, same_key
-from clew.sql.literals import quote_name, quote_type
+from clew.sql.literals import quote_name, quote_text, quote_type
 from clew.sql.read import Compiler
 from clew.sql.relations import join
 from clew.sql.scope import Scope, free_alias, free_name
@@ -66,7 +66,7 @@ class WriteCompiler(Compiler):
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
         images = self.binds.add(Operand(Keys(f"{WERE}{entity.name}"), _TEXTS, "were"))
         texts = sa.func.unnest(images).table_valued(sa.column("image")).render_derived(name=f"w{self.number()}")
-        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_row_type(table)})").label("image")
+        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_quoted(table)})").label("image")
         # OFFSET 0: each is read once, not once a column.
         were = sa.select(row).select_from(texts).offset(sa.literal_column("0")).subquery(f"r{self.number()}")
         columns = [
@@ -111,9 +111,10 @@ def _image(alias: str) -> ColumnElement[str]:
     return sa.cast(sa.literal_column(f"ROW({alias}.*)"), sa.Text())
 
 
-def _row_type(table: sa.Table) -> str:
-    names = [name for name in (table.schema, table.name) if name is not None]
-    return ".".join(quote_type(name) for name in names)
+def _quoted(table: sa.Table | Entity) -> str:
+    """The name of a table, and of its rows' type."""
+    name = table.table if isinstance(table, Entity) else table.name
+    return ".".join(quote_type(part) for part in (table.schema, name) if part is not None)
 
 
 def _array(type_: ValueType) -> ValueType:
@@ -239,6 +240,13 @@ def insert_statement(
     keys = [table.c[column.column] for column in entity.key_columns]
     # Compared, not stored: a key that leads nowhere would tell so.
     return inserted.returning(*keys, *(table.c[c.column].is_not_distinct_from(sql) for c, sql in agreeing))
+
+
+def made_sql(entity: Entity, column: Column) -> str:
+    """How the database makes a part of the key of a row of which nothing is given."""
+    if not column.identity:
+        return default_sql(column) or "NULL"
+    return f"nextval(pg_get_serial_sequence({quote_text(_quoted(entity))}, {quote_text(column.column)}))"
 
 
 def update_statement(

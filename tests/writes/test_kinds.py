@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.writes.api import Api, code
+from tests.writes.api import Api, api_of, code
 
 pytestmark = pytest.mark.anyio
 
@@ -462,3 +462,26 @@ async def test_more_rows_than_a_field_takes(shopping: Api) -> None:
     error = await shopping.fails(document, {"inputs": [{"id": str(n)} for n in range(10_001)]})
     assert code(error) == "BAD_USER_INPUT"
     assert "inputs" in error["message"]
+
+
+async def test_a_row_of_which_nothing_is_given_has_a_key_however_that_is_made(database_url: str) -> None:
+    sdl = """
+    type Count @table(schema: "other's") { id: Int! @id note: String }
+    type Constant @table { id: String! @id @default(value: "x") note: String }
+    type Made @table { id: UUID! @id @default(sql: "gen_random_uuid()") note: String }
+    type Pair @table { a: Int! @id @default(value: 3) b: Int! @id @default(value: 4) note: String }
+    """
+    async with api_of(database_url, sdl) as api:
+        assert await api.ok(
+            """mutation {
+              createCounts(inputs: [{}, {}]) { rows { id } }
+              createConstant(input: {}) { id }
+              createMades(inputs: [{}, {}]) { count }
+              createPair(input: {}) { a b }
+            }"""
+        ) == {
+            "createCounts": {"rows": [{"id": 1}, {"id": 2}]},
+            "createConstant": {"id": "x"},
+            "createMades": {"count": 2},
+            "createPair": {"a": 3, "b": 4},
+        }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from graphql import GraphQLInputObjectType
 
@@ -325,7 +327,7 @@ async def test_a_row_that_changes_twice_must_be_allowed_in_between(database_url:
     document = "mutation($set: UserSetInput!) { updateUser(id: 1, set: $set) { id } }"
     async with api_of(database_url, CLAIMS, rows) as api:
 
-        def twice(first: dict[str, object], second: dict[str, object]) -> dict[str, object]:
+        def twice(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, object]:
             changes = ({"update": [{"id": 1, "set": given}]} for given in (first, second))
             return {"set": dict(zip(("posts", "reviewed"), changes, strict=True))}
 
