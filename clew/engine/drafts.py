@@ -29,12 +29,14 @@ def _nothing() -> Mapping[str, Any]:
 class Draft:
     """A row that is being written, one of maybe ten thousand: what most have in common is shared, and never changed.
 
-    `fields` are those that a rule must hold; `place` names the row in errors. `known` are to-ones that lead to
+    `fields` are those that a rule must hold; `place` names the row in errors, `inside` is what comes between that and
+    the names of its fields (`set.`). `known` are to-ones that lead to
     a row which this root field has made, or found readable, `closed` to-manys that the viewer did not see on the row
     before: none of their rows is known to belong to it.
     """
 
     place: str
+    inside: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     increases: Mapping[str, Any] = field(default_factory=_nothing)
     appends: Mapping[str, Any] = field(default_factory=_nothing)
@@ -43,6 +45,10 @@ class Draft:
     held: tuple[bool, ...] = ()
     known: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
+
+    def at(self, name: str) -> str:
+        """The place of a field, for errors."""
+        return f"{self.place}.{self.inside}{name}" if self.place else self.inside + name
 
 
 # What is nested in the inputs of one level: by the field's name the rows, each with its value.
@@ -70,7 +76,6 @@ class InputReader:
         draft: Draft,
         given: Mapping[str, Any],
         nested: Nested,
-        prefix: str = "",
     ) -> None:
         """Read one input: columns into the draft, relations into `nested`."""
         storings, values = self._storing(entity), draft.values
@@ -84,13 +89,13 @@ class InputReader:
                 values[name] = stored(value, name)
             except ClewError:
                 # The whole place is only worked out when something is wrong.
-                stored(value, self._place(draft, prefix, name))
+                stored(value, draft.at(name))
                 raise
         self._add_fields(draft, tuple(values))
         if relations:
-            self.refuse_twice_given(entity, given, self._place(draft, prefix, ""))
+            self.refuse_twice_given(entity, given, draft.at(""))
         for name, value in relations:
-            place = self._place(draft, prefix, name)
+            place = draft.at(name)
             relation = entity.relation(name)
             assert relation is not None, place
             if value is None:
@@ -125,8 +130,10 @@ class InputReader:
         """
         for name, value in values.items():
             if draft.values.setdefault(name, value) != value:
-                place = self._place(draft, "", relation.name)
-                raise ClewError(f"`{place}` and another relation do not agree on {name}.", hint="Give one of them.")
+                raise ClewError(
+                    f"`{draft.at(relation.name)}` and another relation do not agree on {name}.",
+                    hint="Give one of them.",
+                )
         draft.known |= {relation.name}
 
     def fill(self, entity: Entity, draft: Draft, values: Mapping[str, Any], known: frozenset[str]) -> None:
@@ -139,18 +146,17 @@ class InputReader:
             if name in draft.fields:
                 column = column_of(entity, name)
                 given = name if name in draft.values or column.relation is None else column.relation
-                raise ClewError(f"`{draft.place}.{given}` is given by what it is nested in.", hint="Leave it out.")
+                raise ClewError(f"`{draft.at(given)}` is given by what it is nested in.", hint="Leave it out.")
         draft.values |= values
         self._add_fields(draft, tuple(values))
         draft.known |= known
 
     def changes(self, entity: Entity, arguments: Mapping[str, Any], prefix: str, *, place: str | None = None) -> Draft:
         """`set`, `inc` and `append` but for what is nested in `set`."""
-        draft = Draft(prefix.rstrip(".") if place is None else place)
-        where = f"{prefix}set." if place is None else f"{place}."
+        draft = Draft(prefix.rstrip("."), "set.") if place is None else Draft(place)
         for name, value in (arguments.get("set") or {}).items():
             if entity.column(name) is not None:
-                draft.values[name] = self._stored(entity, name, value, where + name)
+                draft.values[name] = self._stored(entity, name, value, draft.at(name))
         draft.fields = frozenset(draft.values)
         for argument in ("inc", "append"):
             target: dict[str, Any] = {}
@@ -240,9 +246,6 @@ class InputReader:
         if found is None:
             found = self._fields[draft.fields, names] = draft.fields.union(names)
         draft.fields = found
-
-    def _place(self, draft: Draft, prefix: str, name: str) -> str:
-        return f"{draft.place}.{prefix}{name}" if draft.place else f"{prefix}{name}"
 
 
 def sql_presets(entity: Entity, operation: Operation, given: Collection[str]) -> list[tuple[Column, str]]:

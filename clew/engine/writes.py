@@ -227,10 +227,10 @@ class Writer:
                 continue
             for draft in drafts:
                 if column.name not in draft.values:
-                    raise ClewError(f"`{draft.place}.{column.relation}` is required.", hint=f"Give {column.name}.")
+                    raise ClewError(f"`{draft.at(column.relation)}` is required.", hint=f"Give {column.name}.")
         await self._store.insert(entity, drafts)
         self._note(entity, Operation.CREATE, drafts)
-        await self._to_manys(entity, nested, setting=False)
+        await self._to_manys(entity, nested)
         return [draft.key for draft in drafts]
 
     async def _to_ones(self, entity: Entity, nested: Nested) -> None:
@@ -242,11 +242,11 @@ class Writer:
                 continue
             target = self.model.entity(relation.target)
             new = [(draft, value["create"]) for draft, value in entries if "create" in value]
-            keys = await self._create(target, [(given, f"{draft.place}.{name}.create") for draft, given in new])
+            keys = await self._create(target, [(given, f"{draft.at(name)}.create") for draft, given in new])
             for (draft, _), key in zip(new, keys, strict=True):
                 self._inputs.point(draft, relation, pointing(entity, relation, target, key))
             old = [(draft, value["connect"]) for draft, value in entries if "connect" in value]
-            keys = await self._connected(target, [(given, f"{draft.place}.{name}.connect") for draft, given in old])
+            keys = await self._connected(target, [(given, f"{draft.at(name)}.connect") for draft, given in old])
             for (draft, _), key in zip(old, keys, strict=True):
                 self._inputs.point(draft, relation, pointing(entity, relation, target, key))
 
@@ -269,14 +269,14 @@ class Writer:
             draft.key, draft.held = row.key, row.held
             relations = {name: value for name, value in (given or {}).items() if entity.column(name) is None}
             if relations:
-                self._inputs.refuse_twice_given(entity, given or {}, "set.")
-                self._inputs.take(entity, draft, relations, nested, "set.")
+                self._inputs.refuse_twice_given(entity, given or {}, draft.at(""))
+                self._inputs.take(entity, draft, relations, nested)
         await self._close(entity, nested)
         await self._to_ones(entity, nested)
         self._inputs.preset(entity, drafts, Operation.UPDATE)
         await self._store.update(entity, drafts)
         self._note(entity, Operation.UPDATE, drafts)
-        await self._to_manys(entity, nested, setting=True)
+        await self._to_manys(entity, nested)
 
     # --- to-many ----------------------------------------------------------------------
 
@@ -290,7 +290,7 @@ class Writer:
                     if not is_shown:
                         draft.closed |= {name}
 
-    async def _to_manys(self, entity: Entity, nested: Nested, *, setting: bool) -> None:
+    async def _to_manys(self, entity: Entity, nested: Nested) -> None:
         for name, entries in nested.items():
             relation = entity.relation(name)
             assert relation is not None
@@ -298,7 +298,7 @@ class Writer:
                 continue
             inputs = {
                 way: [
-                    (draft, item, f"{draft.place}.{'set.' if setting else ''}{name}.{way}.{n}".lstrip("."))
+                    (draft, item, f"{draft.at(name)}.{way}.{n}")
                     for draft, value in entries
                     for n, item in enumerate(value.get(way) or ())
                 ]
@@ -396,7 +396,7 @@ class Writer:
         """Write the to-one of rows that are there."""
         drafts = []
         for found, (_, _, place) in zip(values, entries, strict=True):
-            draft = Draft(place, dict(found), fields=frozenset(found), known=frozenset([relation.name]))
+            draft = Draft(place, values=dict(found), fields=frozenset(found), known=frozenset([relation.name]))
             drafts.append(draft)
         await self._update(target, rows, drafts, [None] * len(drafts))
 
@@ -417,7 +417,7 @@ class Writer:
             ends = (entity.name, target.name)
             known = frozenset(r.name for r in link.relations if r.key and r.target in ends and {*r.key} <= {*links[0]})
             if is_free_link(link):
-                drafts = [Draft(place, values, known=known) for place, values in zip(places, links, strict=True)]
+                drafts = [Draft(place, values=values, known=known) for place, values in zip(places, links, strict=True)]
                 await self._store.insert(link, drafts)
             else:
                 await self._create(link, [({}, place) for place in places], links, known)

@@ -485,3 +485,32 @@ async def test_a_row_of_which_nothing_is_given_has_a_key_however_that_is_made(da
             "createMades": {"count": 2},
             "createPair": {"a": 3, "b": 4},
         }
+
+
+async def test_what_is_nested_in_a_change_is_named_by_its_whole_place(database_url: str) -> None:
+    sdl = """
+    type Team @table { id: Int! @id name: String players: [Player!]! }
+    type Player @table { id: Int! @id code: String! @unique team: Team shirts: [Shirt!]! }
+    type Shirt @table { id: Int! @id player: Player! }
+    """
+    rows = "INSERT INTO teams (id) VALUES (1); INSERT INTO players (id, code, team_id) VALUES (1, 'a', 1), (2, 'b', 1)"
+    nowhere, both = "{team: {connect: {id: 9}}}", "{teamId: 1, team: {connect: {id: 1}}}"
+    places = {
+        f"updatePlayer(id: 1, set: {nowhere}) {{ id }}": "set.team.connect",
+        f"updatePlayers(where: {{}}, all: true, set: {nowhere}) {{ count }}": "set.team.connect",
+        f"updateManyPlayers(updates: [{{id: 1}}, {{id: 2, set: {nowhere}}}]) {{ count }}": "updates.1.set.team.connect",
+        f"updateManyPlayers(updates: [{{id: 1}}, {{id: 2, set: {both}}}]) {{ count }}": "updates.1.set.team",
+        f"updateTeam(id: 1, set: {{players: {{update: [{{id: 1, set: {both}}}]}}}}) {{ id }}": (
+            "set.players.update.0.set.team"
+        ),
+        # Whether the row is there or new.
+        'upsertPlayer(input: {code: "a", team: {connect: {id: 9}}}, on: code) { id }': "input.team.connect",
+        'upsertPlayer(input: {code: "a", shirts: {connect: [{id: 9}]}}, on: code) { id }': "input.shirts.connect.0",
+        'upsertPlayer(input: {id: 3, code: "c", shirts: {connect: [{id: 9}]}}, on: code) { id }': (
+            "input.shirts.connect.0"
+        ),
+    }
+    async with api_of(database_url, sdl, rows) as api:
+        for field, place in places.items():
+            error = await api.fails(f"mutation {{ {field} }}")
+            assert (code(error), error["message"].split("`")[1]) == ("BAD_USER_INPUT", place)
