@@ -160,14 +160,18 @@ class Store:
 
     async def find(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> dict[int, Key]:
         """The keys of visible rows by a unique key, by the place of the values."""
+        return dict(await self.find_all(entity, columns, values))
+
+    async def find_all(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> list[tuple[int, Key]]:
+        """The keys of visible rows that have some values, each with the place of these."""
         if not values:
-            return {}
+            return []
         visible = self.visible(entity)
         bound: dict[Any, Any] = dict(self.claims)
         for column, of_all in zip(columns, zip(*values, strict=True), strict=True):
             bound[Keys(write.VALUE + column.name)] = list(of_all)
         rows = await self.run(write.find_statement, visible, columns, bound=bound)
-        return {row[0] - 1: tuple(row)[1:] for row in rows}
+        return [(row[0] - 1, tuple(row)[1:]) for row in rows]
 
     async def shows(self, entity: Entity, field: str, keys: Sequence[Key]) -> list[bool]:
         """Whether the viewer sees a field of rows that are there and visible."""

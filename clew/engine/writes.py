@@ -481,11 +481,13 @@ class Writer:
     ) -> None:
         columns = [column_of(link, name) for name in values[0]]
         wanted = [tuple(value[column.name] for column in columns) for value in values]
-        found = await self._store.find(link, columns, wanted)
+        # Of an entity of the application's own there may be several between two rows.
+        found = await self._store.find_all(link, columns, wanted)
+        linked = {number for number, _ in found}
         for number, place in enumerate(places):
-            if number not in found:
+            if number not in linked:
                 raise not_in_list(place, relation.name)
-        keys = [found[number] for number in range(len(values))]
+        keys = list(dict.fromkeys(key for _, key in found))
         if not is_free_link(link):
             rows = await self._store.lock(link, Operation.DELETE, keys=keys)
             if len(rows) < len(keys):

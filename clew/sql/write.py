@@ -415,7 +415,7 @@ def mark_statement(
 def find_statement(
     visible: Visible, columns: Sequence[Column], model: Model, tables: Tables, binds: Binds
 ) -> Select[Any]:
-    """Find visible rows by the arrays `set.*` of a unique key's columns. Gives `position` and the key."""
+    """Find visible rows by the arrays `set.*` of some columns. Gives `position` and the key."""
     compiler = WriteCompiler(model, tables, binds)
     given = given_rows(visible.entity, binds, values=_arrays(VALUE, columns))
     scope = compiler.scope(visible.entity.name, None)

@@ -514,3 +514,20 @@ async def test_what_is_nested_in_a_change_is_named_by_its_whole_place(database_u
         for field, place in places.items():
             error = await api.fails(f"mutation {{ {field} }}")
             assert (code(error), error["message"].split("`")[1]) == ("BAD_USER_INPUT", place)
+
+
+async def test_all_links_between_two_rows_go(database_url: str) -> None:
+    sdl = """
+    type Student @table { id: Int! @id courses: [Course!]! @relation(through: "Enrollment") }
+    type Course @table { id: Int! @id }
+    type Enrollment @table { id: Int! @id student: Student! course: Course! term: Int! @default(value: 1) }
+    """
+    rows = """INSERT INTO students (id) VALUES (1), (2); INSERT INTO courses (id) VALUES (1), (2), (3);
+      INSERT INTO enrollments (student_id, course_id, term) VALUES (1, 1, 1), (1, 1, 2), (1, 2, 1), (1, 2, 2), (1, 3, 1),
+        (2, 1, 1)"""
+    async with api_of(database_url, sdl, rows) as api:
+        set_ = "{courses: {disconnect: [{id: 1}, {id: 1}], delete: [{id: 2}]}}"
+        found = await api.ok(f"mutation {{ updateStudent(id: 1, set: {set_}) {{ courses {{ id }} }} }}")
+        assert found == {"updateStudent": {"courses": [{"id": 3}]}}
+        assert await api.sql("SELECT student_id, course_id FROM enrollments ORDER BY 1, 2") == [(1, 3), (2, 1)]
+        assert await api.sql("SELECT id FROM courses ORDER BY 1") == [1, 3]
