@@ -126,9 +126,12 @@ class InputReader:
             values: those of the to-one's key.
 
         Raises:
-            ClewError: BAD_USER_INPUT if another to-one has a column in common with it, and leads elsewhere.
+            ClewError: BAD_USER_INPUT if another to-one has a column in common with it, and leads elsewhere, or
+                `inc` changes such a column.
         """
         for name, value in values.items():
+            if name in draft.increases:
+                raise ClewError(f"`{draft.at(relation.name)}` and inc both give {name}.", hint="Give one of the two.")
             if draft.values.setdefault(name, value) != value:
                 raise ClewError(
                     f"`{draft.at(relation.name)}` and another relation do not agree on {name}.",

@@ -230,19 +230,22 @@ class Store:
             visible = self.visible(self.model.entity(relation.target))
             if relation.kind is not RelationKind.TO_ONE or visible.where == TRUE:
                 continue
-            by_columns: dict[tuple[str, ...], list[Draft]] = {}
+            by_columns: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Draft]] = {}
             for draft in drafts:
-                names = tuple(name for name in relation.key if name in draft.values)
-                if names and relation.name not in draft.known:
-                    by_columns.setdefault(names, []).append(draft)
+                if relation.name not in draft.known:
+                    set_ = tuple(name for name in relation.key if name in draft.values)
+                    increased = tuple(name for name in relation.key if name in draft.increases)
+                    if set_ or increased:
+                        by_columns.setdefault((set_, increased), []).append(draft)
             for names, same in by_columns.items():
-                columns = [column_of(entity, name) for name in names]
-                bound = {**self.claims, **_arrays(write.VALUE, names, [draft.values for draft in same])}
+                columns, increases = ([column_of(entity, name) for name in some] for some in names)
+                bound = {**self.claims, **_arrays(write.VALUE, names[0], [draft.values for draft in same])}
+                bound |= _arrays(write.INCREASE, names[1], [draft.increases for draft in same])
                 of_rows = bool(same[0].key)
                 if of_rows:
                     bound |= bound_keys(entity, [draft.key for draft in same])
                 found = await self.run(
-                    write.leads_statement, entity, relation, visible, columns, bound=bound, of_rows=of_rows
+                    write.leads_statement, entity, relation, visible, columns, increases, bound=bound, of_rows=of_rows
                 )
                 if not all(row[0] for row in found):
                     raise ViolationError(known([relation.name], entity.name, self.schema))

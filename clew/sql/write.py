@@ -304,6 +304,7 @@ def leads_statement(
     relation: Relation,
     visible: Visible,
     columns: Sequence[Column],
+    increases: Sequence[Column],
     model: Model,
     tables: Tables,
     binds: Binds,
@@ -314,18 +315,25 @@ def leads_statement(
 
     Args:
         columns: those of the key that are set, as arrays `set.*`.
-        of_rows: the rest of the key is what rows with given keys have.
+        increases: those that are added to, as arrays `inc.*`.
+        of_rows: the rest of the key is what rows with given keys have; else it is its columns' defaults.
     """
     compiler = WriteCompiler(model, tables, binds)
     table = tables.of(entity.name)
-    given = given_rows(entity, binds, keys=entity.key_columns if of_rows else (), values=_arrays(VALUE, columns))
+    arrays = _arrays(VALUE, columns) | _arrays(INCREASE, increases)
+    given = given_rows(entity, binds, keys=entity.key_columns if of_rows else (), values=arrays)
     values: dict[str, ColumnElement[Any]] = {c.column: given.values[VALUE + c.name] for c in columns}
+    values |= {c.column: table.c[c.column] + given.values[INCREASE + c.name] for c in increases}
     source: Any = given.source
     if of_rows:
         source = given.source.join(table, sa.and_(*_same_row(table, entity, given.keys)))
-    for local, _ in relation.on:
-        if local not in values:
-            values[local] = table.c[local] if of_rows else sa.cast(sa.null(), table.c[local].type)
+    for name in relation.key:
+        column = _column(entity, name)
+        if of_rows:
+            values.setdefault(column.column, table.c[column.column])
+        else:
+            default: ColumnElement[Any] = sa.literal_column(default_sql(column) or "NULL")
+            values.setdefault(column.column, sa.cast(default, sql_type(column.type)))
     named = [value.label(name) for name, value in values.items()]
     rows = sa.select(*named, given.position).select_from(source).subquery("given_rows")
     scope = Scope(entity, rows, None)

@@ -342,3 +342,40 @@ async def test_a_row_that_changes_twice_must_be_allowed_in_between(database_url:
         # What each change may do alone both may.
         twice_a_draft = twice({"status": "DRAFT"}, {"status": "DRAFT"})
         assert await api.ok(document, twice_a_draft, ann) == {"updateUser": {"id": 1}}
+
+
+async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_increased_or_left_out(database_url: str) -> None:
+    sdl = """
+    type Seat @table @allow(role: user, where: {open: true}) { clubNo: Int! @id number: Int! @id open: Boolean! }
+    type Booking @table @allow(role: user, to: ALL) {
+      id: Int! @id
+      clubNo: Int! @default(value: 2)
+      seat: Seat @relation(columns: ["club_no", "seat_number"])
+    }
+    """
+    rows = """INSERT INTO seats (club_no, number, open) VALUES (1, 1, true), (2, 1, false), (2, 2, true), (3, 1, true);
+      INSERT INTO bookings (id, club_no, seat_number) VALUES (101, 1, 1)"""
+    user = Viewer("1", frozenset({"user"}))
+    taken = {
+        "message": "The data do not allow this.",
+        "extensions": {"fields": ["seat"], "code": "CONSTRAINT_VIOLATION"},
+    }
+    async with api_of(database_url, sdl, rows) as api:
+        # Hidden, and not there.
+        for by in (1, 7):
+            document = f"mutation {{ updateBooking(id: 101, inc: {{clubNo: {by}}}) {{ id }} }}"
+            assert await api.fails(document, viewer=user) == taken
+        for number in (1, 9):
+            document = f"mutation {{ createBooking(input: {{seatNumber: {number}}}) {{ id }} }}"
+            assert await api.fails(document, viewer=user) == taken
+        document = "mutation { updateBooking(id: 101, set: {seat: {connect: {clubNo: 1, number: 1}}}, %s) { id } }"
+        error = await api.fails(document % "inc: {clubNo: 1}", viewer=user)
+        assert error["message"] == "`set.seat` and inc both give clubNo."
+        document = """mutation {
+          updateBooking(id: 101, inc: {clubNo: 2}) { clubNo seatNumber }
+          createBooking(input: {seatNumber: 2}) { clubNo seatNumber }
+        }"""
+        assert await api.ok(document, viewer=user) == {
+            "updateBooking": {"clubNo": 3, "seatNumber": 1},
+            "createBooking": {"clubNo": 2, "seatNumber": 2},
+        }
