@@ -189,7 +189,7 @@ class Store:
         Raises:
             ClewError: FORBIDDEN where a preset by SQL and what a row is nested in do not agree.
         """
-        await self._refuse_hidden(entity, drafts)
+        await self._refuse_hidden(entity, drafts, Operation.CREATE)
         for shape, same in _by_shape(drafts).items():
             columns = [column_of(entity, name) for name in shape[0]]
             presets = sql_presets(entity, Operation.CREATE, shape[0] if self.sight.admin else ())
@@ -203,12 +203,13 @@ class Store:
                 raise forbidden()
             for draft, row in zip(same, rows, strict=True):
                 draft.key = row[:width]
+            await self._refuse_hidden_by_preset(entity, same, presets)
         before = self._before.setdefault(entity.name, _Before())
         before.keys.update(dict.fromkeys(draft.key for draft in drafts))
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows."""
-        await self._refuse_hidden(entity, drafts)
+        await self._refuse_hidden(entity, drafts, Operation.UPDATE)
         changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed).items():
             sets_, increases, appends = ([column_of(entity, name) for name in names] for names in shape)
@@ -219,20 +220,26 @@ class Store:
             bound |= _arrays(write.INCREASE, shape[1], [draft.increases for draft in same])
             bound |= _arrays(write.APPENDED, shape[2], [draft.appends for draft in same])
             await self.run(write.update_statement, entity, sets_, increases, appends, presets, bound=bound)
+            await self._refuse_hidden_by_preset(entity, same, presets)
 
-    async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft]) -> None:
+    async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> None:
         """Refuse to-ones that are set by their keys to no readable row.
 
         Before anything is written: what the database says of keys that lead nowhere must not depend
         on whether another one leads to a hidden row.
         """
+        presets = {column.name for column, _ in sql_presets(entity, operation, ())}
         for relation in entity.relations:
             visible = self.visible(self.model.entity(relation.target))
             if relation.kind is not RelationKind.TO_ONE or visible.where == TRUE:
                 continue
             by_columns: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Draft]] = {}
             for draft in drafts:
-                if relation.name not in draft.known:
+                filled = presets.intersection(relation.key)
+                if filled and self.sight.admin:
+                    filled -= {*draft.values, *draft.increases}
+                # What SQL fills is asked of the written row.
+                if relation.name not in draft.known and not filled:
                     set_ = tuple(name for name in relation.key if name in draft.values)
                     increased = tuple(name for name in relation.key if name in draft.increases)
                     if set_ or increased:
@@ -246,6 +253,28 @@ class Store:
                     bound |= bound_keys(entity, [draft.key for draft in same])
                 found = await self.run(
                     write.leads_statement, entity, relation, visible, columns, increases, bound=bound, of_rows=of_rows
+                )
+                if not all(row[0] for row in found):
+                    raise ViolationError(known([relation.name], entity.name, self.schema))
+
+    async def _refuse_hidden_by_preset(
+        self, entity: Entity, drafts: Sequence[Draft], presets: Sequence[tuple[Column, str]]
+    ) -> None:
+        """Refuse to-ones that lead to no readable row by a part of their key that is given, and one that SQL fills.
+
+        What the SQL makes is known of the written row only.
+        """
+        filled = {column.name for column, _ in presets}
+        for relation in entity.relations:
+            visible = self.visible(self.model.entity(relation.target))
+            if relation.kind is not RelationKind.TO_ONE or visible.where == TRUE or filled.isdisjoint(relation.key):
+                continue
+            given = [d for d in drafts if not {*d.values, *d.increases}.isdisjoint(relation.key)]
+            keys = [draft.key for draft in given if relation.name not in draft.known]
+            if keys:
+                bound = {**self.claims, **bound_keys(entity, keys)}
+                found = await self.run(
+                    write.leads_statement, entity, relation, visible, (), (), bound=bound, of_rows=True
                 )
                 if not all(row[0] for row in found):
                     raise ViolationError(known([relation.name], entity.name, self.schema))
