@@ -45,7 +45,7 @@ class Writer:
         self._inputs = inputs
         self._rows = 0
         self._written: list[Written] = []
-        # The rows that are in it, by entity.
+        # The rows that are in it, by entity; and the links that were made or removed under the rules of their ends.
         self._keys: dict[str, set[Key]] = {}
 
     # --- root fields ------------------------------------------------------------------
@@ -417,6 +417,7 @@ class Writer:
             ends = (entity.name, target.name)
             known = frozenset(r.name for r in link.relations if r.key and r.target in ends and {*r.key} <= {*links[0]})
             if is_free_link(link):
+                await self._judge_links(link, [tuple(values[name] for name in link.primary_key) for values in links])
                 drafts = [Draft(place, values=values, known=known) for place, values in zip(places, links, strict=True)]
                 await self._store.insert(link, drafts)
             else:
@@ -488,7 +489,9 @@ class Writer:
             if number not in linked:
                 raise not_in_list(place, relation.name)
         keys = list(dict.fromkeys(key for _, key in found))
-        if not is_free_link(link):
+        if is_free_link(link):
+            await self._judge_links(link, keys)
+        else:
             rows = await self._store.lock(link, Operation.DELETE, keys=keys)
             if len(rows) < len(keys):
                 raise forbidden()
@@ -526,6 +529,13 @@ class Writer:
                 if written is entity
             ]
             await judge_written(self._store, so_far)
+
+    async def _judge_links(self, link: Entity, keys: Sequence[Key]) -> None:
+        """Judge what has been written, before a link that it made goes again, or one that went is made again."""
+        changed = self._keys.setdefault(link.name, set())
+        if not changed.isdisjoint(keys):
+            await judge_written(self._store, self._written)
+        changed.update(keys)
 
     # --- values -----------------------------------------------------------------------
 

@@ -393,3 +393,35 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
             "createReservation": {"clubNo": 2, "seatNumber": 2},
             "updateReservation": {"clubNo": 2, "seatNumber": 2},
         }
+
+
+async def test_a_link_that_is_made_and_removed_must_be_allowed_in_between(database_url: str) -> None:
+    sdl = """
+    type Doc @table
+      @allow(role: user)
+      @allow(role: user, to: UPDATE, where: {editors: {some: {id: "$auth.sub"}}}, check: {}, fields: [text])
+      @allow(role: user, to: UPDATE, where: {}, fields: [editors]) {
+      id: Int! @id
+      text: String
+      public: Boolean!
+      editors: [Person!]! @relation(through: "Editor")
+    }
+    type Person @table
+      @allow(role: user)
+      @allow(role: user, to: UPDATE, where: {id: "$auth.sub"}, check: {edited: {every: {public: true}}}) {
+      id: Int! @id
+      edited: [Doc!]! @relation(through: "Editor")
+      read: [Doc!]! @relation(through: "Reader")
+    }
+    """
+    rows = """INSERT INTO persons (id) VALUES (1); INSERT INTO docs (id, public) VALUES (1, false), (2, true);
+      INSERT INTO readers (person_id, doc_id) VALUES (1, 1), (1, 2)"""
+    user = Viewer("1", frozenset({"user"}))
+    document = """mutation($doc: Int!) { updatePerson(id: 1, set: {
+      edited: {connect: [{id: $doc}]}
+      read: {update: [{id: $doc, set: {text: "mine", editors: {disconnect: [{id: 1}]}}}]}
+    }) { edited { id } } }"""
+    async with api_of(database_url, sdl, rows) as api:
+        error = await api.fails(document, {"doc": 1}, user)
+        assert error == {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+        assert await api.ok(document, {"doc": 2}, user) == {"updatePerson": {"edited": []}}
