@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from clew.plan.visible import Access, Permit, Permits, Sight
 from clew.sql import write
 from clew.sql.arguments import Claims
 from clew.sql.statement import WriteStatements
-from clew.sql.tables import Tables
+from clew.sql.tables import Tables, default_sql
 from clew.sql.views import read_by
 
 Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
@@ -190,7 +190,11 @@ class Store:
             ClewError: FORBIDDEN where a preset by SQL and what a row is nested in do not agree.
         """
         await self._refuse_hidden(entity, drafts, Operation.CREATE)
-        for shape, same in _by_shape(drafts).items():
+        shapes = _by_shape(drafts)
+        if len(shapes) > 1:
+            _fill_nulls(entity, drafts, {name for names, *_ in shapes for name in names})
+            shapes = _by_shape(drafts)
+        for shape, same in shapes.items():
             columns = [column_of(entity, name) for name in shape[0]]
             presets = sql_presets(entity, Operation.CREATE, shape[0] if self.sight.admin else ())
             bound = _arrays(write.VALUE, shape[0], [draft.values for draft in same])
@@ -409,6 +413,21 @@ def _by_shape(drafts: Iterable[Draft]) -> dict[_Shape, list[Draft]]:
         shape = (tuple(sorted(values)), tuple(sorted(increases)), tuple(sorted(appends)))
         shapes.setdefault(shape, []).extend(same)
     return shapes
+
+
+def _fill_nulls(entity: Entity, drafts: Iterable[Draft], given: Collection[str]) -> None:
+    """Let new rows give the nulls that they leave out and others `given`: those that differ in these are one statement.
+
+    Any choice of some ten columns, in each row another, would be as many statements as rows.
+    """
+    names = [
+        column.name
+        for column in entity.columns
+        if column.name in given and column.nullable and column.preset is None and default_sql(column) is None
+    ]
+    for draft in drafts:
+        for name in names:
+            draft.values.setdefault(name, None)
 
 
 def _arrays(prefix: str, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> dict[Any, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clew.engine.store import Store
 from tests.writes.api import Api, api_of, code
 
 pytestmark = pytest.mark.anyio
@@ -531,3 +532,29 @@ async def test_all_links_between_two_rows_go(database_url: str) -> None:
         assert found == {"updateStudent": {"courses": [{"id": 3}]}}
         assert await api.sql("SELECT student_id, course_id FROM enrollments ORDER BY 1, 2") == [(1, 3), (2, 1)]
         assert await api.sql("SELECT id FROM courses ORDER BY 1") == [1, 3]
+
+
+async def test_rows_that_leave_out_other_fields_are_one_statement(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sdl = "type Wide @table { id: Int! @id a: Int b: [String!] c: Wide d: Int @default(value: 7) }"
+    ran: list[str] = []
+    run = Store.run
+
+    async def noted(self: Store, make: Any, *parts: Any, **options: Any) -> Any:
+        ran.append(make.__name__)
+        return await run(self, make, *parts, **options)
+
+    monkeypatch.setattr(Store, "run", noted)
+    async with api_of(database_url, sdl) as api:
+        inputs: list[dict[str, Any]] = [{}, {"a": 1}, {"b": ["x"]}, {"c": {"connect": {"id": 101}}}, {"a": None}]
+        document = """mutation($inputs: [WideCreateInput!]!) {
+          createWide(input: {id: 101}) { id }
+          createWides(inputs: $inputs) { rows { a b cId d } }
+        }"""
+        found = await api.ok(document, {"inputs": [*inputs, {"d": 1}, {"a": 2, "d": None}]})
+    nothing = {"a": None, "b": None, "cId": None, "d": 7}
+    given: tuple[dict[str, Any], ...] = ({}, {"a": 1}, {"b": ["x"]}, {"cId": 101}, {}, {"d": 1}, {"a": 2, "d": None})
+    assert found["createWides"]["rows"] == [nothing | some for some in given]
+    # A default is not null: whether it is left out tells two statements apart.
+    assert ran.count("insert_statement") == 3
