@@ -11,7 +11,7 @@ from graphql import GraphQLEnumType, GraphQLSchema
 
 from clew.engine.keys import Key
 from clew.errors import ClewError, Code
-from clew.model.types import Column, Entity, Model, Operation, Relation, RelationKind
+from clew.model.types import Column, Entity, Model, Operation, Preset, Relation, RelationKind
 from clew.plan.types import Claim
 from clew.plan.visible import Sight
 from clew.sql.arguments import constant_value, usable_claims
@@ -197,20 +197,23 @@ class InputReader:
                 for draft in open_:
                     draft.fields -= {name}
                 continue
-            if preset.claim is not None:
-                claim = Claim(tuple(preset.claim.removeprefix("$auth.").split(".")), column.type)
-                found = usable_claims([claim], {**self._viewer.claims, "sub": self._viewer.id})
-                if claim not in found:
-                    if admin:
-                        continue
-                    raise forbidden()
-                value = preset_value(column, found[claim])
-            else:
-                value = preset_value(column, constant_value(preset.value, column.type))
+            value = self._preset_value(column, preset)
+            if value is None:
+                if admin:
+                    continue
+                raise forbidden()
             for draft in open_:
                 if draft.values.setdefault(name, value) != value:
                     raise forbidden()
                 draft.fields -= {name}
+
+    def _preset_value(self, column: Column, preset: Preset) -> Any:
+        """What a preset by claim or value fills in; None without the claim."""
+        if preset.claim is None:
+            return preset_value(column, constant_value(preset.value, column.type))
+        claim = Claim(tuple(preset.claim.removeprefix("$auth.").split(".")), column.type)
+        found = usable_claims([claim], {**self._viewer.claims, "sub": self._viewer.id})
+        return preset_value(column, found[claim]) if claim in found else None
 
     def key(self, entity: Entity, given: Mapping[str, Any], prefix: str = "") -> Key:
         """The primary key among what is given; `prefix` names where that is."""
@@ -226,6 +229,23 @@ class InputReader:
         if missing:
             raise ClewError(f"`{place}.{missing[0]}` is required: it is part of the key.")
         return tuple(self._stored(entity, name, given[name], f"{place}.{name}") for name in names)
+
+    def new_unique(self, entity: Entity, names: Sequence[str], given: Mapping[str, Any], place: str) -> Key:
+        """The values of a unique key's columns in a row that may be new: what is not given may be preset.
+
+        Raises:
+            ClewError: as `unique`.
+        """
+        filled: dict[str, Any] = {}
+        for name in names:
+            column = column_of(entity, name)
+            preset = column.preset
+            if given.get(name) is None and preset and preset.sql is None and Operation.CREATE in preset.on:
+                value = self._preset_value(column, preset)
+                if value is not None:
+                    filled[name] = value
+        found = iter(self.unique(entity, [name for name in names if name not in filled], given, place))
+        return tuple(filled[name] if name in filled else next(found) for name in names)
 
     def _stored(self, entity: Entity, name: str, value: Any, place: str) -> Any:
         stored = self._storing(entity)[name]

@@ -107,7 +107,7 @@ class Writer:
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
         for given, at in zip(inputs, places, strict=True):
             self._inputs.refuse_twice_given(entity, given, f"{at}.")
-        wanted = [self._inputs.unique(entity, names, given, at) for given, at in zip(inputs, places, strict=True)]
+        wanted = [self._inputs.new_unique(entity, names, given, at) for given, at in zip(inputs, places, strict=True)]
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         refused = KeyTakenError(known(names, entity.name, self._store.schema))
