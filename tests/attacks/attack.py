@@ -68,9 +68,10 @@ class Transport(Protocol):
 
 @dataclass(frozen=True)
 class Refused:
-    """The first error has one of these codes, and there is no data."""
+    """The first error has one of these codes, and there is no data; where a message is given, it has that."""
 
     codes: tuple[Code, ...]
+    message: str | None = None
 
     async def check(self, attack: Attack, transport: Transport) -> None:
         self.judge(await attack.send(transport))
@@ -78,6 +79,8 @@ class Refused:
     def judge(self, answer: Answer) -> None:
         assert answer.code in self.codes, answer.body
         assert answer.json.get("data") is None, answer.body
+        if self.message is not None:
+            assert answer.json["errors"][0]["message"] == self.message, answer.body
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 ANN, BEN, CAT = (Who(name, USER) for name in ("ann", "ben", "cat"))
 CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
 REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
-ADMIN = Who(roles=frozenset({"admin"}))
+NOBODY = Who(None, USER)
+ADMIN, CHIEF = Who(roles=frozenset({"admin"})), Who("ann", USER | {"admin"})
 VIEWERS = {"anon": ANON, "ann": ANN, "ben": BEN, "cat": CAT, "clerk": CLERK, "usher": USHER, "admin": ADMIN}
 
 MEMBER_1, MEMBER_2, MEMBER_3 = (f'"00000000-0000-7000-8000-00000000000{n}"' for n in (1, 2, 3))
@@ -44,6 +45,16 @@ def null(field: str) -> Gives:
 
 def count(field: str, number: int) -> Gives:
     return Gives({field: {"count": number}})
+
+
+def nested(place: str) -> Refused:
+    """Something is given that the row is nested in gives."""
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` is given by what it is nested in.")
+
+
+def made(entity: str, key: str, **columns: Any) -> Changes:
+    """A new row."""
+    return {f"{entity} {key}": {"id": key, **columns}}
 
 
 def note_1(text: str = "x") -> Changes:
@@ -345,6 +356,146 @@ SHARED: tuple[Entry, ...] = (
     ),
 )
 
+# --- what is filled by a preset -------------------------------------------------------------
+
+PRESETS: tuple[Entry, ...] = (
+    # An admin may give it, and who gives nothing has one's own.
+    (
+        "chief",
+        'createBooking(input: {id: "9", guestId: "ben"}) { id }',
+        Gives({"createBooking": {"id": "9"}}),
+        made("Booking", "9", guest_id="ben", seat_number=None, seat_club_id=None),
+    ),
+    (
+        "chief",
+        'createBooking(input: {id: "9"}) { id }',
+        Gives({"createBooking": {"id": "9"}}),
+        made("Booking", "9", guest_id="ann", seat_number=None, seat_club_id=None),
+    ),
+    # There is no claim to fill it with: that is no admin's fault, and nobody's who creates nothing.
+    (
+        "admin",
+        'createTicket(input: {id: "9", title: "x"}) { id }',
+        Gives({"createTicket": {"id": "9"}}),
+        made("Ticket", "9", title="x", owner_id=None, made="X", changed=None),
+    ),
+    ("nobody", 'createTicket(input: {id: "9", title: "x"}) { id }', FORBIDDEN),
+    (
+        "nobody",
+        'upsertTickets(inputs: [{id: "1", title: "x"}], on: id) { count }',
+        count("upsertTickets", 1),
+        {"Ticket 1": {"title": "x", "changed": "X"}},
+    ),
+    # What the row is nested in gives the same.
+    (
+        "ann",
+        'updatePerson(id: "ann", set: {bookings: {create: [{id: "9"}]}}) { id }',
+        Gives({"updatePerson": {"id": "ann"}}),
+        made("Booking", "9", guest_id="ann", seat_number=None, seat_club_id=None),
+    ),
+    ("usher", 'updatePerson(id: "ben", set: {tickets: {create: [{id: "9", title: "x"}]}}) { id }', FORBIDDEN),
+    # By SQL, of what it is for only.
+    (
+        "ann",
+        'createTicket(input: {id: "9", title: "x"}) { id }',
+        Gives({"createTicket": {"id": "9"}}),
+        made("Ticket", "9", title="x", owner_id="ann", made="X", changed=None),
+    ),
+    (
+        "ann",
+        'updateTicket(id: "1", set: {title: "x"}) { id }',
+        Gives({"updateTicket": {"id": "1"}}),
+        {"Ticket 1": {"title": "x", "changed": "X"}},
+    ),
+    (
+        "admin",
+        'createTicket(input: {id: "9", title: "x", made: "mine"}) { id }',
+        Gives({"createTicket": {"id": "9"}}),
+        made("Ticket", "9", title="x", owner_id=None, made="mine", changed=None),
+    ),
+    (
+        "admin",
+        'updateTicket(id: "1", set: {title: "x", changed: "mine"}) { id }',
+        Gives({"updateTicket": {"id": "1"}}),
+        {"Ticket 1": {"title": "x", "changed": "mine"}},
+    ),
+)
+
+# --- what is filled by the row around it ------------------------------------------------------
+
+FILLED: tuple[Entry, ...] = (
+    # It is not given a second time, by whatever name.
+    (
+        "ben",
+        'updateClub(id: 1, set: {notes: {create: [{text: "x", clubId: 2}]}}) { id }',
+        nested("set.notes.create.0.clubId"),
+    ),
+    (
+        "ben",
+        'updateClub(id: 1, set: {notes: {create: [{text: "x", club: {connect: {id: 2}}}]}}) { id }',
+        nested("set.notes.create.0.club"),
+    ),
+    (
+        "ann",
+        'updateStep(id: "1", set: {leaves: {create: [{id: "9", place: "2"}]}}) { id }',
+        nested("set.leaves.create.0.place"),
+    ),
+    (
+        "ann",
+        'updateStep(id: "1", set: {leaves: {create: [{id: "9", step: {connect: {id: "2"}}}]}}) { id }',
+        nested("set.leaves.create.0.place"),
+    ),
+    # A rule must hold it all the same.
+    ("ann", 'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "x"}]}}) { id }', FORBIDDEN),
+    (
+        "ann",
+        'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "moss"}]}}) { id }',
+        Gives({"updateStep": {"id": "1"}}),
+        made("Leaf", "9", text="moss", place="1"),
+    ),
+    # One key names a row, and the whole of it.
+    ("ann", 'createBooking(input: {id: "9", seat: {connect: {number: 2}}}) { id }', BAD_INPUT),
+)
+
+# --- rules of which some are about the row, or the fields, and some are not --------------------
+
+HALVES: tuple[Entry, ...] = (
+    # None is about what becomes of the row.
+    ("ann", 'updatePoster(id: "2", set: {text: "x"}) { id }', FORBIDDEN),
+    (
+        "ann",
+        'updatePoster(id: "1", set: {text: "x"}) { id }',
+        Gives({"updatePoster": {"id": "1"}}),
+        {"Poster 1": {"text": "x"}},
+    ),
+    # One of them is.
+    ("ann", 'createParcel(input: {id: "9", sent: true}) { id }', FORBIDDEN),
+    ("ann", 'updateParcel(id: "1", set: {sent: true}) { id }', FORBIDDEN),
+    (
+        "ann",
+        'updateParcel(id: "2", set: {label: "x"}) { id }',
+        Gives({"updateParcel": {"id": "2"}}),
+        {"Parcel 2": {"label": "x"}},
+    ),
+    # No field lacks a rule, but the row does.
+    ("ann", "createSign(input: {}) { id }", FORBIDDEN),
+    ("ann", "updateSign(id: %s, set: {up: false}) { id }" % MEMBER_1, FORBIDDEN),
+    # Where everybody may do everything rows may lead to one another before they are there, and go once they are written.
+    (
+        "ann",
+        'createSteps(inputs: [{id: "8", nextId: "9"}, {id: "9", nextId: "8"}]) { count }',
+        count("createSteps", 2),
+        {**made("Step", "8", title=None, next_id="9"), **made("Step", "9", title=None, next_id="8")},
+    ),
+    (
+        "ann",
+        'updateStep(id: "2", set: {title: "x", previous: {delete: [{id: "2"}]}}) { id }',
+        null("updateStep"),
+        {"Step 2": GONE},
+    ),
+    ("ann", "upsertNotes(inputs: [], on: id) { count }", count("upsertNotes", 0)),
+)
+
 # --- rows moved out of sight, into it, or to where others are ------------------------------
 
 MOVES: tuple[Entry, ...] = (
@@ -391,6 +542,29 @@ VOUCHING: tuple[Entry, ...] = (
         'createVisit(input: {id: "9", guestId: "ann"}) { id }',
         Gives({"createVisit": {"id": "9"}}),
         {"Visit 9": {"id": "9", "guest_id": "ann"}},
+    ),
+    # By a part of the condition, by a link, by a row that it leads to.
+    ("ben", 'createBand(input: {id: "9", title: "x", leaderId: "ben"}) { id }', FORBIDDEN),
+    (
+        "ann",
+        'createBand(input: {id: "9", title: "x", leaderId: "ann"}) { id }',
+        Gives({"createBand": {"id": "9"}}),
+        made("Band", "9", title="x", leader_id="ann"),
+    ),
+    ("ben", 'createJoining(input: {clubId: 2, personId: "ben"}) { clubId }', FORBIDDEN),
+    ("ben", 'createJoining(input: {clubId: 1, personId: "ben"}) { clubId }', FORBIDDEN),
+    (
+        "ann",
+        'createJoining(input: {clubId: 1, personId: "ben"}) { clubId }',
+        Gives({"createJoining": {"clubId": 1}}),
+        {"Joining 1 ben": {"club_id": 1, "person_id": "ben"}},
+    ),
+    ("ann", 'createGrade(input: {id: "9", level: 9, giverId: "9"}) { id }', FORBIDDEN),
+    (
+        "ann",
+        'createGrade(input: {id: "9", level: 9, giverId: "1"}) { id }',
+        Gives({"createGrade": {"id": "9"}}),
+        made("Grade", "9", level=9, giver_id="1"),
     ),
     *(
         (name, f, FORBIDDEN)
@@ -811,9 +985,8 @@ def operations() -> Iterable[Attack]:
     both = {**note_1(), "Note 3": {"text": "x", "slug": "x-draft", "version": 2}}
     yield Attack("another's key", ANN, document, Repeated(anns, BEN, bens), changes={**both, "kept": {"number": 2}})
     yield Attack("one's own key", ANN, document, Repeated(anns, ANN, anns), changes={**note_1(), "kept": {"number": 1}})
-    nobody = Who(None, USER)
     yield Attack(
-        "nobody's key", ANN, document, Repeated(anns, nobody, NO_KEYS), changes={**note_1(), "kept": {"number": 1}}
+        "nobody's key", ANN, document, Repeated(anns, NOBODY, NO_KEYS), changes={**note_1(), "kept": {"number": 1}}
     )
     asked = "mutation { updateNotes(where: {id: {eq: 1}}, inc: {stars: 0}) { rows { text } } }"
     yield Attack(
@@ -836,8 +1009,19 @@ def operations() -> Iterable[Attack]:
 
 
 def entries() -> Iterable[Attack]:
-    people = {**VIEWERS, "reviewer": REVIEWER}
-    for who, field, expect, *changes in (*SEEN, *SHARED, *ROWS, *FIELDS, *MOVES, *VOUCHING, *HIDDEN_ROWS):
+    people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "chief": CHIEF}
+    for who, field, expect, *changes in (
+        *SEEN,
+        *SHARED,
+        *ROWS,
+        *FIELDS,
+        *PRESETS,
+        *FILLED,
+        *HALVES,
+        *MOVES,
+        *VOUCHING,
+        *HIDDEN_ROWS,
+    ):
         yield Attack(
             f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}
         )

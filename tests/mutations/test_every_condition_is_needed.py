@@ -74,6 +74,7 @@ MUTANTS = {mutant.name: mutant for scope in (*COMPILING, *USING, *JUDGING, *DECI
 ENDLESS = ("clew.plan.visible:Access.openings: False for a condition in `shown == openings`",)
 # Mutants that answer as the real code does, and why. What is here and is no mutant any more fails.
 _VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:Compiler"
+_WRITER, _STORE, _REACHES = "clew.engine.writes:Writer", "clew.engine.store:Store", "clew.plan.reach:reaches"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
     f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
@@ -128,6 +129,26 @@ ALIKE: dict[str, str] = {
     "clew.sql.write:WriteCompiler.scope: without `entity.view_sql is not None` in `entity.view_sql is not None and "
     "(ctes := self._tables_as_they_were(entity))`": "a table reads no other",
     "clew.sql.write:judge_statement: False for a condition in `permit.after == TRUE`": "a shortcut",
+    f"{_WRITER}._close: True for a condition in `any((value.get(way) for way in _OF_MEMBERS))`": "asks more, which "
+    "nothing uses",
+    f"{_WRITER}._close: True for a condition in `asked`": "a shortcut",
+    f"{_STORE}.lock: False for a condition in `keys is not None and (not keys)`": "a shortcut",
+    f"{_STORE}.lock: False for a condition in `not permits.rules`": "a shortcut: no row is under one of no rules",
+    f"{_STORE}.lock: True for a condition in `image`": "more images than are read",
+    f"{_STORE}.shows: no mask in `Permit(mask, mask)`": "a judgement asks what holds after",
+    f"{_STORE}.shows: unmasked rows in `self.visible(entity)` (2)": "the rows are visible, and it is not asked",
+    f"{_STORE}._refuse_hidden: without `relation.kind is not RelationKind.TO_ONE` in `relation.kind is not "
+    "RelationKind.TO_ONE or visible.where == TRUE`": "any other relation has no key",
+    "clew.engine.verdict:judge_written: False for a condition in `not drafts`": "a shortcut",
+    # Where a rule reads no other rows of the entity, it is all one whether these are as they were.
+    "clew.engine.verdict:judge_written: True for a condition in `store.reads_itself(entity, permits)`": "reads none",
+    f"{_REACHES}: without `relation.through.entity == entity` in `relation.through is not None and "
+    "relation.through.entity == entity`": "more images than are read",
+    f"{_REACHES}: True for a condition in `relation.target == entity or through or reaches(rows.where, entity, "
+    "model)`": "more images than are read",
+    f"{_REACHES}: without `_leads(o.source, entity, model)` in `isinstance(o.source, Ruled) and _leads(o.source, "
+    "entity, model)`": "more images than are read",
+    "clew.plan.reach:_leads: True for a condition in `relation.target == entity`": "more images than are read",
 }
 
 

@@ -13,5 +13,13 @@ INSERT INTO bookings (id, guest_id, seat_club_id, seat_number) VALUES
 INSERT INTO visits (id, guest_id) VALUES ('1', 'ann');
 INSERT INTO badges (id, label, open, hidden, person_id) VALUES
   (1, 'Open', true, false, 'ann'), (2, 'Closed', false, false, 'ann'), (3, 'Dark', true, true, 'ann');
+INSERT INTO steps (id, next_id) VALUES ('1', NULL), ('2', '2');
+INSERT INTO tickets (id, title, made) VALUES ('1', 'One', 'ONE');
+INSERT INTO posters (id, text, fixed) VALUES ('1', 'Loose', false), ('2', 'Fixed', true);
+INSERT INTO parcels (id, label, sent) VALUES ('1', 'To Ann', false), ('2', 'To Ben', true);
+INSERT INTO signs (id, up) VALUES ('00000000-0000-7000-8000-000000000001', true);
+INSERT INTO bands (id, title, leader_id) VALUES ('1', 'One', 'ann');
+INSERT INTO joinings (club_id, person_id) VALUES (1, 'ann');
+INSERT INTO grades (id, level) VALUES ('1', 5);
 SELECT setval(pg_get_serial_sequence('folders', 'id'), 100);
 SELECT setval(pg_get_serial_sequence('papers', 'id'), 100);
