@@ -1,7 +1,8 @@
 """`python -m bench.rules`: what access rules cost.
 
-The same requests to the same server, as an admin, whom no rule binds, and as a user whose rows are
-ruled by an indexed owner column. Both get the same rows: the requests are about the user's own.
+The same requests to the same server by a user whose rows are ruled by an indexed owner column, by a reader whose
+rules hold on every row, and by an admin. All get the same rows: the requests are about the user's own. What the user
+is slower than the reader, the rules cost; than the admin, also the token, the limits and their counting.
 """
 
 from __future__ import annotations
@@ -114,9 +115,9 @@ CASES = (
 )
 
 
-def token() -> str:
-    """The viewer's, which does not expire."""
-    claims = {"sub": str(VIEWER), "exp": 4_000_000_000}
+def token(*roles: str) -> str:
+    """The viewer's, which does not expire, with these roles besides `user`."""
+    claims = {"sub": str(VIEWER), "exp": 4_000_000_000, "roles": roles}
     return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(JWT_SECRET))
 
 
@@ -153,17 +154,20 @@ def _run(server_url: str, cases: Sequence[Case], options: Options) -> None:
     project = make_project(SCHEMA.read_text(), "rules")
     url = asyncio.run(prepare_database(server_url, "rules", project, [FILL.encode()], fill))
     admin = ClewPeer(url, project, "admin")
-    user = ClewPeer(url, project, "user", {"Authorization": f"Bearer {token()}"})
-    peers = {peer.name: peer for peer in (user, admin)}
+    user, reader = (
+        ClewPeer(url, project, name, {"Authorization": f"Bearer {token(*roles)}"})
+        for name, roles in (("user", ()), ("reader", ("reader",)))
+    )
+    peers = {peer.name: peer for peer in (user, reader, admin)}
     try:
-        # One process serves both, so that nothing but the rules differs.
+        # One process serves all, so that nothing but the viewer differs.
         urls = dict.fromkeys(peers, admin.start())
-        print(f"{'case':8} {'user req/s':>12} {'admin req/s':>12}   user / admin (min / median / max)")
+        print(f"{'case':8} {'user req/s':>12}   {'user / reader':20}   user / admin (min / median / max)")
         for case in cases:
             result = measure(case, peers, urls, 1, options)
-            user_rate, admin_rate = (statistics.median(result.rates(name)) for name in ("user", "admin"))
-            ratio = span(result.ratios("user", "admin"), lambda n: f"{n:.2f}")
-            print(f"{case.name:8} {user_rate:12,.0f} {admin_rate:12,.0f}   {ratio}", flush=True)
+            rate = statistics.median(result.rates("user"))
+            ratios = [span(result.ratios("user", other), lambda n: f"{n:.2f}") for other in ("reader", "admin")]
+            print(f"{case.name:8} {rate:12,.0f}   {ratios[0]:20}   {ratios[1]}", flush=True)
     finally:
         admin.stop()
 

@@ -324,6 +324,36 @@ SEEN: tuple[Entry, ...] = (
 )
 
 SHARED: tuple[Entry, ...] = (
+    # Nor does one lead to a hidden row by what is added to its key, or is filled in.
+    ("ann", 'updateStay(id: "1", inc: {hall: ~}) { id }', Alike(("1", "7"), CONSTRAINT)),
+    ("ann", 'createStay(input: {id: "9", placeNumber: ~}) { id }', Alike(("1", "9"), CONSTRAINT)),
+    ("ann", 'createLease(input: {id: "9", placeNumber: ~}) { id }', Alike(("1", "9"), CONSTRAINT)),
+    ("ann", 'updateLease(id: "1", set: {placeNumber: ~}) { id }', Alike(("1", "9"), CONSTRAINT)),
+    ("admin", 'createLease(input: {id: "9", hall: 3, placeNumber: ~}) { id }', Alike(("5", "9"), CONSTRAINT)),
+    (
+        "ann",
+        'updateStay(id: "1", inc: {hall: 2}) { id }',
+        Gives({"updateStay": {"id": "1"}}),
+        {"Stay 1": {"hall": 3}},
+    ),
+    (
+        "ann",
+        'createStay(input: {id: "9", placeNumber: 2}) { id }',
+        Gives({"createStay": {"id": "9"}}),
+        made("Stay", "9", hall=2, place_number=2),
+    ),
+    (
+        "ann",
+        'createLease(input: {id: "9", placeNumber: 2}) { id }',
+        Gives({"createLease": {"id": "9"}}),
+        made("Lease", "9", hall=2, place_number=2),
+    ),
+    (
+        "ann",
+        'updateLease(id: "1", set: {placeNumber: 2}) { id }',
+        Gives({"updateLease": {"id": "1"}}),
+        {"Lease 1": {"hall": 2, "place_number": 2}},
+    ),
     # Two to-ones that have a column in common lead to where both say, or nowhere.
     (
         "ann",

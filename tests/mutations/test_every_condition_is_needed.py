@@ -126,6 +126,14 @@ ALIKE: dict[str, str] = {
     "has a level around it",
     "clew.sql.write:WriteCompiler.scope: without `not self.before` in `outer is None or not self.before`": "a shortcut",
     "clew.sql.write:WriteCompiler.scope: False for a condition in `outer is None or not self.before`": "both of these",
+    "clew.sql.write:lock_statement: without `*same` in `sa.and_(*same_key(scope, keys), *same)`": "but while another "
+    "transaction changes the key: tests/engine/test_concurrent_writers.py",
+    "clew.engine.store:Store._refuse_hidden: True for a condition in `filled and self.sight.admin`": "a preset is in "
+    "nobody else's input, and what a parent or a to-one fills is known",
+    "clew.engine.store:Store._refuse_hidden: without `self.sight.admin` in `filled and self.sight.admin`": "as above",
+    "clew.engine.store:Store._refuse_hidden: without `filled` in `filled and self.sight.admin`": "takes nothing away",
+    "clew.engine.verdict:judge_written: any for all in `all((allowed(draft, after) for draft in drafts))`": "what no "
+    "rule holds is in no input, and a parent fills it in all rows",
     "clew.sql.write:WriteCompiler.scope: without `entity.view_sql is not None` in `entity.view_sql is not None and "
     "(ctes := self._tables_as_they_were(entity))`": "a table reads no other",
     "clew.sql.write:judge_statement: False for a condition in `permit.after == TRUE`": "a shortcut",

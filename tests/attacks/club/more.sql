@@ -10,6 +10,10 @@ INSERT INTO letters (id, text, drawer_id) VALUES (1, 'In the top one', 1), (2, '
 INSERT INTO seats (club_id, number, free) VALUES (1, 1, true), (1, 2, false), (2, 1, true), (2, 2, true), (2, 3, true), (3, 1, true);
 INSERT INTO bookings (id, guest_id, seat_club_id, seat_number) VALUES
   ('1', 'ann', 1, 1), ('2', 'ben', 2, 1), ('3', 'ann', NULL, NULL), ('4', 'ann', NULL, 1);
+INSERT INTO places (hall, number, open, deleted_at) VALUES
+  (1, 1, true, NULL), (2, 1, false, NULL), (2, 2, true, NULL), (3, 1, true, NULL), (3, 5, true, '2020-01-01');
+INSERT INTO stays (id, hall, place_number) VALUES ('1', 1, 1);
+INSERT INTO leases (id, hall, place_number) VALUES ('1', 1, 1);
 INSERT INTO visits (id, guest_id) VALUES ('1', 'ann');
 INSERT INTO badges (id, label, open, hidden, person_id) VALUES
   (1, 'Open', true, false, 'ann'), (2, 'Closed', false, false, 'ann'), (3, 'Dark', true, true, 'ann');
