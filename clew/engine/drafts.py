@@ -30,9 +30,9 @@ class Draft:
     """A row that is being written, one of maybe ten thousand: what most have in common is shared, and never changed.
 
     `fields` are those that a rule must hold; `place` names the row in errors, `inside` is what comes between that and
-    the names of its fields (`set.`). `known` are to-ones that lead to
-    a row which this root field has made, or found readable, `closed` to-manys that the viewer did not see on the row
-    before: none of their rows is known to belong to it.
+    the names of its fields (`set.`). `known` are to-ones that lead to a row which this root field has made, or found
+    readable, `closed` to-manys that the viewer did not see on the row before: none of their rows is known to belong
+    to it.
     """
 
     place: str

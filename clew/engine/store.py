@@ -129,9 +129,7 @@ class Store:
             return []
         visible = self.access.visible(entity, self.sight, deleted)
         image = self._keeps_images(entity)
-        bound: dict[Any, Any] = dict(self.claims)
-        if keys is not None:
-            bound |= bound_keys(entity, keys)
+        bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Keys(write.VALUE + name): values for name, values in still.items()}
         found = await self.run(
             write.lock_statement,
@@ -167,9 +165,10 @@ class Store:
         if not values:
             return []
         visible = self.visible(entity)
-        bound: dict[Any, Any] = dict(self.claims)
-        for column, of_all in zip(columns, zip(*values, strict=True), strict=True):
-            bound[Keys(write.VALUE + column.name)] = list(of_all)
+        bound = {
+            Keys(write.VALUE + column.name): list(of_all)
+            for column, of_all in zip(columns, zip(*values, strict=True), strict=True)
+        }
         rows = await self.run(write.find_statement, visible, columns, bound=bound)
         return [(row[0] - 1, tuple(row)[1:]) for row in rows]
 
@@ -179,7 +178,7 @@ class Store:
         if mask is None:
             return [True] * len(keys)
         permits = Permits((Permit(mask, mask),), {}, ())
-        bound = {**self.claims, **bound_keys(entity, keys)}
+        bound = bound_keys(entity, keys)
         found = await self.run(write.judge_statement, self.visible(entity), permits, (), bound=bound, keep=False)
         return [row[1] for row in found]
 
@@ -250,7 +249,7 @@ class Store:
                         by_columns.setdefault((set_, increased), []).append(draft)
             for names, same in by_columns.items():
                 columns, increases = ([column_of(entity, name) for name in some] for some in names)
-                bound = {**self.claims, **_arrays(write.VALUE, names[0], [draft.values for draft in same])}
+                bound = _arrays(write.VALUE, names[0], [draft.values for draft in same])
                 bound |= _arrays(write.INCREASE, names[1], [draft.increases for draft in same])
                 of_rows = bool(same[0].key)
                 if of_rows:
@@ -276,7 +275,7 @@ class Store:
             given = [d for d in drafts if not {*d.values, *d.increases}.isdisjoint(relation.key)]
             keys = [draft.key for draft in given if relation.name not in draft.known]
             if keys:
-                bound = {**self.claims, **bound_keys(entity, keys)}
+                bound = bound_keys(entity, keys)
                 found = await self.run(
                     write.leads_statement, entity, relation, visible, (), (), bound=bound, of_rows=True
                 )
@@ -308,12 +307,8 @@ class Store:
         ways = {OnDelete.CASCADE} if softly else {OnDelete.CASCADE, OnDelete.SET_NULL}
         return [
             (child, relation)
-            for child in self.model.entities.values()
-            for relation in child.relations
-            if relation.kind is RelationKind.TO_ONE
-            and relation.target == parent.name
-            and relation.on_delete in ways
-            and (child.soft_delete is not None if softly else child.view_sql is None)
+            for child, relation in self.model.references.get(parent.name, ())
+            if relation.on_delete in ways and (child.soft_delete is not None if softly else child.view_sql is None)
         ]
 
     async def _note_reached(self, entity: Entity, keys: Sequence[Key], *, softly: bool) -> None:
@@ -385,14 +380,15 @@ class Store:
 
         Args:
             parts: its arguments before the model's.
-            bound: the values of its `Keys` operands.
+            bound: the values of its `Keys` operands; those of claims are known.
             keep: False where a client's condition is part of it.
 
         Raises:
             ClewError: CONSTRAINT_VIOLATION; what else the database says is of the operation's connection.
         """
         statement = self._statements.get(make, parts, options, keep=keep)
-        arguments = [compute(_NO_VARIABLES, {**self.claims, **bound}) for compute in statement.arguments]
+        values = {**self.claims, **bound}
+        arguments = [compute(_NO_VARIABLES, values) for compute in statement.arguments]
         try:
             return await self._fetch(statement.sql, arguments)
         except ClewError as error:

@@ -34,7 +34,7 @@ async def judge_written(store: Store, written: Iterable[Written]) -> None:
         if not drafts:
             continue
         before = [entity.name] if store.reads_itself(entity, permits) else []
-        bound = {**store.claims, **bound_keys(entity, [draft.key for draft in drafts])}
+        bound = bound_keys(entity, [draft.key for draft in drafts])
         for name in before:
             bound |= store.as_it_was(name)
         found = await store.run(write.judge_statement, visible, permits, before, bound=bound)

@@ -9,6 +9,7 @@ holds after. An error anywhere leaves the whole mutation undone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,9 +80,9 @@ class Writer:
         if many:
             raise ClewError(f"`set.{many[0]}` can only be given for one row.", hint="Update the rows one by one.")
         # What is wrong with the values is wrong whatever rows there are.
-        self._inputs.changes(entity, arguments, "")
+        draft = self._inputs.changes(entity, arguments, "")
         rows = await self._store.lock(entity, Operation.UPDATE, where=where)
-        drafts = [self._inputs.changes(entity, arguments, "") for _ in rows]
+        drafts = [replace(draft, values=dict(draft.values)) for _ in rows]
         await self._update(entity, rows, drafts, [arguments.get("set")] * len(rows))
         return [row.key for row in rows]
 
@@ -244,11 +245,11 @@ class Writer:
             new = [(draft, value["create"]) for draft, value in entries if "create" in value]
             keys = await self._create(target, [(given, f"{draft.at(name)}.create") for draft, given in new])
             for (draft, _), key in zip(new, keys, strict=True):
-                self._inputs.point(draft, relation, pointing(entity, relation, target, key))
+                self._inputs.point(draft, relation, _pointing(entity, relation, target, key))
             old = [(draft, value["connect"]) for draft, value in entries if "connect" in value]
             keys = await self._connected(target, [(given, f"{draft.at(name)}.connect") for draft, given in old])
             for (draft, _), key in zip(old, keys, strict=True):
-                self._inputs.point(draft, relation, pointing(entity, relation, target, key))
+                self._inputs.point(draft, relation, _pointing(entity, relation, target, key))
 
     async def _update(
         self,
@@ -307,7 +308,7 @@ class Writer:
             for way in _OF_MEMBERS:
                 for draft, _, place in inputs[way]:
                     if name in draft.closed:
-                        raise not_in_list(place, name)
+                        raise _not_in_list(place, name)
             if relation.through is None:
                 await self._owned(entity, relation, inputs)
             else:
@@ -319,7 +320,7 @@ class Writer:
         """Rows that point here by their own to-one."""
         target = self.model.entity(relation.target)
         owner = owner_of(self.model, relation)
-        fill = [pointing(target, owner, entity, draft.key) for draft, _, _ in inputs["create"]]
+        fill = [_pointing(target, owner, entity, draft.key) for draft, _, _ in inputs["create"]]
         await self._change_owned(entity, relation, owner, target, inputs)
         new = [(given, place) for _, given, place in inputs["create"]]
         await self._create(target, new, fill, frozenset([owner.name]))
@@ -327,7 +328,7 @@ class Writer:
             target,
             owner,
             inputs["connect"],
-            [pointing(target, owner, entity, draft.key) for draft, _, _ in inputs["connect"]],
+            [_pointing(target, owner, entity, draft.key) for draft, _, _ in inputs["connect"]],
         )
 
     async def _change_owned(
@@ -356,9 +357,9 @@ class Writer:
             ordered: list[Locked] = []
             for number, (draft, _, place) in enumerate(entries):
                 row = rows.get(number + 1)
-                expected = tuple(pointing(target, owner, entity, draft.key)[name] for name in owner.key)
+                expected = tuple(_pointing(target, owner, entity, draft.key)[name] for name in owner.key)
                 if row is None or row.columns != expected:
-                    raise not_in_list(place, relation.name)
+                    raise _not_in_list(place, relation.name)
                 ordered.append(row)
             if way == "delete":
                 await self.delete(target, [row.key for row in ordered])
@@ -382,7 +383,7 @@ class Writer:
         rows = {row.position: row for row in await self._store.lock(target, Operation.UPDATE, keys=keys)}
         for number, (_, _, place) in enumerate(entries):
             if number + 1 not in rows:
-                raise no_such_row(place)
+                raise _no_such_row(place)
         await self._set_keys(target, owner, [rows[n + 1] for n in range(len(entries))], fill, entries)
 
     async def _set_keys(
@@ -457,7 +458,7 @@ class Writer:
             rows = {row.position: row for row in locked}
             for number, (_, _, place) in enumerate(entries):
                 if number not in linked or number + 1 not in rows:
-                    raise not_in_list(place, relation.name)
+                    raise _not_in_list(place, relation.name)
             ordered = [rows[number + 1] for number in range(len(entries))]
             if way == "delete":
                 await self._unlink(relation, link, values, [place for _, _, place in entries])
@@ -475,7 +476,7 @@ class Writer:
         theirs = {column.column: value for column, value in zip(target.key_columns, there, strict=True)}
         found = {column: ours[local] for local, column in relation.through.local}
         found |= {column: theirs[remote] for column, remote in relation.through.remote}
-        return {by_sql(link, name).name: value for name, value in found.items()}
+        return {_by_sql(link, name).name: value for name, value in found.items()}
 
     async def _unlink(
         self, relation: Relation, link: Entity, values: Sequence[Mapping[str, Any]], places: Sequence[str]
@@ -487,7 +488,7 @@ class Writer:
         linked = {number for number, _ in found}
         for number, place in enumerate(places):
             if number not in linked:
-                raise not_in_list(place, relation.name)
+                raise _not_in_list(place, relation.name)
         keys = list(dict.fromkeys(key for _, key in found))
         if is_free_link(link):
             await self._judge_links(link, keys)
@@ -558,7 +559,7 @@ class Writer:
             found = await self._store.find(entity, columns, values)
             for index, number in enumerate(numbers):
                 if index not in found:
-                    raise no_such_row(wanted[number][1])
+                    raise _no_such_row(wanted[number][1])
                 keys[number] = found[index]
         return [keys[number] for number in range(len(wanted))]
 
@@ -576,25 +577,25 @@ class Writer:
             raise ClewError(message, hint="Write them in several requests.")
 
 
-def no_such_row(place: str) -> ClewError:
+def _no_such_row(place: str) -> ClewError:
     return ClewError(f"`{place}` is no such row.", hint="It may be hidden, or have been deleted.")
 
 
-def not_in_list(place: str, name: str) -> ClewError:
+def _not_in_list(place: str, name: str) -> ClewError:
     """For a row of another's list, and for any row where the list is hidden."""
     return ClewError(f"`{place}` is no row of `{name}`.")
 
 
-def by_sql(entity: Entity, name: str) -> Column:
+def _by_sql(entity: Entity, name: str) -> Column:
     column = entity.column_by_sql(name)
     assert column is not None, f"{entity.name}: {name}"
     return column
 
 
-def pointing(entity: Entity, relation: Relation, target: Entity, key: Key) -> dict[str, Any]:
+def _pointing(entity: Entity, relation: Relation, target: Entity, key: Key) -> dict[str, Any]:
     """The values of a to-one's key columns, by API name, that lead to the row of `target` with this key."""
     values = {column.column: value for column, value in zip(target.key_columns, key, strict=True)}
-    return {by_sql(entity, local).name: values[remote] for local, remote in relation.on}
+    return {_by_sql(entity, local).name: values[remote] for local, remote in relation.on}
 
 
 def _written_by(entity: Entity, name: str) -> tuple[str, ...]:

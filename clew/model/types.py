@@ -6,7 +6,7 @@ nothing else of the SDL. Entities refer to one another by name, through `Model.e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -485,6 +485,16 @@ class Model:
     def entity(self, name: str) -> Entity:
         """The entity of this type name; KeyError if there is none."""
         return self.entities[name]
+
+    @cached_property
+    def references(self) -> Mapping[str, Sequence[tuple[Entity, Relation]]]:
+        """The to-ones that lead to an entity, by its name, each with the entity that has it."""
+        found: dict[str, list[tuple[Entity, Relation]]] = {}
+        for entity in self.entities.values():
+            for relation in entity.relations:
+                if relation.kind is RelationKind.TO_ONE:
+                    found.setdefault(relation.target, []).append((entity, relation))
+        return found
 
     @cached_property
     def root_fields(self) -> Mapping[str, RootField]:
