@@ -23,7 +23,7 @@ from bench.database import chinook_project, prepare
 from bench.paths import DATA
 from bench.peers import ClewPeer, graphql_body
 from bench.synthetic import documents
-from clew import Clew
+from clew import Clew, collector
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres
 from clew.engine.explain import compiled
@@ -65,7 +65,7 @@ def in_process(project: Path, url: str, count: int) -> list[float]:
     engine = Clew(project=project).asgi(settings).engine
     # As the server does when it has started.
     gc.collect()
-    gc.freeze()
+    collector.freeze()
     for document in documents(20, seed=3):
         compiled(engine, document, {"id": 1})
     elapsed = []

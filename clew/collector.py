@@ -6,6 +6,15 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_frozen = False
+
+
+def freeze() -> None:
+    """Keep all objects that exist now out of every later collection, for the life of the process."""
+    global _frozen
+    gc.freeze()
+    _frozen = True
+
 
 @contextmanager
 def paused() -> Iterator[None]:
@@ -21,8 +30,8 @@ def paused() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            # Of what is frozen for good nothing may be thawed; and then a server runs, and has made little meanwhile.
-            if not gc.get_freeze_count():
+            # `unfreeze` would thaw what `freeze` keeps. `gc.get_freeze_count` would tell too, by walking all of it.
+            if not _frozen:
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from clew import collector
 from clew.auth.authenticate import Authenticate, Authenticator
 from clew.auth.tickets import TICKETS
 from clew.config import Settings
@@ -94,7 +94,7 @@ class Application(Starlette):
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
         # The schema and the model stay for good: the garbage collector need not walk them again and again,
         # nor once before that, which would be a tenth of the start.
-        gc.freeze()
+        collector.freeze()
         try:
             yield
         finally:

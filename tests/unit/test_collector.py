@@ -9,11 +9,11 @@ import pytest
 
 SCRIPT = """
 import gc
-from clew.collector import paused
+from clew.collector import freeze, paused
 
 gc.collect()
 if {frozen}:
-    gc.freeze()
+    freeze()
 frozen = gc.get_freeze_count()
 begun = []
 gc.callbacks.append(lambda phase, info: begun.append(phase))
