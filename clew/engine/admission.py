@@ -8,9 +8,9 @@ from typing import Any
 from graphql import GraphQLResolveInfo
 from graphql.pyutils import is_awaitable
 
-from clew.engine.keys import Key, read_key
 from clew.errors import ClewError, Code
 from clew.model.types import Model, RowArgument
+from clew.sql.keys import Key, read_key
 
 # The keys to judge, by the argument that gave them.
 GivenKeys = Mapping[RowArgument, list[Key]]

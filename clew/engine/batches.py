@@ -20,9 +20,9 @@ from typing import Any
 from graphql import GraphQLList, GraphQLNonNull, GraphQLOutputType, GraphQLResolveInfo
 from graphql.pyutils import Path, is_awaitable
 
-from clew.engine.keys import Key, returned_key
 from clew.model.types import Entity
 from clew.schema.build import Row
+from clew.sql.keys import Key, returned_key
 
 Info = GraphQLResolveInfo[Any]
 # Where a field stands: response keys and the types they are on, from the root; indexes of lists left out.

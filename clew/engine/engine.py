@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from clew.database.alchemy import OperationConnection, alchemy_engine
 from clew.database.errors import ContentionError
 from clew.database.pool import Pool
+from clew.database.violations import refined
 from clew.engine.batches import Place
 from clew.engine.document import InvalidDocument, Prepared, prepare
 from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
@@ -29,7 +30,6 @@ from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
 from clew.engine.roles import RoleSchema, role_schema, roles_of
 from clew.engine.types import Request, Response
-from clew.engine.violations import refined
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost

@@ -8,9 +8,9 @@ from typing import Any
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
 from clew.engine.batches import Info
-from clew.engine.keys import Key
-from clew.engine.writes import Writer
 from clew.model.types import Entity, Model, WriteField, WriteKind
+from clew.sql.keys import Key
+from clew.writes.writer import Writer
 
 _Resolver = Callable[..., Any]
 
@@ -107,7 +107,7 @@ def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
             found = {"count": len(keys), "read": await running.read_below(entity, info, "rows", keys)}
         elif keys:
             (found,) = await running.read(entity, info, keys)
-        await writer.delete(entity, keys)
+        await writer.delete()
         await writer.finish()
         return found
 

@@ -25,25 +25,25 @@ from graphql.pyutils import is_awaitable
 
 from clew.database.alchemy import OperationConnection
 from clew.database.errors import ContentionError
+from clew.database.violations import cause_of
 from clew.engine.admission import GivenKeys, not_found
 from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
 from clew.engine.document import Prepared
-from clew.engine.drafts import InputReader
 from clew.engine.errors import encode, formatted
-from clew.engine.keys import Key, bound_keys
-from clew.engine.store import Store
 from clew.engine.types import Request, Response
-from clew.engine.violations import cause_of
-from clew.engine.writes import Writer
 from clew.errors import Code
 from clew.model.types import Entity
 from clew.plan.collect import collect
 from clew.plan.visible import Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims
+from clew.sql.keys import Key, bound_keys
 from clew.sql.statement import Statement
 from clew.viewer import Viewer
+from clew.writes.drafts import InputReader
+from clew.writes.store import Store
+from clew.writes.writer import Writer
 
 if TYPE_CHECKING:
     from clew.engine.engine import Engine

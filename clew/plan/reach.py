@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clew.model.types import Model
 from clew.plan.types import Aggregated, AllOf, AnyOf, Compare, Exists, IsTrue, Not, Operand, Predicate, Ruled
 
 
-def reaches(predicate: Predicate, entity: str, model: Model) -> bool:
-    """Whether a condition reads rows of the entity by a relation."""
+def reads(predicate: Predicate, model: Model) -> frozenset[str]:
+    """Return the entities whose rows a condition reads by relations."""
+    return frozenset(_reads(predicate, model))
+
+
+def _reads(predicate: Predicate, model: Model) -> Iterable[str]:
     match predicate:
         case AllOf(items) | AnyOf(items):
-            return any(reaches(item, entity, model) for item in items)
+            for item in items:
+                yield from _reads(item, model)
         case Not(item) | IsTrue(item):
-            return reaches(item, entity, model)
+            yield from _reads(item, model)
         case Exists(relation=relation, rows=rows) | Aggregated(relation=relation, rows=rows):
-            through = relation.through is not None and relation.through.entity == entity
-            if relation.target == entity or through or reaches(rows.where, entity, model):
-                return True
-    return any(isinstance(o.source, Ruled) and _leads(o.source, entity, model) for o in _operands(predicate))
+            yield relation.target
+            if relation.through is not None:
+                yield relation.through.entity
+            yield from _reads(rows.where, model)
+    for operand in _operands(predicate):
+        if isinstance(operand.source, Ruled):
+            yield from _passed(operand.source, model)
 
 
 def _operands(predicate: Predicate) -> list[Operand]:
@@ -29,13 +39,11 @@ def _operands(predicate: Predicate) -> list[Operand]:
     return []
 
 
-def _leads(source: Ruled, entity: str, model: Model) -> bool:
-    """Whether the to-ones of `$row.folder.owner.name` come to the entity."""
+def _passed(source: Ruled, model: Model) -> Iterable[str]:
+    """Yield the entities that the to-ones of `$row.folder.owner.name` lead to."""
     here = source.entity
     for name in source.path[:-1]:
         relation = here.relation(name)
         assert relation is not None, source.path
-        if relation.target == entity:
-            return True
+        yield relation.target
         here = model.entity(relation.target)
-    return False

@@ -116,6 +116,8 @@ class Access:
     _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
     _visible: dict[tuple[str, Sight, str | None], Visible] = field(default_factory=dict)
     _permits: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
+    _guarding: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
+    _all: dict[str, Visible] = field(default_factory=dict)
     _claims: dict[tuple[str, int], frozenset[Claim]] = field(default_factory=dict)
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
@@ -295,12 +297,32 @@ class Access:
             found = self._permits[key] = self._permitted(entity, sight, operation)
         return found
 
-    def _permitted(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
-        guards = tuple(
+    def guarding(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
+        """Return the guards alone: they bind rows that a write of another row changes along, too."""
+        key = (entity.name, sight, operation)
+        found = self._guarding.get(key)
+        if found is None:
+            if len(self._guarding) >= 4096:
+                self._guarding.clear()
+            guards = self._guarding_permits(entity, sight, operation)
+            found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards)
+        return found
+
+    def every_row(self, entity: Entity) -> Visible:
+        """All rows, deleted and hidden ones too: only for guards, which bind whatever the viewer sees."""
+        if entity.name not in self._all:
+            self._all[entity.name] = Visible(entity)
+        return self._all[entity.name]
+
+    def _guarding_permits(self, entity: Entity, sight: Sight, operation: Operation) -> tuple[Permit, ...]:
+        return tuple(
             self._permit(entity, guard, None) if self._usable(entity, guard, sight) else Permit(FALSE, FALSE)
             for guard in entity.guards
             if operation in guard.to and (guard.binds_admin or not sight.admin)
         )
+
+    def _permitted(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
+        guards = self._guarding_permits(entity, sight, operation)
         if sight.admin:
             everything = frozenset(member.name for member in _members(entity))
             return Permits((Permit(TRUE, TRUE, everything),), {}, guards)

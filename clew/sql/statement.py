@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from cachetools import LRUCache
@@ -13,11 +13,13 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import Operand, Read, ReadPlan, Visible
+from clew.plan.write import Insert, Plan, Update
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
 from clew.sql.read import held_statement, read_statement, rows_statement
 from clew.sql.tables import Tables
+from clew.sql.write import write_statement
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 # SQLAlchemy renames what is within 6 bytes of this, and columns may have all of Postgres' 63.
@@ -62,36 +64,33 @@ def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cu
 
 
 class WriteStatements:
-    """The statements of `clew.sql.write`, each compiled once."""
+    """The statements of write plans, each compiled once."""
 
     def __init__(self, model: Model, tables: Tables, cursors: Cursors) -> None:
         self._model = model
         self._tables = tables
         self._cursors = cursors
-        self._kept: LRUCache[Any, tuple[Statement, Sequence[Any]]] = LRUCache(_WRITES)
+        self._kept: LRUCache[Any, tuple[Statement, Plan]] = LRUCache(_WRITES)
 
-    def get(
-        self, make: Callable[..., Executable], parts: Sequence[Any], options: Mapping[str, Any], *, keep: bool = True
-    ) -> Statement:
-        """The statement that `make` builds.
+    def get(self, plan: Plan, *, keep: bool = True) -> Statement:
+        """Return the statement of a plan.
 
         Args:
-            parts: its arguments before the model's; of the model itself, or what is kept of the rules.
-            keep: False for conditions of clients among them, of which no two are alike.
+            keep: False where the plan holds a client's condition: no two are alike.
         """
-        name = (make, _name(parts), _name(list(options.values())))
+        name = (type(plan), *(_name(getattr(plan, field.name)) for field in fields(plan)))
         if keep and (found := self._kept.get(name)) is not None:
             return found[0]
         binds = Binds()
-        statement = compiled(make(*parts, self._model, self._tables, binds, **options), binds, self._cursors)
+        statement = compiled(write_statement(plan, self._model, self._tables, binds), binds, self._cursors)
         if keep:
-            # The parts too: while they live, no other object has their identity.
-            self._kept[name] = (statement, parts)
+            # The plan too: while it lives, no other object has the identity of its parts.
+            self._kept[name] = (statement, plan)
         return statement
 
 
 def _name(part: Any) -> Any:
-    """What tells a statement's parts from others."""
+    """Return a name that tells a part of a plan from all others."""
     match part:
         case None | bool() | str():
             return part
@@ -99,6 +98,8 @@ def _name(part: Any) -> Any:
             return part.name
         case list() | tuple():
             return tuple(map(_name, part))
+        case Insert() | Update():
+            return (type(part), *(_name(getattr(part, field.name)) for field in fields(part)))
     return id(part)
 
 

@@ -1,22 +1,23 @@
-"""The statements that writing takes. What they write and which rows comes in as arrays: `Keys` operands by name.
+"""The statements of the plans in `clew.plan.write`, each one for any number of rows.
 
-Rows are locked and judged, written, and judged again, each in one statement for all rows alike.
+Keys and values come in as arrays: `Keys` operands by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement, Select
 
-from clew.model.types import Column, Entity, Model, Relation, ValueType
+from clew.model.types import Column, Entity, Model, ValueType
 from clew.plan.types import TRUE, Keys, Operand, Predicate, Rows, Visible
-from clew.plan.visible import Permits
+from clew.plan.write import Check, Delete, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
-from clew.sql.given import given_keys, given_rows, same_key
+from clew.sql.given import Given, given_keys, given_rows, same_key
 from clew.sql.literals import quote_name, quote_text, quote_type
 from clew.sql.read import Compiler
 from clew.sql.relations import join
@@ -38,8 +39,8 @@ class WriteCompiler(Compiler):
     """Builds one statement of a write.
 
     Args:
-        before: entities that conditions read, where they come to them by a relation, as they were before the
-            root field: the rows with the keys `created.*` left out, those of the images `were.*` as these are.
+        before: entities that conditions read as they were before the root field, where they come to them by a
+            relation. The rows with the keys `created.*` are left out; the images `were.*` stand for those changed.
             Views of them are read over these, too.
     """
 
@@ -92,10 +93,14 @@ class WriteCompiler(Compiler):
         """Whether a rule's condition is true of the row of `scope`."""
         return condition(predicate, scope, self, self.binds, scope).is_(sa.true())
 
+    def is_open(self, visible: Visible, field: str, scope: Scope) -> ColumnElement[bool]:
+        """Whether a field is open on the row of `scope`."""
+        mask = visible.masks.get(field)
+        return sa.true() if mask is None else self.judged(mask, scope)
+
     def shown(self, visible: Visible, columns: Iterable[Column], scope: Scope) -> list[ColumnElement[bool]]:
-        """That the columns are open on the row of `scope`: nobody knows a row by what is masked on it."""
-        masks = (visible.masks.get(column.name) for column in columns)
-        return [self.judged(mask, scope) for mask in masks if mask is not None]
+        """Require the columns to be open on the row of `scope`: a client knows no row by a masked value."""
+        return [self.is_open(visible, column.name, scope) for column in columns if column.name in visible.masks]
 
 
 def _view(entity: Entity) -> Select[Any]:
@@ -145,100 +150,205 @@ def _same_row(table: sa.Table, entity: Entity, keys: Sequence[ColumnElement[Any]
     return [table.c[column.column] == key for column, key in zip(entity.key_columns, keys, strict=True)]
 
 
-def lock_statement(
-    visible: Visible,
-    permits: Permits,
-    where: Predicate,
-    model: Model,
-    tables: Tables,
-    binds: Binds,
-    *,
-    by_key: bool,
-    named: bool = False,
-    still: Sequence[Column] = (),
-    columns: Sequence[Column] = (),
-    image: bool = False,
-) -> Select[Any]:
-    """Lock the rows that the operation is held on: by given keys, or all for which `where` holds.
-
-    Gives `position` (of the key among those given, else 0), the key, `columns`, perhaps the row's image
-    and for each of `permits.every` whether it holds before.
-
-    Args:
-        named: the given keys are those of a client, who knows no row by a key that is masked on it.
-        still: columns whose values must be those of the arrays `set.*`, one for each key, when the row is locked.
-    """
+def _find(plan: Find, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     compiler = WriteCompiler(model, tables, binds)
+    visible = plan.visible
+    given = given_rows(visible.entity, binds, values=_arrays(VALUE, plan.columns))
+    scope = compiler.scope(visible.entity.name, None)
+    same = [scope.column(column) == given.values[VALUE + column.name] for column in plan.columns]
+    statement = sa.select(given.position, *(scope.column(column) for column in visible.entity.key_columns))
+    statement = statement.select_from(given.source.join(scope.source, sa.and_(*same)))
+    statement = statement.where(*compiler.shown(visible, plan.columns, scope))
+    return statement.where(*compiler.conditions(Rows(visible), scope)).order_by(given.position)
+
+
+def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    visible, permits = plan.visible, plan.permits
     entity = visible.entity
     scope = compiler.scope(entity.name, None)
     before = [compiler.judged(permit.before, scope) for permit in permits.every]
     guards = before[len(before) - len(permits.guards) :]
-    # Not those of fields: they open a field of a row that is open.
+    # The rules of fields open a field of a row that one of these opens.
     rules = before[: len(permits.rules)]
     source: Any = scope.source
     position: ColumnElement[Any] = sa.literal_column("0")
-    if by_key:
-        keys = given_rows(entity, binds, keys=entity.key_columns, values=_arrays(VALUE, still))
-        same = [scope.column(column) == keys.values[VALUE + column.name] for column in still]
+    if plan.by_key:
+        keys = given_rows(entity, binds, keys=entity.key_columns, values=_arrays(VALUE, plan.still))
+        same = [scope.column(column) == keys.values[VALUE + column.name] for column in plan.still]
         source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys), *same))
         position = keys.position
     found = [position.label("position"), *(scope.column(column) for column in entity.key_columns)]
-    for column in columns:
+    for column in plan.columns:
         # A client compares its version with the row's: where that is masked, none is right.
         mask = visible.masks.get(column.name) if column.version else None
         found.append(compiler.masked(scope.column(column), mask, scope))
-    if image:
+    found += [compiler.is_open(visible, field, scope).label(f"o{n}") for n, field in enumerate(plan.opened)]
+    if plan.image:
         found.append(_image(scope.source.name).label("image"))  # type: ignore[attr-defined]
     statement = sa.select(*found, *(item.label(f"b{number}") for number, item in enumerate(before)))
-    statement = statement.select_from(source).where(*compiler.conditions(Rows(visible, where), scope), *guards)
+    statement = statement.select_from(source).where(*compiler.conditions(Rows(visible, plan.where), scope), *guards)
     statement = statement.where(sa.or_(sa.false(), *rules))
-    if named:
+    if plan.named:
         statement = statement.where(*compiler.shown(visible, entity.key_columns, scope))
+    # One order for all writers: they wait for each other, but never in a circle.
     statement = statement.order_by(*(scope.column(column) for column in entity.key_columns))
     return statement.with_for_update(of=scope.source)
 
 
-def insert_statement(
-    entity: Entity,
-    columns: Sequence[Column],
-    presets: Sequence[tuple[Column, str]],
-    model: Model,
-    tables: Tables,
-    binds: Binds,
-) -> Any:
-    """Insert rows with these columns given, the rest by default; presets are SQL over the row's columns.
+def _judge(plan: Judge, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    keys = given_keys(plan.entity, binds)
+    scope = compiler.scope(plan.entity.name, Scope(plan.entity, keys.source))
+    row = sa.select(compiler.judged(plan.condition, scope).label("holds")).select_from(scope.source)
+    found = scope.correlate(row.where(*same_key(scope, keys))).lateral("judged")
+    return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
-    Gives the keys in order, and beside each, for each preset of a given column, whether it agrees.
-    """
-    table = tables.of(entity.name)
+
+def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    target = model.entity(plan.relation.target)
+    scope = compiler.scope(plan.entity.name, None)
+    given = given_rows(plan.entity, binds, keys=target.key_columns)
+    keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
+    same = [scope.key(local) == keys[remote] for local, remote in plan.relation.on]
+    own = [scope.column(column) for column in plan.entity.key_columns]
+    guards = [compiler.judged(guard.before, scope) for guard in plan.permits.guards]
+    holds = sa.and_(sa.true(), *guards).label("holds")
+    image = _image(scope.source.name)  # type: ignore[attr-defined]
+    statement = sa.select(*own, holds, image).select_from(given.source.join(scope.source, sa.and_(*same)))
+    deleted = plan.entity.soft_delete
+    if deleted is not None and plan.restores:
+        statement = statement.where(scope.column(deleted) == binds.add(Operand(Keys("at"), deleted.type, "at")))
+    elif deleted is not None and plan.softly:
+        statement = statement.where(scope.column(deleted).is_(None))
+    return statement.order_by(*own).with_for_update(of=scope.source)
+
+
+# --- rows as they will be -------------------------------------------------------------
+
+
+def _given_to_insert(plan: Insert, binds: Binds) -> Given:
     # Something must say how many rows there are.
     count = {VALUE + COUNT: Operand(Keys(VALUE + COUNT), ValueType("BigInt", "bigint", is_list=True), COUNT)}
-    given = given_rows(entity, binds, values=_arrays(VALUE, columns) or count)
-    values = {column.column: _value(given.values[VALUE + column.name], column.type) for column in columns}
-    agreeing: list[tuple[Column, ColumnElement[Any]]] = [
-        (column, sa.literal_column(f"({sql})")) for column, sql in presets if column in columns
+    return given_rows(plan.entity, binds, values=_arrays(VALUE, plan.columns) or count)
+
+
+def _given_to_update(plan: Update, binds: Binds) -> Given:
+    ways = ((VALUE, plan.sets), (INCREASE, plan.increases), (APPENDED, plan.appends))
+    arrays = {name: array for prefix, columns in ways for name, array in _arrays(prefix, columns).items()}
+    return given_rows(plan.entity, binds, keys=plan.entity.key_columns, values=arrays)
+
+
+def _inserted(plan: Insert, given: Given) -> dict[str, ColumnElement[Any]]:
+    """The values that are given, by the SQL names of their columns."""
+    return {column.column: _value(given.values[VALUE + column.name], column.type) for column in plan.columns}
+
+
+def _updated(plan: Update, given: Given, table: sa.Table) -> dict[str, ColumnElement[Any]]:
+    """The values of the columns that change, by their SQL names, beside the row of `table` as it is."""
+    values = {column.column: _value(given.values[VALUE + column.name], column.type) for column in plan.sets}
+    for column in plan.increases:
+        values[column.column] = table.c[column.column] + _value(given.values[INCREASE + column.name], column.type)
+    for column in plan.appends:
+        appended = _value(given.values[APPENDED + column.name], column.type)
+        values[column.column] = table.c[column.column].op("||")(appended)
+    for column in plan.entity.columns:
+        if column.version:
+            values[column.column] = table.c[column.column] + _ONE
+    return values
+
+
+def _new_rows(plan: Insert, given: Given, columns: Iterable[Column]) -> sa.Subquery:
+    """The rows to insert: the values given, and of the other `columns` the defaults; `given`'s position beside them."""
+    values = _inserted(plan, given)
+    named = [value.label(name) for name, value in values.items()]
+    named += [
+        sa.cast(sa.literal_column(default_sql(column) or "NULL"), sql_type(column.type)).label(column.column)
+        for column in columns
+        if column.column not in values and column.computed is None and not column.identity
     ]
-    presets = [(column, sql) for column, sql in presets if column not in columns]
+    return sa.select(*named, given.position).select_from(given.source).subquery("given_rows")
+
+
+def _changed_rows(plan: Update, given: Given, table: sa.Table, columns: Iterable[Column]) -> sa.Subquery:
+    """The rows as they will be: `columns` as they change or are; `given`'s keys and position beside them."""
+    values = _updated(plan, given, table)
+    changed = [
+        values.get(column.column, table.c[column.column]).label(column.column)
+        for column in columns
+        if column.computed is None
+    ]
+    source = given.source.join(table, sa.and_(*_same_row(table, plan.entity, given.keys)))
+    return sa.select(*changed, *given.keys, given.position).select_from(source).subquery("changed_rows")
+
+
+def _leads(plan: Leads, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    write, relation = plan.write, plan.relation
+    entity = write.entity
+    key = [_column(entity, name) for name in relation.key]
+    presets = {column.column: sql for column, sql in write.presets if column in key}
+    # What presets are made of may be any column.
+    columns = entity.columns if presets else key
+    if isinstance(write, Insert):
+        given = _given_to_insert(write, binds)
+        rows = _new_rows(write, given, columns)
+    else:
+        given = _given_to_update(write, binds)
+        rows = _changed_rows(write, given, tables.of(entity.name), columns)
+    position = rows.c[given.position.name]
+    if presets:
+        # The expressions name columns: they stand where those are, and nothing else.
+        own = [
+            sa.cast(sa.literal_column(f"({presets[c.column]})"), sql_type(c.type)).label(c.column)
+            if c.column in presets
+            else rows.c[c.column]
+            for c in key
+        ]
+        rows = sa.select(*own, position).select_from(rows).subquery(free_alias("filled_rows", entity))
+        position = rows.c[given.position.name]
+    scope = Scope(entity, rows, None)
+    inner = compiler.scope(relation.target, scope)
+    target = sa.select(_ONE).select_from(inner.source)
+    target = target.where(join(compiler, relation, scope, inner, None), *compiler.conditions(Rows(plan.visible), inner))
+    there = {remote for _, remote in relation.on}
+    known = [column for column in inner.entity.columns if column.column in there]
+    target = target.where(*compiler.shown(plan.visible, known, inner))
+    unset = sa.or_(*(scope.key(local).is_(None) for local, _ in relation.on))
+    return sa.select(sa.or_(unset, sa.exists(inner.correlate(target)))).select_from(rows).order_by(position)
+
+
+# --- writing --------------------------------------------------------------------------
+
+
+def _insert(plan: Insert, model: Model, tables: Tables, binds: Binds) -> Any:
+    entity = plan.entity
+    table = tables.of(entity.name)
+    given = _given_to_insert(plan, binds)
+    values = _inserted(plan, given)
+    agreeing: list[tuple[Column, ColumnElement[Any]]] = [
+        (column, sa.literal_column(f"({sql})")) for column, sql in plan.presets if column in plan.columns
+    ]
+    filled = [(column, sql) for column, sql in plan.presets if column not in plan.columns]
     order = given.position
     rows: Any = given.source
-    if presets:
-        # The expressions name columns: they stand where those are.
-        named = [value.label(name) for name, value in values.items()]
-        named += [
-            sa.cast(sa.literal_column(default_sql(column) or "NULL"), sql_type(column.type)).label(column.column)
-            for column in entity.columns
-            if column.column not in values and column.computed is None and not column.identity
-        ]
-        rows = sa.select(*named, given.position).select_from(given.source).subquery("given_rows")
-        # Defaults too: what an expression has seen of them is what is stored.
-        values = {value.name: rows.c[value.name] for value in named}
-        values |= {column.column: sa.literal_column(f"({sql})") for column, sql in presets}
+    if filled:
+        # The expressions name columns: they stand where those are. Defaults are stored as the expression saw them.
+        rows = _new_rows(plan, given, entity.columns)
+        values = {column.name: column for column in rows.c if column.name != given.position.name}
+        values |= {column.column: sa.literal_column(f"({sql})") for column, sql in filled}
         order = rows.c[given.position.name]
-    inserted = sa.insert(table).from_select(
-        list(values), sa.select(*values.values()).select_from(rows).order_by(order), include_defaults=False
-    )
+    selected = sa.select(*values.values()).select_from(rows).order_by(order)
+    if plan.once:
+        return (
+            postgresql.insert(table)
+            .from_select(list(values), selected, include_defaults=False)
+            .on_conflict_do_nothing()
+        )
+    inserted = sa.insert(table).from_select(list(values), selected, include_defaults=False)
     keys = [table.c[column.column] for column in entity.key_columns]
-    # Compared, not stored: a key that leads nowhere would tell so.
+    # Compare instead of storing: a foreign-key error would reveal hidden rows.
     return inserted.returning(*keys, *(table.c[c.column].is_not_distinct_from(sql) for c, sql in agreeing))
 
 
@@ -249,121 +359,62 @@ def made_sql(entity: Entity, column: Column) -> str:
     return f"nextval(pg_get_serial_sequence({quote_text(_quoted(entity))}, {quote_text(column.column)}))"
 
 
-def update_statement(
-    entity: Entity,
-    sets: Sequence[Column],
-    increases: Sequence[Column],
-    appends: Sequence[Column],
-    presets: Sequence[tuple[Column, str]],
-    model: Model,
-    tables: Tables,
-    binds: Binds,
-) -> Any:
-    """Change rows by given keys, one value a row for each column; presets are SQL over the changed row's columns."""
+def _update(plan: Update, model: Model, tables: Tables, binds: Binds) -> Any:
+    entity = plan.entity
     table = tables.of(entity.name)
-    ways = ((VALUE, sets), (INCREASE, increases), (APPENDED, appends))
-    arrays = {name: array for prefix, columns in ways for name, array in _arrays(prefix, columns).items()}
-    given = given_rows(entity, binds, keys=entity.key_columns, values=arrays)
-    values: dict[str, ColumnElement[Any]] = {}
-    for prefix, columns in ways:
-        for column in columns:
-            value = _value(given.values[prefix + column.name], column.type)
-            if prefix == INCREASE:
-                value = table.c[column.column] + value
-            elif prefix == APPENDED:
-                value = table.c[column.column].op("||")(value)
-            values[column.column] = value
-    for column in entity.columns:
-        if column.version:
-            values[column.column] = table.c[column.column] + _ONE
+    given = _given_to_update(plan, binds)
+    values = _updated(plan, given, table)
     same = _same_row(table, entity, given.keys)
-    if presets:
+    if plan.presets:
         # The expressions name columns: they stand where those of the changed row are, and nothing else.
-        changed = [
-            values.get(column.column, table.c[column.column]).label(column.column)
-            for column in entity.columns
-            if column.computed is None
-        ]
-        source = given.source.join(table, sa.and_(*same))
-        rows = sa.select(*changed, *given.keys).select_from(source).subquery("changed_rows")
+        rows = _changed_rows(plan, given, table, entity.columns)
         filled: list[sa.Label[Any]] = [
             sa.literal_column(f"({sql})").label(free_name(f"clew_filled{n}", entity))
-            for n, (_, sql) in enumerate(presets)
+            for n, (_, sql) in enumerate(plan.presets)
         ]
         keys = [key.name for key in given.keys]
         known = [rows.c[name] for name in (*values, *keys)]
         found = sa.select(*known, *filled).select_from(rows).subquery(free_alias("filled_rows", entity))
         values = {name: found.c[name] for name in values}
-        values |= {column.column: found.c[label.name] for (column, _), label in zip(presets, filled, strict=True)}
+        values |= {column.column: found.c[label.name] for (column, _), label in zip(plan.presets, filled, strict=True)}
         same = _same_row(table, entity, [found.c[name] for name in keys])
     return sa.update(table).values({table.c[name]: value for name, value in values.items()}).where(*same)
 
 
-def leads_statement(
-    entity: Entity,
-    relation: Relation,
-    visible: Visible,
-    columns: Sequence[Column],
-    increases: Sequence[Column],
-    model: Model,
-    tables: Tables,
-    binds: Binds,
-    *,
-    of_rows: bool,
-) -> Select[Any]:
-    """For each of the values that a to-one's key is set to, in order: whether it is null or leads to a visible row.
+def _delete(plan: Delete, model: Model, tables: Tables, binds: Binds) -> Any:
+    table = tables.of(plan.entity.name)
+    keys = given_keys(plan.entity, binds)
+    return sa.delete(table).where(*_same_row(table, plan.entity, keys.keys))
 
-    Args:
-        columns: those of the key that are set, as arrays `set.*`.
-        increases: those that are added to, as arrays `inc.*`.
-        of_rows: the rest of the key is what rows with given keys have; else it is its columns' defaults.
-    """
-    compiler = WriteCompiler(model, tables, binds)
+
+def _mark(plan: Mark, model: Model, tables: Tables, binds: Binds) -> Any:
+    entity, relation = plan.entity, plan.relation
     table = tables.of(entity.name)
-    arrays = _arrays(VALUE, columns) | _arrays(INCREASE, increases)
-    given = given_rows(entity, binds, keys=entity.key_columns if of_rows else (), values=arrays)
-    values: dict[str, ColumnElement[Any]] = {c.column: given.values[VALUE + c.name] for c in columns}
-    values |= {c.column: table.c[c.column] + given.values[INCREASE + c.name] for c in increases}
-    source: Any = given.source
-    if of_rows:
-        source = given.source.join(table, sa.and_(*_same_row(table, entity, given.keys)))
-    for name in relation.key:
-        column = _column(entity, name)
-        if of_rows:
-            values.setdefault(column.column, table.c[column.column])
-        else:
-            default: ColumnElement[Any] = sa.literal_column(default_sql(column) or "NULL")
-            values.setdefault(column.column, sa.cast(default, sql_type(column.type)))
-    named = [value.label(name) for name, value in values.items()]
-    rows = sa.select(*named, given.position).select_from(source).subquery("given_rows")
-    scope = Scope(entity, rows, None)
-    inner = compiler.scope(relation.target, scope)
-    target = sa.select(_ONE).select_from(inner.source)
-    target = target.where(join(compiler, relation, scope, inner, None), *compiler.conditions(Rows(visible), inner))
-    unset = sa.or_(*(scope.key(local).is_(None) for local, _ in relation.on))
-    return (
-        sa.select(sa.or_(unset, sa.exists(inner.correlate(target))))
-        .select_from(rows)
-        .order_by(rows.c[given.position.name])
-    )
+    deleted = entity.soft_delete
+    assert deleted is not None
+    target = entity if relation is None else model.entity(relation.target)
+    given = given_rows(entity, binds, keys=target.key_columns)
+    moment = binds.add(Operand(Keys("at"), deleted.type, "at"))
+    keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
+    pairs = [(c.column, c.column) for c in entity.key_columns] if relation is None else relation.on
+    same = [table.c[local] == keys[remote] for local, remote in pairs]
+    column = table.c[deleted.column]
+    if plan.restores:
+        marked = sa.update(table).values({column: sa.null()}).where(column == moment, *same)
+    else:
+        marked = sa.update(table).values({column: moment}).where(column.is_(None), *same)
+    return marked.returning(*(table.c[c.column] for c in entity.key_columns))
 
 
-def judge_statement(
-    visible: Visible,
-    permits: Permits,
-    before: Iterable[str],
-    model: Model,
-    tables: Tables,
-    binds: Binds,
-) -> Select[Any]:
-    """For each given key in order, whether its row is readable, and which of `permits.every` hold after."""
+def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     compiler = WriteCompiler(model, tables, binds)
+    visible, permits = plan.visible, plan.permits
     entity = visible.entity
     keys = given_keys(entity, binds)
     scope = compiler.scope(entity.name, Scope(entity, keys.source))
+    # Reading sees the rows as they are now.
     readable = sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope)).is_(sa.true()).label("readable")
-    # From here on: reading sees what is there now.
-    compiler.before = frozenset(before)
+    compiler.before = frozenset(plan.before)
     after = [
         sa.true().label(f"a{number}")
         if permit.after == TRUE
@@ -376,65 +427,26 @@ def judge_statement(
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 
-def delete_statement(entity: Entity, model: Model, tables: Tables, binds: Binds) -> Any:
-    """Delete the rows with the given keys."""
-    table = tables.of(entity.name)
-    keys = given_keys(entity, binds)
-    return sa.delete(table).where(*_same_row(table, entity, keys.keys))
-
-
-def reached_statement(entity: Entity, relation: Relation, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
-    """Lock the rows that `relation` leads from to rows with the given keys. Gives their keys, and images."""
-    target = model.entity(relation.target)
-    table = tables.of(entity.name).alias("t0")
-    given = given_rows(entity, binds, keys=target.key_columns)
-    keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
-    same = [table.c[local] == keys[remote] for local, remote in relation.on]
-    own = [table.c[column.column] for column in entity.key_columns]
-    statement = sa.select(*own, _image(table.name)).select_from(given.source.join(table, sa.and_(*same)))
-    return statement.order_by(*own).with_for_update(of=table)
-
-
-def mark_statement(
-    entity: Entity, relation: Relation | None, model: Model, tables: Tables, binds: Binds, *, restores: bool
-) -> Any:
-    """Set or clear the time of deletion of rows: of those with the given keys, or that `relation` leads to such from.
-
-    The operands are `Keys`: the key's columns of the rows, or of those at the relation's other end, and `at`:
-    the time to set, or that of the deletion to undo. Gives their keys.
-    """
-    table = tables.of(entity.name)
-    deleted = entity.soft_delete
-    assert deleted is not None
-    target = entity if relation is None else model.entity(relation.target)
-    given = given_rows(entity, binds, keys=target.key_columns)
-    moment = binds.add(Operand(Keys("at"), deleted.type, "at"))
-    keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
-    pairs = [(c.column, c.column) for c in entity.key_columns] if relation is None else relation.on
-    same = [table.c[local] == keys[remote] for local, remote in pairs]
-    column = table.c[deleted.column]
-    if restores:
-        marked = sa.update(table).values({column: sa.null()}).where(column == moment, *same)
-    else:
-        marked = sa.update(table).values({column: moment}).where(column.is_(None), *same)
-    return marked.returning(*(table.c[c.column] for c in entity.key_columns))
-
-
-def find_statement(
-    visible: Visible, columns: Sequence[Column], model: Model, tables: Tables, binds: Binds
-) -> Select[Any]:
-    """Find visible rows by the arrays `set.*` of some columns. Gives `position` and the key."""
-    compiler = WriteCompiler(model, tables, binds)
-    given = given_rows(visible.entity, binds, values=_arrays(VALUE, columns))
-    scope = compiler.scope(visible.entity.name, None)
-    same = [scope.column(column) == given.values[VALUE + column.name] for column in columns]
-    statement = sa.select(given.position, *(scope.column(column) for column in visible.entity.key_columns))
-    statement = statement.select_from(given.source.join(scope.source, sa.and_(*same)))
-    statement = statement.where(*compiler.shown(visible, columns, scope))
-    return statement.where(*compiler.conditions(Rows(visible), scope)).order_by(given.position)
-
-
 def _column(entity: Entity, name: str) -> Column:
     column = entity.column(name)
     assert column is not None, f"{entity.name}.{name}"
     return column
+
+
+_MAKERS: Mapping[type[Any], Callable[[Any, Model, Tables, Binds], Any]] = {
+    Find: _find,
+    Lock: _lock,
+    Judge: _judge,
+    Reached: _reached,
+    Leads: _leads,
+    Insert: _insert,
+    Update: _update,
+    Delete: _delete,
+    Mark: _mark,
+    Check: _check,
+}
+
+
+def write_statement(plan: Plan, model: Model, tables: Tables, binds: Binds) -> Any:
+    """Build the statement of a plan."""
+    return _MAKERS[type(plan)](plan, model, tables, binds)

@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from structlog.testing import capture_logs
 
 from clew import ClewError
+from clew.database.violations import from_database
 from clew.engine import Request, Response
 from clew.engine.context import Context
-from clew.engine.violations import from_database
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.faults.lab import Lab, until_whole

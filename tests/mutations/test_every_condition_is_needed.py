@@ -22,10 +22,11 @@ import clew.sql.filters
 import clew.sql.groups
 import clew.sql.read
 import clew.sql.write
-from clew.engine import admission, drafts, engine, roles, store, verdict, writes
+from clew.engine import admission, engine, roles
 from clew.plan import filters, implied, measures, paging, predicates, reach, visible
 from clew.schema import build, many, own
 from clew.sql import arguments, relations
+from clew.writes import check, circles, drafts, gather, store, writer
 from tests.mutations import corners, writing
 from tests.mutations.mutants import Mutant, Scope, mutants
 from tests.mutations.proof import Proof, make_proof
@@ -52,7 +53,14 @@ USING = (
 JUDGING = (
     Scope(
         clew.sql.write,
-        ("WriteCompiler.scope", "WriteCompiler.judged", "WriteCompiler.shown", "judge_statement", "find_statement"),
+        (
+            "WriteCompiler.scope",
+            "WriteCompiler.judged",
+            "WriteCompiler.is_open",
+            "WriteCompiler.shown",
+            "_check",
+            "_find",
+        ),
         everything=True,
         statements=True,
     ),
@@ -60,11 +68,27 @@ JUDGING = (
 DECIDING = tuple(
     Scope(module, functions, everything=True, statements=True)
     for module, functions in (
-        (clew.sql.write, ("lock_statement", "leads_statement")),
-        (writes, ("Writer._connected", "Writer._where", "Writer._close")),
-        (drafts, ("InputReader.preset", "InputReader.fill", "sql_presets")),
-        (store, ("Store.lock", "Store.find", "Store.shows", "Store._refuse_hidden", "Store.as_it_was")),
-        (verdict, ("judge_written", "_Allowed._is_allowed")),
+        (clew.sql.write, ("_lock", "_leads", "_reached")),
+        (
+            gather,
+            (
+                "Gatherer.change",
+                "Gatherer.remove",
+                "Gatherer.lock_of",
+                "Gatherer._refuse_hidden",
+                "Gatherer._guarded",
+                "Gatherer._guard_ends",
+                "Gatherer._close",
+                "Gatherer._owned_members",
+                "Gatherer._linked_members",
+                "Gatherer._connected",
+            ),
+        ),
+        (writer, ("Writer._where", "Writer._write")),
+        (drafts, ("InputReader.preset", "InputReader.take_key", "InputReader._settle", "sql_presets")),
+        (store, ("Store.lock", "Store.find", "Store.shows", "Store.leads", "Store.reach", "Store.as_it_was")),
+        (check, ("check_written", "_vouch", "_Judged.judge", "Allowed._is_allowed", "Allowed.require")),
+        (circles, ()),
         (reach, ()),
     )
 )
@@ -74,7 +98,7 @@ MUTANTS = {mutant.name: mutant for scope in (*COMPILING, *USING, *JUDGING, *DECI
 ENDLESS = ("clew.plan.visible:Access.openings: False for a condition in `shown == openings`",)
 # Mutants that answer as the real code does, and why. What is here and is no mutant any more fails.
 _VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:Compiler"
-_WRITER, _STORE, _REACHES = "clew.engine.writes:Writer", "clew.engine.store:Store", "clew.plan.reach:reaches"
+_WRITES = "clew.writes"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
     f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
@@ -97,6 +121,12 @@ ALIKE: dict[str, str] = {
     "item.relation == relation and (i...`": "without rules there is no opening",
     f"{_VISIBLE}._see: True for a condition in `mask is not None`": "None among the masks is no mask",
     f"{_VISIBLE}._see: True for a condition in `limit is not None`": "none is None there",
+    f"{_VISIBLE}.guarding: True for a condition in `found is None`": "a cache",
+    f"{_VISIBLE}.guarding: True for a condition in `len(self._guarding) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}.guarding: False for a condition in `len(self._guarding) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}.every_row: True for a condition in `entity.name not in self._all`": "a cache",
+    "clew.sql.write:WriteCompiler.is_open: False for a condition in `mask is None`": "a shortcut",
+    "clew.sql.write:WriteCompiler.shown: True for a condition in `column.name in visible.masks`": "a shortcut",
     "clew.plan.implied:reached: False for a condition in `far.where == TRUE`": "a shortcut",
     "clew.plan.implied:_without: False for a condition in `len(left) == len(asked)`": "a copy",
     "clew.plan.read:_Planner.field: False for a condition in `link is not None`": "asks again what follows",
@@ -129,37 +159,15 @@ ALIKE: dict[str, str] = {
     "has a level around it",
     "clew.sql.write:WriteCompiler.scope: without `not self.before` in `outer is None or not self.before`": "a shortcut",
     "clew.sql.write:WriteCompiler.scope: False for a condition in `outer is None or not self.before`": "both of these",
-    "clew.sql.write:lock_statement: without `*same` in `sa.and_(*same_key(scope, keys), *same)`": "but while another "
-    "transaction changes the key: tests/engine/test_concurrent_writers.py",
-    "clew.engine.store:Store._refuse_hidden: True for a condition in `filled and self.sight.admin`": "a preset is in "
-    "nobody else's input, and what a parent or a to-one fills is known",
-    "clew.engine.store:Store._refuse_hidden: without `self.sight.admin` in `filled and self.sight.admin`": "as above",
-    "clew.engine.store:Store._refuse_hidden: without `filled` in `filled and self.sight.admin`": "takes nothing away",
-    "clew.engine.verdict:judge_written: any for all in `all((allowed(draft, after) for draft in drafts))`": "what no "
-    "rule holds is in no input, and a parent fills it in all rows",
     "clew.sql.write:WriteCompiler.scope: without `entity.view_sql is not None` in `entity.view_sql is not None and "
     "(ctes := self._tables_as_they_were(entity))`": "a table reads no other",
-    "clew.sql.write:judge_statement: False for a condition in `permit.after == TRUE`": "a shortcut",
-    f"{_WRITER}._close: True for a condition in `any((value.get(way) for way in _OF_MEMBERS))`": "asks more, which "
-    "nothing uses",
-    f"{_WRITER}._close: True for a condition in `asked`": "a shortcut",
-    f"{_STORE}.lock: False for a condition in `keys is not None and (not keys)`": "a shortcut",
-    f"{_STORE}.lock: False for a condition in `not permits.rules`": "a shortcut: no row is under one of no rules",
-    f"{_STORE}.lock: True for a condition in `image`": "more images than are read",
-    f"{_STORE}.shows: no mask in `Permit(mask, mask)`": "a judgement asks what holds after",
-    f"{_STORE}.shows: unmasked rows in `self.visible(entity)` (2)": "the rows are visible, and it is not asked",
-    f"{_STORE}._refuse_hidden: without `relation.kind is not RelationKind.TO_ONE` in `relation.kind is not "
-    "RelationKind.TO_ONE or visible.where == TRUE`": "any other relation has no key",
-    "clew.engine.verdict:judge_written: False for a condition in `not drafts`": "a shortcut",
-    # Where a rule reads no other rows of the entity, it is all one whether these are as they were.
-    "clew.engine.verdict:judge_written: True for a condition in `store.reads_itself(entity, permits)`": "reads none",
-    f"{_REACHES}: without `relation.through.entity == entity` in `relation.through is not None and "
-    "relation.through.entity == entity`": "more images than are read",
-    f"{_REACHES}: True for a condition in `relation.target == entity or through or reaches(rows.where, entity, "
-    "model)`": "more images than are read",
-    f"{_REACHES}: without `_leads(o.source, entity, model)` in `isinstance(o.source, Ruled) and _leads(o.source, "
-    "entity, model)`": "more images than are read",
-    "clew.plan.reach:_leads: True for a condition in `relation.target == entity`": "more images than are read",
+    "clew.sql.write:_check: False for a condition in `permit.after == TRUE`": "a shortcut",
+    "clew.sql.write:_lock: without `*same` in `sa.and_(*same_key(scope, keys), *same)`": "but while another "
+    "transaction changes the key: tests/engine/test_concurrent_writers.py",
+    f"{_WRITES}.gather:Gatherer._close: True for a condition in `any((value.get(way) for way in _OF_MEMBERS))`": "asks "
+    "more, which nothing uses",
+    f"{_WRITES}.gather:Gatherer._close: True for a condition in `asked`": "a shortcut",
+    f"{_WRITES}.store:Store.lock: True for a condition in `image`": "more images than are read",
 }
 
 

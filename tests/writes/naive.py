@@ -55,9 +55,17 @@ class NaiveWriter:
     rows: dict[str, list[Row]] = field(init=False)
     made: set[Any] = field(default_factory=set)
     written: list[_Written] = field(default_factory=list)
+    # What each row was before the root field, by the identity of the row that is written to.
+    were: dict[int, Row] = field(init=False)
 
     def __post_init__(self) -> None:
         self.rows = {name: [dict(row) for row in rows] for name, rows in self.start.rows.items()}
+        pairs = [
+            (row, was) for name, rows in self.start.rows.items() for row, was in zip(self.rows[name], rows, strict=True)
+        ]
+        self.were = {id(row): was for row, was in pairs}
+        self.now = {id(was): row for row, was in pairs}
+        self.before = self.view(self.start.rows)
 
     # --- root fields ------------------------------------------------------------------
 
@@ -76,15 +84,13 @@ class NaiveWriter:
         return len(found)
 
     def update_where(self, entity: Entity, where: dict[str, Any], changes: Input) -> int:
-        view = self.view()
-        rows = [row for row in self.rows[entity.name] if view.holds(entity, row, where) is True]
+        rows = [row for row in self.rows[entity.name] if self.before.holds(entity, self.were[id(row)], where) is True]
         found = [(row, held) for row in rows if (held := self.held(entity, row, Operation.UPDATE)) is not None]
         self.change(entity, [(row, held, changes) for row, held in found])
         return len(found)
 
     def delete(self, entity: Entity, where: Callable[[MaskedReference, Row], bool]) -> int:
-        view = self.view()
-        rows = [row for row in self.rows[entity.name] if where(view, row)]
+        rows = [row for row in self.rows[entity.name] if where(self.before, self.were[id(row)])]
         found = [row for row in rows if self.held(entity, row, Operation.DELETE) is not None]
         self.remove(entity, found)
         return len(found)
@@ -114,10 +120,17 @@ class NaiveWriter:
         return count
 
     def finish(self) -> None:
-        """Judge what has been written."""
+        """Judge what has been written: none vouches for itself, and no two for each other."""
         view = self.view()
+        left = list(self.written)
+        while left:
+            waiting = {id(item.row) for item in left}
+            still = [item for item in left if not self.is_permitted(item, waiting)]
+            if len(still) == len(left):
+                raise RefusedError(FORBIDDEN)
+            left = still
         for item in self.written:
-            if not view.is_open(item.entity, item.row) or not self.is_permitted(item):
+            if not view.is_open(item.entity, item.row) or not self.is_permitted(item, set()):
                 raise RefusedError(FORBIDDEN)
 
     # --- rows -------------------------------------------------------------------------
@@ -139,7 +152,8 @@ class NaiveWriter:
             self.presets(entity, values, fields, Operation.CREATE)
             for column in entity.columns:
                 if column.relation and not column.nullable and not column.preset and column.name not in values:
-                    raise RefusedError(BAD)
+                    raise RefusedError(BAD if self.could_give(entity, column) else VIOLATION)
+            self.may(entity, fields, Operation.CREATE, None)
         for values, _, _, leading in drafts:
             self.leads(entity, values, leading)
         rows = []
@@ -165,12 +179,13 @@ class NaiveWriter:
         if len({id(row) for row, _, _ in entries}) < len(entries):
             raise RefusedError(BAD)
         drafts = []
-        view = self.view()
         for row, held, entry in entries:
             values, fields, nested = self.read(entity, entry.get("set") or {})
             for name, value in nested.items():
-                if {"disconnect", "update", "delete"} & value.keys() and not view.is_field_open(entity, row, name):
+                if {"disconnect", "update", "delete"} & value.keys() and not self.knows(entity, row, [name]):
                     raise RefusedError(BAD)
+            if not self.knows(entity, row, entry.get("inc") or {}):
+                raise RefusedError(FORBIDDEN)
             increases = {name: int(value) for name, value in (entry.get("inc") or {}).items()}
             if fields & increases.keys():
                 raise RefusedError(BAD)
@@ -179,6 +194,7 @@ class NaiveWriter:
             known: set[str] = set()
             self.to_ones(entity, values, nested, known)
             self.presets(entity, values, fields, Operation.UPDATE)
+            self.may(entity, fields, Operation.UPDATE, held)
             self.leads(entity, values, known, row)
             self.apply(entity, row, values, increases)
             self.written.append(_Written(entity, Operation.UPDATE, row, fields, held))
@@ -314,6 +330,7 @@ class NaiveWriter:
                     raise RefusedError(BAD)
             values, fields = dict(to), set(to)
             self.presets(target, values, fields, Operation.UPDATE)
+            self.may(target, fields, Operation.UPDATE, held)
             self.leads(target, values, {owner.name}, row)
             self.apply(target, row, values, {})
             self.written.append(_Written(target, Operation.UPDATE, row, fields, held))
@@ -348,20 +365,21 @@ class NaiveWriter:
     def find(self, entity: Entity, given: Input) -> Row | None:
         """The visible row that is known by these fields."""
         wanted = {self.column(entity, n).column: stored(self.column(entity, n), v) for n, v in given.items()}
-        view = self.view()
-        for row in view.visible(entity):
-            if all(row[name] == value for name, value in wanted.items()) and self.knows(entity, row, given):
+        for was in self.before.visible(entity):
+            row = self.now[id(was)]
+            if all(was[name] == value for name, value in wanted.items()) and self.knows(entity, row, given):
                 return row
         return None
 
     def by_key(self, entity: Entity, given: Input) -> Row | None:
         wanted = {column.column: stored(column, given[column.name]) for column in entity.key_columns}
-        rows = self.view().visible(entity)
-        return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+        rows = self.before.visible(entity)
+        return next(
+            (self.now[id(row)] for row in rows if all(row[name] == value for name, value in wanted.items())), None
+        )
 
     def knows(self, entity: Entity, row: Row, names: Iterable[str]) -> bool:
-        view = self.view()
-        return all(view.is_field_open(entity, row, name) for name in names)
+        return all(self.before.is_field_open(entity, self.were[id(row)], name) for name in names)
 
     def pointing(self, entity: Entity, relation: Relation, target: Row) -> Row:
         return {self.by_sql(entity, local).name: target[remote] for local, remote in relation.on}
@@ -375,8 +393,11 @@ class NaiveWriter:
             wanted = {b: values.get(self.by_sql(entity, a).name, rest.get(a)) for a, b in relation.on}
             if None in wanted.values():
                 continue
-            rows = self.view().visible(self.model.entity(relation.target))
-            if not any(all(row[name] == value for name, value in wanted.items()) for row in rows):
+            target = self.model.entity(relation.target)
+            keys = [self.by_sql(target, name).name for name in wanted]
+            seen = [was for was in self.before.visible(target) if self.knows(target, self.now[id(was)], keys)]
+            made = [item.row for item in self.written if item.entity is target and id(item.row) not in self.were]
+            if not any(all(row[name] == value for name, value in wanted.items()) for row in (*seen, *made)):
                 raise RefusedError(VIOLATION)
 
     def constrain(self, entity: Entity) -> None:
@@ -449,7 +470,7 @@ class NaiveWriter:
 
     def held(self, entity: Entity, row: Row, operation: Operation) -> set[int] | None:
         """Which rules hold before; None if the row is none for the operation."""
-        view = self.view()
+        view, row = self.before, self.were.get(id(row), {})
         if all(row is not other for other in view.visible(entity)):
             return None
 
@@ -467,10 +488,36 @@ class NaiveWriter:
         guards = self.rules(entity.guards, operation, entity)
         return {id(rule) for rule in (*rules, *own, *guards)}
 
-    def is_permitted(self, item: _Written) -> bool:
+    def may(self, entity: Entity, fields: set[str], operation: Operation, held: set[int] | None) -> None:
+        """Refuse what no rule that held could allow."""
+
+        def could(rule: AllowRule | GuardRule) -> bool:
+            return self.counts(entity, rule) and (held is None or id(rule) in held)
+
+        rules = [rule for rule in self.rules(entity.allow, operation, entity) if could(rule)]
+        guards = self.rules(entity.guards, operation, entity)
+        item = _Written(entity, operation, {}, fields, held)
+        fields_may = all(self.is_field_permitted(entity, name, rules, could, item) for name in fields)
+        if not rules or not all(map(could, guards)) or not fields_may:
+            raise RefusedError(FORBIDDEN)
+
+    def could_give(self, entity: Entity, column: Column) -> bool:
+        """Whether a rule of the roles holds a column of new rows, whatever their claims: it is in the input."""
+
+        def of_roles(rules: Iterable[AllowRule]) -> list[AllowRule]:
+            return [r for r in rules if Operation.CREATE in r.to and self.reference.roles & set(r.roles)]
+
+        if column.allow:
+            return bool(of_roles(column.allow))
+        names = {column.name, column.relation}
+        return any(rule.fields is None or rule.fields & names for rule in of_roles(entity.allow))
+
+    def is_permitted(self, item: _Written, waiting: set[int]) -> bool:
+        """Whether the rules allow a row; those of `waiting` are not allowed yet, and read as they were."""
         entity = item.entity
         # Ways that come back to the entity find it as it was.
-        view = self.view({entity.name: [dict(row) for row in self.start.rows[entity.name]]})
+        rows = {name: self.as_allowed(some, waiting) for name, some in self.rows.items()}
+        view = self.view({**rows, entity.name: [dict(row) for row in self.start.rows[entity.name]]})
 
         def holds(rule: AllowRule | GuardRule) -> bool:
             if not self.counts(entity, rule) or (item.held is not None and id(rule) not in item.held):
@@ -482,6 +529,10 @@ class NaiveWriter:
             return False
         rules = [rule for rule in self.rules(entity.allow, item.operation, entity) if holds(rule)]
         return bool(rules) and all(self.is_field_permitted(entity, name, rules, holds, item) for name in item.fields)
+
+    def as_allowed(self, rows: list[Row], waiting: set[int]) -> list[Row]:
+        read = (self.were.get(id(row)) if id(row) in waiting else row for row in rows)
+        return [row for row in read if row is not None]
 
     def is_field_permitted(
         self, entity: Entity, name: str, rules: list[AllowRule], holds: Callable[[Any], bool], item: _Written

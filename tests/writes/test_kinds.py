@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from clew.engine.store import Store
+from clew.plan.write import Plan
+from clew.writes.store import Store
 from tests.writes.api import Api, api_of, code
 
 pytestmark = pytest.mark.anyio
@@ -541,9 +542,9 @@ async def test_rows_that_leave_out_other_fields_are_one_statement(
     ran: list[str] = []
     run = Store.run
 
-    async def noted(self: Store, make: Any, *parts: Any, **options: Any) -> Any:
-        ran.append(make.__name__)
-        return await run(self, make, *parts, **options)
+    async def noted(self: Store, plan: Plan, *rest: Any, **options: Any) -> Any:
+        ran.append(type(plan).__name__)
+        return await run(self, plan, *rest, **options)
 
     monkeypatch.setattr(Store, "run", noted)
     async with api_of(database_url, sdl) as api:
@@ -557,4 +558,4 @@ async def test_rows_that_leave_out_other_fields_are_one_statement(
     given: tuple[dict[str, Any], ...] = ({}, {"a": 1}, {"b": ["x"]}, {"cId": 101}, {}, {"d": 1}, {"a": 2, "d": None})
     assert found["createWides"]["rows"] == [nothing | some for some in given]
     # A default is not null: whether it is left out tells two statements apart.
-    assert ran.count("insert_statement") == 3
+    assert ran.count("Insert") == 3

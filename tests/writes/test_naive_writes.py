@@ -138,8 +138,10 @@ def outcome(naive: NaiveWriter, mutation: Mutation) -> Any:
                 count = naive.update_where(entity, given["where"], given)
             case "DELETE":
                 row = naive.by_key(entity, given)
-                known = row is not None and naive.knows(entity, row, entity.primary_key)
-                count = naive.delete(entity, lambda _, other: known and other is row)
+                was = None
+                if row is not None and naive.knows(entity, row, entity.primary_key):
+                    was = naive.were[id(row)]
+                count = naive.delete(entity, lambda _, other: other is was)
             case "DELETE_WHERE":
                 count = naive.delete(entity, lambda view, row: view.holds(entity, row, given["where"]) is True)
             case _:

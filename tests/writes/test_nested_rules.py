@@ -89,7 +89,7 @@ type Crate @table @allow(role: user) @allow(role: user, to: UPDATE, check: {}) {
 type Good @table @allow(role: user, to: ALL, fields: [id, text, crate]) @allow(role: user, to: READ) {
   id: Int! @id
   text: String
-  crate: Crate @allow(role: user, to: UPDATE)
+  crate: Crate @allow(role: user, to: [READ, UPDATE])
 }
 
 type Mark @table @allow(role: user, to: ALL) { id: Int! @id text: String }
@@ -318,7 +318,7 @@ enum Status { DRAFT PAID }
 """
 
 
-async def test_a_row_that_changes_twice_must_be_allowed_in_between(database_url: str) -> None:
+async def test_one_change_of_a_row_opens_no_other(database_url: str) -> None:
     rows = """INSERT INTO users (id) VALUES (1), (2);
       INSERT INTO posts (id, author_id, reviewer_id, status) VALUES (1, 1, 1, 'DRAFT');
       INSERT INTO bills (id, post_id) VALUES (1, 1)"""
@@ -331,14 +331,12 @@ async def test_a_row_that_changes_twice_must_be_allowed_in_between(database_url:
             changes = ({"update": [{"id": 1, "set": given}]} for given in (first, second))
             return {"set": dict(zip(("posts", "reviewed"), changes, strict=True))}
 
-        # Nobody makes a draft a paid one, however shortly: neither to change more of it, nor what depends on it.
+        # A draft that is paid for a moment is judged as the draft that it was, and so are its bills.
         bill = {"bills": {"update": [{"id": 1, "set": {"sum": 9}}]}}
-        for first, second in (
-            ({"status": "PAID"}, {}),
-            ({"status": "PAID"}, {"status": "DRAFT", "sum": 9}),
-            ({"status": "PAID", **bill}, {"status": "DRAFT"}),
-        ):
+        for first, second in (({"status": "PAID"}, {}), ({"status": "PAID"}, {"status": "DRAFT", "sum": 9})):
             assert await api.fails(document, twice(first, second), ann) == forbidden
+        error = await api.fails(document, twice({"status": "PAID", **bill}, {"status": "DRAFT"}), ann)
+        assert error["message"] == "`set.posts.update.0.set.bills.update.0` is no row of `bills`."
         # What each change may do alone both may.
         twice_a_draft = twice({"status": "DRAFT"}, {"status": "DRAFT"})
         assert await api.ok(document, twice_a_draft, ann) == {"updateUser": {"id": 1}}
@@ -395,7 +393,7 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
         }
 
 
-async def test_a_link_that_is_made_and_removed_must_be_allowed_in_between(database_url: str) -> None:
+async def test_a_link_that_is_made_opens_nothing_in_the_same_root_field(database_url: str) -> None:
     sdl = """
     type Doc @table
       @allow(role: user)
@@ -422,6 +420,6 @@ async def test_a_link_that_is_made_and_removed_must_be_allowed_in_between(databa
       read: {update: [{id: $doc, set: {text: "mine", editors: {disconnect: [{id: 1}]}}}]}
     }) { edited { id } } }"""
     async with api_of(database_url, sdl, rows) as api:
-        error = await api.fails(document, {"doc": 1}, user)
-        assert error == {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
-        assert await api.ok(document, {"doc": 2}, user) == {"updatePerson": {"edited": []}}
+        for doc in (1, 2):
+            error = await api.fails(document, {"doc": doc}, user)
+            assert error == {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}

@@ -12,10 +12,10 @@ from graphql import ExecutionResult, GraphQLObjectType, Source, build_schema, ex
 from graphql.pyutils import is_awaitable
 
 from clew.engine.batches import Batches, Info, Place
-from clew.engine.keys import Key
 from clew.engine.resolvers import _by_key
 from clew.model.build import parse_model
 from clew.model.types import Entity
+from clew.sql.keys import Key
 
 pytestmark = pytest.mark.anyio
 

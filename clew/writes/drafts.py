@@ -1,65 +1,31 @@
-"""Rows that a mutation is writing, as its inputs say: values checked and converted, presets filled."""
+"""Inputs read into drafts: values checked and converted, presets filled."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from graphql import GraphQLEnumType, GraphQLSchema
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLSchema
 
-from clew.engine.keys import Key
-from clew.errors import ClewError, Code
-from clew.model.types import Column, Entity, Model, Operation, Preset, Relation, RelationKind
+from clew.database.violations import ViolationError, known
+from clew.errors import ClewError
+from clew.model.types import Column, Entity, Model, Operation, Preset, RelationKind
+from clew.model.writing import is_required
 from clew.plan.types import Claim
 from clew.plan.visible import Sight
 from clew.sql.arguments import constant_value, usable_claims
+from clew.sql.keys import Key
 from clew.sql.stored import Storing, preset_value, storing
 from clew.viewer import Viewer
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-def _nothing() -> Mapping[str, Any]:
-    return _NOTHING
-
-
-@dataclass(slots=True)
-class Draft:
-    """A row that is being written, one of maybe ten thousand: what most have in common is shared, and never changed.
-
-    `fields` are those that a rule must hold; `place` names the row in errors, `inside` is what comes between that and
-    the names of its fields (`set.`). `known` are to-ones that lead to a row which this root field has made, or found
-    readable, `closed` to-manys that the viewer did not see on the row before: none of their rows is known to belong
-    to it.
-    """
-
-    place: str
-    inside: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
-    increases: Mapping[str, Any] = field(default_factory=_nothing)
-    appends: Mapping[str, Any] = field(default_factory=_nothing)
-    fields: frozenset[str] = frozenset()
-    key: Key = ()
-    held: tuple[bool, ...] = ()
-    known: frozenset[str] = frozenset()
-    closed: frozenset[str] = frozenset()
-
-    def at(self, name: str) -> str:
-        """The place of a field, for errors."""
-        return f"{self.place}.{self.inside}{name}" if self.place else self.inside + name
-
-
-# What is nested in the inputs of one level: by the field's name the rows, each with its value.
-Nested = dict[str, list[tuple[Draft, Mapping[str, Any]]]]
+from clew.writes.errors import forbidden
+from clew.writes.types import Draft, Nested, Source
 
 
 class InputReader:
     """Reads the inputs of mutations into drafts.
 
     Args:
-        schema: the viewer's, for enums whose values the application has bound.
+        schema: the viewer's. Errors name nothing that is not in it, and enums have the application's own values.
     """
 
     def __init__(self, model: Model, schema: GraphQLSchema, viewer: Viewer, sight: Sight) -> None:
@@ -119,40 +85,73 @@ class InputReader:
             if relation is not None and any(key in given for key in relation.key):
                 raise ClewError(f"`{prefix}{name}` and its key are both given.", hint="Give one of the two.")
 
-    def point(self, draft: Draft, relation: Relation, values: Mapping[str, Any]) -> None:
-        """Let a row's to-one lead to a row that is readable, or will be.
-
-        Args:
-            values: those of the to-one's key.
+    def take_key(self, entity: Entity, draft: Draft, source: Source) -> None:
+        """Let the key of another row fill columns of a draft: now, or once that row has one.
 
         Raises:
-            ClewError: BAD_USER_INPUT if another to-one has a column in common with it, and leads elsewhere, or
-                `inc` changes such a column.
+            ClewError: BAD_USER_INPUT if the input gives a column that the row around it fills, or `inc` changes one
+                that a to-one fills; and as `settle`.
         """
-        for name, value in values.items():
-            if name in draft.increases:
-                raise ClewError(f"`{draft.at(relation.name)}` and inc both give {name}.", hint="Give one of the two.")
-            if draft.values.setdefault(name, value) != value:
-                raise ClewError(
-                    f"`{draft.at(relation.name)}` and another relation do not agree on {name}.",
-                    hint="Give one of them.",
-                )
-        draft.known |= {relation.name}
+        names = tuple(name for name, _ in source.columns)
+        if source.field is None:
+            for name in names:
+                if name in draft.fields:
+                    column = column_of(entity, name)
+                    given = name if name in draft.values or column.relation is None else column.relation
+                    raise ClewError(f"`{draft.at(given)}` is given by what it is nested in.", hint="Leave it out.")
+            self._add_fields(draft, names)
+        else:
+            for name in names:
+                if name in draft.increases:
+                    place = draft.at(source.field)
+                    raise ClewError(f"`{place}` and inc both give {name}.", hint="Give one of the two.")
+        draft.to_ones |= source.to_ones
+        if source.row.key:
+            self._settle(entity, draft, source)
+        else:
+            draft.sources += (source,)
 
-    def fill(self, entity: Entity, draft: Draft, values: Mapping[str, Any], known: frozenset[str]) -> None:
-        """Give a new row what the one that it is nested in says.
+    def settle(self, entity: Entity, drafts: Iterable[Draft], operation: Operation) -> None:
+        """Fill in the keys of rows that were new when the drafts were read.
 
-        Args:
-            known: the to-ones that lead to that row, which is readable, or will be, or nothing is written.
+        Raises:
+            ClewError: BAD_USER_INPUT if another to-one has a column in common and leads elsewhere; FORBIDDEN if a
+                preset does.
         """
-        for name in values:
-            if name in draft.fields:
-                column = column_of(entity, name)
-                given = name if name in draft.values or column.relation is None else column.relation
-                raise ClewError(f"`{draft.at(given)}` is given by what it is nested in.", hint="Leave it out.")
-        draft.values |= values
-        self._add_fields(draft, tuple(values))
-        draft.known |= known
+        for draft in drafts:
+            for source in draft.sources:
+                self._settle(entity, draft, source, operation)
+            draft.sources = ()
+
+    def _settle(self, entity: Entity, draft: Draft, source: Source, operation: Operation | None = None) -> None:
+        for name, value in source.values.items():
+            if draft.values.setdefault(name, value) == value:
+                continue
+            preset = column_of(entity, name).preset
+            if operation is not None and preset is not None and operation in preset.on and not self._sight.admin:
+                raise forbidden()
+            place = draft.at(source.field or "")
+            names = known([name], entity.name, self._schema)
+            about = f" on {names[0]}" if names else ""
+            raise ClewError(f"`{place}` and another relation do not agree{about}.", hint="Give one of them.")
+
+    def require(self, entity: Entity, drafts: Iterable[Draft]) -> None:
+        """Refuse new rows that lack a to-one which must not be null.
+
+        Raises:
+            ClewError: BAD_USER_INPUT where the viewer could give it, else CONSTRAINT_VIOLATION.
+        """
+        for column in entity.columns:
+            if column.relation is None or not is_required(entity, column):
+                continue
+            for draft in drafts:
+                if not draft.gives(column.name):
+                    input_type = self._schema.type_map[f"{entity.name}CreateInput"]
+                    assert isinstance(input_type, GraphQLInputObjectType)
+                    names = [name for name in (column.relation, column.name) if name in input_type.fields]
+                    if not names:
+                        raise ViolationError()
+                    raise ClewError(f"`{draft.at(names[0])}` is required.", hint=f"Give {names[-1]}.")
 
     def changes(self, entity: Entity, arguments: Mapping[str, Any], prefix: str, *, place: str | None = None) -> Draft:
         """`set`, `inc` and `append` but for what is nested in `set`."""
@@ -189,7 +188,7 @@ class InputReader:
             if preset is None or operation not in preset.on:
                 continue
             name, admin = column.name, self._sight.admin
-            open_ = [draft for draft in drafts if not (admin and name in draft.values)]
+            open_ = [draft for draft in drafts if not (admin and draft.gives(name))]
             if not open_:
                 continue
             if preset.sql is not None:
@@ -278,11 +277,6 @@ def sql_presets(entity: Entity, operation: Operation, given: Collection[str]) ->
         for column in entity.columns
         if column.preset and column.preset.sql and operation in column.preset.on and column.name not in given
     ]
-
-
-def forbidden() -> ClewError:
-    """No rule allows it; which one would is not told."""
-    return ClewError("This is not allowed.", code=Code.FORBIDDEN)
 
 
 def column_of(entity: Entity, name: str) -> Column:

@@ -1,0 +1,148 @@
+"""Whether the rules allow what a root field has written, judged of the rows as they are now.
+
+A row never vouches for itself: a rule that comes back to the entity being written reads it as it was before the root
+field. Nor do two rows vouch for each other: where the rules of two entities read one another, a new state of one counts
+for the other only once it is allowed itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from clew.model.types import Entity
+from clew.plan.predicates import FALSE
+from clew.plan.types import TRUE
+from clew.plan.visible import Permits
+from clew.plan.write import Check
+from clew.sql.keys import Key
+from clew.writes.errors import forbidden
+from clew.writes.store import Store
+from clew.writes.types import Draft, Written
+
+# How often rows that wait for each other are judged: a chain, each allowed by the one before, needs that many rounds.
+_ROUNDS = 20
+
+
+async def check_written(store: Store, written: Iterable[Written]) -> None:
+    """Judge rows: each must be readable, every guard must hold, and each field needs a rule that held and holds.
+
+    Raises:
+        ClewError: FORBIDDEN.
+    """
+    judged: list[_Judged] = []
+    for item in written:
+        allowed = Allowed(item.entity, item.permits)
+        if item.visible.where == TRUE and all(permit.after == TRUE for permit in item.permits.every):
+            # No row can fail but for its fields.
+            allowed.require(item.drafts)
+        elif item.drafts:
+            judged.append(_Judged(store, item, allowed))
+    await _vouch(store, judged)
+    for group in judged:
+        drafts = group.item.drafts
+        for draft, row in zip(drafts, await group.judge(drafts, {}), strict=True):
+            is_gone = row[0] is None and group.item.may_be_gone
+            if not is_gone and not (row[0] and group.allowed(draft, row[1:])):
+                raise forbidden()
+
+
+async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
+    """Find an order in which the rows of rules that read one another allow each other, one after the other.
+
+    Raises:
+        ClewError: FORBIDDEN if there is none.
+    """
+    names = {group.entity.name for group in judged}
+    waiting = [
+        (group, group.item.drafts) for group in judged if (store.circles.of(group.entity) - {group.entity.name}) & names
+    ]
+    for _ in range(_ROUNDS):
+        if not waiting:
+            return
+        keys: dict[str, dict[Key, None]] = {}
+        for group, drafts in waiting:
+            keys.setdefault(group.entity.name, {}).update(dict.fromkeys(draft.key for draft in drafts))
+        left: list[tuple[_Judged, Sequence[Draft]]] = []
+        for group, drafts in waiting:
+            others = store.circles.of(group.entity) - {group.entity.name}
+            rows = await group.judge(drafts, {name: list(some) for name, some in keys.items() if name in others})
+            still = [
+                draft
+                for draft, row in zip(drafts, rows, strict=True)
+                if not (row[0] is None or group.allowed(draft, row[1:]))
+            ]
+            if still:
+                left.append((group, still))
+        if sum(len(drafts) for _, drafts in left) == sum(len(drafts) for _, drafts in waiting):
+            break
+        waiting = left
+    if waiting:
+        raise forbidden()
+
+
+class _Judged:
+    """Rows of one entity that are judged by the same rules."""
+
+    def __init__(self, store: Store, item: Written, allowed: Allowed) -> None:
+        self.item = item
+        self.allowed = allowed
+        self.entity = item.entity
+        self._store = store
+        self._reads_itself = item.entity.name in store.circles.read(item.permits)
+
+    async def judge(
+        self, drafts: Sequence[Draft], waiting: Mapping[str, Sequence[Key]]
+    ) -> list[tuple[bool | None, ...]]:
+        """Judge rows: whether each is readable, and which of the rules hold after.
+
+        Args:
+            waiting: rows of other entities that are read as they were, by their keys.
+        """
+        bound: dict[Any, Any] = {}
+        before: list[str] = []
+        if self._reads_itself:
+            before.append(self.entity.name)
+            bound |= self._store.as_it_was(self.entity.name)
+        for name, keys in sorted(waiting.items()):
+            before.append(name)
+            bound |= self._store.as_it_was(name, keys)
+        plan = Check(self.item.visible, self.item.permits, before)
+        return await self._store.check(plan, [draft.key for draft in drafts], bound)
+
+
+class Allowed:
+    """Tells whether a row may be written as it was, by which of `permits.every` hold now. Rows alike are asked once."""
+
+    def __init__(self, entity: Entity, permits: Permits) -> None:
+        self._entity = entity
+        self._permits = permits
+        self._known: dict[tuple[frozenset[str], tuple[bool, ...], tuple[bool | None, ...]], bool] = {}
+
+    def require(self, drafts: Iterable[Draft]) -> None:
+        """Refuse rows that no rules could allow, whatever becomes of them.
+
+        Raises:
+            ClewError: FORBIDDEN.
+        """
+        after = tuple(permit.after != FALSE for permit in self._permits.every)
+        if not all(self(draft, after) for draft in drafts):
+            raise forbidden()
+
+    def __call__(self, draft: Draft, after: tuple[bool | None, ...]) -> bool:
+        question = (draft.fields, draft.held, after)
+        answer = self._known.get(question)
+        if answer is None:
+            answer = self._known[question] = self._is_allowed(*question)
+        return answer
+
+    def _is_allowed(self, fields: frozenset[str], held: tuple[bool, ...], after: tuple[bool | None, ...]) -> bool:
+        permits = self._permits
+        # A new row was under no rule before.
+        before = held or (True,) * len(after)
+        holds = {id(permit): b and a for permit, b, a in zip(permits.every, before, after, strict=True)}
+        if not all(holds[id(permit)] for permit in permits.guards):
+            return False
+        if not any(holds[id(permit)] for permit in permits.rules):
+            return False
+        return all(any(holds[id(p)] for p in permits.holding(self._entity, name)) for name in fields)

@@ -1,0 +1,62 @@
+"""Rules for writing that read one another's rows."""
+
+from __future__ import annotations
+
+from clew.model.types import Entity, Model, Operation
+from clew.plan.reach import reads
+from clew.plan.types import TRUE
+from clew.plan.visible import Access, Permits, Sight
+from clew.sql.views import read_by
+
+
+class Circles:
+    """Tells which entities' rules read one another, so that rows of both could vouch for each other."""
+
+    def __init__(self, access: Access, sight: Sight) -> None:
+        self._access = access
+        self._sight = sight
+        self._model: Model = access.model
+        self._read: dict[str, frozenset[str]] = {}
+        self._circles: dict[str, frozenset[str]] = {}
+
+    def of(self, entity: Entity) -> frozenset[str]:
+        """Return the entities that the rules of `entity` read and whose rules read it back, itself among them.
+
+        Only rules for what becomes of a row count. Empty where the rules never come back to the entity.
+        """
+        if entity.name not in self._circles:
+            self._circles[entity.name] = frozenset(
+                name for name in self._reached(entity.name) if entity.name in self._reached(name)
+            )
+        return self._circles[entity.name]
+
+    def read(self, permits: Permits) -> frozenset[str]:
+        """Return the entities that the rules read for what becomes of a row; with a view the ones that it reads."""
+        found: set[str] = set()
+        for permit in permits.every:
+            if permit.after != TRUE:
+                found |= reads(permit.after, self._model)
+        for name in tuple(found):
+            entity = self._model.entity(name)
+            if entity.view_sql is not None:
+                found.update(other.name for other in read_by(entity, self._model))
+        return frozenset(found)
+
+    def _reached(self, name: str) -> frozenset[str]:
+        """The entities that the rules of an entity read, by way of those that these read, and so on."""
+        found: set[str] = set()
+        pending = [name]
+        while pending:
+            for other in self._reads(pending.pop()):
+                if other not in found:
+                    found.add(other)
+                    pending.append(other)
+        return frozenset(found)
+
+    def _reads(self, name: str) -> frozenset[str]:
+        if name not in self._read:
+            entity = self._model.entity(name)
+            to = (Operation.CREATE, Operation.UPDATE)
+            every = (self.read(self._access.permits(entity, self._sight, operation)) for operation in to)
+            self._read[name] = frozenset().union(*every)
+        return self._read[name]

@@ -1,0 +1,518 @@
+"""The first phase of a root field: inputs read, level by level, and every existing row that they touch locked.
+
+Nothing is written here. Whatever is refused is refused of the rows as they were before the root field, so an error
+tells of no state that nobody has allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from graphql import GraphQLInputObjectType
+
+from clew.database.violations import ViolationError
+from clew.errors import ClewError
+from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
+from clew.model.writing import owner_of, unique_keys
+from clew.plan.visible import Permits
+from clew.plan.write import Lock
+from clew.sql.keys import Key
+from clew.writes.check import Allowed
+from clew.writes.drafts import InputReader, column_of, is_free_link
+from clew.writes.errors import forbidden, no_such_row, not_in_list
+from clew.writes.store import Store
+from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
+
+# Rows of one root field, nested ones included.
+MOST_ROWS = 10_000
+
+# What is done with rows of a to-many that belong to it already.
+_OF_MEMBERS = ("delete", "disconnect", "update")
+
+
+class Gatherer:
+    """Collects the steps of one root field, in the order in which they write, and what is to be judged after them."""
+
+    def __init__(self, store: Store, inputs: InputReader) -> None:
+        self.steps: list[Step] = []
+        self.written: list[Written] = []
+        self._model = store.model
+        self._store = store
+        self._inputs = inputs
+        self._rows = 0
+        self._changed: dict[str, dict[Key, str]] = {}
+        self._removed: dict[str, set[Key]] = {}
+
+    # --- new rows ---------------------------------------------------------------------
+
+    async def create(
+        self,
+        entity: Entity,
+        inputs: Sequence[tuple[Mapping[str, Any], str]],
+        sources: Sequence[Sequence[Source]] = (),
+    ) -> list[Draft]:
+        """Read new rows of one level and all that is nested in them.
+
+        Args:
+            inputs: each with its place.
+            sources: for each the rows that it is nested in.
+        """
+        if not inputs:
+            return []
+        self.count(len(inputs), inputs[0][1].removesuffix(".0"))
+        drafts: list[Draft] = []
+        nested: Nested = {}
+        for number, (given, place) in enumerate(inputs):
+            draft = Draft(place)
+            drafts.append(draft)
+            self._inputs.take(entity, draft, given, nested)
+            for source in sources[number] if sources else ():
+                self._inputs.take_key(entity, draft, source)
+        await self._to_ones(entity, nested)
+        self._inputs.preset(entity, drafts, Operation.CREATE)
+        self._inputs.require(entity, drafts)
+        permits = self._store.permits(entity, Operation.CREATE)
+        Allowed(entity, permits).require(drafts)
+        late = await self._refuse_hidden(entity, drafts, Operation.CREATE)
+        self.steps.append(Create(entity, drafts, late))
+        self._judge_after(entity, permits, drafts)
+        await self._to_manys(entity, nested)
+        return drafts
+
+    async def _to_ones(self, entity: Entity, nested: Nested) -> None:
+        """Create or find the rows that to-ones lead to, and take their keys."""
+        for name, entries in nested.items():
+            relation = entity.relation(name)
+            assert relation is not None
+            if relation.kind is not RelationKind.TO_ONE:
+                continue
+            target = self._model.entity(relation.target)
+            columns = _pointing(entity, relation, target)
+            to_ones = frozenset([name])
+            for way, rows_of in (("create", self.create), ("connect", self._connected)):
+                asked = [(draft, value[way], f"{draft.at(name)}.{way}") for draft, value in entries if way in value]
+                rows = await rows_of(target, [(given, place) for _, given, place in asked])
+                for (draft, _, _), row in zip(asked, rows, strict=True):
+                    self._inputs.take_key(entity, draft, Source(row, columns, to_ones, name))
+
+    async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> list[Draft]:
+        """Refuse to-ones that are set by their keys to no readable row, and to none that is new.
+
+        Returns:
+            The drafts that are to be asked again when the keys of new rows are known.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION.
+        """
+        late, astray = await self._store.leads(entity, drafts, operation)
+        for draft, relation in astray:
+            target = self._model.entity(relation.target)
+            wanted = {target.key_columns[place].name: name for name, place in _pointing(entity, relation, target)}
+            new = (
+                row for step in self.steps if isinstance(step, Create) and step.entity is target for row in step.drafts
+            )
+            if not any(all(_same(row, theirs, draft, ours) for theirs, ours in wanted.items()) for row in new):
+                raise self._store.hidden(entity, relation)
+        return late
+
+    # --- rows that are there ----------------------------------------------------------
+
+    async def change(
+        self,
+        entity: Entity,
+        rows: Sequence[Locked],
+        drafts: Sequence[Draft],
+        sets: Sequence[Mapping[str, Any] | None],
+    ) -> None:
+        """Read changes of locked rows, and all that is nested in them.
+
+        Args:
+            sets: for each the input with its relations, if it has any.
+        """
+        if not rows:
+            return
+        changed = self._changed.setdefault(entity.name, {})
+        keys: set[Key] = set()
+        nested: Nested = {}
+        for row, draft, given in zip(rows, drafts, sets, strict=True):
+            if row.key in keys:
+                raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
+            keys.add(row.key)
+            changed[row.key] = draft.place
+            draft.key, draft.held = row.key, row.held
+            # To add to a value that the viewer cannot read would tell it, by the numbers that do not fit.
+            if not row.masked.isdisjoint((*draft.increases, *draft.appends)):
+                raise forbidden()
+            relations = {name: value for name, value in (given or {}).items() if entity.column(name) is None}
+            if relations:
+                self._inputs.refuse_twice_given(entity, given or {}, draft.at(""))
+                self._inputs.take(entity, draft, relations, nested)
+        await self._close(entity, nested)
+        await self._to_ones(entity, nested)
+        self._inputs.preset(entity, drafts, Operation.UPDATE)
+        permits = self._store.permits(entity, Operation.UPDATE)
+        Allowed(entity, permits).require(drafts)
+        late = await self._refuse_hidden(entity, drafts, Operation.UPDATE)
+        self.steps.append(Change(entity, drafts, late))
+        self._judge_after(entity, permits, drafts)
+        await self._to_manys(entity, nested)
+
+    def lock_of(
+        self,
+        entity: Entity,
+        operation: Operation,
+        drafts: Iterable[Draft] = (),
+        opened: Iterable[str] = (),
+        **options: Any,
+    ) -> Lock:
+        """Return the plan that locks rows of the viewer under the rules for an operation.
+
+        Args:
+            drafts: the changes to come, which tell some fields that must be open.
+            opened: more fields that must.
+            options: of the plan.
+        """
+        names = {*opened, *(name for draft in drafts for name in (*draft.increases, *draft.appends))}
+        visible, permits = self._store.visible(entity), self._store.permits(entity, operation)
+        return Lock(visible, permits, opened=sorted(names & visible.masks.keys()), **options)
+
+    async def remove(self, entity: Entity, keys: Sequence[Key]) -> None:
+        """Delete locked rows. The guards of all rows that go or change with them must hold."""
+        if not keys:
+            return
+        self._removed.setdefault(entity.name, set()).update(keys)
+        async for child, relation, reached in self._store.reach(entity, keys):
+            if relation.on_delete is not OnDelete.CASCADE:
+                permits = self._store.guarding(child, Operation.UPDATE)
+                held = (True,) * len(permits.every)
+                drafts = [Draft("", key=key, held=held) for key in reached]
+                self._guard_after(child, permits, drafts)
+            elif is_free_link(child):
+                for end in child.relations:
+                    if end.name != relation.name:
+                        await self._guard_ends(child, end, reached)
+        self.steps.append(Remove(entity, keys))
+
+    async def _guard_ends(self, link: Entity, end: Relation, links: Sequence[Key]) -> None:
+        """Hold the guards of the rows at an end of links that go with the row at their other end."""
+        target = self._model.entity(end.target)
+        columns = _pointing(link, end, target)
+        places = {name: place for place, name in enumerate(link.primary_key)}
+        order = sorted(columns, key=lambda column: column[1])
+        if not await self._guarded(target, (tuple(key[places[name]] for name, _ in order) for key in links)):
+            raise ViolationError()
+
+    async def _guarded(self, entity: Entity, keys: Iterable[Key]) -> bool:
+        """Whether the guards for UPDATE hold of rows whose links change."""
+        permits = self._store.guarding(entity, Operation.UPDATE)
+        unique = list(dict.fromkeys(keys))
+        if not permits.guards:
+            return True
+        locked = await self._store.lock(Lock(self._store.access.every_row(entity), permits), keys=unique)
+        self._guard_after(entity, permits, [Draft("", key=row.key, held=row.held) for row in locked])
+        return len(locked) == len(unique)
+
+    # --- to-many ----------------------------------------------------------------------
+
+    async def _close(self, entity: Entity, nested: Nested) -> None:
+        """Note which lists are masked on their rows."""
+        for name, entries in nested.items():
+            asked = [draft for draft, value in entries if any(value.get(way) for way in _OF_MEMBERS)]
+            if asked:
+                shown = await self._store.shows(entity, name, [draft.key for draft in asked])
+                for draft, is_shown in zip(asked, shown, strict=True):
+                    if not is_shown:
+                        draft.closed |= {name}
+
+    async def _to_manys(self, entity: Entity, nested: Nested) -> None:
+        for name, entries in nested.items():
+            relation = entity.relation(name)
+            assert relation is not None
+            if relation.kind is RelationKind.TO_ONE:
+                continue
+            items = {
+                way: [
+                    Item(draft, given, f"{draft.at(name)}.{way}.{number}")
+                    for draft, value in entries
+                    for number, given in enumerate(value.get(way) or ())
+                ]
+                for way in (*_OF_MEMBERS, "create", "connect")
+            }
+            for way in _OF_MEMBERS:
+                for item in items[way]:
+                    if name in item.draft.closed:
+                        raise not_in_list(item.place, name)
+            if relation.through is None:
+                await self._owned(entity, relation, items)
+            else:
+                await self._linked(entity, relation, items)
+
+    async def _owned(self, entity: Entity, relation: Relation, items: ToMany) -> None:
+        """Read changes of rows that point here by their own to-one."""
+        target = self._model.entity(relation.target)
+        owner = owner_of(self._model, relation)
+        columns = _pointing(target, owner, entity)
+        to_ones = frozenset([owner.name])
+        await self._owned_members(relation, owner, target, columns, items)
+        sources = [[Source(item.draft, columns, to_ones)] for item in items["create"]]
+        await self.create(target, [(item.given, item.place) for item in items["create"]], sources)
+        connected = items["connect"]
+        if not connected:
+            return
+        found = await self._connected(target, [(item.given, item.place) for item in connected])
+        # To connect a row twice is to connect it.
+        pairs: dict[tuple[Key, int], Item] = {}
+        for row, item in zip(found, connected, strict=True):
+            pairs.setdefault((row.key, id(item.draft)), item)
+        keys, chosen = [key for key, _ in pairs], list(pairs.values())
+        drafts = [self._repointed(item, owner) for item in chosen]
+        for draft, item in zip(drafts, chosen, strict=True):
+            self._inputs.take_key(target, draft, Source(item.draft, columns, to_ones, relation.name))
+        locked = await self._store.lock(self.lock_of(target, Operation.UPDATE), keys=keys)
+        rows = {row.position: row for row in locked}
+        for number, item in enumerate(chosen):
+            if number + 1 not in rows:
+                raise no_such_row(item.place)
+        await self.change(target, [rows[n + 1] for n in range(len(chosen))], drafts, [None] * len(chosen))
+
+    async def _owned_members(
+        self,
+        relation: Relation,
+        owner: Relation,
+        target: Entity,
+        columns: tuple[tuple[str, int], ...],
+        items: ToMany,
+    ) -> None:
+        key_columns = [column_of(target, name) for name, _ in columns]
+        # A client knows a row to belong here only by the to-one that leads here.
+        opened = [owner.name, *owner.key]
+        for way in _OF_MEMBERS:
+            asked = items[way]
+            if not asked:
+                continue
+            operation = Operation.DELETE if way == "delete" else Operation.UPDATE
+            drafts = self._drafts(way, target, owner, asked)
+            keys = await self._keys(way, target, asked)
+            plan = self.lock_of(target, operation, drafts, opened, named=way == "update", columns=key_columns)
+            rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
+            ordered: list[Locked] = []
+            for number, item in enumerate(asked):
+                row = rows.get(number + 1)
+                expected = tuple(item.draft.key[place] for _, place in columns)
+                if row is None or row.columns != expected or not row.masked.isdisjoint(opened):
+                    raise not_in_list(item.place, relation.name)
+                ordered.append(row)
+            if way == "delete":
+                await self.remove(target, list(dict.fromkeys(row.key for row in ordered)))
+            else:
+                sets = [item.given.get("set") if way == "update" else None for item in asked]
+                await self.change(target, ordered, drafts, sets)
+
+    def _drafts(self, way: str, target: Entity, owner: Relation | None, items: Sequence[Item]) -> list[Draft]:
+        """The changes that entries of a to-many ask for."""
+        if way == "update":
+            return [self._inputs.changes(target, item.given, f"{item.place}.") for item in items]
+        if way == "disconnect" and owner is not None:
+            drafts = [self._repointed(item, owner) for item in items]
+            for draft in drafts:
+                draft.values.update(dict.fromkeys(owner.key))
+            return drafts
+        return []
+
+    def _repointed(self, item: Item, owner: Relation) -> Draft:
+        """A row whose to-one `owner` is written from its other end."""
+        return Draft(item.place, fields=frozenset(owner.key), to_ones=frozenset([owner.name]))
+
+    async def _keys(self, way: str, target: Entity, items: Sequence[Item]) -> list[Key]:
+        """The keys of the rows that entries of a to-many name."""
+        if way == "update":
+            return [self._inputs.key(target, item.given, f"{item.place}.") for item in items]
+        return [row.key for row in await self._connected(target, [(item.given, item.place) for item in items])]
+
+    # --- many-to-many -----------------------------------------------------------------
+
+    async def _linked(self, entity: Entity, relation: Relation, items: ToMany) -> None:
+        """Read changes of a many-to-many: its links are written, generated ones under the rules of the field."""
+        assert relation.through is not None
+        target, link = self._model.entity(relation.target), self._model.entity(relation.through.entity)
+        here = tuple((_by_sql(link, theirs).name, _place(entity, ours)) for ours, theirs in relation.through.local)
+        there = tuple((_by_sql(link, ours).name, _place(target, theirs)) for ours, theirs in relation.through.remote)
+        await self._linked_members(relation, target, link, here, there, items)
+        made = await self.create(target, [(item.given, item.place) for item in items["create"]])
+        found = await self._connected(target, [(item.given, item.place) for item in items["connect"]])
+        ends = [*zip(items["create"], made, strict=True), *zip(items["connect"], found, strict=True)]
+        ends = await self._not_yet_linked(link, here, there, ends)
+        if not ends:
+            return
+        names = {name for name, _ in (*here, *there)}
+        to_ones = frozenset(
+            r.name
+            for r in link.relations
+            if r.key and r.target in (entity.name, target.name) and names.issuperset(r.key)
+        )
+        sources = [(Source(item.draft, here, to_ones), Source(row, there, to_ones)) for item, row in ends]
+        if not is_free_link(link):
+            await self.create(link, [({}, item.place) for item, _ in ends], sources)
+            return
+        if not await self._guarded(target, [row.key for _, row in ends if row.key]):
+            raise no_such_row(next(item.place for item, row in ends if row.key))
+        drafts = [Draft(item.place, to_ones=to_ones) for item, _ in ends]
+        for draft, pair in zip(drafts, sources, strict=True):
+            for source in pair:
+                self._inputs.take_key(link, draft, source)
+        self.steps.append(Create(link, drafts, once=True))
+
+    async def _not_yet_linked(
+        self,
+        link: Entity,
+        here: tuple[tuple[str, int], ...],
+        there: tuple[tuple[str, int], ...],
+        ends: Sequence[tuple[Item, Draft]],
+    ) -> list[tuple[Item, Draft]]:
+        """Leave out pairs of rows that a visible link joins already, or that come twice."""
+        unique: dict[Any, tuple[Item, Draft]] = {}
+        for item, row in ends:
+            unique.setdefault((id(item.draft), row.key or id(row)), (item, row))
+        pairs = list(unique.values())
+        known = [number for number, (item, row) in enumerate(pairs) if item.draft.key and row.key]
+        if is_free_link(link) or not known:
+            return pairs
+        columns = [column_of(link, name) for name, _ in (*here, *there)]
+        values = [
+            (*(pairs[n][0].draft.key[place] for _, place in here), *(pairs[n][1].key[place] for _, place in there))
+            for n in known
+        ]
+        gone = self._removed.get(link.name, set())
+        linked = {known[n] for n, key in await self._store.find(link, columns, values) if key not in gone}
+        return [pair for number, pair in enumerate(pairs) if number not in linked]
+
+    async def _linked_members(
+        self,
+        relation: Relation,
+        target: Entity,
+        link: Entity,
+        here: tuple[tuple[str, int], ...],
+        there: tuple[tuple[str, int], ...],
+        items: ToMany,
+    ) -> None:
+        columns = [column_of(link, name) for name, _ in (*here, *there)]
+        for way in _OF_MEMBERS:
+            asked = items[way]
+            if not asked:
+                continue
+            drafts = self._drafts(way, target, None, asked)
+            keys = await self._keys(way, target, asked)
+            values = [
+                (*(item.draft.key[place] for _, place in here), *(key[place] for _, place in there))
+                for item, key in zip(asked, keys, strict=True)
+            ]
+            # There may be several links of the application's own between two rows.
+            found = await self._store.find(link, columns, values)
+            linked = {number for number, _ in found}
+            rows: dict[int, Locked] = {}
+            if way != "disconnect":
+                operation = Operation.DELETE if way == "delete" else Operation.UPDATE
+                plan = self.lock_of(target, operation, drafts, named=way == "update")
+                rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
+            for number, item in enumerate(asked):
+                if number not in linked or (way != "disconnect" and number + 1 not in rows):
+                    raise not_in_list(item.place, relation.name)
+            if way == "update":
+                sets = [item.given.get("set") for item in asked]
+                await self.change(target, [rows[n + 1] for n in range(len(asked))], drafts, sets)
+                continue
+            if way == "disconnect" and is_free_link(link) and not await self._guarded(target, keys):
+                raise not_in_list(asked[0].place, relation.name)
+            await self._unlink(link, list(dict.fromkeys(key for _, key in found)))
+            if way == "delete":
+                await self.remove(target, list(dict.fromkeys(rows[n + 1].key for n in range(len(asked)))))
+
+    async def _unlink(self, link: Entity, keys: Sequence[Key]) -> None:
+        if not is_free_link(link):
+            locked = await self._store.lock(self.lock_of(link, Operation.DELETE), keys=keys)
+            if len(locked) < len(keys):
+                raise forbidden()
+        await self.remove(link, keys)
+
+    # --- what is judged ---------------------------------------------------------------
+
+    def _judge_after(self, entity: Entity, permits: Permits, drafts: Sequence[Draft]) -> None:
+        self.written.append(Written(entity, self._store.visible(entity), permits, drafts))
+
+    def _guard_after(self, entity: Entity, permits: Permits, drafts: Sequence[Draft]) -> None:
+        """Judge rows that change along by their guards alone."""
+        every = self._store.access.every_row(entity)
+        self.written.append(Written(entity, every, permits, drafts, may_be_gone=True))
+
+    def finish(self) -> None:
+        """Refuse what cannot all be done.
+
+        Raises:
+            ClewError: BAD_USER_INPUT where a row is both changed and deleted.
+        """
+        for name, keys in self._removed.items():
+            for key, place in self._changed.get(name, {}).items():
+                if key in keys:
+                    message = f"`{place or 'set'}` changes a row that is deleted, too."
+                    raise ClewError(message, hint="Do one of the two.")
+
+    # --- values -----------------------------------------------------------------------
+
+    async def _connected(self, entity: Entity, wanted: Sequence[tuple[Mapping[str, Any], str]]) -> list[Draft]:
+        """Return visible rows that inputs name by one unique key each."""
+        rows: dict[int, Draft] = {}
+        by_key: dict[tuple[str, ...], list[int]] = {}
+        for number, (given, place) in enumerate(wanted):
+            name = next((key for key in unique_keys(entity).values() if set(key) == set(given)), None)
+            if name is None:
+                options = " or ".join("{" + ", ".join(key) + "}" for key in self._known_keys(entity))
+                raise ClewError(f"`{place}` must have the fields of one key.", hint=f"Give {options}.")
+            by_key.setdefault(name, []).append(number)
+        for names, numbers in by_key.items():
+            columns = [column_of(entity, name) for name in names]
+            values = [self._inputs.unique(entity, names, *wanted[number]) for number in numbers]
+            found = dict(await self._store.find(entity, columns, values))
+            for index, number in enumerate(numbers):
+                if index not in found:
+                    raise no_such_row(wanted[number][1])
+                rows[number] = Draft(wanted[number][1], key=found[index])
+        return [rows[number] for number in range(len(wanted))]
+
+    def _known_keys(self, entity: Entity) -> list[tuple[str, ...]]:
+        """The unique keys whose fields are all in the viewer's schema."""
+        type_ = self._store.schema.type_map[f"{entity.name}UniqueInput"]
+        assert isinstance(type_, GraphQLInputObjectType)
+        return [key for key in unique_keys(entity).values() if type_.fields.keys() >= set(key)]
+
+    def count(self, more: int, place: str) -> None:
+        """Count rows of the input.
+
+        Raises:
+            ClewError: BAD_USER_INPUT where there are too many.
+        """
+        self._rows += more
+        if self._rows > MOST_ROWS:
+            message = f"`{place}` is too long: one field writes at most {MOST_ROWS} rows."
+            raise ClewError(message, hint="Write them in several requests.")
+
+
+def _same(row: Draft, theirs: str, draft: Draft, ours: str) -> bool:
+    """Whether two drafts give the same value."""
+    return theirs in row.values and ours in draft.values and row.values[theirs] == draft.values[ours]
+
+
+def _by_sql(entity: Entity, name: str) -> Column:
+    column = entity.column_by_sql(name)
+    assert column is not None, f"{entity.name}: {name}"
+    return column
+
+
+def _place(entity: Entity, name: str) -> int:
+    """The place in an entity's key of a column, by its SQL name."""
+    return next(place for place, column in enumerate(entity.key_columns) if column.column == name)
+
+
+def _pointing(entity: Entity, relation: Relation, target: Entity) -> tuple[tuple[str, int], ...]:
+    """The columns of a to-one's key, by API name, each with the place of its value in the key of `target`."""
+    return tuple((_by_sql(entity, local).name, _place(target, remote)) for local, remote in relation.on)

@@ -1,0 +1,446 @@
+"""The rows of the database as one root field of a mutation finds, locks and changes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+from graphql import GraphQLSchema
+from graphql.execution.values import VariableValues
+
+from clew.database.violations import KeyTakenError, ViolationError, from_database, known
+from clew.errors import ClewError
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.plan.types import TRUE, Keys, Visible
+from clew.plan.visible import Access, Permits, Sight
+from clew.plan.write import Check, Delete, Filled, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.sql import write
+from clew.sql.arguments import Claims
+from clew.sql.keys import Key, bound_keys
+from clew.sql.statement import WriteStatements
+from clew.sql.tables import Tables, default_sql
+from clew.writes.circles import Circles
+from clew.writes.drafts import column_of, sql_presets
+from clew.writes.errors import forbidden
+from clew.writes.types import Draft, Locked
+
+Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
+
+_NO_VARIABLES = VariableValues({}, {})
+
+# The columns that a draft sets, increases and appends to.
+_Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class _Before:
+    """An entity before the root field: the keys written since, and the images of rows that were there."""
+
+    keys: dict[Key, None] = field(default_factory=dict)
+    images: dict[Key, str] = field(default_factory=dict)
+
+    def note(self, key: Key, image: str) -> None:
+        """Note a row as it is, unless it has been changed already."""
+        if key not in self.keys:
+            self.images[key] = image
+        self.keys[key] = None
+
+
+class Store:
+    """Runs the statements of a write under the rules of one viewer.
+
+    Args:
+        schema: the viewer's: errors name nothing that is not in it.
+        fetch: runs a statement in the operation's transaction.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        tables: Tables,
+        access: Access,
+        statements: WriteStatements,
+        schema: GraphQLSchema,
+        sight: Sight,
+        claims: Claims,
+        fetch: Fetch,
+    ) -> None:
+        self.model = model
+        self.access = access
+        self.schema = schema
+        self.sight = sight
+        self.circles = Circles(access, sight)
+        self._claims = claims
+        self._tables = tables
+        self._statements = statements
+        self._fetch = fetch
+        self._before: dict[str, _Before] = {}
+
+    @asynccontextmanager
+    async def undone_if_taken(self) -> AsyncIterator[None]:
+        """Undo what runs inside if a unique key is taken. The transaction goes on.
+
+        Raises:
+            KeyTakenError: all that the root field has done so far is undone.
+        """
+        await self._fetch("SAVEPOINT clew_upsert", ())
+        try:
+            yield
+        except KeyTakenError:
+            await self._fetch("ROLLBACK TO SAVEPOINT clew_upsert", ())
+            self._before.clear()
+            raise
+        await self._fetch("RELEASE SAVEPOINT clew_upsert", ())
+
+    def visible(self, entity: Entity) -> Visible:
+        """Return the rows that there are for the viewer."""
+        return self.access.visible(entity, self.sight)
+
+    def permits(self, entity: Entity, operation: Operation) -> Permits:
+        """Return the rules of the viewer for an operation."""
+        return self.access.permits(entity, self.sight, operation)
+
+    def guarding(self, entity: Entity, operation: Operation) -> Permits:
+        """Return the guards that bind the viewer, without any rule."""
+        return self.access.guarding(entity, self.sight, operation)
+
+    # --- finding and locking ----------------------------------------------------------
+
+    async def lock(
+        self,
+        plan: Lock,
+        *,
+        keys: Sequence[Key] | None = None,
+        still: Sequence[Sequence[Any]] = (),
+    ) -> list[Locked]:
+        """Lock rows, those of `keys` or all that the plan's condition finds.
+
+        Args:
+            still: for each column of `plan.still` the values that rows must still have, one for each key. A lock may
+                wait for a writer that changes them.
+        """
+        if (keys is not None and not keys) or not plan.permits.rules:
+            return []
+        entity = plan.visible.entity
+        image = bool(self.circles.of(entity))
+        plan = replace(plan, by_key=keys is not None, image=image)
+        bound = bound_keys(entity, keys) if keys is not None else {}
+        bound |= {Keys(write.VALUE + column.name): values for column, values in zip(plan.still, still, strict=True)}
+        records = await self.run(plan, bound, keep=plan.where is TRUE)
+        rows: list[Locked] = []
+        key_end = 1 + len(entity.primary_key)
+        column_end = key_end + len(plan.columns)
+        open_end = column_end + len(plan.opened)
+        before = self._before.setdefault(entity.name, _Before())
+        for record in records:
+            values = tuple(record)
+            key = values[1:key_end]
+            if image:
+                before.note(key, values[open_end])
+            masked = frozenset(
+                name for name, is_open in zip(plan.opened, values[column_end:open_end], strict=True) if not is_open
+            )
+            held = values[open_end + (1 if image else 0) :]
+            rows.append(Locked(values[0], key, values[key_end:column_end], masked, held))
+        return rows
+
+    async def find(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> list[tuple[int, Key]]:
+        """Return the keys of visible rows that have some values, each with the place of these."""
+        if not values:
+            return []
+        bound = {
+            Keys(write.VALUE + column.name): list(of_all)
+            for column, of_all in zip(columns, zip(*values, strict=True), strict=True)
+        }
+        records = await self.run(Find(self.visible(entity), columns), bound)
+        return [(record[0] - 1, tuple(record)[1:]) for record in records]
+
+    async def shows(self, entity: Entity, name: str, keys: Sequence[Key]) -> list[bool]:
+        """Tell for each visible row whether the viewer sees a field of it."""
+        mask = self.visible(entity).masks.get(name)
+        if mask is None:
+            return [True] * len(keys)
+        records = await self.run(Judge(entity, mask), bound_keys(entity, keys))
+        return [record[0] for record in records]
+
+    async def leads(
+        self, entity: Entity, drafts: Iterable[Draft], operation: Operation
+    ) -> tuple[list[Draft], list[tuple[Draft, Relation]]]:
+        """Find the to-ones that are set by their keys to no readable row.
+
+        A foreign-key error would tell a hidden row from an absent one, so this comes before anything is written.
+
+        Returns:
+            The drafts that wait for the key of a new row, for only then it is known where they lead; and those that
+            lead to no readable row, each with the to-one.
+        """
+        waiting: list[Draft] = []
+        astray: list[tuple[Draft, Relation]] = []
+        for relation in entity.relations:
+            if relation.kind is not RelationKind.TO_ONE:
+                continue
+            visible = self.visible(self.model.entity(relation.target))
+            if visible.where == TRUE and not visible.masks.keys() & set(self._keyed(relation)):
+                continue
+            asked: list[Draft] = []
+            for draft in drafts:
+                if relation.name in draft.to_ones:
+                    continue
+                if any(name in relation.key for source in draft.sources for name, _ in source.columns):
+                    waiting.append(draft)
+                elif not {*draft.values, *draft.increases}.isdisjoint(relation.key):
+                    asked.append(draft)
+            of = None if self._fills(entity, relation, operation) else relation.key
+            for shape, same in _by_shape(asked, of=of):
+                plan = self._plan(entity, shape, operation)
+                records = await self.run(Leads(plan, relation, visible), self._bound(plan, same))
+                astray += [(draft, relation) for draft, record in zip(same, records, strict=True) if not record[0]]
+        return waiting, astray
+
+    def hidden(self, entity: Entity, relation: Relation) -> ClewError:
+        """Return the error for a to-one that leads to a hidden row: that for a key that leads nowhere."""
+        return ViolationError(known([relation.name], entity.name, self.schema))
+
+    def _keyed(self, relation: Relation) -> list[str]:
+        """The API names of the columns that a to-one's key is compared with."""
+        target = self.model.entity(relation.target)
+        there = {remote for _, remote in relation.on}
+        return [column.name for column in target.columns if column.column in there]
+
+    def _fills(self, entity: Entity, relation: Relation, operation: Operation) -> bool:
+        """Whether a preset in SQL fills a part of a to-one's key."""
+        return any(column.name in relation.key for column, _ in sql_presets(entity, operation, ()))
+
+    # --- writing ----------------------------------------------------------------------
+
+    async def insert(self, entity: Entity, drafts: Sequence[Draft], *, once: bool = False) -> None:
+        """Create rows, and note their keys in the drafts.
+
+        Args:
+            once: leave rows as they are that are there already.
+
+        Raises:
+            ClewError: FORBIDDEN where a preset by SQL and what a row is nested in do not agree.
+        """
+        if len({tuple(draft.values) for draft in drafts}) > 1:
+            _fill_nulls(entity, drafts, {name for draft in drafts for name in draft.values})
+        width = len(entity.primary_key)
+        for shape, same in _by_shape(drafts):
+            plan = self._plan(entity, shape, Operation.CREATE)
+            assert isinstance(plan, Insert)
+            bound = self._bound(plan, same)
+            if once:
+                await self.run(replace(plan, once=True), bound)
+                for draft in same:
+                    draft.key = tuple(draft.values[name] for name in entity.primary_key)
+                continue
+            records = await self.run(plan, bound)
+            if plan.presets and not all(all(record[width:]) for record in records):
+                raise forbidden()
+            for draft, record in zip(same, records, strict=True):
+                draft.key = record[:width]
+        before = self._before.setdefault(entity.name, _Before())
+        before.keys.update(dict.fromkeys(draft.key for draft in drafts))
+
+    async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
+        """Change locked rows."""
+        changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
+        for shape, same in _by_shape(changed):
+            plan = self._plan(entity, shape, Operation.UPDATE)
+            await self.run(plan, self._bound(plan, same))
+
+    def _plan(self, entity: Entity, shape: _Shape, operation: Operation) -> Insert | Update:
+        """The plan that writes the columns of a shape."""
+        sets, increases, appends = ([column_of(entity, name) for name in names] for names in shape)
+        given = [name for names in shape for name in names] if self.sight.admin else []
+        presets: list[Filled] = sql_presets(entity, operation, given)
+        if operation is Operation.UPDATE:
+            return Update(entity, sets, increases, appends, presets)
+        if not sets and not presets:
+            presets = [(column, write.made_sql(entity, column)) for column in entity.key_columns[:1]]
+        return Insert(entity, sets, presets)
+
+    def _bound(self, plan: Insert | Update, drafts: Sequence[Draft]) -> dict[Any, Any]:
+        if isinstance(plan, Insert):
+            if not plan.columns:
+                return {Keys(write.VALUE + write.COUNT): list(range(len(drafts)))}
+            return _arrays(write.VALUE, plan.columns, [draft.values for draft in drafts])
+        bound = bound_keys(plan.entity, [draft.key for draft in drafts])
+        bound |= _arrays(write.VALUE, plan.sets, [draft.values for draft in drafts])
+        bound |= _arrays(write.INCREASE, plan.increases, [draft.increases for draft in drafts])
+        bound |= _arrays(write.APPENDED, plan.appends, [draft.appends for draft in drafts])
+        return bound
+
+    async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
+        """Delete locked rows; the database deletes or empties what points to them."""
+        await self.run(Delete(entity), bound_keys(entity, keys))
+
+    async def mark(self, entity: Entity, keys: Sequence[Key], at: datetime | None = None) -> None:
+        """Set the time of deletion, here and of all that a cascade reaches; or clear it.
+
+        Args:
+            at: the time of the deletion to undo. None: this is a deletion.
+        """
+        restores = at is not None
+        bound = bound_keys(entity, keys) | {Keys("at"): at or datetime.now(UTC)}
+        await self.run(Mark(entity, None, restores), bound)
+        pending = [(entity, list(keys))]
+        while pending:
+            parent, of = pending.pop()
+            for child, relation in self._pointing(parent, softly=True):
+                bound = bound_keys(parent, of) | {Keys("at"): bound[Keys("at")]}
+                records = await self.run(Mark(child, relation, restores), bound)
+                if records:
+                    pending.append((child, [tuple(record) for record in records]))
+
+    # --- what a deletion reaches ------------------------------------------------------
+
+    def _pointing(self, parent: Entity, *, softly: bool) -> list[tuple[Entity, Relation]]:
+        """The to-ones by which rows go, or change, when one of `parent` is deleted."""
+        ways = {OnDelete.CASCADE} if softly else {OnDelete.CASCADE, OnDelete.SET_NULL}
+        return [
+            (child, relation)
+            for child, relation in self.model.references.get(parent.name, ())
+            if relation.on_delete in ways and (child.soft_delete is not None if softly else child.view_sql is None)
+        ]
+
+    async def reach(
+        self, entity: Entity, keys: Sequence[Key], restored: datetime | None = None
+    ) -> AsyncIterator[tuple[Entity, Relation, list[Key]]]:
+        """Lock the rows that the deletion of locked ones will delete or change, before it does.
+
+        The guards of these rows must hold, and their images are noted where rules read them as they were.
+
+        Args:
+            restored: the time of the deletion that will be undone instead.
+
+        Yields:
+            each entity with the to-one by which its rows are reached, and their keys.
+
+        Raises:
+            ViolationError: a guard forbids it. As for a foreign key that does, nothing tells of the rows.
+        """
+        softly = entity.soft_delete is not None
+        pending: list[tuple[Entity, Sequence[Key]]] = [(entity, keys)]
+        seen: set[tuple[str, Key]] = set()
+        while pending:
+            parent, of = pending.pop()
+            if not of or not self._matters(parent, softly=softly):
+                continue
+            for child, relation in self._pointing(parent, softly=softly):
+                cascades = relation.on_delete is OnDelete.CASCADE
+                permits = self.guarding(child, Operation.DELETE if cascades else Operation.UPDATE)
+                plan = Reached(child, relation, permits, softly, restored is not None)
+                records = await self.run(plan, bound_keys(parent, of) | {Keys("at"): restored})
+                rows = [(tuple(key), holds, image) for *key, holds, image in records]
+                if not all(holds for _, holds, _ in rows):
+                    raise ViolationError()
+                new = [(key, image) for key, _, image in rows if (child.name, key) not in seen]
+                if cascades:
+                    seen.update((child.name, key) for key, _ in new)
+                    pending.append((child, [key for key, _ in new]))
+                if self.circles.of(child):
+                    before = self._before.setdefault(child.name, _Before())
+                    for key, image in new:
+                        before.note(key, image)
+                if new:
+                    yield child, relation, [key for key, _ in new]
+
+    def _matters(self, entity: Entity, *, softly: bool) -> bool:
+        """Whether a deletion may reach rows that have guards, links with them, or images to keep."""
+        found, pending = {entity.name}, [entity]
+        while pending:
+            for child, relation in self._pointing(pending.pop(), softly=softly):
+                to = Operation.DELETE if relation.on_delete is OnDelete.CASCADE else Operation.UPDATE
+                if self.circles.of(child) or self.guarding(child, to).guards:
+                    return True
+                ends = [self.model.entity(end.target) for end in child.relations] if child.generated_link else []
+                if any(self.guarding(end, Operation.UPDATE).guards for end in ends):
+                    return True
+                if child.name not in found:
+                    found.add(child.name)
+                    pending.append(child)
+        return False
+
+    # --- judging ----------------------------------------------------------------------
+
+    def as_it_was(self, name: str, keys: Collection[Key] | None = None) -> dict[Keys, Any]:
+        """Return what a statement binds that reads the entity as it was before the root field.
+
+        Args:
+            keys: only the rows with these keys are read so, the others as they are now.
+        """
+        entity = self.model.entity(name)
+        before = self._before.get(name, _Before())
+        written = list(before.keys) if keys is None else list(keys)
+        images = before.images if keys is None else {key: before.images[key] for key in written if key in before.images}
+        bound = bound_keys(entity, written, f"{write.CREATED}{name}.")
+        return {**bound, Keys(f"{write.WERE}{name}"): list(images.values())}
+
+    async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
+        """Judge rows: of each whether it is readable, and which rules hold; None in place of each if it is gone."""
+        records = await self.run(plan, {**bound_keys(plan.visible.entity, keys), **bound})
+        return [tuple(record) for record in records]
+
+    async def run(self, plan: Plan, bound: Mapping[Any, Any], *, keep: bool = True) -> list[asyncpg.Record]:
+        """Run the statement of a plan.
+
+        Args:
+            bound: the values of its `Keys` operands. Those of claims are known.
+            keep: False where a client's condition is part of it.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION; other errors of the database are those of the operation's connection.
+        """
+        statement = self._statements.get(plan, keep=keep)
+        values = {**self._claims, **bound}
+        arguments = [compute(_NO_VARIABLES, values) for compute in statement.arguments]
+        try:
+            return await self._fetch(statement.sql, arguments)
+        except ClewError as error:
+            violation = from_database(error.__cause__, self._tables, self.schema)
+            if violation is None:
+                raise
+            raise violation from error
+
+
+def _by_shape(drafts: Iterable[Draft], *, of: Collection[str] | None = None) -> Iterable[tuple[_Shape, list[Draft]]]:
+    """Group rows that write the same columns, in whatever order their inputs name them.
+
+    Args:
+        of: only these columns count.
+    """
+    as_given: dict[_Shape, list[Draft]] = {}
+    for draft in drafts:
+        given = (tuple(draft.values), tuple(draft.increases), tuple(draft.appends))
+        as_given.setdefault(given, []).append(draft)
+    shapes: dict[_Shape, list[Draft]] = {}
+    for given, same in as_given.items():
+        values, increases, appends = (
+            tuple(sorted(names if of is None else (name for name in names if name in of))) for names in given
+        )
+        shapes.setdefault((values, increases, appends), []).extend(same)
+    return shapes.items()
+
+
+def _fill_nulls(entity: Entity, drafts: Iterable[Draft], given: Collection[str]) -> None:
+    """Let new rows give the nulls that they leave out and others `given`: those that differ in these are one statement.
+
+    Any choice of some ten columns, in each row another, would be as many statements as rows.
+    """
+    names = [
+        column.name
+        for column in entity.columns
+        if column.name in given and column.nullable and column.preset is None and default_sql(column) is None
+    ]
+    for draft in drafts:
+        for name in names:
+            draft.values.setdefault(name, None)
+
+
+def _arrays(prefix: str, columns: Iterable[Column], rows: Sequence[Mapping[str, Any]]) -> dict[Any, Any]:
+    return {Keys(prefix + column.name): [row[column.name] for row in rows] for column in columns}
