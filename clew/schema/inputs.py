@@ -209,7 +209,9 @@ class WriteTypes:
         found: _Inputs = {}
         if self._set_fields(entity):
             found["set"] = GraphQLInputField(self._set_input(entity), description="New values.")
-        columns = self._updates(entity)
+        # The sum would tell of a number that the roles cannot read.
+        readable = self._builder.openings[entity.name].fields
+        columns = [column for column in self._updates(entity) if column.name in readable]
         for name, suffix, suited, description in (
             ("inc", "IncInput", can_increase, "Numbers to add."),
             ("append", "AppendInput", _is_list, "Items to put at the end of lists."),

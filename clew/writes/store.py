@@ -405,7 +405,8 @@ class Store:
             violation = from_database(error.__cause__, self._tables, self.schema)
             if violation is None:
                 raise
-            raise violation from error
+            # Rows that stand in the way of a deletion may be hidden: nothing tells of them.
+            raise (ViolationError() if isinstance(plan, Delete) else violation) from error
 
 
 def _by_shape(drafts: Iterable[Draft], *, of: Collection[str] | None = None) -> Iterable[tuple[_Shape, list[Draft]]]:

@@ -318,6 +318,142 @@ SEEN: tuple[Entry, ...] = (
     ),
 )
 
+# --- what an error of the change itself would tell ----------------------------------------
+
+TOLD: tuple[Entry, ...] = (
+    # A number that is masked, by where it no longer fits; by a constraint on it; by one that compares it.
+    *(
+        ("ben", field, Alike(values, FORBIDDEN))
+        for change, values in (
+            ("inc: {budget: ~}", ("1", "2147483647")),
+            ("inc: {heat: ~}", ("1", "99")),
+            ("set: {untilDay: ~}", ("5", "50")),
+            # It may be written, and not be read.
+            ("inc: {tips: ~}", ("1", "2147483647")),
+            ('append: {words: ["~"]}', ("x", "y")),
+        )
+        for field in (
+            f"updatePurse(id: 1, {change}) {{ id }}",
+            f"updatePurses(where: {{public: {{eq: true}}}}, {change}) {{ count }}",
+            f"updateManyPurses(updates: [{{id: 1, {change}}}]) {{ count }}",
+        )
+    ),
+    (
+        "ben",
+        'updatePurse(id: 1, set: {description: "x", tips: 5}) { id }',
+        Gives({"updatePurse": {"id": 1}}),
+        {"Purse 1": {"description": "x", "tips": 5}},
+    ),
+    (
+        "ann",
+        "updatePurse(id: 1, inc: {tips: 1, budget: 1}) { tips }",
+        Gives({"updatePurse": {"tips": 2147483001}}),
+        {"Purse 1": {"tips": 2147483001, "budget": 2147483001}},
+    ),
+    # A row below, by a state that no rule allows: by a field that is not held, and by one that a check refuses.
+    *(
+        ("ben", f'updateWorker(id: "ben", set: {{{field}, reviews: {{{way}}}}}) {{ id }}', Alike(values, expect))
+        for field, expect in (("level: 9", FORBIDDEN), ("grade: 9", BAD_INPUT), ('nick: "x"', BAD_INPUT))
+        for way, values in (
+            ("update: [{id: 1, inc: {score: ~}}]", ("1", "2147483647")),
+            ("update: [{id: ~, set: {score: 1}}]", ("1", "2", "9")),
+        )
+    ),
+    # Two rows of which each is allowed by the other's new state.
+    ("ben", 'updateRoom(id: "1", set: {hostId: "ben"}) { id }', FORBIDDEN),
+    ("ben", 'updateRoom(id: "1", set: {beds: {update: [{id: "1", set: {holderId: "ben"}}]}}) { id }', BAD_INPUT),
+    (
+        "ben",
+        'updateRoom(id: "1", set: {hostId: "ben", beds: {update: [{id: "1", set: {holderId: "ben"}}]}}) { id }',
+        BAD_INPUT,
+    ),
+    (
+        "ben",
+        'createRoom(input: {id: "9", hostId: "ben", beds: {create: [{id: "9", holderId: "ben"}]}}) { id }',
+        FORBIDDEN,
+    ),
+    (
+        "ben",
+        'createRooms(inputs: [{id: "9", hostId: "ben", beds: {create: [{id: "9", holderId: "ben"}]}}]) { count }',
+        FORBIDDEN,
+    ),
+    (
+        "ben",
+        'updateRoom(id: "1", set: {hostId: "ben", beds: {create: [{id: "9", holderId: "ben"}]}}) { id }',
+        FORBIDDEN,
+    ),
+    ("ben", 'createBed(input: {id: "9", holderId: "ben", room: {create: {id: "9", hostId: "ben"}}}) { id }', FORBIDDEN),
+    # Where one is allowed by itself, it may vouch for the other.
+    (
+        "usher",
+        'createRoom(input: {id: "9", hostId: "ann", beds: {create: [{id: "9", holderId: "ann"}]}}) { id }',
+        Gives({"createRoom": {"id": "9"}}),
+        {**made("Bed", "9", holder_id="ann", room_id="9"), **made("Room", "9", host_id="ann")},
+    ),
+    # A key that is masked is no key.
+    ("ben", "createTask(input: {squadId: ~}) { id }", Alike(("1", "9"), CONSTRAINT)),
+    ("ben", "createTasks(inputs: [{squadId: 2}, {squadId: ~}]) { count }", Alike(("1", "9"), CONSTRAINT)),
+    ("ben", "updateTask(id: 1, set: {squadId: ~}) { id }", Alike(("1", "9"), CONSTRAINT)),
+    ("ben", "updateTasks(where: {}, all: true, set: {squadId: ~}) { count }", Alike(("1", "9"), CONSTRAINT)),
+    ("ben", "upsertTask(input: {id: 1, squadId: ~}, on: id) { id }", Alike(("1", "9"), CONSTRAINT)),
+    ("ben", "createTask(input: {squad: {connect: {id: ~}}}) { id }", Alike(("1", "9"), BAD_INPUT)),
+    (
+        "ben",
+        'updateTask(id: 1, set: {squad: {connect: {name: "One"}}}) { squad { id name } }',
+        Gives({"updateTask": {"squad": {"id": None, "name": "One"}}}),
+        {"Task 1": {"squad_id": 1}},
+    ),
+    # Errors name nothing that the role cannot see.
+    ("ben", "createTask(input: {squad: {connect: {}}}) { id }", BAD_INPUT),
+    ("ben", "createTask(input: {squad: {connect: {name: null}}}) { id }", BAD_INPUT),
+    ("ben", "createChore(input: {}) { id }", CONSTRAINT),
+)
+
+# --- what a write changes elsewhere -------------------------------------------------------
+
+ELSEWHERE: tuple[Entry, ...] = (
+    # Rows that would go, or lose their to-one, with a ledger: posted ones, and one whose foreign key forbids it. It is
+    # the same whether the viewer sees that row.
+    *((who, "deleteLedger(id: ~) { id }", Alike(("1", "3", "5", "6"), CONSTRAINT)) for who in ("ben", "admin")),
+    *(
+        (who, "deleteLedgers(where: {id: {eq: ~}}) { count }", Alike(("1", "3", "5", "6"), CONSTRAINT))
+        for who in ("ben", "admin")
+    ),
+    # A guard on what becomes of the row.
+    *((who, "deleteLedger(id: 7) { id }", FORBIDDEN) for who in ("ben", "admin")),
+    ("ben", "deleteLedger(id: 2) { id }", Gives({"deleteLedger": {"id": 2}}), {"Ledger 2": GONE, "Line 2": GONE}),
+    (
+        "ben",
+        "deleteLedger(id: 4) { id }",
+        Gives({"deleteLedger": {"id": 4}}),
+        {"Ledger 4": GONE, "Stub 2": {"ledger_id": None}},
+    ),
+    # A generated link changes both of its ends.
+    *(
+        (who, field, expect)
+        for who in ("ben", "admin")
+        for field, expect in (
+            ("updatePage(id: 2, set: {seals: {connect: [{id: 1}]}}) { id }", null("updatePage")),
+            ("updateSeal(id: 1, set: {pages: {connect: [{id: 2}]}}) { id }", BAD_INPUT),
+            ("updateSeal(id: 1, set: {pages: {connect: [{id: 1}, {id: 2}]}}) { id }", BAD_INPUT),
+            ("updateSeal(id: 1, set: {pages: {disconnect: [{id: 3}]}}) { id }", BAD_INPUT),
+            ("createSeal(input: {pages: {connect: [{id: 2}]}}) { id }", BAD_INPUT),
+            ("deleteSeal(id: 1) { id }", CONSTRAINT),
+            ("deleteSeals(where: {id: {gt: 0}}) { count }", CONSTRAINT),
+        )
+    ),
+    (
+        "ben",
+        "updateSeal(id: 2, set: {pages: {connect: [{id: 1}, {id: 1}]}}) { pages { id } }",
+        Gives({"updateSeal": {"pages": [{"id": 1}]}}),
+        {"PageSeal 1 2": {"page_id": 1, "seal_id": 2}},
+    ),
+    ("ben", "deleteSeal(id: 2) { id }", Gives({"deleteSeal": {"id": 2}}), {"Seal 2": GONE}),
+    # Softly too; what is deleted already does not go with it.
+    *((who, "deleteBinder(id: 1) { id }", CONSTRAINT) for who in ("ben", "admin")),
+    *((who, "restoreBinder(id: 3) { id }", CONSTRAINT) for who in ("ben", "admin")),
+)
+
 SHARED: tuple[Entry, ...] = (
     # Nor does one lead to a hidden row by what is added to its key, or is filled in.
     ("ann", 'updateStay(id: "1", inc: {hall: ~}) { id }', Alike(("1", "7"), CONSTRAINT)),
@@ -1036,6 +1172,8 @@ def entries() -> Iterable[Attack]:
     people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "chief": CHIEF}
     for who, field, expect, *changes in (
         *SEEN,
+        *TOLD,
+        *ELSEWHERE,
         *SHARED,
         *ROWS,
         *FIELDS,

@@ -42,6 +42,7 @@ from clew.plan.types import (
     Rows,
     Ruled,
     Search,
+    Visible,
 )
 from clew.plan.visible import ADMIN, Access, Permit, Permits, Sight, unmasked
 from clew.schema.build import build_schema
@@ -431,6 +432,9 @@ def _check_permits(access: Access) -> None:
         everything = frozenset(member.name for member in members)
         allowed = (Permit(TRUE, TRUE, everything),)
         assert access.permits(entity, ADMIN, Operation.UPDATE) == Permits(allowed, {}, bound)
+        guarding = Permits((Permit(TRUE, TRUE),), {}, bound)
+        assert access.guarding(entity, ADMIN, Operation.UPDATE) == guarding
+        assert access.every_row(entity) == Visible(entity)
         assert access.permits(entity, ADMIN, Operation.DELETE) == Permits(allowed, {}, ())
     # A key that the database makes is given under a rule that names it.
     named, unnamed = Permit(is_x, is_x, frozenset({"id"})), Permit(is_y, is_y)

@@ -27,3 +27,22 @@ INSERT INTO joinings (club_id, person_id) VALUES (1, 'ann');
 INSERT INTO grades (id, level) VALUES ('1', 5);
 SELECT setval(pg_get_serial_sequence('folders', 'id'), 100);
 SELECT setval(pg_get_serial_sequence('papers', 'id'), 100);
+INSERT INTO purses (id, title, public, budget, heat, from_day, until_day, tips, words, owner_id) VALUES
+  (1, 'Ann''s', true, 2147483000, 50, 10, 20, 2147483000, '{}', 'ann');
+INSERT INTO workers (id, level, grade, boss_id) VALUES ('ann', 9, 0, NULL), ('ben', 1, 0, 'ann');
+INSERT INTO reviews (id, score, worker_id) VALUES (1, 2147483000, 'ben'), (2, 5, 'ann');
+INSERT INTO rooms (id) VALUES ('1');
+INSERT INTO beds (id, room_id) VALUES ('1', '1');
+INSERT INTO squads (id, name, region, password_code, owner_id) VALUES (1, 'One', 'north', 'x', 'ann'), (2, 'Two', 'south', 'y', 'ben');
+INSERT INTO tasks (id, text, squad_id) VALUES (1, 'Walk', NULL);
+INSERT INTO ledgers (id) VALUES (1), (2), (3), (4), (5), (6), (7);
+INSERT INTO lines (id, posted, ledger_id) VALUES (1, true, 1), (2, false, 2);
+INSERT INTO stubs (id, posted, fixed, ledger_id) VALUES (1, true, false, 3), (2, false, false, 4), (3, false, true, 7);
+INSERT INTO pegs (id, open, ledger_id) VALUES (1, false, 5), (2, true, 6);
+INSERT INTO pages (id, locked) VALUES (1, false), (2, true), (3, true);
+INSERT INTO seals (id) VALUES (1), (2);
+INSERT INTO page_seals (page_id, seal_id) VALUES (3, 1);
+INSERT INTO binders (id, deleted_at) VALUES (1, NULL), (2, NULL), (3, '2020-01-01');
+INSERT INTO sheets (id, final, binder_id, deleted_at) VALUES
+  (1, true, 1, NULL), (2, false, 2, NULL), (3, true, 2, '2020-01-01'), (4, true, 3, '2020-01-01');
+SELECT setval(pg_get_serial_sequence('tasks', 'id'), 100);
