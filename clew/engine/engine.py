@@ -24,6 +24,7 @@ from clew.engine.batches import Place
 from clew.engine.document import InvalidDocument, Prepared, prepare
 from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
 from clew.engine.idempotency import Repeatable, repeatable
+from clew.engine.identity import identity
 from clew.engine.operation import RunningOperation
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
@@ -35,7 +36,7 @@ from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.limits import RoleLimits
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
+from clew.plan.types import Identity, ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
 from clew.plan.visible import ADMIN, Access, Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims, usable_claims
@@ -192,7 +193,8 @@ class Engine:
                 fetch = self.pool.fetch if within is None else within.connection.fetch
                 (row,) = await fetch(statement.sql, arguments)
                 if statement.orders:
-                    row = [None if value is None else self.cursors.seal(value, statement.orders) for value in row]
+                    who = claims[Identity()]
+                    row = [None if value is None else self.cursors.seal(value, statement.orders, who) for value in row]
         except ClewError as error:
             return failure(error, _request_id(request))
         if executable.pieces:
@@ -249,15 +251,14 @@ class Engine:
         return found
 
     def sight(self, role: RoleSchema, viewer: Viewer) -> tuple[Sight, Claims]:
-        """What of the viewer goes into a plan, and the values of the claims."""
-        if not role.claims:
-            return role.sight, {}
+        """What of the viewer goes into a plan, and the values of the claims with the viewer's `Identity`."""
         known = (role.sight, role.claims)
         found: tuple[Sight, Claims] | None = viewer.known.get(known)
         if found is None:
             claims = usable_claims(role.claims, {**viewer.claims, "sub": viewer.id})
-            found = replace(role.sight, usable=frozenset(claims)), claims
-            viewer.known[known] = found
+            sight = replace(role.sight, usable=frozenset(claims))
+            bound: Claims = {**claims, Identity(): identity(viewer, sight, claims)}
+            found = viewer.known[known] = sight, bound
         return found
 
     def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:

@@ -39,6 +39,7 @@ from clew.engine.writes import Writer
 from clew.errors import Code
 from clew.model.types import Entity
 from clew.plan.collect import collect
+from clew.plan.types import Identity
 from clew.plan.visible import Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims
@@ -169,7 +170,8 @@ class RunningOperation:
     ) -> list[Row | None]:
         statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, nodes)
         ((text,),) = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
-        rows: list[Row | None] = json.loads(self._engine.cursors.seal(text, statement.orders), object_hook=Row)
+        sealed = self._engine.cursors.seal(text, statement.orders, self._claims[Identity()])
+        rows: list[Row | None] = json.loads(sealed, object_hook=Row)
         return rows
 
     def writer(self) -> Writer:

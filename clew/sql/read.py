@@ -22,6 +22,7 @@ from clew.plan.types import (
     Connection,
     FieldPath,
     Groups,
+    KeyDigest,
     Literal,
     Many,
     Measure,
@@ -51,6 +52,7 @@ from clew.sql.order import direction
 from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope, free_name
 from clew.sql.tables import Tables
+from clew.sql.ties import key_digest
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
@@ -286,6 +288,8 @@ class Compiler:
         end = value.end
         if isinstance(end, Column):
             return self.masked(scope.column(end), mask, scope)
+        if isinstance(end, KeyDigest):
+            return key_digest(scope, self.binds)
         inner = self.scope(end.relation.target, scope)
         statement = sa.select(measure_value(end.measure, inner, self, self.binds)).select_from(inner.source)
         statement = statement.where(join(self, end.relation, scope, inner, end.link), *self.conditions(end.rows, inner))
