@@ -193,6 +193,20 @@ class RunningOperation:
         """The rows of a field that is an entity, by key, as the viewer sees them."""
         return await self._read(entity, place_of(info.path), info, keys)
 
+    async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
+        """The keys of rows that a client has not named, in the order in which lists have these rows.
+
+        They are locked in the order of their keys, which the viewer may not see.
+
+        Args:
+            keys: in their own order, of rows that are there.
+        """
+        statement = self._engine.listed(self._sight, entity) if len(keys) > 1 else None
+        if statement is None:
+            return keys
+        found = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
+        return [keys[position - 1] for (position,) in found]
+
     async def read_below(
         self, entity: Entity, info: Info, name: str, keys: Sequence[Key]
     ) -> dict[str, list[Row | None]]:

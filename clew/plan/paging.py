@@ -46,19 +46,33 @@ def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: 
         key = _order_key(access, sight, entity, item, f"{place}.{index}")
         # A key that was there before, whichever way, has no ties left to break.
         different.setdefault(_names(item), key)
-    ties = (value for name, value in _ties(access.visible(entity, sight)) if (name,) not in different)
-    return (*different.values(), *(OrderKey(value, descending=False) for value in ties))
+    return (
+        *different.values(),
+        *(tie for name, tie in _ties(access.visible(entity, sight)) if (name,) not in different),
+    )
 
 
-def _ties(visible: Visible) -> Iterator[tuple[str, FieldPath]]:
+def order_of_ties(visible: Visible) -> tuple[OrderKey, ...]:
+    """The order of rows where none is asked for."""
+    return tuple(tie for _, tie in _ties(visible))
+
+
+def shows_its_keys(visible: Visible) -> bool:
+    """Whether the key of every visible row is open: then nothing else breaks ties."""
+    return all(mask is None for mask in _key_masks(visible))
+
+
+def _ties(visible: Visible) -> Iterator[tuple[str, OrderKey]]:
     """What tells any two rows apart, by name: the columns of the key where they are open, and a digest of the rest."""
-    keys = visible.entity.key_columns
-    masks = [FALSE if column.hidden else visible.masks.get(column.name) for column in keys]
-    for column, mask in zip(keys, masks, strict=True):
+    for column, mask in zip(visible.entity.key_columns, _key_masks(visible), strict=True):
         if mask != FALSE:
-            yield column.name, FieldPath(column, masks=(mask,))
-    if any(mask is not None for mask in masks):
-        yield "", FieldPath(KeyDigest(visible.entity))
+            yield column.name, OrderKey(FieldPath(column, masks=(mask,)), descending=False)
+    if not shows_its_keys(visible):
+        yield "", OrderKey(FieldPath(KeyDigest(visible.entity)), descending=False)
+
+
+def _key_masks(visible: Visible) -> list[Predicate | None]:
+    return [FALSE if column.hidden else visible.masks.get(column.name) for column in visible.entity.key_columns]
 
 
 def _names(tree: Tree) -> tuple[str, ...]:

@@ -88,6 +88,20 @@ def rows_statement(read: Read, model: Model, tables: Tables, binds: Binds) -> Se
     return sa.select(value).select_from(keys.source.outerjoin(row, sa.true()))
 
 
+def order_statement(rows: Rows, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    """The positions, from 1, of the given keys in the order of their rows.
+
+    The keys are `Keys` operands, as for `rows_statement`.
+    """
+    compiler = Compiler(model, tables, binds)
+    entity = rows.visible.entity
+    keys = given_keys(entity, binds)
+    scope = compiler.scope(entity.name, Scope(entity, keys.source))
+    order = [compiler.directed(compiler.follow(key.value, scope), key) for key in rows.order]
+    joined = keys.source.outerjoin(scope.source, sa.and_(*same_key(scope, keys)))
+    return sa.select(keys.position).select_from(joined).order_by(*order)
+
+
 def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     """One row; for each check, whether all its keys are those of such rows.
 

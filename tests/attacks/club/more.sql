@@ -27,3 +27,4 @@ INSERT INTO joinings (club_id, person_id) VALUES (1, 'ann');
 INSERT INTO grades (id, level) VALUES ('1', 5);
 SELECT setval(pg_get_serial_sequence('folders', 'id'), 100);
 SELECT setval(pg_get_serial_sequence('papers', 'id'), 100);
+INSERT INTO slips (number, choice, owner_id) SELECT n, chr(97 + n), CASE WHEN n = 3 THEN 'ben' END FROM generate_series(0, 9) AS n;
