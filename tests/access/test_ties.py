@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from graphql import Source
 
-from clew import Viewer
+from clew import ClewError, Viewer
 from clew.database.pool import Pool
 from clew.engine import Engine, Request
 from clew.engine.explain import explanation
@@ -164,6 +164,22 @@ async def test_pages_of_hidden_keys_are_the_list_both_ways_and_by_offset(
         by_offset += await order(engines[offset % 2], viewer, text)
     assert by_offset == whole
     await engines[1].pool.close()
+
+
+async def test_operations_of_the_application_for_a_viewer_know_the_viewers_cursors(engine: Engine, url: str) -> None:
+    page = await read(engine, ANN, "{ votesConnection(first: 1) { pageInfo { endCursor } } }")
+    document = "query ($c: String) { votesConnection(first: 1, after: $c) { nodes { choice } } }"
+    other = make_engine(url)
+    renewed = Viewer("v03", ANN.roles | {"visitor"}, {"jti": "2"})
+    # Within a resolver's `context.graphql`, as from a script.
+    found = await other.graphql(document, {"c": page["pageInfo"]["endCursor"]}, renewed)
+    assert [row["choice"] for row in found["votesConnection"]["nodes"]] == [
+        (await order(engine, ANN, "{ votes { choice } }"))[1]
+    ]
+    for stranger in (BEN, ANON, Viewer("v03", ANN.roles | {"clerk"}), Viewer.admin()):
+        with pytest.raises(ClewError, match="is no cursor of this list in this order"):
+            await other.graphql(document, {"c": page["pageInfo"]["endCursor"]}, stranger)
+    await other.pool.close()
 
 
 async def test_the_key_of_the_digests_is_bound_not_written_and_not_shown(engine: Engine) -> None:
