@@ -199,9 +199,9 @@ class Reference:
     def value(self, column: Column, row: Row) -> Any:
         return row[COMPUTED + column.name if column.computed else column.column]
 
-    def tie(self, column: Column, row: Row) -> Any:
-        """A column of the primary key, which rows are ordered by in the end."""
-        return self.value(column, row)
+    def ties(self, entity: Entity, row: Row) -> Place:
+        """What rows are ordered by in the end: the primary key."""
+        return [(self.value(column, row), "ASC") for column in entity.key_columns]
 
     def visible(self, entity: Entity, deleted: str | None = None) -> list[Row]:
         column, rows = entity.soft_delete, self.tables.rows[entity.name]
@@ -251,8 +251,7 @@ class Reference:
         return [(entity, row) for _, row in cut(placed, arguments)]
 
     def place(self, entity: Entity, keys: Iterable[dict[str, Any]], row: Row) -> Place:
-        ties = [self.column(entity, name) for name in entity.primary_key]
-        return [*(self.key(entity, key, row) for key in keys), *((self.tie(column, row), "ASC") for column in ties)]
+        return [*(self.key(entity, key, row) for key in keys), *self.ties(entity, row)]
 
     def key(self, entity: Entity, key: dict[str, Any], row: Row | None) -> tuple[Any, str]:
         """The value of one key of an order, and its direction."""

@@ -25,6 +25,7 @@ from clew.engine.batches import Place
 from clew.engine.document import InvalidDocument, Prepared, prepare
 from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
 from clew.engine.idempotency import Repeatable, repeatable
+from clew.engine.identity import identity
 from clew.engine.operation import RunningOperation
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
@@ -34,13 +35,14 @@ from clew.errors import ClewError, Code
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.limits import RoleLimits
+from clew.plan.paging import order_of_ties, shows_its_keys
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
+from clew.plan.types import Identity, ReadPlan, RootMany, RootOne, RootTypeName, RootViewer, Rows
 from clew.plan.visible import ADMIN, Access, Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, WriteStatements, compile_held, compile_read, compile_rows
+from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
@@ -50,7 +52,7 @@ _CACHE_CHARACTERS = 1024 * 1024
 _SHAPES = 32
 # Statements kept for one document's fields that are the user's own and entities.
 _ROWS = 64
-# Statements for `@row` that are kept.
+# Statements for `@row`, and for the order of what a bulk write returns, that are kept.
 _JUDGEMENTS = 256
 # Role sets whose schemas are kept.
 _ROLE_SETS = 64
@@ -106,6 +108,7 @@ class Engine:
         self._building = asyncio.Lock()
         self.writes = WriteStatements(model, tables, self.cursors)
         self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(_JUDGEMENTS)
+        self._listed: LRUCache[tuple[Sight, str], Statement] = LRUCache(_JUDGEMENTS)
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
             _CACHE_CHARACTERS, getsizeof=lambda prepared: prepared.characters + 1024
         )
@@ -192,7 +195,8 @@ class Engine:
                 fetch = self.pool.fetch if within is None else within.connection.fetch
                 (row,) = await fetch(statement.sql, arguments)
                 if statement.orders:
-                    row = [None if value is None else self.cursors.seal(value, statement.orders) for value in row]
+                    who = claims[Identity()]
+                    row = [None if value is None else self.cursors.seal(value, statement.orders, who) for value in row]
         except ClewError as error:
             return failure(error, _request_id(request))
         if executable.pieces:
@@ -249,15 +253,14 @@ class Engine:
         return found
 
     def sight(self, role: RoleSchema, viewer: Viewer) -> tuple[Sight, Claims]:
-        """What of the viewer goes into a plan, and the values of the claims."""
-        if not role.claims:
-            return role.sight, {}
+        """What of the viewer goes into a plan, and the values of the claims with the viewer's `Identity`."""
         known = (role.sight, role.claims)
         found: tuple[Sight, Claims] | None = viewer.known.get(known)
         if found is None:
             claims = usable_claims(role.claims, {**viewer.claims, "sub": viewer.id})
-            found = replace(role.sight, usable=frozenset(claims)), claims
-            viewer.known[known] = found
+            sight = replace(role.sight, usable=frozenset(claims))
+            bound: Claims = {**claims, Identity(): identity(viewer, sight, claims)}
+            found = viewer.known[known] = sight, bound
         return found
 
     def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:
@@ -360,6 +363,18 @@ class Engine:
         if statement is None:
             checks = {row.argument: self._access.held(self.model.entity(row.entity), sight, row.to) for row in rows}
             statement = self._held[key] = compile_held(checks, self.model, self.tables, self.cursors)
+        return statement
+
+    def listed(self, sight: Sight, entity: Entity) -> Statement | None:
+        """The statement that puts given keys in the order in which lists have their rows; None for that of the keys."""
+        visible = self._access.visible(entity, sight)
+        if shows_its_keys(visible):
+            return None
+        statement = self._listed.get((sight, entity.name))
+        if statement is None:
+            rows = Rows(visible, order=order_of_ties(visible))
+            statement = compile_order(rows, self.model, self.tables, self.cursors)
+            self._listed[sight, entity.name] = statement
         return statement
 
     async def _mutate(

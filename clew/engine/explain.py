@@ -18,12 +18,27 @@ from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan import types as plan_types
-from clew.plan.types import TRUE, Claim, Constant, Literal, Now, Operand, ReadPlan, Ruled, Variable, Visible
+from clew.plan.types import (
+    TRUE,
+    Claim,
+    Constant,
+    CursorKey,
+    Literal,
+    Marker,
+    Now,
+    Operand,
+    ReadPlan,
+    Ruled,
+    TieKey,
+    Variable,
+    Visible,
+)
 from clew.plan.visible import ADMIN, Access
 from clew.sql.arguments import Claims
 from clew.viewer import Viewer
 
 _ADMIN_VIEWER = Viewer.admin()
+_HIDDEN = "(hidden)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +46,14 @@ class Compiled:
     """A query's statement.
 
     `arguments` are, for `$1`..., what they are bound to: a variable's or claim's path as
-    text (`$id`, `$where.title.eq`, `$auth.sub`), or the literal.
+    text (`$id`, `$where.title.eq`, `$auth.sub`), or the literal. Of `values` those that this
+    process keeps to itself are left out; of `shown` also what is in a cursor.
     """
 
     sql: str
     arguments: tuple[Any, ...]
     values: tuple[Any, ...]
+    shown: tuple[Any, ...]
     plan: ReadPlan
 
 
@@ -60,7 +77,7 @@ class Explanation:
             "parameters": [
                 [
                     {"source": source if _is_path(source) else None, "value": _plain(value)}
-                    for source, value in zip(statement.arguments, statement.values, strict=True)
+                    for source, value in zip(statement.arguments, statement.shown, strict=True)
                 ]
                 for statement in statements
             ],
@@ -141,7 +158,7 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
     parts += ["", "Plan", *("  " + line for line in _outline(statement.plan))]
     if statement.sql:
         parts += ["", "SQL", *("  " + line for line in statement.sql.splitlines())]
-        for index, (source, value) in enumerate(zip(statement.arguments, statement.values, strict=True), 1):
+        for index, (source, value) in enumerate(zip(statement.arguments, statement.shown, strict=True), 1):
             parts.append(f"  ${index} = {value!r}" + (f" ({source})" if _is_path(source) else ""))
         rows = await engine.pool.fetch(f"EXPLAIN (VERBOSE, COSTS) {statement.sql}", statement.values)
         parts += ["", "EXPLAIN", *("  " + row[0] for row in rows)]
@@ -168,13 +185,17 @@ def _rules(found: Explanation) -> Iterator[str]:
 def _compiled(executable: Executable, values: VariableValues, claims: Claims) -> Compiled:
     statement = executable.statement
     if statement is None:
-        return Compiled("", (), (), executable.plan)
-    return Compiled(
-        statement.sql,
-        tuple(_source(operand) for operand in statement.operands),
-        tuple(compute(values, claims) for compute in statement.arguments),
-        executable.plan,
+        return Compiled("", (), (), (), executable.plan)
+    given = tuple(
+        _HIDDEN if isinstance(operand.source, Marker | TieKey) else compute(values, claims)
+        for operand, compute in zip(statement.operands, statement.arguments, strict=True)
     )
+    shown = tuple(
+        _HIDDEN if isinstance(operand.source, CursorKey) else value
+        for operand, value in zip(statement.operands, given, strict=True)
+    )
+    sources = tuple(_source(operand) for operand in statement.operands)
+    return Compiled(statement.sql, sources, given, shown, executable.plan)
 
 
 def _source(operand: Operand) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
@@ -11,6 +11,9 @@ from clew.engine.batches import Info
 from clew.model.types import Entity, Model, WriteField, WriteKind
 from clew.sql.keys import Key
 from clew.writes.writer import Writer
+
+if TYPE_CHECKING:
+    from clew.engine.operation import RunningOperation
 
 _Resolver = Callable[..., Any]
 
@@ -37,9 +40,12 @@ def _resolver(found: WriteField) -> _Resolver:
 
     def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         running = info.context.running
+        keys = _written(running.writer(), entity, kind, arguments)
+        if kind is WriteKind.UPDATE_WHERE:
+            keys = _listed(running, entity, keys)
         if kind.bulk:
-            return running.batches.track(info, _bulk(_written(running.writer(), entity, kind, arguments)))
-        return running.batches.resolve(entity, info, _one(entity, _written(running.writer(), entity, kind, arguments)))
+            return running.batches.track(info, _bulk(keys))
+        return running.batches.resolve(entity, info, _one(entity, keys))
 
     return resolve
 
@@ -68,6 +74,11 @@ async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: M
             keys = [await writer.restore(entity, arguments)]
     await writer.finish()
     return [key for key in keys if key is not None]
+
+
+async def _listed(running: RunningOperation, entity: Entity, keys: Awaitable[Sequence[Key]]) -> Sequence[Key]:
+    """In an order that tells nothing of keys that are hidden."""
+    return await running.as_listed(entity, await keys)
 
 
 async def _one(entity: Entity, keys: Awaitable[Sequence[Key]]) -> Any:
@@ -104,7 +115,8 @@ def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
         keys = await writer.to_delete(entity, arguments, where=bulk)
         found: Any = None
         if bulk:
-            found = {"count": len(keys), "read": await running.read_below(entity, info, "rows", keys)}
+            listed = await running.as_listed(entity, keys)
+            found = {"count": len(keys), "read": await running.read_below(entity, info, "rows", listed)}
         elif keys:
             (found,) = await running.read(entity, info, keys)
         await writer.delete()

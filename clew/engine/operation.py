@@ -35,6 +35,7 @@ from clew.engine.types import Request, Response
 from clew.errors import Code
 from clew.model.types import Entity
 from clew.plan.collect import collect
+from clew.plan.types import Identity
 from clew.plan.visible import Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims
@@ -169,7 +170,8 @@ class RunningOperation:
     ) -> list[Row | None]:
         statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, nodes)
         ((text,),) = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
-        rows: list[Row | None] = json.loads(self._engine.cursors.seal(text, statement.orders), object_hook=Row)
+        sealed = self._engine.cursors.seal(text, statement.orders, self._claims[Identity()])
+        rows: list[Row | None] = json.loads(sealed, object_hook=Row)
         return rows
 
     def writer(self) -> Writer:
@@ -190,6 +192,20 @@ class RunningOperation:
     async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
         """The rows of a field that is an entity, by key, as the viewer sees them."""
         return await self._read(entity, place_of(info.path), info, keys)
+
+    async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
+        """The keys of rows that a client has not named, in the order in which lists have these rows.
+
+        They are locked in the order of their keys, which the viewer may not see.
+
+        Args:
+            keys: in their own order, of rows that are there.
+        """
+        statement = self._engine.listed(self._sight, entity) if len(keys) > 1 else None
+        if statement is None:
+            return keys
+        found = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
+        return [keys[position - 1] for (position,) in found]
 
     async def read_below(
         self, entity: Entity, info: Info, name: str, keys: Sequence[Key]

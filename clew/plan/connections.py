@@ -16,6 +16,7 @@ from clew.plan.types import (
     ConnectionOutput,
     CursorKey,
     FieldPath,
+    KeyDigest,
     Literal,
     Operand,
     OrderKey,
@@ -101,4 +102,6 @@ def _value(value: FieldPath) -> str:
         measure = end.measure
         column = "" if measure.column is None else f"{measure.column.name}:{measure.column.type.sql}"
         return ".".join([*steps, end.relation.name, measure.function, column])
+    if isinstance(end, KeyDigest):
+        return "digest"
     return ".".join([*steps, f"{end.name}:{end.type.sql}"])

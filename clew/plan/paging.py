@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clew.errors import ClewError, Code
-from clew.model.types import Column, Entity, Relation, ValueType
+from clew.model.types import Entity, Relation, ValueType
 from clew.plan.inputs import Tree
 from clew.plan.measures import COUNT, direction, measure, one
+from clew.plan.predicates import FALSE
 from clew.plan.types import (
     FieldPath,
+    KeyDigest,
     Literal,
     Operand,
     OrderKey,
@@ -26,7 +28,10 @@ _NUMBER = ValueType("BigInt", "bigint")
 
 
 def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: str) -> tuple[OrderKey, ...]:
-    """The keys of an ordering, the primary key ascending as the last tie-break.
+    """The keys of an ordering, and what breaks the ties that they leave.
+
+    That is the primary key, ascending, as the viewer sees it, and where some of it is hidden a digest of it: the
+    order of rows must tell nothing of their hidden keys.
 
     Args:
         tree: the value of `orderBy`: a list of one-key objects, or None.
@@ -41,11 +46,33 @@ def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: 
         key = _order_key(access, sight, entity, item, f"{place}.{index}")
         # A key that was there before, whichever way, has no ties left to break.
         different.setdefault(_names(item), key)
-    keys = different.values()
-    plain = [key.value.end for key in keys if not key.value.path and key.value.masks == (None,)]
-    given = {end.name for end in plain if isinstance(end, Column)}
-    ties = (column for column in entity.key_columns if column.name not in given)
-    return (*keys, *(OrderKey(FieldPath(column), descending=False) for column in ties))
+    return (
+        *different.values(),
+        *(tie for name, tie in _ties(access.visible(entity, sight)) if (name,) not in different),
+    )
+
+
+def order_of_ties(visible: Visible) -> tuple[OrderKey, ...]:
+    """The order of rows where none is asked for."""
+    return tuple(tie for _, tie in _ties(visible))
+
+
+def shows_its_keys(visible: Visible) -> bool:
+    """Whether the key of every visible row is open: then nothing else breaks ties."""
+    return all(mask is None for mask in _key_masks(visible))
+
+
+def _ties(visible: Visible) -> Iterator[tuple[str, OrderKey]]:
+    """What tells any two rows apart, by name: the columns of the key where they are open, and a digest of the rest."""
+    for column, mask in zip(visible.entity.key_columns, _key_masks(visible), strict=True):
+        if mask != FALSE:
+            yield column.name, OrderKey(FieldPath(column, masks=(mask,)), descending=False)
+    if not shows_its_keys(visible):
+        yield "", OrderKey(FieldPath(KeyDigest(visible.entity)), descending=False)
+
+
+def _key_masks(visible: Visible) -> list[Predicate | None]:
+    return [FALSE if column.hidden else visible.masks.get(column.name) for column in visible.entity.key_columns]
 
 
 def _names(tree: Tree) -> tuple[str, ...]:

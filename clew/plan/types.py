@@ -105,7 +105,17 @@ class Marker:
     """What cursors are marked with on their way out, to be found and sealed (see `clew.sql.cursors`)."""
 
 
-Source = Literal | Variable | Template | Constant | Claim | Keys | Now | Ruled | CursorKey | Marker
+@dataclass(frozen=True, slots=True)
+class TieKey:
+    """The viewer's key of the digests that break ties (see `clew.sql.ties`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, as bytes: what stands beside the claims' values, for cursors and digests to be the viewer's own."""
+
+
+Source = Literal | Variable | Template | Constant | Claim | Keys | Now | Ruled | CursorKey | Marker | TieKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,13 +299,30 @@ class RelatedMeasure:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyDigest:
+    """A digest of a row's primary key, with a key of the viewer's own: where the one is not open, that breaks ties.
+
+    Whoever does not know the digest's key learns nothing of the row's (see `clew.sql.ties`).
+    """
+
+    entity: Entity
+
+    @property
+    def type(self) -> ValueType:
+        return _DIGEST
+
+
+_DIGEST = ValueType("Bytes", "bytea")
+
+
+@dataclass(frozen=True, slots=True)
 class FieldPath:
     """A value of a row: a column, or a measure of a to-many, at the end of `path`, to-ones to follow.
 
     `masks` are when each of the path's relations is open, and at the end the column or to-many.
     """
 
-    end: Column | RelatedMeasure
+    end: Column | RelatedMeasure | KeyDigest
     path: tuple[tuple[Relation, Visible], ...] = ()
     masks: tuple[Predicate | None, ...] = (None,)
 
@@ -304,9 +331,12 @@ class FieldPath:
         """Whether it may be null on some row."""
         if self.path or self.masks != (None,):
             return True
-        if isinstance(self.end, Column):
-            return self.end.nullable
-        return self.end.measure.function not in ("count", "countDistinct")
+        match self.end:
+            case Column(nullable=nullable):
+                return nullable
+            case RelatedMeasure(measure=measure):
+                return measure.function not in ("count", "countDistinct")
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,24 @@ from graphql.utilities import coerce_input_literal
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
 from clew.plan.inputs import enum_names
-from clew.plan.types import Claim, Constant, CursorKey, Keys, Literal, Marker, Operand, Template, Variable
+from clew.plan.types import (
+    Claim,
+    Constant,
+    CursorKey,
+    Identity,
+    Keys,
+    Literal,
+    Marker,
+    Operand,
+    Template,
+    TieKey,
+    Variable,
+)
 from clew.schema.scalars import SCALARS
 from clew.sql.cursors import Cursors
 
-# The claims of a viewer that rules name, as asyncpg takes them.
-Claims = Mapping[Claim, Any]
+# The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
+Claims = Mapping[Any, Any]
 # Gives one argument from the coerced variables, and from the claims and `Keys` by themselves.
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 
@@ -55,8 +67,10 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
         return lambda _variables, claims: claims[source]
     if isinstance(source, Marker):
         return lambda _variables, _claims: cursors.marker
+    if isinstance(source, TieKey):
+        return lambda _variables, claims: cursors.tie_key(claims[Identity()])
     if isinstance(source, CursorKey):
-        return lambda variables, _claims: _cursor_key(source, variables, operand.place, cursors)
+        return lambda variables, claims: _cursor_key(source, variables, claims[Identity()], operand.place, cursors)
     convert = _converter(operand)
     if isinstance(source, Constant):
         constant = convert(_coerced(source.value, operand.type))
@@ -83,10 +97,12 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
     return lambda variables, _claims: convert(_fill(source, variables, operand.place))
 
 
-def _cursor_key(source: CursorKey, variables: VariableValues, place: str, cursors: Cursors) -> str | None:
+def _cursor_key(
+    source: CursorKey, variables: VariableValues, viewer: bytes, place: str, cursors: Cursors
+) -> str | None:
     cursor = source.cursor
     text = cursor.value if isinstance(cursor, Literal) else _dig(variables.coerced, cursor.path)
-    return cursors.open(text, source.order, place)[source.index]
+    return cursors.open(text, source.order, viewer, place)[source.index]
 
 
 def usable_claims(wanted: Iterable[Claim], claims: Mapping[str, Any]) -> dict[Claim, Any]:

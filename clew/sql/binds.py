@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
 from clew.plan.limits import MOST_VALUES
-from clew.plan.types import Claim, Operand
+from clew.plan.types import Claim, Operand, TieKey
 from clew.sql.types import sql_type
 
 
@@ -24,7 +24,7 @@ class Binds:
     def __init__(self) -> None:
         self.names: dict[str, Operand] = {}
         self.orders: list[str] = []
-        self._claims: dict[tuple[Claim, ValueType], str] = {}
+        self._shared: dict[tuple[Claim | TieKey, ValueType], str] = {}
 
     def order(self, name: str) -> int:
         """The number of an order of cursors."""
@@ -41,8 +41,8 @@ class Binds:
             ClewError: LIMIT_EXCEEDED for one more than a statement can have.
         """
         source = operand.source
-        if isinstance(source, Claim) and (source, operand.type) in self._claims:
-            return self._parameter(self._claims[source, operand.type], operand)
+        if isinstance(source, Claim | TieKey) and (source, operand.type) in self._shared:
+            return self._parameter(self._shared[source, operand.type], operand)
         if len(self.names) >= MOST_VALUES:
             raise ClewError(
                 f"The operation is too large: at most {MOST_VALUES} values are allowed.",
@@ -52,8 +52,8 @@ class Binds:
         # SQLAlchemy finds binds in the finished text, as `%(name)s`: a NUL is in no SQL name and no expression.
         name = f"\0{len(self.names)}"
         self.names[name] = operand
-        if isinstance(source, Claim):
-            self._claims[source, operand.type] = name
+        if isinstance(source, Claim | TieKey):
+            self._shared[source, operand.type] = name
         return self._parameter(name, operand)
 
     def _parameter(self, name: str, operand: Operand) -> sa.BindParameter[Any]:

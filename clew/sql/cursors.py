@@ -1,19 +1,22 @@
-"""Cursors: an order's values, sealed on their way out and opened on their way in.
+"""Cursors: an order's values, sealed on their way out and opened on their way in, for one viewer.
 
 Postgres writes the values of a row's order keys in plain, between marks that nobody outside
 can know; they are found in the finished response and sealed there. Sealing is authenticated
 encryption (AES-SIV, RFC 5297): a cursor cannot be forged, and says nothing of a key that its
-viewer may not see. It is deterministic, so that equal reads give equal responses.
+viewer may not see. It is deterministic, so that equal reads give equal responses. The order
+and the viewer are what it is bound to: for another of either it is no cursor.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 import re
 import secrets
 from collections.abc import Sequence
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -26,46 +29,66 @@ _BLOCK = 32
 
 
 class Cursors:
-    """Seals and opens cursors.
+    """Seals and opens cursors, and makes the keys of what breaks ties in an order.
 
     Args:
-        secret: CLEW_SECRET; the processes that share it understand one another's cursors.
+        secret: CLEW_SECRET; the processes that share it understand one another's cursors, and order rows alike.
     """
 
     def __init__(self, secret: str) -> None:
         self._cipher = AESSIV(derived_key(secret, "clew cursors"))
+        self._ties = derived_key(secret, "clew ties")
         self.marker = secrets.token_hex(16)
         self._marked = re.compile(rf'"{self.marker}:(\d+):([0-9a-f]*)"'.encode())
 
-    def seal(self, response: bytes, orders: Sequence[str]) -> bytes:
-        """Replace what Postgres marked in a piece of JSON by cursors; `orders` are the statement's, by number."""
+    def tie_key(self, viewer: bytes) -> str:
+        """The key of the digests that break ties for one viewer: 64 hexadecimal digits.
+
+        Args:
+            viewer: the `Identity`.
+        """
+        return hmac.new(self._ties, viewer, sha256).hexdigest()
+
+    def seal(self, response: bytes, orders: Sequence[str], viewer: bytes) -> bytes:
+        """Replace what Postgres marked in a piece of JSON by cursors.
+
+        Args:
+            orders: the statement's, by number.
+            viewer: the `Identity` of the viewer whose response it is.
+        """
         if not orders:
             return response
+        bound = [_bound(order, viewer) for order in orders]
 
         def sealed(match: re.Match[bytes]) -> bytes:
-            return self._seal(bytes.fromhex(match[2].decode()), orders[int(match[1])])
+            return self._seal(bytes.fromhex(match[2].decode()), bound[int(match[1])])
 
         return self._marked.sub(sealed, response)
 
-    def _seal(self, values: bytes, order: str) -> bytes:
+    def _seal(self, values: bytes, bound: bytes) -> bytes:
         nulls = sum(1 << index for index, value in enumerate(json.loads(values)) if value is None)
         padded = values.ljust(-len(values) % _BLOCK + len(values))
-        box = base64.urlsafe_b64encode(self._cipher.encrypt(padded, [order.encode()])).rstrip(b"=")
+        box = base64.urlsafe_b64encode(self._cipher.encrypt(padded, [bound])).rstrip(b"=")
         return b'"%x.%b"' % (nulls, box)
 
-    def open(self, cursor: str, order: str, place: str) -> list[str | None]:
+    def open(self, cursor: str, order: str, viewer: bytes, place: str) -> list[str | None]:
         """The texts of the order keys' values, None for a null.
 
         Raises:
-            ClewError: BAD_USER_INPUT for what is no cursor of this order.
+            ClewError: BAD_USER_INPUT for what is no cursor of this order and viewer.
         """
         nulls, box = split(cursor, place)
         try:
             raw = base64.b64decode(box + "=" * (-len(box) % 4), altchars=b"-_", validate=True)
-            values: list[str | None] = json.loads(self._cipher.decrypt(raw, [order.encode()]))
+            values: list[str | None] = json.loads(self._cipher.decrypt(raw, [_bound(order, viewer)]))
         except (InvalidTag, ValueError, binascii.Error):
             raise bad_cursor(place) from None
         if nulls != sum(1 << index for index, value in enumerate(values) if value is None):
             # The nulls in the open are what the plan was made for.
             raise bad_cursor(place)
         return values
+
+
+def _bound(order: str, viewer: bytes) -> bytes:
+    """What a cursor is bound to. The viewer's part is of one length."""
+    return sha256(viewer + order.encode()).digest()

@@ -22,6 +22,7 @@ from clew.plan.types import (
     Connection,
     FieldPath,
     Groups,
+    KeyDigest,
     Literal,
     Many,
     Measure,
@@ -51,6 +52,7 @@ from clew.sql.order import direction
 from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope, free_name
 from clew.sql.tables import Tables
+from clew.sql.ties import key_digest
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
@@ -84,6 +86,20 @@ def rows_statement(read: Read, model: Model, tables: Tables, binds: Binds) -> Se
     rows = json_array(row.c.clew_json, [keys.position])
     value = sa.func.convert_to(sa.cast(rows, sa.Text), _UTF8).label("r0")
     return sa.select(value).select_from(keys.source.outerjoin(row, sa.true()))
+
+
+def order_statement(rows: Rows, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    """The positions, from 1, of the given keys in the order of their rows.
+
+    The keys are `Keys` operands, as for `rows_statement`.
+    """
+    compiler = Compiler(model, tables, binds)
+    entity = rows.visible.entity
+    keys = given_keys(entity, binds)
+    scope = compiler.scope(entity.name, Scope(entity, keys.source))
+    order = [compiler.directed(compiler.follow(key.value, scope), key) for key in rows.order]
+    joined = keys.source.outerjoin(scope.source, sa.and_(*same_key(scope, keys)))
+    return sa.select(keys.position).select_from(joined).order_by(*order)
 
 
 def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
@@ -286,6 +302,8 @@ class Compiler:
         end = value.end
         if isinstance(end, Column):
             return self.masked(scope.column(end), mask, scope)
+        if isinstance(end, KeyDigest):
+            return key_digest(scope, self.binds)
         inner = self.scope(end.relation.target, scope)
         statement = sa.select(measure_value(end.measure, inner, self, self.binds)).select_from(inner.source)
         statement = statement.where(join(self, end.relation, scope, inner, end.link), *self.conditions(end.rows, inner))

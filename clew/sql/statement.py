@@ -12,12 +12,12 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from clew.model.types import Column, Entity, Model, Relation
-from clew.plan.types import Operand, Read, ReadPlan, Visible
+from clew.plan.types import Operand, Read, ReadPlan, Rows, Visible
 from clew.plan.write import Insert, Plan, Update
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
-from clew.sql.read import held_statement, read_statement, rows_statement
+from clew.sql.read import held_statement, order_statement, read_statement, rows_statement
 from clew.sql.tables import Tables
 from clew.sql.write import write_statement
 
@@ -55,6 +55,12 @@ def compile_rows(read: Read, model: Model, tables: Tables, cursors: Cursors) -> 
     """The statement that reads rows by given keys: `clew.sql.read.rows_statement`."""
     binds = Binds()
     return compiled(rows_statement(read, model, tables, binds), binds, cursors)
+
+
+def compile_order(rows: Rows, model: Model, tables: Tables, cursors: Cursors) -> Statement:
+    """The statement that puts given keys in order: `clew.sql.read.order_statement`."""
+    binds = Binds()
+    return compiled(order_statement(rows, model, tables, binds), binds, cursors)
 
 
 def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors) -> Statement:

@@ -6,16 +6,20 @@ It shares the model and the rows with Clew, and none of what compiles rules.
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphql import GraphQLResolveInfo
 
+from clew.engine import Engine
 from clew.model.operators import Operand, operators
 from clew.model.types import AllowRule, Column, Entity, Model, Operation, Relation, ValueType
+from clew.plan.types import Identity
+from clew.viewer import Viewer
 from tests.access.rules import Eyes
-from tests.reference import Reference, Row, Tables, conjunction, operate, output, parse_value
+from tests.reference import Place, Reference, Row, Tables, conjunction, operate, output, parse_value
 
 MISSING = object()
 INTEGER = re.compile("-?[0-9]+")
@@ -27,10 +31,12 @@ class MaskedReference(Reference):
     Args:
         sdl: the schema of the viewer's roles as Clew prints it.
         eyes: the viewer's.
+        tie_key: the viewer's, of the engine that is asked.
     """
 
-    def __init__(self, model: Model, tables: Tables, sdl: str, eyes: Eyes) -> None:
+    def __init__(self, model: Model, tables: Tables, sdl: str, eyes: Eyes, tie_key: str = "") -> None:
         super().__init__(model, tables, sdl)
+        self.tie_key = tie_key
         self.roles = eyes.roles
         self.admin = "admin" in eyes.roles
         self.claims = {**eyes.claims, "sub": eyes.viewer.id}
@@ -105,8 +111,15 @@ class MaskedReference(Reference):
     def open_search(self, entity: Entity, row: Row) -> list[str]:
         return [name for name in super().open_search(entity, row) if self.is_field_open(entity, row, name)]
 
-    def tie(self, column: Column, row: Row) -> Any:
-        return super().value(column, row)
+    def ties(self, entity: Entity, row: Row) -> Place:
+        """The key as it is seen, and where some of it is hidden what tells nothing of that."""
+        is_open = all(self.is_field_open(entity, row, name) for name in entity.primary_key)
+        return [*super().ties(entity, row), (None if is_open else self.digest(entity, row), "ASC")]
+
+    def digest(self, entity: Entity, row: Row) -> bytes:
+        *some, last = (str(row[column.column]) for column in entity.key_columns)
+        parts = [self.tie_key, f"{entity.name}:", *(f"{len(part)}:{part}" for part in some), last]
+        return hashlib.sha256("".join(parts).encode()).digest()
 
     # --- rules, over the unmasked rows ------------------------------------------------
 
@@ -205,6 +218,12 @@ class MaskedReference(Reference):
         assert relation is not None
         others = self.raw.related(entity, relation, row)
         return self.ruled(self.model.entity(relation.target), others[0], rest) if others else None
+
+
+async def tie_key_of(engine: Engine, viewer: Viewer) -> str:
+    """What the engine orders rows by whose keys this viewer may not see: a secret, known to tests alone."""
+    _, claims = engine.sight(await engine.role(viewer), viewer)
+    return engine.cursors.tie_key(claims[Identity()])
 
 
 def as_operators(value: Any) -> Mapping[str, Any]:

@@ -94,7 +94,7 @@ class _Rules:
             roles=self.some(ROLES),
             to=frozenset(self.one(OPERATIONS)),
             where=where,
-            fields=None if self.chance(60) else frozenset(self.some(names)),
+            fields=None if self.chance(60) else frozenset(self.some(self.one((names, keyless(entity, names))))),
         )
 
     def related(self, entity: Entity) -> dict[str, Any] | None:
@@ -189,6 +189,12 @@ class _Rules:
         columns = [c for c in entity.columns if c.type.name in ("ID", "String", "Int", "BigInt") and not c.type.is_list]
         value = self.value(entity, self.one(columns)) if columns else None
         return "nobody" if value is None else value
+
+
+def keyless(entity: Entity, names: list[str]) -> list[str]:
+    """The names without what opens a part of the primary key, if any are left."""
+    opening = {name for column in entity.key_columns for name in (column.name, column.relation)}
+    return [name for name in names if name not in opening] or names
 
 
 def ruled_model(seed: int, model: Model, tables: Tables, viewers: int) -> tuple[Model, tuple[Eyes, ...]]:

@@ -23,7 +23,7 @@ from clew.model.types import Entity, FieldKind, Model, Operation
 from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
-from tests.access.masked import MaskedReference
+from tests.access.masked import MaskedReference, tie_key_of
 from tests.access.rules import Eyes, ruled_model
 from tests.properties.database import LIMITS, World, _number, canonical, make_world
 from tests.properties.models import make_case, with_unique_keys
@@ -140,7 +140,10 @@ def compare(world: World, engine: Engine, model: Model, viewers: tuple[Eyes, ...
     if not visible.entities:
         return
     sdl = print_schema(schema)
-    references = [MaskedReference(model, world.reference.tables, sdl, eyes) for eyes in viewers]
+    references = [
+        MaskedReference(model, world.reference.tables, sdl, eyes, world.run(tie_key_of(engine, eyes.viewer)))
+        for eyes in viewers
+    ]
     source = Source(visible, schema, world.reference.tables)
     for _ in range(OPERATIONS):
         operation = data.draw(operations(source))

@@ -1,7 +1,7 @@
 """Two databases alike in what a viewer may see and different in what it may not: no read tells them apart.
 
-The naive mask decides what is alike: changes to hidden rows and cells that alter nothing
-that is visible. Responses are compared to the byte, errors included. What operations ask
+The naive mask decides what is alike: changes to hidden rows and cells, hidden keys among
+them, that alter nothing that is visible. Responses are compared to the byte, errors included. What operations ask
 for is taken from the rows of both, the hidden ones too: they guess well. The rows lie in
 another order on disk.
 
@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -28,9 +30,10 @@ from hypothesis import strategies as st
 from clew.engine import Engine, Request, Response
 from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
+from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
 from tests.access.hidden import Changes, focused, make_hidden, rewrite, shown
-from tests.access.masked import MaskedReference
+from tests.access.masked import MaskedReference, tie_key_of
 from tests.access.rules import Eyes, ruled_model
 from tests.access.test_masked_reads import explain, open_model
 from tests.properties.database import LIMITS, World, make_world
@@ -44,6 +47,10 @@ EACH, OPERATIONS, CHANGES = 25, 8, 12
 # As in the test of masked reads: shrinking takes minutes.
 PHASES = tuple(Phase) if os.environ.get("CLEW_TEST_SHRINK") else (Phase.explicit, Phase.generate)
 # What a variable may hold that is refused, by Clew before anything runs: which row it met must not matter.
+UNPAGED = RoleLimits(replace(LIMITS.default, page=2**31))
+# The order of rows whose keys are hidden is chance: the same each time.
+CURSORS = Cursors("of the test")
+_CURSOR = re.compile(rb'"([0-9a-f]+)\.[\w-]{40,}"')
 HOSTILE: tuple[Any, ...] = (None, "a\\", "\0", "\ud800", 2**63, -1, [], {}, "9" * 5000)
 
 
@@ -71,11 +78,13 @@ def test_what_is_hidden_makes_no_difference(seed: int, postgres_url: str) -> Non
                 return
             random = Random(rules)
             world.run(rewrite(connection, case, random))
-            reference = MaskedReference(model, world.reference.tables, "", eyes)
+            engine = Engine(model, full, tables, world.engine.pool, UNPAGED, cursors=CURSORS)
+            tie_key = world.run(tie_key_of(engine, eyes.viewer))
+            reference = MaskedReference(model, world.reference.tables, "", eyes, tie_key)
             changes = Changes(random, case, model, reference).draw(CHANGES)
-            made = world.run(make_hidden(connection, changes, model, lambda rows: shown(model, open_, rows, eyes)))
+            look = partial(shown, model, open_, eyes, tie_key)
+            made = world.run(make_hidden(connection, changes, model, look))
             tried.append(len(made))
-            engine = Engine(model, full, tables, world.engine.pool, RoleLimits(replace(LIMITS.default, page=2**31)))
             changed = world.run(Tables.read(connection, model))
             # Sorted: where rows lie on disk is not Hypothesis' to repeat.
             both = {n: sorted([*rows, *changed.rows[n]], key=repr) for n, rows in world.reference.tables.rows.items()}
@@ -92,6 +101,23 @@ def test_what_is_hidden_makes_no_difference(seed: int, postgres_url: str) -> Non
         check()
         # A viewer from whom nothing is hidden proves nothing.
         assert sum(count > 0 for count in tried) * 2 > len(tried)
+
+
+def test_hidden_keys_of_visible_rows_are_among_what_is_changed(postgres_url: str) -> None:
+    rekeyed = 0
+    for seed in range(4):
+        case = with_unique_keys(make_case(seed))
+        with make_world(postgres_url, case) as world, connected(world) as connection:
+            for rules in range(25):
+                model, (eyes,) = ruled_model(rules, case.model, world.reference.tables, 1)
+                random = Random(rules)
+                reference = MaskedReference(model, world.reference.tables, "", eyes, "of the test")
+                changes = Changes(random, case, model, reference).draw(CHANGES)
+                look = partial(shown, model, open_model(model, eyes.roles), eyes, "of the test")
+                made = world.run(make_hidden(connection, changes, model, look))
+                world.run(rewrite(connection, case, random))
+                rekeyed += sum(change.rekeys for change in made)
+    assert rekeyed > 10, rekeyed
 
 
 def hostile(plain: st.SearchStrategy[Operation]) -> st.SearchStrategy[Operation]:
@@ -111,7 +137,7 @@ def hostile(plain: st.SearchStrategy[Operation]) -> st.SearchStrategy[Operation]
 def read(world: World, engine: Engine, schema: GraphQLSchema, operation: Operation, eyes: Eyes) -> list[Response]:
     """Responses to the operation and to what tells its cursors, which are those of the rows as they are now.
 
-    Rows that are the same have the same cursors, as one engine signs them.
+    Cursors of rows with other keys are others, though of the same length: they are told by when each is there first.
     """
     responses: list[Response] = []
 
@@ -121,7 +147,12 @@ def read(world: World, engine: Engine, schema: GraphQLSchema, operation: Operati
         return answer
 
     answered(operation, schema, run)
-    return responses
+    names: dict[bytes, bytes] = {}
+
+    def name(match: re.Match[bytes]) -> bytes:
+        return names.setdefault(match[0], b"cursor %d of %d: %b" % (len(names), len(match[0]), match[1]))
+
+    return [replace(response, body=_CURSOR.sub(name, response.body)) for response in responses]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -145,6 +145,50 @@ class Alike:
 
 
 @dataclass(frozen=True)
+class Scattered:
+    """The one list in the answer has these values of `choice`, each once, and tells nothing by their order.
+
+    That is: it is neither the order in which they are given here, that of what is hidden of the rows, nor the same
+    backwards, and when they are asked for again it has not changed. Several lists are in different orders.
+
+    Args:
+        first: the values of rows with nothing hidden, which come before the others.
+        again: whether the same can be asked for again.
+    """
+
+    values: str
+    first: str = ""
+    again: bool = True
+
+    async def check(self, attack: Attack, transport: Transport) -> None:
+        answer = await attack.send(transport)
+        lists = list(_lists(answer.json["data"]))
+        assert lists, answer.body
+        for found in lists:
+            told, rest = found[: len(self.first)], found[len(self.first) :]
+            assert "".join(told) == self.first, found
+            assert sorted(rest) == list(self.values), found
+            assert rest != sorted(rest), found
+            assert rest[::-1] != sorted(rest), found
+        assert len({tuple(found) for found in lists}) == len(lists), lists
+        assert not self.again or await attack.send(transport) == answer
+
+
+def _lists(value: Any) -> Iterator[list[str]]:
+    """The values of `choice` in each list."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _lists(item)
+    elif isinstance(value, list):
+        rows = [item.get("node", item) for item in value]
+        if all("choice" in row for row in rows):
+            yield [row["choice"] for row in rows]
+        else:
+            for row in rows:
+                yield from _lists(row)
+
+
+@dataclass(frozen=True)
 class Repeated:
     """When the attack's viewer has had that, and another sends the same with the same key, they get this."""
 
@@ -157,7 +201,7 @@ class Repeated:
         self.expect.judge(await replace(attack, who=self.by).send(transport, key="k"))
 
 
-Expectation = Refused | Gives | AsUnknown | WithCursor | Alike | Repeated
+Expectation = Refused | Gives | AsUnknown | WithCursor | Alike | Scattered | Repeated
 
 
 # --- attacks --------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from clew.errors import Code
 from clew.sql.cursors import Cursors
 from tests.access.guarded import MEMBERS
-from tests.attacks.attack import Attack, Expectation, Gives, Refused, Who, WithCursor
+from tests.attacks.attack import Attack, Expectation, Gives, Refused, Scattered, Who, WithCursor
 from tests.attacks.viewers import (
     ANON,
     BAD_INPUT,
@@ -610,14 +610,55 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
     ),
 )
 
+# --- the order of rows whose keys are hidden -----------------------------------------------
+
+_OF_1 = "where: {poll: {id: {eq: 1}}}"
+# All have one weight: an order by it leaves all ties.
+_BY_WEIGHT = "orderBy: [{weight: DESC}]"
+EVERYBODY, OTHERS = "abcdefghij", "abcefghij"
+
+
+def ties() -> Iterable[Attack]:
+    """Lists whose order would tell of the keys: what is hidden is sorted by what tells nothing, own rows aside."""
+    for name, who, document in (
+        ("of votes", ANON, f"{{ votes({_OF_1}) {{ choice }} }}"),
+        ("of votes, in an order that leaves ties", ANON, f"{{ votes({_OF_1}, {_BY_WEIGHT}) {{ choice }} }}"),
+        ("of a poll's votes", ANON, "{ poll(id: 1) { votes { choice } } }"),
+        ("of a poll's votes with their poll", ANON, "{ poll(id: 1) { votes { choice poll { id } } } }"),
+        ("of each poll's votes", ANON, "{ polls { votes { choice } } }"),
+        ("of votes' edges", ANON, f"{{ votesConnection({_OF_1}) {{ edges {{ node {{ choice }} }} }} }}"),
+        ("of votes' nodes, backward", ANON, f"{{ votesConnection({_OF_1}, last: 10) {{ nodes {{ choice }} }} }}"),
+        ("of a poll's nodes", ANON, f"{{ poll(id: 1) {{ votesConnection({_BY_WEIGHT}) {{ nodes {{ choice }} }} }} }}"),
+        ("of ballots", ANON, "{ ballots { choice } }"),
+        ("of ballots, one by one", M3, "{ ballotsConnection(first: 10) { edges { cursor node { choice } } } }"),
+        ("of a view", ANON, "{ lastVotes { choice } }"),
+        # The same voters, and no order like another.
+        ("of all by voters", ANON, "{ polls { votes { choice } } ballots { choice } lastVotes { choice } }"),
+        ("of votes, as a stranger", STRANGER, f"{{ votes({_OF_1}) {{ choice }} }}"),
+    ):
+        yield Attack(f"the order {name}", who, document, Scattered(EVERYBODY))
+    for name, document in (
+        ("of votes", f"{{ votes({_OF_1}) {{ choice voter {{ id }} }} }}"),
+        ("of votes, in an order that leaves ties", f"{{ votes({_OF_1}, {_BY_WEIGHT}) {{ choice }} }}"),
+        ("of votes by the voter's key", f"{{ votes({_OF_1}, orderBy: [{{voterId: ASC}}]) {{ choice }} }}"),
+        ("of votes by the voter", f"{{ votes({_OF_1}, orderBy: [{{voter: {{id: ASC}}}}]) {{ choice }} }}"),
+        ("of each poll's votes", "{ polls { votesConnection { edges { cursor node { choice } } } } }"),
+    ):
+        yield Attack(f"the order {name}, one's own first", M3, document, Scattered(OTHERS, first="d"))
+
+
 # --- cursors ------------------------------------------------------------------------------
 
 _ASKS = "query ($v: String) { %s(after: $v%s) { nodes { id } } }"
 _FIRST = "{ %s(first: 1%s) { edges { cursor } } }"
 
 
+def _in_regions(*regions: str) -> Who:
+    return Who("m3", USER, {"regions": list(regions)})
+
+
 def cursors() -> Iterable[Attack]:
-    """Cursors that another list, another order or nobody has given; and those of others, which show what one sees."""
+    """Cursors that another list, another order, another viewer or nobody has given."""
 
     def asks(field: str, more: str = "") -> str:
         return _ASKS % (field, f", {more}" if more else "")
@@ -635,31 +676,39 @@ def cursors() -> Iterable[Attack]:
             first("tasksConnection"),
             _nodes("tasksConnection", 310, 320, 330, 350),
         ),
-        # Another's cursor is a place: what follows it is what one may see oneself, and as it is masked for oneself.
-        (
-            "another's, in the order of a masked field",
-            M3,
-            asks("membersConnection", "orderBy: [{email: ASC}]"),
-            M23,
-            first("membersConnection", "orderBy: [{email: ASC}]"),
-            _nodes("membersConnection", "m3", *OTHERS_OF_3),
+        # A role and a claim that no rule names make no other viewer, nor does a list in another order.
+        *(
+            (
+                f"one's own, {name}",
+                who,
+                asks("tasksConnection"),
+                whose,
+                first("tasksConnection"),
+                _nodes("tasksConnection", 310, 320, 330, 350),
+            )
+            for name, who, whose in (
+                ("by a new token", Who("m3", USER, {**EU, "jti": "2", "name": "Mia"}), M3),
+                ("by the token before", M3, Who("m3", USER | {"visitor"}, {**EU, "jti": "1"})),
+                ("as its regions are told now", _in_regions("eu", "us"), _in_regions("us", "eu", "us")),
+            )
         ),
-        (
-            "an admin's",
-            M3,
-            asks("membersConnection"),
-            Who(roles=frozenset({"admin"})),
-            first("membersConnection"),
-            _nodes("membersConnection", *TEAM_OF_3),
+        ("nobody's", ANON, asks("teamsConnection"), ANON, first("teamsConnection"), _nodes("teamsConnection", "t1")),
+        # Another's is none: not of the same roles, nor of one who sees more or less, nor one's own as one was or will
+        # be with other roles, or other claims where rules name them.
+        *(
+            (f"{name}, of {field}", who, asks(field, order), whose, first(field, order), BAD_INPUT)
+            for field, order in (("membersConnection", "orderBy: [{email: ASC}]"), ("projectsConnection", ""))
+            for name, who, whose in (
+                ("another's", M3, M23),
+                ("an admin's", M3, Who(roles=frozenset({"admin"}))),
+                ("one's own as editor", M3, M3_EDITOR),
+                ("one's own, by an editor", M3_EDITOR, M3),
+                ("one's own of another region", M3, Who("m3", USER, {"regions": ["eu", "us"]})),
+                ("one's own, without a region", Who("m3", USER), M3),
+            )
         ),
-        (
-            "of a row that is hidden",
-            ANON,
-            asks("teamsConnection"),
-            M3,
-            first("teamsConnection", 'where: {id: {eq: "t3"}}'),
-            _nodes("teamsConnection"),
-        ),
+        ("a user's", ANON, asks("teamsConnection"), M3, first("teamsConnection"), BAD_INPUT),
+        ("of nobody", M3, asks("teamsConnection"), ANON, first("teamsConnection"), BAD_INPUT),
         # Null where it is masked, and the nulls come last.
         (
             "of a masked field",
@@ -716,7 +765,7 @@ def cursors() -> Iterable[Attack]:
     forger = Cursors("a secret of one's own")
     plain = json.dumps(["m22@secret.example", "m0"]).encode().hex()
     order = "Member:email:text asc False,id:text asc False"
-    forged = json.loads(forger.seal(f'"{forger.marker}:0:{plain}"'.encode(), [order]))
+    forged = json.loads(forger.seal(f'"{forger.marker}:0:{plain}"'.encode(), [order], bytes(32)))
     for value in (
         forged,
         "",
@@ -740,4 +789,5 @@ def cursors() -> Iterable[Attack]:
 def reads() -> Iterable[Attack]:
     for name, who, document, expect in ROWS:
         yield Attack(name, who, document, expect)
+    yield from ties()
     yield from cursors()

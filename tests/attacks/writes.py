@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from clew.errors import Code
-from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Who
+from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
 from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 
 ANN, BEN, CAT = (Who(name, USER) for name in ("ann", "ben", "cat"))
@@ -1189,9 +1189,22 @@ def entries() -> Iterable[Attack]:
         )
 
 
+def order_of_what_is_written() -> Iterable[Attack]:
+    """Rows by keys that are hidden, which a filter finds: they are locked in that order, and told in another."""
+    noted = {f"Slip {n}": {"note": "x"} for n in range(10)}
+    gone = {f"Slip {n}": GONE for n in range(10)}
+    for name, who, first, rest in (("ann", ANN, "", "abcdefghij"), ("ben", BEN, "d", "abcefghij")):
+        document = 'mutation { updateSlips(where: {}, all: true, set: {note: "x"}) { rows { choice } } }'
+        yield Attack(f"{name}: the order of updates", who, document, Scattered(rest, first), changes=noted)
+        document = "mutation { deleteSlips(where: {}, all: true) { rows { choice } } }"
+        once = Scattered(rest, first, again=False)
+        yield Attack(f"{name}: the order of what is deleted", who, document, once, changes=gone)
+
+
 # Those that come as far as to where writes are judged.
 JUDGED: tuple[Attack, ...] = tuple(replace(attack, about_rules=True) for attack in (*entries(), *empty_filters()))
 WRITES: tuple[Attack, ...] = (
     *JUDGED,
+    *order_of_what_is_written(),
     *(replace(attack, about_rules=True) for attack in (*hidden_names(), *values(), *operations())),
 )

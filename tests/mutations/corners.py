@@ -17,7 +17,7 @@ from graphql import (
 
 from clew.engine.admission import _keys
 from clew.model.build import parse_model
-from clew.model.types import GuardRule, Operation, RowArgument, ValueType
+from clew.model.types import Column, GuardRule, Operation, RowArgument, ValueType
 from clew.plan.filters import filter_predicate, search_predicate
 from clew.plan.inputs import Tree
 from clew.plan.limits import Limits
@@ -33,10 +33,12 @@ from clew.plan.types import (
     Compare,
     Constant,
     Exists,
+    KeyDigest,
     Literal,
     Many,
     Not,
     Now,
+    Predicate,
     RelatedMeasure,
     RootMany,
     Rows,
@@ -172,6 +174,13 @@ type Addend @table @guard(to: DELETE, where: {label: "$auth.deleter"}, bindsAdmi
 # Of a page two rules say how many rows it has at most.
 type Paged @table @allow(role: user, limit: 5) @allow(role: user, limit: 7) @allow(role: editor) { id: ID! @id }
 type Keyed @table @allow(role: user, fields: [half]) { id: ID! @id  half: Half }
+# Of a vote whose it is sees the owner alone; a part of a sealed row's key nobody.
+type Vote @table @allow(role: user, fields: [poll]) @allow(role: user, where: {owner: "$auth.sub"}) {
+  poll: Int! @id
+  voter: Int! @id
+  owner: String
+}
+type Sealed @table @allow(role: user) { part: Int! @id  seal: Int! @id @hidden }
 type Deep @table @allow(role: user, fields: [id]) { id: ID! @id  data: JSON  name: String @search }
 
 type Natural @table { id: String! @id }
@@ -272,6 +281,8 @@ def _check_openings(access: Access) -> None:
         "Paged",
         "Keyed",
         "Deep",
+        "Vote",
+        "Sealed",
         "Written",
     }
     assert set(access.openings(USER)) == shown
@@ -611,18 +622,38 @@ def _check_aggregated(access: Access) -> None:
 
 
 def _check_orders(access: Access) -> None:
-    """The primary key is the last key: once, and once more where what was asked for is masked or another row's."""
-    orders: tuple[tuple[str, Tree, list[str]], ...] = (
-        ("Left", None, ["id"]),
-        ("Left", {"id": Literal("ASC")}, ["id"]),
-        ("Left", {"name": Literal("ASC")}, ["name", "id"]),
-        ("Middle", {"id": Literal("ASC")}, ["id", "id"]),
-        ("Middle", {"top": {"id": Literal("ASC")}}, ["id", "id"]),
+    """The primary key is the last key, once, as it is seen; where not all of it is, a digest of it comes after."""
+    vote = MODEL.entity("Vote")
+    own = access.condition(vote, {"owner": "$auth.sub"})
+    voter = replace(USER, usable=access.claims(USER.roles))
+    # By name, each with its mask.
+    orders: tuple[tuple[str, Tree, list[tuple[str | None, Predicate | None]]], ...] = (
+        ("Left", None, [("id", None)]),
+        ("Left", {"id": Literal("ASC")}, [("id", None)]),
+        ("Left", {"name": Literal("ASC")}, [("name", None), ("id", None)]),
+        ("Middle", None, [(None, None)]),
+        ("Middle", {"id": Literal("ASC")}, [("id", FALSE), (None, None)]),
+        ("Vote", None, [("poll", None), ("voter", own), (None, None)]),
+        ("Vote", {"voter": Literal("ASC")}, [("voter", own), ("poll", None), (None, None)]),
+        ("Sealed", None, [("part", None), (None, None)]),
+        ("Total", None, []),
     )
     for name, asked, expected in orders:
-        keys = order_keys(access, USER, MODEL.entity(name), None if asked is None else [asked], "orderBy")
-        assert [getattr(key.value.end, "name", None) for key in keys] == expected, asked
-        assert (keys[-1].value.path, keys[-1].value.masks) == ((), (None,))
+        entity = MODEL.entity(name)
+        keys = order_keys(access, voter, entity, None if asked is None else [asked], "orderBy")
+        found = [(getattr(key.value.end, "name", None), *key.value.masks) for key in keys]
+        assert found == expected, (name, asked)
+        assert not any(key.value.path or key.descending for key in keys)
+        digests = [key.value.end for key in keys if isinstance(key.value.end, KeyDigest)]
+        assert digests == [KeyDigest(entity)] * (expected[-1:] == [(None, None)])
+    left = MODEL.entity("Left")
+    others_id: Tree = [{"secret": {"id": Literal("ASC")}}]
+    keys = order_keys(access, USER, left, others_id, "orderBy")
+    assert [(len(key.value.path), key.value.masks) for key in keys] == [(1, (None, None)), (0, (None,))]
+    # An admin has no masks, and what is in no API breaks no ties.
+    assert [key.value.masks for key in order_keys(access, ADMIN, vote, None, "orderBy")] == [(None,), (None,)]
+    sealed = order_keys(access, ADMIN, MODEL.entity("Sealed"), None, "orderBy")
+    assert [type(key.value.end) for key in sealed] == [Column, KeyDigest]
 
     # What leads there is masked, and so is what is there.
     middle, top = MODEL.entity("Middle"), MODEL.entity("Top")

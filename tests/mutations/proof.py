@@ -23,7 +23,7 @@ from clew.sql.cursors import Cursors
 from clew.sql.tables import Tables, build_tables
 from clew.viewer import Viewer
 from tests.access.guarded import HERE, MEMBERS, Guarded, make_guarded
-from tests.access.masked import MaskedReference
+from tests.access.masked import MaskedReference, tie_key_of
 from tests.access.rules import Eyes, ruled_model
 from tests.access.test_http import ROLES
 from tests.access.test_masked_reads import open_model
@@ -175,7 +175,10 @@ def gather(world: World) -> list[Example]:
         schema, sdl = role.schema, print_schema(role.schema)
         if not open_.entities:
             return
-        references = [MaskedReference(model, world.reference.tables, sdl, eyes) for eyes in viewers]
+        references = [
+            MaskedReference(model, world.reference.tables, sdl, eyes, world.run(tie_key_of(engine, eyes.viewer)))
+            for eyes in viewers
+        ]
         source = Source(open_, schema, world.reference.tables)
         asked = [data.draw(operations(source)) for _ in range(OPERATIONS)]
         answers: list[Answer] = []

@@ -134,15 +134,12 @@ ALIKE: dict[str, str] = {
     "clew.engine.engine:Engine.role: True for a condition in `roles is None`": "a cache",
     "clew.engine.engine:Engine.role: without `found` in `found or await self._role(roles)`": "a cache",
     "clew.sql.connections:_Page.beyond: without `bound` in `sa.and_(bound, condition)`": "for an index to begin there",
-    "clew.engine.engine:Engine.sight: False for a condition in `not role.claims`": "a shortcut",
     "clew.sql.arguments:_coerced: False for a condition in `value is None`": "asked before, and by each scalar",
     "clew.sql.relations:join: False for a condition in `len(remote) == 1`": "a tuple of one",
     "clew.schema.build:_Builder.relations: without `not relation.hidden` in `not relation.hidden and "
     "relation.name in fields and (relation.target in self.openings)`": "what is hidden is in no opening",
     "clew.schema.build:_Builder.relations: without `relation.target in self.openings` in `not relation.hidden and "
     "relation.name in fields and (relation.target in self.openings)`": "such a relation is in no opening",
-    "clew.plan.paging:order_keys: without `not key.value.path` in `not key.value.path and key.value.masks == "
-    "(None,)`": "it has two",
     "clew.schema.build:_Builder._relation_field: without `relation.kind is RelationKind.TO_ONE` in `relation.kind is "
     "RelationKind.TO_ONE and (not relation.nullable) and self.shown(entity,...`": "any other to-one is nullable",
     "clew.schema.own:OwnTypes._is_empty: without `()` in `node.fields or ()`": "there are some, or it is empty",

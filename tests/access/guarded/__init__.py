@@ -75,6 +75,8 @@ async def authenticate(request: Request) -> Viewer | None:
 
 # Member n is in team n % TEAMS. Team 0 and 1 are public. Each team has five projects of region eu, the fifth
 # deleted, and one of region us; each project a task for each of its team's first two members, and one of another team.
+# In both polls m0 to m9 have voted, each for the letter of its number: in the order of the voters a to j, which is
+# also that of the ballots.
 # Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
@@ -99,6 +101,10 @@ INSERT INTO notes (id, title, body, data, open, author_id, deleted_at) VALUES
 (5, 'Old tart', 'a plum', '{{"color": "red", "n": 5}}', true, 'm3', now()),
 (6, 'Dead tart', 'a plum', '{{"color": "red", "n": 6}}', true, 'm23', now()),
 (7, 'Fig', 'a plum', '{{"color": "red", "n": 7}}', true, 'm0', NULL);
+INSERT INTO polls (id, title) VALUES (1, 'Where to'), (2, 'When');
+INSERT INTO votes (poll_id, voter_id, choice)
+SELECT poll, 'm' || n, chr(97 + n) FROM generate_series(1, 2) AS poll, generate_series(0, 9) AS n;
+INSERT INTO ballots (number, choice) SELECT n, chr(97 + n) FROM generate_series(0, 9) AS n;
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 

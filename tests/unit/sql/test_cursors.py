@@ -15,20 +15,21 @@ from clew.sql.cursors import Cursors
 
 CURSORS = Cursors("a secret of the tests")
 ORDER = "Post(createdAt:timestamptz desc True,id:uuid asc False)"
+VIEWER, ANOTHER = b"\x01" * 32, b"\x02" * 32
 VALUES = ["2026-01-01 00:00:00.000001+00", "018f0d3e-7b5a-7c3e-9d2f-0a1b2c3d4e5f"]
 
 
-def sealed(values: Sequence[str | None], order: str = ORDER, cursors: Cursors = CURSORS) -> str:
+def sealed(values: Sequence[str | None], order: str = ORDER, cursors: Cursors = CURSORS, viewer: bytes = VIEWER) -> str:
     """The cursor as it comes out of a response."""
     plain = json.dumps(values, ensure_ascii=False).encode()
     response = f'{{"cursor" : "{cursors.marker}:0:{plain.hex()}"}}'.encode()
-    found: str = json.loads(cursors.seal(response, [order]))["cursor"]
+    found: str = json.loads(cursors.seal(response, [order], viewer))["cursor"]
     return found
 
 
 def refused(cursor: str, order: str = ORDER, cursors: Cursors = CURSORS) -> None:
     with pytest.raises(ClewError) as caught:
-        cursors.open(cursor, order, "after")
+        cursors.open(cursor, order, VIEWER, "after")
     assert caught.value.code is Code.BAD_USER_INPUT
     # One message, whatever is wrong: the difference would help a forger.
     assert (caught.value.message, caught.value.hint) == (bad_cursor("after").message, bad_cursor("after").hint)
@@ -39,7 +40,7 @@ def refused(cursor: str, order: str = ORDER, cursors: Cursors = CURSORS) -> None
 )
 def test_a_cursor_opens_to_the_values_it_was_made_of(values: list[str | None]) -> None:
     cursor = sealed(values)
-    assert CURSORS.open(cursor, ORDER, "after") == values
+    assert CURSORS.open(cursor, ORDER, VIEWER, "after") == values
     nulls, _ = split(cursor, "after")
     assert [index for index in range(len(values)) if nulls >> index & 1] == [
         index for index, value in enumerate(values) if value is None
@@ -70,7 +71,8 @@ def test_every_cut_and_every_flipped_bit_is_refused() -> None:
         refused(f"{nulls}.{base64.urlsafe_b64encode(changed).rstrip(b'=').decode()}")
 
 
-def test_a_cursor_of_another_order_or_secret_is_refused() -> None:
+def test_a_cursor_of_another_order_viewer_or_secret_is_refused() -> None:
+    refused(sealed(VALUES, viewer=ANOTHER))
     refused(sealed(VALUES, order=ORDER.replace("desc", "asc")))
     refused(sealed(VALUES, order=ORDER.replace("Post", "Comment")))
     refused(sealed(VALUES, cursors=Cursors("another secret")))
@@ -78,7 +80,7 @@ def test_a_cursor_of_another_order_or_secret_is_refused() -> None:
 
 def test_other_nulls_in_the_open_are_refused() -> None:
     box = sealed(["1", None]).split(".")[1]
-    assert CURSORS.open(f"2.{box}", ORDER, "after") == ["1", None]
+    assert CURSORS.open(f"2.{box}", ORDER, VIEWER, "after") == ["1", None]
     for nulls in (0, 1, 3, 4, 6, 2**64, 2**4000):
         refused(f"{nulls:x}.{box}")
 
@@ -115,7 +117,15 @@ def test_noise_is_refused() -> None:
         refused(f"0.{base64.urlsafe_b64encode(noise.randbytes(noise.randrange(120))).rstrip(b'=').decode()}")
 
 
+def test_each_viewer_has_tie_keys_of_their_own_in_every_process_of_one_secret() -> None:
+    keys = [cursors.tie_key(viewer) for cursors in (CURSORS, Cursors("another")) for viewer in (VIEWER, ANOTHER)]
+    assert len(set(keys)) == 4
+    # One block of SHA-256: what is hashed begins with it.
+    assert {len(key) for key in keys} == {64}
+    assert Cursors("a secret of the tests").tie_key(VIEWER) == keys[0]
+
+
 def test_what_a_client_writes_into_a_row_is_never_sealed() -> None:
     """Marks are known to this process alone."""
     response = json.dumps({"title": f"{'0' * 32}:0:{b'[1]'.hex()}"}).encode()
-    assert CURSORS.seal(response, [ORDER]) == response
+    assert CURSORS.seal(response, [ORDER], VIEWER) == response

@@ -1,0 +1,35 @@
+"""What breaks the ties of rows whose keys are hidden: digests of the keys, for one viewer.
+
+They are SHA-256 of a secret key of the viewer's own, whose 64 characters are one block of it, and then of
+the entity's name and the whole key of the row. So their order is the same for each request of the viewer, in each
+process that has the secret; of what the keys are, and which of them is first, it tells nothing. Two rows with the same
+hidden value in a part of their keys have nothing in common, nor do two entities with the same keys, or two viewers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement
+
+from clew.plan.predicates import TEXT
+from clew.plan.types import Operand, TieKey
+from clew.sql.binds import Binds
+from clew.sql.json import text_constant
+from clew.sql.scope import Scope
+
+_COLON: ColumnElement[Any] = sa.literal_column("':'")
+_UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
+
+
+def key_digest(scope: Scope, binds: Binds) -> ColumnElement[Any]:
+    """The digest of the key of a row of `scope`, as `bytea`."""
+    *some, last = (sa.cast(scope.column(column), sa.Text()) for column in scope.entity.key_columns)
+    parts: list[ColumnElement[Any]] = [binds.add(Operand(TieKey(), TEXT, "ties"))]
+    parts.append(text_constant(f"{scope.entity.name}:"))
+    for part in some:
+        # With its length, so that no two keys are one text.
+        parts += (sa.func.length(part), _COLON, part)
+    # Not `||`: the key of a view may be null.
+    return sa.func.sha256(sa.func.convert_to(sa.func.concat(*parts, last), _UTF8), type_=sa.LargeBinary())
