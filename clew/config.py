@@ -121,7 +121,11 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    env: Environment = Field("dev", description="`dev` or `production`. `clew serve` defaults to production.")
+    env: Environment = Field(
+        "production",
+        description="`dev` or `production`. Unset it means production to whatever serves, and dev to `clew dev` and to "
+        "the commands and scripts that serve nobody. `dev` alone makes nobody admin.",
+    )
     database_url: DatabaseUrl | None = Field(
         None,
         alias="DATABASE_URL",
@@ -230,7 +234,7 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
-    def load(cls, project_root: Path, env_default: Environment = "dev") -> Settings:
+    def load(cls, project_root: Path, env_default: Environment) -> Settings:
         """Read the settings of the project at `project_root`.
 
         Args:

@@ -17,6 +17,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from clew import Clew
+from clew.app import development_app
 from clew.config import Settings
 from clew.engine.context import Context
 from clew.migrate.revisions import make
@@ -43,8 +44,8 @@ class Lab:
     apps: list[Application] = field(default_factory=list)
 
     def app(self, **settings: Any) -> Application:
-        """The ASGI app with these settings (`pool_max=2`)."""
-        app = self.clew.asgi(Settings.model_validate({"DATABASE_URL": self.url, **settings}))
+        """The ASGI app with these settings (`pool_max=2`), as `clew dev` serves it."""
+        app = development_app(self.clew, Settings.model_validate({"DATABASE_URL": self.url, "env": "dev", **settings}))
         self.apps.append(app)
         return app
 
