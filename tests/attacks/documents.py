@@ -107,8 +107,11 @@ NO_COUNTS: tuple[Any, ...] = (
 )
 NO_INTEGERS: tuple[Any, ...] = (2**31, 10**400, DIGITS, float("nan"), float("-inf"), "300", True, [1], {})
 NO_STRINGS: tuple[Any, ...] = ("\0", "a\0b", "\ud800", "x\udfff", 1, DIGITS, True, ["a"], {"eq": "a"}, None)
+TOO_LONG_A_NUMBER = Refused(
+    (Code.BAD_USER_INPUT,), "The number has too many digits: at most 1000 characters are allowed."
+)
 NO_FILTERS: tuple[Any, ...] = (
-    *(DEEP, "x", 1, {"name": None}, {"name": {"eq": None}}, {"not": None}),
+    *(DEEP, DIGITS, "x", 1, {"name": None}, {"name": {"eq": None}}, {"not": None}),
     *({"and": [None]}, {"name": {"in": [None]}}, {"name": {"isNull": None}}),
 )
 
@@ -132,6 +135,24 @@ def documents() -> Iterable[Attack]:
             yield Attack(f"{argument} {number!r}", ANON, document, bad, {"v": number})
         for literal in ("-1", "2147483648", "9223372036854775808", "1" * 5000, "1e1", '"1"', "NaN", "[]"):
             yield Attack(f"{argument}: {literal[:20]}", ANON, f"{{ teams({argument}: {literal}) {{ id }} }}", bad)
+    for number in (5000, 1001):
+        digits = "1" * number
+        for place in (
+            f"id: {{eq: {digits}}}",
+            f"id: {{eq: -{digits}}}",
+            f"id: {{in: [1, {digits}]}}",
+            f"or: [{{not: {{id: {{gt: {digits}}}}}}}]",
+            f"title: {{eq: {digits}}}",
+            f"id: {{eq: {digits}.5}}",
+            f"id: {{eq: {digits}e1}}",
+            f"nothing: {digits}",
+        ):
+            document = f"{{ tasks(where: {{{place}}}) {{ id }} }}"
+            yield Attack(f"{number} digits, {place[:12]}", M3, document, TOO_LONG_A_NUMBER)
+        default = f"query ($v: Int = {digits}) {{ tasks(limit: $v) {{ id }} }}"
+        yield Attack(f"{number} digits as a default", M3, default, TOO_LONG_A_NUMBER)
+        by_name = f'{{ teams(where: {{name: {{eq: "{digits}"}}}}) {{ id }} }}'
+        yield Attack(f"{number} digits as a text", ANON, by_name, rows("teams"))
     yield Attack("a limit over the page", ANON, "{ teams(limit: 101) { id } }", TOO_LARGE)
     yield Attack("a nested limit over the rule's", M3, "{ teams { projects(limit: 4) { id } } }", TOO_LARGE)
     yield Attack(

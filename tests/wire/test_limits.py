@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jws
+from joserfc.jwk import OctKey
 
 from clew.config import Settings
 from clew.engine.rates import MemoryRateLimiter
@@ -53,10 +55,13 @@ class Client:
         self.stack = stack
         self.address = address
 
-    async def send(self, query: str, headers: dict[str, str], variables: Any = None, *, get: bool) -> httpx.Response:
+    def http(self, headers: dict[str, str]) -> httpx.AsyncClient:
+        """A client that sends these headers; it holds nothing open."""
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(self.address, 5000))
-        client = httpx.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
-        await self.stack.enter_async_context(client)
+        return httpx.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
+
+    async def send(self, query: str, headers: dict[str, str], variables: Any = None, *, get: bool) -> httpx.Response:
+        client = await self.stack.enter_async_context(self.http(headers))
         if get:
             return await client.get("/graphql", params={"query": query, "variables": json.dumps(variables or {})})
         return await client.post("/graphql", json={"query": query, "variables": variables or {}})
@@ -244,6 +249,39 @@ async def test_filters_that_nest_deeply_through_relations_are_answered_or_refuse
         response = await client.send(query, EDITOR, {"v": where}, get=False)
         codes = [error["extensions"]["code"] for error in response.json().get("errors", ())]
         assert codes == (["LIMIT_EXCEEDED"] if depth >= 150 else []), kind
+
+
+async def test_a_number_too_long_to_be_read_is_named_wherever_it_stands(serve: Serve) -> None:
+    client = await serve(secret="s" * 32)
+    digits = "1" * 5000
+    query = "query ($v: Int) { projects(limit: $v) { id } }"
+    http = client.http(EDITOR)
+    json_type = {"content-type": "application/json"}
+    body = json.dumps({"query": query, "variables": {"v": 0}})
+    in_body = await http.post("/graphql", content=body.replace("0}", digits + "}"), headers=json_type)
+    in_url = await http.get("/graphql", params={"query": query, "variables": f'{{"v": {digits}}}'})
+    in_ticket = await http.post("/tickets", content=f'{{"path": {digits}}}', headers=json_type)
+    in_document = await http.get("/graphql", params={"query": f"{{ projects(limit: {digits}) {{ id }} }}"})
+    for response, message in (
+        (in_body, "The body holds a number with too many digits."),
+        (in_url, "`variables` holds a number with too many digits."),
+        (in_ticket, "The body holds a number with too many digits."),
+        (in_document, "The number has too many digits: at most 1000 characters are allowed."),
+    ):
+        (error,) = response.json()["errors"]
+        assert (error["message"], error["extensions"]["code"]) == (message, "BAD_USER_INPUT")
+    assert in_document.json()["errors"][0]["locations"] == [{"line": 1, "column": 19}]
+    eyes = {**ADMIN, "x-clew-role": "user", "x-clew-claims": f'{{"sub": {digits}}}'}
+    assert await client.error("{ ping }", eyes) == {
+        "message": "X-Clew-Claims must be a JSON object.",
+        "extensions": {"code": "BAD_USER_INPUT", "hint": 'Such as {"sub": "42"}.'},
+    }
+    payload = json.dumps(claims(exp=4_000_000_000)).replace("4000000000", digits)
+    token = jws.serialize_compact({"alg": "HS256"}, payload.encode(), OctKey.import_key(SECRET))
+    assert await client.error("{ ping }", {"authorization": f"Bearer {token}"}) == {
+        "message": "The credentials are not valid.",
+        "extensions": {"code": "UNAUTHENTICATED"},
+    }
 
 
 # --- roles ----------------------------------------------------------------------------
