@@ -204,6 +204,16 @@ class Settings(BaseSettings):
         description='Other limits for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',
     )
 
+    max_connections: Count = Field(
+        1000,
+        description="Connections that each process holds at most. At the cap a new one takes the place of one without "
+        "a request under way; where there is none it is refused.",
+    )
+    keep_alive_seconds: Seconds = Field(
+        10.0,
+        description="Seconds that a connection may be idle between two requests. Make it longer than your load "
+        "balancer's, which must be the one to close.",
+    )
     drain_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
         2.0,
         description="Seconds after SIGTERM in which `/readyz` already fails while requests are still accepted, so "

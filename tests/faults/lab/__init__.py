@@ -24,6 +24,7 @@ from clew.migrate.revisions import make
 from clew.migrate.run import upgrade
 from clew.server.http import Server
 from clew.server.listen import address_of, listen
+from clew.server.protocol import Patience
 from clew.wire.application import Application
 from tests.faults.lab.app import ACTS, bindables
 
@@ -135,12 +136,14 @@ class _Server(Server):
 
 
 @asynccontextmanager
-async def served(app: Application, settings: Settings | None = None) -> AsyncIterator[int]:
+async def served(
+    app: ASGIApp, settings: Settings | None = None, patience: Patience | None = None
+) -> AsyncIterator[int]:
     """The app behind a real socket of the loopback, in this loop; yields the port."""
     settings = settings or Settings.model_validate({"drain_seconds": 0, "shutdown_seconds": 1})
     listener = listen("127.0.0.1", 0)
     started = asyncio.Event()
-    server = _Server(app, settings, on_started=started.set)
+    server = _Server(app, settings, on_started=started.set, patience=patience)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await started.wait()
