@@ -264,6 +264,8 @@ class Clew:
             list_items=settings.max_list_items,
             conditions=settings.max_conditions,
             rate=settings.max_rate,
+            in_flight=settings.max_in_flight,
+            response_bytes=settings.max_response_bytes,
         )
         overrides = {role: found.model_dump(exclude_none=True) for role, found in settings.limits.items()}
         cursors = None if settings.secret is None else Cursors(settings.secret.get_secret_value())

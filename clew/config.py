@@ -104,6 +104,8 @@ class LimitOverrides(BaseModel):
     list_items: Count | None = None
     conditions: Count | None = None
     rate: Count | None = None
+    in_flight: Count | None = None
+    response_bytes: Count | None = None
 
 
 Overrides = Annotated[Mapping[str, LimitOverrides], NoDecode, BeforeValidator(_json)]
@@ -199,6 +201,12 @@ class Settings(BaseSettings):
     max_list_items: Count = Field(10_000, description="The most values of a list in an operation's input.")
     max_conditions: Count = Field(1000, description="The most objects in the input lists of a query, such as `or`.")
     max_rate: Count = Field(6000, description="The most operations that a viewer may run in a minute, or at once.")
+    max_in_flight: Count = Field(
+        default_factory=lambda data: max(1, data.get("pool_max", 0) // 2),
+        description="The most operations that a viewer may have under way at once, in each process. Half of "
+        "`CLEW_POOL_MAX` leaves connections to others.",
+    )
+    max_response_bytes: Count = Field(16 * 2**20, description="The largest response to an operation, in bytes.")
     limits: Overrides = Field(
         {},
         description='Other limits for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',

@@ -25,7 +25,7 @@ from clew.schema.scalars import SCALARS
 from clew.sql.cursors import Cursors
 
 # The claims of a viewer that rules name, as asyncpg takes them.
-Claims = Mapping[Claim, Any]
+Claims = Mapping[Any, Any]
 # Gives one argument from the coerced variables, and from the claims and `Keys` by themselves.
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 

@@ -174,7 +174,7 @@ async def test_the_text_holds_rules_plan_sql_values_and_explain(app: Application
         "SQL\n  SELECT",
         "= 'm0' ($auth.sub)",
         "= 3 ($n)",
-        "EXPLAIN\n  Result",
+        "EXPLAIN\n  Subquery Scan on whole",
     ):
         assert line in text
     # Rules' predicates are told above, not in the plan.

@@ -26,7 +26,10 @@ async def make_app(shop: Shop) -> AsyncIterator[MakeApp]:
 
     def make(**settings: Any) -> Application:
         made.append(
-            development_app(shop.clew, Settings.model_validate({"DATABASE_URL": shop.url, "env": "dev", **settings}))
+            development_app(
+                shop.clew,
+                Settings.model_validate({"DATABASE_URL": shop.url, "env": "dev", "max_in_flight": 1000, **settings}),
+            )
         )
         return made[-1]
 

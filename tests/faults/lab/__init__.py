@@ -31,6 +31,9 @@ from tests.faults.lab.app import ACTS, bindables
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 
+# All its clients are one viewer.
+LAB = {"env": "dev", "max_in_flight": 1000}
+
 Act = Callable[[Context], Awaitable[Any]]
 
 
@@ -46,7 +49,7 @@ class Lab:
 
     def app(self, **settings: Any) -> Application:
         """The ASGI app with these settings (`pool_max=2`), as `clew dev` serves it."""
-        app = development_app(self.clew, Settings.model_validate({"DATABASE_URL": self.url, "env": "dev", **settings}))
+        app = development_app(self.clew, Settings.model_validate({"DATABASE_URL": self.url, **LAB, **settings}))
         self.apps.append(app)
         return app
 

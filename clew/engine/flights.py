@@ -1,0 +1,102 @@
+"""How many operations a viewer may have under way at once.
+
+A viewer's slow statements must leave connections of the pool to others, and its unread answers memory. One operation
+more than the viewer may have waits for a while: what is quick needs no refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from clew.errors import ClewError, Code
+
+
+@dataclass(slots=True)
+class _Viewer:
+    under_way: int = 0
+    waiters: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+
+class Flight:
+    """One operation, from its begin until its answer is on its way. To `end` one that never began is no fault."""
+
+    __slots__ = ("flights", "who")
+
+    def __init__(self) -> None:
+        self.flights: Flights | None = None
+        self.who: Hashable = None
+
+    def end(self) -> None:
+        """The operation counts no more; later calls do nothing."""
+        flights, self.flights = self.flights, None
+        if flights is not None:
+            flights._end(self.who)
+
+
+class Flights:
+    """Counts what each viewer has under way in this process.
+
+    Args:
+        wait: seconds that an operation waits for one before it to end.
+    """
+
+    def __init__(self, wait: float) -> None:
+        self._wait = wait
+        self._viewers: dict[Hashable, _Viewer] = {}
+
+    async def begin(self, flight: Flight, who: Hashable, most: int) -> None:
+        """Count an operation of a viewer, at once or when one before it has ended.
+
+        Args:
+            who: the viewer, as a key.
+            most: operations that the viewer may have under way.
+
+        Raises:
+            ClewError: LIMIT_EXCEEDED when none ends in time.
+        """
+        viewer = self._viewers.get(who)
+        if viewer is None:
+            viewer = self._viewers[who] = _Viewer()
+        if viewer.under_way < most and not viewer.waiters:
+            viewer.under_way += 1
+        else:
+            await self._queue(viewer, who, most)
+        flight.flights, flight.who = self, who
+
+    async def _queue(self, viewer: _Viewer, who: Hashable, most: int) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        viewer.waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._wait):
+                await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():
+                # It was given its place in the very moment of giving up.
+                self._end(who)
+            else:
+                waiter.cancel()
+                with suppress(ValueError):
+                    viewer.waiters.remove(waiter)
+            if isinstance(error, TimeoutError):
+                raise ClewError(
+                    f"Too many operations at once: at most {most} may be under way.",
+                    code=Code.LIMIT_EXCEEDED,
+                    hint="Send the next one when one has been answered.",
+                ) from None
+            raise
+
+    def _end(self, who: Hashable) -> None:
+        viewer = self._viewers[who]
+        while viewer.waiters:
+            waiter = viewer.waiters.popleft()
+            if not waiter.done():
+                # The place goes from one to the other.
+                waiter.set_result(None)
+                return
+        viewer.under_way -= 1
+        if not viewer.under_way:
+            del self._viewers[who]
