@@ -18,7 +18,7 @@ from clew.errors import ClewError, Code
 @dataclass(slots=True)
 class _Viewer:
     under_way: int = 0
-    waiters: deque[asyncio.Future[None]] = field(default_factory=deque)
+    waiters: deque[asyncio.Future[bool]] = field(default_factory=deque)
 
 
 class Flight:
@@ -68,26 +68,30 @@ class Flights:
         flight.flights, flight.who = self, who
 
     async def _queue(self, viewer: _Viewer, who: Hashable, most: int) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        # True: it has a place; False: it has waited for too long.
+        waiter: asyncio.Future[bool] = loop.create_future()
         viewer.waiters.append(waiter)
+        # A timeout of asyncio's costs more than most operations wait.
+        timer = loop.call_later(self._wait, _give_up, waiter)
         try:
-            async with asyncio.timeout(self._wait):
-                await waiter
-        except BaseException as error:
-            if waiter.done() and not waiter.cancelled():
-                # It was given its place in the very moment of giving up.
+            is_given = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.result():
+                # It was given its place in the very moment of being cancelled.
                 self._end(who)
             else:
-                waiter.cancel()
-                with suppress(ValueError):
-                    viewer.waiters.remove(waiter)
-            if isinstance(error, TimeoutError):
-                raise ClewError(
-                    f"Too many operations at once: at most {most} may be under way.",
-                    code=Code.LIMIT_EXCEEDED,
-                    hint="Send the next one when one has been answered.",
-                ) from None
+                _forget(viewer, waiter)
             raise
+        finally:
+            timer.cancel()
+        if not is_given:
+            _forget(viewer, waiter)
+            raise ClewError(
+                f"Too many operations at once: at most {most} may be under way.",
+                code=Code.LIMIT_EXCEEDED,
+                hint="Send the next one when one has been answered.",
+            )
 
     def _end(self, who: Hashable) -> None:
         viewer = self._viewers[who]
@@ -95,8 +99,19 @@ class Flights:
             waiter = viewer.waiters.popleft()
             if not waiter.done():
                 # The place goes from one to the other.
-                waiter.set_result(None)
+                waiter.set_result(True)
                 return
         viewer.under_way -= 1
         if not viewer.under_way:
             del self._viewers[who]
+
+
+def _give_up(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)
+
+
+def _forget(viewer: _Viewer, waiter: asyncio.Future[bool]) -> None:
+    # Who gave a place away may have passed it over already.
+    with suppress(ValueError):
+        viewer.waiters.remove(waiter)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
@@ -29,14 +28,8 @@ MAX_HEAD_BYTES = 64 * 1024
 _SLOWEST = 4096
 
 
-class _Stage(Enum):
-    """What is expected of the client."""
-
-    WAITING = auto()
-    HEAD = auto()
-    BODY = auto()
-    # Nothing: its request is whole, or another protocol has the connection.
-    WHOLE = auto()
+# What is expected of the client. Nothing of one whose request is whole, or whose connection another protocol has.
+_HEAD, _BODY, _NOTHING = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +63,12 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._waiting = door.waiting
         self._patience = door.patience
-        self._stage = _Stage.WAITING
+        self._stage = _HEAD
         # Of the stage: its deadline, when that was set, and the bytes that came.
         self._deadline: asyncio.TimerHandle | None = None
         self._began = 0.0
         self._received = 0
+        self._has_moved = False
         # Looks whether the client reads; `_answers` tells whether it has asked for more meanwhile.
         self._watch: asyncio.TimerHandle | None = None
         self._answers = 0
@@ -98,7 +92,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._waiting.pop(self, None)
-        self._enter(_Stage.WHOLE)
+        self._enter(_NOTHING)
         self._stop_watching()
         super().connection_lost(exc)
 
@@ -106,26 +100,21 @@ class Connection(HttpToolsProtocol):
         """Read on, and see that what was begun is completed in time."""
         if self.transport.is_closing():
             return
+        self._has_moved = False
         super().data_received(data)
-        if self._stage is _Stage.WHOLE:
+        if not self._has_moved:
+            self._received += len(data)
+        if self._stage == _NOTHING and self._has_moved:
             return
-        self._received += len(data)
-        if self._stage is not _Stage.BODY and self._received > MAX_HEAD_BYTES:
+        if self._stage != _BODY and self._received > MAX_HEAD_BYTES:
             error = ClewError(f"The head is larger than {MAX_HEAD_BYTES} bytes.", code=Code.LIMIT_EXCEEDED)
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, error)
-        elif self._deadline is None:
-            body = self._stage is _Stage.BODY
-            self._set_deadline(self._patience.body if body else self._patience.head)
-
-    def on_message_begin(self) -> None:
-        """A request begins. Its deadline is that of the silence before it, if that was broken in time."""
-        self._stage = _Stage.HEAD
-        self._received = 0
-        super().on_message_begin()
+        elif self._deadline is None and self._stage != _NOTHING:
+            self._set_deadline(self._patience.body if self._stage == _BODY else self._patience.head)
 
     def on_headers_complete(self) -> None:
         """The headers are there."""
-        self._enter(_Stage.BODY)
+        self._enter(_BODY)
         self._waiting.pop(self, None)
         if not self.url.startswith(b"/"):
             self.scope["extensions"] = {ABSOLUTE_TARGET: {}}
@@ -133,12 +122,12 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._enter(_Stage.WHOLE if self._is_answering() else _Stage.WAITING)
+        self._enter(_NOTHING if self._is_answering() else _HEAD)
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over."""
-        self._enter(_Stage.WHOLE)
+        self._enter(_NOTHING)
         super().handle_websocket_upgrade()
 
     # --- what goes --------------------------------------------------------------------
@@ -149,8 +138,8 @@ class Connection(HttpToolsProtocol):
         self._answers += 1
         if self.transport.get_write_buffer_size():
             self._watch_reading()
-        if self._stage is _Stage.WHOLE and not self._is_answering() and not self.transport.is_closing():
-            self._stage = _Stage.WAITING
+        if self._stage == _NOTHING and not self._is_answering() and not self.transport.is_closing():
+            self._stage = _HEAD
             self._waiting[self] = None
 
     def pause_writing(self) -> None:
@@ -187,9 +176,10 @@ class Connection(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _enter(self, stage: _Stage) -> None:
+    def _enter(self, stage: int) -> None:
         self._stage = stage
         self._received = 0
+        self._has_moved = True
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -199,7 +189,7 @@ class Connection(HttpToolsProtocol):
         self._deadline = self.loop.call_later(seconds, self._late)
 
     def _late(self) -> None:
-        if self._stage is _Stage.BODY:
+        if self._stage == _BODY:
             # While reading is paused it is the application that is slow.
             seconds = self._patience.body + self._received / _SLOWEST
             left = self._patience.body if self.flow.read_paused else self._began + seconds - self.loop.time()
@@ -207,7 +197,7 @@ class Connection(HttpToolsProtocol):
                 self._deadline = self.loop.call_later(left, self._late)
             else:
                 self.transport.close()
-        elif self._stage is _Stage.HEAD and not self._is_answering():
+        elif self._received and not self._is_answering():
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, ClewError("The request did not come in time.", code=Code.TIMEOUT))
         else:
             # At once, or when the request before is answered.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NAME = b"x-content-type-options"
+_HEADER = (_NAME, b"nosniff")
 
 
 class NoSniff:
@@ -16,11 +15,15 @@ class NoSniff:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, partial(_send, send) if scope["type"] == "http" else send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
 
+        async def send_with_header(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [header for header in message.get("headers", ()) if header[0].lower() != _NAME]
+                headers.append(_HEADER)
+                message["headers"] = headers
+            await send(message)
 
-async def _send(send: Send, message: Message) -> None:
-    if message["type"] == "http.response.start":
-        headers = [header for header in message.get("headers", ()) if header[0].lower() != _NAME]
-        message = {**message, "headers": [*headers, (_NAME, b"nosniff")]}
-    await send(message)
+        await self._app(scope, receive, send_with_header)
