@@ -102,7 +102,12 @@ ATTACKS: Mapping[str, Attack] = {
         '{ people(where: {id: """' + '\\"""' * 40_000, Code.GRAPHQL_PARSE_FAILED
     ),
     "a megabyte of name": Attack("{ " + "a" * 10**6 + " }"),
-    "an integer of 100,000 digits": Attack("{ people(where: {id: " + "1" * 100_000 + "}) { nothing } }", _INVALID),
+    "an integer of 100,000 digits": Attack(
+        "{ people(where: {id: " + "1" * 100_000 + "}) { nothing } }", Code.BAD_USER_INPUT
+    ),
+    "1,000 numbers that are nearly too long": Attack(
+        "{ people(numbers: [" + ("1" * 190 + " ") * 1000 + "]) { id } }", _INVALID
+    ),
     "9,000 unknown fields": Attack("{ people { " + _names("u", 9000) + " } }"),
     "4,900 unknown fields": Attack("{ people { " + _names("u", 4900) + " } }", _INVALID),
     "unknown arguments": Attack("{ people(" + _names("u", 3000, ": 1") + ") { id } }", _INVALID),

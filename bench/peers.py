@@ -114,6 +114,7 @@ def clew_environment(database_url: str, project: Path) -> dict[str, str]:
         "CLEW_JWT_SECRET": JWT_SECRET,
         "CLEW_LOG_LEVEL": "warning",
         "CLEW_POOL_MAX": "10",
-        # Requests are counted, but none is refused.
+        # Requests are counted, but none is refused or waits for another: one viewer stands for many.
         "CLEW_MAX_RATE": "1000000000",
+        "CLEW_MAX_IN_FLIGHT": "1000",
     }

@@ -119,16 +119,25 @@ class Clew:
         return all_roles(*self.build())
 
     def asgi(self, settings: Settings | None = None) -> Application:
-        """The ASGI app.
+        """The ASGI app, checked as `clew serve` checks it.
+
+        Nobody is admin without credentials: that is so in a process of `clew dev` alone.
 
         Args:
-            settings: default: from the environment and, in dev, `.env`.
+            settings: default: from the environment, which must be fit for production unless CLEW_ENV is dev; then
+                from `.env` too. Those that are given are taken as they are.
 
         Raises:
             SchemaError: as `build`.
-            StartupError: a setting is missing or wrong.
+            StartupError: a setting is missing or wrong, or not fit for production.
         """
-        settings = settings or Settings.load(self.root)
+        if settings is None:
+            settings = Settings.load(self.root, "production")
+            if settings.env == "production":
+                settings.require_production()
+        return self._application(settings)
+
+    def _application(self, settings: Settings, *, local_admin: bool = False) -> Application:
         if settings.trusted_only:
             raise StartupError("CLEW_TRUSTED_ONLY is not supported yet.", "Unset it, or every document would be run.")
         engine = self._new_engine(settings)
@@ -144,7 +153,16 @@ class Clew:
             self._open = engine, asyncio.get_running_loop()
 
         readiness = Readiness(check)
-        return Application(engine, settings, readiness, self._routes, self._middleware, self._authenticate, began)
+        return Application(
+            engine,
+            settings,
+            readiness,
+            self._routes,
+            self._middleware,
+            self._authenticate,
+            began,
+            local_admin,
+        )
 
     def compile(self, document: str, variables: Mapping[str, Any] | None = None) -> Compiled:
         """The one statement of a query's generated fields.
@@ -178,7 +196,7 @@ class Clew:
             engine, loop = self._open
             if loop is asyncio.get_running_loop() and not engine.pool.is_closed:
                 return await engine.graphql(document, variables or {}, viewer)
-        engine = self._new_engine(Settings.load(self.root), size=1)
+        engine = self._new_engine(Settings.load(self.root, "dev"), size=1)
         try:
             return await engine.graphql(document, variables or {}, viewer)
         finally:
@@ -189,12 +207,13 @@ class Clew:
         """Keep connections open for several `graphql` outside of a server: `async with clew.running(): ...`.
 
         Args:
-            settings: default: from the environment and, in dev, `.env`.
+            settings: default: from the environment and, unless CLEW_ENV is production, `.env`.
 
         Raises:
-            SchemaError, StartupError: as `asgi`.
+            SchemaError: as `build`.
+            StartupError: a setting is missing or wrong.
         """
-        engine = self._new_engine(settings or Settings.load(self.root))
+        engine = self._new_engine(settings or Settings.load(self.root, "dev"))
         before, self._open = self._open, (engine, asyncio.get_running_loop())
         try:
             yield
@@ -228,7 +247,7 @@ class Clew:
         return self._engine_on(pool, settings)
 
     def _offline_engine(self) -> Engine:
-        settings = Settings.load(self.root)
+        settings = Settings.load(self.root, "dev")
         return self._engine_on(Pool(settings.database_url or "", size=1, application_name="clew-explain"), settings)
 
     def _engine_on(self, pool: Pool, settings: Settings) -> Engine:
@@ -245,6 +264,8 @@ class Clew:
             list_items=settings.max_list_items,
             conditions=settings.max_conditions,
             rate=settings.max_rate,
+            in_flight=settings.max_in_flight,
+            response_bytes=settings.max_response_bytes,
         )
         overrides = {role: found.model_dump(exclude_none=True) for role, found in settings.limits.items()}
         cursors = None if settings.secret is None else Cursors(settings.secret.get_secret_value())
@@ -270,3 +291,17 @@ class Clew:
             if name not in self._jobs
         ]
         return faults
+
+
+def development_app(clew: Clew, settings: Settings) -> Application:
+    """The ASGI app as `clew dev` serves it: who sends a request from this machine without credentials is admin.
+
+    Only a process that `clew dev` has started may ask for it; no setting does.
+
+    Args:
+        settings: those of development.
+
+    Raises:
+        SchemaError, StartupError: as `Clew.asgi`.
+    """
+    return clew._application(settings, local_admin=settings.env == "dev")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from clew.config import Settings
 from clew.project import Project, load_app
 
 
@@ -19,9 +18,4 @@ def create() -> ASGIApp:
         SchemaError: the SDL or its bindings have faults.
     """
     project = Project.open(Path(os.environ.get("CLEW_PROJECT", ".")))
-    settings = Settings.load(project.root, "production")
-    if settings.env == "production":
-        settings.require_production()
-    clew = load_app(project)
-    clew.build()
-    return clew.asgi(settings)
+    return load_app(project).asgi()

@@ -104,6 +104,8 @@ class LimitOverrides(BaseModel):
     list_items: Count | None = None
     conditions: Count | None = None
     rate: Count | None = None
+    in_flight: Count | None = None
+    response_bytes: Count | None = None
 
 
 Overrides = Annotated[Mapping[str, LimitOverrides], NoDecode, BeforeValidator(_json)]
@@ -121,7 +123,11 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    env: Environment = Field("dev", description="`dev` or `production`. `clew serve` defaults to production.")
+    env: Environment = Field(
+        "production",
+        description="`dev` or `production`. Unset it means production to whatever serves, and dev to `clew dev` and to "
+        "the commands and scripts that serve nobody. `dev` alone makes nobody admin.",
+    )
     database_url: DatabaseUrl | None = Field(
         None,
         alias="DATABASE_URL",
@@ -195,11 +201,27 @@ class Settings(BaseSettings):
     max_list_items: Count = Field(10_000, description="The most values of a list in an operation's input.")
     max_conditions: Count = Field(1000, description="The most objects in the input lists of a query, such as `or`.")
     max_rate: Count = Field(6000, description="The most operations that a viewer may run in a minute, or at once.")
+    max_in_flight: Count = Field(
+        default_factory=lambda data: max(1, data.get("pool_max", 0) // 2),
+        description="The most operations that a viewer may have under way at once, in each process. Half of "
+        "`CLEW_POOL_MAX` leaves connections to others.",
+    )
+    max_response_bytes: Count = Field(16 * 2**20, description="The largest response to an operation, in bytes.")
     limits: Overrides = Field(
         {},
         description='Other limits for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',
     )
 
+    max_connections: Count = Field(
+        1000,
+        description="Connections that each process holds at most. At the cap a new one takes the place of one without "
+        "a request under way; where there is none it is refused.",
+    )
+    keep_alive_seconds: Seconds = Field(
+        10.0,
+        description="Seconds that a connection may be idle between two requests. Make it longer than your load "
+        "balancer's, which must be the one to close.",
+    )
     drain_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
         2.0,
         description="Seconds after SIGTERM in which `/readyz` already fails while requests are still accepted, so "
@@ -230,7 +252,7 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
-    def load(cls, project_root: Path, env_default: Environment = "dev") -> Settings:
+    def load(cls, project_root: Path, env_default: Environment) -> Settings:
         """Read the settings of the project at `project_root`.
 
         Args:

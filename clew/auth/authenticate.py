@@ -27,17 +27,19 @@ class Authenticator:
     """Decides who sent a request.
 
     Args:
-        settings: secrets, keys, and `env`: only in dev is a local request without credentials admin.
+        settings: secrets, keys, and `env`: in dev everybody may have plans explained.
         own: the application's own way, asked before tokens; None from it means that it does not know.
+        local_admin: whether a local request without credentials is admin, as `clew dev` has it.
 
     Raises:
         StartupError: the file of keys cannot be used.
     """
 
-    def __init__(self, settings: Settings, own: Authenticate | None = None) -> None:
+    def __init__(self, settings: Settings, own: Authenticate | None = None, *, local_admin: bool = False) -> None:
         secret = settings.admin_secret
         self._secret = secret.get_secret_value().encode() if secret is not None else None
         self._dev = settings.env == "dev"
+        self._local_admin = local_admin
         self._anon = Viewer(roles=frozenset({ANON}))
         self._own = own
         keys: Keys | None = None
@@ -101,10 +103,7 @@ class Authenticator:
                 return await self._tokens.viewer(token)
             except InvalidTokenError:
                 raise _unauthenticated() from None
-        client = scope.get("client")
-        if self._dev and is_local(headers, client[0] if client else None):
-            return Viewer.admin()
-        return self._anon
+        return Viewer.admin() if self._local_admin and is_local(scope) else self._anon
 
 
 def seen_through(caller: Viewer, headers: Headers) -> Viewer:

@@ -1,31 +1,51 @@
-"""Whether a request comes from a program on this very machine (SPEC 6)."""
+"""Whether a request comes from a program on this very machine, for `clew dev` (docs/access.md, "Who asks")."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 
+from starlette.types import Scope
+
+# The key of an ASGI scope's `extensions` under which the server says that the target was no path.
+ABSOLUTE_TARGET = "clew.absolute_target"
+
 _LOCAL = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
-_FORWARDED = frozenset({b"forwarded", b"via", b"x-real-ip", b"true-client-ip", b"cf-connecting-ip"})
+_FORWARDED = frozenset(
+    (b"forwarded", b"via", b"true-client-ip", b"fastly-client-ip", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip")
+)
+_FORWARDING = (b"x-forwarded", b"x-original-", b"x-envoy-", b"cf-", b"cdn-")
+# The page's own requests, and those that no page makes.
+_SITES = frozenset((b"same-origin", b"none"))
 
 
-def is_local(headers: Mapping[bytes, bytes], client: str | None) -> bool:
-    """Whether the request comes from a program on this machine, and not from a web page elsewhere.
+def is_local(scope: Scope) -> bool:
+    """Whether a request comes from a program on this machine, and not from a proxy or a web page elsewhere.
 
-    The Host must name this machine, or a page could rebind its own name to 127.0.0.1; an
-    Origin, which browsers send, must be local too.
+    The Host must name this machine, or a page could rebind its own name to 127.0.0.1. What a browser says of the page
+    must be said once and name the server's own page. Proxies speak HTTP/1.0 by default, or name themselves.
     """
-    if client is None or not _is_loopback(client) or any(map(_is_forwarding, headers)):
+    client: tuple[str, int] | None = scope.get("client")
+    if client is None or not _is_loopback(client[0]):
         return False
-    if not _LOCAL.fullmatch(headers.get(b"host", b"")):
+    # RFC 9112, 3.2.2: only a client of a proxy sends a whole URL.
+    if scope.get("http_version") in (None, "0.9", "1.0") or ABSOLUTE_TARGET in scope.get("extensions", ()):
         return False
-    origin = headers.get(b"origin")
-    if origin is None:
-        return True
+    hosts: list[bytes] = []
+    origins: list[bytes] = []
+    for name, value in scope["headers"]:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"origin":
+            origins.append(value)
+        elif (name == b"sec-fetch-site" and value not in _SITES) or name in _FORWARDED or name.startswith(_FORWARDING):
+            return False
+    if len(hosts) != 1 or len(origins) > 1 or not _LOCAL.fullmatch(hosts[0]):
+        return False
     # Another port of this machine is another program's page: only the playground's own origin is trusted.
-    return origin.lower() in (b"http://" + headers[b"host"].lower(), b"https://" + headers[b"host"].lower())
+    host = hosts[0].lower()
+    return all(origin.lower() in (b"http://" + host, b"https://" + host) for origin in origins)
 
 
 @lru_cache(maxsize=256)
@@ -34,7 +54,3 @@ def _is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return False
-
-
-def _is_forwarding(header: bytes) -> bool:
-    return header.startswith(b"x-forwarded") or header in _FORWARDED

@@ -55,6 +55,10 @@ def client_error(error: BaseException) -> ClewError:
     if isinstance(error, _UNAVAILABLE):
         log.warning("database unavailable", error=type(error).__name__, detail=str(error))
         return ClewError("The database is not available.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
+    if isinstance(error, exceptions.ProgramLimitExceededError):
+        # JSON of more than 1 GiB, a statement that nests too deeply, a text too long for an index.
+        log.warning("a limit of the database is exceeded", error=type(error).__name__, detail=str(error))
+        return ClewError("The operation, or a value in it, is too large for the database.", code=Code.LIMIT_EXCEEDED)
     fields = error.as_dict() if isinstance(error, asyncpg.PostgresError) else {}
     if isinstance(error, exceptions.IntegrityConstraintViolationError):
         # A client's doing, and no fault of the application's.

@@ -75,6 +75,11 @@ class Pool:
         self._disturbed: set[Connection] = set()
 
     @property
+    def wait(self) -> float:
+        """Seconds that it lets one wait for a connection."""
+        return self._wait
+
+    @property
     def is_closed(self) -> bool:
         """Whether it lends no connection any more."""
         return self._closed

@@ -16,6 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
+from clew.app import development_app
 from clew.config import Settings
 from clew.dev import schema
 from clew.dev.seed import seed_once
@@ -52,12 +53,12 @@ def _prepare(channel: Channel) -> Server | None:
     """Check, migrate and seed; None if the supervisor does not want this version."""
     began = time.perf_counter()
     project = Project.open(Path(os.environ["CLEW_PROJECT"]))
-    settings = Settings.load(project.root)
+    settings = Settings.load(project.root, "dev")
     setup_logging(settings.log_level, settings.log_format)
     clew = load_app(project)
     seed = load_seed(project)
     model = clew.build()[0]
-    app = clew.asgi(settings)
+    app = development_app(clew, settings)
     checked = time.perf_counter()
     if settings.database_url is None:
         raise StartupError("DATABASE_URL is not set.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     GraphQLEnumType,
     GraphQLError,
@@ -17,6 +19,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLScalarType,
     GraphQLSchema,
+    IntValueNode,
     NoSchemaIntrospectionCustomRule,
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
@@ -28,11 +31,13 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     VariablesInAllowedPositionRule,
+    Visitor,
     get_variable_values,
     parse,
     specified_rules,
     type_from_ast,
     validate,
+    visit,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource
@@ -58,6 +63,9 @@ _THOROUGH_RULES = (
     OverlappingFieldsCanBeMergedRule,
 )
 _MOST_ERRORS = 20
+# No type has longer numbers, and Python has words of its own for those of more than 4,300 digits.
+_MOST_DIGITS = 1000
+_LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{_MOST_DIGITS + 1}}}")
 
 
 class InvalidDocument(Exception):  # noqa: N818  it is an answer, not a fault
@@ -213,6 +221,8 @@ def prepare(
                 too_large = "The document is nested too deeply."
             raise ClewError(too_large, code=Code.LIMIT_EXCEEDED) from None
         raise InvalidDocument([error], Code.GRAPHQL_PARSE_FAILED) from None
+    if _LONG_NUMBER.search(query):
+        visit(document, _Numbers())
     operation = _operation(document, operation_name)
     check_limits(document, limits)
     for rules in _stages(limits, apart=large):
@@ -234,6 +244,21 @@ def prepare(
         hide_suggestions,
         limits,
     )
+
+
+class _Numbers(Visitor):
+    """Raises InvalidDocument at a number that is too long to be read."""
+
+    def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
+        self._check(node)
+
+    def enter_float_value(self, node: FloatValueNode, *_: Any) -> None:
+        self._check(node)
+
+    def _check(self, node: IntValueNode | FloatValueNode) -> None:
+        if len(node.value) > _MOST_DIGITS:
+            message = f"The number has too many digits: at most {_MOST_DIGITS} characters are allowed."
+            raise InvalidDocument([GraphQLError(message, node)], Code.BAD_USER_INPUT)
 
 
 def _stages(limits: Limits, *, apart: bool) -> Iterable[tuple[type[ASTValidationRule], ...]]:

@@ -23,7 +23,8 @@ from clew.database.pool import Pool
 from clew.database.violations import refined
 from clew.engine.batches import Place
 from clew.engine.document import InvalidDocument, Prepared, prepare
-from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
+from clew.engine.errors import ResponseTooLargeError, encode, failure, new_request_id, raised, refusal, refused
+from clew.engine.flights import Flight, Flights
 from clew.engine.idempotency import Repeatable, repeatable
 from clew.engine.identity import identity
 from clew.engine.operation import RunningOperation
@@ -37,7 +38,7 @@ from clew.plan.cost import check_cost, largest_cost
 from clew.plan.limits import RoleLimits
 from clew.plan.paging import order_of_ties, shows_its_keys
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.types import Identity, ReadPlan, RootMany, RootOne, RootTypeName, RootViewer, Rows
+from clew.plan.types import MOST_BYTES, Identity, ReadPlan, RootMany, RootOne, RootTypeName, RootViewer, Rows
 from clew.plan.visible import ADMIN, Access, Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims, usable_claims
@@ -99,6 +100,7 @@ class Engine:
         self.pool = pool
         self.limits = limits
         self.cursors = cursors or Cursors(secrets.token_hex(32))
+        self.flights = Flights(pool.wait)
         self._alchemy: AsyncEngine = alchemy_engine(pool)
         self._access = Access(model)
         self._known_roles = self._access.roles() | limits.roles
@@ -118,9 +120,20 @@ class Engine:
         """The compiled rules of the model."""
         return self._access
 
-    async def execute(self, request: Request, viewer: Viewer) -> Response:
-        """Run one operation for a viewer. Never raises but for cancellation and faults of our own."""
-        return await self._execute(request, viewer)
+    async def execute(self, request: Request, viewer: Viewer, flight: Flight | None = None) -> Response:
+        """Run one operation for a viewer. Never raises but for cancellation and faults of our own.
+
+        Args:
+            flight: counts the operation as under way until the caller ends it, when the answer is sent; without one
+                it is until this returns.
+        """
+        if flight is not None:
+            return await self._execute(request, viewer, flight)
+        flight = Flight()
+        try:
+            return await self._execute(request, viewer, flight)
+        finally:
+            flight.end()
 
     async def graphql(
         self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation | None = None
@@ -145,18 +158,29 @@ class Engine:
         return data
 
     async def _execute(
-        self, request: Request, viewer: Viewer, *, own: bool = False, within: RunningOperation | None = None
+        self,
+        request: Request,
+        viewer: Viewer,
+        flight: Flight | None = None,
+        *,
+        own: bool = False,
+        within: RunningOperation | None = None,
     ) -> Response:
         try:
             if within is not None and within.depth == _MOST_WITHIN:
                 message = f"Operations run within one another: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
             role = await self.role(viewer)
-            if role.limits.rate is not None and request.client is not None:
+            if request.client is not None:
                 who = network(request.client) if viewer.id is None else (viewer.id,)
-                wait = self.rates.wait(who, role.limits.rate)
-                if wait:
+                if role.limits.rate is not None and (wait := self.rates.wait(who, role.limits.rate)):
                     return _rate_limited(request, role.limits.rate, ceil(wait))
+                if role.limits.in_flight is not None and flight is not None:
+                    try:
+                        # Admins without an id are not those that send nothing from the same address.
+                        await self.flights.begin(flight, (viewer.is_admin, who), role.limits.in_flight)
+                    except ClewError as error:
+                        return replace(refusal(error, _request_id(request)), status=429, retry_after=1)
             prepared = self.prepare(role, request.query, request.operation_name, own=own)
             kind = prepared.operation.operation
             if kind is OperationType.SUBSCRIPTION:
@@ -184,7 +208,8 @@ class Engine:
                 return response
             executable = self.executable(prepared, values, sight)
             statement = executable.statement
-            arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else []
+            bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
+            arguments = [compute(values, bound) for compute in statement.arguments] if statement is not None else []
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
@@ -193,7 +218,11 @@ class Engine:
             row: Any = ()
             if statement is not None:
                 fetch = self.pool.fetch if within is None else within.connection.fetch
-                (row,) = await fetch(statement.sql, arguments)
+                rows = await fetch(statement.sql, arguments)
+                if not rows:
+                    assert prepared.limits.response_bytes is not None
+                    raise ResponseTooLargeError(prepared.limits.response_bytes)
+                (row,) = rows
                 if statement.orders:
                     who = claims[Identity()]
                     row = [None if value is None else self.cursors.seal(value, statement.orders, who) for value in row]
@@ -202,6 +231,7 @@ class Engine:
         if executable.pieces:
             return Response(_join(executable, row, viewer))
         operation = self._running(prepared, values, request, viewer, sight, claims, within)
+        operation.count(*row)
         try:
             return await operation.run(_root(executable.plan, row, viewer))
         finally:
@@ -316,7 +346,10 @@ class Engine:
             most = None
         if most is not None:
             check_cost(plan, values.coerced, most)
-        statement = compile_read(plan, self.model, self.tables, self.cursors) if plan.reads else None
+        statement = None
+        if plan.reads:
+            is_bounded = prepared.limits.response_bytes is not None
+            statement = compile_read(plan, self.model, self.tables, self.cursors, is_bounded=is_bounded)
         return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most)
 
     def rows(
@@ -350,7 +383,8 @@ class Engine:
                 sight,
                 prepared.limits,
             )
-            statement = compile_rows(read, self.model, self.tables, self.cursors)
+            is_bounded = prepared.limits.response_bytes is not None
+            statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
             if len(prepared.rows) >= _ROWS:
                 prepared.rows.pop(next(iter(prepared.rows)))
             prepared.rows[key] = statement

@@ -82,6 +82,21 @@ def failure(error: ClewError, request_id: str) -> Response:
     return Response(encode({"errors": [entry], "data": None}), executed=True, code=error.code, status=status)
 
 
+class ResponseTooLargeError(ClewError):
+    """The answer would have more bytes than the viewer may be sent.
+
+    Args:
+        most: bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The response is too large: at most {most} bytes are allowed.",
+            code=Code.LIMIT_EXCEEDED,
+            hint="Ask for fewer fields, or give lists a smaller `limit`.",
+        )
+
+
 def raised(entry: Mapping[str, Any]) -> ClewError:
     """One entry of `errors` as the exception that it was made of, or could have been."""
     extensions = dict(entry["extensions"])

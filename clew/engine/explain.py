@@ -12,6 +12,7 @@ from graphql.execution.values import VariableValues
 from clew.engine.document import InvalidDocument
 from clew.engine.engine import Engine, Executable
 from clew.engine.errors import encode
+from clew.engine.flights import Flight
 from clew.engine.judge import Judgement, Masked, judge
 from clew.engine.roles import role_schema
 from clew.engine.types import Request, Response
@@ -19,6 +20,7 @@ from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan import types as plan_types
 from clew.plan.types import (
+    MOST_BYTES,
     TRUE,
     Claim,
     Constant,
@@ -120,16 +122,17 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     values = prepared.coerce(request.variables)
     sight, claims = engine.sight(role, viewer)
     executable = engine.executable(prepared, values, sight)
+    bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
     rules, masks = judge(engine.access, executable.plan, sight, viewer)
-    return Explanation(viewer, _compiled(executable, values, claims), tuple(rules), tuple(masks))
+    return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks))
 
 
-async def execute_explained(engine: Engine, request: Request, viewer: Viewer) -> Response:
+async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Response:
     """Run an operation as `Engine.execute` does; the response carries what it became as an extension.
 
     An operation that was refused before it ran has none.
     """
-    response = await engine.execute(request, viewer)
+    response = await engine.execute(request, viewer, flight)
     if not response.executed:
         return response
     try:

@@ -30,12 +30,12 @@ from clew.engine.admission import GivenKeys, not_found
 from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
 from clew.engine.document import Prepared
-from clew.engine.errors import encode, formatted
+from clew.engine.errors import ResponseTooLargeError, encode, failure, formatted
 from clew.engine.types import Request, Response
 from clew.errors import Code
 from clew.model.types import Entity
 from clew.plan.collect import collect
-from clew.plan.types import Identity
+from clew.plan.types import MOST_BYTES, Identity
 from clew.plan.visible import Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims
@@ -82,6 +82,8 @@ class RunningOperation:
         self.mutating = asyncio.Lock()
         self._engine = engine
         self._prepared = prepared
+        # What of the answer's bytes has not been read yet; None: there may be any number.
+        self._most_bytes = self._bytes_left = prepared.limits.response_bytes
         self._values = values
         self._request = request
         self._viewer = viewer
@@ -123,7 +125,7 @@ class RunningOperation:
             await self.batches.close()
         assert isinstance(result, ExecutionResult)
         if not result.errors:
-            return Response(encode({"data": result.data}))
+            return self._whole(Response(encode({"data": result.data})))
         found = result.errors
         if all_or_nothing:
             # After the first root field that fails the transaction is over: what the next ones say is no news.
@@ -134,11 +136,25 @@ class RunningOperation:
             formatted(error, self.request_id, Code.INTERNAL, cause) for error, cause in zip(found, causes, strict=True)
         ]
         data = None if all_or_nothing else result.data
-        return Response(
-            encode({"errors": errors, "data": data}),
-            code=Code(errors[0]["extensions"]["code"]),
-            contended=any(isinstance(cause, ContentionError) for cause in causes),
+        return self._whole(
+            Response(
+                encode({"errors": errors, "data": data}),
+                code=Code(errors[0]["extensions"]["code"]),
+                contended=any(isinstance(cause, ContentionError) for cause in causes),
+            )
         )
+
+    def count(self, *read: bytes | None) -> None:
+        """Count what has been read towards the bytes that the answer may have."""
+        if self._bytes_left is not None:
+            self._bytes_left -= sum(len(part) for part in read if part is not None)
+
+    def _whole(self, response: Response) -> Response:
+        """The response; one that is too large, or for which too much was to be read, fails as a whole."""
+        most, left = self._most_bytes, self._bytes_left
+        if most is None or left is None or (left >= 0 and len(response.body) <= most):
+            return response
+        return failure(ResponseTooLargeError(most), self.request_id)
 
     async def graphql(self, document: str, variables: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
         """Run another operation within this one; see `Context.graphql`."""
@@ -169,7 +185,14 @@ class RunningOperation:
         self, entity: Entity, place: Place, nodes: Sequence[FieldNode], keys: Sequence[Key]
     ) -> list[Row | None]:
         statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, nodes)
-        ((text,),) = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
+        bound = {**self._claims, **bound_keys(entity, keys), MOST_BYTES: self._bytes_left}
+        found = await self._fetch(statement, bound)
+        if not found:
+            assert self._most_bytes is not None
+            self._bytes_left = -1
+            raise ResponseTooLargeError(self._most_bytes)
+        ((text,),) = found
+        self.count(text)
         sealed = self._engine.cursors.seal(text, statement.orders, self._claims[Identity()])
         rows: list[Row | None] = json.loads(sealed, object_hook=Row)
         return rows

@@ -60,7 +60,7 @@ def run() -> None:
 def _database_url(config: Config) -> Iterator[str]:
     root = root_of(config)
     given: str | None = config.attributes.get("url")
-    settings = None if given else Settings.load(root)
+    settings = None if given else Settings.load(root, "dev")
     url = given or (settings.database_url if settings else None)
     if url:
         yield url

@@ -51,7 +51,8 @@ class Limits:
 
     `page`: rows of a list. `cost`: rows of all lists, nested ones multiplied. `list_items`:
     values of one input list. `conditions`: objects in the input lists of a query, together.
-    `rate`: operations in a minute. `introspection`: whether `__schema` and `__type` are answered.
+    `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: of an
+    answer, and of what is read for it. `introspection`: whether `__schema` and `__type` are answered.
     """
 
     tokens: int = 10_000
@@ -64,6 +65,8 @@ class Limits:
     list_items: int | None = 10_000
     conditions: int | None = 1000
     rate: int | None = 6000
+    in_flight: int | None = 5
+    response_bytes: int | None = 16 * 2**20
     introspection: bool = True
 
     def for_admin(self) -> Limits:
@@ -79,6 +82,8 @@ class Limits:
             list_items=None,
             conditions=None,
             rate=None,
+            in_flight=self.in_flight,
+            response_bytes=None,
             introspection=self.introspection,
         )
 
@@ -95,6 +100,8 @@ class Limits:
             list_items=None,
             conditions=None,
             rate=None,
+            in_flight=None,
+            response_bytes=None,
         )
 
 

@@ -78,6 +78,10 @@ class Keys:
     name: str
 
 
+# How many bytes a statement may give.
+MOST_BYTES = Keys("\0bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class Now:
     """The transaction's time."""

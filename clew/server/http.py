@@ -9,19 +9,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from clew.config import Settings
 from clew.server.listen import BACKLOG
+from clew.server.protocol import Connection, Door, Patience
 
 # What the app's own shutdown may take after the last request, before the process is ended by force.
 LAST_SECONDS = 5.0
-
-MAX_HEAD_BYTES = 64 * 1024
 
 
 @runtime_checkable
@@ -44,6 +44,7 @@ class Server(uvicorn.Server):
         settings: the limits and times.
         on_started: called when requests are accepted.
         on_closed: called when, without a time to drain, a signal has closed the listener.
+        patience: with slow clients.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class Server(uvicorn.Server):
         *,
         on_started: Callable[[], None] | None = None,
         on_closed: Callable[[], None] | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        super().__init__(_config(app, settings))
+        super().__init__(_config(app, settings, patience or Patience(connections=settings.max_connections)))
         self.stopped_by: int | None = None
         self._app = app
         self._settings = settings
@@ -110,15 +112,15 @@ class Server(uvicorn.Server):
         self._captured_signals.clear()
 
 
-def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: Settings, patience: Patience) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="on",
         loop="auto",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", partial(Connection, door=Door(patience))),
         ws="websockets-sansio",
         ws_max_size=settings.max_body_bytes,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        timeout_keep_alive=cast("int", settings.keep_alive_seconds),
         log_config=None,
         access_log=False,
         server_header=False,

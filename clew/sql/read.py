@@ -7,7 +7,9 @@ the page only: built inside, Postgres would build it for every row that it sorts
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,8 +17,9 @@ from sqlalchemy.sql import ColumnElement, FromClause, Select
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from clew.model.measures import COUNT
-from clew.model.types import Column, Model
+from clew.model.types import Column, Model, ValueType
 from clew.plan.types import (
+    MOST_BYTES,
     Aggregate,
     AllOf,
     Connection,
@@ -100,6 +103,18 @@ def order_statement(rows: Rows, model: Model, tables: Tables, binds: Binds) -> S
     order = [compiler.directed(compiler.follow(key.value, scope), key) for key in rows.order]
     joined = keys.source.outerjoin(scope.source, sa.and_(*same_key(scope, keys)))
     return sa.select(keys.position).select_from(joined).order_by(*order)
+
+
+def bounded(select: Select[Any], binds: Binds) -> Select[Any]:
+    """The one row of a statement of JSON columns, or none where they have more bytes than it may give.
+
+    The bytes are counted in the database, which then sends nothing. What is bounded there is what it sends: it has
+    built the JSON by then, once, for OFFSET keeps the two levels apart.
+    """
+    whole = select.offset(_NOTHING).subquery("whole")
+    sizes = [sa.func.coalesce(sa.func.octet_length(column), _NOTHING, type_=sa.BigInteger) for column in whole.c]
+    most = binds.add(Operand(MOST_BYTES, ValueType("BigInt", "bigint"), "bytes"))
+    return sa.select(*whole.c).where(reduce(operator.add, sizes) <= most)
 
 
 def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:

@@ -17,7 +17,7 @@ from clew.plan.write import Insert, Plan, Update
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
-from clew.sql.read import held_statement, order_statement, read_statement, rows_statement
+from clew.sql.read import bounded, held_statement, order_statement, read_statement, rows_statement
 from clew.sql.tables import Tables
 from clew.sql.write import write_statement
 
@@ -41,20 +41,25 @@ class Statement:
     orders: tuple[str, ...] = ()
 
 
-def compile_read(plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors) -> Statement:
+def compile_read(
+    plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors, *, is_bounded: bool = False
+) -> Statement:
     """The one statement of a query operation with at least one generated root field.
 
     Args:
         cursors: opens those among the arguments.
+        is_bounded: whether it gives no row where that would have more than `MOST_BYTES`.
     """
     binds = Binds()
-    return compiled(read_statement(plan, model, tables, binds), binds, cursors)
+    select = read_statement(plan, model, tables, binds)
+    return compiled(bounded(select, binds) if is_bounded else select, binds, cursors)
 
 
-def compile_rows(read: Read, model: Model, tables: Tables, cursors: Cursors) -> Statement:
-    """The statement that reads rows by given keys: `clew.sql.read.rows_statement`."""
+def compile_rows(read: Read, model: Model, tables: Tables, cursors: Cursors, *, is_bounded: bool = False) -> Statement:
+    """The statement that reads rows by given keys: `clew.sql.read.rows_statement`. Args as `compile_read`."""
     binds = Binds()
-    return compiled(rows_statement(read, model, tables, binds), binds, cursors)
+    select = rows_statement(read, model, tables, binds)
+    return compiled(bounded(select, binds) if is_bounded else select, binds, cursors)
 
 
 def compile_order(rows: Rows, model: Model, tables: Tables, cursors: Cursors) -> Statement:

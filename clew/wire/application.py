@@ -22,6 +22,7 @@ from clew.config import Settings
 from clew.engine import Engine
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
+from clew.wire.nosniff import NoSniff
 from clew.wire.routes import refused_by_http
 from clew.wire.tickets import TicketOffice
 
@@ -32,7 +33,8 @@ class Application(Starlette):
     """Clew as an ASGI app: run it, or mount it under Starlette or FastAPI.
 
     Mounted, its lifespan may never run; the pool opens with the first request all the same. `on_begin` is called
-    before the first of whatever comes, on the loop that serves.
+    before the first of whatever comes, on the loop that serves. `local_admin`: whether a local request without
+    credentials is admin, as `clew dev` has it.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Application(Starlette):
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
         on_begin: Callable[[], None] | None = None,
+        local_admin: bool = False,
     ) -> None:
         self.engine = engine
         self._on_begin = on_begin
         self.readiness = readiness
-        authenticator = Authenticator(settings, authenticate)
+        authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         handler = HTTPHandler(
             engine,
             authenticator,
@@ -79,12 +82,14 @@ class Application(Starlette):
             lifespan=self._lifespan,
             exception_handlers={HTTPException: refused_by_http},
         )
+        # A redirect would be to the Host that the client names, with the ticket in the URL.
+        self.router.redirect_slashes = False
 
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's hook on the first call of the app."""
         if self._on_begin is not None:
             self._on_begin()
-        return super().build_middleware_stack()
+        return NoSniff(super().build_middleware_stack())
 
     def drain(self) -> None:
         """The process is about to stop: `/readyz` fails from now on, requests are still served."""

@@ -19,6 +19,7 @@ from clew.auth.authenticate import Authenticator, seen_through
 from clew.engine import Engine, Request, Response
 from clew.engine.errors import INTERNAL, new_request_id, refusal
 from clew.engine.explain import execute_explained
+from clew.engine.flights import Flight
 from clew.errors import ClewError, Code
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
@@ -36,6 +37,8 @@ _CONTENT_TYPES = {
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,255}")
 _LONGEST_ACCEPT = 1000
+# Bytes of an answer that a server keeps for the client without waiting for it.
+_BUFFERED = 64 * 1024
 
 # The status of a request that was refused before it was executed, by its error's code.
 _STATUS = {
@@ -73,6 +76,13 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        flight = Flight()
+        try:
+            await self._handle(scope, receive, send, flight)
+        finally:
+            flight.end()
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, flight: Flight) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         given = headers.get(b"x-request-id")
         request_id = given_request_id(headers)
@@ -97,7 +107,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             execute = self.engine.execute
             if headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
                 execute = partial(execute_explained, self.engine)
-            response = await until_disconnect(execute(request, viewer), receive)
+            response = await until_disconnect(execute(request, viewer, flight), receive)
             status = _status(response, media)
         except ClientGone:
             return
@@ -184,7 +194,11 @@ def _status(response: Response, media: str) -> int:
 async def send_answer(
     send: Send, status: int, content_type: bytes, body: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:
-    """Send a whole HTTP response."""
+    """Send a whole HTTP response. A large one is sent when the client has read nearly all of it."""
     headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    large = len(body) > _BUFFERED
+    await send({"type": "http.response.body", "body": body, "more_body": large})
+    if large:
+        # Servers take a next part when there is room for it.
+        await send({"type": "http.response.body", "body": b""})

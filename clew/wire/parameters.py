@@ -14,11 +14,31 @@ _PARAMETERS = ("query", "variables", "operationName", "extensions")
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
+    raise json.JSONDecodeError(name, "", 0)
 
 
 # NaN and Infinity are no JSON, though Python reads them.
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
+    """A value of JSON from a client.
+
+    Args:
+        what: begins the sentence that refuses it: "The body".
+
+    Raises:
+        ClewError: BAD_USER_INPUT for what is no JSON in UTF-8, and for a number too long to be read.
+    """
+    fault = "is not valid JSON"
+    try:
+        return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    except ValueError:
+        # Python reads no integer of more than 4,300 digits.
+        fault, hint = "holds a number with too many digits", None
+    raise ClewError(f"{what} {fault}.", hint=hint)
 
 
 def from_json(body: bytes, request_id: str | None, client: str) -> Request:
@@ -30,10 +50,7 @@ def from_json(body: bytes, request_id: str | None, client: str) -> Request:
     Raises:
         ClewError: BAD_USER_INPUT for what is no JSON object, or holds a wrong parameter.
     """
-    try:
-        value = _decoder.decode(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise ClewError("The body is not valid JSON.", hint='Send {"query": "...", "variables": {...}}.') from None
+    value = read_json(body, "The body", 'Send {"query": "...", "variables": {...}}.')
     if isinstance(value, list):
         raise ClewError("Batches of operations are not supported.", hint="Send one operation a request.")
     if not isinstance(value, dict):
@@ -58,10 +75,7 @@ def from_query_string(query_string: bytes, request_id: str | None, client: str) 
         if name in value:
             raise ClewError(f"`{name}` is given twice.")
         if name in ("variables", "extensions"):
-            try:
-                value[name] = _decoder.decode(text) if text else None
-            except (ValueError, RecursionError):
-                raise ClewError(f"`{name}` is not valid JSON.") from None
+            value[name] = read_json(text, f"`{name}`") if text else None
         else:
             value[name] = text
     return _request(value, request_id, client, queries_only=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import unquote
 
 from starlette.routing import BaseRoute, Match
@@ -16,6 +14,7 @@ from clew.errors import ClewError
 from clew.wire.body import HTTPError, json_body
 from clew.wire.disconnect import ClientGone
 from clew.wire.http import given_request_id, refused, send_answer
+from clew.wire.parameters import read_json
 
 _HINT = 'Send {"path": "/graphql"}.'
 _LARGEST = 16 * 1024
@@ -56,10 +55,7 @@ class TicketOffice:
 
 def _path(body: bytes, routes: Sequence[BaseRoute]) -> str:
     """The path that a request for a ticket names, decoded. Raises ClewError."""
-    try:
-        value: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ClewError("The body is not valid JSON.", hint=_HINT) from None
+    value = read_json(body, "The body", _HINT)
     if not isinstance(value, dict) or set(value) != {"path"}:
         raise ClewError("The body must be a JSON object with `path` alone.", hint=_HINT)
     given = value["path"]

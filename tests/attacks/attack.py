@@ -217,6 +217,9 @@ LEAKS = (
     'relation "',
     "operator does not",
     "psycopg",
+    "exceeds the limit",
+    "integer string conversion",
+    "encountered error",
 )
 SECRETS = ("password", "the secret of the audit", "did you mean", "clew_")
 EMAIL = re.compile(r"(m\d+)@secret\.example")

@@ -9,8 +9,8 @@ from typing import Any
 from bench.hostile import ATTACKS as HOSTILE
 from clew.errors import Code
 from tests.attacks.attack import Attack, Expectation, Gives, Refused
-from tests.attacks.transports import DIGITS
-from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, M3, TOO_LARGE, rows
+from tests.attacks.transports import DIGITS, MOST_BYTES
+from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, M3, M3_EDITOR, TOO_LARGE, rows
 
 # --- SQL --------------------------------------------------------------------------------
 
@@ -107,13 +107,36 @@ NO_COUNTS: tuple[Any, ...] = (
 )
 NO_INTEGERS: tuple[Any, ...] = (2**31, 10**400, DIGITS, float("nan"), float("-inf"), "300", True, [1], {})
 NO_STRINGS: tuple[Any, ...] = ("\0", "a\0b", "\ud800", "x\udfff", 1, DIGITS, True, ["a"], {"eq": "a"}, None)
+TOO_LARGE_AN_ANSWER = Refused(
+    (Code.LIMIT_EXCEEDED,), f"The response is too large: at most {MOST_BYTES} bytes are allowed."
+)
+TOO_LONG_A_NUMBER = Refused(
+    (Code.BAD_USER_INPUT,), "The number has too many digits: at most 1000 characters are allowed."
+)
 NO_FILTERS: tuple[Any, ...] = (
-    *(DEEP, "x", 1, {"name": None}, {"name": {"eq": None}}, {"not": None}),
+    *(DEEP, DIGITS, "x", 1, {"name": None}, {"name": {"eq": None}}, {"not": None}),
     *({"and": [None]}, {"name": {"in": [None]}}, {"name": {"isNull": None}}),
 )
 
 
+def large_answers() -> Iterable[Attack]:
+    """Answers of more bytes than one may have: of rows, of many root fields, of the application's own fields."""
+    tasks = "tasks(limit: 100) { id title project { id title tasks(limit: 100) { id title } } }"
+    many = " ".join(f"a{number}: {tasks}" for number in range(25))
+    keys = ["t0", "t1"] * 2500
+    of_keys = "query ($v: [String!]!) { teamsOf(ids: $v) { id name } }"
+    of_keys_twice = "query ($v: [String!]!) { a: teamsOf(ids: $v) { id } b: teamsOf(ids: $v) { id } ping }"
+    for name, who, document, variables in (
+        ("lists", M3_EDITOR, f"{{ {many} }}", {}),
+        ("lists beside a field of Python's", M3_EDITOR, f"{{ ping {many} viewer {{ id }} }}", {}),
+        ("rows of keys", ANON, of_keys, {"v": keys}),
+        ("rows of keys together", ANON, of_keys_twice, {"v": keys}),
+    ):
+        yield Attack(f"a large answer: {name}", who, document, TOO_LARGE_AN_ANSWER, variables)
+
+
 def documents() -> Iterable[Attack]:
+    yield from large_answers()
     for name, hostile in HOSTILE.items():
         # Of several operations one must be named, which is asked before anything is measured.
         which = Code.BAD_USER_INPUT if hostile.operation_name else Code.LIMIT_EXCEEDED
@@ -132,6 +155,24 @@ def documents() -> Iterable[Attack]:
             yield Attack(f"{argument} {number!r}", ANON, document, bad, {"v": number})
         for literal in ("-1", "2147483648", "9223372036854775808", "1" * 5000, "1e1", '"1"', "NaN", "[]"):
             yield Attack(f"{argument}: {literal[:20]}", ANON, f"{{ teams({argument}: {literal}) {{ id }} }}", bad)
+    for number in (5000, 1001):
+        digits = "1" * number
+        for place in (
+            f"id: {{eq: {digits}}}",
+            f"id: {{eq: -{digits}}}",
+            f"id: {{in: [1, {digits}]}}",
+            f"or: [{{not: {{id: {{gt: {digits}}}}}}}]",
+            f"title: {{eq: {digits}}}",
+            f"id: {{eq: {digits}.5}}",
+            f"id: {{eq: {digits}e1}}",
+            f"nothing: {digits}",
+        ):
+            document = f"{{ tasks(where: {{{place}}}) {{ id }} }}"
+            yield Attack(f"{number} digits, {place[:12]}", M3, document, TOO_LONG_A_NUMBER)
+        default = f"query ($v: Int = {digits}) {{ tasks(limit: $v) {{ id }} }}"
+        yield Attack(f"{number} digits as a default", M3, default, TOO_LONG_A_NUMBER)
+        by_name = f'{{ teams(where: {{name: {{eq: "{digits}"}}}}) {{ id }} }}'
+        yield Attack(f"{number} digits as a text", ANON, by_name, rows("teams"))
     yield Attack("a limit over the page", ANON, "{ teams(limit: 101) { id } }", TOO_LARGE)
     yield Attack("a nested limit over the rule's", M3, "{ teams { projects(limit: 4) { id } } }", TOO_LARGE)
     yield Attack(

@@ -25,6 +25,8 @@ ADMIN_SECRET = "f2b90d6e81c74a35902d7be6c4a1f538"
 FAR = 4_000_000_000
 # Stands in variables for an integer that Python's own JSON refuses to write.
 DIGITS = "5,000 digits"
+# Of a response.
+MOST_BYTES = 100_000
 # What HTTP libraries and servers take of a URL.
 _LONGEST_URL = 60_000
 _LONGEST_VIEWER = 2000
@@ -143,6 +145,7 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
         "jwt_issuer": ISSUER,
         "jwt_audience": AUDIENCE,
         "max_page": 100,
+        "max_response_bytes": MOST_BYTES,
         "secret": SECRET[::-1],
     }
     apps: dict[bool, Application] = {

@@ -8,12 +8,14 @@ Notes 1, 2 and 5 are Ann's, 3 and 4 Ben's; 2 and 4 are public, 5 is frozen. Dan 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from clew.errors import Code
 from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
+from tests.attacks.transports import MOST_BYTES
 from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 
 ANN, BEN, CAT = (Who(name, USER) for name in ("ann", "ben", "cat"))
@@ -1155,6 +1157,15 @@ def operations() -> Iterable[Attack]:
         asked,
         Repeated(Gives({"updateNotes": {"rows": [{"text": "Ann drafts"}]}}), BEN, Gives({"updateNotes": {"rows": []}})),
         changes={"Note 1": {"version": 2, "slug": "ann drafts-draft"}, "kept": {"number": 2}},
+    )
+    # What would be answered with too much is not done.
+    fields = " ".join(f"a{number}: text" for number in range(90))
+    yield Attack(
+        "a large answer",
+        ANN,
+        f"mutation ($t: String!) {{ updateNote(id: 1, set: {{text: $t}}) {{ {fields} }} }}",
+        Refused((Code.LIMIT_EXCEEDED,), f"The response is too large: at most {MOST_BYTES} bytes are allowed."),
+        {"t": "".join(random.Random(1).choices("abcdef ", k=1500))},
     )
     # Sent as a query it is none.
     for word in ("query", ""):

@@ -34,8 +34,9 @@ async def seen(
     given = headers.items() if isinstance(headers, dict) else headers
     raw = [(name.lower().encode(), value.encode()) for name, value in given]
     scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": raw, "client": client}
+    scope["http_version"] = "1.1"
     made = settings(**{"env": "production", "jwt_secret": SECRET, "admin_secret": ADMIN_SECRET, **changes})
-    return await Authenticator(made, own).viewer(scope, dict(raw))
+    return await Authenticator(made, own, local_admin=made.env == "dev").viewer(scope, dict(raw))
 
 
 async def code(*given: Any, **changes: Any) -> Code:

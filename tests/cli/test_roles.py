@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_compared_with_is_one_message(
 
 
 def viewer_of(project: Path, token: str) -> Viewer:
-    return asyncio.run(Tokens(Settings.load(project), None).viewer(token))
+    return asyncio.run(Tokens(Settings.load(project, "dev"), None).viewer(token))
 
 
 def test_token_prints_one_that_dev_believes(run: Run, project: Path) -> None:

@@ -22,12 +22,12 @@ def production(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refusal(root: Path) -> str:
     with pytest.raises(StartupError) as refused:
-        Settings.load(root)
+        Settings.load(root, "dev")
     return refused.value.message
 
 
 def test_without_any_variable_dev_has_defaults_and_a_secret_that_lasts(tmp_path: Path) -> None:
-    first = Settings.load(tmp_path)
+    first = Settings.load(tmp_path, "dev")
     assert (first.env, first.host, first.port, first.playground, first.log_format) == (
         "dev",
         "127.0.0.1",
@@ -36,19 +36,19 @@ def test_without_any_variable_dev_has_defaults_and_a_secret_that_lasts(tmp_path:
         "console",
     )
     assert first.secret is not None
-    assert first.secret == Settings.load(tmp_path).secret
+    assert first.secret == Settings.load(tmp_path, "dev").secret
     assert (tmp_path / ".clew" / "secret").stat().st_mode & 0o077 == 0
 
 
 def test_dev_has_a_secret_for_tokens_where_no_keys_are_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Settings.load(tmp_path)
+    first = Settings.load(tmp_path, "dev")
     assert first.jwt_secret is not None
-    assert first.jwt_secret == Settings.load(tmp_path).jwt_secret
+    assert first.jwt_secret == Settings.load(tmp_path, "dev").jwt_secret
     assert first.jwt_secret != first.secret
     assert (tmp_path / ".clew" / "jwt-secret").stat().st_mode & 0o077 == 0
     assert Settings.load(tmp_path, "production").jwt_secret is None
     monkeypatch.setenv("CLEW_JWKS_URL", "https://id.example/keys")
-    assert Settings.load(tmp_path).jwt_secret is None
+    assert Settings.load(tmp_path, "dev").jwt_secret is None
 
 
 def test_production_has_no_playground_and_makes_no_secret(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_production_has_no_playground_and_makes_no_secret(tmp_path: Path) -> Non
 def test_an_empty_variable_is_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEW_PORT", "")
     monkeypatch.setenv("DATABASE_URL", "")
-    settings = Settings.load(tmp_path)
+    settings = Settings.load(tmp_path, "dev")
     assert (settings.port, settings.database_url) == (8000, None)
 
 
@@ -69,18 +69,20 @@ def test_the_dot_env_is_read_in_dev_only_and_below_the_environment(
 ) -> None:
     (tmp_path / ".env").write_text("CLEW_PORT=9000\nCLEW_HOST=0.0.0.0\nOTHER=x\n")
     monkeypatch.setenv("CLEW_HOST", "127.0.0.2")
-    assert (Settings.load(tmp_path).port, Settings.load(tmp_path).host) == (9000, "127.0.0.2")
+    assert (Settings.load(tmp_path, "dev").port, Settings.load(tmp_path, "dev").host) == (9000, "127.0.0.2")
     assert Settings.load(tmp_path, "production").port == 8000
 
 
 def test_lists_are_separated_by_commas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEW_CORS_ORIGINS", "https://a.example, https://b.example,")
-    assert Settings.load(tmp_path).cors_origins == ("https://a.example", "https://b.example")
+    assert Settings.load(tmp_path, "dev").cors_origins == ("https://a.example", "https://b.example")
 
 
 def test_limits_of_roles_are_read_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEW_LIMITS", '{"editor": {"cost": 50000000, "root_fields": 80}}')
-    found = {role: limits.model_dump(exclude_none=True) for role, limits in Settings.load(tmp_path).limits.items()}
+    found = {
+        role: limits.model_dump(exclude_none=True) for role, limits in Settings.load(tmp_path, "dev").limits.items()
+    }
     assert found == {"editor": {"cost": 50_000_000, "root_fields": 80}}
 
 
@@ -148,7 +150,7 @@ def test_secrets_are_in_no_message_and_no_repr(tmp_path: Path, monkeypatch: pyte
     assert "hunter2" not in refusal(tmp_path)
     monkeypatch.setenv("DATABASE_URL", "postgresql://clew:hunter2@db/clew")
     monkeypatch.setenv("CLEW_ADMIN_SECRET", "hunter3")
-    assert "hunter" not in repr(Settings.load(tmp_path)) + str(Settings.load(tmp_path))
+    assert "hunter" not in repr(Settings.load(tmp_path, "dev")) + str(Settings.load(tmp_path, "dev"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import structlog
 
+from clew.app import development_app
 from clew.config import Settings
 from clew.wire.application import Application
 from tests.faults.lab import client_of
@@ -20,11 +21,16 @@ MakeApp = Callable[..., Application]
 
 @pytest.fixture
 async def make_app(shop: Shop) -> AsyncIterator[MakeApp]:
-    """make_app(playground=True): the shop's app with these settings."""
+    """make_app(playground=True): the shop's app with these settings, as `clew dev` serves it."""
     made: list[Application] = []
 
     def make(**settings: Any) -> Application:
-        made.append(shop.clew.asgi(Settings.model_validate({"DATABASE_URL": shop.url, **settings})))
+        made.append(
+            development_app(
+                shop.clew,
+                Settings.model_validate({"DATABASE_URL": shop.url, "env": "dev", "max_in_flight": 1000, **settings}),
+            )
+        )
         return made[-1]
 
     yield make

@@ -6,8 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
-from clew.wire.application import Application
+from clew import Clew
+from clew.auth.local import ABSOLUTE_TARGET
+from clew.config import Settings
+from clew.errors import StartupError
+from tests.shop import Shop
 from tests.wire.conftest import MakeApp
 
 SECRET = "f2b90d6e81c74a35902d7be6c4a1f538"
@@ -15,12 +22,19 @@ VIEWER = {"query": "{ viewer { roles } }"}
 
 
 async def ask(
-    app: Application, headers: dict[str, str], client: tuple[str, int] | None = ("127.0.0.1", 40000)
+    app: ASGIApp,
+    headers: dict[str, str] | list[tuple[str, str]],
+    client: tuple[str, int] | None = ("127.0.0.1", 40000),
+    **more: Any,
 ) -> httpx.Response:
-    """Who the app takes the sender of these headers for."""
+    """Who the app takes the sender of these headers for.
+
+    Args:
+        more: what else the server says of the request: `http_version`, `extensions`.
+    """
 
     async def with_client(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "client": client}, receive, send)
+        await app({**scope, "client": client, **more}, receive, send)
 
     transport = httpx.ASGITransport(with_client, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as sender:
@@ -133,6 +147,9 @@ async def test_another_machine_is_not_local(make_app: MakeApp, client: tuple[str
         "X-Real-IP",
         "Via",
         "CF-Connecting-IP",
+        "X-Client-IP",
+        "X-Original-URL",
+        "CDN-Loop",
     ],
 )
 async def test_what_a_proxy_passes_on_is_not_local(make_app: MakeApp, header: str) -> None:
@@ -170,3 +187,93 @@ async def test_only_the_servers_own_page_may_use_it(make_app: MakeApp, origin: s
 @pytest.mark.parametrize("value", ["Bearer x", "Bearer", "", "Basic eDp5"])
 async def test_who_shows_other_credentials_is_not_the_development_admin(make_app: MakeApp, value: str) -> None:
     assert is_refused(await ask(make_app(), {"host": "localhost:8000", "authorization": value}))
+
+
+LOCAL = ("host", "localhost:8000")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [LOCAL, LOCAL],
+        [LOCAL, ("host", "evil.example")],
+        [("host", "evil.example"), LOCAL],
+        [LOCAL, ("origin", "http://localhost:8000"), ("origin", "http://localhost:8000")],
+        [LOCAL, ("origin", "https://evil.example"), ("origin", "http://localhost:8000")],
+        [LOCAL, ("origin", "http://localhost:8000, https://evil.example")],
+    ],
+)
+async def test_what_is_said_twice_is_not_believed(make_app: MakeApp, headers: list[tuple[str, str]]) -> None:
+    assert not is_admin(await ask(make_app(), headers))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("sites", "admin"),
+    [
+        (["same-origin"], True),
+        (["none"], True),
+        (["cross-site"], False),
+        (["same-site"], False),
+        ([""], False),
+        (["Same-Origin"], False),
+        (["same-origin", "cross-site"], False),
+        (["cross-site", "none"], False),
+    ],
+)
+async def test_no_other_page_makes_an_admins_request(make_app: MakeApp, sites: list[str], admin: bool) -> None:
+    headers = [LOCAL, *(("sec-fetch-site", site) for site in sites)]
+    assert is_admin(await ask(make_app(), headers)) is admin
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("version", ["0.9", "1.0", None])
+async def test_a_proxy_that_speaks_an_old_http_is_not_local(make_app: MakeApp, version: str | None) -> None:
+    assert not is_admin(await ask(make_app(), [LOCAL], http_version=version))
+    assert is_admin(await ask(make_app(), [LOCAL], http_version="2"))
+
+
+@pytest.mark.anyio
+async def test_a_request_with_a_whole_url_is_not_local(make_app: MakeApp) -> None:
+    assert not is_admin(await ask(make_app(), [LOCAL], extensions={ABSOLUTE_TARGET: {}}))
+
+
+# --- elsewhere than in `clew dev` -------------------------------------------------------
+
+
+def mounted(app: ASGIApp) -> Starlette:
+    """The app as part of another one."""
+    return Starlette(routes=[Mount("/", app=app)])
+
+
+@pytest.mark.anyio
+async def test_the_settings_of_development_alone_make_nobody_admin(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEW_ENV", "dev")
+    monkeypatch.setenv("DATABASE_URL", shop.url)
+    for app in (shop.clew.asgi(), shop.clew.asgi(Settings.load(shop.clew.root, "dev"))):
+        for served in (app, mounted(app)):
+            assert not is_admin(await ask(served, [LOCAL]))
+        await app.engine.pool.close()
+
+
+@pytest.mark.anyio
+async def test_a_setting_that_is_not_set_means_production_and_what_production_refuses(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clew = Clew(shop.clew._bindables, project=shop.clew.root)
+    monkeypatch.setenv("DATABASE_URL", shop.url)
+    with pytest.raises(StartupError, match="not fit for production") as error:
+        clew.asgi()
+    assert "CLEW_ADMIN_SECRET is not set." in error.value.message
+    monkeypatch.setenv("CLEW_SECRET", SECRET[::-1])
+    monkeypatch.setenv("CLEW_ADMIN_SECRET", SECRET)
+    monkeypatch.setenv("CLEW_PLAYGROUND", "true")
+    with pytest.raises(StartupError, match="CLEW_PLAYGROUND is on"):
+        clew.asgi()
+    monkeypatch.delenv("CLEW_PLAYGROUND")
+    app = clew.asgi()
+    for served in (app, mounted(app)):
+        assert not is_admin(await ask(served, [LOCAL]))
+        assert is_admin(await ask(served, [LOCAL, ("x-clew-admin-secret", SECRET)]))
+    await app.engine.pool.close()

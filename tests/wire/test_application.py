@@ -105,6 +105,61 @@ async def test_with_a_database_that_is_behind_it_is_not_ready(shop: Shop, databa
     await app.engine.pool.close()
 
 
+@pytest.mark.anyio
+async def test_a_slash_too_many_is_a_path_that_is_not_there(make_app: MakeApp) -> None:
+    async with client_of(make_app()) as client:
+        for method in ("GET", "POST"):
+            for path in ("/graphql/?query={x}&ticket=t", "/tickets/", "/healthz/", "//graphql", "//evil.example/"):
+                url = httpx.URL("http://localhost", raw_path=path.encode())
+                answer = await client.request(method, url, headers={"host": "evil.example"})
+                assert answer.status_code == 404
+                assert answer.json()["errors"][0]["extensions"]["hint"] == "The API is at /graphql."
+                assert "location" not in answer.headers
+                assert "evil" not in answer.text
+
+
+@pytest.mark.anyio
+async def test_no_answer_is_to_be_taken_for_another_type(shop: Shop) -> None:
+    async def broken(_: Request) -> PlainTextResponse:
+        raise RuntimeError("the secret of the route")
+
+    async def own(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("own", headers={"X-Content-Type-Options": "anything"})
+
+    routes = [Route("/broken", broken), Route("/own", own)]
+    clew = Clew(shop.clew._bindables, project=shop.clew.root, routes=routes)
+    settings = {"DATABASE_URL": shop.url, "playground": True, "secret": "s" * 32, "cors_origins": (ORIGIN,)}
+    app = clew.asgi(Settings.model_validate(settings))
+    seen = set()
+    async with client_of(app) as client:
+        for method, path, more in (
+            ("POST", "/graphql", {"json": {"query": "{ __typename }"}}),
+            ("POST", "/graphql", {"json": {"query": "{ nothing }"}}),
+            ("GET", "/graphql?query={__typename}", {}),
+            ("GET", "/graphql", {"headers": {"accept": "text/html"}}),
+            ("GET", "/graphql", {"headers": {"accept": "image/png"}}),
+            ("GET", "/graphql?query={__typename}", {"headers": {"authorization": "Bearer x"}}),
+            ("PUT", "/graphql", {}),
+            ("POST", "/graphql", {"content": "x" * 2_000_000, "headers": {"content-type": "application/json"}}),
+            ("POST", "/graphql", {"content": "x"}),
+            ("POST", "/graphql", {"content": "x", "headers": {"content-type": "application/json"}}),
+            ("OPTIONS", "/graphql", {"headers": PREFLIGHT}),
+            ("POST", "/tickets", {"json": {"path": "/graphql"}}),
+            ("GET", "/tickets", {}),
+            ("GET", "/healthz", {}),
+            ("GET", "/readyz", {}),
+            ("GET", "/nothing", {}),
+            ("GET", "/graphql/", {}),
+            ("GET", "/own", {}),
+            ("GET", "/broken", {}),
+        ):
+            answer = await client.request(method, path, **more)
+            assert answer.headers.get_list("x-content-type-options") == ["nosniff"], (method, path)
+            seen.add(answer.status_code)
+    assert {200, 201, 400, 401, 404, 405, 406, 413, 415, 500} <= seen
+    await app.engine.pool.close()
+
+
 def mounted(app: ASGIApp) -> Starlette:
     return Starlette(routes=[Mount("/api/v1", app=app), Route("/other", lambda _: PlainTextResponse("other"))])
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jws
+from joserfc.jwk import OctKey
 
 from clew.config import Settings
 from clew.engine.rates import MemoryRateLimiter
@@ -53,10 +55,13 @@ class Client:
         self.stack = stack
         self.address = address
 
-    async def send(self, query: str, headers: dict[str, str], variables: Any = None, *, get: bool) -> httpx.Response:
+    def http(self, headers: dict[str, str]) -> httpx.AsyncClient:
+        """A client that sends these headers; it holds nothing open."""
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(self.address, 5000))
-        client = httpx.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
-        await self.stack.enter_async_context(client)
+        return httpx.AsyncClient(transport=transport, base_url="http://api.example", headers=headers)
+
+    async def send(self, query: str, headers: dict[str, str], variables: Any = None, *, get: bool) -> httpx.Response:
+        client = await self.stack.enter_async_context(self.http(headers))
         if get:
             return await client.get("/graphql", params={"query": query, "variables": json.dumps(variables or {})})
         return await client.post("/graphql", json={"query": query, "variables": variables or {}})
@@ -208,6 +213,94 @@ async def test_more_values_than_a_statement_can_have_are_refused_to_an_admin_too
     assert (error["message"], error["extensions"]["code"]) == (message, "LIMIT_EXCEEDED")
 
 
+# --- the size of a response ------------------------------------------------------------
+
+TASKS = "{ tasks(limit: 10) { id title } }"
+
+
+async def large(client: Client, query: str, headers: dict[str, str], variables: Any = None) -> Any:
+    """The answer's data, or the message of its only error, to both ways alike."""
+    found = []
+    for get in (False, True):
+        body = (await client.send(query, headers, variables, get=get)).json()
+        if "errors" in body:
+            assert body["data"] is None
+            (error,) = body["errors"]
+            assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
+            body = {"data": error["message"]}
+        found.append(body["data"])
+    assert found[0] == found[1]
+    return found[0]
+
+
+async def test_a_response_with_a_byte_too_many_does_not_leave_the_database(serve: Serve) -> None:
+    whole = (await (await serve()).send(TASKS, EDITOR, get=False)).json()["data"]["tasks"]
+    # As Postgres writes JSON, with what lists and objects have between their parts.
+    given: list[Any] = []
+    for extra in (200, 1):
+        client = await serve(max_response_bytes=extra)
+        fetch = client.app.engine.pool.fetch
+
+        async def watched(sql: str, arguments: Any, fetch: Any = fetch) -> Any:
+            rows = await fetch(sql, arguments)
+            given.append(sum(len(value) for row in rows for value in row if value is not None))
+            return rows
+
+        client.app.engine.pool.fetch = watched
+        found = await large(client, TASKS, EDITOR)
+        assert found == f"The response is too large: at most {extra} bytes are allowed."
+    assert given == [0] * 4
+    low, high = 200, 4000
+    while high - low > 1:
+        middle = (low + high) // 2
+        is_answered = isinstance(await large(await serve(max_response_bytes=middle), TASKS, EDITOR), dict)
+        low, high = (low, middle) if is_answered else (middle, high)
+    assert await large(await serve(max_response_bytes=high), TASKS, EDITOR) == {"tasks": whole}
+    both = "{ a: tasks(limit: 10) { id title } b: tasks(limit: 10) { id title } none: task(id: -1) { id } }"
+    assert isinstance(await large(await serve(max_response_bytes=2 * high - 1), both, EDITOR), str)
+    assert await large(await serve(max_response_bytes=2 * high), both, EDITOR) == {
+        "a": whole,
+        "b": whole,
+        "none": None,
+    }
+
+
+async def test_what_resolvers_return_and_what_is_read_for_them_counts(serve: Serve) -> None:
+    client = await serve(max_response_bytes=1000)
+    ids = "query ($v: [String!]!) { teamsOf(ids: $v) { id } }"
+    message = "The response is too large: at most 1000 bytes are allowed."
+    assert len((await large(client, ids, EDITOR, {"v": ["t0"] * 40}))["teamsOf"]) == 40
+    # One key is read once, however often it is answered.
+    assert await large(client, ids, EDITOR, {"v": ["t0"] * 100}) == message
+    members = "{ members(limit: 3) { greeting id name } }"
+    assert await large(await serve(max_response_bytes=100), members, EDITOR) == (
+        "The response is too large: at most 100 bytes are allowed."
+    )
+    # Each of the two is small enough, both are not.
+    two = "query ($v: [String!]!) { a: teamsOf(ids: $v) { id name } b: teamsOf(ids: $v) { id name } }"
+    one = two.replace("b: teamsOf(ids: $v) { id name }", "")
+    client = await serve(max_response_bytes=100)
+    assert isinstance(await large(client, one, EDITOR, {"v": ["t0", "t1"]}), dict)
+    assert await large(client, two, EDITOR, {"v": ["t0", "t1"]}) == (
+        "The response is too large: at most 100 bytes are allowed."
+    )
+
+
+async def test_a_role_may_have_larger_responses_and_an_admin_has_any(serve: Serve) -> None:
+    client = await serve(max_response_bytes=10, limits={"editor": {"response_bytes": 10_000}})
+    assert isinstance(await large(client, TASKS, EDITOR), dict)
+    assert isinstance(await large(client, TASKS, ADMIN), dict)
+    assert await large(client, TASKS, member(3)) == "The response is too large: at most 10 bytes are allowed."
+
+
+async def test_explained_too(serve: Serve) -> None:
+    client = await serve(max_response_bytes=10)
+    eyes = {**ADMIN, "x-clew-role": "user", "x-clew-claims": '{"sub": "m3"}', "x-clew-explain": "1"}
+    body = (await client.send(TASKS, eyes, get=False)).json()
+    assert (body["data"], body["errors"][0]["extensions"]["code"]) == (None, "LIMIT_EXCEEDED")
+    assert 10 in [parameter["value"] for parameter in body["extensions"]["clew"]["parameters"][0]]
+
+
 # --- what is no value -----------------------------------------------------------------
 
 NO_VALUES = {
@@ -244,6 +337,39 @@ async def test_filters_that_nest_deeply_through_relations_are_answered_or_refuse
         response = await client.send(query, EDITOR, {"v": where}, get=False)
         codes = [error["extensions"]["code"] for error in response.json().get("errors", ())]
         assert codes == (["LIMIT_EXCEEDED"] if depth >= 150 else []), kind
+
+
+async def test_a_number_too_long_to_be_read_is_named_wherever_it_stands(serve: Serve) -> None:
+    client = await serve(secret="s" * 32)
+    digits = "1" * 5000
+    query = "query ($v: Int) { projects(limit: $v) { id } }"
+    http = client.http(EDITOR)
+    json_type = {"content-type": "application/json"}
+    body = json.dumps({"query": query, "variables": {"v": 0}})
+    in_body = await http.post("/graphql", content=body.replace("0}", digits + "}"), headers=json_type)
+    in_url = await http.get("/graphql", params={"query": query, "variables": f'{{"v": {digits}}}'})
+    in_ticket = await http.post("/tickets", content=f'{{"path": {digits}}}', headers=json_type)
+    in_document = await http.get("/graphql", params={"query": f"{{ projects(limit: {digits}) {{ id }} }}"})
+    for response, message in (
+        (in_body, "The body holds a number with too many digits."),
+        (in_url, "`variables` holds a number with too many digits."),
+        (in_ticket, "The body holds a number with too many digits."),
+        (in_document, "The number has too many digits: at most 1000 characters are allowed."),
+    ):
+        (error,) = response.json()["errors"]
+        assert (error["message"], error["extensions"]["code"]) == (message, "BAD_USER_INPUT")
+    assert in_document.json()["errors"][0]["locations"] == [{"line": 1, "column": 19}]
+    eyes = {**ADMIN, "x-clew-role": "user", "x-clew-claims": f'{{"sub": {digits}}}'}
+    assert await client.error("{ ping }", eyes) == {
+        "message": "X-Clew-Claims must be a JSON object.",
+        "extensions": {"code": "BAD_USER_INPUT", "hint": 'Such as {"sub": "42"}.'},
+    }
+    payload = json.dumps(claims(exp=4_000_000_000)).replace("4000000000", digits)
+    token = jws.serialize_compact({"alg": "HS256"}, payload.encode(), OctKey.import_key(SECRET))
+    assert await client.error("{ ping }", {"authorization": f"Bearer {token}"}) == {
+        "message": "The credentials are not valid.",
+        "extensions": {"code": "UNAUTHENTICATED"},
+    }
 
 
 # --- roles ----------------------------------------------------------------------------

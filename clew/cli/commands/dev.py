@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     began = time.monotonic()
     project = Project.open(arguments.project)
-    settings = Settings.load(project.root)
+    settings = Settings.load(project.root, "dev")
     if settings.env != "dev":
         raise StartupError("CLEW_ENV is production; `clew dev` is for development.", "`clew serve` is for production.")
     setup_logging(settings.log_level, settings.log_format)

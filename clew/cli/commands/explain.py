@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     viewer = _viewer(arguments)
     document = read_file(arguments.file)
     project = Project.open(arguments.project)
-    settings = Settings.load(project.root)
+    settings = Settings.load(project.root, "dev")
     clew = load_app(project)
     model = clew.build()[0]
     with database_of(project, settings) as url:

@@ -130,4 +130,4 @@ def _confirmed(losses: list[str]) -> bool:
 
 def _open(arguments: argparse.Namespace) -> tuple[Project, Settings]:
     project = Project.open(arguments.project)
-    return project, Settings.load(project.root)
+    return project, Settings.load(project.root, "dev")

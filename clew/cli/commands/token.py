@@ -30,7 +30,7 @@ def configure(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it to standard output, and nothing else."""
-    settings = Settings.load(Project.open(arguments.project).root)
+    settings = Settings.load(Project.open(arguments.project).root, "dev")
     print(mint(settings, arguments.sub, arguments.role, arguments.claims, arguments.expires))
     return 0
 

@@ -17,17 +17,22 @@ import httpx
 from starlette.types import ASGIApp
 
 from clew import Clew
+from clew.app import development_app
 from clew.config import Settings
 from clew.engine.context import Context
 from clew.migrate.revisions import make
 from clew.migrate.run import upgrade
 from clew.server.http import Server
 from clew.server.listen import address_of, listen
+from clew.server.protocol import Patience
 from clew.wire.application import Application
 from tests.faults.lab.app import ACTS, bindables
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
+
+# All its clients are one viewer.
+LAB = {"env": "dev", "max_in_flight": 1000}
 
 Act = Callable[[Context], Awaitable[Any]]
 
@@ -43,8 +48,8 @@ class Lab:
     apps: list[Application] = field(default_factory=list)
 
     def app(self, **settings: Any) -> Application:
-        """The ASGI app with these settings (`pool_max=2`)."""
-        app = self.clew.asgi(Settings.model_validate({"DATABASE_URL": self.url, **settings}))
+        """The ASGI app with these settings (`pool_max=2`), as `clew dev` serves it."""
+        app = development_app(self.clew, Settings.model_validate({"DATABASE_URL": self.url, **LAB, **settings}))
         self.apps.append(app)
         return app
 
@@ -134,12 +139,14 @@ class _Server(Server):
 
 
 @asynccontextmanager
-async def served(app: Application, settings: Settings | None = None) -> AsyncIterator[int]:
+async def served(
+    app: ASGIApp, settings: Settings | None = None, patience: Patience | None = None
+) -> AsyncIterator[int]:
     """The app behind a real socket of the loopback, in this loop; yields the port."""
     settings = settings or Settings.model_validate({"drain_seconds": 0, "shutdown_seconds": 1})
     listener = listen("127.0.0.1", 0)
     started = asyncio.Event()
-    server = _Server(app, settings, on_started=started.set)
+    server = _Server(app, settings, on_started=started.set, patience=patience)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await started.wait()

@@ -1,0 +1,117 @@
+"""How many operations a viewer may have under way at once.
+
+A viewer's slow statements must leave connections of the pool to others, and its unread answers memory. One operation
+more than the viewer may have waits for a while: what is quick needs no refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from clew.errors import ClewError, Code
+
+
+@dataclass(slots=True)
+class _Viewer:
+    under_way: int = 0
+    waiters: deque[asyncio.Future[bool]] = field(default_factory=deque)
+
+
+class Flight:
+    """One operation, from its begin until its answer is on its way. To `end` one that never began is no fault."""
+
+    __slots__ = ("flights", "who")
+
+    def __init__(self) -> None:
+        self.flights: Flights | None = None
+        self.who: Hashable = None
+
+    def end(self) -> None:
+        """The operation counts no more; later calls do nothing."""
+        flights, self.flights = self.flights, None
+        if flights is not None:
+            flights._end(self.who)
+
+
+class Flights:
+    """Counts what each viewer has under way in this process.
+
+    Args:
+        wait: seconds that an operation waits for one before it to end.
+    """
+
+    def __init__(self, wait: float) -> None:
+        self._wait = wait
+        self._viewers: dict[Hashable, _Viewer] = {}
+
+    async def begin(self, flight: Flight, who: Hashable, most: int) -> None:
+        """Count an operation of a viewer, at once or when one before it has ended.
+
+        Args:
+            who: the viewer, as a key.
+            most: operations that the viewer may have under way.
+
+        Raises:
+            ClewError: LIMIT_EXCEEDED when none ends in time.
+        """
+        viewer = self._viewers.get(who)
+        if viewer is None:
+            viewer = self._viewers[who] = _Viewer()
+        if viewer.under_way < most and not viewer.waiters:
+            viewer.under_way += 1
+        else:
+            await self._queue(viewer, who, most)
+        flight.flights, flight.who = self, who
+
+    async def _queue(self, viewer: _Viewer, who: Hashable, most: int) -> None:
+        loop = asyncio.get_running_loop()
+        # True: it has a place; False: it has waited for too long.
+        waiter: asyncio.Future[bool] = loop.create_future()
+        viewer.waiters.append(waiter)
+        # A timeout of asyncio's costs more than most operations wait.
+        timer = loop.call_later(self._wait, _give_up, waiter)
+        try:
+            is_given = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.result():
+                # It was given its place in the very moment of being cancelled.
+                self._end(who)
+            else:
+                _forget(viewer, waiter)
+            raise
+        finally:
+            timer.cancel()
+        if not is_given:
+            _forget(viewer, waiter)
+            raise ClewError(
+                f"Too many operations at once: at most {most} may be under way.",
+                code=Code.LIMIT_EXCEEDED,
+                hint="Send the next one when one has been answered.",
+            )
+
+    def _end(self, who: Hashable) -> None:
+        viewer = self._viewers[who]
+        while viewer.waiters:
+            waiter = viewer.waiters.popleft()
+            if not waiter.done():
+                # The place goes from one to the other.
+                waiter.set_result(True)
+                return
+        viewer.under_way -= 1
+        if not viewer.under_way:
+            del self._viewers[who]
+
+
+def _give_up(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)
+
+
+def _forget(viewer: _Viewer, waiter: asyncio.Future[bool]) -> None:
+    # Who gave a place away may have passed it over already.
+    with suppress(ValueError):
+        viewer.waiters.remove(waiter)

@@ -1,0 +1,219 @@
+"""One HTTP/1.1 connection, with deadlines: uvicorn alone waits without end for what a client sends or reads.
+
+| the connection | may take |
+| --- | --- |
+| is new, or begins a request | `Patience.head` seconds, and `MAX_HEAD_BYTES`, until the headers are complete |
+| sends a body | `Patience.body` seconds, and more at the slowest rate, until the body is complete |
+| is answered | `Patience.stall` seconds in which the client reads less than at the slowest rate |
+| is idle | the keep-alive time of uvicorn |
+
+A request that is whole in what was read at once starts no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from clew.auth.local import ABSOLUTE_TARGET
+from clew.engine.errors import new_request_id, refusal
+from clew.errors import ClewError, Code
+
+MAX_HEAD_BYTES = 64 * 1024
+# Bytes a second.
+_SLOWEST = 4096
+
+
+# What is expected of the client. Nothing of one whose request is whole, or whose connection another protocol has.
+_HEAD, _BODY, _NOTHING = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a connection may take, in seconds, and how many connections there may be.
+
+    `body` is longer than the time that Clew's own routes give a body, for those answer before they close.
+    """
+
+    head: float = 10.0
+    body: float = 12.0
+    stall: float = 20.0
+    connections: int = 1000
+
+
+@dataclass(slots=True)
+class Door:
+    """What the connections of one server share.
+
+    `waiting` are those without a request under way, the one that has waited for the longest time first.
+    """
+
+    patience: Patience
+    waiting: dict[Connection, None] = field(default_factory=dict)
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol with the deadlines of `door`."""
+
+    def __init__(self, *arguments: Any, door: Door, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._waiting = door.waiting
+        self._patience = door.patience
+        self._stage = _HEAD
+        # Of the stage: its deadline, when that was set, and the bytes that came.
+        self._deadline: asyncio.TimerHandle | None = None
+        self._began = 0.0
+        self._received = 0
+        self._has_moved = False
+        # Looks whether the client reads; `_answers` tells whether it has asked for more meanwhile.
+        self._watch: asyncio.TimerHandle | None = None
+        self._answers = 0
+
+    # --- what comes -------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection; at the cap, in the place of the one that has waited for the longest time."""
+        super().connection_made(transport)
+        if len(self.connections) > self._patience.connections:
+            oldest = next(iter(self._waiting), None)
+            if oldest is None:
+                error = ClewError("All connections are busy.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
+                self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, error, b"retry-after: 1\r\n")
+                return
+            del self._waiting[oldest]
+            oldest.transport.abort()
+        self._waiting[self] = None
+        self._set_deadline(self._patience.head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._waiting.pop(self, None)
+        self._enter(_NOTHING)
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and see that what was begun is completed in time."""
+        if self.transport.is_closing():
+            return
+        self._has_moved = False
+        super().data_received(data)
+        if not self._has_moved:
+            self._received += len(data)
+        if self._stage == _NOTHING and self._has_moved:
+            return
+        if self._stage != _BODY and self._received > MAX_HEAD_BYTES:
+            error = ClewError(f"The head is larger than {MAX_HEAD_BYTES} bytes.", code=Code.LIMIT_EXCEEDED)
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, error)
+        elif self._deadline is None and self._stage != _NOTHING:
+            self._set_deadline(self._patience.body if self._stage == _BODY else self._patience.head)
+
+    def on_headers_complete(self) -> None:
+        """The headers are there."""
+        self._enter(_BODY)
+        self._waiting.pop(self, None)
+        if not self.url.startswith(b"/"):
+            self.scope["extensions"] = {ABSOLUTE_TARGET: {}}
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._enter(_NOTHING if self._is_answering() else _HEAD)
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over."""
+        self._enter(_NOTHING)
+        super().handle_websocket_upgrade()
+
+    # --- what goes --------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        """An answer is written; the client may not have read it."""
+        super().on_response_complete()
+        self._answers += 1
+        if self.transport.get_write_buffer_size():
+            self._watch_reading()
+        if self._stage == _NOTHING and not self._is_answering() and not self.transport.is_closing():
+            self._stage = _HEAD
+            self._waiting[self] = None
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is written to."""
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        super().resume_writing()
+        self._stop_watching()
+
+    def _watch_reading(self) -> None:
+        if self._watch is None:
+            unread = self.transport.get_write_buffer_size()
+            self._watch = self.loop.call_later(self._patience.stall, self._look, unread, self._answers)
+
+    def _stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _look(self, before: int, answers: int) -> None:
+        self._watch = None
+        unread = self.transport.get_write_buffer_size()
+        if unread and answers == self._answers and before - unread < self._patience.stall * _SLOWEST:
+            # Not `close`, which waits for it to be read.
+            self.transport.abort()
+        elif unread:
+            self._watch_reading()
+
+    # --- deadlines --------------------------------------------------------------------
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _enter(self, stage: int) -> None:
+        self._stage = stage
+        self._received = 0
+        self._has_moved = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _set_deadline(self, seconds: float) -> None:
+        self._began = self.loop.time()
+        self._deadline = self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        if self._stage == _BODY:
+            # While reading is paused it is the application that is slow.
+            seconds = self._patience.body + self._received / _SLOWEST
+            left = self._patience.body if self.flow.read_paused else self._began + seconds - self.loop.time()
+            if left > 0:
+                self._deadline = self.loop.call_later(left, self._late)
+            else:
+                self.transport.close()
+        elif self._received and not self._is_answering():
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, ClewError("The request did not come in time.", code=Code.TIMEOUT))
+        else:
+            # At once, or when the request before is answered.
+            self.shutdown()
+
+    def _refuse(self, status: HTTPStatus, error: ClewError, headers: bytes = b"") -> None:
+        """Answer without the application, and close."""
+        if self._is_answering():
+            self.transport.abort()
+            return
+        body = refusal(error, new_request_id()).body
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: application/json; charset=utf-8\r\nx-content-type-options: nosniff\r\n"
+            + headers
+            + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+            + body
+        )
+        self.transport.close()
