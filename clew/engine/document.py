@@ -58,6 +58,8 @@ _THOROUGH_RULES = (
     OverlappingFieldsCanBeMergedRule,
 )
 _MOST_ERRORS = 20
+# Plans kept for one document: its variables may come in many shapes.
+_SHAPES = 32
 
 
 class InvalidDocument(Exception):  # noqa: N818  it is an answer, not a fault
@@ -169,6 +171,13 @@ class Prepared:
             assert isinstance(signature, GraphQLVariableSignature)
             sources[spec.name] = VariableValueSource(signature, given.get(spec.name, Undefined))
         return VariableValues(sources, values.coerced)
+
+    def keep(self, shape: Any, executable: Any) -> None:
+        """Note what the operation was compiled to for variables of a shape."""
+        if shape not in self.executables:
+            if len(self.executables) >= _SHAPES:
+                self.executables.pop(next(iter(self.executables)))
+            self.executables[shape] = executable
 
     def shape(self, values: VariableValues) -> Any:
         """What of the variables a plan depends on.

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from clew.database.alchemy import OperationConnection, alchemy_engine
 from clew.database.errors import ContentionError
 from clew.database.pool import Pool
+from clew.engine.aside import FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.engine.batches import Place
 from clew.engine.document import InvalidDocument, Prepared, prepare
 from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
@@ -32,6 +33,7 @@ from clew.engine.types import Request, Response
 from clew.engine.violations import refined
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Model, RowArgument
+from clew.plan.conditions import BudgetError, check_weight, plan_weight, read_weight
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.limits import RoleLimits
 from clew.plan.read import plan_query, plan_rows
@@ -46,8 +48,6 @@ from clew.viewer import Viewer
 
 # Characters of documents kept prepared. A prepared document takes some 50 times its text.
 _CACHE_CHARACTERS = 1024 * 1024
-# Plans kept for one document: its variables may come in many shapes.
-_SHAPES = 32
 # Statements kept for one document's fields that are the user's own and entities.
 _ROWS = 64
 # Statements for `@row` that are kept.
@@ -70,6 +70,21 @@ class Executable:
     statement: Statement | None
     pieces: tuple[bytes, ...] = ()
     most_cost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An operation with its variables.
+
+    `values` are theirs; `shape` is what of them a plan depends on; `large`: there are many of them. `executable` is
+    what a query is to run, with its `arguments`.
+    """
+
+    values: VariableValues
+    shape: Any
+    large: bool
+    executable: Executable | None = None
+    arguments: Sequence[Any] = ()
 
 
 class Engine:
@@ -104,6 +119,7 @@ class Engine:
         self._admin = role_schema(self._access, model, schema, ADMIN, limits)
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
+        self.aside = Aside()
         self.writes = WriteStatements(model, tables, self.cursors)
         self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(_JUDGEMENTS)
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
@@ -154,20 +170,23 @@ class Engine:
                 wait = self.rates.wait(who, role.limits.rate)
                 if wait:
                     return _rate_limited(request, role.limits.rate, ceil(wait))
-            prepared = self.prepare(role, request.query, request.operation_name, own=own)
+            key = (role, request.query, request.operation_name, own)
+            prepared: Prepared | None = self._documents.get(key)
+            if prepared is None:
+                prepared = await self.prepared(role, request.query, request.operation_name, own=own)
             kind = prepared.operation.operation
             if kind is OperationType.SUBSCRIPTION:
                 raise ClewError("A subscription cannot be run as a single request.")
             if kind is OperationType.MUTATION and request.queries_only:
                 refused_method = ClewError("A mutation must be sent with POST.", hint="Use POST.")
                 return replace(refusal(refused_method, _request_id(request)), status=405)
-            values = prepared.coerce(request.variables)
             sight, claims = self.sight(role, viewer)
+            ready = await self.ready(prepared, request.variables, sight, claims)
             if kind is OperationType.MUTATION:
                 if within is not None and not within.in_transaction:
                     raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
                 run = partial(
-                    self._running, prepared, values, request, viewer, sight, claims, within, in_transaction=True
+                    self._running, prepared, ready, request, viewer, sight, claims, within, in_transaction=True
                 )
                 if within is not None:
                     return await self._mutate(run(), within)
@@ -179,25 +198,25 @@ class Engine:
                     await asyncio.sleep(pause)
                     response = await self._mutate(run(), None, kept)
                 return response
-            executable = self.executable(prepared, values, sight)
-            statement = executable.statement
-            arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else []
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
             return refusal(error, _request_id(request))
+        executable = ready.executable
+        assert executable is not None
+        statement = executable.statement
         try:
             row: Any = ()
             if statement is not None:
                 fetch = self.pool.fetch if within is None else within.connection.fetch
-                (row,) = await fetch(statement.sql, arguments)
+                (row,) = await fetch(statement.sql, ready.arguments)
                 if statement.orders:
                     row = [None if value is None else self.cursors.seal(value, statement.orders) for value in row]
         except ClewError as error:
             return failure(error, _request_id(request))
         if executable.pieces:
             return Response(_join(executable, row, viewer))
-        operation = self._running(prepared, values, request, viewer, sight, claims, within)
+        operation = self._running(prepared, ready, request, viewer, sight, claims, within)
         try:
             return await operation.run(_root(executable.plan, row, viewer))
         finally:
@@ -207,7 +226,7 @@ class Engine:
     def _running(
         self,
         prepared: Prepared,
-        values: VariableValues,
+        ready: Ready,
         request: Request,
         viewer: Viewer,
         sight: Sight,
@@ -219,7 +238,7 @@ class Engine:
         return RunningOperation(
             self,
             prepared,
-            values,
+            ready,
             request,
             viewer,
             sight,
@@ -270,13 +289,60 @@ class Engine:
             InvalidDocument, ClewError: as `clew.engine.document.prepare`.
         """
         key = (role, query, operation_name, own)
-        prepared = self._documents.get(key)
-        if prepared is None:
-            limits = role.limits.for_own() if own else role.limits
-            prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
-            if len(query) < _CACHE_CHARACTERS // 16:
-                self._documents[key] = prepared
+        return self._documents.get(key) or self._keep(key, self._prepare(role, query, operation_name, own))
+
+    def _prepare(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
+        limits = role.limits.for_own() if own else role.limits
+        return prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
+
+    def _keep(self, key: tuple[RoleSchema, str, str | None, bool], prepared: Prepared) -> Prepared:
+        if prepared.characters < _CACHE_CHARACTERS // 16:
+            self._documents[key] = prepared
         return prepared
+
+    async def prepared(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool) -> Prepared:
+        """As `prepare`, aside where it takes long."""
+        if len(query) <= FEW_CHARACTERS:
+            return self.prepare(role, query, operation_name, own=own)
+        key = (role, query, operation_name, own)
+        work = partial(self._prepare, role, query, operation_name, own)
+        return self._keep(key, await self.aside.run(work, partial(self._documents.get, key)))
+
+    async def ready(self, prepared: Prepared, variables: Mapping[str, Any], sight: Sight, claims: Claims) -> Ready:
+        """Coerce the variables; of a query find its plan and statement, and bind them: aside where it takes long.
+
+        Raises:
+            InvalidDocument: BAD_USER_INPUT for variables that do not fit.
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
+        """
+        large = not prepared.simple and is_large(variables)
+        try:
+            if large:
+                raise BudgetError
+            ready = self._ready(prepared, variables, sight, claims, large, FEW_PARTS)
+        except BudgetError:
+            ready = await self.aside.run(partial(self._ready, prepared, variables, sight, claims, large, None))
+        if ready.executable is not None:
+            prepared.keep((sight.usable, ready.shape), ready.executable)
+        return ready
+
+    def _ready(
+        self,
+        prepared: Prepared,
+        variables: Mapping[str, Any],
+        sight: Sight,
+        claims: Claims,
+        large: bool,
+        budget: int | None,
+    ) -> Ready:
+        values = prepared.coerce(variables)
+        shape = prepared.shape(values) if prepared.variables else ()
+        if prepared.operation.operation is not OperationType.QUERY:
+            return Ready(values, shape, large)
+        executable = self._executable(prepared, values, shape, sight, budget)
+        statement = executable.statement
+        arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else ()
+        return Ready(values, shape, large, executable, arguments)
 
     def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
         """The plan and statement for these variables' shape, from the cache if they are there.
@@ -284,21 +350,25 @@ class Engine:
         Raises:
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
         """
-        shape = (sight.usable, prepared.shape(values) if prepared.variables else ())
-        executable: Executable | None = prepared.executables.get(shape)
+        shape = prepared.shape(values) if prepared.variables else ()
+        executable = self._executable(prepared, values, shape, sight, None)
+        prepared.keep((sight.usable, shape), executable)
+        return executable
+
+    def _executable(
+        self, prepared: Prepared, values: VariableValues, shape: Any, sight: Sight, budget: int | None
+    ) -> Executable:
+        executable: Executable | None = prepared.executables.get((sight.usable, shape))
         if executable is None:
             try:
-                executable = self._compile(prepared, values, sight)
+                return self._compile(prepared, values, sight, budget)
             except RecursionError:
                 raise ClewError("The operation's input is nested too deeply.", code=Code.LIMIT_EXCEEDED) from None
-            if len(prepared.executables) >= _SHAPES:
-                prepared.executables.pop(next(iter(prepared.executables)))
-            prepared.executables[shape] = executable
-        elif executable.most_cost is not None:
+        if executable.most_cost is not None:
             check_cost(executable.plan, values.coerced, executable.most_cost)
         return executable
 
-    def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
+    def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight, budget: int | None) -> Executable:
         plan = plan_query(
             self._access,
             prepared.schema,
@@ -307,23 +377,19 @@ class Engine:
             values.coerced,
             sight,
             prepared.limits,
+            budget,
         )
         most = prepared.limits.cost
         if most is not None and largest_cost(plan) <= most:
             most = None
         if most is not None:
             check_cost(plan, values.coerced, most)
+        check_weight(plan_weight(plan), prepared.limits.conditions, budget)
         statement = compile_read(plan, self.model, self.tables, self.cursors) if plan.reads else None
         return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most)
 
-    def rows(
-        self,
-        prepared: Prepared,
-        values: VariableValues,
-        sight: Sight,
-        entity: Entity,
-        place: Place,
-        nodes: Sequence[FieldNode],
+    async def rows(
+        self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]
     ) -> Statement:
         """The statement that reads rows by given keys for a field of the user's own, from the cache if it is there.
 
@@ -332,26 +398,53 @@ class Engine:
             nodes: the field's.
 
         Raises:
-            ClewError: BAD_USER_INPUT from planning.
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED.
         """
-        key = (sight.usable, prepared.shape(values) if prepared.variables else (), place)
-        statement: Statement | None = prepared.rows.get(key)
-        if statement is None:
-            read = plan_rows(
-                self._access,
-                prepared.schema,
-                entity,
-                tuple(nodes),
-                prepared.fragments,
-                values.coerced,
-                sight,
-                prepared.limits,
-            )
-            statement = compile_rows(read, self.model, self.tables, self.cursors)
-            if len(prepared.rows) >= _ROWS:
-                prepared.rows.pop(next(iter(prepared.rows)))
-            prepared.rows[key] = statement
+        key = (sight.usable, ready.shape, place)
+        found: Statement | None = prepared.rows.get(key)
+        if found is not None:
+            return found
+        work = partial(self._rows, prepared, ready, sight, entity, nodes)
+        try:
+            statement = work(FEW_PARTS)
+        except BudgetError:
+            statement = await self.aside.run(partial(work, None), partial(prepared.rows.get, key))
+        if len(prepared.rows) >= _ROWS:
+            prepared.rows.pop(next(iter(prepared.rows)))
+        prepared.rows[key] = statement
         return statement
+
+    def _rows(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        sight: Sight,
+        entity: Entity,
+        nodes: Sequence[FieldNode],
+        budget: int | None,
+    ) -> Statement:
+        read = plan_rows(
+            self._access,
+            prepared.schema,
+            entity,
+            tuple(nodes),
+            prepared.fragments,
+            ready.values.coerced,
+            sight,
+            prepared.limits,
+            budget,
+        )
+        weight = read_weight(read)
+        check_weight(weight, prepared.limits.conditions, budget)
+        return replace(compile_rows(read, self.model, self.tables, self.cursors), conditions=weight.conditions)
+
+    async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
+        """The arguments of a statement beside the operation's one: aside where its variables are large."""
+
+        def work() -> list[Any]:
+            return [compute(ready.values, given) for compute in statement.arguments]
+
+        return await self.aside.run(work) if ready.large else work()
 
     def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
         """The statement that judges keys given for `@row` arguments, from the cache if it is there."""

@@ -20,7 +20,6 @@ from graphql import (
 )
 from graphql.execution import Executor
 from graphql.execution.collect_fields import FragmentDetails
-from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from clew.database.alchemy import OperationConnection
@@ -39,6 +38,7 @@ from clew.engine.writes import Writer
 from clew.errors import Code
 from clew.model.types import Entity
 from clew.plan.collect import collect
+from clew.plan.conditions import check_conditions
 from clew.plan.visible import Sight
 from clew.schema.build import Row
 from clew.sql.arguments import Claims
@@ -46,7 +46,7 @@ from clew.sql.statement import Statement
 from clew.viewer import Viewer
 
 if TYPE_CHECKING:
-    from clew.engine.engine import Engine
+    from clew.engine.engine import Engine, Ready
 
 
 class RunningOperation:
@@ -61,7 +61,7 @@ class RunningOperation:
         self,
         engine: Engine,
         prepared: Prepared,
-        values: VariableValues,
+        ready: Ready,
         request: Request,
         viewer: Viewer,
         sight: Sight,
@@ -81,11 +81,15 @@ class RunningOperation:
         self.mutating = asyncio.Lock()
         self._engine = engine
         self._prepared = prepared
-        self._values = values
+        self._ready = ready
+        self._values = ready.values
         self._request = request
         self._viewer = viewer
         self._sight = sight
         self._claims = claims
+        # What all its statements beside the first come to, and the places of those that are counted.
+        self._conditions = 0
+        self._weighed: set[Place] = set()
 
     @property
     def schema(self) -> GraphQLSchema:
@@ -167,10 +171,22 @@ class RunningOperation:
     async def _rows(
         self, entity: Entity, place: Place, nodes: Sequence[FieldNode], keys: Sequence[Key]
     ) -> list[Row | None]:
-        statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, nodes)
+        statement = await self._engine.rows(self._prepared, self._ready, self._sight, entity, place, nodes)
+        if place not in self._weighed:
+            self._weighed.add(place)
+            self._weigh(statement.conditions)
         ((text,),) = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
         rows: list[Row | None] = json.loads(self._engine.cursors.seal(text, statement.orders), object_hook=Row)
         return rows
+
+    def _weigh(self, conditions: int) -> None:
+        """Count the conditions of one more statement.
+
+        Raises:
+            ClewError: LIMIT_EXCEEDED.
+        """
+        self._conditions += conditions
+        check_conditions(self._conditions, self._prepared.limits.conditions)
 
     def writer(self) -> Writer:
         """Runs one generated root field of a mutation."""
@@ -184,6 +200,8 @@ class RunningOperation:
             self._sight,
             self._claims,
             self.connection.fetch,
+            engine.aside,
+            self._weigh,
         )
         return Writer(store, InputReader(engine.model, schema, self._viewer, self._sight))
 
@@ -206,7 +224,7 @@ class RunningOperation:
         return found
 
     async def _fetch(self, statement: Statement, bound: Mapping[Any, Any]) -> list[asyncpg.Record]:
-        arguments = [compute(self._values, bound) for compute in statement.arguments]
+        arguments = await self._engine.bound(statement, self._ready, bound)
         return await self.connection.fetch(statement.sql, arguments)
 
 

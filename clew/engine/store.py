@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +13,13 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.engine.aside import FEW_PARTS, Aside
 from clew.engine.drafts import Draft, column_of, forbidden, sql_presets
 from clew.engine.keys import Key, bound_keys
 from clew.engine.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.plan.conditions import predicate_weight
 from clew.plan.reach import reaches
 from clew.plan.types import TRUE, Keys, Predicate, Visible
 from clew.plan.visible import Access, Permit, Permits, Sight
@@ -64,6 +67,8 @@ class Store:
     Args:
         schema: the viewer's: errors name nothing that is not in it.
         fetch: runs a statement in the operation's transaction.
+        aside: where conditions of clients are compiled that take long.
+        weigh: refuses the operation if its conditions are too many, so many more counted.
     """
 
     def __init__(
@@ -76,6 +81,8 @@ class Store:
         sight: Sight,
         claims: Claims,
         fetch: Fetch,
+        aside: Aside,
+        weigh: Callable[[int], None],
     ) -> None:
         self.model = model
         self.access = access
@@ -85,6 +92,8 @@ class Store:
         self._tables = tables
         self._statements = statements
         self._fetch = fetch
+        self.aside = aside
+        self._weigh = weigh
         self._before: dict[str, _Before] = {}
 
     @asynccontextmanager
@@ -131,6 +140,8 @@ class Store:
         image = self._keeps_images(entity)
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Keys(write.VALUE + name): values for name, values in still.items()}
+        conditions = predicate_weight(where).conditions
+        self._weigh(conditions)
         found = await self.run(
             write.lock_statement,
             visible,
@@ -138,6 +149,7 @@ class Store:
             where,
             bound=bound,
             keep=where is TRUE,
+            large=conditions > FEW_PARTS,
             by_key=keys is not None,
             named=named,
             still=[column_of(entity, name) for name in still],
@@ -374,7 +386,13 @@ class Store:
         return self.access.visible(entity, self.sight)
 
     async def run(
-        self, make: Callable[..., Any], *parts: Any, bound: Mapping[Any, Any], keep: bool = True, **options: Any
+        self,
+        make: Callable[..., Any],
+        *parts: Any,
+        bound: Mapping[Any, Any],
+        keep: bool = True,
+        large: bool = False,
+        **options: Any,
     ) -> list[asyncpg.Record]:
         """Run the statement that one of `clew.sql.write` makes.
 
@@ -382,11 +400,13 @@ class Store:
             parts: its arguments before the model's.
             bound: the values of its `Keys` operands; those of claims are known.
             keep: False where a client's condition is part of it.
+            large: whether to compile it takes long.
 
         Raises:
             ClewError: CONSTRAINT_VIOLATION; what else the database says is of the operation's connection.
         """
-        statement = self._statements.get(make, parts, options, keep=keep)
+        work = partial(self._statements.get, make, parts, options, keep=keep)
+        statement = await self.aside.run(work) if large else work()
         values = {**self.claims, **bound}
         arguments = [compute(_NO_VARIABLES, values) for compute in statement.arguments]
         try:

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from clew.engine.aside import is_large
 from clew.engine.drafts import Draft, InputReader, Nested, column_of, forbidden, is_free_link
 from clew.engine.keys import Key
 from clew.engine.store import Locked, Store
@@ -74,7 +76,7 @@ class Writer:
 
     async def update_where(self, entity: Entity, arguments: Mapping[str, Any]) -> list[Key]:
         """Change all rows for which a filter holds."""
-        where = self._where(entity, arguments)
+        where = await self._where(entity, arguments)
         nested = [name for name in arguments.get("set") or () if entity.column(name) is None]
         many = [name for name in nested if (r := entity.relation(name)) and r.kind is not RelationKind.TO_ONE]
         if many:
@@ -167,7 +169,7 @@ class Writer:
     async def to_delete(self, entity: Entity, arguments: Mapping[str, Any], *, where: bool) -> list[Key]:
         """Lock what is to be deleted, for it is read before: the keys for `delete`."""
         if where:
-            rows = await self._store.lock(entity, Operation.DELETE, where=self._where(entity, arguments))
+            rows = await self._store.lock(entity, Operation.DELETE, where=await self._where(entity, arguments))
         else:
             rows = await self._store.lock(
                 entity, Operation.DELETE, keys=[self._inputs.key(entity, arguments)], named=True
@@ -563,7 +565,11 @@ class Writer:
                 keys[number] = found[index]
         return [keys[number] for number in range(len(wanted))]
 
-    def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
+    async def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
+        work = partial(self._filter, entity, arguments)
+        return await self._store.aside.run(work) if is_large(arguments["where"]) else work()
+
+    def _filter(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         where = arguments["where"]
         if not arguments.get("all") and is_empty(entity, where, self.model):
             raise ClewError("`where` leaves no condition, or part of it.", hint="Say all: true if all rows are meant.")

@@ -30,13 +30,15 @@ _WRITES = 512
 class Statement:
     """SQL with `$1`...; `operands` and the functions that compute their values, in that order.
 
-    `orders` are the orders of the cursors in the result: where there are any they are to be sealed.
+    `orders` are the orders of the cursors in the result: where there are any they are to be sealed. `conditions`:
+    how many it has, where it stands beside an operation's one statement.
     """
 
     sql: str
     operands: tuple[Operand, ...]
     arguments: tuple[Argument, ...]
     orders: tuple[str, ...] = ()
+    conditions: int = 0
 
 
 def compile_read(plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors) -> Statement:

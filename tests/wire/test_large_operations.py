@@ -1,0 +1,142 @@
+"""What is large is dealt with beside the event loop, and what is small on it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from clew import Viewer
+from clew.config import Settings
+from clew.engine import Engine, Request
+from tests.access.guarded import Guarded, make_guarded
+
+pytestmark = pytest.mark.anyio
+
+M3 = Viewer("m3", frozenset({"user"}), {"regions": ["eu"]})
+WHERE = "query ($w: NoteFilter) { notes(where: $w) { id } }"
+MANY = {"or": [{"title": {"eq": f"{number}"}} for number in range(400)]}
+
+
+@pytest.fixture(scope="module")
+def guarded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with make_guarded(postgres_url, tmp_path_factory.mktemp("guarded")) as made:
+        yield made
+
+
+@pytest.fixture
+async def engine(guarded: Guarded) -> AsyncIterator[Engine]:
+    settings = Settings.model_validate({"DATABASE_URL": guarded.url, "max_page": 10})
+    engine = guarded.clew.asgi(settings).engine
+    yield engine
+    await engine.pool.close()
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
+    """By stage, for each time that it was run: whether that was in the thread of the event loop."""
+    found: dict[str, list[bool]] = {}
+    loop = threading.current_thread()
+
+    def watch(module: str, name: str) -> None:
+        before: Callable[..., Any] = getattr(__import__(module, fromlist=["_"]), name)
+
+        def watched(*args: Any, **options: Any) -> Any:
+            found.setdefault(name, []).append(threading.current_thread() is loop)
+            return before(*args, **options)
+
+        monkeypatch.setattr(f"{module}.{name}", watched)
+
+    for name in ("prepare", "plan_query", "plan_rows", "compile_read", "compile_rows"):
+        watch("clew.engine.engine", name)
+    return found
+
+
+async def answer(engine: Engine, document: str, variables: dict[str, Any] | None = None) -> Any:
+    response = await engine.execute(Request(document, variables or {}), M3)
+    assert response.code is None, response.body
+    return response
+
+
+async def test_a_small_operation_is_dealt_with_on_the_loop(engine: Engine, stages: dict[str, list[bool]]) -> None:
+    await answer(engine, "{ notes { id title author { name } } }")
+    assert stages == {"prepare": [True], "plan_query": [True], "compile_read": [True]}
+
+
+async def test_a_large_document_is_read_and_validated_aside(engine: Engine, stages: dict[str, list[bool]]) -> None:
+    document = "{ " + " ".join(f"a{number}: notes(limit: 1) {{ id title }}" for number in range(49)) + " }"
+    await answer(engine, document + " " * 1000)
+    assert stages["prepare"] == [False]
+    await answer(engine, document + " " * 1000)
+    assert len(stages["prepare"]) == 1
+
+
+async def test_many_conditions_are_planned_and_compiled_aside(engine: Engine, stages: dict[str, list[bool]]) -> None:
+    await answer(engine, WHERE, {"w": MANY})
+    assert stages == {"prepare": [True], "plan_query": [False], "compile_read": [False]}
+    await answer(engine, WHERE, {"w": MANY})
+    assert len(stages["compile_read"]) == 1
+
+
+async def test_what_shows_only_when_it_is_planned_is_planned_again_aside(
+    engine: Engine, stages: dict[str, list[bool]]
+) -> None:
+    few = {"or": [{"title": {"eq": "x"}}] * 20}
+    document = "query ($w: NoteFilter) {" + " ".join(f"a{n}: notes(where: $w) {{ id }}" for n in range(20)) + "}"
+    await answer(engine, document, {"w": few})
+    assert stages["plan_query"] == [True, False]
+    assert stages["compile_read"] == [False]
+
+
+async def test_the_rows_that_a_resolver_names_are_compiled_aside_too(
+    engine: Engine, stages: dict[str, list[bool]]
+) -> None:
+    document = 'query ($w: ProjectFilter) { teamsOf(ids: ["t3"]) { projects(where: $w, limit: 3) { id } } }'
+    await answer(engine, document, {"w": {"or": [{"title": {"eq": f"{number}"}} for number in range(400)]}})
+    assert stages["plan_rows"] == [True, False]
+    assert stages["compile_rows"] == [False]
+
+
+async def test_two_requests_of_one_operation_compile_it_once(engine: Engine, stages: dict[str, list[bool]]) -> None:
+    large = WHERE + " " * 3000
+    await asyncio.gather(*(answer(engine, large, {"w": MANY}) for _ in range(4)))
+    assert stages == {"prepare": [False], "plan_query": [False], "compile_read": [False]}
+
+
+async def test_others_are_answered_while_a_large_operation_is_compiled(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes = threading.Event()
+    before = engine._compile
+
+    def compile_slowly(*args: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            assert goes.wait(10)
+        return before(*args)
+
+    monkeypatch.setattr(engine, "_compile", compile_slowly)
+    large = asyncio.create_task(answer(engine, WHERE, {"w": MANY}))
+    for number in range(20):
+        await answer(engine, f"{{ a{number}: notes {{ id }} }}")
+    assert not large.done()
+    goes.set()
+    await large
+
+
+async def test_where_too_many_wait_the_answer_is_unavailable(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.aside, "_most_waiting", 0)
+    response = await engine.execute(Request(WHERE, {"w": MANY}), M3)
+    assert response.code == "UNAVAILABLE"
+    await answer(engine, "{ notes { id } }")
+
+
+async def test_a_document_that_nests_too_deeply_is_refused_there_as_on_the_loop(engine: Engine) -> None:
+    where: dict[str, Any] = {"title": {"eq": "x"}}
+    for _ in range(150):
+        where = {"not": {"and": [where, {"title": {"eq": "y"}}, {"title": {"eq": "z"}}]}}
+    response = await engine.execute(Request(WHERE, {"w": where}), M3)
+    assert response.code in ("LIMIT_EXCEEDED", "BAD_USER_INPUT")
+    await answer(engine, "{ notes { id } }")
