@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from clew.collector import paused
 from clew.errors import ClewError, Code
 
 _Result = TypeVar("_Result")
@@ -21,7 +22,7 @@ _MOST_WAITING = 16
 # Some systems give threads so little that a deep operation would end the process before Python's own limit.
 _STACK = 16 * 1024 * 1024
 # Conditions and fields of a plan, and characters of a document, that are dealt with on the loop in a few milliseconds.
-FEW_PARTS = 200
+FEW_PARTS = 80
 FEW_CHARACTERS = 2000
 # Values of which one request's variables are made: coerced and bound on the loop in a few milliseconds.
 _FEW_VALUES = 500
@@ -63,9 +64,15 @@ class Aside:
         # The first call makes the thread, whose stack is as large as is said here.
         before = threading.stack_size(_STACK)
         try:
-            return self._thread.submit(work)
+            return self._thread.submit(_without_collector, work)
         finally:
             threading.stack_size(before)
+
+
+def _without_collector(work: Callable[[], _Result]) -> _Result:
+    """What `work` makes goes when it is done, nearly all of it: to walk over it again and again would stop the loop."""
+    with paused():
+        return work()
 
 
 def is_large(value: Any) -> bool:

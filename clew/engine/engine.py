@@ -29,6 +29,7 @@ from clew.engine.operation import RunningOperation
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
 from clew.engine.roles import RoleSchema, role_schema, roles_of
+from clew.engine.slices import Slices
 from clew.engine.types import Request, Response
 from clew.engine.violations import refined
 from clew.errors import ClewError, Code
@@ -120,6 +121,7 @@ class Engine:
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
         self.aside = Aside()
+        self.slices = Slices()
         self.writes = WriteStatements(model, tables, self.cursors)
         self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(_JUDGEMENTS)
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(

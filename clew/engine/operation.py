@@ -18,7 +18,6 @@ from graphql import (
     default_type_resolver,
     get_named_type,
 )
-from graphql.execution import Executor
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.pyutils import is_awaitable
 
@@ -31,6 +30,7 @@ from clew.engine.document import Prepared
 from clew.engine.drafts import InputReader
 from clew.engine.errors import encode, formatted
 from clew.engine.keys import Key, bound_keys
+from clew.engine.slices import Slices, SlicingExecutor
 from clew.engine.store import Store
 from clew.engine.types import Request, Response
 from clew.engine.violations import cause_of
@@ -92,6 +92,11 @@ class RunningOperation:
         self._weighed: set[Place] = set()
 
     @property
+    def slices(self) -> Slices:
+        """Whose turn it is to complete what is large."""
+        return self._engine.slices
+
+    @property
     def schema(self) -> GraphQLSchema:
         """The viewer's."""
         return self._prepared.schema
@@ -107,7 +112,7 @@ class RunningOperation:
         context = Context(self._viewer, self.connection, self.request_id, self)
         try:
             # As `graphql.execute` does it, which would coerce the variables again.
-            result = Executor(
+            result = SlicingExecutor(
                 prepared.schema,
                 dict(prepared.fragments),
                 {name: FragmentDetails(node) for name, node in prepared.fragments.items()},

@@ -10,18 +10,23 @@ from cachetools import LRUCache
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
 from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import Operand, Read, ReadPlan, Visible
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
+from clew.sql.json import Json
+from clew.sql.once import Once
 from clew.sql.read import held_statement, read_statement, rows_statement
 from clew.sql.tables import Tables
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 # SQLAlchemy renames what is within 6 bytes of this, and columns may have all of Postgres' 63.
 _DIALECT.max_identifier_length = 1000
+# Characters of SQL, from which on a statement is taken apart when it is written.
+_LARGE = 16 * 1024
 # Statements of writes that are kept.
 _WRITES = 512
 
@@ -92,6 +97,26 @@ class WriteStatements:
         return statement
 
 
+def _take_apart(select: Any) -> None:
+    """Break the circles in a statement that has been written, so that it goes at once.
+
+    SELECTs and what they select from keep what they have been asked, and each expression that has been compared its
+    comparator: these lead back to them. The garbage collector would find them all at one time, and stop everything else
+    for as long.
+    """
+    seen: set[int] = set()
+    pending = [select]
+    while pending:
+        element = pending.pop()
+        if id(element) not in seen:
+            seen.add(id(element))
+            pending.extend(element.parts() if isinstance(element, Once | Json) else element.get_children())
+            element.__dict__.pop("comparator", None)
+            # Made for this statement alone, unlike tables and constants.
+            if isinstance(element, SelectBase | AliasedReturnsRows):
+                element.__dict__.clear()
+
+
 def _name(part: Any) -> Any:
     """What tells a statement's parts from others."""
     match part:
@@ -108,6 +133,8 @@ def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
     """The text of a statement whose operands are in `binds`."""
     text: SQLCompiler = select.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
     operands = tuple(binds.names[name] for name in text.positiontup or ())
+    if len(text.string) > _LARGE:
+        _take_apart(select)
     return Statement(
         text.string, operands, tuple(argument(operand, cursors) for operand in operands), tuple(binds.orders)
     )
