@@ -24,6 +24,8 @@ _STACK = 16 * 1024 * 1024
 # Conditions and fields of a plan, and characters of a document, that are dealt with on the loop in a few milliseconds.
 FEW_PARTS = 80
 FEW_CHARACTERS = 2000
+# Bytes of JSON that are read on the loop.
+FEW_BYTES = 64 * 1024
 # Values of which one request's variables are made: coerced and bound on the loop in a few milliseconds.
 _FEW_VALUES = 500
 

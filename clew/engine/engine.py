@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from clew.database.alchemy import OperationConnection, alchemy_engine
 from clew.database.errors import ContentionError
 from clew.database.pool import Pool
-from clew.engine.aside import FEW_CHARACTERS, FEW_PARTS, Aside, is_large
+from clew.engine.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.engine.batches import Place
-from clew.engine.document import InvalidDocument, Prepared, prepare
-from clew.engine.errors import encode, failure, new_request_id, raised, refusal, refused
+from clew.engine.document import MOST_BYTES, InvalidDocument, Prepared, prepare
+from clew.engine.errors import encode, encode_in_parts, failure, new_request_id, raised, refusal, refused
 from clew.engine.idempotency import Repeatable, repeatable
 from clew.engine.operation import RunningOperation
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
@@ -47,12 +47,12 @@ from clew.sql.statement import Statement, WriteStatements, compile_held, compile
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
-# Characters of documents kept prepared. A prepared document takes some 50 times its text.
-_CACHE_CHARACTERS = 1024 * 1024
-# Statements kept for one document's fields that are the user's own and entities.
-_ROWS = 64
-# Statements for `@row` that are kept.
-_JUDGEMENTS = 256
+# Bytes of prepared documents that are kept, with what they were compiled to.
+_DOCUMENTS = 64 * 1024 * 1024
+# Bytes of statements for `@row` that are kept.
+_JUDGEMENTS = 4 * 1024 * 1024
+# About how many bytes an executable takes beside its statement, and each condition and field of its plan.
+_BYTES, _BYTES_A_PART = 2048, 100
 # Role sets whose schemas are kept.
 _ROLE_SETS = 64
 # Operations that run within one another: resolvers that ask for themselves must come to an end.
@@ -64,13 +64,14 @@ class Executable:
     """A plan with its statement.
 
     `pieces` are the constant bytes between the values of a pass-through response. `most_cost`:
-    the limit of cost, where the values of variables decide whether the plan is within it.
+    the limit of cost, where the values of variables decide whether the plan is within it. `size`: bytes, about.
     """
 
     plan: ReadPlan
     statement: Statement | None
     pieces: tuple[bytes, ...] = ()
     most_cost: int | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Ready:
     """An operation with its variables.
 
     `values` are theirs; `shape` is what of them a plan depends on; `large`: there are many of them. `executable` is
-    what a query is to run, with its `arguments`.
+    what a query is to run, with its `arguments`; `is_new`: it was not in the cache.
     """
 
     values: VariableValues
@@ -86,6 +87,7 @@ class Ready:
     large: bool
     executable: Executable | None = None
     arguments: Sequence[Any] = ()
+    is_new: bool = False
 
 
 class Engine:
@@ -123,9 +125,11 @@ class Engine:
         self.aside = Aside()
         self.slices = Slices()
         self.writes = WriteStatements(model, tables, self.cursors)
-        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(_JUDGEMENTS)
+        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
+            _JUDGEMENTS, getsizeof=lambda statement: statement.size
+        )
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
-            _CACHE_CHARACTERS, getsizeof=lambda prepared: prepared.characters + 1024
+            _DOCUMENTS, getsizeof=lambda prepared: prepared.weight
         )
 
     @property
@@ -220,10 +224,35 @@ class Engine:
             return Response(_join(executable, row, viewer))
         operation = self._running(prepared, ready, request, viewer, sight, claims, within)
         try:
-            return await operation.run(_root(executable.plan, row, viewer))
+            return await operation.run(await self._root(executable.plan, row, viewer))
         finally:
             if within is None:
                 await operation.connection.finish()
+
+    async def _root(self, plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
+        """What the executor's generated root fields resolve from: their values by response key."""
+        root = Row()
+        index = 0
+        for field in plan.roots:
+            if isinstance(field, RootOne | RootMany):
+                text = row[index]
+                root[field.key] = None if text is None else await self.decoded(text)
+                index += 1
+            elif isinstance(field, RootViewer):
+                root[field.key] = Row(_viewer_fields(viewer, field))
+        return root
+
+    async def decoded(self, text: bytes) -> Any:
+        """What the database gave as JSON, its objects as Rows: aside where it is much."""
+        if len(text) <= FEW_BYTES:
+            return json.loads(text, object_hook=Row)
+        return await self.aside.run(partial(json.loads, text, object_hook=_row))
+
+    async def encoded(self, answer: Mapping[str, Any]) -> bytes:
+        """A response as JSON: aside where it is much."""
+        if not is_large(answer):
+            return encode(answer)
+        return await self.aside.run(partial(encode_in_parts, answer))
 
     def _running(
         self,
@@ -291,15 +320,19 @@ class Engine:
             InvalidDocument, ClewError: as `clew.engine.document.prepare`.
         """
         key = (role, query, operation_name, own)
-        return self._documents.get(key) or self._keep(key, self._prepare(role, query, operation_name, own))
+        return self._documents.get(key) or self._keep(self._prepare(role, query, operation_name, own))
 
     def _prepare(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
         limits = role.limits.for_own() if own else role.limits
-        return prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
+        prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
+        return replace(prepared, key=(role, query, operation_name, own))
 
-    def _keep(self, key: tuple[RoleSchema, str, str | None, bool], prepared: Prepared) -> Prepared:
-        if prepared.characters < _CACHE_CHARACTERS // 16:
-            self._documents[key] = prepared
+    def _keep(self, prepared: Prepared) -> Prepared:
+        """Note a document, and what it takes now."""
+        if prepared.weight <= MOST_BYTES:
+            self._documents[prepared.key] = prepared
+        else:
+            self._documents.pop(prepared.key, None)
         return prepared
 
     async def prepared(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool) -> Prepared:
@@ -308,7 +341,7 @@ class Engine:
             return self.prepare(role, query, operation_name, own=own)
         key = (role, query, operation_name, own)
         work = partial(self._prepare, role, query, operation_name, own)
-        return self._keep(key, await self.aside.run(work, partial(self._documents.get, key)))
+        return self._keep(await self.aside.run(work, partial(self._documents.get, key)))
 
     async def ready(self, prepared: Prepared, variables: Mapping[str, Any], sight: Sight, claims: Claims) -> Ready:
         """Coerce the variables; of a query find its plan and statement, and bind them: aside where it takes long.
@@ -324,8 +357,9 @@ class Engine:
             ready = self._ready(prepared, variables, sight, claims, large, FEW_PARTS)
         except BudgetError:
             ready = await self.aside.run(partial(self._ready, prepared, variables, sight, claims, large, None))
-        if ready.executable is not None:
-            prepared.keep((sight.usable, ready.shape), ready.executable)
+        if ready.is_new:
+            prepared.keep(prepared.executables, (sight.usable, ready.shape), ready.executable)
+            self._keep(prepared)
         return ready
 
     def _ready(
@@ -341,10 +375,11 @@ class Engine:
         shape = prepared.shape(values) if prepared.variables else ()
         if prepared.operation.operation is not OperationType.QUERY:
             return Ready(values, shape, large)
+        is_new = (sight.usable, shape) not in prepared.executables
         executable = self._executable(prepared, values, shape, sight, budget)
         statement = executable.statement
         arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else ()
-        return Ready(values, shape, large, executable, arguments)
+        return Ready(values, shape, large, executable, arguments, is_new)
 
     def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
         """The plan and statement for these variables' shape, from the cache if they are there.
@@ -354,7 +389,9 @@ class Engine:
         """
         shape = prepared.shape(values) if prepared.variables else ()
         executable = self._executable(prepared, values, shape, sight, None)
-        prepared.keep((sight.usable, shape), executable)
+        if (sight.usable, shape) not in prepared.executables:
+            prepared.keep(prepared.executables, (sight.usable, shape), executable)
+            self._keep(prepared)
         return executable
 
     def _executable(
@@ -386,9 +423,12 @@ class Engine:
             most = None
         if most is not None:
             check_cost(plan, values.coerced, most)
-        check_weight(plan_weight(plan), prepared.limits.conditions, budget)
+        weight = plan_weight(plan)
+        check_weight(weight, prepared.limits.conditions, budget)
         statement = compile_read(plan, self.model, self.tables, self.cursors) if plan.reads else None
-        return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most)
+        size = _BYTES + _BYTES_A_PART * (weight.conditions + weight.fields)
+        size += 0 if statement is None else statement.size
+        return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most, size)
 
     async def rows(
         self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]
@@ -411,9 +451,8 @@ class Engine:
             statement = work(FEW_PARTS)
         except BudgetError:
             statement = await self.aside.run(partial(work, None), partial(prepared.rows.get, key))
-        if len(prepared.rows) >= _ROWS:
-            prepared.rows.pop(next(iter(prepared.rows)))
-        prepared.rows[key] = statement
+        prepared.keep(prepared.rows, key, statement)
+        self._keep(prepared)
         return statement
 
     def _rows(
@@ -522,6 +561,11 @@ def _viewer_fields(viewer: Viewer, root: RootViewer) -> dict[str, Any]:
     return {alias: values[name] for alias, name in root.fields}
 
 
+def _row(found: dict[str, Any]) -> Row:
+    # In Python's own words: between them other threads have their turn, which they have not within one call.
+    return Row(found)
+
+
 def _pieces(plan: ReadPlan) -> tuple[bytes, ...]:
     """The bytes around the values of a pass-through response: one more than there are values."""
     pieces: list[bytes] = []
@@ -551,17 +595,3 @@ def _join(executable: Executable, row: Any, viewer: Viewer) -> bytes:
     for value, piece in zip(values, pieces[1:], strict=True):
         parts += (value, piece)
     return b"".join(parts)
-
-
-def _root(plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
-    """What the executor's generated root fields resolve from: their values by response key."""
-    root = Row()
-    index = 0
-    for field in plan.roots:
-        if isinstance(field, RootOne | RootMany):
-            text = row[index]
-            root[field.key] = None if text is None else json.loads(text, object_hook=Row)
-            index += 1
-        elif isinstance(field, RootViewer):
-            root[field.key] = Row(_viewer_fields(viewer, field))
-    return root

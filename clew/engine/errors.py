@@ -98,3 +98,25 @@ def new_request_id() -> str:
 def encode(value: Any) -> bytes:
     # A resolver's NaN is no JSON: better no answer than one that the client cannot read.
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+
+
+def encode_in_parts(value: Any) -> bytes:
+    """As `encode`, of what is large: a part after the other, so that other threads have their turn between them."""
+    parts: list[bytes] = []
+    _encode_into(parts, value)
+    return b"".join(parts)
+
+
+def _encode_into(parts: list[bytes], value: Any) -> None:
+    if isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):
+        for index, (key, item) in enumerate(value.items()):
+            parts.append((b"," if index else b"{") + encode(key) + b":")
+            _encode_into(parts, item)
+        parts.append(b"}")
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            parts.append(b"," if index else b"[")
+            _encode_into(parts, item)
+        parts.append(b"]")
+    else:
+        parts.append(encode(value))

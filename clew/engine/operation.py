@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
 from clew.engine.document import Prepared
 from clew.engine.drafts import InputReader
-from clew.engine.errors import encode, formatted
+from clew.engine.errors import formatted
 from clew.engine.keys import Key, bound_keys
 from clew.engine.slices import Slices, SlicingExecutor
 from clew.engine.store import Store
@@ -131,7 +130,7 @@ class RunningOperation:
             await self.batches.close()
         assert isinstance(result, ExecutionResult)
         if not result.errors:
-            return Response(encode({"data": result.data}))
+            return Response(await self._engine.encoded({"data": result.data}))
         found = result.errors
         if all_or_nothing:
             # After the first root field that fails the transaction is over: what the next ones say is no news.
@@ -141,9 +140,11 @@ class RunningOperation:
         errors = [
             formatted(error, self.request_id, Code.INTERNAL, cause) for error, cause in zip(found, causes, strict=True)
         ]
+        for error in result.errors:
+            _forget_frames(error)
         data = None if all_or_nothing else result.data
         return Response(
-            encode({"errors": errors, "data": data}),
+            await self._engine.encoded({"errors": errors, "data": data}),
             code=Code(errors[0]["extensions"]["code"]),
             contended=any(isinstance(cause, ContentionError) for cause in causes),
         )
@@ -181,7 +182,7 @@ class RunningOperation:
             self._weighed.add(place)
             self._weigh(statement.conditions)
         ((text,),) = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})
-        rows: list[Row | None] = json.loads(self._engine.cursors.seal(text, statement.orders), object_hook=Row)
+        rows: list[Row | None] = await self._engine.decoded(self._engine.cursors.seal(text, statement.orders))
         return rows
 
     def _weigh(self, conditions: int) -> None:
@@ -206,6 +207,7 @@ class RunningOperation:
             self._claims,
             self.connection.fetch,
             engine.aside,
+            engine.slices,
             self._weigh,
         )
         return Writer(store, InputReader(engine.model, schema, self._viewer, self._sight))
@@ -231,6 +233,18 @@ class RunningOperation:
     async def _fetch(self, statement: Statement, bound: Mapping[Any, Any]) -> list[asyncpg.Record]:
         arguments = await self._engine.bound(statement, self._ready, bound)
         return await self.connection.fetch(statement.sql, arguments)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error that has been told: they keep all that its frames have, rows and inputs, in a
+
+    circle until the garbage collector comes to find it all at once.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error.__traceback__ = None
+        error = getattr(error, "original_error", None) or error.__cause__ or error.__context__
 
 
 def _root_key(error: GraphQLError) -> str | int | None:

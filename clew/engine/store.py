@@ -16,6 +16,7 @@ from graphql.execution.values import VariableValues
 from clew.engine.aside import FEW_PARTS, Aside
 from clew.engine.drafts import Draft, column_of, forbidden, sql_presets
 from clew.engine.keys import Key, bound_keys
+from clew.engine.slices import Slices
 from clew.engine.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
@@ -68,6 +69,7 @@ class Store:
         schema: the viewer's: errors name nothing that is not in it.
         fetch: runs a statement in the operation's transaction.
         aside: where conditions of clients are compiled that take long.
+        slices: between which others have their turn.
         weigh: refuses the operation if its conditions are too many, so many more counted.
     """
 
@@ -82,6 +84,7 @@ class Store:
         claims: Claims,
         fetch: Fetch,
         aside: Aside,
+        slices: Slices,
         weigh: Callable[[int], None],
     ) -> None:
         self.model = model
@@ -93,6 +96,7 @@ class Store:
         self._statements = statements
         self._fetch = fetch
         self.aside = aside
+        self.slices = slices
         self._weigh = weigh
         self._before: dict[str, _Before] = {}
 

@@ -35,6 +35,9 @@ MOST_ROWS = 10_000
 # What is done with rows of a to-many that belong to it already.
 _OF_MEMBERS = ("delete", "disconnect", "update")
 
+# Rows whose input is taken without a pause, in a few milliseconds.
+_ROWS_A_SLICE = 100
+
 # How often an upsert looks for rows of others that are in its way, before it takes them for hidden ones.
 _TRIES = 4
 
@@ -91,8 +94,12 @@ class Writer:
     async def update_each(self, entity: Entity, updates: _Inputs, place: str) -> list[Key]:
         """Change rows, each in its own way; those that are not there are left out."""
         self._count(len(updates), place)
-        keys = [self._inputs.key(entity, update, f"{place}.{n}.") for n, update in enumerate(updates)]
-        drafts = [self._inputs.changes(entity, update, f"{place}.{n}.") for n, update in enumerate(updates)]
+        keys: list[Key] = []
+        drafts: list[Draft] = []
+        for n, update in enumerate(updates):
+            await self._pause(n)
+            keys.append(self._inputs.key(entity, update, f"{place}.{n}."))
+            drafts.append(self._inputs.changes(entity, update, f"{place}.{n}."))
         rows = await self._store.lock(entity, Operation.UPDATE, keys=keys, named=True)
         found = {row.position: row for row in rows}
         there = [n for n in range(len(keys)) if n + 1 in found]
@@ -108,9 +115,11 @@ class Writer:
         names = unique_keys(entity)[on]
         columns = [column_of(entity, name) for name in names]
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
-        for given, at in zip(inputs, places, strict=True):
+        wanted: list[Key] = []
+        for n, (given, at) in enumerate(zip(inputs, places, strict=True)):
+            await self._pause(n)
             self._inputs.refuse_twice_given(entity, given, f"{at}.")
-        wanted = [self._inputs.new_unique(entity, names, given, at) for given, at in zip(inputs, places, strict=True)]
+            wanted.append(self._inputs.new_unique(entity, names, given, at))
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         refused = KeyTakenError(known(names, entity.name, self._store.schema))
@@ -152,6 +161,7 @@ class Writer:
         drafts: list[Draft] = []
         sets: list[Mapping[str, Any]] = []
         for n in old:
+            await self._pause(n)
             given = {
                 name: value
                 for name, value in inputs[n].items()
@@ -218,6 +228,7 @@ class Writer:
         drafts: list[Draft] = []
         nested: Nested = {}
         for number, (given, place) in enumerate(inputs):
+            await self._pause(number)
             draft = Draft(place)
             drafts.append(draft)
             self._inputs.take(entity, draft, given, nested)
@@ -575,6 +586,11 @@ class Writer:
             raise ClewError("`where` leaves no condition, or part of it.", hint="Say all: true if all rows are meant.")
         type_ = self._store.schema.type_map[f"{entity.name}Filter"]
         return filter_predicate(self._store.access, self._store.sight, entity, value_tree(where, type_), "where")  # type: ignore[arg-type]
+
+    async def _pause(self, number: int) -> None:
+        """Before the row of this number: let others have their turn where there have been many."""
+        if number % _ROWS_A_SLICE == _ROWS_A_SLICE - 1:
+            await self._store.slices.turn()
 
     def _count(self, more: int, place: str) -> None:
         self._rows += more

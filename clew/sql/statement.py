@@ -27,8 +27,10 @@ _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _DIALECT.max_identifier_length = 1000
 # Characters of SQL, from which on a statement is taken apart when it is written.
 _LARGE = 16 * 1024
-# Statements of writes that are kept.
-_WRITES = 512
+# Bytes of statements of writes that are kept.
+_WRITES = 16 * 1024 * 1024
+# About how many bytes an operand takes, with what computes its value.
+_BYTES_AN_OPERAND = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Statement:
     arguments: tuple[Argument, ...]
     orders: tuple[str, ...] = ()
     conditions: int = 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return len(self.sql) + _BYTES_AN_OPERAND * len(self.operands)
 
 
 def compile_read(plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors) -> Statement:
@@ -75,7 +82,9 @@ class WriteStatements:
         self._model = model
         self._tables = tables
         self._cursors = cursors
-        self._kept: LRUCache[Any, tuple[Statement, Sequence[Any]]] = LRUCache(_WRITES)
+        self._kept: LRUCache[Any, tuple[Statement, Sequence[Any]]] = LRUCache(
+            _WRITES, getsizeof=lambda kept: kept[0].size
+        )
 
     def get(
         self, make: Callable[..., Executable], parts: Sequence[Any], options: Mapping[str, Any], *, keep: bool = True

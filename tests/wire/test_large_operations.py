@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from cachetools import LRUCache
 
 from clew import Viewer
 from clew.config import Settings
@@ -140,3 +141,61 @@ async def test_a_document_that_nests_too_deeply_is_refused_there_as_on_the_loop(
     response = await engine.execute(Request(WHERE, {"w": where}), M3)
     assert response.code in ("LIMIT_EXCEEDED", "BAD_USER_INPUT")
     await answer(engine, "{ notes { id } }")
+
+
+# --- what is kept of it -----------------------------------------------------------------
+
+
+def shapes(count: int) -> list[dict[str, Any]]:
+    """Filters of which each is another statement."""
+    return [{"w": {"or": [{"title": {"eq": "x"}}] * (100 + number)}} for number in range(count)]
+
+
+async def test_what_a_document_is_compiled_to_counts_in_the_cache(engine: Engine) -> None:
+    for variables in shapes(5):
+        await answer(engine, WHERE, variables)
+    ((_, prepared),) = engine._documents.items()
+    assert len(prepared.executables) == 5
+    sql = sum(len(executable.statement.sql) for executable in prepared.executables.values())
+    assert engine._documents.currsize == prepared.weight > sql + 5 * 100 * 1000
+
+
+async def test_a_document_keeps_only_so_many_bytes_of_statements(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.engine.document.MOST_BYTES", 500_000)
+    for variables in shapes(8):
+        await answer(engine, WHERE, variables)
+    ((_, prepared),) = engine._documents.items()
+    assert 1 <= len(prepared.executables) < 5
+    assert engine._documents.currsize == prepared.weight <= 500_000
+
+
+async def test_what_is_too_large_to_be_kept_is_answered_all_the_same(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("document", "engine"):
+        monkeypatch.setattr(f"clew.engine.{module}.MOST_BYTES", 100_000)
+    await answer(engine, WHERE, {"w": {"id": {"eq": 1}}})
+    assert engine._documents.currsize > 0
+    await answer(engine, WHERE, {"w": MANY})
+    assert engine._documents.currsize == len(engine._documents) == 0
+
+
+async def test_the_statements_of_rows_that_resolvers_name_count_too(engine: Engine) -> None:
+    document = 'query ($w: ProjectFilter) { teamsOf(ids: ["t3"]) { projects(where: $w, limit: 3) { id } } }'
+    await answer(engine, document, {"w": {}})
+    before = engine._documents.currsize
+    await answer(engine, document, {"w": {"or": [{"title": {"eq": "x"}}] * 50}})
+    assert engine._documents.currsize > before + 50 * 1000
+
+
+async def test_documents_make_room_for_others_by_their_weight(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    await answer(engine, WHERE, shapes(1)[0])
+    most = 3 * engine._documents.currsize
+    kept: LRUCache[Any, Any] = LRUCache(most, getsizeof=lambda prepared: prepared.weight)
+    monkeypatch.setattr(engine, "_documents", kept)
+    for number in range(8):
+        await answer(engine, f"{WHERE}#{number}", shapes(1)[0])
+    assert 1 < len(kept) <= 3
+    assert kept.currsize == sum(prepared.weight for prepared in kept.values()) <= most
