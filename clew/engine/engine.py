@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, wraps
 from math import ceil
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from cachetools import LRUCache
 from graphql import FieldNode, GraphQLSchema, OperationType
@@ -74,7 +74,8 @@ class Executable:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, which would cost each request as much as the look into a cache.
+@dataclass(slots=True)
 class Ready:
     """An operation with its variables.
 
@@ -88,6 +89,23 @@ class Ready:
     executable: Executable | None = None
     arguments: Sequence[Any] = ()
     is_new: bool = False
+
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+def _not_too_deep(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+    """Refuse what is nested more deeply than Python can follow."""
+
+    @wraps(make)
+    def made(*given: _Given.args, **options: _Given.kwargs) -> _Made:
+        try:
+            return make(*given, **options)
+        except RecursionError:
+            raise ClewError("The operation's input is nested too deeply.", code=Code.LIMIT_EXCEEDED) from None
+
+    return made
 
 
 class Engine:
@@ -375,8 +393,12 @@ class Engine:
         shape = prepared.shape(values) if prepared.variables else ()
         if prepared.operation.operation is not OperationType.QUERY:
             return Ready(values, shape, large)
-        is_new = (sight.usable, shape) not in prepared.executables
-        executable = self._executable(prepared, values, shape, sight, budget)
+        executable: Executable | None = prepared.executables.get((sight.usable, shape))
+        is_new = executable is None
+        if executable is None:
+            executable = self._compile(prepared, values, sight, budget)
+        elif executable.most_cost is not None:
+            check_cost(executable.plan, values.coerced, executable.most_cost)
         statement = executable.statement
         arguments = [compute(values, claims) for compute in statement.arguments] if statement is not None else ()
         return Ready(values, shape, large, executable, arguments, is_new)
@@ -387,26 +409,17 @@ class Engine:
         Raises:
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
         """
-        shape = prepared.shape(values) if prepared.variables else ()
-        executable = self._executable(prepared, values, shape, sight, None)
-        if (sight.usable, shape) not in prepared.executables:
-            prepared.keep(prepared.executables, (sight.usable, shape), executable)
-            self._keep(prepared)
-        return executable
-
-    def _executable(
-        self, prepared: Prepared, values: VariableValues, shape: Any, sight: Sight, budget: int | None
-    ) -> Executable:
-        executable: Executable | None = prepared.executables.get((sight.usable, shape))
+        key = (sight.usable, prepared.shape(values) if prepared.variables else ())
+        executable: Executable | None = prepared.executables.get(key)
         if executable is None:
-            try:
-                return self._compile(prepared, values, sight, budget)
-            except RecursionError:
-                raise ClewError("The operation's input is nested too deeply.", code=Code.LIMIT_EXCEEDED) from None
-        if executable.most_cost is not None:
+            executable = self._compile(prepared, values, sight, None)
+            prepared.keep(prepared.executables, key, executable)
+            self._keep(prepared)
+        elif executable.most_cost is not None:
             check_cost(executable.plan, values.coerced, executable.most_cost)
         return executable
 
+    @_not_too_deep
     def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight, budget: int | None) -> Executable:
         plan = plan_query(
             self._access,
@@ -455,6 +468,7 @@ class Engine:
         self._keep(prepared)
         return statement
 
+    @_not_too_deep
     def _rows(
         self,
         prepared: Prepared,
