@@ -449,12 +449,13 @@ async def search(app: Application, seconds: float, seed: int) -> list[Found]:
     """The worst request of each generator, the worst first."""
     rng = random.Random(seed)
     best: dict[str, Found] = {}
+    spent = dict.fromkeys((one.name for one in GENERATORS), 0.0)
     ends = time.monotonic() + seconds
     mark = 0
     while time.monotonic() < ends:
-        made_by = GENERATORS[mark % len(GENERATORS)]
-        if mark >= 3 * len(GENERATORS) and rng.random() < 0.6:
-            made_by = rng.choice(sorted(best.values(), key=lambda one: -one.held.hold)[:5]).generator
+        # All get as much time, not as many requests: some take seconds.
+        made_by = min(GENERATORS, key=lambda one: spent[one.name])
+        began = time.monotonic()
         known = best.get(made_by.name)
         knobs = (
             _random_knobs(rng, made_by) if known is None or rng.random() < 0.25 else _turned(rng, made_by, known.knobs)
@@ -468,6 +469,7 @@ async def search(app: Application, seconds: float, seed: int) -> list[Found]:
             held = min(held, again, key=lambda one: one.hold)
             if known is None or held.hold > known.held.hold:
                 best[made_by.name] = Found(made_by, knobs, held)
+        spent[made_by.name] += time.monotonic() - began
     return sorted(best.values(), key=lambda one: -one.held.hold)
 
 

@@ -261,10 +261,12 @@ class Engine:
         return root
 
     async def decoded(self, text: bytes) -> Any:
-        """What the database gave as JSON, its objects as Rows: aside where it is much."""
+        """What the database gave as JSON: aside where it is much."""
         if len(text) <= FEW_BYTES:
-            return json.loads(text, object_hook=Row)
-        return await self.aside.run(partial(json.loads, text, object_hook=_row))
+            return json.loads(text)
+        # The hook is in Python's own words: between them other threads have their turn, which they have not within
+        # one call.
+        return await self.aside.run(partial(json.loads, text, object_hook=lambda found: found))
 
     async def encoded(self, answer: Mapping[str, Any]) -> bytes:
         """A response as JSON: aside where it is much."""
@@ -573,11 +575,6 @@ def _request_id(request: Request) -> str:
 def _viewer_fields(viewer: Viewer, root: RootViewer) -> dict[str, Any]:
     values = {"id": viewer.id, "roles": sorted(viewer.roles), "__typename": "Viewer"}
     return {alias: values[name] for alias, name in root.fields}
-
-
-def _row(found: dict[str, Any]) -> Row:
-    # In Python's own words: between them other threads have their turn, which they have not within one call.
-    return Row(found)
 
 
 def _pieces(plan: ReadPlan) -> tuple[bytes, ...]:

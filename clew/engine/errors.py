@@ -15,6 +15,8 @@ from clew.errors import ClewError, Code
 
 log = structlog.get_logger("clew.engine")
 
+# Characters of graphql-core's messages.
+_LONGEST_MESSAGE = 1000
 INTERNAL = "Something went wrong on the server."
 
 
@@ -40,7 +42,11 @@ def formatted(
         )
         return _entry(INTERNAL, Code.INTERNAL, request_id, error)
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
-    return _entry(error.message, code, request_id, error)
+    message = error.message
+    if len(message) > _LONGEST_MESSAGE:
+        # It repeats what the client sent: a name or a text of a hundred thousand characters, twenty times.
+        message = f"{message[:_LONGEST_MESSAGE]} ..."
+    return _entry(message, code, request_id, error)
 
 
 def _entry(

@@ -199,3 +199,29 @@ async def test_documents_make_room_for_others_by_their_weight(engine: Engine, mo
         await answer(engine, f"{WHERE}#{number}", shapes(1)[0])
     assert 1 < len(kept) <= 3
     assert kept.currsize == sum(prepared.weight for prepared in kept.values()) <= most
+
+
+# --- what is told of it -----------------------------------------------------------------
+
+LONG = "y" * 150_000
+
+
+@pytest.mark.parametrize(
+    ("document", "variables"),
+    [
+        ("query ($w: NoteFilter) { notes(where: $w) { id } }", {"w": {"id": {"eq": LONG}}}),
+        ("query ($w: NoteFilter) { notes(where: $w) { id } }", {"w": {LONG: 1}}),
+        ("query ($w: NoteFilter) { notes(where: $w) { id } }", {"w": [LONG] * 100}),
+        (f'{{ notes(limit: "{LONG}") {{ id }} }}', {}),
+        (f"{{ notes {{ {LONG} }} }}", {}),
+        (f"query (${LONG}: Int) {{ notes {{ id }} }}", {}),
+        (f"{{ notes(where: {{{LONG}: 1}}) {{ id }} }}", {}),
+        (f"{{ notes(orderBy: [{{id: {LONG}}}]) {{ id }} }}", {}),
+    ],
+)
+async def test_an_error_does_not_send_back_what_was_sent(
+    engine: Engine, document: str, variables: dict[str, Any]
+) -> None:
+    response = await engine.execute(Request(document, variables), M3)
+    assert response.code is not None
+    assert len(response.body) < 25_000

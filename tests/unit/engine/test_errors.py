@@ -89,3 +89,9 @@ def test_what_is_large_is_encoded_as_what_is_small(value: Any) -> None:
 def test_no_nan_is_encoded_in_parts_either() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_in_parts({"data": {"a": [{"b": float("nan")}]}})
+
+
+def test_a_message_that_repeats_what_was_sent_is_cut() -> None:
+    short, long = GraphQLError("x" * 1000), GraphQLError("x" * 100_000)
+    assert formatted(short, "1", Code.BAD_USER_INPUT)["message"] == "x" * 1000
+    assert formatted(long, "1", Code.BAD_USER_INPUT)["message"] == "x" * 1000 + " ..."
