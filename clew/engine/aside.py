@@ -39,18 +39,21 @@ class Aside:
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clew-aside")
 
-    async def run(self, work: Callable[[], _Result], known: Callable[[], _Result | None] | None = None) -> _Result:
+    async def run(
+        self, work: Callable[[], _Result], known: Callable[[], _Result | None] | None = None, *, begun: bool = False
+    ) -> _Result:
         """The result of `work`, done in its turn.
 
         What is cancelled while it waits is never done; what has begun is done to its end, and forgotten.
 
         Args:
             known: asked on the loop when the turn has come, since the one before may have done the same.
+            begun: whether it is of an operation that runs already: that is not refused any more.
 
         Raises:
             ClewError: UNAVAILABLE when too many wait; and what `work` raises.
         """
-        if self._waiting >= self._most_waiting:
+        if self._waiting >= self._most_waiting and not begun:
             raise ClewError(
                 "The server is busy with large operations.", code=Code.UNAVAILABLE, hint="Try again in a few seconds."
             )

@@ -266,13 +266,13 @@ class Engine:
             return json.loads(text)
         # The hook is in Python's own words: between them other threads have their turn, which they have not within
         # one call.
-        return await self.aside.run(partial(json.loads, text, object_hook=lambda found: found))
+        return await self.aside.run(partial(json.loads, text, object_hook=lambda found: found), begun=True)
 
     async def encoded(self, answer: Mapping[str, Any]) -> bytes:
         """A response as JSON: aside where it is much."""
         if not is_large(answer):
             return encode(answer)
-        return await self.aside.run(partial(encode_in_parts, answer))
+        return await self.aside.run(partial(encode_in_parts, answer), begun=True)
 
     def _running(
         self,
@@ -465,7 +465,7 @@ class Engine:
         try:
             statement = work(FEW_PARTS)
         except BudgetError:
-            statement = await self.aside.run(partial(work, None), partial(prepared.rows.get, key))
+            statement = await self.aside.run(partial(work, None), partial(prepared.rows.get, key), begun=True)
         prepared.keep(prepared.rows, key, statement)
         self._keep(prepared)
         return statement
@@ -501,7 +501,7 @@ class Engine:
         def work() -> list[Any]:
             return [compute(ready.values, given) for compute in statement.arguments]
 
-        return await self.aside.run(work) if ready.large else work()
+        return await self.aside.run(work, begun=True) if ready.large else work()
 
     def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
         """The statement that judges keys given for `@row` arguments, from the cache if it is there."""

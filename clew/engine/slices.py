@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLList, GraphQLOutputType, GraphQLResolveInfo
@@ -54,18 +55,32 @@ class Slices:
 
 
 class SlicedList:
-    """The items of a list, one after the other; `ended` when there are no more."""
+    """The items of a list, one after the other.
 
-    def __init__(self, items: Sequence[Any], slices: Slices) -> None:
+    Args:
+        begin: told, when the first item is asked for (which may never be), of a future that is done when no more will be.
+    """
+
+    def __init__(
+        self, items: Sequence[Any], slices: Slices, begin: Callable[[asyncio.Future[None]], Any] | None = None
+    ) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._items = iter(items)
         self._slices = slices
+        self._begin = begin
 
     def __aiter__(self) -> SlicedList:
         return self
 
     async def __anext__(self) -> Any:
-        await self._slices.turn()
+        if self._begin is not None:
+            self._begin(self.ended)
+            self._begin = None
+        try:
+            await self._slices.turn()
+        except BaseException:
+            self._end()
+            raise
         for item in self._items:
             return item
         self._end()
@@ -96,9 +111,8 @@ class SlicingExecutor(Executor[Any]):
         """As graphql-core; a long list in slices."""
         if isinstance(result, list) and len(result) * _fields_of(field_details_list) > _FEW_FIELDS:
             running = info.context.running
-            result = SlicedList(result, running.slices)
             # Batches below wait until all of its items have been begun.
-            running.batches.track(info, result.ended)
+            result = SlicedList(result, running.slices, partial(running.batches.track, info))
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
 

@@ -410,7 +410,7 @@ class Store:
             ClewError: CONSTRAINT_VIOLATION; what else the database says is of the operation's connection.
         """
         work = partial(self._statements.get, make, parts, options, keep=keep)
-        statement = await self.aside.run(work) if large else work()
+        statement = await self.aside.run(work, begun=True) if large else work()
         values = {**self.claims, **bound}
         arguments = [compute(_NO_VARIABLES, values) for compute in statement.arguments]
         try:

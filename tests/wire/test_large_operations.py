@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from clew import Viewer
 from clew.config import Settings
+from clew.database.alchemy import OperationConnection
 from clew.engine import Engine, Request
 from tests.access.guarded import Guarded, make_guarded
 
@@ -199,6 +200,35 @@ async def test_documents_make_room_for_others_by_their_weight(engine: Engine, mo
         await answer(engine, f"{WHERE}#{number}", shapes(1)[0])
     assert 1 < len(kept) <= 3
     assert kept.currsize == sum(prepared.weight for prepared in kept.values()) <= most
+
+
+# --- rows that pass through resolvers ---------------------------------------------------
+
+
+async def test_lists_in_slices_are_the_same_and_read_in_as_few_statements(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = """{
+        teamsOf(ids: ["t0", "t3", "t1", "t99"]) { id name members { id name teams { id } } }
+        members { id greeting teams { id members { id greeting } } }
+        notesOf(ids: [1, 2, 3, 4, 7]) { id title author { id greeting } }
+        __schema { types { name fields { name args { name } } } }
+    }"""
+    statements: list[str] = []
+    before = OperationConnection.fetch
+
+    async def fetch(self: OperationConnection, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return await before(self, sql, *rest)
+
+    monkeypatch.setattr(OperationConnection, "fetch", fetch)
+    monkeypatch.setattr("clew.engine.slices._FEW_FIELDS", 10**9)
+    whole = await answer(engine, document)
+    at_once = len(statements)
+    monkeypatch.setattr("clew.engine.slices._FEW_FIELDS", 0)
+    monkeypatch.setattr("clew.engine.slices._SLICE", 0)
+    assert (await answer(engine, document)).body == whole.body
+    assert len(statements) == 2 * at_once == 4
 
 
 # --- what is told of it -----------------------------------------------------------------

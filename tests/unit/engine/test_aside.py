@@ -81,8 +81,11 @@ async def test_where_too_many_wait_the_next_is_refused_and_room_comes_back() -> 
     with pytest.raises(ClewError) as refused:
         await aside.run(lambda: None)
     assert refused.value.code is Code.UNAVAILABLE
+    # What has begun already comes to its end.
+    begun_before = asyncio.create_task(aside.run(lambda: 2, begun=True))
     gate.goes.set()
     await asyncio.gather(*tasks)
+    assert await begun_before == 2
     assert await aside.run(lambda: 1) == 1
 
 

@@ -69,6 +69,22 @@ async def test_who_is_cancelled_holds_nobody_up() -> None:
     assert "b" not in note
 
 
+async def test_who_waits_for_its_end_is_told_when_it_begins_and_not_before() -> None:
+    told: list[asyncio.Future[None]] = []
+    slices = Slices()
+    never = SlicedList([1], slices, told.append)
+    assert not told
+    items = SlicedList([1], slices, told.append)
+    assert await anext(items) == 1
+    assert told == [items.ended] != [never.ended]
+    cancelled = SlicedList([1], Slices(), told.append)
+    task = asyncio.ensure_future(anext(cancelled))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert cancelled.ended.done()
+
+
 async def test_what_is_closed_ends() -> None:
     items = SlicedList([1, 2, 3], Slices())
     assert await anext(items) == 1
