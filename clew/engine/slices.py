@@ -58,7 +58,7 @@ class SlicedList:
     """The items of a list, one after the other.
 
     Args:
-        begin: told, when the first item is asked for (which may never be), of a future that is done when no more will be.
+        begin: told, when the first item is asked for, of a future that is done when no more will be. That may be never.
     """
 
     def __init__(
