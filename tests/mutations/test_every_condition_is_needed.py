@@ -61,7 +61,7 @@ DECIDING = tuple(
     Scope(module, functions, everything=True, statements=True)
     for module, functions in (
         (clew.sql.write, ("lock_statement", "leads_statement")),
-        (writes, ("Writer._connected", "Writer._where", "Writer._close")),
+        (writes, ("Writer._connected", "Writer._where", "Writer._filter", "Writer._close")),
         (drafts, ("InputReader.preset", "InputReader.fill", "sql_presets")),
         (store, ("Store.lock", "Store.find", "Store.shows", "Store._refuse_hidden", "Store.as_it_was")),
         (verdict, ("judge_written", "_Allowed._is_allowed")),
@@ -78,6 +78,9 @@ _WRITER, _STORE, _REACHES = "clew.engine.writes:Writer", "clew.engine.store:Stor
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
     f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
+    f"{_WRITER}._where: True for a condition in `is_large(arguments['where'])`": "the same in another thread",
+    f"{_WRITER}._where: False for a condition in `is_large(arguments['where'])`": "the same in another thread",
+    f"{_STORE}.lock: without it in `self._weigh(conditions)`": "a limit, and no rule: tests/attacks/writes.py",
     f"{_VISIBLE}.visible: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}.visible: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}._named: True for a condition in `key not in self._claims`": "a cache",
