@@ -1,11 +1,15 @@
-"""`python -m bench.hostile`: what it costs to refuse a hostile document, in CPU time.
+"""`python -m bench.hostile`: how long one request can hold the event loop, and what it costs to refuse one.
 
-Each line is an attack: the median of five times from the text to the refusal, and the code
-that it is refused with. The tests hold the codes; times are for people to look at.
+First a search (`bench.search`): for each generator of requests the worst that was found, the longest time that it held
+the loop, its CPU time in all threads, its size and what it was answered with. Then the attacks below, a line each: the
+median of five times from the text to the refusal, in CPU time, and the code that it is refused with. The tests hold
+the codes; times are for people to look at.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import gc
 import statistics
 import sys
@@ -15,7 +19,10 @@ from dataclasses import dataclass
 
 from graphql import build_schema
 
+from bench.paths import DATA
+from bench.search import Found, hostile_application, search, table
 from clew import collector
+from clew.database.embedded import embedded_postgres
 from clew.engine.document import InvalidDocument, prepare
 from clew.errors import ClewError, Code
 from clew.plan.limits import Limits
@@ -141,15 +148,40 @@ def milliseconds(attack: Attack) -> float:
     return (time.process_time() - began) * 1000
 
 
-def main() -> int:
-    """Run and print; the exit code."""
-    # As the server does when it has started.
-    gc.collect()
-    collector.freeze()
+def replay() -> None:
+    """Print what it costs to refuse each of the attacks."""
     found = {name: statistics.median(milliseconds(attack) for _ in range(5)) for name, attack in ATTACKS.items()}
     for name, elapsed in sorted(found.items(), key=lambda item: -item[1]):
         print(f"{elapsed:7.1f} ms  {refusal(ATTACKS[name]) or 'not refused':26}  {name}")
-    return 0
+
+
+async def _search(server_url: str, seconds: float, seed: int) -> list[Found]:
+    app = await hostile_application(server_url)
+    try:
+        # As the server does when it has started.
+        gc.collect()
+        collector.freeze()
+        return await search(app, seconds, seed)
+    finally:
+        await app.engine.pool.close()
+
+
+def main() -> int:
+    """Run and print; 1 if something held the loop longer than the tolerance."""
+    parser = argparse.ArgumentParser(prog="python -m bench.hostile", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="how long to search (60); 0 for the replay alone")
+    parser.add_argument("--seed", type=int, default=1, help="of the search (1)")
+    parser.add_argument("--tolerance", type=float, default=50, help="ms that a request may hold the loop (50)")
+    options = parser.parse_args()
+    if options.seconds:
+        with embedded_postgres(DATA / "postgres") as server_url:
+            found = asyncio.run(_search(server_url, options.seconds, options.seed))
+        print(table(found))
+    else:
+        gc.collect()
+        collector.freeze()
+    replay()
+    return int(bool(options.seconds) and found[0].held.hold * 1000 > options.tolerance)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """`python -m bench.memory`: 1 GiB of different documents in a row must not make the server grow.
 
 Each document is new, so that every cache keyed by documents sees nothing but misses. Half of
-them are short (much parsed for little text), half are long (much text for little parsed). The
-server's memory is sampled all along; after the caches have filled (the first fifth) it must
-stay flat.
+them are short (much parsed for little text), half are long (much text for little parsed). With
+`--hostile` there are few documents, whose variables come in ever new shapes: each becomes SQL
+many times its size. The server's memory is sampled all along; after the caches have filled (the
+first fifth) it must stay flat.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -22,7 +23,7 @@ from bench.database import chinook_project, prepare
 from bench.http import Client
 from bench.paths import DATA
 from bench.peers import ClewPeer, graphql_body
-from bench.synthetic import documents
+from bench.synthetic import documents, hostile_requests
 from clew.database.embedded import embedded_postgres
 
 _MIB = 2**20
@@ -37,12 +38,11 @@ class Sample:
 
 
 async def pour(
-    url: str, headers: Mapping[str, str], pid: int, total: int, size: int, connections: int = 8
+    url: str, headers: Mapping[str, str], pid: int, total: int, bodies: Iterator[bytes], connections: int = 8
 ) -> list[Sample]:
-    """Send `total` bytes of documents, every second of about `size` bytes; a sample every hundredth of it."""
+    """Send `total` bytes of requests; a sample every hundredth of it."""
     process = psutil.Process(pid)
     samples = [Sample(0, process.memory_info().rss / _MIB)]
-    source = documents(total, seed=3, padding=size)
     sent = 0
 
     async def send() -> None:
@@ -50,7 +50,7 @@ async def pour(
         async with Client(url, headers) as client:
             # One generator feeds all connections: no document is sent twice.
             while sent < total:
-                body = graphql_body(next(source), {"id": 2**31 - 1})
+                body = next(bodies)
                 sent += len(body)
                 status, answer = await client.post("/graphql", body)
                 if status != 200 or b'"errors"' in answer:
@@ -64,6 +64,16 @@ async def pour(
     return samples
 
 
+def plain_bodies(total: int, size: int) -> Iterator[bytes]:
+    """New documents, every second of about `size` bytes."""
+    return (graphql_body(document, {"id": 2**31 - 1}) for document in documents(total, seed=3, padding=size))
+
+
+def hostile_bodies() -> Iterator[bytes]:
+    """Few documents, and variables in ever new shapes."""
+    return (graphql_body(document, variables) for document, variables in hostile_requests(seed=4))
+
+
 def growth(samples: Sequence[Sample]) -> float:
     """MiB between the second fifth and the last fifth of the run, as medians."""
     fifth = max(1, len(samples) // 5)
@@ -75,7 +85,8 @@ def growth(samples: Sequence[Sample]) -> float:
 def main() -> int:
     """Run and print; 1 if the memory grew by more than the tolerance."""
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
-    parser.add_argument("--mebibytes", type=int, default=1024, help="how much to send (1024)")
+    parser.add_argument("--mebibytes", type=int, help="how much to send (1024; 64 with --hostile)")
+    parser.add_argument("--hostile", action="store_true", help="send what becomes much SQL")
     parser.add_argument("--size", type=int, default=100_000, help="bytes of every second document (100000)")
     parser.add_argument("--tolerance", type=float, default=20, help="MiB of growth that count as flat (20)")
     options = parser.parse_args()
@@ -85,7 +96,9 @@ def main() -> int:
         try:
             url = peer.start()
             start = time.monotonic()
-            samples = asyncio.run(pour(url, peer.headers, peer.pid, options.mebibytes * _MIB, options.size))
+            total = (options.mebibytes or (64 if options.hostile else 1024)) * _MIB
+            bodies = hostile_bodies() if options.hostile else plain_bodies(total, options.size)
+            samples = asyncio.run(pour(url, peer.headers, peer.pid, total, bodies))
         finally:
             peer.stop()
     for sample in samples[:: max(1, len(samples) // 20)]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 _FIELDS = (
     "name: String!",
@@ -42,6 +43,23 @@ def nested_document(rng: random.Random, name: str) -> str:
         f"tracks(limit: {rng.randint(1, 1000)}, where: {{milliseconds: {{gt: {rng.randrange(10**6)}}}}}) "
         f"{{ {' '.join(track)} genre {{ name }} }} }} }}"
     )
+
+
+def hostile_requests(seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Requests that are small and become much SQL: a few documents, whose variables come in ever new shapes."""
+    rng = random.Random(seed)
+    operators = ("eq", "gt", "lt", "neq", "gte", "lte")
+    number = 0
+    while True:
+        number += 1
+        where: dict[str, Any] = {
+            "or": [{"milliseconds": dict.fromkeys(rng.sample(operators, 2), -1)} for _ in range(rng.randint(20, 300))]
+        }
+        for _ in range(rng.randint(0, 3)):
+            where = {"album": {"tracks": dict.fromkeys(rng.sample(("some", "none", "every"), 2), where)}}
+            where = {"and": [{"id": {"lt": 0}}, where]}
+        name = f"Hostile{number % 20}"
+        yield f"query {name}($w: TrackFilter) {{ tracks(where: $w, limit: 1) {{ id }} }}", {"w": where}
 
 
 def documents(count: int, seed: int = 5, padding: int = 0) -> Iterator[str]:

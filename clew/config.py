@@ -199,7 +199,9 @@ class Settings(BaseSettings):
         10_000_000, description="The most rows that the lists of a query may give, nested ones multiplied."
     )
     max_list_items: Count = Field(10_000, description="The most values of a list in an operation's input.")
-    max_conditions: Count = Field(1000, description="The most objects in the input lists of a query, such as `or`.")
+    max_conditions: Count = Field(
+        5000, description="The most conditions of an operation, those of the access rules that they meet included."
+    )
     max_rate: Count = Field(6000, description="The most operations that a viewer may run in a minute, or at once.")
     max_in_flight: Count = Field(
         default_factory=lambda data: max(1, data.get("pool_max", 0) // 2),

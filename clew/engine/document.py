@@ -66,6 +66,11 @@ _MOST_ERRORS = 20
 # No type has longer numbers, and Python has words of its own for those of more than 4,300 digits.
 _MOST_DIGITS = 1000
 _LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{_MOST_DIGITS + 1}}}")
+# Statements kept for one document, since its variables may come in many shapes; and bytes that they take with it.
+_MOST_COMPILED = 64
+MOST_KEPT = 4 * 1024 * 1024
+# About how many bytes a document takes, and each of its tokens.
+_BYTES, _BYTES_A_TOKEN = 8 * 1024, 400
 
 
 class InvalidDocument(Exception):  # noqa: N818  it is an answer, not a fault
@@ -92,7 +97,8 @@ class Prepared:
     """A validated operation.
 
     `executables` holds what it was compiled to, by variable shape; `rows` the statements of its fields that are
-    the user's own and entities, by shape and place.
+    the user's own and entities, by shape and place. `size`: about how many bytes it takes, without these. `key`: its
+    own in the cache of documents.
     """
 
     document: DocumentNode
@@ -104,9 +110,10 @@ class Prepared:
     counts: frozenset[str]
     cursors: frozenset[str]
     schema: GraphQLSchema
-    characters: int
+    size: int
     hide_suggestions: bool
     limits: Limits
+    key: Any = None
     executables: dict[Any, Any] = field(default_factory=dict)
     rows: dict[Any, Any] = field(default_factory=dict)
 
@@ -178,6 +185,18 @@ class Prepared:
             sources[spec.name] = VariableValueSource(signature, given.get(spec.name, Undefined))
         return VariableValues(sources, values.coerced)
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes, with all that was compiled of it."""
+        compiled: int = sum(found.size for found in (*self.executables.values(), *self.rows.values()))
+        return self.size + compiled
+
+    def keep(self, compiled: dict[Any, Any], key: Any, found: Any) -> None:
+        """Note what was compiled, in `executables` or `rows`, where the oldest make room for it."""
+        compiled[key] = found
+        while len(compiled) > _MOST_COMPILED or (len(compiled) > 1 and self.weight > MOST_KEPT):
+            compiled.pop(next(iter(compiled)))
+
     def shape(self, values: VariableValues) -> Any:
         """What of the variables a plan depends on.
 
@@ -240,7 +259,7 @@ def prepare(
         all(spec.coerce is not None for spec in specs),
         *_structural_variables(document),
         schema,
-        len(query),
+        len(query) + _BYTES + _BYTES_A_TOKEN * _tokens(document),
         hide_suggestions,
         limits,
     )
@@ -259,6 +278,15 @@ class _Numbers(Visitor):
         if len(node.value) > _MOST_DIGITS:
             message = f"The number has too many digits: at most {_MOST_DIGITS} characters are allowed."
             raise InvalidDocument([GraphQLError(message, node)], Code.BAD_USER_INPUT)
+
+
+def _tokens(document: DocumentNode) -> int:
+    count = 0
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        count += 1
+        token = token.next
+    return count
 
 
 def _stages(limits: Limits, *, apart: bool) -> Iterable[tuple[type[ASTValidationRule], ...]]:

@@ -5,25 +5,35 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, wraps
 from math import ceil
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from cachetools import LRUCache
 from graphql import FieldNode, GraphQLSchema, OperationType
 from graphql.execution.values import VariableValues
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from clew.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.database.alchemy import OperationConnection, alchemy_engine
 from clew.database.errors import ContentionError
 from clew.database.pool import Pool
 from clew.database.violations import refined
 from clew.engine.batches import Place
-from clew.engine.document import InvalidDocument, Prepared, prepare
-from clew.engine.errors import ResponseTooLargeError, encode, failure, new_request_id, raised, refusal, refused
+from clew.engine.document import MOST_KEPT, InvalidDocument, Prepared, prepare
+from clew.engine.errors import (
+    ResponseTooLargeError,
+    encode,
+    encode_in_parts,
+    failure,
+    new_request_id,
+    raised,
+    refusal,
+    refused,
+)
 from clew.engine.flights import Flight, Flights
 from clew.engine.idempotency import Repeatable, repeatable
 from clew.engine.identity import identity
@@ -34,6 +44,7 @@ from clew.engine.roles import RoleSchema, role_schema, roles_of
 from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Model, RowArgument
+from clew.plan.conditions import BudgetError, check_weight, plan_weight, read_weight
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.limits import RoleLimits
 from clew.plan.paging import order_of_ties, shows_its_keys
@@ -41,20 +52,19 @@ from clew.plan.read import plan_query, plan_rows
 from clew.plan.types import MOST_BYTES, Identity, ReadPlan, RootMany, RootOne, RootTypeName, RootViewer, Rows
 from clew.plan.visible import ADMIN, Access, Sight
 from clew.schema.build import Row
+from clew.slices import Slices
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
 from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
-# Characters of documents kept prepared. A prepared document takes some 50 times its text.
-_CACHE_CHARACTERS = 1024 * 1024
-# Plans kept for one document: its variables may come in many shapes.
-_SHAPES = 32
-# Statements kept for one document's fields that are the user's own and entities.
-_ROWS = 64
-# Statements for `@row`, and for the order of what a bulk write returns, that are kept.
-_JUDGEMENTS = 256
+# Bytes of prepared documents that are kept, with what they were compiled to.
+_DOCUMENTS = 64 * 1024 * 1024
+# Bytes of statements for `@row` that are kept.
+_JUDGEMENTS = 4 * 1024 * 1024
+# About how many bytes an executable takes beside its statement, and each condition and field of its plan.
+_BYTES, _BYTES_A_PART = 2048, 100
 # Role sets whose schemas are kept.
 _ROLE_SETS = 64
 # Operations that run within one another: resolvers that ask for themselves must come to an end.
@@ -66,13 +76,48 @@ class Executable:
     """A plan with its statement.
 
     `pieces` are the constant bytes between the values of a pass-through response. `most_cost`:
-    the limit of cost, where the values of variables decide whether the plan is within it.
+    the limit of cost, where the values of variables decide whether the plan is within it. `size`: bytes, about.
     """
 
     plan: ReadPlan
     statement: Statement | None
     pieces: tuple[bytes, ...] = ()
     most_cost: int | None = None
+    size: int = 0
+
+
+# Not frozen, which would cost each request as much as the look into a cache.
+@dataclass(slots=True)
+class Ready:
+    """An operation with its variables.
+
+    `values` are theirs; `shape` is what of them a plan depends on; `large`: there are many of them. `executable` is
+    what a query is to run, with its `arguments`; `is_new`: it was not in the cache.
+    """
+
+    values: VariableValues
+    shape: Any
+    large: bool
+    executable: Executable | None = None
+    arguments: Sequence[Any] = ()
+    is_new: bool = False
+
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+def _not_too_deep(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+    """Refuse what is nested more deeply than Python can follow."""
+
+    @wraps(make)
+    def made(*given: _Given.args, **options: _Given.kwargs) -> _Made:
+        try:
+            return make(*given, **options)
+        except RecursionError:
+            raise ClewError("The operation's input is nested too deeply.", code=Code.LIMIT_EXCEEDED) from None
+
+    return made
 
 
 class Engine:
@@ -108,11 +153,17 @@ class Engine:
         self._admin = role_schema(self._access, model, schema, ADMIN, limits)
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
+        self.aside = Aside()
+        self.slices = Slices()
         self.writes = WriteStatements(model, tables, self.cursors)
-        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(_JUDGEMENTS)
-        self._listed: LRUCache[tuple[Sight, str], Statement] = LRUCache(_JUDGEMENTS)
+        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
+            _JUDGEMENTS, getsizeof=lambda statement: statement.size
+        )
+        self._listed: LRUCache[tuple[Sight, str], Statement] = LRUCache(
+            _JUDGEMENTS, getsizeof=lambda statement: statement.size
+        )
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
-            _CACHE_CHARACTERS, getsizeof=lambda prepared: prepared.characters + 1024
+            _DOCUMENTS, getsizeof=lambda prepared: prepared.weight
         )
 
     @property
@@ -181,20 +232,23 @@ class Engine:
                         await self.flights.begin(flight, (viewer.is_admin, who), role.limits.in_flight)
                     except ClewError as error:
                         return replace(refusal(error, _request_id(request)), status=429, retry_after=1)
-            prepared = self.prepare(role, request.query, request.operation_name, own=own)
+            key = (role, request.query, request.operation_name, own)
+            prepared: Prepared | None = self._documents.get(key)
+            if prepared is None:
+                prepared = await self.prepared(role, request.query, request.operation_name, own=own)
             kind = prepared.operation.operation
             if kind is OperationType.SUBSCRIPTION:
                 raise ClewError("A subscription cannot be run as a single request.")
             if kind is OperationType.MUTATION and request.queries_only:
                 refused_method = ClewError("A mutation must be sent with POST.", hint="Use POST.")
                 return replace(refusal(refused_method, _request_id(request)), status=405)
-            values = prepared.coerce(request.variables)
             sight, claims = self.sight(role, viewer)
+            ready = await self.ready(prepared, request.variables, sight, claims)
             if kind is OperationType.MUTATION:
                 if within is not None and not within.in_transaction:
                     raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
                 run = partial(
-                    self._running, prepared, values, request, viewer, sight, claims, within, in_transaction=True
+                    self._running, prepared, ready, request, viewer, sight, claims, within, in_transaction=True
                 )
                 if within is not None:
                     return await self._mutate(run(), within)
@@ -206,19 +260,18 @@ class Engine:
                     await asyncio.sleep(pause)
                     response = await self._mutate(run(), None, kept)
                 return response
-            executable = self.executable(prepared, values, sight)
-            statement = executable.statement
-            bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
-            arguments = [compute(values, bound) for compute in statement.arguments] if statement is not None else []
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
             return refusal(error, _request_id(request))
+        executable = ready.executable
+        assert executable is not None
+        statement = executable.statement
         try:
             row: Any = ()
             if statement is not None:
                 fetch = self.pool.fetch if within is None else within.connection.fetch
-                rows = await fetch(statement.sql, arguments)
+                rows = await fetch(statement.sql, ready.arguments)
                 if not rows:
                     assert prepared.limits.response_bytes is not None
                     raise ResponseTooLargeError(prepared.limits.response_bytes)
@@ -230,18 +283,45 @@ class Engine:
             return failure(error, _request_id(request))
         if executable.pieces:
             return Response(_join(executable, row, viewer))
-        operation = self._running(prepared, values, request, viewer, sight, claims, within)
+        operation = self._running(prepared, ready, request, viewer, sight, claims, within)
         operation.count(*row)
         try:
-            return await operation.run(_root(executable.plan, row, viewer))
+            return await operation.run(await self._root(executable.plan, row, viewer))
         finally:
             if within is None:
                 await operation.connection.finish()
 
+    async def _root(self, plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
+        """What the executor's generated root fields resolve from: their values by response key."""
+        root = Row()
+        index = 0
+        for field in plan.roots:
+            if isinstance(field, RootOne | RootMany):
+                text = row[index]
+                root[field.key] = None if text is None else await self.decoded(text)
+                index += 1
+            elif isinstance(field, RootViewer):
+                root[field.key] = Row(_viewer_fields(viewer, field))
+        return root
+
+    async def decoded(self, text: bytes) -> Any:
+        """What the database gave as JSON: aside where it is much."""
+        if len(text) <= FEW_BYTES:
+            return json.loads(text)
+        # The hook is in Python's own words: between them other threads have their turn, which they have not within
+        # one call.
+        return await self.aside.run(partial(json.loads, text, object_hook=lambda found: found), begun=True)
+
+    async def encoded(self, answer: Mapping[str, Any]) -> bytes:
+        """A response as JSON: aside where it is much."""
+        if not is_large(answer):
+            return encode(answer)
+        return await self.aside.run(partial(encode_in_parts, answer), begun=True)
+
     def _running(
         self,
         prepared: Prepared,
-        values: VariableValues,
+        ready: Ready,
         request: Request,
         viewer: Viewer,
         sight: Sight,
@@ -253,7 +333,7 @@ class Engine:
         return RunningOperation(
             self,
             prepared,
-            values,
+            ready,
             request,
             viewer,
             sight,
@@ -303,13 +383,71 @@ class Engine:
             InvalidDocument, ClewError: as `clew.engine.document.prepare`.
         """
         key = (role, query, operation_name, own)
-        prepared = self._documents.get(key)
-        if prepared is None:
-            limits = role.limits.for_own() if own else role.limits
-            prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
-            if len(query) < _CACHE_CHARACTERS // 16:
-                self._documents[key] = prepared
+        return self._documents.get(key) or self._keep(self._prepare(role, query, operation_name, own))
+
+    def _prepare(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
+        limits = role.limits.for_own() if own else role.limits
+        prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
+        return replace(prepared, key=(role, query, operation_name, own))
+
+    def _keep(self, prepared: Prepared) -> Prepared:
+        """Note a document, and what it takes now."""
+        if prepared.weight <= MOST_KEPT:
+            self._documents[prepared.key] = prepared
+        else:
+            self._documents.pop(prepared.key, None)
         return prepared
+
+    async def prepared(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool) -> Prepared:
+        """As `prepare`, aside where it takes long."""
+        if len(query) <= FEW_CHARACTERS:
+            return self.prepare(role, query, operation_name, own=own)
+        key = (role, query, operation_name, own)
+        work = partial(self._prepare, role, query, operation_name, own)
+        return self._keep(await self.aside.run(work, partial(self._documents.get, key)))
+
+    async def ready(self, prepared: Prepared, variables: Mapping[str, Any], sight: Sight, claims: Claims) -> Ready:
+        """Coerce the variables; of a query find its plan and statement, and bind them: aside where it takes long.
+
+        Raises:
+            InvalidDocument: BAD_USER_INPUT for variables that do not fit.
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
+        """
+        large = not prepared.simple and is_large(variables)
+        try:
+            if large:
+                raise BudgetError
+            ready = self._ready(prepared, variables, sight, claims, large, FEW_PARTS)
+        except BudgetError:
+            ready = await self.aside.run(partial(self._ready, prepared, variables, sight, claims, large, None))
+        if ready.is_new:
+            prepared.keep(prepared.executables, (sight.usable, ready.shape), ready.executable)
+            self._keep(prepared)
+        return ready
+
+    def _ready(
+        self,
+        prepared: Prepared,
+        variables: Mapping[str, Any],
+        sight: Sight,
+        claims: Claims,
+        large: bool,
+        budget: int | None,
+    ) -> Ready:
+        values = prepared.coerce(variables)
+        shape = prepared.shape(values) if prepared.variables else ()
+        if prepared.operation.operation is not OperationType.QUERY:
+            return Ready(values, shape, large)
+        executable: Executable | None = prepared.executables.get((sight.usable, shape))
+        is_new = executable is None
+        if executable is None:
+            executable = self._compile(prepared, values, sight, budget)
+        elif executable.most_cost is not None:
+            check_cost(executable.plan, values.coerced, executable.most_cost)
+        statement = executable.statement
+        bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
+        arguments = [compute(values, bound) for compute in statement.arguments] if statement is not None else ()
+        return Ready(values, shape, large, executable, arguments, is_new)
 
     def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
         """The plan and statement for these variables' shape, from the cache if they are there.
@@ -317,21 +455,18 @@ class Engine:
         Raises:
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
         """
-        shape = (sight.usable, prepared.shape(values) if prepared.variables else ())
-        executable: Executable | None = prepared.executables.get(shape)
+        key = (sight.usable, prepared.shape(values) if prepared.variables else ())
+        executable: Executable | None = prepared.executables.get(key)
         if executable is None:
-            try:
-                executable = self._compile(prepared, values, sight)
-            except RecursionError:
-                raise ClewError("The operation's input is nested too deeply.", code=Code.LIMIT_EXCEEDED) from None
-            if len(prepared.executables) >= _SHAPES:
-                prepared.executables.pop(next(iter(prepared.executables)))
-            prepared.executables[shape] = executable
+            executable = self._compile(prepared, values, sight, None)
+            prepared.keep(prepared.executables, key, executable)
+            self._keep(prepared)
         elif executable.most_cost is not None:
             check_cost(executable.plan, values.coerced, executable.most_cost)
         return executable
 
-    def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
+    @_not_too_deep
+    def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight, budget: int | None) -> Executable:
         plan = plan_query(
             self._access,
             prepared.schema,
@@ -340,26 +475,25 @@ class Engine:
             values.coerced,
             sight,
             prepared.limits,
+            budget,
         )
         most = prepared.limits.cost
         if most is not None and largest_cost(plan) <= most:
             most = None
         if most is not None:
             check_cost(plan, values.coerced, most)
+        weight = plan_weight(plan)
+        check_weight(weight, prepared.limits.conditions, budget)
         statement = None
         if plan.reads:
             is_bounded = prepared.limits.response_bytes is not None
             statement = compile_read(plan, self.model, self.tables, self.cursors, is_bounded=is_bounded)
-        return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most)
+        size = _BYTES + _BYTES_A_PART * (weight.conditions + weight.fields)
+        size += 0 if statement is None else statement.size
+        return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most, size)
 
-    def rows(
-        self,
-        prepared: Prepared,
-        values: VariableValues,
-        sight: Sight,
-        entity: Entity,
-        place: Place,
-        nodes: Sequence[FieldNode],
+    async def rows(
+        self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]
     ) -> Statement:
         """The statement that reads rows by given keys for a field of the user's own, from the cache if it is there.
 
@@ -368,27 +502,55 @@ class Engine:
             nodes: the field's.
 
         Raises:
-            ClewError: BAD_USER_INPUT from planning.
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED.
         """
-        key = (sight.usable, prepared.shape(values) if prepared.variables else (), place)
-        statement: Statement | None = prepared.rows.get(key)
-        if statement is None:
-            read = plan_rows(
-                self._access,
-                prepared.schema,
-                entity,
-                tuple(nodes),
-                prepared.fragments,
-                values.coerced,
-                sight,
-                prepared.limits,
-            )
-            is_bounded = prepared.limits.response_bytes is not None
-            statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
-            if len(prepared.rows) >= _ROWS:
-                prepared.rows.pop(next(iter(prepared.rows)))
-            prepared.rows[key] = statement
+        key = (sight.usable, ready.shape, place)
+        found: Statement | None = prepared.rows.get(key)
+        if found is not None:
+            return found
+        work = partial(self._rows, prepared, ready, sight, entity, nodes)
+        try:
+            statement = work(FEW_PARTS)
+        except BudgetError:
+            statement = await self.aside.run(partial(work, None), partial(prepared.rows.get, key), begun=True)
+        prepared.keep(prepared.rows, key, statement)
+        self._keep(prepared)
         return statement
+
+    @_not_too_deep
+    def _rows(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        sight: Sight,
+        entity: Entity,
+        nodes: Sequence[FieldNode],
+        budget: int | None,
+    ) -> Statement:
+        read = plan_rows(
+            self._access,
+            prepared.schema,
+            entity,
+            tuple(nodes),
+            prepared.fragments,
+            ready.values.coerced,
+            sight,
+            prepared.limits,
+            budget,
+        )
+        weight = read_weight(read)
+        check_weight(weight, prepared.limits.conditions, budget)
+        is_bounded = prepared.limits.response_bytes is not None
+        statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
+        return replace(statement, conditions=weight.conditions)
+
+    async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
+        """The arguments of a statement beside the operation's one: aside where its variables are large."""
+
+        def work() -> list[Any]:
+            return [compute(ready.values, given) for compute in statement.arguments]
+
+        return await self.aside.run(work, begun=True) if ready.large else work()
 
     def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
         """The statement that judges keys given for `@row` arguments, from the cache if it is there."""
@@ -505,17 +667,3 @@ def _join(executable: Executable, row: Any, viewer: Viewer) -> bytes:
     for value, piece in zip(values, pieces[1:], strict=True):
         parts += (value, piece)
     return b"".join(parts)
-
-
-def _root(plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
-    """What the executor's generated root fields resolve from: their values by response key."""
-    root = Row()
-    index = 0
-    for field in plan.roots:
-        if isinstance(field, RootOne | RootMany):
-            text = row[index]
-            root[field.key] = None if text is None else json.loads(text, object_hook=Row)
-            index += 1
-        elif isinstance(field, RootViewer):
-            root[field.key] = Row(_viewer_fields(viewer, field))
-    return root

@@ -15,6 +15,8 @@ from clew.errors import ClewError, Code
 
 log = structlog.get_logger("clew.engine")
 
+# Characters of graphql-core's messages.
+_LONGEST_MESSAGE = 1000
 INTERNAL = "Something went wrong on the server."
 
 
@@ -40,7 +42,11 @@ def formatted(
         )
         return _entry(INTERNAL, Code.INTERNAL, request_id, error)
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
-    return _entry(error.message, code, request_id, error)
+    message = error.message
+    if len(message) > _LONGEST_MESSAGE:
+        # It repeats what the client sent: a name or a text of a hundred thousand characters, twenty times.
+        message = f"{message[:_LONGEST_MESSAGE]} ..."
+    return _entry(message, code, request_id, error)
 
 
 def _entry(
@@ -113,3 +119,25 @@ def new_request_id() -> str:
 def encode(value: Any) -> bytes:
     # A resolver's NaN is no JSON: better no answer than one that the client cannot read.
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+
+
+def encode_in_parts(value: Any) -> bytes:
+    """As `encode`, of what is large: a part after the other, so that other threads have their turn between them."""
+    parts: list[bytes] = []
+    _encode_into(parts, value)
+    return b"".join(parts)
+
+
+def _encode_into(parts: list[bytes], value: Any) -> None:
+    if isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):
+        for index, (key, item) in enumerate(value.items()):
+            parts.append((b"," if index else b"{") + encode(key) + b":")
+            _encode_into(parts, item)
+        parts.append(b"}")
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            parts.append(b"," if index else b"[")
+            _encode_into(parts, item)
+        parts.append(b"]")
+    else:
+        parts.append(encode(value))

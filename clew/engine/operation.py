@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,9 +17,7 @@ from graphql import (
     default_type_resolver,
     get_named_type,
 )
-from graphql.execution import Executor
 from graphql.execution.collect_fields import FragmentDetails
-from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from clew.database.alchemy import OperationConnection
@@ -30,14 +27,16 @@ from clew.engine.admission import GivenKeys, not_found
 from clew.engine.batches import Batches, Info, Place, place_of
 from clew.engine.context import Context
 from clew.engine.document import Prepared
-from clew.engine.errors import ResponseTooLargeError, encode, failure, formatted
+from clew.engine.errors import ResponseTooLargeError, failure, formatted
 from clew.engine.types import Request, Response
 from clew.errors import Code
 from clew.model.types import Entity
 from clew.plan.collect import collect
+from clew.plan.conditions import check_conditions
 from clew.plan.types import MOST_BYTES, Identity
 from clew.plan.visible import Sight
 from clew.schema.build import Row
+from clew.slices import Slices, SlicingExecutor
 from clew.sql.arguments import Claims
 from clew.sql.keys import Key, bound_keys
 from clew.sql.statement import Statement
@@ -47,7 +46,7 @@ from clew.writes.store import Store
 from clew.writes.writer import Writer
 
 if TYPE_CHECKING:
-    from clew.engine.engine import Engine
+    from clew.engine.engine import Engine, Ready
 
 
 class RunningOperation:
@@ -62,7 +61,7 @@ class RunningOperation:
         self,
         engine: Engine,
         prepared: Prepared,
-        values: VariableValues,
+        ready: Ready,
         request: Request,
         viewer: Viewer,
         sight: Sight,
@@ -84,11 +83,20 @@ class RunningOperation:
         self._prepared = prepared
         # What of the answer's bytes has not been read yet; None: there may be any number.
         self._most_bytes = self._bytes_left = prepared.limits.response_bytes
-        self._values = values
+        self._ready = ready
+        self._values = ready.values
         self._request = request
         self._viewer = viewer
         self._sight = sight
         self._claims = claims
+        # What all its statements beside the first come to, and the places of those that are counted.
+        self._conditions = 0
+        self._weighed: set[Place] = set()
+
+    @property
+    def slices(self) -> Slices:
+        """Whose turn it is to complete what is large."""
+        return self._engine.slices
 
     @property
     def schema(self) -> GraphQLSchema:
@@ -106,7 +114,7 @@ class RunningOperation:
         context = Context(self._viewer, self.connection, self.request_id, self)
         try:
             # As `graphql.execute` does it, which would coerce the variables again.
-            result = Executor(
+            result = SlicingExecutor(
                 prepared.schema,
                 dict(prepared.fragments),
                 {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
@@ -125,7 +133,7 @@ class RunningOperation:
             await self.batches.close()
         assert isinstance(result, ExecutionResult)
         if not result.errors:
-            return self._whole(Response(encode({"data": result.data})))
+            return self._whole(Response(await self._engine.encoded({"data": result.data})))
         found = result.errors
         if all_or_nothing:
             # After the first root field that fails the transaction is over: what the next ones say is no news.
@@ -135,10 +143,12 @@ class RunningOperation:
         errors = [
             formatted(error, self.request_id, Code.INTERNAL, cause) for error, cause in zip(found, causes, strict=True)
         ]
+        for error in result.errors:
+            _forget_frames(error)
         data = None if all_or_nothing else result.data
         return self._whole(
             Response(
-                encode({"errors": errors, "data": data}),
+                await self._engine.encoded({"errors": errors, "data": data}),
                 code=Code(errors[0]["extensions"]["code"]),
                 contended=any(isinstance(cause, ContentionError) for cause in causes),
             )
@@ -184,7 +194,10 @@ class RunningOperation:
     async def _rows(
         self, entity: Entity, place: Place, nodes: Sequence[FieldNode], keys: Sequence[Key]
     ) -> list[Row | None]:
-        statement = self._engine.rows(self._prepared, self._values, self._sight, entity, place, nodes)
+        statement = await self._engine.rows(self._prepared, self._ready, self._sight, entity, place, nodes)
+        if place not in self._weighed:
+            self._weighed.add(place)
+            self._weigh(statement.conditions)
         bound = {**self._claims, **bound_keys(entity, keys), MOST_BYTES: self._bytes_left}
         found = await self._fetch(statement, bound)
         if not found:
@@ -194,8 +207,17 @@ class RunningOperation:
         ((text,),) = found
         self.count(text)
         sealed = self._engine.cursors.seal(text, statement.orders, self._claims[Identity()])
-        rows: list[Row | None] = json.loads(sealed, object_hook=Row)
+        rows: list[Row | None] = await self._engine.decoded(sealed)
         return rows
+
+    def _weigh(self, conditions: int) -> None:
+        """Count the conditions of one more statement.
+
+        Raises:
+            ClewError: LIMIT_EXCEEDED.
+        """
+        self._conditions += conditions
+        check_conditions(self._conditions, self._prepared.limits.conditions)
 
     def writer(self) -> Writer:
         """Runs one generated root field of a mutation."""
@@ -209,6 +231,9 @@ class RunningOperation:
             self._sight,
             self._claims,
             self.connection.fetch,
+            engine.aside,
+            engine.slices,
+            self._weigh,
         )
         return Writer(store, InputReader(engine.model, schema, self._viewer, self._sight))
 
@@ -245,8 +270,20 @@ class RunningOperation:
         return found
 
     async def _fetch(self, statement: Statement, bound: Mapping[Any, Any]) -> list[asyncpg.Record]:
-        arguments = [compute(self._values, bound) for compute in statement.arguments]
+        arguments = await self._engine.bound(statement, self._ready, bound)
         return await self.connection.fetch(statement.sql, arguments)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error that has been told: they keep all that its frames have, rows and inputs, in a
+
+    circle until the garbage collector comes to find it all at once.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error.__traceback__ = None
+        error = getattr(error, "original_error", None) or error.__cause__ or error.__context__
 
 
 def _root_key(error: GraphQLError) -> str | int | None:

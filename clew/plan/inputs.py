@@ -111,6 +111,15 @@ def value_tree(value: Any, type_: GraphQLInputType) -> Tree:
     return Literal(value if enum is None else enum_names(value, enum))
 
 
+def size(tree: Tree) -> int:
+    """How many values there are in an input; an empty object or list counts as one."""
+    if isinstance(tree, dict):
+        return sum(map(size, tree.values())) or 1
+    if isinstance(tree, list):
+        return sum(map(size, tree)) or 1
+    return 1
+
+
 def enum_names(value: Any, enum: GraphQLEnumType) -> Any:
     """The names of an enum's values, or of a list of them."""
     if isinstance(value, list):

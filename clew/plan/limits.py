@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from graphql import (
@@ -39,8 +40,8 @@ MOST_VALUES = 32_767
 
 _UNBOUNDED = 2**31
 
-# Where an input type keeps its `_fields_with_lists`. They lead to the type again: kept beside it, they would keep it.
-_WITH_LISTS = "clew.with_lists"
+# Where an input type keeps its `_nested_fields`. They lead to the type again: kept beside it, they would keep it.
+_NESTED = "clew.nested_fields"
 
 _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitionNode | SelectionNode
 
@@ -50,7 +51,7 @@ class Limits:
     """What one operation may ask for; counts are after fragments are spread. None: no bound.
 
     `page`: rows of a list. `cost`: rows of all lists, nested ones multiplied. `list_items`:
-    values of one input list. `conditions`: objects in the input lists of a query, together.
+    values of one input list. `conditions`: those of one statement, with the rules' own.
     `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: of an
     answer, and of what is read for it. `introspection`: whether `__schema` and `__type` are answered.
     """
@@ -63,7 +64,7 @@ class Limits:
     page: int | None = 1000
     cost: int | None = 10_000_000
     list_items: int | None = 10_000
-    conditions: int | None = 1000
+    conditions: int | None = 5000
     rate: int | None = 6000
     in_flight: int | None = 5
     response_bytes: int | None = 16 * 2**20
@@ -181,7 +182,8 @@ def check_text(query: str, limits: Limits) -> bool:
         raise _too_large(message, "Send long values as variables.")
     if len(query) <= limits.tokens // 3:
         return False
-    tokens = _TOKEN.findall(query)
+    # One after the other: what is said of many is known by the first that are too many.
+    tokens = [token[1] for token in islice(_TOKEN.finditer(query), limits.tokens + 1)]
     if len(tokens) > limits.tokens:
         raise _too_large(f"The document is too large: at most {limits.tokens} tokens are allowed.")
     _refuse_above(_most_variables(limits), tokens.count("$"), "variables")
@@ -268,55 +270,62 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
 
 
 def check_variables(given: Iterable[tuple[str, GraphQLInputType, Any]], limits: Limits, *, query: bool) -> None:
-    """Refuse variables with lists that are too long, before they are coerced.
+    """Refuse variables with lists that are too long or with too many conditions, before they are coerced.
+
+    A condition is a value within an input object, or an object without any. Lists of filters are parts of the
+    statement; other lists of objects are rows to write, and lists of values are one value to the statement.
 
     Args:
         given: name, type and value as the client sent it, of whatever type that is.
-        query: whether lists of objects are conditions, each a part of the statement, and not rows to write.
+        query: whether all input objects are conditions, and not only filters.
 
     Raises:
         ClewError: LIMIT_EXCEEDED.
     """
-    most_conditions = MOST_VALUES if limits.conditions is None else limits.conditions
+    most = MOST_VALUES if limits.conditions is None else limits.conditions
     conditions = 0
-    pending = list(given)
+    pending = [(name, type_, value, query) for name, type_, value in given]
     while pending:
-        name, given_type, value = pending.pop()
+        name, given_type, value, counts = pending.pop()
         type_ = get_nullable_type(given_type)
         if isinstance(type_, GraphQLList):
             items = value if isinstance(value, list) else [value]
             item_type = get_nullable_type(type_.of_type)
             nested = isinstance(item_type, GraphQLInputObjectType | GraphQLList)
-            if not nested or query:
+            counts = counts or _is_filter(item_type)
+            if counts or not nested:
                 _check_length(items, limits.list_items, f"A list in `${name}`")
-            if query and isinstance(item_type, GraphQLInputObjectType):
-                conditions += len(items)
-                if conditions > most_conditions:
-                    message = f"`${name}` is too large: at most {most_conditions} objects in lists are allowed."
-                    raise _too_large(message, "Use `in` for many values of one field.")
-            if isinstance(item_type, GraphQLInputObjectType):
-                if _fields_with_lists(item_type):
-                    for item in items:
-                        pending += _nested_lists(name, item_type, item)
-            elif nested:
-                pending.extend((name, item_type, item) for item in items)
-        elif isinstance(type_, GraphQLInputObjectType):
-            pending += _nested_lists(name, type_, value)
+            if not nested:
+                conditions += counts
+            elif counts or isinstance(item_type, GraphQLList) or _nested_fields(item_type):
+                pending.extend((name, item_type, item, counts) for item in items)
+        elif isinstance(type_, GraphQLInputObjectType) and isinstance(value, dict):
+            counts = counts or _is_filter(type_)
+            nested_fields = _nested_fields(type_)
+            inner = [(name, nested_fields[key], one, counts) for key, one in value.items() if key in nested_fields]
+            pending += inner
+            if counts:
+                conditions += len(value) - len(inner) if value else 1
+        else:
+            conditions += counts
+        if conditions > most:
+            message = f"`${name}` is too large: at most {most} conditions are allowed."
+            raise _too_large(message, "Use `in` for many values of one field.")
 
 
-def _nested_lists(name: str, type_: GraphQLInputObjectType, value: Any) -> list[tuple[str, GraphQLInputType, Any]]:
-    """What lists may be in, of the fields of an input object."""
-    fields = _fields_with_lists(type_)
-    if not isinstance(value, dict):
-        return []
-    return [(name, fields[key], inner) for key, inner in value.items() if key in fields]
+def _is_filter(type_: GraphQLInputType) -> bool:
+    """Whether it is one of those that are generated for `where`. If one of the application's own is called so, too,
+
+    its objects count alike.
+    """
+    return isinstance(type_, GraphQLInputObjectType) and type_.name.endswith("Filter")
 
 
-def _fields_with_lists(type_: GraphQLInputObjectType) -> dict[str, GraphQLInputType]:
-    """The fields that are lists, or input objects that may have some."""
-    found: dict[str, GraphQLInputType] | None = type_.extensions.get(_WITH_LISTS)
+def _nested_fields(type_: GraphQLInputObjectType) -> dict[str, GraphQLInputType]:
+    """The fields that are lists or input objects."""
+    found: dict[str, GraphQLInputType] | None = type_.extensions.get(_NESTED)
     if found is None:
-        found = type_.extensions[_WITH_LISTS] = {
+        found = type_.extensions[_NESTED] = {
             name: field.type
             for name, field in type_.fields.items()
             if isinstance(get_nullable_type(field.type), GraphQLInputObjectType | GraphQLList)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphql import (
@@ -11,15 +11,17 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    SelectionSetNode,
 )
 
 from clew.model.types import Column, Entity, FieldKind
 from clew.plan.collect import collect
+from clew.plan.conditions import BudgetError, check_conditions
 from clew.plan.connections import connection
 from clew.plan.filters import filter_predicate, search_predicate
 from clew.plan.groups import Grouping
 from clew.plan.implied import linked, reached
-from clew.plan.inputs import Tree, read_arguments
+from clew.plan.inputs import Tree, read_arguments, size
 from clew.plan.limits import Limits
 from clew.plan.measures import COUNT, MEASURE_TYPES, measure
 from clew.plan.paging import cut, order_keys
@@ -74,6 +76,7 @@ def plan_query(
     variables: Mapping[str, Any],
     sight: Sight,
     limits: Limits,
+    budget: int | None = None,
 ) -> ReadPlan:
     """Plan the generated fields of a query operation.
 
@@ -83,12 +86,14 @@ def plan_query(
         variables: the coerced variables, of which only the shape and the values given to
             `@skip` and `@include` go into the plan.
         sight: what of the viewer decides what is visible.
-        limits: for the page.
+        limits: for the page, and for how many conditions there may be.
+        budget: of fields and conditions, with those of a variable wherever it is used; None for no bound.
 
     Raises:
-        ClewError: BAD_USER_INPUT for what validation cannot see, such as a null operand.
+        ClewError: BAD_USER_INPUT for what validation cannot see, such as a null operand; LIMIT_EXCEEDED.
+        BudgetError: it takes more.
     """
-    return _Planner(access, schema, fragments, variables, sight, limits).query(operation)
+    return _Planner(access, schema, fragments, variables, sight, limits, budget).query(operation)
 
 
 def plan_rows(
@@ -100,18 +105,19 @@ def plan_rows(
     variables: Mapping[str, Any],
     sight: Sight,
     limits: Limits,
+    budget: int | None = None,
 ) -> Read:
     """Plan what is read of rows whose keys the user's own code gives.
 
     Args:
         entity: the rows'.
         nodes: those of the field that the rows are below.
-        fragments, variables, sight, limits: as `plan_query`.
+        fragments, variables, sight, limits, budget: as `plan_query`.
 
     Raises:
-        ClewError: as `plan_query`.
+        ClewError, BudgetError: as `plan_query`.
     """
-    planner = _Planner(access, schema, fragments, variables, sight, limits)
+    planner = _Planner(access, schema, fragments, variables, sight, limits, budget)
     visible = access.visible(entity, sight)
     return Read(Rows(visible), planner.output(visible, nodes))
 
@@ -125,6 +131,7 @@ class _Planner:
         variables: Mapping[str, Any],
         sight: Sight,
         limits: Limits,
+        budget: int | None,
     ) -> None:
         self.access = access
         self.model = access.model
@@ -133,10 +140,14 @@ class _Planner:
         self.variables = variables
         self.sight = sight
         self.limits = limits
+        self.budget = budget
         self.resolvers = False
+        # The fields, and the conditions as a client writes them.
+        self.fields = 0
+        self.conditions = 0
 
     def query(self, operation: OperationDefinitionNode) -> ReadPlan:
-        fields = collect((operation.selection_set,), "Query", self.fragments, self.variables)
+        fields = self.collected((operation.selection_set,), "Query")
         roots = tuple(self.root(key, nodes) for key, nodes in fields.items())
         return ReadPlan(roots, self.resolvers)
 
@@ -311,13 +322,27 @@ class _Planner:
         return Required(key, tuple(_column(entity, required) for required in resolver.requires), mask)
 
     def subfields(self, nodes: tuple[FieldNode, ...], type_name: str) -> dict[str, tuple[FieldNode, ...]]:
-        sets = (node.selection_set for node in nodes if node.selection_set is not None)
-        return collect(sets, type_name, self.fragments, self.variables)
+        return self.collected((node.selection_set for node in nodes if node.selection_set is not None), type_name)
+
+    def collected(self, sets: Iterable[SelectionSetNode], type_name: str) -> dict[str, tuple[FieldNode, ...]]:
+        found = collect(sets, type_name, self.fragments, self.variables)
+        self.fields += len(found)
+        self.check_budget()
+        return found
 
     def arguments(self, parent: str, node: FieldNode) -> dict[str, Any]:
         type_ = self.schema.type_map[parent]
         assert isinstance(type_, GraphQLObjectType)
-        return read_arguments(node, type_.fields[node.name.value].args, self.variables)
+        found = read_arguments(node, type_.fields[node.name.value].args, self.variables)
+        # Here, and not of the whole plan: an alias costs nothing to write, and would have all of a variable planned.
+        self.conditions += sum(map(size, found.values()))
+        check_conditions(self.conditions, self.limits.conditions)
+        self.check_budget()
+        return found
+
+    def check_budget(self) -> None:
+        if self.budget is not None and self.fields + self.conditions > self.budget:
+            raise BudgetError
 
 
 def _column(entity: Entity, name: str) -> Column:

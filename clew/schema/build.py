@@ -72,8 +72,9 @@ from clew.schema.scalars import SCALARS
 DIRECTIONS = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")
 
 
-class Row(dict[str, Any]):
-    """One generated object as the database gave it: values in output form, by response key."""
+# One generated object as the database gave it: values in output form, by response key. No class of its own: the garbage
+# collector does not look at plain dicts of plain values, and there may be a million of them.
+Row = dict[str, Any]
 
 
 def resolve_generated(source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> Any:

@@ -114,13 +114,13 @@ def condition(
             exists = sa.exists(inner.correlate(statement))
             if mask is None:
                 return exists
-            return sa.and_(condition(mask, scope, levels, binds, scope).is_(sa.true()), exists)
+            return sa.and_(levels.opened(mask, scope).is_(sa.true()), exists)
         case Aggregated(mask=mask):
             holds = _aggregated(predicate, scope, levels, binds, ruled)
             if mask is None:
                 return holds
             of_none = _aggregated(predicate, scope, levels, binds, ruled, empty=True)
-            return sa.case((condition(mask, scope, levels, binds, scope), holds), else_=of_none)
+            return sa.case((levels.opened(mask, scope), holds), else_=of_none)
         case JsonPath(column, path, operator, operand, mask):
             expression = masked(scope.column(column), mask, scope, levels, binds)
             found = expression.op("#>", return_type=_JSONB)(_operand(path, path.type, levels, binds, ruled))
@@ -228,7 +228,7 @@ def _vector(
     for part, mask in parts:
         vector: ColumnElement[Any] = sa.literal_column(f"({search_part(entity, part)})")
         if mask is not None:
-            vector = sa.case((condition(mask, scope, levels, binds, scope), vector), else_=_NO_WORDS)
+            vector = sa.case((levels.opened(mask, scope), vector), else_=_NO_WORDS)
         vectors.append(vector)
     return reduce(lambda one, other: one.op("||")(other), vectors)
 
@@ -239,7 +239,7 @@ def masked(
     """The expression where `mask` holds for the row of `scope`, null elsewhere."""
     if mask is None:
         return expression
-    return sa.case((condition(mask, scope, levels, binds, scope), expression))
+    return sa.case((levels.opened(mask, scope), expression))
 
 
 def _operand(

@@ -5,7 +5,7 @@ Always `json`, never `jsonb`: the keys stay in the order of the selection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -66,7 +66,7 @@ def json_array(
     return JsonArray(item, order, where)
 
 
-class _Json(ColumnElement[Any]):
+class Json(ColumnElement[Any]):
     """JSON built of other expressions.
 
     SQLAlchemy's own functions look through their arguments for FROM items again at each
@@ -80,8 +80,12 @@ class _Json(ColumnElement[Any]):
     def __init__(self) -> None:
         self.type = JSON_TEXT
 
+    def parts(self) -> Iterable[ColumnElement[Any]]:
+        """What it is made of."""
+        raise NotImplementedError
 
-class JsonObject(_Json):
+
+class JsonObject(Json):
     """`json_build_object` of at most fifty pairs."""
 
     __visit_name__ = "clew_json_object"
@@ -90,8 +94,11 @@ class JsonObject(_Json):
         super().__init__()
         self.pairs = pairs
 
+    def parts(self) -> Iterable[ColumnElement[Any]]:
+        return [value for _, value in self.pairs]
 
-class JsonArray(_Json):
+
+class JsonArray(Json):
     """`json_agg` that gives `[]` where there are no rows."""
 
     __visit_name__ = "clew_json_array"
@@ -103,6 +110,9 @@ class JsonArray(_Json):
         self.item = item
         self.order = order
         self.where = where
+
+    def parts(self) -> Iterable[ColumnElement[Any]]:
+        return [self.item, *self.order, *([] if self.where is None else [self.where])]
 
 
 @compiles(JsonObject)

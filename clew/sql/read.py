@@ -51,6 +51,7 @@ from clew.sql.filters import condition, masked, measure_value
 from clew.sql.given import given_keys, same_key
 from clew.sql.groups import groups
 from clew.sql.json import json_array, json_object, json_value, text_constant
+from clew.sql.once import Once
 from clew.sql.order import direction
 from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope, free_name
@@ -142,6 +143,8 @@ class Compiler:
         self.tables = tables
         self.binds = binds
         self.aliases = 0
+        # What opens fields, by the mask and the level: both are kept, so that no other has the same identity.
+        self._opened: dict[tuple[int, int], tuple[Once, Predicate, Scope]] = {}
 
     # --- levels -----------------------------------------------------------------------
 
@@ -166,6 +169,13 @@ class Compiler:
             items = predicate.items if isinstance(predicate, AllOf) else (predicate,)
             found.extend(condition(item, scope, self, self.binds, about) for item in items)
         return found
+
+    def opened(self, mask: Predicate, scope: Scope) -> ColumnElement[bool]:
+        """Whether a field under this mask is open on the row of `scope`; many are under one."""
+        key = (id(mask), id(scope))
+        if key not in self._opened:
+            self._opened[key] = Once(condition(mask, scope, self, self.binds, scope)), mask, scope
+        return self._opened[key][0]
 
     # --- reads ------------------------------------------------------------------------
 

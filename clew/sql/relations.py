@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
 from clew.model.types import Relation
-from clew.plan.types import Rows, Visible
+from clew.plan.types import Predicate, Rows, Visible
 from clew.sql.scope import Scope
 
 
@@ -18,6 +18,8 @@ class Levels(Protocol):
     def scope(self, entity_name: str, outer: Scope | None) -> Scope: ...
 
     def conditions(self, rows: Rows, scope: Scope, ruled: Scope | None = None) -> list[ColumnElement[bool]]: ...
+
+    def opened(self, mask: Predicate, scope: Scope) -> ColumnElement[bool]: ...
 
 
 def join(levels: Levels, relation: Relation, outer: Scope, inner: Scope, link: Visible | None) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from cachetools import LRUCache
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
 from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import Operand, Read, ReadPlan, Rows, Visible
@@ -17,6 +18,8 @@ from clew.plan.write import Insert, Plan, Update
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
+from clew.sql.json import Json
+from clew.sql.once import Once
 from clew.sql.read import bounded, held_statement, order_statement, read_statement, rows_statement
 from clew.sql.tables import Tables
 from clew.sql.write import write_statement
@@ -24,21 +27,32 @@ from clew.sql.write import write_statement
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 # SQLAlchemy renames what is within 6 bytes of this, and columns may have all of Postgres' 63.
 _DIALECT.max_identifier_length = 1000
-# Statements of writes that are kept.
-_WRITES = 512
+# Characters of SQL, from which on a statement is taken apart when it is written.
+_LARGE = 16 * 1024
+# Bytes of statements of writes that are kept.
+_WRITES = 16 * 1024 * 1024
+# About how many bytes an operand takes, with what computes its value.
+_BYTES_AN_OPERAND = 1200
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """SQL with `$1`...; `operands` and the functions that compute their values, in that order.
 
-    `orders` are the orders of the cursors in the result: where there are any they are to be sealed.
+    `orders` are the orders of the cursors in the result: where there are any they are to be sealed. `conditions`:
+    how many it has, where it stands beside an operation's one statement.
     """
 
     sql: str
     operands: tuple[Operand, ...]
     arguments: tuple[Argument, ...]
     orders: tuple[str, ...] = ()
+    conditions: int = 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return len(self.sql) + _BYTES_AN_OPERAND * len(self.operands)
 
 
 def compile_read(
@@ -81,7 +95,7 @@ class WriteStatements:
         self._model = model
         self._tables = tables
         self._cursors = cursors
-        self._kept: LRUCache[Any, tuple[Statement, Plan]] = LRUCache(_WRITES)
+        self._kept: LRUCache[Any, tuple[Statement, Plan]] = LRUCache(_WRITES, getsizeof=lambda kept: kept[0].size)
 
     def get(self, plan: Plan, *, keep: bool = True) -> Statement:
         """Return the statement of a plan.
@@ -98,6 +112,26 @@ class WriteStatements:
             # The plan too: while it lives, no other object has the identity of its parts.
             self._kept[name] = (statement, plan)
         return statement
+
+
+def _take_apart(select: Any) -> None:
+    """Break the circles in a statement that has been written, so that it goes at once.
+
+    SELECTs and what they select from keep what they have been asked, and each expression that has been compared its
+    comparator: these lead back to them. The garbage collector would find them all at one time, and stop everything else
+    for as long.
+    """
+    seen: set[int] = set()
+    pending = [select]
+    while pending:
+        element = pending.pop()
+        if id(element) not in seen:
+            seen.add(id(element))
+            pending.extend(element.parts() if isinstance(element, Once | Json) else element.get_children())
+            element.__dict__.pop("comparator", None)
+            # Made for this statement alone, unlike tables and constants.
+            if isinstance(element, SelectBase | AliasedReturnsRows):
+                element.__dict__.clear()
 
 
 def _name(part: Any) -> Any:
@@ -118,6 +152,8 @@ def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
     """The text of a statement whose operands are in `binds`."""
     text: SQLCompiler = select.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
     operands = tuple(binds.names[name] for name in text.positiontup or ())
+    if len(text.string) > _LARGE:
+        _take_apart(select)
     return Statement(
         text.string, operands, tuple(argument(operand, cursors) for operand in operands), tuple(binds.orders)
     )

@@ -64,6 +64,7 @@ class Gatherer:
         drafts: list[Draft] = []
         nested: Nested = {}
         for number, (given, place) in enumerate(inputs):
+            await self._store.pause(number)
             draft = Draft(place)
             drafts.append(draft)
             self._inputs.take(entity, draft, given, nested)

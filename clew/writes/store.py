@@ -6,18 +6,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.plan.conditions import predicate_weight
 from clew.plan.types import TRUE, Keys, Visible
 from clew.plan.visible import Access, Permits, Sight
 from clew.plan.write import Check, Delete, Filled, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.slices import Slices
 from clew.sql import write
 from clew.sql.arguments import Claims
 from clew.sql.keys import Key, bound_keys
@@ -31,6 +35,9 @@ from clew.writes.types import Draft, Locked
 Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
 
 _NO_VARIABLES = VariableValues({}, {})
+
+# Rows whose input is taken without a pause, in a few milliseconds.
+_ROWS_A_SLICE = 100
 
 # The columns that a draft sets, increases and appends to.
 _Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -56,6 +63,9 @@ class Store:
     Args:
         schema: the viewer's: errors name nothing that is not in it.
         fetch: runs a statement in the operation's transaction.
+        aside: compiles conditions of clients that take long.
+        slices: gives others their turn.
+        weigh: counts more conditions, and refuses the operation if they are too many.
     """
 
     def __init__(
@@ -68,7 +78,13 @@ class Store:
         sight: Sight,
         claims: Claims,
         fetch: Fetch,
+        aside: Aside,
+        slices: Slices,
+        weigh: Callable[[int], None],
     ) -> None:
+        self.aside = aside
+        self.slices = slices
+        self._weigh = weigh
         self.model = model
         self.access = access
         self.schema = schema
@@ -108,6 +124,11 @@ class Store:
         """Return the guards that bind the viewer, without any rule."""
         return self.access.guarding(entity, self.sight, operation)
 
+    async def pause(self, number: int) -> None:
+        """Give others their turn before the row of this number, where there have been many."""
+        if number % _ROWS_A_SLICE == _ROWS_A_SLICE - 1:
+            await self.slices.turn()
+
     # --- finding and locking ----------------------------------------------------------
 
     async def lock(
@@ -130,7 +151,9 @@ class Store:
         plan = replace(plan, by_key=keys is not None, image=image)
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Keys(write.VALUE + column.name): values for column, values in zip(plan.still, still, strict=True)}
-        records = await self.run(plan, bound, keep=plan.where is TRUE)
+        conditions = predicate_weight(plan.where).conditions
+        self._weigh(conditions)
+        records = await self.run(plan, bound, keep=plan.where is TRUE, large=conditions > FEW_PARTS)
         rows: list[Locked] = []
         key_end = 1 + len(entity.primary_key)
         column_end = key_end + len(plan.columns)
@@ -386,17 +409,21 @@ class Store:
         records = await self.run(plan, {**bound_keys(plan.visible.entity, keys), **bound})
         return [tuple(record) for record in records]
 
-    async def run(self, plan: Plan, bound: Mapping[Any, Any], *, keep: bool = True) -> list[asyncpg.Record]:
+    async def run(
+        self, plan: Plan, bound: Mapping[Any, Any], *, keep: bool = True, large: bool = False
+    ) -> list[asyncpg.Record]:
         """Run the statement of a plan.
 
         Args:
             bound: the values of its `Keys` operands. Those of claims are known.
             keep: False where a client's condition is part of it.
+            large: whether it takes long to compile.
 
         Raises:
             ClewError: CONSTRAINT_VIOLATION; other errors of the database are those of the operation's connection.
         """
-        statement = self._statements.get(plan, keep=keep)
+        work = partial(self._statements.get, plan, keep=keep)
+        statement = await self.aside.run(work, begun=True) if large else work()
         values = {**self._claims, **bound}
         arguments = [compute(_NO_VARIABLES, values) for compute in statement.arguments]
         try:

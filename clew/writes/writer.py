@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from clew.aside import is_large
 from clew.database.violations import KeyTakenError, known
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Operation, RelationKind
@@ -65,7 +67,7 @@ class Writer:
 
     async def update_where(self, entity: Entity, arguments: Mapping[str, Any]) -> list[Key]:
         """Change all rows for which a filter holds."""
-        where = self._where(entity, arguments)
+        where = await self._where(entity, arguments)
         nested = [name for name in arguments.get("set") or () if entity.column(name) is None]
         many = [name for name in nested if (r := entity.relation(name)) and r.kind is not RelationKind.TO_ONE]
         if many:
@@ -81,8 +83,12 @@ class Writer:
     async def update_each(self, entity: Entity, updates: _Inputs, place: str) -> list[Key]:
         """Change rows, each in its own way; leave out those that are not there."""
         self._gathered.count(len(updates), place)
-        keys = [self._inputs.key(entity, update, f"{place}.{n}.") for n, update in enumerate(updates)]
-        drafts = [self._inputs.changes(entity, update, f"{place}.{n}.") for n, update in enumerate(updates)]
+        keys: list[Key] = []
+        drafts: list[Draft] = []
+        for n, update in enumerate(updates):
+            await self._store.pause(n)
+            keys.append(self._inputs.key(entity, update, f"{place}.{n}."))
+            drafts.append(self._inputs.changes(entity, update, f"{place}.{n}."))
         plan = self._gathered.lock_of(entity, Operation.UPDATE, drafts, named=True)
         rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
         there = [n for n in range(len(keys)) if n + 1 in rows]
@@ -99,9 +105,11 @@ class Writer:
         names = unique_keys(entity)[on]
         columns = [column_of(entity, name) for name in names]
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
-        for given, at in zip(inputs, places, strict=True):
+        wanted: list[Key] = []
+        for n, (given, at) in enumerate(zip(inputs, places, strict=True)):
+            await self._store.pause(n)
             self._inputs.refuse_twice_given(entity, given, f"{at}.")
-        wanted = [self._inputs.new_unique(entity, names, given, at) for given, at in zip(inputs, places, strict=True)]
+            wanted.append(self._inputs.new_unique(entity, names, given, at))
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         refused = KeyTakenError(known(names, entity.name, self._store.schema))
@@ -149,6 +157,7 @@ class Writer:
         drafts: dict[int, Draft] = {}
         sets: list[Mapping[str, Any]] = []
         for n in old:
+            await self._store.pause(n)
             given = {
                 name: value
                 for name, value in inputs[n].items()
@@ -167,7 +176,8 @@ class Writer:
         """Lock the rows to delete, which are read before `delete`; return their keys."""
         lock_of = self._gathered.lock_of
         if where:
-            rows = await self._store.lock(lock_of(entity, Operation.DELETE, where=self._where(entity, arguments)))
+            where_ = await self._where(entity, arguments)
+            rows = await self._store.lock(lock_of(entity, Operation.DELETE, where=where_))
         else:
             plan = lock_of(entity, Operation.DELETE, named=True)
             rows = await self._store.lock(plan, keys=[self._inputs.key(entity, arguments)])
@@ -225,7 +235,11 @@ class Writer:
         """
         await check_written(self._store, self._gathered.written)
 
-    def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
+    async def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
+        work = partial(self._filter, entity, arguments)
+        return await self._store.aside.run(work, begun=True) if is_large(arguments["where"]) else work()
+
+    def _filter(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         where = arguments["where"]
         if not arguments.get("all") and is_empty(entity, where, self._store.model):
             raise ClewError("`where` leaves no condition, or part of it.", hint="Say all: true if all rows are meant.")

@@ -135,8 +135,92 @@ def large_answers() -> Iterable[Attack]:
         yield Attack(f"a large answer: {name}", who, document, TOO_LARGE_AN_ANSWER, variables)
 
 
+# --- conditions -------------------------------------------------------------------------
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    """Three times as many conditions at each level, each under the rules of teams and projects."""
+    if levels == 0:
+        return {"region": {"eq": "eu"}}
+    inner = _nested(levels - 1)
+    return {"team": {"projects": {"some": inner, "none": inner, "every": inner}}}
+
+
+def _literal(value: Any) -> str:
+    """A value as GraphQL writes it."""
+    if isinstance(value, dict):
+        return "{" + " ".join(f"{name}: {_literal(item)}" for name, item in value.items()) + "}"
+    return json.dumps(value)
+
+
+_MANY = {"or": [{"id": {"eq": number}} for number in range(5001)]}
+_NOTES = {"or": [{"body": {"eq": "x"}}] * 1700}
+_TITLES = {"or": [{"title": {"eq": "x"}}] * 60}
+
+# Each of them asks for more conditions than an operation may have, where it does not seem to.
+CONDITIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("in a variable", "query ($w: ProjectFilter) { projects(where: $w) { id } }", {"w": _MANY}),
+    ("in a list that is none", "query ($w: ProjectFilter) { projects(where: $w) { id } }", {"w": {"and": _MANY}}),
+    ("nested in some, none and every", "query ($w: ProjectFilter) { projects(where: $w) { id } }", {"w": _nested(6)}),
+    ("in a literal", f"{{ projects(where: {_literal(_nested(6))}) {{ id }} }}", {}),
+    ("under masks", "query ($w: NoteFilter) { notes(where: $w) { id } }", {"w": _NOTES}),
+    (
+        "in aliases of a root field",
+        "query ($w: TaskFilter) {" + " ".join(f"a{n}: tasks(where: $w) {{ id }}" for n in range(45)) + "}",
+        {"w": {"or": [{"title": {"eq": "x"}}] * 115}},
+    ),
+    (
+        "in aliases of a nested field",
+        "query ($w: TaskFilter) { projects { "
+        + " ".join(f"a{n}: tasks(where: $w) {{ id }}" for n in range(90))
+        + " } }",
+        {"w": _TITLES},
+    ),
+    (
+        "in fragments",
+        "query ($w: TaskFilter) { projects { "
+        + " ".join(f"a{n}: team {{ projects {{ ...F }} }}" for n in range(88))
+        + " } } fragment F on Project { tasks(where: $w) { id } }",
+        {"w": _TITLES},
+    ),
+    (
+        "in an aggregate filter",
+        "query ($w: ProjectFilter)"
+        " { projects(where: {tasksAggregate: {count: {gt: 1}, where: {project: $w}}}) { id } }",
+        {"w": _nested(6)},
+    ),
+    (
+        "in an aggregate, a connection and groups",
+        "query ($w: ProjectFilter) { projectsAggregate(where: $w) { count }"
+        " projectsConnection(where: $w) { totalCount } projectsGroups(where: $w, by: [{title: VALUE}]) { count } }",
+        {"w": {"or": [{"title": {"eq": "x"}}] * 1300}},
+    ),
+    (
+        "in a default",
+        f"query ($w: ProjectFilter = {_literal(_nested(6))}) {{ projects(where: $w) {{ id }} }}",
+        {},
+    ),
+    (
+        "in the rows that a resolver's keys name",
+        'query ($w: ProjectFilter) { teamsOf(ids: ["t3"]) { projects(where: $w) { id } } }',
+        {"w": _nested(6)},
+    ),
+)
+
+
+def conditions() -> Iterable[Attack]:
+    for name, document, variables in CONDITIONS:
+        yield Attack(f"conditions {name}", M3, document, TOO_LARGE, variables)
+    for name, where in (("many", _MANY), ("nested", _nested(6))):
+        for field in ("projects", "projectsAggregate", "projectsConnection"):
+            selection = "count" if field == "projectsAggregate" else "totalCount" if "Conn" in field else "id"
+            document = f"query ($w: ProjectFilter) {{ a: {field}(where: {{not: $w}}) {{ {selection} }} }}"
+            yield Attack(f"{name} conditions for {field}", M3, document, TOO_LARGE, {"w": where})
+
+
 def documents() -> Iterable[Attack]:
     yield from large_answers()
+    yield from conditions()
     for name, hostile in HOSTILE.items():
         # Of several operations one must be named, which is asked before anything is measured.
         which = Code.BAD_USER_INPUT if hostile.operation_name else Code.LIMIT_EXCEEDED

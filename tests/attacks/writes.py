@@ -1179,6 +1179,32 @@ def operations() -> Iterable[Attack]:
     yield Attack("below a query", ANN, f"{{ ping ... on Mutation {{ {DONE} }} }}", INVALID)
 
 
+def conditions() -> Iterable[Attack]:
+    """More conditions than a filter may have, by themselves or with those of the rules."""
+    many = {"or": [{"id": {"eq": number}} for number in range(5001)]}
+    masked = {"or": [{"author": {"secret": {"eq": "x"}}}] * 1300}
+    inner: dict[str, Any] = {"text": {"eq": "x"}}
+    for _ in range(6):
+        inner = {"club": {"notes": {"some": inner, "none": inner, "every": inner}}}
+    twice = "a: deleteNotes(where: $w) { count } b: deleteNotes(where: $w) { count }"
+    for name, where, fields in (
+        *(
+            (name, where, 'updateNotes(where: $w, set: {text: "x"}) { count }')
+            for name, where in (("many", many), ("masked", masked), ("nested", inner))
+        ),
+        ("many, to delete", many, "deleteNotes(where: $w) { count }"),
+        ("masked, to delete", masked, "deleteNotes(where: $w) { count }"),
+        ("twice half as many", {"or": many["or"][:2600]}, twice),
+        (
+            "below",
+            {"not": inner},
+            'updateNotes(where: {id: {eq: 1}}, set: {text: "x"}) { rows { club { notes(where: $w) { id } } } }',
+        ),
+    ):
+        document = f"mutation ($w: NoteFilter!) {{ {fields} }}"
+        yield Attack(f"{name} conditions", ANN, document, Refused((Code.LIMIT_EXCEEDED,)), {"w": where})
+
+
 def entries() -> Iterable[Attack]:
     people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "chief": CHIEF}
     for who, field, expect, *changes in (
@@ -1218,4 +1244,5 @@ WRITES: tuple[Attack, ...] = (
     *JUDGED,
     *order_of_what_is_written(),
     *(replace(attack, about_rules=True) for attack in (*hidden_names(), *values(), *operations())),
+    *conditions(),
 )

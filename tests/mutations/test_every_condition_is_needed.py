@@ -84,7 +84,7 @@ DECIDING = tuple(
                 "Gatherer._connected",
             ),
         ),
-        (writer, ("Writer._where", "Writer._write")),
+        (writer, ("Writer._where", "Writer._filter", "Writer._write")),
         (drafts, ("InputReader.preset", "InputReader.take_key", "InputReader._settle", "sql_presets")),
         (store, ("Store.lock", "Store.find", "Store.shows", "Store.leads", "Store.reach", "Store.as_it_was")),
         (check, ("check_written", "_vouch", "_Judged.judge", "Allowed._is_allowed", "Allowed.require")),
@@ -102,6 +102,9 @@ _WRITES = "clew.writes"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
     f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
+    f"{_WRITES}.writer:Writer._where: True for a condition in `is_large(arguments['where'])`": "the same in another thread",
+    f"{_WRITES}.writer:Writer._where: False for a condition in `is_large(arguments['where'])`": "the same in another thread",
+    f"{_WRITES}.store:Store.lock: without it in `self._weigh(conditions)`": "a limit, and no rule: tests/attacks/writes.py",
     f"{_VISIBLE}.visible: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}.visible: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}._named: True for a condition in `key not in self._claims`": "a cache",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLError, GraphQLSyntaxError, Source
 
-from clew.engine.errors import INTERNAL, encode, failure, formatted, new_request_id, refusal, refused
+from clew.engine.errors import INTERNAL, encode, encode_in_parts, failure, formatted, new_request_id, refusal, refused
 from clew.errors import ClewError, Code
 
 
@@ -71,3 +71,27 @@ def test_what_json_cannot_say_is_refused(value: float) -> None:
 
 def test_request_ids_differ() -> None:
     assert len({new_request_id() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"data": {"a": [], "b": {}, "c": None, "d": [{"e": 1, "f": [True, '\u00e9"\n']}, None, [[1.5], []]]}},
+        {"errors": [{"message": "x", "path": ["a", 0]}], "data": None},
+        [],
+        "text",
+    ],
+)
+def test_what_is_large_is_encoded_as_what_is_small(value: Any) -> None:
+    assert encode_in_parts(value) == encode(value)
+
+
+def test_no_nan_is_encoded_in_parts_either() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode_in_parts({"data": {"a": [{"b": float("nan")}]}})
+
+
+def test_a_message_that_repeats_what_was_sent_is_cut() -> None:
+    short, long = GraphQLError("x" * 1000), GraphQLError("x" * 100_000)
+    assert formatted(short, "1", Code.BAD_USER_INPUT)["message"] == "x" * 1000
+    assert formatted(long, "1", Code.BAD_USER_INPUT)["message"] == "x" * 1000 + " ..."

@@ -248,10 +248,43 @@ def test_roles_make_a_difference_only_where_some_role_is_named() -> None:
     assert RoleLimits(Limits()).roles == frozenset()
 
 
+INPUTS = build_schema(
+    "type Query { a: Int } input Row { tags: [String] rows: [Row] a: Int b: Int }"
+    " input RowFilter { and: [RowFilter] not: RowFilter a: IntFilter json: JSON } input IntFilter { eq: Int in: [Int] }"
+    " scalar JSON"
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ({}, 1),
+        ({"a": {"eq": 1}}, 1),
+        ({"a": {"eq": 1, "in": [1, 2, 3]}}, 2),
+        ({"not": {"not": {"not": {}}}}, 1),
+        ({"and": [{}, {"a": {"eq": 1}}, {"not": {"and": [{"a": {"eq": 1}}] * 3}}]}, 5),
+        ({"and": {"a": {"eq": 1}}}, 1),
+        ({"json": {"a": [{}, {}, {}]}}, 1),
+        ({"a": None}, 1),
+    ],
+)
+@pytest.mark.parametrize("query", [True, False])
+def test_the_conditions_of_filters_are_counted_on_all_levels(where: object, count: int, query: bool) -> None:
+    def code(conditions: int) -> Code | None:
+        try:
+            given = [("w", INPUTS.type_map["RowFilter"], where)]
+            check_variables(given, Limits(conditions=conditions), query=query)  # type: ignore[arg-type]
+        except ClewError as error:
+            return error.code
+        return None
+
+    assert code(count) is None
+    assert code(count - 1) is Code.LIMIT_EXCEEDED
+
+
 @pytest.mark.parametrize("query", [True, False])
 def test_rows_to_write_are_no_conditions(query: bool) -> None:
-    schema = build_schema("type Query { a: Int } input Row { tags: [String] rows: [Row] }")
-    rows = GraphQLList(schema.type_map["Row"])
+    rows = GraphQLList(INPUTS.type_map["Row"])
     limits = Limits(list_items=3, conditions=5)
 
     def code(value: object) -> Code | None:
@@ -266,6 +299,7 @@ def test_rows_to_write_are_no_conditions(query: bool) -> None:
     assert code([{"rows": {"rows": [{"tags": ["a"] * 4}]}}]) is Code.LIMIT_EXCEEDED
     assert code([{}] * 4) is (Code.LIMIT_EXCEEDED if query else None)
     assert code([{"rows": [{}] * 3}] * 3) is (Code.LIMIT_EXCEEDED if query else None)
+    assert code([{"a": 1, "b": 2}] * 3) is (Code.LIMIT_EXCEEDED if query else None)
 
 
 def test_the_work_of_merging_fields_is_counted_in_linear_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from typing import Any
@@ -167,3 +168,57 @@ def test_keys_are_judged_by_rules_and_guards_of_the_operation_over_visible_rows(
         "AND t0.by = $3::TEXT AND t0.open = $4::BOOLEAN"
         " AND t0.by = $3::TEXT)))) AS r0"
     )
+
+
+def test_a_large_statement_leaves_nothing_to_the_garbage_collector() -> None:
+    """What it is built of goes when it is written: found all at once it would stop everything for as long."""
+    sdl = """
+        type Note @table @allow(role: user, where: {author: {id: 1}}) { id: Int! @id  text: String!  author: User! }
+        type User @table @allow(role: user, where: {id: 1}) { id: Int! @id  notes: [Note!]! }
+        """
+    parts = " ".join(f'{{author: {{notes: {{some: {{text: {{eq: "{n}"}}}}}}}}}}' for n in range(60))
+    document = (
+        f"{{ notes(where: {{or: [{parts}]}}) {{ id author {{ id notes {{ id }} }} }}"
+        " notesConnection { totalCount nodes { id } } notesAggregate { count } }"
+    )
+    model = parse_model(Source(sdl, "circles.graphql"))
+    (operation,) = parse(document).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    sight = Sight(admin=False, roles=frozenset({"user"}))
+    plan = plan_query(Access(model), build_schema(model), operation, {}, {}, sight, Limits())
+    tables, cursors = build_tables(model), Cursors("secret")
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        assert len(compile_read(plan, model, tables, cursors).sql) > 16 * 1024
+        gc.collect()
+        # Of thousands some that a connection's page is made of.
+        assert sum(type(found).__module__.startswith("sqlalchemy") for found in gc.garbage) < 10
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def test_what_opens_many_fields_is_written_once_and_stands_at_each() -> None:
+    sdl = """
+        type Note @table @allow(role: user, fields: [id]) @allow(role: user, where: {author: {id: 1}}) {
+          id: Int! @id  text: String  more: String  author: User!
+        }
+        type User @table @allow(role: user) { id: Int! @id }
+        """
+    model = parse_model(Source(sdl, "once.graphql"))
+    document = '{ notes(where: {or: [{text: {eq: "a"}}, {more: {eq: "b"}}]}, orderBy: {text: ASC}) { id text more } }'
+    (operation,) = parse(document).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    sight = Sight(admin=False, roles=frozenset({"user"}))
+    plan = plan_query(Access(model), build_schema(model), operation, {}, {}, sight, Limits())
+    statement = compile_read(plan, model, build_tables(model), Cursors("secret"))
+    opened = re.findall(r"WHEN \(EXISTS \(.*?\)\) THEN", statement.sql, re.DOTALL)
+    # Two fields, and within the inner SELECT two conditions and a key to order by.
+    assert len(opened) == 5
+    assert len(set(opened[:2])) == 1
+    assert len(set(opened[2:])) == 1
+    # The same value each time.
+    assert [operand.place for operand in statement.operands].count("id.eq") == 2
