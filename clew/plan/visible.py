@@ -22,6 +22,7 @@ from clew.model.types import (
     Opening,
     Operation,
     Relation,
+    RelationKind,
     ValueType,
 )
 from clew.model.writing import is_generated_key, writable_fields
@@ -114,7 +115,7 @@ class Access:
 
     model: Model
     _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
-    _visible: dict[tuple[str, Sight, str | None], Visible] = field(default_factory=dict)
+    _visible: dict[tuple[str, Sight, str | None, tuple[str, ...]], Visible] = field(default_factory=dict)
     _permits: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _guarding: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _all: dict[str, Visible] = field(default_factory=dict)
@@ -123,7 +124,8 @@ class Access:
     def openings(self, sight: Sight) -> dict[str, Opening]:
         """What each entity shows to the roles of `sight`; those that show nothing are left out.
 
-        A relation shows nothing whose other end does not; that may leave an entity empty, and so on.
+        A relation shows nothing whose other end does not, and a to-many nothing where no rule opens the to-one back;
+        that may leave an entity empty, and so on.
         """
         found = {name: self.opening(entity, sight) for name, entity in self.model.entities.items()}
         openings = {name: opening for name, opening in found.items() if opening is not None}
@@ -131,7 +133,7 @@ class Access:
             shown: dict[str, Opening] = {}
             for name, opening in openings.items():
                 entity = self.model.entity(name)
-                dead = {r.name for r in entity.relations if r.target not in openings}
+                dead = {r.name for r in entity.relations if self._leads_nowhere(r, openings, sight)}
                 dead |= {r.name for r in entity.resolvers if r.type in self.model.entities and r.type not in openings}
                 ends_shown = not dead or not _follows_its_ends(entity)
                 if ends_shown and (fields := opening.fields - dead):
@@ -139,6 +141,16 @@ class Access:
             if shown == openings:
                 return shown
             openings = shown
+
+    def _leads_nowhere(self, relation: Relation, openings: Mapping[str, Opening], sight: Sight) -> bool:
+        """Whether no row can ever be at the other end, whatever the claims."""
+        owner, to_ones = self._owning(relation)
+        if relation.target not in openings or owner.name not in openings:
+            return True
+        if sight.admin or _follows_its_ends(owner):
+            return False
+        rules = list(self._reading(owner, owner.allow, sight.roles))
+        return any(self._mask(owner, to_one, rules, sight) == FALSE for to_one in to_ones)
 
     def custom_fields(self, sight: Sight) -> tuple[CustomField, ...]:
         """The user's own root fields that the roles of `sight` may use."""
@@ -265,14 +277,45 @@ class Access:
         """The masked rows of `entity`: THE primitive, which every read of every feature starts from.
 
         Args:
-            deleted: INCLUDE for the deleted rows too, ONLY for these alone. Their rules are those of the others.
+            deleted: INCLUDE for the deleted rows too on which the viewer holds DELETE, ONLY for these alone.
         """
-        key = (entity.name, sight, deleted)
+        return self._seen(entity, sight, deleted, ())
+
+    def across(self, relation: Relation, sight: Sight, deleted: str | None = None) -> tuple[Visible, Visible | None]:
+        """The masked rows at the other end of a relation: where `visible` starts a read, this is how it goes on.
+
+        Rows that have a to-one back are there only where that is open to the viewer: the to-many tells what it tells.
+
+        Args:
+            deleted: as for `visible`.
+
+        Returns:
+            The rows, and those of a many-to-many's link; None for another relation.
+        """
+        target = self.model.entity(relation.target)
+        owner, to_ones = self._owning(relation)
+        if relation.through is None:
+            return self._seen(target, sight, deleted, to_ones), None
+        # A generated link is visible when both ends are, and the relation looks at both anyway.
+        link = unmasked(owner) if _follows_its_ends(owner) else self._seen(owner, sight, None, to_ones)
+        return self._seen(target, sight, deleted, ()), link
+
+    def _owning(self, relation: Relation) -> tuple[Entity, tuple[str, ...]]:
+        """The entity whose rows say who belongs to whom, and its to-ones that say it and are not the relation."""
+        if relation.through is None:
+            return self.model.entity(relation.target), () if relation.inverse is None else (relation.inverse,)
+        link = self.model.entity(relation.through.entity)
+        near = frozenset((column, ours) for ours, column in relation.through.local)
+        ends = (near, frozenset(relation.through.remote))
+        return link, tuple(r.name for r in link.relations if r.kind is RelationKind.TO_ONE and frozenset(r.on) in ends)
+
+    def _seen(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
+        key = (entity.name, sight, deleted, to_ones)
         found = self._visible.get(key)
         if found is None:
             if len(self._visible) >= 4096:
                 self._visible.clear()
-            found = self._visible[key] = self._see(entity, sight, deleted)
+            found = self._visible[key] = self._see(entity, sight, deleted, to_ones)
         return found
 
     def held(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
@@ -347,15 +390,7 @@ class Access:
         """Whether the viewer has every claim that the rule names, before and after."""
         return self._named(entity, rule) <= sight.usable
 
-    def link(self, relation: Relation, sight: Sight) -> Visible | None:
-        """The visible rows of a many-to-many's link, None for another relation."""
-        if relation.through is None:
-            return None
-        link = self.model.entity(relation.through.entity)
-        # A generated link is visible when both ends are, and the relation looks at both anyway.
-        return unmasked(link) if _follows_its_ends(link) else self.visible(link, sight)
-
-    def _see(self, entity: Entity, sight: Sight, deleted: str | None) -> Visible:
+    def _see(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
         guards = self._guards(entity, sight)
         present = _present(entity, deleted)
         if sight.admin:
@@ -371,7 +406,10 @@ class Access:
                 masks[name] = mask
         limits = [rule.limit for rule in rules]
         page = None if None in limits or not limits else max(limit for limit in limits if limit is not None)
-        where = conjunction([present, *guards, disjunction([rule.predicate for rule in rules])])
+        opened = [self._mask(entity, name, rules, sight, only_usable=True) for name in to_ones]
+        masking = [mask for mask in opened if mask is not None]
+        # The rules come last: `clew.plan.implied` takes each by itself.
+        where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
         return Visible(entity, where, page, masks)
 
     def _guards(self, entity: Entity, sight: Sight, operation: Operation = Operation.READ) -> list[Predicate]:

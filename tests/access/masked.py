@@ -13,7 +13,7 @@ from typing import Any
 from graphql import GraphQLResolveInfo
 
 from clew.model.operators import Operand, operators
-from clew.model.types import AllowRule, Column, Entity, Model, Operation, Relation, ValueType
+from clew.model.types import AllowRule, Column, Entity, Model, Operation, Relation, Through, ValueType
 from tests.access.rules import Eyes
 from tests.reference import Reference, Row, Tables, conjunction, operate, output, parse_value
 
@@ -95,12 +95,22 @@ class MaskedReference(Reference):
         entity = self.owner[id(row)]
         return super().value(column, row) if self.is_field_open(entity, row, column.name) else None
 
-    def links(self, entity: Entity) -> list[Row]:
-        # A generated link is visible when both ends are, and from a deleted row that was asked for it leads on.
-        return self.raw.visible(entity) if entity.generated_link and not entity.allow else super().links(entity)
+    def links(self, through: Through) -> list[Row]:
+        entity = self.model.entity(through.entity)
+        if entity.generated_link and not entity.allow:
+            # It is visible when both ends are, and from a deleted row that was asked for it leads on.
+            return self.raw.visible(entity)
+        here, there = {link for _, link in through.local}, {link for link, _ in through.remote}
+        ends = [one.name for one in entity.relations if {own for own, _ in one.on} in (here, there)]
+        return [row for row in super().links(through) if all(self.is_field_open(entity, row, end) for end in ends)]
 
     def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
-        return super().related(entity, relation, row, deleted) if self.is_field_open(entity, row, relation.name) else []
+        if not self.is_field_open(entity, row, relation.name):
+            return []
+        rows, target = super().related(entity, relation, row, deleted), self.model.entity(relation.target)
+        back = relation.inverse
+        # The to-one back tells who has the row: where that is hidden, so is who has it.
+        return rows if back is None else [other for other in rows if self.is_field_open(target, other, back)]
 
     def open_search(self, entity: Entity, row: Row) -> list[str]:
         return [name for name in super().open_search(entity, row) if self.is_field_open(entity, row, name)]

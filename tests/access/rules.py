@@ -70,8 +70,13 @@ class _Rules:
             for column in entity.columns
         )
         relations = tuple(
-            replace(relation, allow=self.allow(entity, 1)) if self.chance(8) and not relation.key else relation
+            replace(relation, allow=self.allow(entity, 1)) if self.chance(15 if relation.key else 8) else relation
             for relation in entity.relations
+        )
+        # A to-one's key has the rules of the to-one.
+        of_to_ones = {relation.name: relation.allow for relation in relations if relation.key}
+        columns = tuple(
+            replace(column, allow=of_to_ones.get(column.relation or "", column.allow)) for column in columns
         )
         rules = self.allow(entity, self.random.randint(0, 3))
         guards: tuple[GuardRule, ...] = ()

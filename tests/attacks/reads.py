@@ -95,6 +95,14 @@ HIDDEN: tuple[tuple[str, str, dict[str, Any]], ...] = tuple(
         ("user", '{ __type(name: "~AuditConnection~") { name } }'),
         ("user", '{ __type(name: "~AuditAggregate~") { name } }'),
         ("user", '{ __type(name: "~AuditGroupRow~") { name } }'),
+        # What a to-one does not tell its other end does not.
+        ("user", "{ members { ~reviewed~ { id } } }"),
+        ("user", "{ members { ~reviewedConnection~ { totalCount } } }"),
+        ("user", "{ members { ~reviewedAggregate~ { count } } }"),
+        ("user", "{ members(where: {~reviewed~: {some: {id: {eq: 1}}}}) { id } }"),
+        ("user", "{ members(where: {~reviewedAggregate~: {count: {gt: 0}}}) { id } }"),
+        ("user", "{ members(orderBy: [{~reviewedAggregate~: {count: ASC}}]) { id } }"),
+        ("user", "{ teams { members { ~reviewed~ { id } } } }"),
         # The key of a hidden row is that of no row.
         ("anon", '{ ofTeam(id: "~t5~") }'),
         ("user", '{ ofTeam(id: "~t5~") }'),
@@ -120,6 +128,13 @@ def _teams(field: str, *values: Any) -> Gives:
 def _nodes(field: str, *keys: Any, total: int | None = None) -> Gives:
     more = {} if total is None else {"totalCount": total}
     return Gives({field: {"nodes": [{"id": key} for key in keys], **more}})
+
+
+def _reviews(field: str, other: Any, own: Any) -> Gives:
+    return Gives({"members": [{"id": "m23", field: other}, {"id": "m3", field: own}]})
+
+
+BOTH = 'where: {id: {in: ["m3", "m23"]}}'
 
 
 # What each may see is told in the table, and of notes beside the rows: M3 sees 1, 2, 3 and 7, of the last two neither
@@ -204,6 +219,96 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         M3,
         '{ member(id: "m23") { tasksAggregate { count max { id } } } }',
         Gives({"member": {"tasksAggregate": {"count": 0, "max": {"id": None}}}}),
+    ),
+    # A to-many, or a to-one the other way, holds the rows whose to-one back is open.
+    (
+        "the reviews of members",
+        M3,
+        f"{{ members({BOTH}) {{ id reviews {{ id }} }} }}",
+        _reviews("reviews", [], [{"id": 1}]),
+    ),
+    (
+        "a page of the reviews of members",
+        M3,
+        f"{{ members({BOTH}) {{ id reviewsConnection {{ totalCount nodes {{ id }} }} }} }}",
+        _reviews("reviewsConnection", {"totalCount": 0, "nodes": []}, {"totalCount": 1, "nodes": [{"id": 1}]}),
+    ),
+    (
+        "what the reviews of members come to",
+        M3,
+        f"{{ members({BOTH}) {{ id reviewsAggregate {{ count max {{ text }} }} }} }}",
+        _reviews("reviewsAggregate", {"count": 0, "max": {"text": None}}, {"count": 1, "max": {"text": "Sound"}}),
+    ),
+    ("who has won", M3, f"{{ members({BOTH}) {{ id won {{ id }} }} }}", _reviews("won", None, {"id": 1})),
+    ("who has read", M3, f"{{ members({BOTH}) {{ id read {{ id }} }} }}", _reviews("read", [], [{"id": 1}, {"id": 2}])),
+    (
+        "the readers of reviews",
+        M3,
+        "{ reviews { readers { id } } }",
+        Gives({"reviews": [{"readers": [{"id": "m3"}]}, {"readers": [{"id": "m3"}]}, {"readers": []}]}),
+    ),
+    ("members by a review", M3, "{ members(where: {reviews: {some: {id: {eq: 2}}}}) { id } }", rows("members")),
+    ("members by some review", M3, "{ members(where: {reviews: {some: {}}}) { id } }", rows("members", "m3")),
+    (
+        "members by no review",
+        M3,
+        f"{{ members({BOTH[:-1]}, reviews: {{none: {{}}}}}}) {{ id }} }}",
+        rows("members", "m23"),
+    ),
+    (
+        "members by every review",
+        M3,
+        f'{{ members({BOTH[:-1]}, reviews: {{every: {{text: {{eq: "Thin"}}}}}}}}) {{ id }} }}',
+        rows("members", "m23"),
+    ),
+    (
+        "members by the number of reviews",
+        M3,
+        "{ members(where: {reviewsAggregate: {count: {gt: 0}}}) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members by what they have read",
+        M3,
+        "{ members(where: {read: {some: {id: {gt: 0}}}}) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members by how much they have read",
+        M3,
+        "{ members(where: {readAggregate: {count: {gt: 0}}}) { id } }",
+        rows("members", "m3"),
+    ),
+    ("members by what they have won", M3, "{ members(where: {won: {id: {gt: 0}}}) { id } }", rows("members", "m3")),
+    (
+        "reviews by a reader",
+        M3,
+        '{ reviews(where: {readers: {some: {id: {eq: "m23"}}}}) { id } }',
+        rows("reviews"),
+    ),
+    (
+        "members in the order of reviews",
+        M3,
+        "{ members(limit: 1, orderBy: [{reviewsAggregate: {count: DESC}}]) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members in the order of what they have read",
+        M3,
+        "{ members(limit: 1, orderBy: [{readAggregate: {count: DESC}}]) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members in the order of what they have won",
+        M3,
+        "{ members(limit: 1, orderBy: [{won: {id: DESC_NULLS_LAST}}]) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "groups of what members have won",
+        M3,
+        "{ membersGroups(by: [{won: {id: VALUE}}]) { key { won { id } } count } }",
+        _groups("membersGroups", ({"won": {"id": 1}}, 1), ({"won": {"id": None}}, len(OTHERS_OF_3))),
     ),
     # Filters by them.
     (

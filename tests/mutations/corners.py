@@ -37,11 +37,13 @@ from clew.plan.types import (
     Many,
     Not,
     Now,
+    Predicate,
     RelatedMeasure,
     RootMany,
     Rows,
     Ruled,
     Search,
+    Visible,
 )
 from clew.plan.visible import ADMIN, Access, Permit, Permits, Sight, unmasked
 from clew.schema.build import build_schema
@@ -192,6 +194,40 @@ type Written
   maker: String @preset(claim: "sub")
 }
 
+# A line tells more of its poles to some than to others; a pole tells no more of its lines.
+type Pole @table @allow(role: user) {
+  id: ID! @id
+  opened: [Line!]! @relation(from: open)
+  whole: [Line!]! @relation(from: whole)
+  own: Line @relation(from: own)
+  dark: [Line!]! @relation(from: dark)
+  unseen: [Unseen!]! @relation(from: pole)
+  knots: [Line!]! @relation(through: "Knot")
+  loops: [Line!]! @relation(through: "Loop")
+  dimmed: [Line!]! @relation(through: "Dim")
+}
+type Line @table @allow(role: user, where: {label: "a"}) @allow(role: user, where: {label: "b"}, fields: [id, whole]) {
+  id: ID! @id
+  label: String
+  open: Pole
+  whole: Pole
+  own: Pole @unique @allow(role: user, where: {label: "c"}) @allow(role: user, where: {label: "$auth.label"})
+  dark: Pole @allow(role: boss) @allow(role: user, to: UPDATE)
+}
+type Unseen @table { id: ID! @id  pole: Pole @allow(role: user) }
+type Knot @table @allow(role: user, where: {label: "a"}, fields: [pole]) @allow(role: user, where: {label: "b"}) {
+  pole: Pole! @id
+  line: Line! @id @allow(role: user, where: {label: "c"})
+  other: Left @allow(role: user, where: {label: "d"})
+  label: String
+}
+type Loop @table @allow(role: user, where: {label: "a"}) {
+  pole: Pole! @id
+  line: Line! @id
+  label: String
+}
+type Dim @table @allow(role: user, fields: [pole]) { pole: Pole! @id  line: Line! @id }
+
 extend type Query {
   ofWritable(id: ID! @row(type: "Writable", to: UPDATE)): String @allow(role: user)
   ofFrozen(id: ID! @row(type: "Frozen", to: UPDATE)): String @allow(role: user)
@@ -214,6 +250,7 @@ def check() -> None:
     _check_own()
     _check_deleted(access)
     _check_links(access)
+    _check_across(access)
     test_implied.check_all()
     _check_conditions(access)
     _check_aggregated(access)
@@ -272,6 +309,11 @@ def _check_openings(access: Access) -> None:
         "Keyed",
         "Deep",
         "Written",
+        "Pole",
+        "Line",
+        "Loop",
+        "Knot",
+        "Dim",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -309,7 +351,7 @@ def _check_openings(access: Access) -> None:
 def _check_claims(access: Access) -> None:
     named = {claim.path for claim in access.claims(USER.roles)}
     assert named == {
-        (name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter")
+        (name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter", "label")
     }
     guarding = {claim.path for claim in access.claims(frozenset())}
     assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter")}
@@ -507,12 +549,12 @@ def _check_links(access: Access) -> None:
     declared, made = left.relation("rights"), left.relation("others")
     assert declared is not None
     assert made is not None
-    assert access.link(declared, USER) == access.visible(MODEL.entity("Declared"), USER)
-    assert access.link(declared, USER) != unmasked(MODEL.entity("Declared"))
-    assert access.link(made, USER) == unmasked(MODEL.entity("Made"))
+    assert access.across(declared, USER)[1] == access.visible(MODEL.entity("Declared"), USER)
+    assert access.across(declared, USER)[1] != unmasked(MODEL.entity("Declared"))
+    assert access.across(made, USER)[1] == unmasked(MODEL.entity("Made"))
     some = filter_predicate(access, USER, left, {"rights": {"some": {}}}, "where")
     assert isinstance(some, Exists)
-    assert some.link == access.link(declared, USER)
+    assert some.link == access.across(declared, USER)[1]
     schema = build_schema(SHOWN, Access(SHOWN).openings(USER))
     (operation,) = parse("{ lefts { rights { id } } }").definitions
     assert isinstance(operation, OperationDefinitionNode)
@@ -520,7 +562,7 @@ def _check_links(access: Access) -> None:
     assert isinstance(root, RootMany)
     (rights,) = root.read.output
     assert isinstance(rights, Many)
-    assert rights.link == access.link(declared, USER)
+    assert rights.link == access.across(declared, USER)[1]
     bottom = MODEL.entity("Bottom")
     for quantifier in ("some", "none", "every"):
         found = filter_predicate(access, USER, bottom, {"lefts": {quantifier: {}}}, "where")
@@ -540,6 +582,65 @@ def _check_links(access: Access) -> None:
     generated = MODEL.entity("Generated")
     ends = [Exists(end, Rows(access.visible(MODEL.entity(end.target), USER))) for end in generated.relations]
     assert access.visible(generated, USER).where == conjunction(ends)
+
+
+def _check_across(access: Access) -> None:
+    """A to-many holds the rows whose to-one back is open, and links both of whose to-ones are."""
+    pole, line, knot = MODEL.entity("Pole"), MODEL.entity("Line"), MODEL.entity("Knot")
+
+    def across(name: str, sight: Sight = USER) -> tuple[Visible, Visible | None]:
+        relation = pole.relation(name)
+        assert relation is not None
+        return access.across(relation, sight)
+
+    def rows(name: str) -> Predicate:
+        found, link = across(name)
+        assert link is None
+        return found.where
+
+    a, b, c = (access.condition(line, {"label": label}) for label in "abc")
+    assert access.visible(line, USER).where == AnyOf((a, b))
+    assert rows("opened") == AllOf((a, AnyOf((a, b))))
+    assert rows("whole") == AnyOf((a, b))
+    assert rows("own") == AllOf((c, AnyOf((a, b))))
+    assert rows("dark") == FALSE
+    assert across("opened")[0].masks == access.visible(line, USER).masks
+    given = replace(USER, usable=access.claims(USER.roles))
+    claimed = access.condition(line, {"label": "$auth.label"})
+    assert across("own", given)[0].where == AllOf((AnyOf((c, claimed)), AnyOf((a, b))))
+    for name in ("knots", "loops"):
+        assert across(name)[0] == access.visible(line, USER)
+    _, link = across("knots")
+    assert link is not None
+    a, b, c = (access.condition(knot, {"label": label}) for label in "abc")
+    assert link.where == AllOf((c, AnyOf((a, b))))
+    assert across("loops")[1] == access.visible(MODEL.entity("Loop"), USER)
+    assert across("opened", ADMIN) == (access.visible(line, ADMIN), None)
+    assert across("knots", ADMIN) == (access.visible(line, ADMIN), access.visible(knot, ADMIN))
+    to_one = line.relation("open")
+    assert to_one is not None
+    assert access.across(to_one, USER) == (access.visible(pole, USER), None)
+    # What can never hold a row is not there.
+    opened = {"id", "opened", "whole", "own", "knots", "loops"}
+    assert access.openings(USER)["Pole"].fields == opened
+    assert access.openings(ADMIN)["Pole"].fields == {*opened, "dark", "dimmed", "unseen"}
+    # Whoever reads a relation reads it so.
+    for name in ("opened", "own"):
+        relation = pole.relation(name)
+        assert relation is not None
+        asked: Tree = {"some": {}} if relation.to_many else {}
+        found = filter_predicate(access, USER, pole, {name: asked}, "where")
+        assert isinstance(found, Exists)
+        assert found.rows.visible == across(name)[0]
+    counted = filter_predicate(access, USER, pole, {"openedAggregate": {"count": {"eq": Literal(0)}}}, "where")
+    assert isinstance(counted, Aggregated)
+    assert counted.rows.visible == across("opened")[0]
+    order: Tree = [{"openedAggregate": {"count": Literal("ASC")}}, {"own": {"id": Literal("ASC")}}]
+    by_count, by_own, *_ = order_keys(access, USER, pole, order, "orderBy")
+    assert isinstance(by_count.value.end, RelatedMeasure)
+    assert by_count.value.end.rows.visible == across("opened")[0]
+    ((_, own),) = by_own.value.path
+    assert own == across("own")[0]
 
 
 def _check_conditions(access: Access) -> None:
@@ -587,17 +688,17 @@ def _check_aggregated(access: Access) -> None:
     for name, to_many in (("Sum", "addends"), ("Bottom", "lefts"), ("Left", "rights")):
         relation = MODEL.entity(name).relation(to_many)
         assert relation is not None
-        seen = access.visible(MODEL.entity(relation.target), USER)
+        seen, link = access.across(relation, USER)
         filtered = filter_predicate(access, USER, MODEL.entity(name), {f"{to_many}Aggregate": asked}, "where")
         assert isinstance(filtered, Aggregated)
         mask = access.visible(MODEL.entity(name), USER).masks.get(to_many)
-        assert (filtered.rows.visible, filtered.link, filtered.mask) == (seen, access.link(relation, USER), mask)
+        assert (filtered.rows.visible, filtered.link, filtered.mask) == (seen, link, mask)
         order: Tree = [{f"{to_many}Aggregate": {"count": Literal("ASC")}}]
         value = order_keys(access, USER, MODEL.entity(name), order, "orderBy")[0].value
         end = value.end
         assert value.masks == (mask,)
         assert isinstance(end, RelatedMeasure)
-        assert (end.rows.visible, end.link) == (seen, access.link(relation, USER))
+        assert (end.rows.visible, end.link) == (seen, link)
     # So is a measure of a field that is masked.
     top = MODEL.entity("Top")
     largest: Tree = [{"middlesAggregate": {"max": {"id": Literal("ASC")}}}]

@@ -101,9 +101,9 @@ _VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:Compiler"
 _WRITES = "clew.writes"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
-    f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
-    f"{_VISIBLE}.visible: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
-    f"{_VISIBLE}.visible: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}._seen: True for a condition in `found is None`": "a cache",
+    f"{_VISIBLE}._seen: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}._seen: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}._named: True for a condition in `key not in self._claims`": "a cache",
     f"{_VISIBLE}.permits: True for a condition in `found is None`": "a cache",
     f"{_VISIBLE}.permits: True for a condition in `len(self._permits) >= 4096`": "the bound of a cache",

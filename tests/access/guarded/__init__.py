@@ -75,6 +75,7 @@ async def authenticate(request: Request) -> Viewer | None:
 
 # Member n is in team n % TEAMS. Team 0 and 1 are public. Each team has five projects of region eu, the fifth
 # deleted, and one of region us; each project a task for each of its team's first two members, and one of another team.
+# Of the reviews 1 is by m3; m3 has read 1 and 2, m23 all.
 # Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
@@ -99,6 +100,9 @@ INSERT INTO notes (id, title, body, data, open, author_id, deleted_at) VALUES
 (5, 'Old tart', 'a plum', '{{"color": "red", "n": 5}}', true, 'm3', now()),
 (6, 'Dead tart', 'a plum', '{{"color": "red", "n": 6}}', true, 'm23', now()),
 (7, 'Fig', 'a plum', '{{"color": "red", "n": 7}}', true, 'm0', NULL);
+INSERT INTO reviews (id, text, reviewer_id, author_id, winner_id) VALUES
+(1, 'Sound', 'm23', 'm3', 'm3'), (2, 'Thin', 'm3', 'm23', 'm23'), (3, 'Long', 'm3', 'm23', NULL);
+INSERT INTO readings (review_id, reader_id) VALUES (1, 'm3'), (1, 'm23'), (2, 'm3'), (2, 'm23'), (3, 'm23');
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 

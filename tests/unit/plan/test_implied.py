@@ -86,7 +86,7 @@ class World:
         """What is asked of the links from a document to its tags."""
         relation = self.entity("Doc").relation("tags")
         assert relation is not None
-        link = self.access.link(relation, self.sight)
+        _, link = self.access.across(relation, self.sight)
         assert link is not None
         return linked(relation, self.visible("Doc", near_deleted), self.visible("Tag", far_deleted), link).where
 
