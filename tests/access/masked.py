@@ -18,7 +18,7 @@ from tests.access.rules import Eyes
 from tests.reference import Reference, Row, Tables, conjunction, operate, output, parse_value
 
 MISSING = object()
-INTEGER = re.compile("-?[0-9]+")
+INTEGER = re.compile("0|-?[1-9][0-9]*")
 
 
 class MaskedReference(Reference):
@@ -150,7 +150,7 @@ class MaskedReference(Reference):
         value: Any = self.claims
         for step in name.split(".")[1:]:
             value = value.get(step) if isinstance(value, dict) else None
-        if value is None or value == [] or (isinstance(value, list) and not is_list):
+        if is_hollow(value) or (isinstance(value, list) and not is_list):
             return MISSING
         try:
             if is_list:
@@ -215,6 +215,12 @@ class MaskedReference(Reference):
         assert relation is not None
         others = self.raw.related(entity, relation, row)
         return self.ruled(self.model.entity(relation.target), others[0], rest) if others else None
+
+
+def is_hollow(value: Any) -> bool:
+    """Whether a claim, or something in it, is null or empty."""
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [True]
+    return value in (None, "") or parts == [] or any(is_hollow(part) for part in parts if part is not True)
 
 
 def as_operators(value: Any) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from graphql import (
@@ -205,6 +206,9 @@ type Pole @table @allow(role: user) {
   knots: [Line!]! @relation(through: "Knot")
   loops: [Line!]! @relation(through: "Loop")
   dimmed: [Line!]! @relation(through: "Dim")
+  blind: [Unseen!]! @relation(through: "Blind")
+  shut: [Line!]! @relation(through: "Shut")
+  roped: [Line!]! @relation(through: "Rope")
 }
 type Line @table @allow(role: user, where: {label: "a"}) @allow(role: user, where: {label: "b"}, fields: [id, whole]) {
   id: ID! @id
@@ -227,6 +231,14 @@ type Loop @table @allow(role: user, where: {label: "a"}) {
   label: String
 }
 type Dim @table @allow(role: user, fields: [pole]) { pole: Pole! @id  line: Line! @id }
+type Blind @table @allow(role: user) { pole: Pole! @id  unseen: Unseen! @id }
+type Shut @table { pole: Pole! @id @allow(role: user)  line: Line! @id @allow(role: user) }
+type Rope @table @allow(role: user) {
+  pole: Pole! @id
+  line: Line!
+  splice: Splice @relation(from: rope) @allow(role: boss)
+}
+type Splice @table @allow(role: user) { rope: Rope! @id @relation(column: "id") }
 
 extend type Query {
   ofWritable(id: ID! @row(type: "Writable", to: UPDATE)): String @allow(role: user)
@@ -314,6 +326,9 @@ def _check_openings(access: Access) -> None:
         "Loop",
         "Knot",
         "Dim",
+        "Blind",
+        "Rope",
+        "Splice",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -462,6 +477,9 @@ def _check_permits(access: Access) -> None:
     assert found.holding(written, "kind") == own["kind"]
     assert found.holding(written, "name") == (checked,)
     assert found.holding(written, "owner") == ()
+    guarding = access.guarding(written, USER, Operation.UPDATE)
+    assert guarding == Permits((Permit(TRUE, TRUE),), {}, (Permit(FALSE, FALSE),))
+    assert access.every_row(written) == Visible(written)
     lacking = access.permits(written, USER, Operation.UPDATE)
     assert lacking == Permits((plain,), own, (Permit(FALSE, FALSE),))
     create = access.permits(written, USER, Operation.CREATE)
@@ -621,9 +639,10 @@ def _check_across(access: Access) -> None:
     assert to_one is not None
     assert access.across(to_one, USER) == (access.visible(pole, USER), None)
     # What can never hold a row is not there.
-    opened = {"id", "opened", "whole", "own", "knots", "loops"}
+    opened = {"id", "opened", "whole", "own", "knots", "loops", "roped"}
     assert access.openings(USER)["Pole"].fields == opened
-    assert access.openings(ADMIN)["Pole"].fields == {*opened, "dark", "dimmed", "unseen"}
+    assert access.openings(ADMIN)["Pole"].fields == {*opened, "dark", "dimmed", "unseen", "blind", "shut"}
+    assert "others" in access.openings(USER)["Left"].fields
     # Whoever reads a relation reads it so.
     for name in ("opened", "own"):
         relation = pole.relation(name)
@@ -756,20 +775,29 @@ def _check_filters(access: Access) -> None:
 
 
 def _check_usable() -> None:
-    """Null, of another type, an empty list, a list for one value: a claim that is not there."""
+    """Null, of another type, empty or with something empty in it, a list for one value: a claim that is not there."""
     text, number = ValueType("String", "text"), ValueType("Int", "integer")
     mood = ValueType("Mood", "text", is_enum=True)
     texts = replace(text, is_list=True)
     refused: dict[ValueType, list[Any]] = {
-        text: [None, [], ["x"], 1, True, {}, "a\0b", "\ud800"],
-        texts: [None, [], [None], ["x", None], 1, {}, ["a\0b"]],
-        number: [None, "", "x", "1x", " 1", "1_0", 2**31, str(2**31), True, 1.5, [1]],
+        text: [None, "", [], ["x"], 1, True, {}, "a\0b", "\ud800"],
+        texts: [None, "", [], [None], ["x", None], [""], ["x", ""], [[]], 1, {}, ["a\0b"]],
+        number: [None, "", "x", "1x", " 1", "1_0", "\u0663", "07", "00", "-0", "+1", 2**31, str(2**31), True, 1.5, [1]],
+        replace(number, is_list=True): [["1", "07"], "07", ["\u0663"]],
+        ValueType("BigInt", "bigint"): ["", "\u0663", "07", "-0", "+1", " 1", "1_0", str(2**63)],
+        ValueType("ID", "bigint"): ["", "\u0663", "07", "-0", "+1", " 1", "1_0", str(2**63)],
+        ValueType("Decimal", "numeric"): ["", "\u0663", "07", "1_0", " 1", "+1", "1e3", "1.", ".5", "nan"],
         mood: [None, 1, ["x"], {}],
-        ValueType("JSON", "jsonb"): [None, [], [1]],
+        ValueType("JSON", "jsonb"): [None, "", {}, [], [1], {"a": {}}, {"a": [1, ""]}, {"a": {"b": None}}],
     }
     taken: list[tuple[ValueType, Any, Any]] = [
-        *((text, "x", "x"), (text, "", ""), (text, "7", "7"), (texts, "x", ["x"]), (texts, ["x", "y"], ["x", "y"])),
-        *((number, "-7", -7), (number, 7, 7), (mood, "x", "x")),
+        *((text, "x", "x"), (text, "07", "07"), (text, " ", " "), (texts, "x", ["x"]), (texts, ["x", "y"], ["x", "y"])),
+        *((number, "-7", -7), (number, 7, 7), (number, "0", 0), (number, 0, 0), (mood, "x", "x")),
+        (ValueType("BigInt", "bigint"), "-70", -70),
+        (ValueType("ID", "bigint"), "70", 70),
+        (ValueType("Decimal", "numeric"), "-70.50", Decimal("-70.50")),
+        (ValueType("Boolean", "boolean"), False, False),
+        (ValueType("JSON", "jsonb"), {"a": [0, False]}, '{"a": [0, false]}'),
     ]
     for type_, value, found in taken:
         claim = Claim(("a", "b"), type_)

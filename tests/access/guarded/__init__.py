@@ -103,6 +103,9 @@ INSERT INTO notes (id, title, body, data, open, author_id, deleted_at) VALUES
 INSERT INTO reviews (id, text, reviewer_id, author_id, winner_id) VALUES
 (1, 'Sound', 'm23', 'm3', 'm3'), (2, 'Thin', 'm3', 'm23', 'm23'), (3, 'Long', 'm3', 'm23', NULL);
 INSERT INTO readings (review_id, reader_id) VALUES (1, 'm3'), (1, 'm23'), (2, 'm3'), (2, 'm23'), (3, 'm23');
+INSERT INTO crates (id, path, labels, data, level, size, weight) VALUES
+(1, 'eu/berlin', '{{red, old}}', '{{"a": {{"b": "c"}}, "n": 1}}', 7, 7, 7),
+(2, '', '{{""}}', '{{"a": {{}}}}', 0, 0, 0);
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 
