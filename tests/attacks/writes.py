@@ -19,7 +19,7 @@ from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 ANN, BEN, CAT = (Who(name, USER) for name in ("ann", "ben", "cat"))
 CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
 REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
-NOBODY, EMPTY = Who(None, USER), Who("", USER)
+NOBODY, UNNAMED = Who(None, USER), Who("", USER)
 ADMIN, CHIEF = Who(roles=frozenset({"admin"})), Who("ann", USER | {"admin"})
 VIEWERS = {"anon": ANON, "ann": ANN, "ben": BEN, "cat": CAT, "clerk": CLERK, "usher": USHER, "admin": ADMIN}
 
@@ -1034,7 +1034,7 @@ def operations() -> Iterable[Attack]:
 
 
 def entries() -> Iterable[Attack]:
-    people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "empty": EMPTY, "chief": CHIEF}
+    people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "empty": UNNAMED, "chief": CHIEF}
     for who, field, expect, *changes in (
         *SEEN,
         *SHARED,
