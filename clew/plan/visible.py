@@ -108,6 +108,10 @@ class _Rule:
     fields: frozenset[str] | None
     limit: int | None
 
+    def is_usable(self, sight: Sight) -> bool:
+        """Whether the viewer has every claim that the rule names, before and after: without one it is dropped whole."""
+        return self.claims <= sight.usable
+
 
 @dataclass
 class Access:
@@ -185,8 +189,8 @@ class Access:
         return self._claims[key]
 
     def claims_of(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
-        """The claims that the condition of one rule of `entity` names."""
-        return (self._guard(entity, rule) if isinstance(rule, GuardRule) else self._compiled(entity, rule)).claims
+        """The claims that one rule of `entity` names, before and after."""
+        return self._named(entity, rule)
 
     def guard_claims(self) -> frozenset[Claim]:
         """The claims that guards name which bind an admin too."""
@@ -323,12 +327,15 @@ class Access:
         visible = self.visible(entity, sight)
         if operation is Operation.READ:
             return visible
+        return replace(visible, where=conjunction([visible.where, self._admitting(entity, sight, operation)]))
+
+    def _admitting(self, entity: Entity, sight: Sight, operation: Operation) -> Predicate:
+        """What holds of the rows on which some rule, and every guard, admits `operation`."""
         guards = self._guards(entity, sight, operation)
         if sight.admin:
-            return replace(visible, where=conjunction([visible.where, *guards]))
+            return conjunction(guards)
         rules = self._allowing(entity, entity.allow, sight.roles, operation)
-        admitting = disjunction([rule.predicate for rule in rules if rule.claims <= sight.usable])
-        return replace(visible, where=conjunction([visible.where, *guards, admitting]))
+        return conjunction([*guards, disjunction([rule.predicate for rule in rules if rule.is_usable(sight)])])
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """What the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
@@ -387,18 +394,17 @@ class Access:
         return Permit(before, before if rule.check is None else self.condition(entity, rule.check), fields)
 
     def _usable(self, entity: Entity, rule: AllowRule | GuardRule, sight: Sight) -> bool:
-        """Whether the viewer has every claim that the rule names, before and after."""
-        return self._named(entity, rule) <= sight.usable
+        return self._compiled(entity, rule).is_usable(sight)
 
     def _see(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
         guards = self._guards(entity, sight)
-        present = _present(entity, deleted)
+        present = self._present(entity, sight, deleted)
         if sight.admin:
             return Visible(entity, conjunction([present, *guards]))
         if _follows_its_ends(entity):
             ends = [Exists(end, Rows(self.visible(self.model.entity(end.target), sight))) for end in entity.relations]
             return Visible(entity, conjunction([present, *guards, *ends]))
-        rules = [r for r in self._reading(entity, entity.allow, sight.roles) if r.claims <= sight.usable]
+        rules = [rule for rule in self._reading(entity, entity.allow, sight.roles) if rule.is_usable(sight)]
         masks: dict[str, Predicate] = {}
         for name in _names(entity):
             mask = self._mask(entity, name, rules, sight, only_usable=True)
@@ -412,13 +418,23 @@ class Access:
         where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
         return Visible(entity, where, page, masks)
 
+    def _present(self, entity: Entity, sight: Sight, deleted: str | None) -> Predicate:
+        """What holds of the rows that are not deleted, or of those too on which the viewer holds DELETE."""
+        column = entity.soft_delete
+        if column is None or deleted is None:
+            return _present(entity)
+        admitting = self._admitting(entity, sight, Operation.DELETE)
+        if deleted == "ONLY":
+            return conjunction([IsNull(column, negated=True), admitting])
+        return disjunction([_present(entity), admitting])
+
     def _guards(self, entity: Entity, sight: Sight, operation: Operation = Operation.READ) -> list[Predicate]:
         found: list[Predicate] = []
         for guard in entity.guards:
             if operation in guard.to and (guard.binds_admin or not sight.admin):
-                rule = self._guard(entity, guard)
+                rule = self._compiled(entity, guard)
                 # A guard cannot be dropped: a rule AND-ed to what a missing claim decides is dropped whole.
-                found.append(rule.predicate if rule.claims <= sight.usable else FALSE)
+                found.append(rule.predicate if rule.is_usable(sight) else FALSE)
         return found
 
     def _mask(
@@ -429,7 +445,7 @@ class Access:
         if member.allow:
             own = list(self._reading(entity, member.allow, sight.roles))
             if only_usable:
-                own = [rule for rule in own if rule.claims <= sight.usable]
+                own = [rule for rule in own if rule.is_usable(sight)]
         else:
             own = [rule for rule in rules if _holds(rule.fields, member)]
             if rules and len(own) == len(rules):
@@ -450,18 +466,11 @@ class Access:
             if operation in rule.to and not roles.isdisjoint(rule.roles):
                 yield self._compiled(entity, rule)
 
-    def _compiled(self, entity: Entity, rule: AllowRule) -> _Rule:
+    def _compiled(self, entity: Entity, rule: AllowRule | GuardRule) -> _Rule:
         key = (entity.name, id(rule))
         if key not in self._rules:
-            predicate = self.condition(entity, rule.where)
-            self._rules[key] = _Rule(predicate, frozenset(_claims(predicate)), rule.fields, rule.limit)
-        return self._rules[key]
-
-    def _guard(self, entity: Entity, guard: GuardRule) -> _Rule:
-        key = (entity.name, id(guard))
-        if key not in self._rules:
-            predicate = self.condition(entity, guard.where)
-            self._rules[key] = _Rule(predicate, frozenset(_claims(predicate)), None, None)
+            fields, limit = (rule.fields, rule.limit) if isinstance(rule, AllowRule) else (None, None)
+            self._rules[key] = _Rule(self.condition(entity, rule.where), self._named(entity, rule), fields, limit)
         return self._rules[key]
 
     def condition(self, entity: Entity, where: Any) -> Predicate:
@@ -560,9 +569,9 @@ def _follows_its_ends(entity: Entity) -> bool:
     return entity.generated_link and not entity.allow
 
 
-def _present(entity: Entity, deleted: str | None = None) -> Predicate:
+def _present(entity: Entity) -> Predicate:
     column = entity.soft_delete
-    return TRUE if column is None or deleted == "INCLUDE" else IsNull(column, negated=deleted == "ONLY")
+    return TRUE if column is None else IsNull(column, negated=False)
 
 
 def _claims(predicate: Predicate) -> Iterable[Claim]:

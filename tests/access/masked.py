@@ -13,7 +13,7 @@ from typing import Any
 from graphql import GraphQLResolveInfo
 
 from clew.model.operators import Operand, operators
-from clew.model.types import AllowRule, Column, Entity, Model, Operation, Relation, Through, ValueType
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation, Relation, Through, ValueType
 from tests.access.rules import Eyes
 from tests.reference import Reference, Row, Tables, conjunction, operate, output, parse_value
 
@@ -48,16 +48,30 @@ class MaskedReference(Reference):
     def visible(self, entity: Entity, deleted: str | None = None) -> list[Row]:
         key = (entity.name, deleted)
         if key not in self.seen:
-            self.seen[key] = [row for row in self.raw.visible(entity, deleted) if self.is_open(entity, row)]
+            self.seen[key] = [
+                row
+                for row in self.raw.visible(entity, deleted)
+                if self.is_open(entity, row) and (not is_deleted(entity, row) or self.may_delete(entity, row))
+            ]
         return self.seen[key]
 
-    def is_open(self, entity: Entity, row: Row) -> bool:
+    def passes_guards(self, entity: Entity, row: Row, operation: Operation) -> bool:
         for guard in entity.guards:
-            binds = Operation.READ in guard.to and (guard.binds_admin or not self.admin)
-            if binds and not (
-                self.counts(entity, guard.where) and self.rule(entity, row, guard.where, entity, row) is True
-            ):
+            binds = operation in guard.to and (guard.binds_admin or not self.admin)
+            if binds and not (self.counts(entity, guard) and self.opens(entity, row, guard)):
                 return False
+        return True
+
+    def may_delete(self, entity: Entity, row: Row) -> bool:
+        if not self.passes_guards(entity, row, Operation.DELETE):
+            return False
+        return self.admin or any(
+            self.opens(entity, row, rule) for rule in self.rules(entity, entity.allow, Operation.DELETE)
+        )
+
+    def is_open(self, entity: Entity, row: Row) -> bool:
+        if not self.passes_guards(entity, row, Operation.READ):
+            return False
         if self.admin:
             return True
         if entity.generated_link and not entity.allow:
@@ -79,14 +93,16 @@ class MaskedReference(Reference):
             if rule.fields is None or rule.fields & names
         )
 
-    def rules(self, entity: Entity, rules: Iterable[AllowRule]) -> list[AllowRule]:
+    def rules(
+        self, entity: Entity, rules: Iterable[AllowRule], operation: Operation = Operation.READ
+    ) -> list[AllowRule]:
         return [
             rule
             for rule in rules
-            if Operation.READ in rule.to and self.roles & set(rule.roles) and self.counts(entity, rule.where)
+            if operation in rule.to and self.roles & set(rule.roles) and self.counts(entity, rule)
         ]
 
-    def opens(self, entity: Entity, row: Row, rule: AllowRule) -> bool:
+    def opens(self, entity: Entity, row: Row, rule: AllowRule | GuardRule) -> bool:
         return rule.where is None or self.rule(entity, row, rule.where, entity, row) is True
 
     # --- what the executor asks -------------------------------------------------------
@@ -120,9 +136,10 @@ class MaskedReference(Reference):
 
     # --- rules, over the unmasked rows ------------------------------------------------
 
-    def counts(self, entity: Entity, where: Any) -> bool:
-        """Whether the viewer has every claim that a condition names."""
-        return where is None or all(self.claim(*use) is not MISSING for use in self.uses(entity, where))
+    def counts(self, entity: Entity, rule: AllowRule | GuardRule) -> bool:
+        """Whether the viewer has every claim that a rule names."""
+        conditions = (where for where in (rule.where, rule.check) if where is not None)
+        return all(self.claim(*use) is not MISSING for where in conditions for use in self.uses(entity, where))
 
     def uses(self, entity: Entity, where: Mapping[str, Any]) -> Iterable[tuple[str, ValueType, bool]]:
         for name, value in where.items():
@@ -221,6 +238,11 @@ def is_hollow(value: Any) -> bool:
     """Whether a claim, or something in it, is null or empty."""
     parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [True]
     return value in (None, "") or parts == [] or any(is_hollow(part) for part in parts if part is not True)
+
+
+def is_deleted(entity: Entity, row: Row) -> bool:
+    column = entity.soft_delete
+    return column is not None and row[column.column] is not None
 
 
 def as_operators(value: Any) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ from clew.plan.types import (
     Compare,
     Constant,
     Exists,
+    IsNull,
     Literal,
     Many,
     Not,
@@ -135,6 +136,23 @@ type Held
   owner: String
   kind: String @allow(role: user, where: {owner: "$auth.sub"})
   open: String @allow(role: user) @allow(role: user, where: {owner: "$auth.sub"})
+}
+# A rule and a guard name claims in what must be true after: without them they are none, and nobody gets past.
+type Kept
+  @table
+  @allow(role: user, where: {owner: "$auth.sub"})
+  @allow(role: user, to: ALL, where: {kind: "x"}, check: {owner: "$auth.after"})
+  @allow(role: user, to: DELETE, where: {owner: "x"})
+  @allow(role: user, to: DELETE, where: {owner: "z"})
+  @guard(to: DELETE, where: {owner: "y"}, bindsAdmin: true) {
+  id: ID! @id
+  owner: String
+  kind: String @allow(role: user, to: ALL, where: {owner: "x"}, check: {owner: "$auth.after"})
+  deletedAt: DateTime @softDelete
+}
+type Sealed @table @allow(role: user, to: ALL) @guard(to: ALL, where: {owner: "x"}, check: {owner: "$auth.after"}) {
+  id: ID! @id
+  owner: String
 }
 type Fields @table { id: ID! @id  name: String @allow(role: user) }
 
@@ -329,6 +347,8 @@ def _check_openings(access: Access) -> None:
         "Blind",
         "Rope",
         "Splice",
+        "Kept",
+        "Sealed",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -366,10 +386,11 @@ def _check_openings(access: Access) -> None:
 def _check_claims(access: Access) -> None:
     named = {claim.path for claim in access.claims(USER.roles)}
     assert named == {
-        (name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter", "label")
+        (name,)
+        for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter", "label", "after")
     }
     guarding = {claim.path for claim in access.claims(frozenset())}
-    assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter")}
+    assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter", "after")}
     # A rule that names a claim which is not there is no rule, `neq` or not.
     mine = MODEL.entity("Mine")
     without = access.visible(mine, USER)
@@ -551,15 +572,37 @@ enum Mood {
 
 
 def _check_deleted(access: Access) -> None:
-    """What is deleted is there for nobody."""
-    soft = MODEL.entity("Soft")
+    """What is deleted is there for nobody, and on demand for those who hold DELETE on it."""
+    soft, left, kept = MODEL.entity("Soft"), MODEL.entity("Left"), MODEL.entity("Kept")
     for sight in (USER, ADMIN):
         assert access.visible(soft, sight).where == unmasked(soft).where != TRUE
-        assert access.visible(soft, sight, "INCLUDE").where == TRUE
-        only = access.visible(soft, sight, "ONLY").where
-        assert only not in (TRUE, unmasked(soft).where)
-        left = MODEL.entity("Left")
-        assert access.visible(left, sight, "ONLY") == access.visible(left, sight)
+        for deleted in ("ONLY", "INCLUDE"):
+            assert access.visible(left, sight, deleted) == access.visible(left, sight)
+    live, gone = (IsNull(soft.columns[1], negated=negated) for negated in (False, True))
+    assert [access.visible(soft, ADMIN, deleted).where for deleted in ("INCLUDE", "ONLY")] == [TRUE, gone]
+    assert [access.visible(soft, USER, deleted).where for deleted in ("INCLUDE", "ONLY")] == [live, FALSE]
+    column = kept.soft_delete
+    assert column is not None
+    live, gone = (IsNull(column, negated=negated) for negated in (False, True))
+    own, other, free, seen = (access.condition(kept, {"owner": name}) for name in ("x", "z", "y", "$auth.sub"))
+    every = access.claims(USER.roles)
+    given = replace(USER, usable=frozenset(claim for claim in every if claim.path != ("after",)))
+    assert access.visible(kept, given).where == AllOf((live, seen))
+    # A claim that is named in what must be true after counts for everything that the rule does.
+    by_kind = access.condition(kept, {"kind": "x"})
+    assert access.visible(kept, replace(USER, usable=every)).where == AllOf((live, AnyOf((seen, by_kind))))
+    assert access.visible(kept, given).masks["kind"] == FALSE
+    assert access.visible(kept, replace(USER, usable=every)).masks["kind"] == own
+    sealed = MODEL.entity("Sealed")
+    assert {claim.path for claim in access.claims_of(sealed, sealed.guards[0])} == {("after",)}
+    for operation in (Operation.READ, Operation.UPDATE):
+        assert access.held(sealed, given, operation).where == FALSE
+        assert access.held(sealed, replace(USER, usable=every), operation).where != FALSE
+    deleting = AllOf((free, AnyOf((own, other))))
+    assert access.visible(kept, given, "ONLY").where == AllOf((gone, *deleting.items, seen))
+    assert access.visible(kept, given, "INCLUDE").where == AllOf((AnyOf((live, deleting)), seen))
+    assert access.visible(kept, ADMIN, "ONLY").where == AllOf((gone, free))
+    assert access.visible(kept, ADMIN, "INCLUDE").where == AnyOf((live, free))
 
 
 def _check_links(access: Access) -> None:

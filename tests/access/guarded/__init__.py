@@ -106,6 +106,11 @@ INSERT INTO readings (review_id, reader_id) VALUES (1, 'm3'), (1, 'm23'), (2, 'm
 INSERT INTO crates (id, path, labels, data, level, size, weight) VALUES
 (1, 'eu/berlin', '{{red, old}}', '{{"a": {{"b": "c"}}, "n": 1}}', 7, 7, 7),
 (2, '', '{{""}}', '{{"a": {{}}}}', 0, 0, 0);
+INSERT INTO drafts (id, text, kept, writer_id, deleted_at) VALUES
+(1, 'Mine', false, 'm3', NULL), (2, 'Mine of old', false, 'm3', now()), (3, 'Mine, kept', true, 'm3', now()),
+(4, 'Theirs', false, 'm23', NULL), (5, 'Theirs of old', false, 'm23', now());
+INSERT INTO stamps (id, value, ink) VALUES (1, 1, 'red'), (2, 2, 'blue');
+INSERT INTO vaults (id, holder) VALUES (1, 'm3');
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 
