@@ -323,11 +323,15 @@ class Access:
         return found
 
     def held(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
-        """The visible rows of `entity` on which some rule, and every guard, admits `operation`."""
+        """The rows of `entity` that a client's key may name for `operation`.
+
+        They are visible, their key is open, and some rule, and every guard, admits the operation.
+        """
         visible = self.visible(entity, sight)
-        if operation is Operation.READ:
-            return visible
-        return replace(visible, where=conjunction([visible.where, self._admitting(entity, sight, operation)]))
+        asked = [visible.where, *(visible.masks[name] for name in entity.primary_key if name in visible.masks)]
+        if operation is not Operation.READ:
+            asked.append(self._admitting(entity, sight, operation))
+        return replace(visible, where=conjunction(asked))
 
     def _admitting(self, entity: Entity, sight: Sight, operation: Operation) -> Predicate:
         """What holds of the rows on which some rule, and every guard, admits `operation`."""

@@ -35,7 +35,7 @@ _UNKNOWN_ZONES = ("localtime", "posix", "right/")
 _DIGITS = re.compile(r"-?[0-9]{1,10}")
 # Numbers as texts in claims: each has one way to be written, so that no two readers take one text for two numbers.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_DECIMAL = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")

@@ -648,6 +648,13 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         Gives({"notes": [{"author": author and {"id": author}} for author in ("m3", "m3", "m23", None)]}),
     ),
     # Deleted rows have the rules of the others.
+    # A key that is masked on its row names no row.
+    ("the key of one's own locker", M3, "{ ofLocker(id: 1) }", Gives({"ofLocker": "with {'id': 1}"})),
+    ("the masked key of a locker", M3, "{ ofLocker(id: 2) }", NOT_FOUND),
+    ("the key of no locker", M3, "{ ofLocker(id: 9) }", NOT_FOUND),
+    ("the masked key of a locker by look-up", M3, "{ locker(id: 2) { label } }", Gives({"locker": None})),
+    ("the key of a locker to change", M3, "{ ofLockers(ids: [1]) }", Gives({"ofLockers": "with {'ids': [1]}"})),
+    ("the masked key of a locker to change", M3, "{ ofLockers(ids: [1, 2]) }", NOT_FOUND),
     # Of what is deleted, what the viewer may delete.
     ("another's deleted drafts", M3, "{ drafts(deleted: ONLY) { id } }", rows("drafts", 2)),
     ("another's deleted drafts among all", M3, "{ drafts(deleted: INCLUDE) { id } }", rows("drafts", 1, 2, 4)),

@@ -150,6 +150,13 @@ type Kept
   kind: String @allow(role: user, to: ALL, where: {owner: "x"}, check: {owner: "$auth.after"})
   deletedAt: DateTime @softDelete
 }
+type Coded @table
+  @allow(role: user, fields: [name])
+  @allow(role: user, where: {name: "y"}, fields: [id])
+  @allow(role: user, to: UPDATE, where: {name: "x"}) {
+  id: ID! @id
+  name: String
+}
 type Sealed @table @allow(role: user, to: ALL) @guard(to: ALL, where: {owner: "x"}, check: {owner: "$auth.after"}) {
   id: ID! @id
   owner: String
@@ -349,6 +356,7 @@ def _check_openings(access: Access) -> None:
         "Splice",
         "Kept",
         "Sealed",
+        "Coded",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -444,6 +452,12 @@ def _check_held(access: Access) -> None:
     by_kind, by_owner = (access.condition(held, {c: f"$auth.{of}"}) for c, of in (("kind", "kind"), ("owner", "sub")))
     visible = access.visible(held, user)
     assert access.held(held, user, Operation.READ) == visible
+    # Where its key is masked a row cannot be named by it.
+    coded = MODEL.entity("Coded")
+    seen, is_open = access.visible(coded, user), access.condition(coded, {"name": "y"})
+    assert access.held(coded, user, Operation.READ) == replace(seen, where=is_open)
+    by_name = access.condition(coded, {"name": "x"})
+    assert access.held(coded, user, Operation.UPDATE) == replace(seen, where=AllOf((is_open, by_name)))
     found = access.held(held, user, Operation.UPDATE)
     assert found == replace(visible, where=AllOf((visible.where, by_kind, by_owner)))
     for path in (("kind",), ("sub",)):
@@ -829,7 +843,20 @@ def _check_usable() -> None:
         replace(number, is_list=True): [["1", "07"], "07", ["\u0663"]],
         ValueType("BigInt", "bigint"): ["", "\u0663", "07", "-0", "+1", " 1", "1_0", str(2**63)],
         ValueType("ID", "bigint"): ["", "\u0663", "07", "-0", "+1", " 1", "1_0", str(2**63)],
-        ValueType("Decimal", "numeric"): ["", "\u0663", "07", "1_0", " 1", "+1", "1e3", "1.", ".5", "nan"],
+        ValueType("Decimal", "numeric"): [
+            "",
+            "\u0663",
+            "07",
+            "1_0",
+            " 1",
+            "+1",
+            "1e3",
+            "1.",
+            ".5",
+            "nan",
+            "-0",
+            "-0.0",
+        ],
         mood: [None, 1, ["x"], {}],
         ValueType("JSON", "jsonb"): [None, "", {}, [], [1], {"a": {}}, {"a": [1, ""]}, {"a": {"b": None}}],
     }
@@ -838,7 +865,7 @@ def _check_usable() -> None:
         *((number, "-7", -7), (number, 7, 7), (number, "0", 0), (number, 0, 0), (mood, "x", "x")),
         (ValueType("BigInt", "bigint"), "-70", -70),
         (ValueType("ID", "bigint"), "70", 70),
-        (ValueType("Decimal", "numeric"), "-70.50", Decimal("-70.50")),
+        *((ValueType("Decimal", "numeric"), text, Decimal(text)) for text in ("-70.50", "0.0", "-0.05", "7")),
         (ValueType("Boolean", "boolean"), False, False),
         (ValueType("JSON", "jsonb"), {"a": [0, False]}, '{"a": [0, false]}'),
     ]

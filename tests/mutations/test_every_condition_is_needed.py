@@ -113,7 +113,6 @@ ALIKE: dict[str, str] = {
     "clew.plan.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
-    f"{_VISIBLE}._guard: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
     f"{_VISIBLE}._shown: without `_follows_its_ends(target)` in `relation.to_many or _follows_its_ends(target) or "
     "self._guards(target, sight)`": "a generated link has no rule to be the same as",

@@ -34,7 +34,7 @@ query.set_field("internal", lambda *_: "inside")
 for _name in ("teamsOf", "notesOf", "auditsOf"):
     # Whatever keys they are given: which rows these open is not the resolver's business.
     query.set_field(_name, lambda *_, ids: ids)
-for _name in ("ofTeam", "ofNotes"):
+for _name in ("ofTeam", "ofNotes", "ofLocker", "ofLockers"):
     query.set_field(_name, lambda *_, **given: f"with {given}")
 mutation.set_field("wipe", lambda *_: True)
 
@@ -111,6 +111,7 @@ INSERT INTO drafts (id, text, kept, writer_id, deleted_at) VALUES
 (4, 'Theirs', false, 'm23', NULL), (5, 'Theirs of old', false, 'm23', now());
 INSERT INTO stamps (id, value, ink) VALUES (1, 1, 'red'), (2, 2, 'blue');
 INSERT INTO vaults (id, holder) VALUES (1, 'm3');
+INSERT INTO lockers (id, label, holder) VALUES (1, 'Left', 'm3'), (2, 'Right', 'm23');
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 
