@@ -57,8 +57,14 @@ def _validated_jwks_url(value: object) -> object:
     return value.strip()
 
 
+# Others, such as a no-break space, are a part of a name.
+_SPACES = " \t\r\n"
+
+
 def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return tuple(name for name in (part.strip(_SPACES) for part in value.split(",")) if name)
 
 
 def _json(value: object) -> object:

@@ -52,4 +52,5 @@ _ADMIN_VIEWER = Viewer(roles=frozenset({ADMIN}))
 
 def role_names(text: str) -> frozenset[str]:
     """The roles in a text with commas: `user,editor`."""
-    return frozenset(name for name in (part.strip() for part in text.split(",")) if name)
+    # ASCII spaces only: others are a part of a name.
+    return frozenset(name for name in (part.strip(" ") for part in text.split(",")) if name)

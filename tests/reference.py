@@ -35,7 +35,7 @@ from graphql import (
 )
 
 from clew.model.measures import COUNT, FUNCTIONS, measured
-from clew.model.types import Column, Entity, FieldKind, Model, Relation, RelationKind, ValueType
+from clew.model.types import Column, Entity, FieldKind, Model, Relation, RelationKind, Through, ValueType
 from clew.sql.literals import quote_name, quote_text
 from tests.naive import at_path, json_operate, measure, truncated
 
@@ -209,20 +209,16 @@ class Reference:
             return rows
         return [row for row in rows if (row[column.column] is None) is (deleted is None)]
 
-    def links(self, entity: Entity) -> list[Row]:
+    def links(self, through: Through) -> list[Row]:
         """The rows of a many-to-many's link that a relation follows."""
-        return self.visible(entity)
+        return self.visible(self.model.entity(through.entity))
 
     def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
         rows = self.visible(self.model.entity(relation.target), deleted)
         if relation.kind is not RelationKind.MANY_TO_MANY:
             return [other for other in rows if self.joined(row, other, relation.on)]
         assert relation.through is not None
-        links = [
-            link
-            for link in self.links(self.model.entity(relation.through.entity))
-            if self.joined(row, link, relation.through.local)
-        ]
+        links = [link for link in self.links(relation.through) if self.joined(row, link, relation.through.local)]
         return [other for other in rows if any(self.joined(link, other, relation.through.remote) for link in links)]
 
     def open_search(self, entity: Entity, row: Row) -> list[str]:

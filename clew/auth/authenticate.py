@@ -95,7 +95,7 @@ class Authenticator:
             scheme, _, token = authorization.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
                 raise _unauthenticated()
-            token = token.strip()
+            token = token.strip(" \t")
             known = self._tokens.known(token)
             if known is not None:
                 return known

@@ -119,7 +119,8 @@ class Tokens:
         for step in self._roles_path:
             value = value.get(step) if isinstance(value, Mapping) else None
         if isinstance(value, str):
-            return value.split()
+            # At ASCII spaces only: to other readers of the token, others are a part of a name.
+            return [role for role in value.split(" ") if role]
         return [role for role in value if isinstance(role, str)] if isinstance(value, list) else []
 
 

@@ -72,12 +72,11 @@ def _related(
 ) -> list[Predicate]:
     """A filter through a relation: of a to-one, or `some`, `none` and `every` of a to-many."""
     target = access.model.entity(relation.target)
-    rows = access.visible(target, sight)
+    rows, link = access.across(relation, sight)
     mask = masks.get(relation.name)
     if not relation.to_many:
-        return [Exists(relation, Rows(rows, filter_predicate(access, sight, target, tree, place)), None, mask)]
+        return [Exists(relation, Rows(rows, filter_predicate(access, sight, target, tree, place)), link, mask)]
     assert isinstance(tree, dict)
-    link = access.link(relation, sight)
     items: list[Predicate] = []
     for quantifier, value in tree.items():
         here = f"{place}.{quantifier}"
@@ -94,14 +93,13 @@ def _aggregated(
     """A filter on what the rows of a to-many come to."""
     assert isinstance(tree, dict)
     target = access.model.entity(relation.target)
-    visible = access.visible(target, sight)
+    visible, link = access.across(relation, sight)
     where: Predicate = TRUE
     if "where" in tree:
         if tree["where"] is None:
             raise ClewError(f"`{place}.where` must not be null.", hint="Leave it out, or write {}.")
         where = filter_predicate(access, sight, target, tree["where"], f"{place}.where")
     found = tuple(conditions(target, tree, visible.masks, place))
-    link = access.link(relation, sight)
     return Aggregated(relation, Rows(visible, where), found, link, masks.get(relation.name)) if found else TRUE
 
 

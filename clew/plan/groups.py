@@ -86,7 +86,8 @@ class Grouping:
         relation = entity.relation(name)
         assert relation is not None, place
         target = self._access.model.entity(relation.target)
-        path = (*path, (relation, self._access.visible(target, self._sight)))
+        rows, _ = self._access.across(relation, self._sight)
+        path = (*path, (relation, rows))
         names, key = self._key(target, value, f"{place}.{name}", path, masks)
         return (name, *names), key
 

@@ -105,7 +105,8 @@ def _order_key(
     step = entity.relation(name)
     assert step is not None, here
     target = access.model.entity(step.target)
-    path = (*path, (step, access.visible(target, sight)))
+    rows, _ = access.across(step, sight)
+    path = (*path, (step, rows))
     return _order_key(access, sight, target, value, here, path, (*masks, open_.get(name)))
 
 
@@ -114,7 +115,7 @@ def _related_measure(
 ) -> tuple[RelatedMeasure, tuple[bool, bool | None]]:
     """`{count: DESC}` or `{sum: {price: DESC}}`: what to compute, and which way to sort."""
     target = access.model.entity(relation.target)
-    visible = access.visible(target, sight)
+    visible, link = access.across(relation, sight)
     function, value = one(tree, place)
     place = f"{place}.{function}"
     found = COUNT
@@ -122,7 +123,7 @@ def _related_measure(
         name, value = one(value, place)
         place = f"{place}.{name}"
         found = measure(target, function, name, visible.masks)
-    end = RelatedMeasure(relation, Rows(visible), found, access.link(relation, sight))
+    end = RelatedMeasure(relation, Rows(visible), found, link)
     return end, direction(value, place)
 
 

@@ -206,8 +206,7 @@ class _Planner:
 
     def visible(self, entity: Entity, arguments: Mapping[str, Tree]) -> Visible:
         """The visible rows, and what `deleted` says of them."""
-        deleted = arguments.get("deleted")
-        return self.access.visible(entity, self.sight, deleted.value if isinstance(deleted, Literal) else None)
+        return self.access.visible(entity, self.sight, _deleted(arguments))
 
     def where(self, entity: Entity, arguments: Mapping[str, Tree]) -> Predicate:
         """What `where` and `search` ask."""
@@ -306,15 +305,14 @@ class _Planner:
         if many is not None:
             relation, kind = many
             arguments = self.arguments(entity.name, nodes[0])
-            far = self.visible(self.model.entity(relation.target), arguments)
+            far, link = self.access.across(relation, self.sight, _deleted(arguments))
             read = self.many(far, reached(relation, visible, far), kind, arguments, nodes)
-            link = self.access.link(relation, self.sight)
             if link is not None:
                 link = linked(relation, visible, far, link)
             return Many(key, relation, read, link, visible.masks.get(relation.name))
         to_one = entity.relation(name)
         if to_one is not None:
-            far = self.access.visible(self.model.entity(to_one.target), self.sight)
+            far, _ = self.access.across(to_one, self.sight)
             return One(key, to_one, Read(Rows(reached(to_one, visible, far)), self.output(far, nodes)), mask)
         resolver = entity.resolver(name)
         assert resolver is not None, f"{entity.name}.{name}"
@@ -343,6 +341,12 @@ class _Planner:
     def check_budget(self) -> None:
         if self.budget is not None and self.fields + self.conditions > self.budget:
             raise BudgetError
+
+
+def _deleted(arguments: Mapping[str, Tree]) -> str | None:
+    """What `deleted` says: INCLUDE or ONLY."""
+    deleted = arguments.get("deleted")
+    return deleted.value if isinstance(deleted, Literal) else None
 
 
 def _column(entity: Entity, name: str) -> Column:

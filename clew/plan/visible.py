@@ -22,6 +22,7 @@ from clew.model.types import (
     Opening,
     Operation,
     Relation,
+    RelationKind,
     ValueType,
 )
 from clew.model.writing import is_generated_key, writable_fields
@@ -107,6 +108,10 @@ class _Rule:
     fields: frozenset[str] | None
     limit: int | None
 
+    def is_usable(self, sight: Sight) -> bool:
+        """Whether the viewer has every claim that the rule names, before and after: without one it is dropped whole."""
+        return self.claims <= sight.usable
+
 
 @dataclass
 class Access:
@@ -114,7 +119,7 @@ class Access:
 
     model: Model
     _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
-    _visible: dict[tuple[str, Sight, str | None], Visible] = field(default_factory=dict)
+    _visible: dict[tuple[str, Sight, str | None, tuple[str, ...]], Visible] = field(default_factory=dict)
     _permits: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _guarding: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _all: dict[str, Visible] = field(default_factory=dict)
@@ -123,7 +128,8 @@ class Access:
     def openings(self, sight: Sight) -> dict[str, Opening]:
         """What each entity shows to the roles of `sight`; those that show nothing are left out.
 
-        A relation shows nothing whose other end does not; that may leave an entity empty, and so on.
+        A relation shows nothing whose other end does not, and a to-many nothing where no rule opens the to-one back;
+        that may leave an entity empty, and so on.
         """
         found = {name: self.opening(entity, sight) for name, entity in self.model.entities.items()}
         openings = {name: opening for name, opening in found.items() if opening is not None}
@@ -131,7 +137,7 @@ class Access:
             shown: dict[str, Opening] = {}
             for name, opening in openings.items():
                 entity = self.model.entity(name)
-                dead = {r.name for r in entity.relations if r.target not in openings}
+                dead = {r.name for r in entity.relations if self._leads_nowhere(r, openings, sight)}
                 dead |= {r.name for r in entity.resolvers if r.type in self.model.entities and r.type not in openings}
                 ends_shown = not dead or not _follows_its_ends(entity)
                 if ends_shown and (fields := opening.fields - dead):
@@ -139,6 +145,16 @@ class Access:
             if shown == openings:
                 return shown
             openings = shown
+
+    def _leads_nowhere(self, relation: Relation, openings: Mapping[str, Opening], sight: Sight) -> bool:
+        """Whether no row can ever be at the other end, whatever the claims."""
+        owner, to_ones = self._owning(relation)
+        if relation.target not in openings or owner.name not in openings:
+            return True
+        if sight.admin or _follows_its_ends(owner):
+            return False
+        rules = list(self._reading(owner, owner.allow, sight.roles))
+        return any(self._mask(owner, to_one, rules, sight) == FALSE for to_one in to_ones)
 
     def custom_fields(self, sight: Sight) -> tuple[CustomField, ...]:
         """The user's own root fields that the roles of `sight` may use."""
@@ -173,8 +189,8 @@ class Access:
         return self._claims[key]
 
     def claims_of(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
-        """The claims that the condition of one rule of `entity` names."""
-        return (self._guard(entity, rule) if isinstance(rule, GuardRule) else self._compiled(entity, rule)).claims
+        """The claims that one rule of `entity` names, before and after."""
+        return self._named(entity, rule)
 
     def guard_claims(self) -> frozenset[Claim]:
         """The claims that guards name which bind an admin too."""
@@ -265,27 +281,65 @@ class Access:
         """The masked rows of `entity`: THE primitive, which every read of every feature starts from.
 
         Args:
-            deleted: INCLUDE for the deleted rows too, ONLY for these alone. Their rules are those of the others.
+            deleted: INCLUDE for the deleted rows too on which the viewer holds DELETE, ONLY for these alone.
         """
-        key = (entity.name, sight, deleted)
+        return self._seen(entity, sight, deleted, ())
+
+    def across(self, relation: Relation, sight: Sight, deleted: str | None = None) -> tuple[Visible, Visible | None]:
+        """The masked rows at the other end of a relation: where `visible` starts a read, this is how it goes on.
+
+        Rows that have a to-one back are there only where that is open to the viewer: the to-many tells what it tells.
+
+        Args:
+            deleted: as for `visible`.
+
+        Returns:
+            The rows, and those of a many-to-many's link; None for another relation.
+        """
+        target = self.model.entity(relation.target)
+        owner, to_ones = self._owning(relation)
+        if relation.through is None:
+            return self._seen(target, sight, deleted, to_ones), None
+        # A generated link is visible when both ends are, and the relation looks at both anyway.
+        link = unmasked(owner) if _follows_its_ends(owner) else self._seen(owner, sight, None, to_ones)
+        return self._seen(target, sight, deleted, ()), link
+
+    def _owning(self, relation: Relation) -> tuple[Entity, tuple[str, ...]]:
+        """The entity whose rows say who belongs to whom, and its to-ones that say it and are not the relation."""
+        if relation.through is None:
+            return self.model.entity(relation.target), () if relation.inverse is None else (relation.inverse,)
+        link = self.model.entity(relation.through.entity)
+        near = frozenset((column, ours) for ours, column in relation.through.local)
+        ends = (near, frozenset(relation.through.remote))
+        return link, tuple(r.name for r in link.relations if r.kind is RelationKind.TO_ONE and frozenset(r.on) in ends)
+
+    def _seen(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
+        key = (entity.name, sight, deleted, to_ones)
         found = self._visible.get(key)
         if found is None:
             if len(self._visible) >= 4096:
                 self._visible.clear()
-            found = self._visible[key] = self._see(entity, sight, deleted)
+            found = self._visible[key] = self._see(entity, sight, deleted, to_ones)
         return found
 
     def held(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
-        """The visible rows of `entity` on which some rule, and every guard, admits `operation`."""
+        """The rows of `entity` that a client's key may name for `operation`.
+
+        They are visible, their key is open, and some rule, and every guard, admits the operation.
+        """
         visible = self.visible(entity, sight)
-        if operation is Operation.READ:
-            return visible
+        asked = [visible.where, *(visible.masks[name] for name in entity.primary_key if name in visible.masks)]
+        if operation is not Operation.READ:
+            asked.append(self._admitting(entity, sight, operation))
+        return replace(visible, where=conjunction(asked))
+
+    def _admitting(self, entity: Entity, sight: Sight, operation: Operation) -> Predicate:
+        """What holds of the rows on which some rule, and every guard, admits `operation`."""
         guards = self._guards(entity, sight, operation)
         if sight.admin:
-            return replace(visible, where=conjunction([visible.where, *guards]))
+            return conjunction(guards)
         rules = self._allowing(entity, entity.allow, sight.roles, operation)
-        admitting = disjunction([rule.predicate for rule in rules if rule.claims <= sight.usable])
-        return replace(visible, where=conjunction([visible.where, *guards, admitting]))
+        return conjunction([*guards, disjunction([rule.predicate for rule in rules if rule.is_usable(sight)])])
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """What the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
@@ -344,26 +398,17 @@ class Access:
         return Permit(before, before if rule.check is None else self.condition(entity, rule.check), fields)
 
     def _usable(self, entity: Entity, rule: AllowRule | GuardRule, sight: Sight) -> bool:
-        """Whether the viewer has every claim that the rule names, before and after."""
-        return self._named(entity, rule) <= sight.usable
+        return self._compiled(entity, rule).is_usable(sight)
 
-    def link(self, relation: Relation, sight: Sight) -> Visible | None:
-        """The visible rows of a many-to-many's link, None for another relation."""
-        if relation.through is None:
-            return None
-        link = self.model.entity(relation.through.entity)
-        # A generated link is visible when both ends are, and the relation looks at both anyway.
-        return unmasked(link) if _follows_its_ends(link) else self.visible(link, sight)
-
-    def _see(self, entity: Entity, sight: Sight, deleted: str | None) -> Visible:
+    def _see(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
         guards = self._guards(entity, sight)
-        present = _present(entity, deleted)
+        present = self._present(entity, sight, deleted)
         if sight.admin:
             return Visible(entity, conjunction([present, *guards]))
         if _follows_its_ends(entity):
             ends = [Exists(end, Rows(self.visible(self.model.entity(end.target), sight))) for end in entity.relations]
             return Visible(entity, conjunction([present, *guards, *ends]))
-        rules = [r for r in self._reading(entity, entity.allow, sight.roles) if r.claims <= sight.usable]
+        rules = [rule for rule in self._reading(entity, entity.allow, sight.roles) if rule.is_usable(sight)]
         masks: dict[str, Predicate] = {}
         for name in _names(entity):
             mask = self._mask(entity, name, rules, sight, only_usable=True)
@@ -371,16 +416,29 @@ class Access:
                 masks[name] = mask
         limits = [rule.limit for rule in rules]
         page = None if None in limits or not limits else max(limit for limit in limits if limit is not None)
-        where = conjunction([present, *guards, disjunction([rule.predicate for rule in rules])])
+        opened = [self._mask(entity, name, rules, sight, only_usable=True) for name in to_ones]
+        masking = [mask for mask in opened if mask is not None]
+        # The rules come last: `clew.plan.implied` takes each by itself.
+        where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
         return Visible(entity, where, page, masks)
+
+    def _present(self, entity: Entity, sight: Sight, deleted: str | None) -> Predicate:
+        """What holds of the rows that are not deleted, or of those too on which the viewer holds DELETE."""
+        column = entity.soft_delete
+        if column is None or deleted is None:
+            return _present(entity)
+        admitting = self._admitting(entity, sight, Operation.DELETE)
+        if deleted == "ONLY":
+            return conjunction([IsNull(column, negated=True), admitting])
+        return disjunction([_present(entity), admitting])
 
     def _guards(self, entity: Entity, sight: Sight, operation: Operation = Operation.READ) -> list[Predicate]:
         found: list[Predicate] = []
         for guard in entity.guards:
             if operation in guard.to and (guard.binds_admin or not sight.admin):
-                rule = self._guard(entity, guard)
+                rule = self._compiled(entity, guard)
                 # A guard cannot be dropped: a rule AND-ed to what a missing claim decides is dropped whole.
-                found.append(rule.predicate if rule.claims <= sight.usable else FALSE)
+                found.append(rule.predicate if rule.is_usable(sight) else FALSE)
         return found
 
     def _mask(
@@ -391,7 +449,7 @@ class Access:
         if member.allow:
             own = list(self._reading(entity, member.allow, sight.roles))
             if only_usable:
-                own = [rule for rule in own if rule.claims <= sight.usable]
+                own = [rule for rule in own if rule.is_usable(sight)]
         else:
             own = [rule for rule in rules if _holds(rule.fields, member)]
             if rules and len(own) == len(rules):
@@ -412,18 +470,11 @@ class Access:
             if operation in rule.to and not roles.isdisjoint(rule.roles):
                 yield self._compiled(entity, rule)
 
-    def _compiled(self, entity: Entity, rule: AllowRule) -> _Rule:
+    def _compiled(self, entity: Entity, rule: AllowRule | GuardRule) -> _Rule:
         key = (entity.name, id(rule))
         if key not in self._rules:
-            predicate = self.condition(entity, rule.where)
-            self._rules[key] = _Rule(predicate, frozenset(_claims(predicate)), rule.fields, rule.limit)
-        return self._rules[key]
-
-    def _guard(self, entity: Entity, guard: GuardRule) -> _Rule:
-        key = (entity.name, id(guard))
-        if key not in self._rules:
-            predicate = self.condition(entity, guard.where)
-            self._rules[key] = _Rule(predicate, frozenset(_claims(predicate)), None, None)
+            fields, limit = (rule.fields, rule.limit) if isinstance(rule, AllowRule) else (None, None)
+            self._rules[key] = _Rule(self.condition(entity, rule.where), self._named(entity, rule), fields, limit)
         return self._rules[key]
 
     def condition(self, entity: Entity, where: Any) -> Predicate:
@@ -522,9 +573,9 @@ def _follows_its_ends(entity: Entity) -> bool:
     return entity.generated_link and not entity.allow
 
 
-def _present(entity: Entity, deleted: str | None = None) -> Predicate:
+def _present(entity: Entity) -> Predicate:
     column = entity.soft_delete
-    return TRUE if column is None or deleted == "INCLUDE" else IsNull(column, negated=deleted == "ONLY")
+    return TRUE if column is None else IsNull(column, negated=False)
 
 
 def _claims(predicate: Predicate) -> Iterable[Claim]:

@@ -44,7 +44,10 @@ Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 _MOST_SEARCHED = 2000
 # Python finds them on some machines, Postgres never.
 _UNKNOWN_ZONES = ("localtime", "posix", "right/")
-_DIGITS = re.compile(r"-?\d{1,10}")
+_DIGITS = re.compile(r"-?[0-9]{1,10}")
+# Numbers as texts in claims: each has one way to be written, so that no two readers take one text for two numbers.
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+_DECIMAL = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
@@ -108,8 +111,8 @@ def _cursor_key(
 def usable_claims(wanted: Iterable[Claim], claims: Mapping[str, Any]) -> dict[Claim, Any]:
     """The wanted claims that a viewer has in a form that fits, as asyncpg takes them.
 
-    A claim that is absent, null, an empty list or of another type is left out: the rules
-    that name it do not count (SPEC 6). Claims coerce like variables; digits also to integers.
+    A claim that is absent, null, empty or of another type is left out: the rules that name it
+    do not count (docs/access.md). Claims coerce like variables; digits also to integers.
     """
     found: dict[Claim, Any] = {}
     for claim in wanted:
@@ -135,14 +138,36 @@ def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
         return None, "is null"
     if isinstance(value, list) and not claim.type.is_list:
         return None, "is a list"
-    if value == []:
-        return None, "is an empty list"
+    if isinstance(value, str | list | Mapping) and not value:
+        return None, f"is an empty {'text' if value == '' else 'list' if value == [] else 'object'}"
     if claim.type.is_list and not isinstance(value, list):
         value = [value]
     try:
+        if _holds_nothing(value):
+            return None, "holds something empty"
+        if not all(_is_one_number(item, claim.type) for item in (value if claim.type.is_list else [value])):
+            raise ValueError
         return _converter(Operand(claim, claim.type, "claim", claim.form))(_coerced(value, claim.type)), None
     except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
         return None, f"does not fit {claim.type.name} ({claim.type.sql})"
+
+
+def _holds_nothing(value: Any) -> bool:
+    """Whether a claim, or a part of it at any depth, is null or empty: it would hold for rows that nobody meant."""
+    if isinstance(value, list | Mapping):
+        parts = value.values() if isinstance(value, Mapping) else value
+        return not value or any(map(_holds_nothing, parts))
+    return value is None or value == ""
+
+
+def _is_one_number(value: Any, type_: ValueType) -> bool:
+    """Whether a claim that is to be a number is one, or a text that is one in ASCII digits without leading zeros."""
+    if not isinstance(value, str):
+        return True
+    if type_.name == "Decimal":
+        return _DECIMAL.fullmatch(value) is not None
+    is_whole = type_.name in ("Int", "BigInt") or type_.sql in _INTEGERS
+    return not is_whole or _WHOLE.fullmatch(value) is not None
 
 
 def _coerced(value: Any, type_: ValueType) -> Any:

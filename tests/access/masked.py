@@ -15,14 +15,14 @@ from graphql import GraphQLResolveInfo
 
 from clew.engine import Engine
 from clew.model.operators import Operand, operators
-from clew.model.types import AllowRule, Column, Entity, Model, Operation, Relation, ValueType
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation, Relation, Through, ValueType
 from clew.plan.types import Identity
 from clew.viewer import Viewer
 from tests.access.rules import Eyes
 from tests.reference import Place, Reference, Row, Tables, conjunction, operate, output, parse_value
 
 MISSING = object()
-INTEGER = re.compile("-?[0-9]+")
+INTEGER = re.compile("0|-?[1-9][0-9]*")
 
 
 class MaskedReference(Reference):
@@ -54,16 +54,30 @@ class MaskedReference(Reference):
     def visible(self, entity: Entity, deleted: str | None = None) -> list[Row]:
         key = (entity.name, deleted)
         if key not in self.seen:
-            self.seen[key] = [row for row in self.raw.visible(entity, deleted) if self.is_open(entity, row)]
+            self.seen[key] = [
+                row
+                for row in self.raw.visible(entity, deleted)
+                if self.is_open(entity, row) and (not is_deleted(entity, row) or self.may_delete(entity, row))
+            ]
         return self.seen[key]
 
-    def is_open(self, entity: Entity, row: Row) -> bool:
+    def passes_guards(self, entity: Entity, row: Row, operation: Operation) -> bool:
         for guard in entity.guards:
-            binds = Operation.READ in guard.to and (guard.binds_admin or not self.admin)
-            if binds and not (
-                self.counts(entity, guard.where) and self.rule(entity, row, guard.where, entity, row) is True
-            ):
+            binds = operation in guard.to and (guard.binds_admin or not self.admin)
+            if binds and not (self.counts(entity, guard) and self.opens(entity, row, guard)):
                 return False
+        return True
+
+    def may_delete(self, entity: Entity, row: Row) -> bool:
+        if not self.passes_guards(entity, row, Operation.DELETE):
+            return False
+        return self.admin or any(
+            self.opens(entity, row, rule) for rule in self.rules(entity, entity.allow, Operation.DELETE)
+        )
+
+    def is_open(self, entity: Entity, row: Row) -> bool:
+        if not self.passes_guards(entity, row, Operation.READ):
+            return False
         if self.admin:
             return True
         if entity.generated_link and not entity.allow:
@@ -85,14 +99,16 @@ class MaskedReference(Reference):
             if rule.fields is None or rule.fields & names
         )
 
-    def rules(self, entity: Entity, rules: Iterable[AllowRule]) -> list[AllowRule]:
+    def rules(
+        self, entity: Entity, rules: Iterable[AllowRule], operation: Operation = Operation.READ
+    ) -> list[AllowRule]:
         return [
             rule
             for rule in rules
-            if Operation.READ in rule.to and self.roles & set(rule.roles) and self.counts(entity, rule.where)
+            if operation in rule.to and self.roles & set(rule.roles) and self.counts(entity, rule)
         ]
 
-    def opens(self, entity: Entity, row: Row, rule: AllowRule) -> bool:
+    def opens(self, entity: Entity, row: Row, rule: AllowRule | GuardRule) -> bool:
         return rule.where is None or self.rule(entity, row, rule.where, entity, row) is True
 
     # --- what the executor asks -------------------------------------------------------
@@ -101,12 +117,22 @@ class MaskedReference(Reference):
         entity = self.owner[id(row)]
         return super().value(column, row) if self.is_field_open(entity, row, column.name) else None
 
-    def links(self, entity: Entity) -> list[Row]:
-        # A generated link is visible when both ends are, and from a deleted row that was asked for it leads on.
-        return self.raw.visible(entity) if entity.generated_link and not entity.allow else super().links(entity)
+    def links(self, through: Through) -> list[Row]:
+        entity = self.model.entity(through.entity)
+        if entity.generated_link and not entity.allow:
+            # It is visible when both ends are, and from a deleted row that was asked for it leads on.
+            return self.raw.visible(entity)
+        here, there = {link for _, link in through.local}, {link for link, _ in through.remote}
+        ends = [one.name for one in entity.relations if {own for own, _ in one.on} in (here, there)]
+        return [row for row in super().links(through) if all(self.is_field_open(entity, row, end) for end in ends)]
 
     def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
-        return super().related(entity, relation, row, deleted) if self.is_field_open(entity, row, relation.name) else []
+        if not self.is_field_open(entity, row, relation.name):
+            return []
+        rows, target = super().related(entity, relation, row, deleted), self.model.entity(relation.target)
+        back = relation.inverse
+        # The to-one back tells who has the row: where that is hidden, so is who has it.
+        return rows if back is None else [other for other in rows if self.is_field_open(target, other, back)]
 
     def open_search(self, entity: Entity, row: Row) -> list[str]:
         return [name for name in super().open_search(entity, row) if self.is_field_open(entity, row, name)]
@@ -123,9 +149,10 @@ class MaskedReference(Reference):
 
     # --- rules, over the unmasked rows ------------------------------------------------
 
-    def counts(self, entity: Entity, where: Any) -> bool:
-        """Whether the viewer has every claim that a condition names."""
-        return where is None or all(self.claim(*use) is not MISSING for use in self.uses(entity, where))
+    def counts(self, entity: Entity, rule: AllowRule | GuardRule) -> bool:
+        """Whether the viewer has every claim that a rule names."""
+        conditions = (where for where in (rule.where, rule.check) if where is not None)
+        return all(self.claim(*use) is not MISSING for where in conditions for use in self.uses(entity, where))
 
     def uses(self, entity: Entity, where: Mapping[str, Any]) -> Iterable[tuple[str, ValueType, bool]]:
         for name, value in where.items():
@@ -153,7 +180,7 @@ class MaskedReference(Reference):
         value: Any = self.claims
         for step in name.split(".")[1:]:
             value = value.get(step) if isinstance(value, dict) else None
-        if value is None or value == [] or (isinstance(value, list) and not is_list):
+        if is_hollow(value) or (isinstance(value, list) and not is_list):
             return MISSING
         try:
             if is_list:
@@ -224,6 +251,17 @@ async def tie_key_of(engine: Engine, viewer: Viewer) -> str:
     """What the engine orders rows by whose keys this viewer may not see: a secret, known to tests alone."""
     _, claims = engine.sight(await engine.role(viewer), viewer)
     return engine.cursors.tie_key(claims[Identity()])
+
+
+def is_hollow(value: Any) -> bool:
+    """Whether a claim, or something in it, is null or empty."""
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [True]
+    return value in (None, "") or parts == [] or any(is_hollow(part) for part in parts if part is not True)
+
+
+def is_deleted(entity: Entity, row: Row) -> bool:
+    column = entity.soft_delete
+    return column is not None and row[column.column] is not None
 
 
 def as_operators(value: Any) -> Mapping[str, Any]:

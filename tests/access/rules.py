@@ -13,8 +13,8 @@ from clew.viewer import Viewer
 from tests.reference import Tables, output
 
 ROLES = ("anon", "user", "editor")
-READING, DELETING = {Operation.READ}, {Operation.READ, Operation.DELETE}
-OPERATIONS = (*[READING] * 15, *[DELETING] * 4, {Operation.UPDATE})
+READING, DELETING = {Operation.READ}, {Operation.DELETE}
+OPERATIONS = (*[READING] * 14, *[READING | DELETING] * 3, *[DELETING] * 2, {Operation.UPDATE})
 CLAIMS = ("sub", "a", "b", "org.id")
 
 
@@ -70,14 +70,20 @@ class _Rules:
             for column in entity.columns
         )
         relations = tuple(
-            replace(relation, allow=self.allow(entity, 1)) if self.chance(8) and not relation.key else relation
+            replace(relation, allow=self.allow(entity, 1)) if self.chance(15 if relation.key else 8) else relation
             for relation in entity.relations
+        )
+        # A to-one's key has the rules of the to-one.
+        of_to_ones = {relation.name: relation.allow for relation in relations if relation.key}
+        columns = tuple(
+            replace(column, allow=of_to_ones.get(column.relation or "", column.allow)) for column in columns
         )
         rules = self.allow(entity, self.random.randint(0, 3))
         guards: tuple[GuardRule, ...] = ()
         if self.chance(10):
             condition = self.condition(entity, 1, entity)
-            guards = (GuardRule(frozenset({Operation.READ}), condition, binds_admin=self.chance(30)),)
+            to = frozenset(self.one((READING, READING, DELETING)))
+            guards = (GuardRule(to, condition, self.check(entity), binds_admin=self.chance(30)),)
         return replace(entity, columns=columns, relations=relations, allow=rules, guards=guards)
 
     def allow(self, entity: Entity, count: int) -> tuple[AllowRule, ...]:
@@ -94,8 +100,13 @@ class _Rules:
             roles=self.some(ROLES),
             to=frozenset(self.one(OPERATIONS)),
             where=where,
+            check=self.check(entity),
             fields=None if self.chance(60) else frozenset(self.some(self.one((names, keyless(entity, names))))),
         )
+
+    def check(self, entity: Entity) -> dict[str, Any] | None:
+        """What matters to no read but by the claims that it names: without them the rule is none."""
+        return self.condition(entity, 1, entity) if self.chance(10) else None
 
     def related(self, entity: Entity) -> dict[str, Any] | None:
         """Now and then what a rule of a related entity says, of the related rows: the one row may imply the other."""

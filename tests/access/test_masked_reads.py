@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from clew.engine import Engine, Request
-from clew.model.types import Entity, FieldKind, Model, Operation
+from clew.model.types import Entity, FieldKind, Model, Operation, Relation
 from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
@@ -43,21 +43,34 @@ def members(entity: Entity) -> list[Any]:
 def open_model(model: Model, roles: frozenset[str]) -> Model:
     """What the rules of these roles open, worked out without Clew: the rest is not in their schema."""
 
-    def open_fields(entity: Entity) -> set[str]:
-        names = {f.name for f in members(entity) if not f.hidden}
-        if "admin" in roles:
+    def opened(entity: Entity) -> set[str]:
+        names = {f.name for f in members(entity)}
+        if "admin" in roles or (entity.generated_link and not entity.allow):
             return names
-        if entity.generated_link and not entity.allow:
-            return names if all(fields.get(end.target) for end in entity.relations) else set()
         rules = [rule for rule in entity.allow if Operation.READ in rule.to and roles & set(rule.roles)]
         found = set()
         for member in members(entity):
             own = [rule for rule in member.allow if Operation.READ in rule.to and roles & set(rule.roles)]
             also = {member.name, getattr(member, "relation", None)}
-            opened = any(rule.fields is None or rule.fields & also for rule in rules)
-            if rules and member.name in names and (own if member.allow else opened):
+            by_type = any(rule.fields is None or rule.fields & also for rule in rules)
+            if rules and (own if member.allow else by_type):
                 found.add(member.name)
         return found
+
+    def open_fields(entity: Entity) -> set[str]:
+        if entity.generated_link and not entity.allow and not all(fields.get(end.target) for end in entity.relations):
+            return set()
+        return opened(entity) & {f.name for f in members(entity) if not f.hidden}
+
+    def leads_on(relation: Relation) -> bool:
+        """Whether some row may be at the other end: both ends of what says so are open."""
+        if relation.through is None:
+            is_open = relation.inverse is None or relation.inverse in opened(model.entities[relation.target])
+            return is_open and bool(fields[relation.target])
+        link = model.entities[relation.through.entity]
+        columns = ({own for _, own in relation.through.local}, {own for own, _ in relation.through.remote})
+        ends = {end.name for end in link.relations if {own for own, _ in end.on} in columns}
+        return bool(fields[relation.target] and fields[link.name]) and ends <= opened(link)
 
     fields: dict[str, set[str]] = {}
     for links in (False, True):
@@ -70,7 +83,7 @@ def open_model(model: Model, roles: frozenset[str]) -> Model:
             (entity.name, relation.name)
             for entity in model.entities.values()
             for relation in entity.relations
-            if relation.name in fields[entity.name] and not fields[relation.target]
+            if relation.name in fields[entity.name] and not leads_on(relation)
         }
         if not dark:
             break
@@ -84,7 +97,7 @@ def open_model(model: Model, roles: frozenset[str]) -> Model:
         if not fields[entity.name]:
             continue
         here = fields[entity.name]
-        relations = tuple(r for r in entity.relations if r.name in here and fields[r.target])
+        relations = tuple(r for r in entity.relations if r.name in here)
         columns = tuple(c for c in entity.columns if c.name in here)
         if not columns and not relations:
             continue

@@ -88,13 +88,21 @@ HIDDEN: tuple[tuple[str, str, dict[str, Any]], ...] = tuple(
         ("editor", "{ teams { projects(~deleted~: ONLY) { id } } }"),
         ("editor", "{ teams { projectsAggregate(~deleted~: ONLY) { count } } }"),
         ("editor", "{ teams { projectsConnection(~deleted~: ONLY) { totalCount } } }"),
-        ("user", "query ($v: ~DeletedRows~) { ping }"),
+        ("anon", "query ($v: ~DeletedRows~) { ping }"),
         # Fields of the application's own.
         ("user", "{ ~auditsOf~(ids: [1]) { id } }"),
         ("anon", "{ ~notesOf~(ids: [1]) { id } }"),
         ("user", '{ __type(name: "~AuditConnection~") { name } }'),
         ("user", '{ __type(name: "~AuditAggregate~") { name } }'),
         ("user", '{ __type(name: "~AuditGroupRow~") { name } }'),
+        # What a to-one does not tell its other end does not.
+        ("user", "{ members { ~reviewed~ { id } } }"),
+        ("user", "{ members { ~reviewedConnection~ { totalCount } } }"),
+        ("user", "{ members { ~reviewedAggregate~ { count } } }"),
+        ("user", "{ members(where: {~reviewed~: {some: {id: {eq: 1}}}}) { id } }"),
+        ("user", "{ members(where: {~reviewedAggregate~: {count: {gt: 0}}}) { id } }"),
+        ("user", "{ members(orderBy: [{~reviewedAggregate~: {count: ASC}}]) { id } }"),
+        ("user", "{ teams { members { ~reviewed~ { id } } } }"),
         # The key of a hidden row is that of no row.
         ("anon", '{ ofTeam(id: "~t5~") }'),
         ("user", '{ ofTeam(id: "~t5~") }'),
@@ -120,6 +128,13 @@ def _teams(field: str, *values: Any) -> Gives:
 def _nodes(field: str, *keys: Any, total: int | None = None) -> Gives:
     more = {} if total is None else {"totalCount": total}
     return Gives({field: {"nodes": [{"id": key} for key in keys], **more}})
+
+
+def _reviews(field: str, other: Any, own: Any) -> Gives:
+    return Gives({"members": [{"id": "m23", field: other}, {"id": "m3", field: own}]})
+
+
+BOTH = 'where: {id: {in: ["m3", "m23"]}}'
 
 
 # What each may see is told in the table, and of notes beside the rows: M3 sees 1, 2, 3 and 7, of the last two neither
@@ -204,6 +219,96 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         M3,
         '{ member(id: "m23") { tasksAggregate { count max { id } } } }',
         Gives({"member": {"tasksAggregate": {"count": 0, "max": {"id": None}}}}),
+    ),
+    # A to-many, or a to-one the other way, holds the rows whose to-one back is open.
+    (
+        "the reviews of members",
+        M3,
+        f"{{ members({BOTH}) {{ id reviews {{ id }} }} }}",
+        _reviews("reviews", [], [{"id": 1}]),
+    ),
+    (
+        "a page of the reviews of members",
+        M3,
+        f"{{ members({BOTH}) {{ id reviewsConnection {{ totalCount nodes {{ id }} }} }} }}",
+        _reviews("reviewsConnection", {"totalCount": 0, "nodes": []}, {"totalCount": 1, "nodes": [{"id": 1}]}),
+    ),
+    (
+        "what the reviews of members come to",
+        M3,
+        f"{{ members({BOTH}) {{ id reviewsAggregate {{ count max {{ text }} }} }} }}",
+        _reviews("reviewsAggregate", {"count": 0, "max": {"text": None}}, {"count": 1, "max": {"text": "Sound"}}),
+    ),
+    ("who has won", M3, f"{{ members({BOTH}) {{ id won {{ id }} }} }}", _reviews("won", None, {"id": 1})),
+    ("who has read", M3, f"{{ members({BOTH}) {{ id read {{ id }} }} }}", _reviews("read", [], [{"id": 1}, {"id": 2}])),
+    (
+        "the readers of reviews",
+        M3,
+        "{ reviews { readers { id } } }",
+        Gives({"reviews": [{"readers": [{"id": "m3"}]}, {"readers": [{"id": "m3"}]}, {"readers": []}]}),
+    ),
+    ("members by a review", M3, "{ members(where: {reviews: {some: {id: {eq: 2}}}}) { id } }", rows("members")),
+    ("members by some review", M3, "{ members(where: {reviews: {some: {}}}) { id } }", rows("members", "m3")),
+    (
+        "members by no review",
+        M3,
+        f"{{ members({BOTH[:-1]}, reviews: {{none: {{}}}}}}) {{ id }} }}",
+        rows("members", "m23"),
+    ),
+    (
+        "members by every review",
+        M3,
+        f'{{ members({BOTH[:-1]}, reviews: {{every: {{text: {{eq: "Thin"}}}}}}}}) {{ id }} }}',
+        rows("members", "m23"),
+    ),
+    (
+        "members by the number of reviews",
+        M3,
+        "{ members(where: {reviewsAggregate: {count: {gt: 0}}}) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members by what they have read",
+        M3,
+        "{ members(where: {read: {some: {id: {gt: 0}}}}) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members by how much they have read",
+        M3,
+        "{ members(where: {readAggregate: {count: {gt: 0}}}) { id } }",
+        rows("members", "m3"),
+    ),
+    ("members by what they have won", M3, "{ members(where: {won: {id: {gt: 0}}}) { id } }", rows("members", "m3")),
+    (
+        "reviews by a reader",
+        M3,
+        '{ reviews(where: {readers: {some: {id: {eq: "m23"}}}}) { id } }',
+        rows("reviews"),
+    ),
+    (
+        "members in the order of reviews",
+        M3,
+        "{ members(limit: 1, orderBy: [{reviewsAggregate: {count: DESC}}]) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members in the order of what they have read",
+        M3,
+        "{ members(limit: 1, orderBy: [{readAggregate: {count: DESC}}]) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "members in the order of what they have won",
+        M3,
+        "{ members(limit: 1, orderBy: [{won: {id: DESC_NULLS_LAST}}]) { id } }",
+        rows("members", "m3"),
+    ),
+    (
+        "groups of what members have won",
+        M3,
+        "{ membersGroups(by: [{won: {id: VALUE}}]) { key { won { id } } count } }",
+        _groups("membersGroups", ({"won": {"id": 1}}, 1), ({"won": {"id": None}}, len(OTHERS_OF_3))),
     ),
     # Filters by them.
     (
@@ -543,6 +648,52 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         Gives({"notes": [{"author": author and {"id": author}} for author in ("m3", "m3", "m23", None)]}),
     ),
     # Deleted rows have the rules of the others.
+    # A key that is masked on its row names no row.
+    ("the key of one's own locker", M3, "{ ofLocker(id: 1) }", Gives({"ofLocker": "with {'id': 1}"})),
+    ("the masked key of a locker", M3, "{ ofLocker(id: 2) }", NOT_FOUND),
+    ("the key of no locker", M3, "{ ofLocker(id: 9) }", NOT_FOUND),
+    ("the masked key of a locker by look-up", M3, "{ locker(id: 2) { label } }", Gives({"locker": None})),
+    ("the key of a locker to change", M3, "{ ofLockers(ids: [1]) }", Gives({"ofLockers": "with {'ids': [1]}"})),
+    ("the masked key of a locker to change", M3, "{ ofLockers(ids: [1, 2]) }", NOT_FOUND),
+    # Of what is deleted, what the viewer may delete.
+    ("another's deleted drafts", M3, "{ drafts(deleted: ONLY) { id } }", rows("drafts", 2)),
+    ("another's deleted drafts among all", M3, "{ drafts(deleted: INCLUDE) { id } }", rows("drafts", 1, 2, 4)),
+    ("another's deleted drafts by id", M3, "{ drafts(deleted: INCLUDE, where: {id: {gt: 4}}) { id } }", rows("drafts")),
+    (
+        "what another's deleted drafts come to",
+        M3,
+        "{ draftsAggregate(deleted: ONLY) { count max { text } } draftsConnection(deleted: INCLUDE) { totalCount }"
+        " draftsGroups(deleted: ONLY, by: [{writerId: VALUE}]) { key { writerId } count } }",
+        Gives(
+            {
+                "draftsAggregate": {"count": 1, "max": {"text": "Mine of old"}},
+                "draftsConnection": {"totalCount": 3},
+                "draftsGroups": [{"key": {"writerId": "m3"}, "count": 1}],
+            }
+        ),
+    ),
+    (
+        "the deleted drafts of members",
+        M3,
+        f"{{ members({BOTH}) {{ id drafts(deleted: ONLY) {{ id }} }} }}",
+        _reviews("drafts", [], [{"id": 2}]),
+    ),
+    (
+        "all drafts of members",
+        M3,
+        f"{{ members({BOTH}) {{ id draftsAggregate(deleted: INCLUDE) {{ count }} }} }}",
+        _reviews("draftsAggregate", {"count": 1}, {"count": 2}),
+    ),
+    # A rule is dropped for the claims of its check too, and a guard lets nothing pass.
+    ("stamps without ink", M3, "{ stamps { id ink } }", Gives({"stamps": [{"id": 2, "ink": None}]})),
+    (
+        "stamps with ink",
+        Who("m3", USER, {**EU, "ink": "red"}),
+        "{ stamps { id ink } }",
+        Gives({"stamps": [{"id": 1, "ink": "red"}, {"id": 2, "ink": "blue"}]}),
+    ),
+    ("vaults without holder", M3, "{ vaults { id } }", rows("vaults")),
+    ("vaults with a holder", Who("m3", USER, {**EU, "holder": "x"}), "{ vaults { id } }", rows("vaults", 1)),
     ("deleted notes", M3_EDITOR, "{ notes(deleted: ONLY) { id } }", rows("notes", 5, 6)),
     ("all notes", M3_EDITOR, "{ notes(deleted: INCLUDE) { id } }", rows("notes", 1, 2, 3, 5, 6, 7)),
     ("deleted notes by a masked body", M3_EDITOR, '{ notes(deleted: ONLY, search: "plum") { id } }', rows("notes", 5)),

@@ -372,10 +372,53 @@ def claims_that_do_not_do() -> Iterable[Attack]:
         yield Attack(f"role {role!r}", who, EVERYTHING, NOTHING_OF_MINE)
 
 
+def empty_and_odd_claims() -> Iterable[Attack]:
+    """A claim that is empty, or a number in another writing, opens no row; in its one form it opens its own."""
+    refused: dict[str, tuple[Any, ...]] = {
+        "path": ("", [], {}, [""], None),
+        "end": ("", [], {}),
+        "part": ("", [], {}),
+        "like": ("", [], {}),
+        "other": ("", [], {}),
+        "others": ("", [], [""], ["eu/berlin", ""], ["eu/berlin", None], [[]]),
+        "labels": ("", [], [""], ["red", ""], [None]),
+        "data": ("", {}, [], {"a": {}}, {"a": {"b": ""}}, {"a": None}, {"a": []}),
+        **dict.fromkeys(
+            ("level", "size", "weight"), ("", "07", "\u0667", "+7", " 7", "7 ", "7_", "0_7", "\u00a07", "-0", "00")
+        ),
+    }
+    for claim, values in refused.items():
+        for value in values:
+            yield Attack(
+                f"the claim {claim} is {value!a}",
+                Who("m3", USER, {**EU, claim: value}),
+                "{ crates { id } cratesAggregate { count } }",
+                Gives({"crates": [], "cratesAggregate": {"count": 0}}),
+            )
+    given: dict[str, tuple[Any, ...]] = {
+        "path": ("eu/",),
+        "end": ("berlin",),
+        "part": ("ber",),
+        "like": ("eu%",),
+        "other": ("none",),
+        "others": (["none", "nothing"], "none"),
+        "labels": (["red"], "old"),
+        "data": ({"n": 1}, {"a": {"b": "c"}}),
+        "level": ("7", 7),
+        "size": ("7", 7),
+        "weight": ("7", "7.0", 7),
+    }
+    for claim, values in given.items():
+        for value in values:
+            who = Who("m3", USER, {**EU, claim: value})
+            document = '{ crates(where: {path: {neq: ""}}) { id } }'
+            yield Attack(f"the claim {claim} is {value!a}", who, document, rows("crates", 1))
+
+
 ATTACKS: tuple[Attack, ...] = (
     *(
         replace(attack, about_rules=True)
-        for attack in (*hidden_names(), *masked_rows(), *claims_that_do_not_do(), *reads())
+        for attack in (*hidden_names(), *masked_rows(), *claims_that_do_not_do(), *empty_and_odd_claims(), *reads())
     ),
     *sql_injection(),
     *documents(),

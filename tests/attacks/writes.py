@@ -21,7 +21,7 @@ from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 ANN, BEN, CAT = (Who(name, USER) for name in ("ann", "ben", "cat"))
 CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
 REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
-NOBODY = Who(None, USER)
+NOBODY, UNNAMED = Who(None, USER), Who("", USER)
 ADMIN, CHIEF = Who(roles=frozenset({"admin"})), Who("ann", USER | {"admin"})
 VIEWERS = {"anon": ANON, "ann": ANN, "ben": BEN, "cat": CAT, "clerk": CLERK, "usher": USHER, "admin": ADMIN}
 
@@ -543,6 +543,7 @@ PRESETS: tuple[Entry, ...] = (
         made("Ticket", "9", title="x", owner_id=None, made="X", changed=None),
     ),
     ("nobody", 'createTicket(input: {id: "9", title: "x"}) { id }', FORBIDDEN),
+    ("empty", 'createTicket(input: {id: "9", title: "x"}) { id }', FORBIDDEN),
     (
         "nobody",
         'upsertTickets(inputs: [{id: "1", title: "x"}], on: id) { count }',
@@ -1206,7 +1207,7 @@ def conditions() -> Iterable[Attack]:
 
 
 def entries() -> Iterable[Attack]:
-    people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "chief": CHIEF}
+    people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "empty": UNNAMED, "chief": CHIEF}
     for who, field, expect, *changes in (
         *SEEN,
         *TOLD,

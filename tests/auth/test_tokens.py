@@ -289,6 +289,15 @@ async def test_two_tokens_are_never_mixed() -> None:
     [
         ("roles", {"roles": ["editor", "sales"]}, {"editor", "sales"}),
         ("roles", {"roles": "editor  sales"}, {"editor", "sales"}),
+        (
+            "roles",
+            {"roles": " editor\u00a0admin x\u2003admin\tadmin y\nadmin "},
+            {
+                "editor\u00a0admin",
+                "x\u2003admin\tadmin",
+                "y\nadmin",
+            },
+        ),
         ("roles", {"roles": ""}, set()),
         ("roles", {"roles": []}, set()),
         ("roles", {"roles": ["editor", 1, None, ["admin"], {"admin": 1}, True]}, {"editor"}),

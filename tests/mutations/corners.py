@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from graphql import (
@@ -33,6 +34,7 @@ from clew.plan.types import (
     Compare,
     Constant,
     Exists,
+    IsNull,
     KeyDigest,
     Literal,
     Many,
@@ -136,6 +138,30 @@ type Held
   kind: String @allow(role: user, where: {owner: "$auth.sub"})
   open: String @allow(role: user) @allow(role: user, where: {owner: "$auth.sub"})
 }
+# A rule and a guard name claims in what must be true after: without them they are none, and nobody gets past.
+type Kept
+  @table
+  @allow(role: user, where: {owner: "$auth.sub"})
+  @allow(role: user, to: ALL, where: {kind: "x"}, check: {owner: "$auth.after"})
+  @allow(role: user, to: DELETE, where: {owner: "x"})
+  @allow(role: user, to: DELETE, where: {owner: "z"})
+  @guard(to: DELETE, where: {owner: "y"}, bindsAdmin: true) {
+  id: ID! @id
+  owner: String
+  kind: String @allow(role: user, to: ALL, where: {owner: "x"}, check: {owner: "$auth.after"})
+  deletedAt: DateTime @softDelete
+}
+type Coded @table
+  @allow(role: user, fields: [name])
+  @allow(role: user, where: {name: "y"}, fields: [id])
+  @allow(role: user, to: UPDATE, where: {name: "x"}) {
+  id: ID! @id
+  name: String
+}
+type Sealed @table @allow(role: user, to: ALL) @guard(to: ALL, where: {owner: "x"}, check: {owner: "$auth.after"}) {
+  id: ID! @id
+  owner: String
+}
 type Fields @table { id: ID! @id  name: String @allow(role: user) }
 
 # Of Owned the owner is always visible, of Whole some part, and of Ward none for sure.
@@ -180,7 +206,7 @@ type Vote @table @allow(role: user, fields: [poll]) @allow(role: user, where: {o
   voter: Int! @id
   owner: String
 }
-type Sealed @table @allow(role: user) { part: Int! @id  seal: Int! @id @hidden }
+type Waxed @table @allow(role: user) { part: Int! @id  seal: Int! @id @hidden }
 type Deep @table @allow(role: user, fields: [id]) { id: ID! @id  data: JSON  name: String @search }
 
 type Natural @table { id: String! @id }
@@ -201,6 +227,51 @@ type Written
   half: Half
   maker: String @preset(claim: "sub")
 }
+
+# A line tells more of its poles to some than to others; a pole tells no more of its lines.
+type Pole @table @allow(role: user) {
+  id: ID! @id
+  opened: [Line!]! @relation(from: open)
+  whole: [Line!]! @relation(from: whole)
+  own: Line @relation(from: own)
+  dark: [Line!]! @relation(from: dark)
+  unseen: [Unseen!]! @relation(from: pole)
+  knots: [Line!]! @relation(through: "Knot")
+  loops: [Line!]! @relation(through: "Loop")
+  dimmed: [Line!]! @relation(through: "Dim")
+  blind: [Unseen!]! @relation(through: "Blind")
+  shut: [Line!]! @relation(through: "Shut")
+  roped: [Line!]! @relation(through: "Rope")
+}
+type Line @table @allow(role: user, where: {label: "a"}) @allow(role: user, where: {label: "b"}, fields: [id, whole]) {
+  id: ID! @id
+  label: String
+  open: Pole
+  whole: Pole
+  own: Pole @unique @allow(role: user, where: {label: "c"}) @allow(role: user, where: {label: "$auth.label"})
+  dark: Pole @allow(role: boss) @allow(role: user, to: UPDATE)
+}
+type Unseen @table { id: ID! @id  pole: Pole @allow(role: user) }
+type Knot @table @allow(role: user, where: {label: "a"}, fields: [pole]) @allow(role: user, where: {label: "b"}) {
+  pole: Pole! @id
+  line: Line! @id @allow(role: user, where: {label: "c"})
+  other: Left @allow(role: user, where: {label: "d"})
+  label: String
+}
+type Loop @table @allow(role: user, where: {label: "a"}) {
+  pole: Pole! @id
+  line: Line! @id
+  label: String
+}
+type Dim @table @allow(role: user, fields: [pole]) { pole: Pole! @id  line: Line! @id }
+type Blind @table @allow(role: user) { pole: Pole! @id  unseen: Unseen! @id }
+type Shut @table { pole: Pole! @id @allow(role: user)  line: Line! @id @allow(role: user) }
+type Rope @table @allow(role: user) {
+  pole: Pole! @id
+  line: Line!
+  splice: Splice @relation(from: rope) @allow(role: boss)
+}
+type Splice @table @allow(role: user) { rope: Rope! @id @relation(column: "id") }
 
 extend type Query {
   ofWritable(id: ID! @row(type: "Writable", to: UPDATE)): String @allow(role: user)
@@ -224,6 +295,7 @@ def check() -> None:
     _check_own()
     _check_deleted(access)
     _check_links(access)
+    _check_across(access)
     test_implied.check_all()
     _check_conditions(access)
     _check_aggregated(access)
@@ -282,8 +354,19 @@ def _check_openings(access: Access) -> None:
         "Keyed",
         "Deep",
         "Vote",
-        "Sealed",
+        "Waxed",
         "Written",
+        "Pole",
+        "Line",
+        "Loop",
+        "Knot",
+        "Dim",
+        "Blind",
+        "Rope",
+        "Splice",
+        "Kept",
+        "Sealed",
+        "Coded",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -321,10 +404,11 @@ def _check_openings(access: Access) -> None:
 def _check_claims(access: Access) -> None:
     named = {claim.path for claim in access.claims(USER.roles)}
     assert named == {
-        (name,) for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter")
+        (name,)
+        for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter", "label", "after")
     }
     guarding = {claim.path for claim in access.claims(frozenset())}
-    assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter")}
+    assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter", "after")}
     # A rule that names a claim which is not there is no rule, `neq` or not.
     mine = MODEL.entity("Mine")
     without = access.visible(mine, USER)
@@ -378,6 +462,12 @@ def _check_held(access: Access) -> None:
     by_kind, by_owner = (access.condition(held, {c: f"$auth.{of}"}) for c, of in (("kind", "kind"), ("owner", "sub")))
     visible = access.visible(held, user)
     assert access.held(held, user, Operation.READ) == visible
+    # Where its key is masked a row cannot be named by it.
+    coded = MODEL.entity("Coded")
+    seen, is_open = access.visible(coded, user), access.condition(coded, {"name": "y"})
+    assert access.held(coded, user, Operation.READ) == replace(seen, where=is_open)
+    by_name = access.condition(coded, {"name": "x"})
+    assert access.held(coded, user, Operation.UPDATE) == replace(seen, where=AllOf((is_open, by_name)))
     found = access.held(held, user, Operation.UPDATE)
     assert found == replace(visible, where=AllOf((visible.where, by_kind, by_owner)))
     for path in (("kind",), ("sub",)):
@@ -432,6 +522,9 @@ def _check_permits(access: Access) -> None:
     assert found.holding(written, "kind") == own["kind"]
     assert found.holding(written, "name") == (checked,)
     assert found.holding(written, "owner") == ()
+    guarding = access.guarding(written, USER, Operation.UPDATE)
+    assert guarding == Permits((Permit(TRUE, TRUE),), {}, (Permit(FALSE, FALSE),))
+    assert access.every_row(written) == Visible(written)
     lacking = access.permits(written, USER, Operation.UPDATE)
     assert lacking == Permits((plain,), own, (Permit(FALSE, FALSE),))
     create = access.permits(written, USER, Operation.CREATE)
@@ -506,15 +599,37 @@ enum Mood {
 
 
 def _check_deleted(access: Access) -> None:
-    """What is deleted is there for nobody."""
-    soft = MODEL.entity("Soft")
+    """What is deleted is there for nobody, and on demand for those who hold DELETE on it."""
+    soft, left, kept = MODEL.entity("Soft"), MODEL.entity("Left"), MODEL.entity("Kept")
     for sight in (USER, ADMIN):
         assert access.visible(soft, sight).where == unmasked(soft).where != TRUE
-        assert access.visible(soft, sight, "INCLUDE").where == TRUE
-        only = access.visible(soft, sight, "ONLY").where
-        assert only not in (TRUE, unmasked(soft).where)
-        left = MODEL.entity("Left")
-        assert access.visible(left, sight, "ONLY") == access.visible(left, sight)
+        for deleted in ("ONLY", "INCLUDE"):
+            assert access.visible(left, sight, deleted) == access.visible(left, sight)
+    live, gone = (IsNull(soft.columns[1], negated=negated) for negated in (False, True))
+    assert [access.visible(soft, ADMIN, deleted).where for deleted in ("INCLUDE", "ONLY")] == [TRUE, gone]
+    assert [access.visible(soft, USER, deleted).where for deleted in ("INCLUDE", "ONLY")] == [live, FALSE]
+    column = kept.soft_delete
+    assert column is not None
+    live, gone = (IsNull(column, negated=negated) for negated in (False, True))
+    own, other, free, seen = (access.condition(kept, {"owner": name}) for name in ("x", "z", "y", "$auth.sub"))
+    every = access.claims(USER.roles)
+    given = replace(USER, usable=frozenset(claim for claim in every if claim.path != ("after",)))
+    assert access.visible(kept, given).where == AllOf((live, seen))
+    # A claim that is named in what must be true after counts for everything that the rule does.
+    by_kind = access.condition(kept, {"kind": "x"})
+    assert access.visible(kept, replace(USER, usable=every)).where == AllOf((live, AnyOf((seen, by_kind))))
+    assert access.visible(kept, given).masks["kind"] == FALSE
+    assert access.visible(kept, replace(USER, usable=every)).masks["kind"] == own
+    sealed = MODEL.entity("Sealed")
+    assert {claim.path for claim in access.claims_of(sealed, sealed.guards[0])} == {("after",)}
+    for operation in (Operation.READ, Operation.UPDATE):
+        assert access.held(sealed, given, operation).where == FALSE
+        assert access.held(sealed, replace(USER, usable=every), operation).where != FALSE
+    deleting = AllOf((free, AnyOf((own, other))))
+    assert access.visible(kept, given, "ONLY").where == AllOf((gone, *deleting.items, seen))
+    assert access.visible(kept, given, "INCLUDE").where == AllOf((AnyOf((live, deleting)), seen))
+    assert access.visible(kept, ADMIN, "ONLY").where == AllOf((gone, free))
+    assert access.visible(kept, ADMIN, "INCLUDE").where == AnyOf((live, free))
 
 
 def _check_links(access: Access) -> None:
@@ -522,12 +637,12 @@ def _check_links(access: Access) -> None:
     declared, made = left.relation("rights"), left.relation("others")
     assert declared is not None
     assert made is not None
-    assert access.link(declared, USER) == access.visible(MODEL.entity("Declared"), USER)
-    assert access.link(declared, USER) != unmasked(MODEL.entity("Declared"))
-    assert access.link(made, USER) == unmasked(MODEL.entity("Made"))
+    assert access.across(declared, USER)[1] == access.visible(MODEL.entity("Declared"), USER)
+    assert access.across(declared, USER)[1] != unmasked(MODEL.entity("Declared"))
+    assert access.across(made, USER)[1] == unmasked(MODEL.entity("Made"))
     some = filter_predicate(access, USER, left, {"rights": {"some": {}}}, "where")
     assert isinstance(some, Exists)
-    assert some.link == access.link(declared, USER)
+    assert some.link == access.across(declared, USER)[1]
     schema = build_schema(SHOWN, Access(SHOWN).openings(USER))
     (operation,) = parse("{ lefts { rights { id } } }").definitions
     assert isinstance(operation, OperationDefinitionNode)
@@ -535,7 +650,7 @@ def _check_links(access: Access) -> None:
     assert isinstance(root, RootMany)
     (rights,) = root.read.output
     assert isinstance(rights, Many)
-    assert rights.link == access.link(declared, USER)
+    assert rights.link == access.across(declared, USER)[1]
     bottom = MODEL.entity("Bottom")
     for quantifier in ("some", "none", "every"):
         found = filter_predicate(access, USER, bottom, {"lefts": {quantifier: {}}}, "where")
@@ -555,6 +670,66 @@ def _check_links(access: Access) -> None:
     generated = MODEL.entity("Generated")
     ends = [Exists(end, Rows(access.visible(MODEL.entity(end.target), USER))) for end in generated.relations]
     assert access.visible(generated, USER).where == conjunction(ends)
+
+
+def _check_across(access: Access) -> None:
+    """A to-many holds the rows whose to-one back is open, and links both of whose to-ones are."""
+    pole, line, knot = MODEL.entity("Pole"), MODEL.entity("Line"), MODEL.entity("Knot")
+
+    def across(name: str, sight: Sight = USER) -> tuple[Visible, Visible | None]:
+        relation = pole.relation(name)
+        assert relation is not None
+        return access.across(relation, sight)
+
+    def rows(name: str) -> Predicate:
+        found, link = across(name)
+        assert link is None
+        return found.where
+
+    a, b, c = (access.condition(line, {"label": label}) for label in "abc")
+    assert access.visible(line, USER).where == AnyOf((a, b))
+    assert rows("opened") == AllOf((a, AnyOf((a, b))))
+    assert rows("whole") == AnyOf((a, b))
+    assert rows("own") == AllOf((c, AnyOf((a, b))))
+    assert rows("dark") == FALSE
+    assert across("opened")[0].masks == access.visible(line, USER).masks
+    given = replace(USER, usable=access.claims(USER.roles))
+    claimed = access.condition(line, {"label": "$auth.label"})
+    assert across("own", given)[0].where == AllOf((AnyOf((c, claimed)), AnyOf((a, b))))
+    for name in ("knots", "loops"):
+        assert across(name)[0] == access.visible(line, USER)
+    _, link = across("knots")
+    assert link is not None
+    a, b, c = (access.condition(knot, {"label": label}) for label in "abc")
+    assert link.where == AllOf((c, AnyOf((a, b))))
+    assert across("loops")[1] == access.visible(MODEL.entity("Loop"), USER)
+    assert across("opened", ADMIN) == (access.visible(line, ADMIN), None)
+    assert across("knots", ADMIN) == (access.visible(line, ADMIN), access.visible(knot, ADMIN))
+    to_one = line.relation("open")
+    assert to_one is not None
+    assert access.across(to_one, USER) == (access.visible(pole, USER), None)
+    # What can never hold a row is not there.
+    opened = {"id", "opened", "whole", "own", "knots", "loops", "roped"}
+    assert access.openings(USER)["Pole"].fields == opened
+    assert access.openings(ADMIN)["Pole"].fields == {*opened, "dark", "dimmed", "unseen", "blind", "shut"}
+    assert "others" in access.openings(USER)["Left"].fields
+    # Whoever reads a relation reads it so.
+    for name in ("opened", "own"):
+        relation = pole.relation(name)
+        assert relation is not None
+        asked: Tree = {"some": {}} if relation.to_many else {}
+        found = filter_predicate(access, USER, pole, {name: asked}, "where")
+        assert isinstance(found, Exists)
+        assert found.rows.visible == across(name)[0]
+    counted = filter_predicate(access, USER, pole, {"openedAggregate": {"count": {"eq": Literal(0)}}}, "where")
+    assert isinstance(counted, Aggregated)
+    assert counted.rows.visible == across("opened")[0]
+    order: Tree = [{"openedAggregate": {"count": Literal("ASC")}}, {"own": {"id": Literal("ASC")}}]
+    by_count, by_own, *_ = order_keys(access, USER, pole, order, "orderBy")
+    assert isinstance(by_count.value.end, RelatedMeasure)
+    assert by_count.value.end.rows.visible == across("opened")[0]
+    ((_, own),) = by_own.value.path
+    assert own == across("own")[0]
 
 
 def _check_conditions(access: Access) -> None:
@@ -602,17 +777,17 @@ def _check_aggregated(access: Access) -> None:
     for name, to_many in (("Sum", "addends"), ("Bottom", "lefts"), ("Left", "rights")):
         relation = MODEL.entity(name).relation(to_many)
         assert relation is not None
-        seen = access.visible(MODEL.entity(relation.target), USER)
+        seen, link = access.across(relation, USER)
         filtered = filter_predicate(access, USER, MODEL.entity(name), {f"{to_many}Aggregate": asked}, "where")
         assert isinstance(filtered, Aggregated)
         mask = access.visible(MODEL.entity(name), USER).masks.get(to_many)
-        assert (filtered.rows.visible, filtered.link, filtered.mask) == (seen, access.link(relation, USER), mask)
+        assert (filtered.rows.visible, filtered.link, filtered.mask) == (seen, link, mask)
         order: Tree = [{f"{to_many}Aggregate": {"count": Literal("ASC")}}]
         value = order_keys(access, USER, MODEL.entity(name), order, "orderBy")[0].value
         end = value.end
         assert value.masks == (mask,)
         assert isinstance(end, RelatedMeasure)
-        assert (end.rows.visible, end.link) == (seen, access.link(relation, USER))
+        assert (end.rows.visible, end.link) == (seen, link)
     # So is a measure of a field that is masked.
     top = MODEL.entity("Top")
     largest: Tree = [{"middlesAggregate": {"max": {"id": Literal("ASC")}}}]
@@ -635,7 +810,7 @@ def _check_orders(access: Access) -> None:
         ("Middle", {"id": Literal("ASC")}, [("id", FALSE), (None, None)]),
         ("Vote", None, [("poll", None), ("voter", own), (None, None)]),
         ("Vote", {"voter": Literal("ASC")}, [("voter", own), ("poll", None), (None, None)]),
-        ("Sealed", None, [("part", None), (None, None)]),
+        ("Waxed", None, [("part", None), (None, None)]),
         ("Total", None, []),
     )
     for name, asked, expected in orders:
@@ -652,7 +827,7 @@ def _check_orders(access: Access) -> None:
     assert [(len(key.value.path), key.value.masks) for key in keys] == [(1, (None, None)), (0, (None,))]
     # An admin has no masks, and what is in no API breaks no ties.
     assert [key.value.masks for key in order_keys(access, ADMIN, vote, None, "orderBy")] == [(None,), (None,)]
-    sealed = order_keys(access, ADMIN, MODEL.entity("Sealed"), None, "orderBy")
+    sealed = order_keys(access, ADMIN, MODEL.entity("Waxed"), None, "orderBy")
     assert [type(key.value.end) for key in sealed] == [Column, KeyDigest]
 
     # What leads there is masked, and so is what is there.
@@ -690,20 +865,42 @@ def _check_filters(access: Access) -> None:
 
 
 def _check_usable() -> None:
-    """Null, of another type, an empty list, a list for one value: a claim that is not there."""
+    """Null, of another type, empty or with something empty in it, a list for one value: a claim that is not there."""
     text, number = ValueType("String", "text"), ValueType("Int", "integer")
     mood = ValueType("Mood", "text", is_enum=True)
     texts = replace(text, is_list=True)
     refused: dict[ValueType, list[Any]] = {
-        text: [None, [], ["x"], 1, True, {}, "a\0b", "\ud800"],
-        texts: [None, [], [None], ["x", None], 1, {}, ["a\0b"]],
-        number: [None, "", "x", "1x", " 1", "1_0", 2**31, str(2**31), True, 1.5, [1]],
+        text: [None, "", [], ["x"], 1, True, {}, "a\0b", "\ud800"],
+        texts: [None, "", [], [None], ["x", None], [""], ["x", ""], [[]], 1, {}, ["a\0b"]],
+        number: [None, "", "x", "1x", " 1", "1_0", "\u0663", "07", "00", "-0", "+1", 2**31, str(2**31), True, 1.5, [1]],
+        replace(number, is_list=True): [["1", "07"], "07", ["\u0663"]],
+        ValueType("BigInt", "bigint"): ["", "\u0663", "07", "-0", "+1", " 1", "1_0", str(2**63)],
+        ValueType("ID", "bigint"): ["", "\u0663", "07", "-0", "+1", " 1", "1_0", str(2**63)],
+        ValueType("Decimal", "numeric"): [
+            "",
+            "\u0663",
+            "07",
+            "1_0",
+            " 1",
+            "+1",
+            "1e3",
+            "1.",
+            ".5",
+            "nan",
+            "-0",
+            "-0.0",
+        ],
         mood: [None, 1, ["x"], {}],
-        ValueType("JSON", "jsonb"): [None, [], [1]],
+        ValueType("JSON", "jsonb"): [None, "", {}, [], [1], {"a": {}}, {"a": [1, ""]}, {"a": {"b": None}}],
     }
     taken: list[tuple[ValueType, Any, Any]] = [
-        *((text, "x", "x"), (text, "", ""), (text, "7", "7"), (texts, "x", ["x"]), (texts, ["x", "y"], ["x", "y"])),
-        *((number, "-7", -7), (number, 7, 7), (mood, "x", "x")),
+        *((text, "x", "x"), (text, "07", "07"), (text, " ", " "), (texts, "x", ["x"]), (texts, ["x", "y"], ["x", "y"])),
+        *((number, "-7", -7), (number, 7, 7), (number, "0", 0), (number, 0, 0), (mood, "x", "x")),
+        (ValueType("BigInt", "bigint"), "-70", -70),
+        (ValueType("ID", "bigint"), "70", 70),
+        *((ValueType("Decimal", "numeric"), text, Decimal(text)) for text in ("-70.50", "0.0", "-0.05", "7")),
+        (ValueType("Boolean", "boolean"), False, False),
+        (ValueType("JSON", "jsonb"), {"a": [0, False]}, '{"a": [0, false]}'),
     ]
     for type_, value, found in taken:
         claim = Claim(("a", "b"), type_)

@@ -101,12 +101,12 @@ _VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:Compiler"
 _WRITES = "clew.writes"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
-    f"{_VISIBLE}.visible: True for a condition in `found is None`": "a cache",
-    f"{_WRITES}.writer:Writer._where: True for a condition in `is_large(arguments['where'])`": "the same in another thread",
-    f"{_WRITES}.writer:Writer._where: False for a condition in `is_large(arguments['where'])`": "the same in another thread",
-    f"{_WRITES}.store:Store.lock: without it in `self._weigh(conditions)`": "a limit, and no rule: tests/attacks/writes.py",
-    f"{_VISIBLE}.visible: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
-    f"{_VISIBLE}.visible: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
+    f"{_WRITES}.writer:Writer._where: True for a condition in `is_large(arguments['where'])`": "in another thread",
+    f"{_WRITES}.writer:Writer._where: False for a condition in `is_large(arguments['where'])`": "in another thread",
+    f"{_WRITES}.store:Store.lock: without it in `self._weigh(conditions)`": "a limit: tests/attacks/writes.py",
+    f"{_VISIBLE}._seen: True for a condition in `found is None`": "a cache",
+    f"{_VISIBLE}._seen: True for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
+    f"{_VISIBLE}._seen: False for a condition in `len(self._visible) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}._named: True for a condition in `key not in self._claims`": "a cache",
     f"{_VISIBLE}.permits: True for a condition in `found is None`": "a cache",
     f"{_VISIBLE}.permits: True for a condition in `len(self._permits) >= 4096`": "the bound of a cache",
@@ -116,7 +116,6 @@ ALIKE: dict[str, str] = {
     "clew.plan.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
-    f"{_VISIBLE}._guard: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
     f"{_VISIBLE}._shown: without `_follows_its_ends(target)` in `relation.to_many or _follows_its_ends(target) or "
     "self._guards(target, sight)`": "a generated link has no rule to be the same as",

@@ -466,7 +466,7 @@ class NaiveWriter:
         ]
 
     def counts(self, entity: Entity, rule: AllowRule | GuardRule) -> bool:
-        return self.reference.counts(entity, rule.where) and self.reference.counts(entity, rule.check)
+        return self.reference.counts(entity, rule)
 
     def held(self, entity: Entity, row: Row, operation: Operation) -> set[int] | None:
         """Which rules hold before; None if the row is none for the operation."""

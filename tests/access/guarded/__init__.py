@@ -34,7 +34,7 @@ query.set_field("internal", lambda *_: "inside")
 for _name in ("teamsOf", "notesOf", "auditsOf"):
     # Whatever keys they are given: which rows these open is not the resolver's business.
     query.set_field(_name, lambda *_, ids: ids)
-for _name in ("ofTeam", "ofNotes"):
+for _name in ("ofTeam", "ofNotes", "ofLocker", "ofLockers"):
     query.set_field(_name, lambda *_, **given: f"with {given}")
 mutation.set_field("wipe", lambda *_: True)
 
@@ -77,6 +77,7 @@ async def authenticate(request: Request) -> Viewer | None:
 # deleted, and one of region us; each project a task for each of its team's first two members, and one of another team.
 # In both polls m0 to m9 have voted, each for the letter of its number: in the order of the voters a to j, which is
 # also that of the ballots.
+# Of the reviews 1 is by m3; m3 has read 1 and 2, m23 all.
 # Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
@@ -105,6 +106,18 @@ INSERT INTO polls (id, title) VALUES (1, 'Where to'), (2, 'When');
 INSERT INTO votes (poll_id, voter_id, choice)
 SELECT poll, 'm' || n, chr(97 + n) FROM generate_series(1, 2) AS poll, generate_series(0, 9) AS n;
 INSERT INTO ballots (number, choice) SELECT n, chr(97 + n) FROM generate_series(0, 9) AS n;
+INSERT INTO reviews (id, text, reviewer_id, author_id, winner_id) VALUES
+(1, 'Sound', 'm23', 'm3', 'm3'), (2, 'Thin', 'm3', 'm23', 'm23'), (3, 'Long', 'm3', 'm23', NULL);
+INSERT INTO readings (review_id, reader_id) VALUES (1, 'm3'), (1, 'm23'), (2, 'm3'), (2, 'm23'), (3, 'm23');
+INSERT INTO crates (id, path, labels, data, level, size, weight) VALUES
+(1, 'eu/berlin', '{{red, old}}', '{{"a": {{"b": "c"}}, "n": 1}}', 7, 7, 7),
+(2, '', '{{""}}', '{{"a": {{}}}}', 0, 0, 0);
+INSERT INTO drafts (id, text, kept, writer_id, deleted_at) VALUES
+(1, 'Mine', false, 'm3', NULL), (2, 'Mine of old', false, 'm3', now()), (3, 'Mine, kept', true, 'm3', now()),
+(4, 'Theirs', false, 'm23', NULL), (5, 'Theirs of old', false, 'm23', now());
+INSERT INTO stamps (id, value, ink) VALUES (1, 1, 'red'), (2, 2, 'blue');
+INSERT INTO vaults (id, holder) VALUES (1, 'm3');
+INSERT INTO lockers (id, label, holder) VALUES (1, 'Left', 'm3'), (2, 'Right', 'm23');
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 

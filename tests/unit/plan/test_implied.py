@@ -48,9 +48,11 @@ type Shelf @view(sql: "SELECT 1 AS id, 'x' AS owner") %(shelf)s {
 
 
 def model_of(*, deletes: bool, **rules: str) -> Model:
-    """Each `where` in a type's rules is separated from the next one by `|`; `deletes`: documents are kept."""
+    """Each `where` in a type's rules is separated from the next one by `|`; `deletes`: documents are kept,
+    and the rules are for DELETE too."""
+    to = ", to: [READ, DELETE]" if deletes else ""
     texts = {
-        name: " ".join(f"@allow(role: user, where: {where})" for where in rules.get(name, '{id: "1"}').split("|"))
+        name: " ".join(f"@allow(role: user{to}, where: {where})" for where in rules.get(name, '{id: "1"}').split("|"))
         for name in ("doc", "note", "cover", "tag", "shelf")
     }
     texts["tagged"] = " ".join(
@@ -86,7 +88,7 @@ class World:
         """What is asked of the links from a document to its tags."""
         relation = self.entity("Doc").relation("tags")
         assert relation is not None
-        link = self.access.link(relation, self.sight)
+        _, link = self.access.across(relation, self.sight)
         assert link is not None
         return linked(relation, self.visible("Doc", near_deleted), self.visible("Tag", far_deleted), link).where
 
