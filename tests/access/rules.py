@@ -144,7 +144,7 @@ class _Rules:
             return {column.name: {"isNull": self.chance(50)}}
         if self.chance(30):
             claim = f"$auth.{self.one(CLAIMS)}"
-            way = self.one(("bare", "eq", "neq", "in", "notIn"))
+            way = self.one(("bare", "eq", "neq", "in", "notIn", "startsWith", "contains"))
             if way == "bare" or way not in operators(column.type):
                 return {column.name: claim}
             return {column.name: {way: claim}}
@@ -190,8 +190,8 @@ class _Rules:
 
     def claim(self) -> Any:
         kind = self.random.randrange(10)
-        if kind == 0:
-            return self.one((None, [], "", 0, True, {"x": 1}, "0", [None]))
+        if kind < 2:
+            return self.one((None, [], "", "", [""], 0, True, {"x": 1}, "0", "07", [None]))
         value = self.any_value()
         return [value, self.any_value()] if kind >= 8 else value
 
