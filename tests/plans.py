@@ -11,6 +11,7 @@ import asyncpg
 
 from clew import Viewer
 from clew.engine import Engine
+from clew.plan.types import MOST_BYTES
 from clew.sql.literals import quote_text
 
 CUSTOM, GENERIC, CHOSEN = "force_custom_plan", "force_generic_plan", "auto"
@@ -66,7 +67,8 @@ async def plans(
     sight, claims = engine.sight(role, viewer)
     statement = engine.executable(prepared, values, sight).statement
     assert statement is not None
-    literals = [_literal(compute(values, claims)) for compute in statement.arguments]
+    bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
+    literals = [_literal(compute(values, bound)) for compute in statement.arguments]
     connection = await asyncpg.connect(url, server_settings={"jit": "off"})
     try:
         # EXPLAIN of a query with parameters plans for their values; only that of EXECUTE can show a generic plan.

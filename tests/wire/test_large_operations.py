@@ -164,7 +164,7 @@ async def test_what_a_document_is_compiled_to_counts_in_the_cache(engine: Engine
 async def test_a_document_keeps_only_so_many_bytes_of_statements(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clew.engine.document.MOST_BYTES", 500_000)
+    monkeypatch.setattr("clew.engine.document.MOST_KEPT", 500_000)
     for variables in shapes(8):
         await answer(engine, WHERE, variables)
     ((_, prepared),) = engine._documents.items()
@@ -176,7 +176,7 @@ async def test_what_is_too_large_to_be_kept_is_answered_all_the_same(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("document", "engine"):
-        monkeypatch.setattr(f"clew.engine.{module}.MOST_BYTES", 100_000)
+        monkeypatch.setattr(f"clew.engine.{module}.MOST_KEPT", 100_000)
     await answer(engine, WHERE, {"w": {"id": {"eq": 1}}})
     assert engine._documents.currsize > 0
     await answer(engine, WHERE, {"w": MANY})
