@@ -99,9 +99,7 @@ class NaiveWriter:
         there, new, count = [], [], 0
         for given in inputs:
             count += 1
-            if any(given.get(name) is None for name in key):
-                raise RefusedError(BAD)
-            row = self.find(entity, {name: given[name] for name in key})
+            row = self.find(entity, {name: self.of_key(entity, name, given) for name in key})
             if row is None:
                 new.append((given, dict[str, Any](), frozenset[str]()))
                 continue
@@ -362,6 +360,16 @@ class NaiveWriter:
             raise RefusedError(BAD)
         return row
 
+    def of_key(self, entity: Entity, name: str, given: Input) -> Any:
+        """A part of an upsert's key: as it is given, or as a preset fills it."""
+        column = self.column(entity, name)
+        value = given.get(name)
+        if value is None and column.preset is not None and Operation.CREATE in column.preset.on:
+            value = self.preset_value(column)
+        if value is None or value is MISSING:
+            raise RefusedError(BAD)
+        return value
+
     def find(self, entity: Entity, given: Input) -> Row | None:
         """The visible row that is known by these fields."""
         wanted = {self.column(entity, n).column: stored(self.column(entity, n), v) for n, v in given.items()}
@@ -424,16 +432,21 @@ class NaiveWriter:
             preset = column.preset
             if preset is None or operation not in preset.on:
                 continue
-            given = preset.value
-            if preset.claim is not None:
-                given = self.reference.claim(f"$auth.{preset.claim}", column.type, False)
-                if given is MISSING:
-                    raise RefusedError(FORBIDDEN)
+            given = self.preset_value(column)
+            if given is MISSING:
+                raise RefusedError(FORBIDDEN)
             value = parse_value(column.type, given)
             if column.name in values and values[column.name] != value:
                 raise RefusedError(FORBIDDEN)
             values[column.name] = value
             fields.discard(column.name)
+
+    def preset_value(self, column: Column) -> Any:
+        """What a preset by claim or value fills in, as JSON has it; MISSING without the claim."""
+        assert column.preset is not None
+        if column.preset.claim is None:
+            return column.preset.value
+        return self.reference.claim(f"$auth.{column.preset.claim}", column.type, False)
 
     # --- rules ------------------------------------------------------------------------
 
