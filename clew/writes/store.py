@@ -18,6 +18,7 @@ from clew.database.violations import KeyTakenError, ViolationError, from_databas
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
 from clew.plan.conditions import predicate_weight
+from clew.plan.reach import reads
 from clew.plan.types import TRUE, Keys, Visible
 from clew.plan.visible import Access, Permits, Sight
 from clew.plan.write import Check, Delete, Filled, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
@@ -153,7 +154,10 @@ class Store:
         bound |= {Keys(write.VALUE + column.name): values for column, values in zip(plan.still, still, strict=True)}
         conditions = predicate_weight(plan.where).conditions
         self._weigh(conditions)
-        records = await self.run(plan, bound, keep=plan.where is TRUE, large=conditions > FEW_PARTS)
+        keep, large = plan.where is TRUE, conditions > FEW_PARTS
+        records = await self.run(plan, bound, keep=keep, large=large)
+        if records and self._reads_others(plan):
+            records = await self._judged_again(plan, records, keys, bound, keep=keep, large=large)
         rows: list[Locked] = []
         key_end = 1 + len(entity.primary_key)
         column_end = key_end + len(plan.columns)
@@ -170,6 +174,37 @@ class Store:
             held = values[open_end + (1 if image else 0) :]
             rows.append(Locked(values[0], key, values[key_end:column_end], masked, held))
         return rows
+
+    def _reads_others(self, plan: Lock) -> bool:
+        """Whether the conditions of a lock read rows of other tables, or other rows of this one."""
+        visible = plan.visible
+        masks = (visible.masks.get(name) for name in (*plan.opened, *visible.entity.primary_key))
+        befores = (permit.before for permit in plan.permits.every)
+        conditions = [visible.where, plan.where, *befores, *(mask for mask in masks if mask is not None)]
+        return any(reads(condition, self.model) for condition in conditions)
+
+    async def _judged_again(
+        self,
+        plan: Lock,
+        records: Sequence[asyncpg.Record],
+        keys: Sequence[Key] | None,
+        bound: Mapping[Any, Any],
+        *,
+        keep: bool,
+        large: bool,
+    ) -> list[asyncpg.Record]:
+        """Judge locked rows once more: a statement that has waited for a lock has read all other rows before it waited.
+
+        Nobody changes the locked rows any more, so this statement does not wait.
+        """
+        if keys is not None:
+            # In the places of the keys, so that positions are the same.
+            locked = {tuple(record)[1 : 1 + len(plan.visible.entity.primary_key)] for record in records}
+            again = await self.run(plan, bound, keep=keep, large=large)
+            return [r for r in again if tuple(r)[1 : 1 + len(plan.visible.entity.primary_key)] in locked]
+        entity = plan.visible.entity
+        found = [tuple(record)[1 : 1 + len(entity.primary_key)] for record in records]
+        return await self.run(replace(plan, by_key=True), bound_keys(entity, found), keep=keep, large=large)
 
     async def find(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> list[tuple[int, Key]]:
         """Return the keys of visible rows that have some values, each with the place of these."""
@@ -209,15 +244,16 @@ class Store:
             visible = self.visible(self.model.entity(relation.target))
             if visible.where == TRUE and not visible.masks.keys() & set(self._keyed(relation)):
                 continue
+            fills = self._fills(entity, relation, operation)
             asked: list[Draft] = []
             for draft in drafts:
                 if relation.name in draft.to_ones:
                     continue
                 if any(name in relation.key for source in draft.sources for name, _ in source.columns):
                     waiting.append(draft)
-                elif not {*draft.values, *draft.increases}.isdisjoint(relation.key):
+                elif fills or not {*draft.values, *draft.increases}.isdisjoint(relation.key):
                     asked.append(draft)
-            of = None if self._fills(entity, relation, operation) else relation.key
+            of = None if fills else relation.key
             for shape, same in _by_shape(asked, of=of):
                 plan = self._plan(entity, shape, operation)
                 records = await self.run(Leads(plan, relation, visible), self._bound(plan, same))
@@ -358,7 +394,11 @@ class Store:
                 cascades = relation.on_delete is OnDelete.CASCADE
                 permits = self.guarding(child, Operation.DELETE if cascades else Operation.UPDATE)
                 plan = Reached(child, relation, permits, softly, restored is not None)
-                records = await self.run(plan, bound_keys(parent, of) | {Keys("at"): restored})
+                reached = bound_keys(parent, of) | {Keys("at"): restored}
+                records = await self.run(plan, reached)
+                if records and any(reads(guard.before, self.model) for guard in permits.guards):
+                    # As for `lock`: what the guards read was read before it waited.
+                    records = await self.run(plan, reached)
                 rows = [(tuple(key), holds, image) for *key, holds, image in records]
                 if not all(holds for _, holds, _ in rows):
                     raise ViolationError()

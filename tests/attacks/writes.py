@@ -405,6 +405,15 @@ TOLD: tuple[Entry, ...] = (
         Gives({"updateTask": {"squad": {"id": None, "name": "One"}}}),
         {"Task 1": {"squad_id": 1}},
     ),
+    # Nor does what a preset in SQL makes of a text lead to a hidden row.
+    ("ann", 'createQuote(input: {id: "9", text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
+    ("ann", 'updateQuote(id: "1", set: {text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
+    (
+        "ann",
+        'updateQuote(id: "1", set: {text: "Ben"}) { author { id } }',
+        Gives({"updateQuote": {"author": {"id": "ben"}}}),
+        {"Quote 1": {"text": "Ben", "author_id": "ben"}},
+    ),
     # Errors name nothing that the role cannot see.
     ("ben", "createTask(input: {squad: {connect: {}}}) { id }", BAD_INPUT),
     ("ben", "createTask(input: {squad: {connect: {name: null}}}) { id }", BAD_INPUT),
