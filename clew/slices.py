@@ -109,6 +109,9 @@ class SlicingExecutor(Executor[Any]):
         position_context: Any,
     ) -> Any:
         """As graphql-core; a long list in slices."""
+        if info.parent_type.name.startswith("__") and not isinstance(result, list):
+            # Introspection gives views of the schema's dicts, and generators.
+            result = list(result)
         if isinstance(result, list) and len(result) * _fields_of(field_details_list) > _FEW_FIELDS:
             running = info.context.running
             # Batches below wait until all of its items have been begun.

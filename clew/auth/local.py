@@ -12,10 +12,13 @@ from starlette.types import Scope
 ABSOLUTE_TARGET = "clew.absolute_target"
 
 _LOCAL = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
-_FORWARDED = frozenset(
-    (b"forwarded", b"via", b"true-client-ip", b"fastly-client-ip", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip")
+_FORWARDED = frozenset((b"via", b"x-host", b"x-request-start", b"x-cloud-trace-context"))
+# Anywhere in a name, and at its begin.
+_TELLING = (b"forwarded", b"client-ip", b"real-ip", b"user-ip", b"originating-ip", b"clientip", b"host-override")
+_FORWARDING = (
+    *(b"x-original-", b"x-envoy-", b"x-amzn-", b"x-azure-", b"x-appengine-", b"x-proxy"),
+    *(b"cf-", b"cdn-", b"fly-", b"tailscale-", b"proxy-"),
 )
-_FORWARDING = (b"x-forwarded", b"x-original-", b"x-envoy-", b"cf-", b"cdn-")
 # The page's own requests, and those that no page makes.
 _SITES = frozenset((b"same-origin", b"none"))
 
@@ -39,13 +42,20 @@ def is_local(scope: Scope) -> bool:
             hosts.append(value)
         elif name == b"origin":
             origins.append(value)
-        elif (name == b"sec-fetch-site" and value not in _SITES) or name in _FORWARDED or name.startswith(_FORWARDING):
+        elif (name == b"sec-fetch-site" and value not in _SITES) or _is_of_a_proxy(name):
             return False
     if len(hosts) != 1 or len(origins) > 1 or not _LOCAL.fullmatch(hosts[0]):
         return False
     # Another port of this machine is another program's page: only the playground's own origin is trusted.
     host = hosts[0].lower()
     return all(origin.lower() in (b"http://" + host, b"https://" + host) for origin in origins)
+
+
+@lru_cache(maxsize=1024)
+def _is_of_a_proxy(name: bytes) -> bool:
+    """Whether a header's name is one that proxies add. Some servers take an underscore for a dash."""
+    name = name.replace(b"_", b"-")
+    return name in _FORWARDED or name.startswith(_FORWARDING) or any(part in name for part in _TELLING)
 
 
 @lru_cache(maxsize=256)

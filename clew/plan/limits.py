@@ -147,7 +147,8 @@ _CHARACTERS_A_TOKEN = 20
 _TOKEN = re.compile(
     r"""
     (?: [\s,\ufeff]++ | \#[^\n\r]*+ )*+
-    ( "{3} (?: [^"\\] | \\"{3} | \\ | "(?!"") )*+ (?: "{3} | \Z )
+    ( \Z
+    | "{3} (?: [^"\\] | \\"{3} | \\ | "(?!"") )*+ (?: "{3} | \Z )
     | " (?: [^"\\\n\r] | \\. )*+ "?
     | -?[0-9]++ (?: \.[0-9]++ )?+ (?: [eE][+-]?[0-9]++ )?+
     | \w++
@@ -183,7 +184,8 @@ def check_text(query: str, limits: Limits) -> bool:
     if len(query) <= limits.tokens // 3:
         return False
     # One after the other: what is said of many is known by the first that are too many.
-    tokens = [token[1] for token in islice(_TOKEN.finditer(query), limits.tokens + 1)]
+    # At the end stands an empty one: without it the search would go over what is ignored there again and again.
+    tokens = [token[1] for token in islice(_TOKEN.finditer(query), limits.tokens + 1) if token[1]]
     if len(tokens) > limits.tokens:
         raise _too_large(f"The document is too large: at most {limits.tokens} tokens are allowed.")
     _refuse_above(_most_variables(limits), tokens.count("$"), "variables")

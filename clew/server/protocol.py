@@ -203,6 +203,10 @@ class Connection(HttpToolsProtocol):
             # At once, or when the request before is answered.
             self.shutdown()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, in the words and with the headers of all other refusals. uvicorn's hook."""
+        self._refuse(HTTPStatus.BAD_REQUEST, ClewError("The request is no valid HTTP."))
+
     def _refuse(self, status: HTTPStatus, error: ClewError, headers: bytes = b"") -> None:
         """Answer without the application, and close."""
         if self._is_answering():

@@ -124,7 +124,7 @@ class _Page:
             found.append(self.beyond(self.read.after, self.read.rows.order, scope))
         if self.read.before is not None:
             found.append(self.beyond(self.read.before, [key.backward for key in self.read.rows.order], scope))
-        return found
+        return [self.compiler.fenced(self.read.rows, condition, scope) for condition in found]
 
     def beyond(
         self, position: Position, order: Sequence[OrderKey], scope: Scope, *, inclusive: bool = False
@@ -232,7 +232,8 @@ class _Page:
             order = tuple(key.backward for key in order)
         conditions = compiler.belonging(self.everything(), scope, self.outer, self.via)
         statement = sa.select(sa.true()).select_from(scope.source)
-        statement = statement.where(*conditions, self.beyond(position, order, scope, inclusive=True))
+        outside = self.compiler.fenced(self.read.rows, self.beyond(position, order, scope, inclusive=True), scope)
+        statement = statement.where(*conditions, outside)
         statement = statement.order_by(*(compiler.directed(compiler.follow(key.value, scope), key) for key in order))
         nearest = scope.correlate(statement.limit(sa.literal_column("1"))).scalar_subquery()
         return sa.func.coalesce(nearest, _FALSE)

@@ -9,13 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, operators
 
-from clew.model.types import Entity, SearchField, ValueType
+from clew.model.types import Column, Entity, SearchField, ValueType
 from clew.plan.types import (
     Aggregated,
     AllOf,
     AnyOf,
     Compare,
     Exists,
+    FieldPath,
     IsNull,
     IsTrue,
     JsonPath,
@@ -24,6 +25,7 @@ from clew.plan.types import (
     Now,
     Operand,
     Predicate,
+    RelatedMeasure,
     Ruled,
     Search,
 )
@@ -78,6 +80,39 @@ _NO_WORDS: ColumnElement[Any] = sa.literal_column("''::tsvector")
 _PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
 # The types on which Postgres has LIKE; a String may also be an `inet` or a native enum.
 _TEXTS = frozenset({"text", "varchar", "character varying", "char", "character", "bpchar", "citext", "name"})
+
+
+def can_fail(predicate: Predicate) -> bool:
+    """Whether a condition may raise an error on some row: by SQL of the schema's own, or a sum that is too large."""
+    match predicate:
+        case AllOf(items) | AnyOf(items):
+            return any(map(can_fail, items))
+        case Not(item) | IsTrue(item):
+            return can_fail(item)
+        case Exists(rows=rows):
+            return can_fail(rows.where) or can_fail(rows.visible.where)
+        case Aggregated(rows=rows, conditions=conditions):
+            measures = [measure for measure, _, _ in conditions]
+            return can_fail(rows.where) or can_fail(rows.visible.where) or any(map(_can_overflow, measures))
+        case Compare(column=column) | IsNull(column=column) | JsonPath(column=column):
+            return column.computed is not None and not column.computed.stored
+    return False
+
+
+def key_can_fail(value: FieldPath) -> bool:
+    """Whether working out a value to sort by may raise an error on some row."""
+    end = value.end
+    if isinstance(end, Column):
+        return end.computed is not None and not end.computed.stored
+    return isinstance(end, RelatedMeasure) and _can_overflow(end.measure)
+
+
+def _can_overflow(measure: Measure) -> bool:
+    column = measure.column
+    if column is None or measure.function == "countDistinct":
+        return False
+    is_computed = column.computed is not None and not column.computed.stored
+    return is_computed or (measure.function in ("sum", "avg") and column.type.name == "Float")
 
 
 def condition(

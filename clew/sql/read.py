@@ -20,6 +20,7 @@ from clew.model.measures import COUNT
 from clew.model.types import Column, Model, ValueType
 from clew.plan.types import (
     MOST_BYTES,
+    TRUE,
     Aggregate,
     AllOf,
     Connection,
@@ -47,7 +48,7 @@ from clew.sql.aggregates import measured_json, measures, nothing
 from clew.sql.binds import Binds
 from clew.sql.connections import connection
 from clew.sql.constraints import SEARCH_COLUMN
-from clew.sql.filters import condition, masked, measure_value
+from clew.sql.filters import can_fail, condition, key_can_fail, masked, measure_value
 from clew.sql.given import given_keys, same_key
 from clew.sql.groups import groups
 from clew.sql.json import json_array, json_object, json_value, text_constant
@@ -167,8 +168,22 @@ class Compiler:
         for predicate, about in ((rows.visible.where, scope), (rows.where, ruled)):
             # WHERE is a conjunction already.
             items = predicate.items if isinstance(predicate, AllOf) else (predicate,)
-            found.extend(condition(item, scope, self, self.binds, about) for item in items)
+            compiled = [condition(item, scope, self, self.binds, about) for item in items]
+            if predicate is rows.where and found:
+                # Postgres takes conditions in any order: one that fails would tell of rows that are not there.
+                compiled = [
+                    sa.case((sa.and_(*found), value)) if can_fail(item) else value
+                    for item, value in zip(items, compiled, strict=True)
+                ]
+            found = [*found, *compiled]
         return found
+
+    def fenced(self, rows: Rows, position: ColumnElement[bool], scope: Scope) -> ColumnElement[bool]:
+        """Compare the order's keys with a position on visible rows alone, where working a key out may fail."""
+        visible = rows.visible.where
+        if visible == TRUE or not any(key_can_fail(key.value) for key in rows.order):
+            return position
+        return sa.case((condition(visible, scope, self, self.binds, scope), position))
 
     def opened(self, mask: Predicate, scope: Scope) -> ColumnElement[bool]:
         """Whether a field under this mask is open on the row of `scope`; many are under one."""

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from clew.collector import paused
 from clew.engine.types import Request
 from clew.errors import ClewError
 
+# Characters from which on the garbage collector waits until a text is read.
+_LARGE = 64 * 1024
 _PARAMETERS = ("query", "variables", "operationName", "extensions")
 
 
@@ -32,7 +35,11 @@ def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
     """
     fault = "is not valid JSON"
     try:
-        return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+        if len(text) < _LARGE:
+            return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+        # A megabyte may hold hundreds of thousands of lists: the garbage collector would walk them again and again.
+        with paused():
+            return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         pass
     except ValueError:

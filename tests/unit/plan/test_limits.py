@@ -314,3 +314,11 @@ def test_the_work_of_merging_fields_is_counted_in_linear_time() -> None:
 
     seconds(100)
     assert seconds(8000) < 8 * max(seconds(2000), 0.005)
+
+
+@pytest.mark.parametrize("ignored", ["\n#", ",", " \n,", " ", "#x\n"])
+def test_what_is_ignored_at_the_end_is_gone_over_once(ignored: str) -> None:
+    # Once for each character it would be seconds.
+    began = time.process_time()
+    check_text("{a}" + ignored * (60_000 // len(ignored)), Limits())
+    assert time.process_time() - began < 1
