@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test check bench lock clean
+.PHONY: help install dev test deep check bench lock dist clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -18,6 +18,11 @@ dev: install ## serve the demo project on http://127.0.0.1:8000 with an embedded
 
 test: install ## run the tests on an embedded Postgres; some of them with ARGS="tests/writes -k upsert"
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+EXAMPLES ?= 10000
+
+deep: install ## run the tests with EXAMPLES=10000 random cases for each property, and with every mutant
+	CLEW_TEST_EXAMPLES=$(EXAMPLES) CLEW_TEST_MUTANTS=all $(BIN)/python -m pytest -n auto $(ARGS)
 
 check: install ## format, lint, types, layers, dependencies, tests
 	$(BIN)/ruff format --check .
@@ -36,6 +41,10 @@ COMPILE := uv pip compile pyproject.toml requirements.in --no-config --universal
 lock: ## resolve the dependencies anew (needs uv)
 	$(COMPILE) --extra dev --group dev --output-file requirements-dev.lock --upgrade
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock --upgrade
+
+dist: install ## build the packages of a release into dist/
+	rm -rf dist
+	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")' >/dev/null
 
 clean: ## remove the set-up and the embedded database
 	rm -rf $(VENV) .clew
