@@ -7,7 +7,8 @@ COPY requirements.lock ./
 RUN /opt/clew/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY clew clew
-RUN /opt/clew/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation .
+RUN /opt/clew/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation . \
+    && /opt/clew/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.13-slim
 COPY --from=build /opt/clew /opt/clew

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test check bench lock clean
+.PHONY: help install dev test deep check bench lock dist clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -16,31 +16,43 @@ install: $(STAMP) ## set up .venv with the locked dependencies and the command .
 dev: install ## serve the demo project on http://127.0.0.1:8000 with an embedded Postgres
 	$(BIN)/clew dev
 
-test: install ## run every test against an embedded Postgres
-	$(BIN)/python -m pytest -n auto
+test: install ## run the tests on an embedded Postgres; some of them with ARGS="tests/writes -k upsert"
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: install ## format, lint, types, layers, tests
+EXAMPLES ?= 10000
+
+deep: install ## run the tests with EXAMPLES=10000 random cases for each property, and with every mutant
+	CLEW_TEST_EXAMPLES=$(EXAMPLES) CLEW_TEST_MUTANTS=all $(BIN)/python -m pytest -n auto $(ARGS)
+
+check: install ## format, lint, types, layers, dependencies, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/deptry .
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 bench: install ## measure against the alternatives, side by side
 	$(BIN)/python -m bench
 
+COMPILE := uv pip compile pyproject.toml requirements.in --no-config --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
+
 lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml requirements.in --extra dev --output-file requirements.lock \
-		--no-config --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-		--no-annotate --upgrade --quiet
+	$(COMPILE) --extra dev --group dev --output-file requirements-dev.lock --upgrade
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock --upgrade
+
+dist: install ## build the packages of a release into dist/
+	rm -rf dist
+	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")' >/dev/null
 
 clean: ## remove the set-up and the embedded database
 	rm -rf $(VENV) .clew
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Clew needs Python 3.11 or later; this is '"$$($(PYTHON) --version)"'. Try: make PYTHON=python3.13 $(MAKECMDGOALS)' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -60,6 +60,17 @@ def test_every_place_it_names_exists() -> None:
     assert wrong == []
 
 
+def test_it_tells_where_to_begin() -> None:
+    section = TEXT.split("## Where to begin\n")[1].split("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
+    subjects = [row[0].removeprefix("| ").split(",")[0] for row in rows]
+    assert subjects == [
+        *("an operator of filters", "a directive", "a scalar", "a transport"),
+        *("a limit", "a rule position", "a CLI command", "a migration step"),
+    ]
+    assert [row[0] for row in rows if not (PLACE.search(row[1]) and PLACE.search(row[2]))] == []
+
+
 def test_every_code_span_that_looks_like_a_path_is_checked() -> None:
     spans = re.findall(r"`((?:clew|tests|bench|app)/[^`\s]+)`", TEXT)
     assert [span for span in spans if not PLACE.fullmatch(f"`{span}`")] == []

