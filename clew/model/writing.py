@@ -25,6 +25,11 @@ def is_generated_key(entity: Entity, column: Column) -> bool:
     return column.name in entity.primary_key and (column.uuid_key or column.identity)
 
 
+def is_free_link(link: Entity) -> bool:
+    """Whether a link is written under the rules of the field that it is written from: it has none of its own."""
+    return link.generated_link and not link.allow
+
+
 def is_required(entity: Entity, column: Column) -> bool:
     """Whether a new row is incomplete without it. A to-one's key may come from the to-one instead."""
     given = column.default is not None or is_generated_key(entity, column) or column.preset is not None

@@ -88,7 +88,7 @@ class Insert:
     Gives the keys in order, and for each preset of a given column whether it agrees.
 
     Args:
-        once: a row that is there already is left as it is. Then nothing is given.
+        once: a row that is there already is left as it is. Then only the keys of the others are given.
     """
 
     entity: Entity
@@ -145,12 +145,14 @@ class Check:
 
     Args:
         before: entities that the rules read, where they come to them by a relation, as they were before the
-            root field.
+            root field. Generated links are so only beyond the row: its own links are part of its new value.
+        near: generated links that rules read as they were where they are the row's own, too.
     """
 
     visible: Visible
     permits: Permits
     before: Sequence[str] = ()
+    near: Sequence[str] = ()
 
 
 Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Check

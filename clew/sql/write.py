@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement, Select
 
 from clew.model.types import Column, Entity, Model, ValueType
+from clew.model.writing import is_free_link
 from clew.plan.types import TRUE, Keys, Operand, Predicate, Rows, Visible
 from clew.plan.write import Check, Delete, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.sql.binds import Binds
@@ -33,6 +34,8 @@ _TEXTS = ValueType("String", "text", is_list=True)
 VALUE, INCREASE, APPENDED = "set.", "inc.", "append."
 COUNT = "*"
 CREATED, WERE = "created.", "were."
+# Before these, for the judged row's own links.
+NEAR = "near."
 
 
 class WriteCompiler(Compiler):
@@ -41,31 +44,39 @@ class WriteCompiler(Compiler):
     Args:
         before: entities that conditions read as they were before the root field, where they come to them by a
             relation. The rows with the keys `created.*` are left out; the images `were.*` stand for those changed.
-            Views of them are read over these, too.
+            Views of them are read over these, too. Generated links are so only beyond the row of `judged_row`.
+        near: generated links that are read as they were where they are the row's own, too; by operands of their own.
     """
 
     def __init__(self, model: Model, tables: Tables, binds: Binds, before: Iterable[str] = ()) -> None:
         super().__init__(model, tables, binds)
         self.before = frozenset(before)
+        self.near: frozenset[str] = frozenset()
+        self.judged_row: Scope | None = None
 
     def scope(self, entity_name: str, outer: Scope | None) -> Scope:
         if outer is None or not self.before:
             return super().scope(entity_name, outer)
         entity = self.model.entity(entity_name)
         if entity_name in self.before:
-            return Scope(entity, self._as_it_was(entity).subquery(f"t{self.number()}"), outer)
+            # The links between a row and those that its own many-to-many leads to.
+            is_own = is_free_link(entity) and outer.outer is not None and outer.outer is self.judged_row
+            if is_own and entity_name not in self.near:
+                return super().scope(entity_name, outer)
+            rows = self._as_it_was(entity, NEAR if is_own else "")
+            return Scope(entity, rows.subquery(f"t{self.number()}"), outer)
         if entity.view_sql is not None and (ctes := self._tables_as_they_were(entity)):
             view = _view(entity).add_cte(*ctes, nest_here=True)
             return Scope(entity, view.subquery(f"t{self.number()}"), outer)
         return super().scope(entity_name, outer)
 
-    def _as_it_was(self, entity: Entity) -> sa.CompoundSelect[Any]:
+    def _as_it_was(self, entity: Entity, prefix: str = "") -> sa.CompoundSelect[Any]:
         table = self.tables.of(entity.name)
         now = table.alias(f"n{self.number()}")
-        changed = given_keys(entity, self.binds, f"{CREATED}{entity.name}.")
+        changed = given_keys(entity, self.binds, f"{prefix}{CREATED}{entity.name}.")
         is_changed = sa.select(_ONE).select_from(changed.source).where(*same_key(Scope(entity, now), changed))
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
-        images = self.binds.add(Operand(Keys(f"{WERE}{entity.name}"), _TEXTS, "were"))
+        images = self.binds.add(Operand(Keys(f"{prefix}{WERE}{entity.name}"), _TEXTS, "were"))
         texts = sa.func.unnest(images).table_valued(sa.column("image")).render_derived(name=f"w{self.number()}")
         row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_quoted(table)})").label("image")
         # OFFSET 0: each is read once, not once a column.
@@ -340,14 +351,11 @@ def _insert(plan: Insert, model: Model, tables: Tables, binds: Binds) -> Any:
         values |= {column.column: sa.literal_column(f"({sql})") for column, sql in filled}
         order = rows.c[given.position.name]
     selected = sa.select(*values.values()).select_from(rows).order_by(order)
-    if plan.once:
-        return (
-            postgresql.insert(table)
-            .from_select(list(values), selected, include_defaults=False)
-            .on_conflict_do_nothing()
-        )
-    inserted = sa.insert(table).from_select(list(values), selected, include_defaults=False)
     keys = [table.c[column.column] for column in entity.key_columns]
+    if plan.once:
+        once = postgresql.insert(table).from_select(list(values), selected, include_defaults=False)
+        return once.on_conflict_do_nothing().returning(*keys)
+    inserted = sa.insert(table).from_select(list(values), selected, include_defaults=False)
     # Compare instead of storing: a foreign-key error would reveal hidden rows.
     return inserted.returning(*keys, *(table.c[c.column].is_not_distinct_from(sql) for c, sql in agreeing))
 
@@ -414,7 +422,7 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     scope = compiler.scope(entity.name, Scope(entity, keys.source))
     # Reading sees the rows as they are now.
     readable = sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope)).is_(sa.true()).label("readable")
-    compiler.before = frozenset(plan.before)
+    compiler.before, compiler.near, compiler.judged_row = frozenset(plan.before), frozenset(plan.near), scope
     after = [
         sa.true().label(f"a{number}")
         if permit.after == TRUE

@@ -3,6 +3,9 @@
 A row never vouches for itself: a rule that comes back to the entity being written reads it as it was before the root
 field. Nor do two rows vouch for each other: where the rules of two entities read one another, a new state of one counts
 for the other only once it is allowed itself.
+
+Generated links are part of the rows from which they are written: a rule reads those of the row itself as they are now.
+Beyond it, the rules of their ends read them as they were; and links of rows that are not allowed yet vouch for none.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clew.model.types import Entity
+from clew.model.writing import is_free_link
 from clew.plan.predicates import FALSE
 from clew.plan.types import TRUE
 from clew.plan.visible import Permits
 from clew.plan.write import Check
 from clew.sql.keys import Key
+from clew.sql.write import NEAR
 from clew.writes.errors import forbidden
 from clew.writes.store import Store
 from clew.writes.types import Draft, Written
@@ -60,13 +65,22 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
     for _ in range(_ROUNDS):
         if not waiting:
             return
-        keys: dict[str, dict[Key, None]] = {}
+        # By the entity whose rows wait: these, and the links that they have written, by theirs.
+        keys: dict[str, dict[str, dict[Key, None]]] = {}
         for group, drafts in waiting:
-            keys.setdefault(group.entity.name, {}).update(dict.fromkeys(draft.key for draft in drafts))
+            name = group.entity.name
+            of_name = keys.setdefault(name, {})
+            for draft in drafts:
+                for kind, row in ((name, draft), *draft.links):
+                    of_name.setdefault(kind, {})[row.key] = None
         left: list[tuple[_Judged, Sequence[Draft]]] = []
         for group, drafts in waiting:
             others = store.circles.of(group.entity) - {group.entity.name}
-            rows = await group.judge(drafts, {name: list(some) for name, some in keys.items() if name in others})
+            unread: dict[str, dict[Key, None]] = {}
+            for name in others & keys.keys():
+                for kind, some in keys[name].items():
+                    unread.setdefault(kind, {}).update(some)
+            rows = await group.judge(drafts, {kind: list(some) for kind, some in unread.items()})
             still = [
                 draft
                 for draft, row in zip(drafts, rows, strict=True)
@@ -89,7 +103,14 @@ class _Judged:
         self.allowed = allowed
         self.entity = item.entity
         self._store = store
-        self._reads_itself = item.entity.name in store.circles.read(item.permits)
+        read = store.circles.read(item.permits)
+        self._reads_itself = item.entity.name in read
+        links = (store.model.entity(name) for name in sorted(read))
+        self._links = [
+            link.name
+            for link in links
+            if is_free_link(link) and any(end.target == item.entity.name for end in link.relations)
+        ]
 
     async def judge(
         self, drafts: Sequence[Draft], waiting: Mapping[str, Sequence[Key]]
@@ -99,15 +120,21 @@ class _Judged:
         Args:
             waiting: rows of other entities that are read as they were, by their keys.
         """
+        store = self._store
         bound: dict[Any, Any] = {}
-        before: list[str] = []
-        if self._reads_itself:
-            before.append(self.entity.name)
-            bound |= self._store.as_it_was(self.entity.name)
+        before = [self.entity.name] if self._reads_itself else []
+        before += [name for name in self._links if store.changed(name)]
+        near: list[str] = []
+        for name in before:
+            bound |= store.as_it_was(name)
         for name, keys in sorted(waiting.items()):
-            before.append(name)
-            bound |= self._store.as_it_was(name, keys)
-        plan = Check(self.item.visible, self.item.permits, before)
+            if is_free_link(store.model.entity(name)):
+                near.append(name)
+                bound |= store.as_it_was(name, keys, NEAR)
+            if name not in before:
+                before.append(name)
+                bound |= store.as_it_was(name, keys)
+        plan = Check(self.item.visible, self.item.permits, before, near)
         return await self._store.check(plan, [draft.key for draft in drafts], bound)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clew.model.types import Entity, Model, Operation
+from clew.model.writing import is_free_link
 from clew.plan.reach import reads
 from clew.plan.types import TRUE
 from clew.plan.visible import Access, Permits, Sight
@@ -54,8 +55,11 @@ class Circles:
         return frozenset(found)
 
     def _reads(self, name: str) -> frozenset[str]:
+        entity = self._model.entity(name)
+        if is_free_link(entity):
+            # It is written under the rules of its ends.
+            return frozenset(end.target for end in entity.relations)
         if name not in self._read:
-            entity = self._model.entity(name)
             to = (Operation.CREATE, Operation.UPDATE)
             every = (self.read(self._access.permits(entity, self._sight, operation)) for operation in to)
             self._read[name] = frozenset().union(*every)

@@ -10,7 +10,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLSchema
 from clew.database.violations import ViolationError, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, Operation, Preset, RelationKind
-from clew.model.writing import is_required
+from clew.model.writing import is_free_link, is_required
 from clew.plan.types import Claim
 from clew.plan.visible import Sight
 from clew.sql.arguments import constant_value, usable_claims
@@ -284,8 +284,3 @@ def column_of(entity: Entity, name: str) -> Column:
     column = entity.column(name)
     assert column is not None, f"{entity.name}.{name}"
     return column
-
-
-def is_free_link(link: Entity) -> bool:
-    """Whether a link is written under the rules of the field that it is written from: it has none of its own."""
-    return link.generated_link and not link.allow

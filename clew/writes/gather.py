@@ -14,12 +14,12 @@ from graphql import GraphQLInputObjectType
 from clew.database.violations import ViolationError
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
-from clew.model.writing import owner_of, unique_keys
+from clew.model.writing import is_free_link, owner_of, unique_keys
 from clew.plan.visible import Permits
 from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import Allowed
-from clew.writes.drafts import InputReader, column_of, is_free_link
+from clew.writes.drafts import InputReader, column_of
 from clew.writes.errors import forbidden, no_such_row, not_in_list
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
@@ -362,6 +362,8 @@ class Gatherer:
         for draft, pair in zip(drafts, sources, strict=True):
             for source in pair:
                 self._inputs.take_key(link, draft, source)
+        for (item, _), draft in zip(ends, drafts, strict=True):
+            item.draft.links += ((link.name, draft),)
         self.steps.append(Create(link, drafts, once=True))
 
     async def _not_yet_linked(
@@ -426,6 +428,9 @@ class Gatherer:
             if way == "disconnect" and is_free_link(link) and not await self._guarded(target, keys):
                 raise not_in_list(asked[0].place, relation.name)
             await self._unlink(link, list(dict.fromkeys(key for _, key in found)))
+            if is_free_link(link):
+                for number, key in found:
+                    asked[number].draft.links += ((link.name, Draft(asked[number].place, key=key)),)
             if way == "delete":
                 await self.remove(target, list(dict.fromkeys(rows[n + 1].key for n in range(len(asked)))))
 
@@ -434,6 +439,10 @@ class Gatherer:
             locked = await self._store.lock(self.lock_of(link, Operation.DELETE), keys=keys)
             if len(locked) < len(keys):
                 raise forbidden()
+        elif self._store.circles.of(link):
+            # For their images.
+            every, permits = self._store.access.every_row(link), self._store.guarding(link, Operation.DELETE)
+            await self._store.lock(Lock(every, permits), keys=keys)
         await self.remove(link, keys)
 
     # --- what is judged ---------------------------------------------------------------

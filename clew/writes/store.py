@@ -288,12 +288,14 @@ class Store:
         if len({tuple(draft.values) for draft in drafts}) > 1:
             _fill_nulls(entity, drafts, {name for draft in drafts for name in draft.values})
         width = len(entity.primary_key)
+        before = self._before.setdefault(entity.name, _Before())
         for shape, same in _by_shape(drafts):
             plan = self._plan(entity, shape, Operation.CREATE)
             assert isinstance(plan, Insert)
             bound = self._bound(plan, same)
             if once:
-                await self.run(replace(plan, once=True), bound)
+                made = await self.run(replace(plan, once=True), bound)
+                before.keys.update(dict.fromkeys(tuple(record) for record in made))
                 for draft in same:
                     draft.key = tuple(draft.values[name] for name in entity.primary_key)
                 continue
@@ -302,8 +304,7 @@ class Store:
                 raise forbidden()
             for draft, record in zip(same, records, strict=True):
                 draft.key = record[:width]
-        before = self._before.setdefault(entity.name, _Before())
-        before.keys.update(dict.fromkeys(draft.key for draft in drafts))
+                before.keys[draft.key] = None
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows."""
@@ -431,18 +432,23 @@ class Store:
 
     # --- judging ----------------------------------------------------------------------
 
-    def as_it_was(self, name: str, keys: Collection[Key] | None = None) -> dict[Keys, Any]:
+    def changed(self, name: str) -> bool:
+        """Whether the root field has changed rows of an entity."""
+        return bool(self._before.get(name, _Before()).keys)
+
+    def as_it_was(self, name: str, keys: Collection[Key] | None = None, prefix: str = "") -> dict[Keys, Any]:
         """Return what a statement binds that reads the entity as it was before the root field.
 
         Args:
             keys: only the rows with these keys are read so, the others as they are now.
+            prefix: of the operands' names.
         """
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
-        written = list(before.keys) if keys is None else list(keys)
+        written = [key for key in (before.keys if keys is None else keys) if key in before.keys]
         images = before.images if keys is None else {key: before.images[key] for key in written if key in before.images}
-        bound = bound_keys(entity, written, f"{write.CREATED}{name}.")
-        return {**bound, Keys(f"{write.WERE}{name}"): list(images.values())}
+        bound = bound_keys(entity, written, f"{prefix}{write.CREATED}{name}.")
+        return {**bound, Keys(f"{prefix}{write.WERE}{name}"): list(images.values())}
 
     async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
         """Judge rows: of each whether it is readable, and which rules hold; None in place of each if it is gone."""

@@ -33,6 +33,7 @@ class Draft:
         to_ones: those that lead to a row which this root field makes, or which the viewer may read.
         sources: new rows whose keys this row waits for.
         closed: to-manys that are masked on the row. No row is known to belong to them.
+        links: generated ones that its fields make or remove, each with the name of its entity.
     """
 
     place: str
@@ -46,6 +47,7 @@ class Draft:
     to_ones: frozenset[str] = frozenset()
     sources: tuple[Source, ...] = ()
     closed: frozenset[str] = frozenset()
+    links: tuple[tuple[str, Draft], ...] = ()
 
     def at(self, name: str) -> str:
         """Return the place of a field, for errors."""

@@ -320,6 +320,56 @@ SEEN: tuple[Entry, ...] = (
     ),
 )
 
+# --- links that vouch for the rows from which they are written ------------------------------
+
+LINKS_VOUCHING: tuple[Entry, ...] = (
+    # By way of another row, by what is gone, by a view, from either end.
+    ("ben", 'updateChart(id: 1, set: {text: "x", mappers: {connect: [{id: "ben"}]}}) { id }', FORBIDDEN),
+    ("ben", 'updateChart(id: 2, set: {note: "x", mappers: {disconnect: [{id: "ann"}]}}) { id }', FORBIDDEN),
+    ("ben", 'updateChart(id: 1, set: {title: "x", mappers: {connect: [{id: "ben"}]}}) { id }', FORBIDDEN),
+    ("ben", 'updateMapper(id: "ben", set: {charts: {connect: [{id: 1}]}}) { id }', FORBIDDEN),
+    (
+        "ben",
+        'updateManyCharts(updates: [{id: 1, set: {text: "x"}}, {id: 3, set: {text: "x", mappers: {connect: [{id: "ben"}]}}}]) { count }',
+        FORBIDDEN,
+    ),
+    # The link allows the row, which allows the link.
+    (
+        "ben",
+        'updateMapper(id: "ben", set: {charts: {connect: [{id: 1}]}, owned: {update: [{id: 1, set: {body: "mine"}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # A link that was there vouches. The row's own new links are part of it.
+    (
+        "ann",
+        'updateChart(id: 2, set: {text: "x", mappers: {connect: [{id: "ann"}, {id: "ben"}]}}) { id }',
+        Gives({"updateChart": {"id": 2}}),
+        {"Chart 2": {"text": "x"}, "Mapping 2 ben": {"chart_id": 2, "mapper_id": "ben"}},
+    ),
+    (
+        "ben",
+        'updateMapper(id: "ben", set: {charts: {connect: [{id: 2}]}}) { id }',
+        Gives({"updateMapper": {"id": "ben"}}),
+        {"Mapping 2 ben": {"chart_id": 2, "mapper_id": "ben"}},
+    ),
+    (
+        "ben",
+        'updateMapper(id: "ben", set: {charts: {connect: [{id: 3}]}}) { id }',
+        Gives({"updateMapper": {"id": "ben"}}),
+        {"Mapping 3 ben": {"chart_id": 3, "mapper_id": "ben"}},
+    ),
+    (
+        "ben",
+        'createChart(input: {id: 9, body: "x", mappers: {connect: [{id: "ben"}]}}) { id }',
+        Gives({"createChart": {"id": 9}}),
+        {
+            "Chart 9": {"id": 9, "body": "x"} | dict.fromkeys(("text", "note", "title", "guild_id", "owner_id")),
+            "Mapping 9 ben": {"chart_id": 9, "mapper_id": "ben"},
+        },
+    ),
+    ("ben", 'createChart(input: {id: 9, body: "x", mappers: {connect: [{id: "ann"}]}}) { id }', FORBIDDEN),
+)
+
 # --- what an error of the change itself would tell ----------------------------------------
 
 TOLD: tuple[Entry, ...] = (
@@ -1229,6 +1279,7 @@ def entries() -> Iterable[Attack]:
         *HALVES,
         *MOVES,
         *VOUCHING,
+        *LINKS_VOUCHING,
         *HIDDEN_ROWS,
     ):
         yield Attack(

@@ -41,6 +41,23 @@ class _Written:
 
 
 @dataclass
+class _Beyond:
+    """Rows as a rule finds them: the links of the judged row itself are read elsewhere than those beyond it."""
+
+    row: Row
+    near: Any
+    far: Any
+
+    def related(self, entity: Entity, relation: Relation, row: Row, deleted: str | None = None) -> list[Row]:
+        is_own = row is self.row and relation.kind is RelationKind.MANY_TO_MANY
+        rows: list[Row] = (self.near if is_own else self.far).related(entity, relation, row, deleted)
+        return rows
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.far, name)
+
+
+@dataclass
 class NaiveWriter:
     """Runs one root field on its own copy of the rows, for a viewer who is no admin.
 
@@ -55,6 +72,8 @@ class NaiveWriter:
     rows: dict[str, list[Row]] = field(init=False)
     made: set[Any] = field(default_factory=set)
     written: list[_Written] = field(default_factory=list)
+    # From which row each new link under the rules of its ends was written, and of which entity that is.
+    linked: dict[int, tuple[str, int]] = field(default_factory=dict)
     # What each row was before the root field, by the identity of the row that is written to.
     were: dict[int, Row] = field(init=False)
 
@@ -283,7 +302,7 @@ class NaiveWriter:
             if relation.through is not None:
                 made = self.create_rows(target, [(given, {}, frozenset()) for given in value.get("create") or ()])
                 made += [self.connected(target, given) for given in value.get("connect") or ()]
-                self.link(relation, row, made)
+                self.link(entity, relation, row, made)
                 continue
             assert relation.inverse is not None
             owner = target.relation(relation.inverse)
@@ -334,7 +353,7 @@ class NaiveWriter:
             self.written.append(_Written(target, Operation.UPDATE, row, fields, held))
         self.constrain(target)
 
-    def link(self, relation: Relation, row: Row, others: list[Row]) -> None:
+    def link(self, entity: Entity, relation: Relation, row: Row, others: list[Row]) -> None:
         assert relation.through is not None
         link = self.model.entity(relation.through.entity)
         for other in others:
@@ -342,6 +361,7 @@ class NaiveWriter:
             values |= {self.by_sql(link, column).name: other[remote] for column, remote in relation.through.remote}
             if self.is_free(relation):
                 self.rows[link.name].append({self.column(link, name).column: value for name, value in values.items()})
+                self.linked[id(self.rows[link.name][-1])] = (entity.name, id(row))
                 self.constrain(link)
             else:
                 known = frozenset(r.name for r in link.relations if r.key and set(r.key) <= set(values))
@@ -530,7 +550,20 @@ class NaiveWriter:
         entity = item.entity
         # Ways that come back to the entity find it as it was.
         rows = {name: self.as_allowed(some, waiting) for name, some in self.rows.items()}
-        view = self.view({**rows, entity.name: [dict(row) for row in self.start.rows[entity.name]]})
+        rows[entity.name] = [dict(row) for row in self.start.rows[entity.name]]
+        for link in self.model.entities.values():
+            if link.generated_link and not link.allow:
+                writers = ((row, self.linked.get(id(row), ("", 0))) for row in self.rows[link.name])
+                rows[link.name] = [r for r, (name, of) in writers if name == entity.name or of not in waiting]
+        # Beyond the row, links of the entity are as they were.
+        ends = {
+            name: self.start.rows[name]
+            for name, link in self.model.entities.items()
+            if link.generated_link and not link.allow and any(end.target == entity.name for end in link.relations)
+        }
+        view, near = self.view({**rows, **ends}), self.view(rows)
+        beyond: Any = _Beyond(item.row, near.raw, view.raw)
+        view.raw = beyond
 
         def holds(rule: AllowRule | GuardRule) -> bool:
             if not self.counts(entity, rule) or (item.held is not None and id(rule) not in item.held):

@@ -48,3 +48,8 @@ INSERT INTO sheets (id, final, binder_id, deleted_at) VALUES
 SELECT setval(pg_get_serial_sequence('tasks', 'id'), 100);
 INSERT INTO slips (number, choice, owner_id) SELECT n, chr(97 + n), CASE WHEN n = 3 THEN 'ben' END FROM generate_series(0, 9) AS n;
 INSERT INTO quotes (id, text) VALUES ('1', '');
+INSERT INTO guilds (id) VALUES (1), (2);
+INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true);
+INSERT INTO charts (id, body, guild_id, owner_id) VALUES
+  (1, 'theirs', 1, 'ben'), (2, 'theirs', 2, NULL), (3, 'mine', 1, NULL);
+INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann');
