@@ -48,7 +48,7 @@ class Proof:
         for index, attack in enumerate(self.attacks):
             try:
                 # Some mutants never end.
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(15):
                     await attack.check(way)
             except BaseException:
                 self.attacks.insert(0, self.attacks.pop(index))
