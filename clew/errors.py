@@ -77,9 +77,16 @@ class Location:
     column: int
 
 
+class Severity(StrEnum):
+    """Whether a diagnostic stops the project from running."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One fault of the SDL or its Python bindings.
+    """One fault of the SDL or its Python bindings, or a warning about them.
 
     `source` is the text of the line at `location`; `length` is how many of its
     characters the caret line underlines.
@@ -90,14 +97,15 @@ class Diagnostic:
     source: str | None = None
     length: int = 1
     hint: str | None = None
+    severity: Severity = Severity.ERROR
 
     def render(self) -> str:
         """The fault as the CLI prints it: place and message, line, carets, hint."""
         if self.location is None:
-            head = [f"error: {self.message}"]
+            head = [f"{self.severity}: {self.message}"]
         else:
             place = self.location
-            head = [f"{place.file}:{place.line}:{place.column}: error: {self.message}"]
+            head = [f"{place.file}:{place.line}:{place.column}: {self.severity}: {self.message}"]
             if self.source is not None:
                 number = str(place.line)
                 pad = " " * len(number)

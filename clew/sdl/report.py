@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from graphql import DirectiveNode, Node, Source, print_ast
 
-from clew.errors import Diagnostic, Location, SchemaError
+from clew.errors import Diagnostic, Location, SchemaError, Severity
 
 # The line ends of the GraphQL specification; str.splitlines knows more of them.
 LINE_END = re.compile(r"\r\n|[\n\r]")
@@ -74,11 +74,20 @@ class Report:
 
     def error_at(self, source: Source, line: int, column: int, message: str, hint: str | None = None) -> None:
         """Add a fault at a place of `source`, counted from 1; the caret covers the token there."""
+        self._add_at(source, line, column, message, hint, Severity.ERROR)
+
+    def warning_at(self, source: Source, line: int, column: int, message: str, hint: str | None = None) -> None:
+        """Add a warning at a place of `source`, as `error_at` does a fault."""
+        self._add_at(source, line, column, message, hint, Severity.WARNING)
+
+    def _add_at(
+        self, source: Source, line: int, column: int, message: str, hint: str | None, severity: Severity
+    ) -> None:
         lines = self.lines(source)
         text = lines[line - 1] if line <= len(lines) else ""
         token = _TOKEN.match(text, column - 1)
         length = len(token.group()) if token else 1
-        self.add(Diagnostic(message, Location(source.name, line, column), text, length, hint))
+        self.add(Diagnostic(message, Location(source.name, line, column), text, length, hint, severity))
 
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.location, diagnostic.message)

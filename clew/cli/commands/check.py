@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib.resources import files
 from typing import Any
 
@@ -10,8 +11,10 @@ from graphql import GraphQLSyntaxError
 
 from clew.cli.parser import project_option, read_file
 from clew.engine.role_file import compare, read_roles
+from clew.engine.shown import warnings
 from clew.errors import StartupError
 from clew.project import Project, load_app
+from clew.sdl.load import read_sources
 
 
 def configure(commands: Any) -> None:
@@ -32,14 +35,18 @@ def configure(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every error, or how many entities there are; then what changed for each role."""
+    """Print every error, or the warnings and how many entities there are; then what changed for each role."""
     project = Project.open(arguments.project)
     if arguments.directives:
         write_directives(project)
     clew = load_app(project)
     model = clew.build()[0]
     count = len(model.entities)
-    print(f"No errors; {count} {'entity' if count == 1 else 'entities'}.")
+    found = warnings(model, read_sources(project.graphql_dir, project.root)[0])
+    for warning in found:
+        print(f"{warning.render()}\n", file=sys.stderr)
+    note = f", {len(found)} warning{'s' if len(found) > 1 else ''}" if found else ""
+    print(f"No errors{note}; {count} {'entity' if count == 1 else 'entities'}.")
     if arguments.diff is not None:
         print()
         print(_differences(arguments.diff, clew.all_roles_sdl()))

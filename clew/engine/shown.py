@@ -1,0 +1,163 @@
+"""Warnings of `clew check`: computed fields and views that show a role what is masked for it elsewhere.
+
+By design they show what they are made of (docs/access.md, "Computed fields and views"). Sources are known by their
+names in the SQL, so a warning may name a column that only shares its name with one that is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graphql import Source
+
+from clew.engine.roles import roles_of
+from clew.errors import Diagnostic, Location
+from clew.model.types import Column, Entity, Model, Opening
+from clew.plan.types import AnyOf, Predicate
+from clew.plan.visible import Access, Sight
+from clew.sdl.report import Report
+from clew.sql.views import read_by
+from clew.sql.words import identifiers
+from clew.viewer import ADMIN, ANON, USER, Viewer
+
+_HINT = "by design it shows what it is made of; give it rules as strict as those of its sources, if that is not meant"
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """A role, and what its holders may see."""
+
+    name: str
+    sight: Sight
+    openings: dict[str, Opening]
+
+
+def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
+    """Return a warning for each computed field and view that shows a role what is masked for it, in file order.
+
+    Args:
+        sources: the files of the SDL, for the lines to show.
+    """
+    access = Access(model)
+    known = access.roles()
+    roles = []
+    for name in sorted((known | {ANON, USER}) - {ADMIN}):
+        sight = roles_of(Viewer.seen_as([name]), known)
+        opened = access.openings(sight)
+        roles.append(_Role(name, Sight(admin=False, roles=sight.roles, usable=access.claims(sight.roles)), opened))
+    texts = {source.name: source for source in sources}
+    report = Report([source.name for source in sources])
+    for entity in model.entities.values():
+        for column in entity.columns:
+            if column.computed is not None:
+                made_of = _own_sources(entity, column)
+                found = {role.name: _masked_for(access, entity, column, made_of, role) for role in roles}
+                _warn(report, texts, column.location, f'the computed field "{entity.name}.{column.name}"', found)
+        if entity.view_sql is not None:
+            read = _sources_of_view(entity, model)
+            found = {role.name: _closed_to(entity, read, role) for role in roles}
+            _warn(report, texts, entity.location, f'the view "{entity.name}"', found)
+    return report.diagnostics
+
+
+def _warn(
+    report: Report,
+    texts: dict[str, Source],
+    location: Location | None,
+    subject: str,
+    found: dict[str, tuple[str, ...]],
+) -> None:
+    """Add one warning for all roles to which the same sources are masked."""
+    by_sources: dict[tuple[str, ...], list[str]] = {}
+    for role, names in found.items():
+        if names:
+            by_sources.setdefault(names, []).append(role)
+    for names, roles in by_sources.items():
+        assert location is not None, subject
+        whom = f"the role{'s' if len(roles) > 1 else ''} {', '.join(roles)}"
+        message = f"{subject} shows {whom} what the rules mask: {', '.join(names)}"
+        report.warning_at(texts[location.file], location.line, location.column, message, _HINT)
+
+
+def _own_sources(entity: Entity, column: Column) -> list[Column]:
+    """The columns that a computed field names."""
+    assert column.computed is not None
+    names = identifiers(column.computed.sql)
+    return [source for source in entity.columns if source is not column and source.column in names]
+
+
+def _masked_for(
+    access: Access, entity: Entity, column: Column, made_of: Iterable[Column], role: _Role
+) -> tuple[str, ...]:
+    """The sources that some row hides from the role while the computed field is open on it."""
+    opening = role.openings.get(entity.name)
+    if opening is None or column.name not in opening.fields:
+        return ()
+    masks = access.visible(entity, role.sight).masks
+    own = masks.get(column.name)
+    return tuple(
+        f"{entity.name}.{source.name}"
+        for source in made_of
+        if source.name not in opening.fields
+        or (source.name in opening.conditional and not _implies(own, masks.get(source.name)))
+    )
+
+
+def _implies(mask: Predicate | None, other: Predicate | None) -> bool:
+    """Whether each alternative of `mask` is one of `other`; None holds always."""
+    if mask is None or other is None:
+        return other is None
+    alternatives = _alternatives(other)
+    return all(item in alternatives for item in _alternatives(mask))
+
+
+def _alternatives(mask: Predicate) -> Sequence[Predicate]:
+    return mask.items if isinstance(mask, AnyOf) else (mask,)
+
+
+def _sources_of_view(view: Entity, model: Model) -> list[tuple[Entity, tuple[Column, ...]]]:
+    """The entities that a view reads, with the columns that its SQL, or that of a view between, names.
+
+    Keys join rows and `deletedAt` leaves rows out: they are named by nearly every view, and are no sources here.
+    """
+    read = read_by(view, model)
+    names = frozenset().union(*(identifiers(entity.view_sql or "") for entity in (view, *read)))
+    return [
+        (
+            entity,
+            tuple(
+                column
+                for column in entity.columns
+                if column.column in names
+                and column.name not in entity.primary_key
+                and column.relation is None
+                and not column.soft_delete
+            ),
+        )
+        for entity in read
+    ]
+
+
+def _closed_to(view: Entity, read: Iterable[tuple[Entity, tuple[Column, ...]]], role: _Role) -> tuple[str, ...]:
+    """What of a view's sources the role does not see: entities that are not open at all, and masked columns.
+
+    A column that is open on some rows counts where the view is open on all of its rows: the conditions of two
+    types cannot be compared.
+    """
+    shown = role.openings.get(view.name)
+    if shown is None:
+        return ()
+    unconditional = shown.unconditional and not shown.fields <= shown.conditional
+    closed: list[str] = []
+    for entity, columns in read:
+        opening = role.openings.get(entity.name)
+        if opening is None:
+            closed.append(entity.name)
+            continue
+        closed += (
+            f"{entity.name}.{column.name}"
+            for column in columns
+            if column.name not in opening.fields or (unconditional and column.name in opening.conditional)
+        )
+    return tuple(closed)
