@@ -23,9 +23,9 @@ from bench.paths import DATA
 from bench.search import Found, hostile_application, search, table
 from clew import collector
 from clew.database.embedded import embedded_postgres
-from clew.engine.document import InvalidDocument, prepare
+from clew.document.limits import Limits
+from clew.document.prepare import InvalidDocument, prepare
 from clew.errors import ClewError, Code
-from clew.plan.limits import Limits
 
 SCHEMA = build_schema(
     "type Query { people(where: Filter, numbers: [Int]): [Person] a: Int b: Int }"

@@ -16,23 +16,24 @@ from starlette.routing import BaseRoute
 from clew.auth.authenticate import Authenticate
 from clew.config import Settings
 from clew.database.pool import Pool
+from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
-from clew.engine.resolvers import Bindable, bind
-from clew.engine.role_file import all_roles
-from clew.engine.roles import schema_of
 from clew.errors import Diagnostic, SchemaError, StartupError
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
 from clew.model.types import Model
-from clew.plan.limits import Limits, RoleLimits
+from clew.resolvers.bind import Bindable, bind
 from clew.schema.build import build_schema
+from clew.schema.role_file import all_roles
+from clew.schema.roles import schema_of
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.wire.health import Readiness
+from clew.writes.fields import bind_writes
 
 _ADMIN = Viewer.admin()
 
@@ -100,6 +101,7 @@ class Clew:
             model = load_model(self.root / "graphql", self.root)
             schema = build_schema(model)
             faults = [*bind(schema, model, self._bindables), *self._job_faults(model)]
+            bind_writes(schema, model)
             if faults:
                 raise SchemaError(faults)
             self._built = model, schema

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from clew.project import Project, load_app
+from clew.entry_points import load_app
+from clew.project import Project
 
 
 def create() -> ASGIApp:

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from clew.errors import StartupError
-from clew.weakness import weakness
+from clew.secrets import weakness
 
 PREFIX = "CLEW_"
 

@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 
 from clew import Viewer
+from clew.access.types import MOST_BYTES
 from clew.engine import Engine
-from clew.plan.types import MOST_BYTES
 from clew.sql.literals import quote_text
 
 CUSTOM, GENERIC, CHOSEN = "force_custom_plan", "force_generic_plan", "auto"

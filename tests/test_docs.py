@@ -37,6 +37,7 @@ from clew import Clew, Viewer
 from clew.app import development_app
 from clew.cli.parser import build_parser
 from clew.config import LimitOverrides, Settings, variable
+from clew.document.limits import Limits
 from clew.engine import Engine, Request
 from clew.errors import Code
 from clew.migrate.connect import migration_engine
@@ -46,7 +47,6 @@ from clew.model.build import load_model, parse_model
 from clew.model.operators import operators
 from clew.model.scope import SQL_TYPES
 from clew.model.types import ValueType
-from clew.plan.limits import Limits
 from clew.schema.build import DIRECTIONS, build_schema
 from clew.schema.scalars import SCALARS
 from clew.sdl.directives import definitions

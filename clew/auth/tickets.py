@@ -18,8 +18,8 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from clew.derive import derived_key
 from clew.errors import ClewError, Code
+from clew.secrets import derived_key
 from clew.viewer import Viewer
 
 # Where they are issued.

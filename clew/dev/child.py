@@ -20,9 +20,10 @@ from clew.app import development_app
 from clew.config import Settings
 from clew.dev import schema
 from clew.dev.seed import seed_once
+from clew.entry_points import Seed, load_app, load_seed
 from clew.errors import SchemaError, StartupError
 from clew.observe import setup_logging
-from clew.project import Project, Seed, load_app, load_seed
+from clew.project import Project
 from clew.server.channel import Channel
 from clew.server.http import Server
 

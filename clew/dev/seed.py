@@ -7,8 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clew.entry_points import Seed
 from clew.errors import StartupError
-from clew.project import Project, Seed, failure_of
+from clew.project import Project, failure_of
 
 # Clew's own tables and Alembic's are no data of the project.
 TABLES = sa.text(

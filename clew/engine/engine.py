@@ -17,14 +17,20 @@ from graphql import FieldNode, GraphQLSchema, OperationType
 from graphql.execution.values import VariableValues
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from clew.access.types import MOST_BYTES, Identity, Rows
+from clew.access.visible import ADMIN, Access, Sight
 from clew.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.database.alchemy import OperationConnection, alchemy_engine
 from clew.database.errors import ContentionError
 from clew.database.pool import Pool
 from clew.database.violations import refined
-from clew.engine.batches import Place
-from clew.engine.document import MOST_KEPT, InvalidDocument, Prepared, prepare
-from clew.engine.errors import (
+from clew.document.limits import RoleLimits
+from clew.document.prepare import MOST_KEPT, InvalidDocument, Prepared, prepare
+from clew.engine.flights import Flight, Flights
+from clew.engine.idempotency import Repeatable, repeatable
+from clew.engine.identity import identity
+from clew.engine.operation import RunningOperation
+from clew.engine.outcome import (
     ResponseTooLargeError,
     encode,
     encode_in_parts,
@@ -34,24 +40,19 @@ from clew.engine.errors import (
     refusal,
     refused,
 )
-from clew.engine.flights import Flight, Flights
-from clew.engine.idempotency import Repeatable, repeatable
-from clew.engine.identity import identity
-from clew.engine.operation import RunningOperation
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
-from clew.engine.roles import RoleSchema, role_schema, roles_of
 from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Model, RowArgument
-from clew.plan.conditions import BudgetError, check_weight, plan_weight, read_weight
 from clew.plan.cost import check_cost, largest_cost
-from clew.plan.limits import RoleLimits
 from clew.plan.paging import order_of_ties, shows_its_keys
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.types import MOST_BYTES, Identity, ReadPlan, RootMany, RootOne, RootTypeName, RootViewer, Rows
-from clew.plan.visible import ADMIN, Access, Sight
+from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
+from clew.plan.weight import BudgetError, check_weight, plan_weight, read_weight
+from clew.resolvers.batches import Place
 from clew.schema.build import Row
+from clew.schema.roles import RoleSchema, role_schema, roles_of
 from clew.slices import Slices
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
@@ -380,7 +381,7 @@ class Engine:
             own: whether the application itself brings it; the limits on documents are for those of clients.
 
         Raises:
-            InvalidDocument, ClewError: as `clew.engine.document.prepare`.
+            InvalidDocument, ClewError: as `clew.document.prepare.prepare`.
         """
         key = (role, query, operation_name, own)
         return self._documents.get(key) or self._keep(self._prepare(role, query, operation_name, own))

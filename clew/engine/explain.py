@@ -9,17 +9,7 @@ from typing import Any
 from graphql import FieldNode, OperationType
 from graphql.execution.values import VariableValues
 
-from clew.engine.document import InvalidDocument
-from clew.engine.engine import Engine, Executable
-from clew.engine.errors import encode
-from clew.engine.flights import Flight
-from clew.engine.judge import Judgement, Masked, judge
-from clew.engine.roles import role_schema
-from clew.engine.types import Request, Response
-from clew.errors import ClewError, Code
-from clew.model.types import Column, Entity, Relation
-from clew.plan import types as plan_types
-from clew.plan.types import (
+from clew.access.types import (
     MOST_BYTES,
     TRUE,
     Claim,
@@ -29,13 +19,22 @@ from clew.plan.types import (
     Marker,
     Now,
     Operand,
-    ReadPlan,
     Ruled,
     TieKey,
     Variable,
     Visible,
 )
-from clew.plan.visible import ADMIN, Access
+from clew.access.visible import ADMIN, Access
+from clew.document.prepare import InvalidDocument
+from clew.engine.engine import Engine, Executable
+from clew.engine.flights import Flight
+from clew.engine.judge import Judgement, Masked, is_part_of_plan, judge
+from clew.engine.outcome import encode
+from clew.engine.types import Request, Response
+from clew.errors import ClewError, Code
+from clew.model.types import Column, Entity, Relation
+from clew.plan.types import ReadPlan
+from clew.schema.roles import role_schema
 from clew.sql.arguments import Claims
 from clew.viewer import Viewer
 
@@ -270,4 +269,4 @@ def _text(value: Any) -> str | None:
         case tuple():
             texts = [_text(item) for item in value]
             return None if None in texts else f"[{', '.join(text for text in texts if text is not None)}]"
-    return None if type(value).__module__ == plan_types.__name__ else repr(value)
+    return None if is_part_of_plan(value) else repr(value)

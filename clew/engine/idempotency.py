@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 
 from clew.database.alchemy import OperationConnection
-from clew.engine.errors import refusal
+from clew.engine.outcome import refusal
 from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
 from clew.viewer import Viewer

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from clew.access import types as access_types
+from clew.access.types import Predicate, Visible
+from clew.access.visible import Access, Sight
 from clew.errors import Location
 from clew.model.rule_text import allow_text, guard_text, members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation, Relation, ResolverField
 from clew.plan import types as plan_types
-from clew.plan.types import Predicate, ReadPlan, Required, Visible
-from clew.plan.visible import Access, Sight
+from clew.plan.types import ReadPlan, Required
 from clew.sql.arguments import claim_fault
 from clew.viewer import Viewer
 
@@ -104,13 +106,18 @@ def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
         # The columns that it requires are fetched whatever their rules say.
         if node.mask is not None:
             touched.required.append(node.mask)
-    elif type(node).__module__ == plan_types.__name__:
+    elif is_part_of_plan(node):
         values = {part.name: getattr(node, part.name) for part in fields(node)}
         if "mask" in values or "masks" in values:
             # `masks` are those of the steps of a path.
             is_masked = any(mask is not None for mask in (values.pop("mask", None), *values.pop("masks", ())))
         for value in values.values():
             _walk(value, touched, is_masked)
+
+
+def is_part_of_plan(value: object) -> bool:
+    """Return whether the value is one of the dataclasses that plans consist of."""
+    return type(value).__module__ in (access_types.__name__, plan_types.__name__)
 
 
 def _of_entity(access: Access, entity: Entity, sight: Sight, viewer: Viewer) -> Iterator[Judgement]:

@@ -20,21 +20,21 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.pyutils import is_awaitable
 
+from clew.access.types import MOST_BYTES, Identity
+from clew.access.visible import Sight
 from clew.database.alchemy import OperationConnection
 from clew.database.errors import ContentionError
 from clew.database.violations import cause_of
-from clew.engine.admission import GivenKeys, not_found
-from clew.engine.batches import Batches, Info, Place, place_of
-from clew.engine.context import Context
-from clew.engine.document import Prepared
-from clew.engine.errors import ResponseTooLargeError, failure, formatted
+from clew.document.collect import collect
+from clew.document.prepare import Prepared
+from clew.engine.outcome import ResponseTooLargeError, failure, formatted
 from clew.engine.types import Request, Response
 from clew.errors import Code
 from clew.model.types import Entity
-from clew.plan.collect import collect
-from clew.plan.conditions import check_conditions
-from clew.plan.types import MOST_BYTES, Identity
-from clew.plan.visible import Sight
+from clew.plan.weight import check_conditions
+from clew.resolvers.batches import Batches, Info, Place, place_of
+from clew.resolvers.context import Context
+from clew.resolvers.row_arguments import GivenKeys, not_found
 from clew.schema.build import Row
 from clew.slices import Slices, SlicingExecutor
 from clew.sql.arguments import Claims

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLObjectType, TypeInfo, TypeInfoVisitor, Visitor, visit
 
-from clew.engine.document import Prepared
+from clew.document.prepare import Prepared
 from clew.model.types import Model
 
 _MOST = 3

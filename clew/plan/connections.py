@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clew.errors import ClewError
-from clew.model.types import Entity
-from clew.plan.cursors import bad_cursor, split
-from clew.plan.inputs import Tree
-from clew.plan.paging import count
-from clew.plan.predicates import TEXT
-from clew.plan.types import (
-    Connection,
-    ConnectionOutput,
+from clew.access.predicates import TEXT
+from clew.access.types import (
     CursorKey,
     FieldPath,
     KeyDigest,
     Literal,
     Operand,
     OrderKey,
-    Position,
     Predicate,
     RelatedMeasure,
     Rows,
     Variable,
     Visible,
 )
+from clew.document.cursors import bad_cursor, split
+from clew.document.inputs import Tree
+from clew.errors import ClewError
+from clew.model.types import Entity
+from clew.plan.paging import count
+from clew.plan.types import Connection, ConnectionOutput, Position
 
 
 def connection(

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, assert_never
 
+from clew.access.types import Literal, Operand, Variable
 from clew.errors import ClewError, Code
 from clew.plan.types import (
     Aggregate,
     Connection,
     Groups,
-    Literal,
     Many,
     One,
-    Operand,
     Output,
     Read,
     ReadPlan,
@@ -22,7 +21,6 @@ from clew.plan.types import (
     RootOne,
     TypeName,
     Value,
-    Variable,
 )
 
 # How many rows the operand of a `limit` lets through.

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clew.errors import ClewError
-from clew.model.types import Column, Entity, FieldKind, Model, Relation
-from clew.plan.inputs import Tree
-from clew.plan.measures import conditions
-from clew.plan.predicates import TEXT, at_path, comparison, quantified
-from clew.plan.types import (
+from clew.access.predicates import TEXT, at_path, comparison, quantified
+from clew.access.types import (
     TRUE,
     Aggregated,
     AllOf,
@@ -25,7 +21,11 @@ from clew.plan.types import (
     Template,
     Variable,
 )
-from clew.plan.visible import Access, Sight
+from clew.access.visible import Access, Sight
+from clew.document.inputs import Tree
+from clew.errors import ClewError
+from clew.model.types import Column, Entity, FieldKind, Model, Relation
+from clew.plan.measures import conditions
 
 
 def filter_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree, place: str) -> Predicate:

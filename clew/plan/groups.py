@@ -6,26 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 from graphql import FieldNode
 
+from clew.access.predicates import TEXT
+from clew.access.types import FieldPath, Literal, Operand, Predicate, Template, Variable, Visible
+from clew.access.visible import Access, Sight
+from clew.document.inputs import Tree
 from clew.errors import ClewError
 from clew.model.types import Entity, Relation
-from clew.plan.inputs import Tree
 from clew.plan.measures import COUNT, direction, measure, one
-from clew.plan.predicates import TEXT
-from clew.plan.types import (
-    FieldPath,
-    GroupKey,
-    GroupKeys,
-    GroupOrder,
-    KeyValue,
-    Literal,
-    Operand,
-    Predicate,
-    Template,
-    TypeName,
-    Variable,
-    Visible,
-)
-from clew.plan.visible import Access, Sight
+from clew.plan.types import GroupKey, GroupKeys, GroupOrder, KeyValue, TypeName
 
 # The fields of a selection by response key, for a type: `_Planner.subfields`.
 Subfields = Callable[[tuple[FieldNode, ...], str], Mapping[str, tuple[FieldNode, ...]]]

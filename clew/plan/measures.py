@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from clew.access.predicates import operand
+from clew.access.types import Literal, Measure, Operand, Predicate, Template, Variable
+from clew.document.inputs import Tree
 from clew.errors import ClewError
 from clew.model.types import Entity
-from clew.plan.inputs import Tree
-from clew.plan.predicates import operand
-from clew.plan.types import Literal, Measure, Operand, Predicate, Template, Variable
 
 COUNT = Measure("count")
 

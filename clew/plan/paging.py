@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from clew.errors import ClewError, Code
-from clew.model.types import Entity, Relation, ValueType
-from clew.plan.inputs import Tree
-from clew.plan.measures import COUNT, direction, measure, one
-from clew.plan.predicates import FALSE
-from clew.plan.types import (
+from clew.access.predicates import FALSE
+from clew.access.types import (
     FieldPath,
     KeyDigest,
     Literal,
@@ -22,7 +18,11 @@ from clew.plan.types import (
     Variable,
     Visible,
 )
-from clew.plan.visible import Access, Sight
+from clew.access.visible import Access, Sight
+from clew.document.inputs import Tree, ceiling
+from clew.errors import ClewError, Code
+from clew.model.types import Entity, Relation, ValueType
+from clew.plan.measures import COUNT, direction, measure, one
 
 _NUMBER = ValueType("BigInt", "bigint")
 
@@ -125,16 +125,6 @@ def _related_measure(
         found = measure(target, function, name, visible.masks)
     end = RelatedMeasure(relation, Rows(visible), found, link)
     return end, direction(value, place)
-
-
-def ceiling(value: int) -> int:
-    """The power of ten that is not below a limit or an offset.
-
-    For a LIMIT that it does not know Postgres assumes a tenth of the table, finds that a
-    plan for it would be costly, and so plans anew each time the statement is run. A
-    constant bound around it avoids that; powers of ten keep the statements few.
-    """
-    return 10 ** len(str(value - 1)) if value > 1 else 1
 
 
 def cut(

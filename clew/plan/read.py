@@ -14,29 +14,27 @@ from graphql import (
     SelectionSetNode,
 )
 
+from clew.access.implied import linked, reached
+from clew.access.predicates import conjunction
+from clew.access.types import AllOf, Compare, Literal, Operand, Predicate, Rows, Template, Variable, Visible
+from clew.access.visible import Access, Sight
+from clew.document.collect import collect
+from clew.document.inputs import Tree, read_arguments, size
+from clew.document.limits import Limits
 from clew.model.types import Column, Entity, FieldKind
-from clew.plan.collect import collect
-from clew.plan.conditions import BudgetError, check_conditions
 from clew.plan.connections import connection
 from clew.plan.filters import filter_predicate, search_predicate
 from clew.plan.groups import Grouping
-from clew.plan.implied import linked, reached
-from clew.plan.inputs import Tree, read_arguments, size
-from clew.plan.limits import Limits
 from clew.plan.measures import COUNT, MEASURE_TYPES, measure
 from clew.plan.paging import cut, order_keys
-from clew.plan.predicates import conjunction
 from clew.plan.types import (
     Aggregate,
-    AllOf,
-    Compare,
     Connection,
     ConnectionOutput,
     Cursor,
     Edges,
     GroupKeys,
     Groups,
-    Literal,
     Many,
     Measured,
     Measures,
@@ -44,10 +42,8 @@ from clew.plan.types import (
     Node,
     Nodes,
     One,
-    Operand,
     Output,
     PageInfo,
-    Predicate,
     Read,
     ReadPlan,
     Required,
@@ -57,15 +53,11 @@ from clew.plan.types import (
     RootOne,
     RootTypeName,
     RootViewer,
-    Rows,
-    Template,
     TotalCount,
     TypeName,
     Value,
-    Variable,
-    Visible,
 )
-from clew.plan.visible import Access, Sight
+from clew.plan.weight import BudgetError, check_conditions
 
 
 def plan_query(

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clew.access.types import TRUE, Predicate, Visible
+from clew.access.visible import Permits
 from clew.model.types import Column, Entity, Relation
-from clew.plan.types import TRUE, Predicate, Visible
-from clew.plan.visible import Permits
 
 # A column, and the SQL that a preset fills it with.
 Filled = tuple[Column, str]

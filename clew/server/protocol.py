@@ -20,7 +20,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clew.auth.local import ABSOLUTE_TARGET
-from clew.engine.errors import new_request_id, refusal
+from clew.engine.outcome import new_request_id, refusal
 from clew.errors import ClewError, Code
 
 MAX_HEAD_BYTES = 64 * 1024

@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
+from clew.access.types import Measure
 from clew.plan.types import (
     Aggregate,
     Connection,
     Edges,
-    Measure,
     Measured,
     Measures,
     MeasureValue,

@@ -17,10 +17,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_literal
 
-from clew.errors import ClewError, Code
-from clew.model.types import ValueType
-from clew.plan.inputs import enum_names
-from clew.plan.types import (
+from clew.access.types import (
     Claim,
     Constant,
     CursorKey,
@@ -33,6 +30,9 @@ from clew.plan.types import (
     TieKey,
     Variable,
 )
+from clew.document.inputs import enum_names
+from clew.errors import ClewError, Code
+from clew.model.types import ValueType
 from clew.schema.scalars import SCALARS
 from clew.sql.cursors import Cursors
 

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
+from clew.access.types import Claim, Operand, TieKey
+from clew.document.limits import MOST_VALUES
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
-from clew.plan.limits import MOST_VALUES
-from clew.plan.types import Claim, Operand, TieKey
 from clew.sql.types import sql_type
 
 

@@ -8,23 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause
 
-from clew.plan.predicates import TEXT
-from clew.plan.types import (
-    Connection,
-    ConnectionOutput,
-    Cursor,
-    Edges,
-    Many,
-    Marker,
-    Node,
-    Nodes,
-    Operand,
-    OrderKey,
-    PageInfo,
-    Position,
-    Rows,
-    TypeName,
-)
+from clew.access.predicates import TEXT
+from clew.access.types import Marker, Operand, OrderKey, Rows
+from clew.plan.types import Connection, ConnectionOutput, Cursor, Edges, Many, Node, Nodes, PageInfo, Position, TypeName
 from clew.sql.binds import compared_type
 from clew.sql.json import json_array, json_object, text_constant
 from clew.sql.scope import Scope, free_name

@@ -21,8 +21,8 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from clew.derive import derived_key
-from clew.plan.cursors import bad_cursor, split
+from clew.document.cursors import bad_cursor, split
+from clew.secrets import derived_key
 
 # A length tells of a value that is hidden; of this many characters only one in so many does.
 _BLOCK = 32

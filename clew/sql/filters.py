@@ -9,8 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, operators
 
-from clew.model.types import Column, Entity, SearchField, ValueType
-from clew.plan.types import (
+from clew.access.types import (
     Aggregated,
     AllOf,
     AnyOf,
@@ -29,6 +28,7 @@ from clew.plan.types import (
     Ruled,
     Search,
 )
+from clew.model.types import Column, Entity, SearchField, ValueType
 from clew.sql.binds import Binds, array_operand, bare_type
 from clew.sql.constraints import SEARCH_COLUMN
 from clew.sql.literals import quote_text

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from clew.access.types import Keys, Operand
 from clew.model.types import Column, Entity, ValueType
-from clew.plan.types import Keys, Operand
 from clew.sql.binds import Binds, compared_type
 from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.types import sql_type

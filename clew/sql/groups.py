@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
+from clew.access.types import Measure
 from clew.model.types import Column, ValueType
-from clew.plan.types import (
-    GroupKey,
-    GroupKeys,
-    Groups,
-    KeyValue,
-    Measure,
-    Measured,
-)
+from clew.plan.types import GroupKey, GroupKeys, Groups, KeyValue, Measured
 from clew.sql.aggregates import measured_json, measures
 from clew.sql.binds import bare_type
 from clew.sql.filters import measured

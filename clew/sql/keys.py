@@ -8,10 +8,10 @@ from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLError, GraphQLSchema
 
+from clew.access.types import Keys
+from clew.document.inputs import enum_names
 from clew.errors import ClewError
 from clew.model.types import Column, Entity
-from clew.plan.inputs import enum_names
-from clew.plan.types import Keys
 from clew.schema.scalars import SCALARS
 from clew.sql.arguments import key_value
 

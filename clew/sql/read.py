@@ -16,33 +16,35 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause, Select
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from clew.access.types import (
+    MOST_BYTES,
+    TRUE,
+    AllOf,
+    FieldPath,
+    KeyDigest,
+    Literal,
+    Measure,
+    Operand,
+    OrderKey,
+    Predicate,
+    Rows,
+    Visible,
+)
 from clew.model.measures import COUNT
 from clew.model.types import Column, Model, ValueType
 from clew.plan.types import (
-    MOST_BYTES,
-    TRUE,
     Aggregate,
-    AllOf,
     Connection,
-    FieldPath,
     Groups,
-    KeyDigest,
-    Literal,
     Many,
-    Measure,
     One,
-    Operand,
-    OrderKey,
     Output,
-    Predicate,
     Read,
     ReadPlan,
     Required,
     RootMany,
-    Rows,
     TypeName,
     Value,
-    Visible,
 )
 from clew.sql.aggregates import measured_json, measures, nothing
 from clew.sql.binds import Binds

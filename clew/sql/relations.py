@@ -7,8 +7,8 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
+from clew.access.types import Predicate, Rows, Visible
 from clew.model.types import Relation
-from clew.plan.types import Predicate, Rows, Visible
 from clew.sql.scope import Scope
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
+from clew.access.types import Operand, Rows, Visible
 from clew.model.types import Column, Entity, Model, Relation
-from clew.plan.types import Operand, Read, ReadPlan, Rows, Visible
+from clew.plan.types import Read, ReadPlan
 from clew.plan.write import Insert, Plan, Update
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds

@@ -15,9 +15,9 @@ from uuid import UUID
 
 from graphql import GraphQLEnumType
 
+from clew.document.inputs import enum_names
 from clew.errors import ClewError
 from clew.model.types import Column, ValueType
-from clew.plan.inputs import enum_names
 from clew.sql.arguments import item_converter
 from clew.sql.binds import bare_type
 

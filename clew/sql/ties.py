@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from clew.plan.predicates import TEXT
-from clew.plan.types import Operand, TieKey
+from clew.access.predicates import TEXT
+from clew.access.types import Operand, TieKey
 from clew.sql.binds import Binds
 from clew.sql.json import text_constant
 from clew.sql.scope import Scope

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement, Select
 
+from clew.access.types import TRUE, Keys, Operand, Predicate, Rows, Visible
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
-from clew.plan.types import TRUE, Keys, Operand, Predicate, Rows, Visible
 from clew.plan.write import Check, Delete, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.sql.binds import Binds
 from clew.sql.filters import condition

@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from clew.auth.authenticate import Authenticator, seen_through
 from clew.engine import Engine, Request, Response
-from clew.engine.errors import INTERNAL, new_request_id, refusal
 from clew.engine.explain import execute_explained
 from clew.engine.flights import Flight
+from clew.engine.outcome import INTERNAL, new_request_id, refusal
 from clew.errors import ClewError, Code
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from clew.engine.errors import new_request_id, refusal
+from clew.engine.outcome import new_request_id, refusal
 from clew.errors import ClewError, Code
 
 _CODES = {401: Code.UNAUTHENTICATED, 403: Code.FORBIDDEN, 404: Code.NOT_FOUND}

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from clew.auth.authenticate import Authenticator
-from clew.engine.errors import encode, new_request_id
+from clew.engine.outcome import encode, new_request_id
 from clew.errors import ClewError
 from clew.wire.body import HTTPError, json_body
 from clew.wire.disconnect import ClientGone

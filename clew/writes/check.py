@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from clew.access.predicates import FALSE
+from clew.access.types import TRUE
+from clew.access.visible import Permits
 from clew.model.types import Entity
 from clew.model.writing import is_free_link
-from clew.plan.predicates import FALSE
-from clew.plan.types import TRUE
-from clew.plan.visible import Permits
 from clew.plan.write import Check
 from clew.sql.keys import Key
 from clew.sql.write import NEAR

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from clew.access.reach import reads
+from clew.access.types import TRUE
+from clew.access.visible import Access, Permits, Sight
 from clew.model.types import Entity, Model, Operation
 from clew.model.writing import is_free_link
-from clew.plan.reach import reads
-from clew.plan.types import TRUE
-from clew.plan.visible import Access, Permits, Sight
 from clew.sql.views import read_by
 
 

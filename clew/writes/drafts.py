@@ -7,12 +7,12 @@ from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLSchema
 
+from clew.access.types import Claim
+from clew.access.visible import Sight
 from clew.database.violations import ViolationError, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, Operation, Preset, RelationKind
 from clew.model.writing import is_free_link, is_required
-from clew.plan.types import Claim
-from clew.plan.visible import Sight
 from clew.sql.arguments import constant_value, usable_claims
 from clew.sql.keys import Key
 from clew.sql.stored import Storing, preset_value, storing

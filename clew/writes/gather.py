@@ -11,11 +11,11 @@ from typing import Any
 
 from graphql import GraphQLInputObjectType
 
+from clew.access.visible import Permits
 from clew.database.violations import ViolationError
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
 from clew.model.writing import is_free_link, owner_of, unique_keys
-from clew.plan.visible import Permits
 from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import Allowed

@@ -13,14 +13,14 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.access.reach import reads
+from clew.access.types import TRUE, Keys, Visible
+from clew.access.visible import Access, Permits, Sight
 from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
-from clew.plan.conditions import predicate_weight
-from clew.plan.reach import reads
-from clew.plan.types import TRUE, Keys, Visible
-from clew.plan.visible import Access, Permits, Sight
+from clew.plan.weight import predicate_weight
 from clew.plan.write import Check, Delete, Filled, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.slices import Slices
 from clew.sql import write

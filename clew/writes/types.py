@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from clew.access.types import Visible
+from clew.access.visible import Permits
 from clew.model.types import Entity
-from clew.plan.types import Visible
-from clew.plan.visible import Permits
 from clew.sql.keys import Key
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})

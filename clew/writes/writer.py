@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from clew.access.types import Predicate
 from clew.aside import is_large
 from clew.database.violations import KeyTakenError, known
+from clew.document.inputs import value_tree
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Operation, RelationKind
 from clew.model.writing import unique_keys
 from clew.plan.filters import filter_predicate, is_empty
-from clew.plan.inputs import value_tree
-from clew.plan.types import Predicate
 from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import check_written

@@ -13,10 +13,10 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo
 
+from clew.access.types import Identity
 from clew.engine import Engine
 from clew.model.operators import Operand, operators
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation, Relation, Through, ValueType
-from clew.plan.types import Identity
 from clew.viewer import Viewer
 from tests.access.rules import Eyes
 from tests.reference import Place, Reference, Row, Tables, conjunction, operate, output, parse_value

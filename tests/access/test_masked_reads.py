@@ -18,9 +18,9 @@ from graphql import GraphQLObjectType, GraphQLSchema, print_schema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from clew.document.limits import RoleLimits
 from clew.engine import Engine, Request
 from clew.model.types import Entity, FieldKind, Model, Operation, Relation
-from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from tests.access.masked import MaskedReference, tie_key_of

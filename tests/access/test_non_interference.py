@@ -27,8 +27,8 @@ from graphql import GraphQLSchema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from clew.document.limits import RoleLimits
 from clew.engine import Engine, Request, Response
-from clew.plan.limits import RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables

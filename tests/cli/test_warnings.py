@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from graphql import Source
 
-from clew.engine.shown import warnings
+from clew.engine.masked_sources import warnings
 from clew.errors import Diagnostic
 from clew.model.build import load_model
 from clew.sdl.load import read_sources

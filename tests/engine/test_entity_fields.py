@@ -13,11 +13,11 @@ from clew import Viewer
 from clew.config import Settings
 from clew.database.alchemy import OperationConnection, alchemy_engine
 from clew.database.pool import Pool
-from clew.engine.resolvers import bind
 from clew.errors import ClewError
 from clew.model.build import parse_model
 from clew.plan.read import plan_rows
 from clew.plan.types import Read
+from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from tests.engine import office
 from tests.engine.conftest import Desk

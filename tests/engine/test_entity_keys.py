@@ -13,8 +13,8 @@ from ariadne import EnumType, QueryType
 from graphql import Source
 
 from clew.engine import Engine
-from clew.engine.resolvers import bind
 from clew.model.build import parse_model
+from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from tests.properties.database import LIMITS, answer, make_world
 from tests.properties.models import Case

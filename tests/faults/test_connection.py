@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from clew import ClewError
 from clew.database.violations import from_database
 from clew.engine import Request, Response
-from clew.engine.context import Context
+from clew.resolvers.context import Context
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.faults.lab import Lab, until_whole

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from clew.engine import Request
-from clew.engine.context import Context
+from clew.resolvers.context import Context
 from clew.viewer import Viewer
 from tests.faults.lab import Lab, assert_whole, request_bytes, served, until_whole
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from clew.engine import Request
-from clew.engine.context import Context
+from clew.resolvers.context import Context
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.faults.lab import Lab, ask, client_of, request_bytes, served, until_whole

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from clew import ClewError, Viewer
 from clew.engine import Request, Response
-from clew.engine.context import Context
 from clew.engine.idempotency import repeatable
+from clew.resolvers.context import Context
 from clew.wire.application import Application
 from tests.faults.lab import Lab, client_of, until_whole
 

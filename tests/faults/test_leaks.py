@@ -14,9 +14,9 @@ from sqlalchemy import text
 
 from clew.database.errors import client_error
 from clew.engine import Request
-from clew.engine.context import Context
 from clew.errors import Code
 from clew.observe import setup_logging
+from clew.resolvers.context import Context
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.faults.lab import Lab, ask, client_of, until_whole

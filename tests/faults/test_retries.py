@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from clew import Viewer
 from clew.engine import Engine, Request
-from clew.engine.context import Context
 from clew.engine.retries import can_run_again, pauses
+from clew.resolvers.context import Context
 from clew.wire.application import Application
 from tests.faults.lab import Lab, until_whole
 

@@ -16,16 +16,8 @@ from graphql import (
     print_schema,
 )
 
-from clew.engine.admission import _keys
-from clew.model.build import parse_model
-from clew.model.types import Column, GuardRule, Operation, RowArgument, ValueType
-from clew.plan.filters import filter_predicate, search_predicate
-from clew.plan.inputs import Tree
-from clew.plan.limits import Limits
-from clew.plan.paging import order_keys
-from clew.plan.predicates import FALSE, at_path, comparison, conjunction
-from clew.plan.read import plan_query
-from clew.plan.types import (
+from clew.access.predicates import FALSE, at_path, comparison, conjunction
+from clew.access.types import (
     TRUE,
     Aggregated,
     AllOf,
@@ -37,22 +29,29 @@ from clew.plan.types import (
     IsNull,
     KeyDigest,
     Literal,
-    Many,
     Not,
     Now,
     Predicate,
     RelatedMeasure,
-    RootMany,
     Rows,
     Ruled,
     Search,
     Visible,
 )
-from clew.plan.visible import ADMIN, Access, Permit, Permits, Sight, unmasked
+from clew.access.visible import ADMIN, Access, Permit, Permits, Sight, unmasked
+from clew.document.inputs import Tree
+from clew.document.limits import Limits
+from clew.model.build import parse_model
+from clew.model.types import Column, GuardRule, Operation, RowArgument, ValueType
+from clew.plan.filters import filter_predicate, search_predicate
+from clew.plan.paging import order_keys
+from clew.plan.read import plan_query
+from clew.plan.types import Many, RootMany
+from clew.resolvers.row_arguments import _keys
 from clew.schema.build import build_schema
 from clew.schema.own import OwnTypes
 from clew.sql.arguments import usable_claims
-from tests.unit.plan import test_implied
+from tests.unit.access import test_implied
 
 # Of Top, Middle and Bottom there is nothing to see but a way into the dark.
 SDL = """

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from clew.plan.types import TRUE, Visible
-from clew.plan.visible import unmasked
+from clew.access.types import TRUE, Visible
+from clew.access.visible import unmasked
 
 # What conjunctions are made with: an argument less, or an item less of their list, is one condition less.
 _CONJUNCTIONS = ("conjunction", "AllOf", "and_", "where")

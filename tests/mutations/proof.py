@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from clew.database.pool import Pool
+from clew.document.limits import Limits, RoleLimits
+from clew.document.prepare import Prepared
 from clew.engine import Engine, Request
-from clew.engine.document import Prepared
 from clew.model.types import Model
-from clew.plan.limits import Limits, RoleLimits
 from clew.sql.cursors import Cursors
 from clew.sql.tables import Tables, build_tables
 from clew.viewer import Viewer

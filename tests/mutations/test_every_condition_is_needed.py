@@ -22,9 +22,11 @@ import clew.sql.filters
 import clew.sql.groups
 import clew.sql.read
 import clew.sql.write
-from clew.engine import admission, engine, roles
-from clew.plan import filters, implied, measures, paging, predicates, reach, visible
-from clew.schema import build, many, own
+from clew.access import implied, predicates, reach, visible
+from clew.engine import engine
+from clew.plan import filters, measures, paging
+from clew.resolvers import row_arguments
+from clew.schema import build, many, own, roles
 from clew.sql import arguments, relations
 from clew.writes import check, circles, drafts, gather, store, writer
 from tests.mutations import corners, writing
@@ -43,7 +45,7 @@ USING = (
     Scope(relations, everything=True),
     Scope(own, everything=True),
     # Functions within functions have no mutants; what admits is attacked.
-    Scope(admission, functions=("_keys",), everything=True),
+    Scope(row_arguments, functions=("_keys",), everything=True),
     *(Scope(module) for module in (engine, build, many, predicates, measures)),
     *(Scope(module) for module in (clew.plan.read, clew.plan.groups, clew.plan.connections)),
     *(Scope(module) for module in (clew.sql.read, clew.sql.filters, clew.sql.groups, clew.sql.connections)),
@@ -95,9 +97,9 @@ DECIDING = tuple(
 MUTANTS = {mutant.name: mutant for scope in (*COMPILING, *USING, *JUDGING, *DECIDING) for mutant in mutants(scope)}
 
 # Mutants that never end, which needs no proof.
-ENDLESS = ("clew.plan.visible:Access.openings: False for a condition in `shown == openings`",)
+ENDLESS = ("clew.access.visible:Access.openings: False for a condition in `shown == openings`",)
 # Mutants that answer as the real code does, and why. What is here and is no mutant any more fails.
-_VISIBLE, _READ = "clew.plan.visible:Access", "clew.sql.read:Compiler"
+_VISIBLE, _READ = "clew.access.visible:Access", "clew.sql.read:Compiler"
 _WRITES = "clew.writes"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
@@ -117,7 +119,7 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}.permits: False for a condition in `len(self._permits) >= 4096`": "the bound of a cache",
     f"{_VISIBLE}._writable: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
-    "clew.plan.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
+    "clew.access.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
     f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
@@ -133,10 +135,10 @@ ALIKE: dict[str, str] = {
     f"{_VISIBLE}.every_row: True for a condition in `entity.name not in self._all`": "a cache",
     "clew.sql.write:WriteCompiler.is_open: False for a condition in `mask is None`": "a shortcut",
     "clew.sql.write:WriteCompiler.shown: True for a condition in `column.name in visible.masks`": "a shortcut",
-    "clew.plan.implied:reached: False for a condition in `far.where == TRUE`": "a shortcut",
-    "clew.plan.implied:_without: False for a condition in `len(left) == len(asked)`": "a copy",
+    "clew.access.implied:reached: False for a condition in `far.where == TRUE`": "a shortcut",
+    "clew.access.implied:_without: False for a condition in `len(left) == len(asked)`": "a copy",
     "clew.plan.read:_Planner.field: False for a condition in `link is not None`": "asks again what follows",
-    "clew.engine.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
+    "clew.schema.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
     "clew.engine.engine:Engine.role: True for a condition in `roles is None`": "a cache",
     "clew.engine.engine:Engine.role: without `found` in `found or await self._role(roles)`": "a cache",
     "clew.sql.connections:_Page.beyond: without `bound` in `sa.and_(bound, condition)`": "for an index to begin there",
@@ -151,7 +153,7 @@ ALIKE: dict[str, str] = {
     "clew.schema.own:OwnTypes._is_empty: without `()` in `node.fields or ()`": "there are some, or it is empty",
     "clew.schema.own:OwnTypes._pruned: without `()` in `node.fields or ()`": "there are some, or it is empty",
     "clew.schema.own:OwnTypes._pruned: True for a condition in `changes`": "a copy",
-    "clew.plan.predicates:conjunction: TRUE for FALSE in `FALSE`": "a shortcut",
+    "clew.access.predicates:conjunction: TRUE for FALSE in `FALSE`": "a shortcut",
     "clew.plan.read:_Planner.page: False for a condition in `self.sight.admin`": "an admin's limits have no page",
     f"{_READ}.follow: without `mask is not None` in `mask is not None and end.type is COUNT`": "a count is not null",
     "clew.sql.filters:_vector: False for a condition in `all((mask is None for _, mask in parts))`": "the same words",

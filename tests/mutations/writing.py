@@ -12,8 +12,8 @@ from typing import Any
 import asyncpg
 
 from clew.database.pool import Pool
+from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
-from clew.plan.limits import Limits, RoleLimits
 from clew.sql.statement import WriteStatements
 from clew.sql.tables import build_tables
 from tests.attacks.attack import Attack

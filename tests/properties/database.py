@@ -18,11 +18,11 @@ from sqlalchemy.schema import CreateSchema
 
 from clew import Viewer
 from clew.database.pool import Pool
+from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine, Request
 from clew.migrate.connect import migration_engine
 from clew.migrate.objects import VERSION, statements
 from clew.model.types import Model
-from clew.plan.limits import Limits, RoleLimits
 from clew.schema.build import build_schema
 from clew.sql.literals import quote_name
 from clew.sql.tables import build_tables

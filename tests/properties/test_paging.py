@@ -18,10 +18,10 @@ from graphql import Source as SdlSource
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clew.document.limits import RoleLimits
 from clew.engine import Engine, Request
 from clew.model.build import parse_model
 from clew.model.types import AllowRule, Entity, Operation
-from clew.plan.limits import RoleLimits
 from clew.viewer import Viewer
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import Case, make_case

@@ -14,8 +14,8 @@ from ariadne import EnumType, ObjectType, QueryType
 from graphql import Source
 
 from clew.engine import Engine
-from clew.engine.resolvers import bind
 from clew.model.build import parse_model
+from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from tests.properties.database import LIMITS, World, answer, make_world
 from tests.properties.models import Case, Row

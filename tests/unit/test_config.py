@@ -8,7 +8,7 @@ import pytest
 
 from clew.config import Settings, normalise_database_url, variable
 from clew.errors import StartupError
-from clew.weakness import weakness
+from clew.secrets import weakness
 
 STRONG = ["7c1f0e5b2a9d4836b7e1c05f9a3d6284", "f2b90d6e81c74a35902d7be6c4a1f538", "Zq8vT1mXr5kPw3nYb7cLd9hGf2jSa6eU"]
 

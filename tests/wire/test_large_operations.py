@@ -164,7 +164,7 @@ async def test_what_a_document_is_compiled_to_counts_in_the_cache(engine: Engine
 async def test_a_document_keeps_only_so_many_bytes_of_statements(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clew.engine.document.MOST_KEPT", 500_000)
+    monkeypatch.setattr("clew.document.prepare.MOST_KEPT", 500_000)
     for variables in shapes(8):
         await answer(engine, WHERE, variables)
     ((_, prepared),) = engine._documents.items()

@@ -14,8 +14,8 @@ from graphql import Source
 from clew import Viewer
 from clew.database.pool import Pool
 from clew.engine import Engine, Request
-from clew.engine.resolvers import bind
 from clew.model.build import parse_model
+from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from tests.properties.database import LIMITS, create_tables

@@ -19,9 +19,9 @@ from graphql import parse, print_schema, validate
 
 from clew.database.pool import Pool
 from clew.engine import Engine, Request
-from clew.engine.resolvers import bind
 from clew.model.types import Entity, Model
 from clew.model.writing import unique_keys
+from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from tests.access.masked import MaskedReference

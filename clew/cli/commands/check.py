@@ -10,10 +10,11 @@ from typing import Any
 from graphql import GraphQLSyntaxError
 
 from clew.cli.parser import project_option, read_file
-from clew.engine.role_file import compare, read_roles
-from clew.engine.shown import warnings
+from clew.engine.masked_sources import warnings
+from clew.entry_points import load_app
 from clew.errors import StartupError
-from clew.project import Project, load_app
+from clew.project import Project
+from clew.schema.role_file import compare, read_roles
 from clew.sdl.load import read_sources
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from clew.cli.database import database_of
 from clew.cli.parser import json_object, project_option, read_file, roles
 from clew.config import Settings
+from clew.entry_points import load_app
 from clew.errors import ClewError, StartupError
 from clew.migrate.revisions import require_written
 from clew.migrate.run import require_head
-from clew.project import Project, load_app
+from clew.project import Project
 from clew.viewer import Viewer
 
 

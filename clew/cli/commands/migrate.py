@@ -10,9 +10,10 @@ from typing import Any
 from clew.cli.database import database_of
 from clew.cli.parser import project_option
 from clew.config import Settings
+from clew.entry_points import load_app
 from clew.migrate.revisions import make, pending_changes
 from clew.migrate.run import State, Status, downgrade, offline_sql, status, upgrade
-from clew.project import Project, load_app
+from clew.project import Project
 
 
 def configure(commands: Any) -> None:

@@ -6,9 +6,10 @@ import argparse
 import sys
 from typing import Any
 
+from clew.access.visible import Access
 from clew.cli.parser import project_option, roles
-from clew.plan.visible import Access
-from clew.project import Project, load_app
+from clew.entry_points import load_app
+from clew.project import Project
 from clew.sdl.report import did_you_mean
 from clew.viewer import ADMIN, ANON, USER, Viewer
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from clew.cli.parser import address_options, positive, project_option
 from clew.config import Settings
+from clew.entry_points import load_app
 from clew.migrate.revisions import require_written
 from clew.migrate.run import require_head
 from clew.observe import get_logger, setup_logging
-from clew.project import Project, load_app
+from clew.project import Project
 from clew.server.http import Server, exit_code
 from clew.server.listen import address_of, listen
 from clew.server.workers import run_workers

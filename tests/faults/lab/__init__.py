@@ -19,9 +19,9 @@ from starlette.types import ASGIApp
 from clew import Clew
 from clew.app import development_app
 from clew.config import Settings
-from clew.engine.context import Context
 from clew.migrate.revisions import make
 from clew.migrate.run import upgrade
+from clew.resolvers.context import Context
 from clew.server.http import Server
 from clew.server.listen import address_of, listen
 from clew.server.protocol import Patience

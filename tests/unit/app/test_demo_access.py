@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from clew.access.visible import Access, Sight
 from clew.model.build import load_model
 from clew.model.types import Opening
-from clew.plan.visible import Access, Sight
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -21,11 +21,11 @@ from bench.report import CaseResult, render, span
 from bench.statements import Argument, Statement, read_statements
 from bench.synthetic import documents, many_entities
 from clew import Viewer
-from clew.engine.roles import role_schema, roles_of
+from clew.access.visible import Access
+from clew.document.limits import Limits, RoleLimits
 from clew.model.build import parse_model
-from clew.plan.limits import Limits, RoleLimits
-from clew.plan.visible import Access
 from clew.schema.build import build_schema
+from clew.schema.roles import role_schema, roles_of
 
 
 class FakePeer:

@@ -8,10 +8,10 @@ import pytest
 from graphql import Source
 
 from clew import Viewer
+from clew.access.types import Identity
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.model.build import parse_model
-from clew.plan.types import Identity
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from tests.properties.database import LIMITS

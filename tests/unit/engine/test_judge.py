@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from graphql import OperationDefinitionNode, Source, parse
 
+from clew.access.visible import Access
+from clew.document.limits import Limits
 from clew.engine.judge import judge
-from clew.engine.roles import roles_of
 from clew.model.build import parse_model
-from clew.plan.limits import Limits
 from clew.plan.read import plan_query
-from clew.plan.visible import Access
 from clew.schema.build import build_schema
+from clew.schema.roles import roles_of
 from clew.sql.arguments import usable_claims
 from clew.viewer import Viewer
 

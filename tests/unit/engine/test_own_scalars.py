@@ -10,10 +10,10 @@ from ariadne import QueryType, ScalarType
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, Source, StringValueNode, Undefined, graphql_sync
 from graphql.execution.values import VariableValues
 
-from clew.engine.document import InvalidDocument, prepare
-from clew.engine.resolvers import bind
+from clew.document.limits import Limits
+from clew.document.prepare import InvalidDocument, prepare
 from clew.model.build import parse_model
-from clew.plan.limits import Limits
+from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 
 SDL = """

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
 
+from clew.access.visible import Access, Sight
+from clew.document.limits import Limits
 from clew.errors import ClewError, Code
 from clew.model.build import parse_model
 from clew.plan.cost import check_cost, largest_cost
-from clew.plan.limits import Limits
 from clew.plan.read import plan_query
 from clew.plan.types import ReadPlan
-from clew.plan.visible import Access, Sight
 from clew.schema.build import build_schema
 
 MODEL = parse_model(

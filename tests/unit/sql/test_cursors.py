@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from clew.document.cursors import bad_cursor, split
 from clew.errors import ClewError, Code
-from clew.plan.cursors import bad_cursor, split
 from clew.sql.cursors import Cursors
 
 CURSORS = Cursors("a secret of the tests")

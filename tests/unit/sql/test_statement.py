@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from graphql import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
 
+from clew.access.visible import ADMIN, Access, Sight
+from clew.document.limits import Limits
 from clew.model.build import parse_model
 from clew.model.types import Operation
-from clew.plan.limits import Limits
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.visible import ADMIN, Access, Sight
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.statement import Statement, compile_held, compile_read, compile_rows

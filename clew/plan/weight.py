@@ -11,42 +11,44 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
-from clew.errors import ClewError, Code
-from clew.plan.types import (
-    Aggregate,
+from clew.access.types import (
     Aggregated,
     AllOf,
     AnyOf,
     Compare,
-    Connection,
     Exists,
     FieldPath,
-    GroupKeys,
-    Groups,
     IsNull,
     IsTrue,
     JsonPath,
+    Measure,
+    Not,
+    Predicate,
+    RelatedMeasure,
+    Rows,
+    Search,
+    Visible,
+)
+from clew.errors import ClewError, Code
+from clew.plan.types import (
+    Aggregate,
+    Connection,
+    GroupKeys,
+    Groups,
     KeyValue,
     Many,
-    Measure,
     Measured,
     Measures,
     MeasureValue,
-    Not,
     One,
     Output,
     PageInfo,
-    Predicate,
     Read,
     ReadPlan,
-    RelatedMeasure,
     Required,
-    Rows,
-    Search,
     TotalCount,
     TypeName,
     Value,
-    Visible,
 )
 
 

@@ -43,13 +43,12 @@ from graphql.execution.get_variable_signature import GraphQLVariableSignature, g
 from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.validation import ASTValidationRule
 
-from clew.engine.coerce import UnfitError, coercer
-from clew.engine.validation import together
+from clew.document.coerce import UnfitError, coercer
+from clew.document.cursors import split
+from clew.document.inputs import ceiling, is_structural, shape
+from clew.document.limits import Limits, check_limits, check_text, check_variables
+from clew.document.validation import together
 from clew.errors import ClewError, Code
-from clew.plan.cursors import split
-from clew.plan.inputs import is_structural, shape
-from clew.plan.limits import Limits, check_limits, check_text, check_variables
-from clew.plan.paging import ceiling
 
 _ABSENT = object()
 

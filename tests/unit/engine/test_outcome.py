@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLError, GraphQLSyntaxError, Source
 
-from clew.engine.errors import INTERNAL, encode, encode_in_parts, failure, formatted, new_request_id, refusal, refused
+from clew.engine.outcome import INTERNAL, encode, encode_in_parts, failure, formatted, new_request_id, refusal, refused
 from clew.errors import ClewError, Code
 
 

@@ -26,10 +26,9 @@ from graphql import (
 )
 from graphql.pyutils import is_awaitable
 
-from clew.engine.admission import admitted
-from clew.engine.mutations import bind_writes
 from clew.errors import Diagnostic
 from clew.model.types import Column, Entity, Model, ResolverField
+from clew.resolvers.row_arguments import admitted
 from clew.schema.build import resolve_generated
 from clew.schema.scalars import SCALARS
 
@@ -81,7 +80,6 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
                 field.resolve = admitted(field.resolve, custom.rows, model)
     for field in _own_fields(schema, model):
         _read_entities(field, model)
-    bind_writes(schema, model)
     return faults
 
 

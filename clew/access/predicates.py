@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from clew.model import operators
-from clew.model.types import Column, Relation, ValueType
-from clew.plan.types import (
+from clew.access.types import (
     TRUE,
     AllOf,
     AnyOf,
@@ -26,6 +24,8 @@ from clew.plan.types import (
     Source,
     Visible,
 )
+from clew.model import operators
+from clew.model.types import Column, Relation, ValueType
 
 FALSE = AnyOf(())
 

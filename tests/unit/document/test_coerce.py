@@ -11,7 +11,7 @@ from graphql.language.parser import MAX_NESTING_DEPTH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.engine.coerce import UnfitError, coercer
+from clew.document.coerce import UnfitError, coercer
 
 SCHEMA = build_schema("""
 type Query { a(in: Row, x: Float, y: Boolean): Int }

@@ -11,23 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clew.model.types import (
-    AllowRule,
-    Column,
-    CustomField,
-    Entity,
-    FieldKind,
-    GuardRule,
-    Model,
-    Opening,
-    Operation,
-    Relation,
-    RelationKind,
-    ValueType,
-)
-from clew.model.writing import is_generated_key, writable_fields
-from clew.plan.predicates import FALSE, comparison, conjunction, disjunction, operand, operand_type, quantified
-from clew.plan.types import (
+from clew.access.predicates import FALSE, comparison, conjunction, disjunction, operand, operand_type, quantified
+from clew.access.types import (
     TRUE,
     Aggregated,
     AllOf,
@@ -47,6 +32,21 @@ from clew.plan.types import (
     Ruled,
     Visible,
 )
+from clew.model.types import (
+    AllowRule,
+    Column,
+    CustomField,
+    Entity,
+    FieldKind,
+    GuardRule,
+    Model,
+    Opening,
+    Operation,
+    Relation,
+    RelationKind,
+    ValueType,
+)
+from clew.model.writing import is_generated_key, writable_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +418,7 @@ class Access:
         page = None if None in limits or not limits else max(limit for limit in limits if limit is not None)
         opened = [self._mask(entity, name, rules, sight, only_usable=True) for name in to_ones]
         masking = [mask for mask in opened if mask is not None]
-        # The rules come last: `clew.plan.implied` takes each by itself.
+        # The rules come last: `clew.access.implied` takes each by itself.
         where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
         return Visible(entity, where, page, masks)
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from clew.model.types import Entity, Relation
-from clew.plan.predicates import conjunction
-from clew.plan.types import (
+from clew.access.predicates import conjunction
+from clew.access.types import (
     TRUE,
     Aggregated,
     AllOf,
@@ -30,6 +29,7 @@ from clew.plan.types import (
     Ruled,
     Visible,
 )
+from clew.model.types import Entity, Relation
 
 # What is true of a row.
 _Facts = Sequence[Predicate]

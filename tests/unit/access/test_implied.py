@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from graphql import Source
 
+from clew.access.implied import linked, reached
+from clew.access.predicates import FALSE, conjunction
+from clew.access.types import TRUE, AllOf, Exists, Not, Predicate, Rows, Visible
+from clew.access.visible import Access, Sight, unmasked
 from clew.model.build import parse_model
 from clew.model.types import Entity, Model
-from clew.plan.implied import linked, reached
-from clew.plan.predicates import FALSE, conjunction
-from clew.plan.types import TRUE, AllOf, Exists, Not, Predicate, Rows, Visible
-from clew.plan.visible import Access, Sight, unmasked
 
 OWN = '{owner: "$auth.sub"}'
 TEAM = '{team: "$auth.team"}'

@@ -23,7 +23,7 @@ from graphql import (
 from graphql.pyutils import Undefined
 from graphql.utilities import coerce_input_literal
 
-from clew.plan.types import Literal, Source, Template, Variable
+from clew.access.types import Literal, Source, Template, Variable
 
 # An input as a tree: None for null, a dict for an input object, a list for a list of input
 # objects, a Source for a scalar, an enum, or a list of them.
@@ -172,3 +172,13 @@ def _has_variables(node: ValueNode) -> bool:
     if isinstance(node, ObjectValueNode):
         return any(_has_variables(field.value) for field in node.fields or ())
     return False
+
+
+def ceiling(value: int) -> int:
+    """The power of ten that is not below a limit or an offset.
+
+    For a LIMIT that it does not know Postgres assumes a tenth of the table, finds that a
+    plan for it would be costly, and so plans anew each time the statement is run. A
+    constant bound around it avoids that; powers of ten keep the statements few.
+    """
+    return 10 ** len(str(value - 1)) if value > 1 else 1

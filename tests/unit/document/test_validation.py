@@ -16,7 +16,7 @@ from graphql import (
 )
 from graphql.validation import ASTValidationRule, ValidationRule
 
-from clew.engine.validation import together
+from clew.document.validation import together
 
 SCHEMA = build_schema("""
     directive @onField(n: Int!) on FIELD

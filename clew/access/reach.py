@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from clew.access.types import Aggregated, AllOf, AnyOf, Compare, Exists, IsTrue, Not, Operand, Predicate, Ruled
 from clew.model.types import Model
-from clew.plan.types import Aggregated, AllOf, AnyOf, Compare, Exists, IsTrue, Not, Operand, Predicate, Ruled
 
 
 def reads(predicate: Predicate, model: Model) -> frozenset[str]:

@@ -13,10 +13,10 @@ from graphql import (
     GraphQLUnionType,
 )
 
+from clew.access.types import Claim
+from clew.access.visible import Access, Sight
+from clew.document.limits import Limits, RoleLimits
 from clew.model.types import Model
-from clew.plan.limits import Limits, RoleLimits
-from clew.plan.types import Claim
-from clew.plan.visible import Access, Sight
 from clew.schema.build import build_schema
 from clew.viewer import ANON, Viewer
 

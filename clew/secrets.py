@@ -1,9 +1,12 @@
-"""Whether a secret could be guessed. Imports nothing of Clew."""
+"""Secrets: whether one could be guessed, and the keys that are derived from one. Imports nothing of Clew."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SHORTEST = 32
 FEWEST_CHARACTERS = 10
@@ -28,6 +31,14 @@ def weakness(secret: str) -> str | None:
     if len(_WORDS.sub("", secret)) < SHORTEST // 2:
         return "it is made of well-known words"
     return None
+
+
+def derived_key(secret: str, purpose: str) -> bytes:
+    """Derive 32 bytes for one purpose, by HKDF with SHA-256 (RFC 5869).
+
+    A key reveals neither the secret nor the key of another purpose.
+    """
+    return HKDF(SHA256(), 32, None, purpose.encode()).derive(secret.encode())
 
 
 def _repeats(secret: str) -> bool:

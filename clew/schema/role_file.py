@@ -33,10 +33,10 @@ from graphql import (
     print_type,
 )
 
-from clew.engine.roles import schema_of
+from clew.access.visible import Access
 from clew.model.rule_text import rules_of, rules_of_admin
 from clew.model.types import Model
-from clew.plan.visible import Access
+from clew.schema.roles import schema_of
 from clew.viewer import ADMIN, ANON, USER, Viewer
 
 HEAD = "# What each role sees. Made by: clew schema --all-roles. Compare with: clew check --diff FILE"

@@ -19,9 +19,9 @@ from graphql import (
 from graphql.language import Lexer
 
 from bench.hostile import ATTACKS, SCHEMA, refusal
-from clew.engine.document import InvalidDocument, prepare
+from clew.document.limits import Limits, RoleLimits, check_limits, check_text, check_variables
+from clew.document.prepare import InvalidDocument, prepare
 from clew.errors import ClewError, Code
-from clew.plan.limits import Limits, RoleLimits, check_limits, check_text, check_variables
 
 SMALL = Limits(tokens=1000, depth=3, aliases=2, root_fields=3, directives=2)
 
@@ -141,7 +141,7 @@ def test_an_attack_is_refused_before_validation_unless_it_is_for_validation_to_r
         validated.append(arguments)
         return validate(*arguments, **options)
 
-    monkeypatch.setattr("clew.engine.document.validate", recording)
+    monkeypatch.setattr("clew.document.prepare.validate", recording)
     attack = ATTACKS[name]
     assert refusal(attack) is attack.code
     assert not validated or attack.code is Code.GRAPHQL_VALIDATION_FAILED
@@ -151,7 +151,7 @@ def test_an_attack_is_refused_before_validation_unless_it_is_for_validation_to_r
     "name", ["tokens", "root fields", "9,000 unknown fields", "2,400 unused variables", "500,000 comments"]
 )
 def test_what_the_text_tells_is_not_even_parsed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clew.engine.document.parse", None)
+    monkeypatch.setattr("clew.document.prepare.parse", None)
     assert refusal(ATTACKS[name]) is Code.LIMIT_EXCEEDED
 
 

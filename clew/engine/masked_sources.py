@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from graphql import Source
 
-from clew.engine.roles import roles_of
+from clew.access.types import AnyOf, Predicate
+from clew.access.visible import Access, Sight
 from clew.errors import Diagnostic, Location
 from clew.model.types import Column, Entity, Model, Opening
-from clew.plan.types import AnyOf, Predicate
-from clew.plan.visible import Access, Sight
+from clew.schema.roles import roles_of
 from clew.sdl.report import Report
 from clew.sql.views import read_by
 from clew.sql.words import identifiers

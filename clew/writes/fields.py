@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
-from clew.engine.batches import Info
 from clew.model.types import Entity, Model, WriteField, WriteKind
+from clew.resolvers.batches import Batches, Info
+from clew.schema.build import Row
 from clew.sql.keys import Key
 from clew.writes.writer import Writer
 
-if TYPE_CHECKING:
-    from clew.engine.operation import RunningOperation
-
 _Resolver = Callable[..., Any]
+
+
+class Running(Protocol):
+    """The engine's side of one mutation."""
+
+    batches: Batches
+
+    def writer(self) -> Writer:
+        """Return what runs one root field."""
+
+    async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
+        """Read the rows of a field, by key, as the viewer sees them."""
+
+    async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
+        """Return the keys of rows that the client has not named, in the order of a list."""
+
+    async def read_below(
+        self, entity: Entity, info: Info, name: str, keys: Sequence[Key]
+    ) -> dict[str, list[Row | None]]:
+        """Read the rows of the field `name` below a field, by response key."""
 
 
 def bind_writes(schema: GraphQLSchema, model: Model) -> None:
@@ -39,7 +57,7 @@ def _resolver(found: WriteField) -> _Resolver:
         return _deletes(entity, bulk=kind.bulk)
 
     def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        running = info.context.running
+        running: Running = info.context.running
         keys = _written(running.writer(), entity, kind, arguments)
         if kind is WriteKind.UPDATE_WHERE:
             keys = _listed(running, entity, keys)
@@ -76,7 +94,7 @@ async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: M
     return [key for key in keys if key is not None]
 
 
-async def _listed(running: RunningOperation, entity: Entity, keys: Awaitable[Sequence[Key]]) -> Sequence[Key]:
+async def _listed(running: Running, entity: Entity, keys: Awaitable[Sequence[Key]]) -> Sequence[Key]:
     """In an order that tells nothing of keys that are hidden."""
     return await running.as_listed(entity, await keys)
 
@@ -110,8 +128,8 @@ def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
     """What is deleted is read before."""
 
     async def delete(info: Info, arguments: Mapping[str, Any]) -> Any:
-        running = info.context.running
-        writer: Writer = running.writer()
+        running: Running = info.context.running
+        writer = running.writer()
         keys = await writer.to_delete(entity, arguments, where=bulk)
         found: Any = None
         if bulk:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse
 
+from clew.document.collect import collect
 from clew.errors import ClewError, Code
-from clew.plan.collect import collect
 
 
 def collected(document: str, variables: dict[str, Any] | None = None) -> dict[str, list[str]]:

@@ -14,10 +14,10 @@ from graphql import (
     print_schema,
 )
 
-from clew.engine.role_file import all_roles, compare, read_roles
-from clew.engine.roles import schema_of
 from clew.model.build import parse_model
 from clew.schema import build
+from clew.schema.role_file import all_roles, compare, read_roles
+from clew.schema.roles import schema_of
 from clew.viewer import Viewer
 
 SDL = '''

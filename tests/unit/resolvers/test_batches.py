@@ -11,10 +11,10 @@ import pytest
 from graphql import ExecutionResult, GraphQLObjectType, Source, build_schema, execute, parse
 from graphql.pyutils import is_awaitable
 
-from clew.engine.batches import Batches, Info, Place
-from clew.engine.resolvers import _by_key
 from clew.model.build import parse_model
 from clew.model.types import Entity
+from clew.resolvers.batches import Batches, Info, Place
+from clew.resolvers.bind import _by_key
 from clew.sql.keys import Key
 
 pytestmark = pytest.mark.anyio

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from graphql import build_schema
 
-from clew.engine.document import InvalidDocument, Prepared, prepare
+from clew.document.limits import Limits
+from clew.document.prepare import InvalidDocument, Prepared, prepare
 from clew.errors import ClewError, Code
-from clew.plan.limits import Limits
 
 SCHEMA = build_schema(
     "type Query { a(i: Int, s: String!, l: [Int!], e: E, f: F): Int b: Int }"

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from clew.engine.admission import GivenKeys
-from clew.engine.batches import Batches, Info
+from clew.resolvers.batches import Batches, Info
+from clew.resolvers.row_arguments import GivenKeys
 from clew.viewer import Viewer
 
 

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
 
+from clew.access.types import Claim
+from clew.access.visible import Access, Sight
+from clew.document.limits import Limits
 from clew.errors import ClewError, Code
 from clew.model.build import parse_model
 from clew.model.types import ValueType
-from clew.plan.conditions import BudgetError, Weight, check_weight, plan_weight
-from clew.plan.limits import Limits
 from clew.plan.read import plan_query
-from clew.plan.types import Claim, ReadPlan
-from clew.plan.visible import Access, Sight
+from clew.plan.types import ReadPlan
+from clew.plan.weight import BudgetError, Weight, check_weight, plan_weight
 from clew.schema.build import build_schema
 
 # A team is visible by 2 conditions, its members' list and its budget are open by 2 more; a user by 1.
