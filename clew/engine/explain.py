@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from typing import Any
 
 from graphql import FieldNode, OperationType
@@ -26,11 +27,11 @@ from clew.access.types import (
 )
 from clew.access.visible import ADMIN, Access
 from clew.document.prepare import InvalidDocument
-from clew.engine.engine import Engine, Executable
+from clew.engine.engine import Engine
 from clew.engine.flights import Flight
 from clew.engine.judge import Judgement, Masked, is_part_of_plan, judge
-from clew.engine.outcome import encode
-from clew.engine.types import Request, Response
+from clew.engine.outcome import Outcome
+from clew.engine.types import Executable, Request
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan.types import ReadPlan
@@ -98,13 +99,13 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
     """
     role = role_schema(Access(engine.model), engine.model, engine.schema, ADMIN, engine.limits)
     try:
-        prepared = engine.prepare(role, document, None)
+        prepared = engine.statements.prepare(role, document, None)
         values = prepared.coerce(variables)
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
     if prepared.operation.operation is not OperationType.QUERY:
         raise ClewError("Only queries can be explained.", code=Code.BAD_USER_INPUT)
-    executable = engine.executable(prepared, values, ADMIN)
+    executable = engine.statements.executable(prepared, values, ADMIN)
     return _compiled(executable, values, {})
 
 
@@ -114,32 +115,28 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     Raises:
         InvalidDocument, ClewError: as running it would.
     """
-    role = await engine.role(viewer)
-    prepared = engine.prepare(role, request.query, request.operation_name)
+    session = await engine.open(viewer)
+    prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
     if prepared.operation.operation is not OperationType.QUERY:
         return Explanation(viewer)
     values = prepared.coerce(request.variables)
-    sight, claims = engine.sight(role, viewer)
-    executable = engine.executable(prepared, values, sight)
-    bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
-    rules, masks = judge(engine.access, executable.plan, sight, viewer)
+    executable = engine.statements.executable(prepared, values, session.sight)
+    bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
+    rules, masks = judge(engine.access, executable.plan, session.sight, viewer)
     return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks))
 
 
-async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Response:
-    """Run an operation as `Engine.execute` does; the response carries what it became as an extension.
+async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
+    """Run an operation as `Engine.execute` does; the outcome carries what it became as an extension.
 
     An operation that was refused before it ran has none.
     """
-    response = await engine.execute(request, viewer, flight)
-    if not response.executed:
-        return response
-    try:
-        found = await explanation(engine, request, viewer)
-    except (InvalidDocument, ClewError):
-        return response
-    extensions = encode({"clew": found.extension()})
-    return replace(response, body=b"".join((response.body[:-1], b',"extensions":', extensions, b"}")))
+    outcome = await engine.execute(request, viewer, flight)
+    if outcome.executed:
+        with suppress(InvalidDocument, ClewError):
+            found = await explanation(engine, request, viewer)
+            outcome.extensions = {"clew": found.extension()}
+    return outcome
 
 
 async def explained(engine: Engine, document: str, variables: Mapping[str, Any], viewer: Viewer = _ADMIN_VIEWER) -> str:
