@@ -116,9 +116,9 @@ class Engine:
 
     async def encoded(self, outcome: Outcome) -> bytes:
         """Return the response as JSON."""
-        encode = self.statements.encoded
-        data = outcome.data if isinstance(outcome.data, bytes) else await encode(outcome.data)
-        return outcome.response(await encode(outcome.errors), data)
+        data = outcome.data if isinstance(outcome.data, bytes) else await self.statements.encoded(outcome.data)
+        errors = await self.statements.encoded(outcome.errors) if outcome.errors else b""
+        return outcome.response(errors, data)
 
     async def graphql(
         self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation | None = None
@@ -163,7 +163,8 @@ class Engine:
             role = await self.role(viewer)
             if request.client is not None:
                 await self._admit(request.client, viewer, role, flight)
-            prepared = await self.statements.prepared(role, request.query, request.operation_name, own=own)
+            asked = (role, request.query, request.operation_name, own)
+            prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
             kind = prepared.operation.operation
             if kind is OperationType.SUBSCRIPTION:
                 raise ClewError("A subscription cannot be run as a single request.")

@@ -56,6 +56,8 @@ class Outcome:
 
     def response(self, errors: bytes, data: bytes) -> bytes:
         """Return the response as JSON, of errors and data that are JSON already."""
+        if not self.errors and self.extensions is None:
+            return b'{"data":%b}' % data
         parts: list[bytes] = []
         if self.errors:
             parts += (b',"errors":', errors)

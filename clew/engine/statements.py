@@ -84,6 +84,11 @@ class Statements:
             _DOCUMENTS, getsizeof=lambda prepared: prepared.weight
         )
 
+    def known(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared | None:
+        """Return the validated operation of a document if it is in the cache."""
+        found: Prepared | None = self._documents.get((role, query, operation_name, own))
+        return found
+
     def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:
         """The validated operation of a document, from the cache if it is there.
 
@@ -93,8 +98,8 @@ class Statements:
         Raises:
             InvalidDocument, ClewError: as `clew.document.prepare.prepare`.
         """
-        key = (role, query, operation_name, own)
-        return self._documents.get(key) or self._keep(self._prepare(role, query, operation_name, own))
+        found = self.known(role, query, operation_name, own)
+        return found or self._keep(self._prepare(role, query, operation_name, own))
 
     def _prepare(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
         limits = role.limits.for_own() if own else role.limits
@@ -109,13 +114,12 @@ class Statements:
             self._documents.pop(prepared.key, None)
         return prepared
 
-    async def prepared(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool) -> Prepared:
+    async def prepared(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
         """As `prepare`, aside where it takes long."""
         if len(query) <= FEW_CHARACTERS:
             return self.prepare(role, query, operation_name, own=own)
-        key = (role, query, operation_name, own)
-        work = partial(self._prepare, role, query, operation_name, own)
-        return self._keep(await self.aside.run(work, partial(self._documents.get, key)))
+        asked = (role, query, operation_name, own)
+        return self._keep(await self.aside.run(partial(self._prepare, *asked), partial(self.known, *asked)))
 
     async def ready(self, prepared: Prepared, variables: Mapping[str, Any], session: Session) -> Ready:
         """Coerce the variables; of a query find its plan and statement, and bind them: aside where it takes long.
