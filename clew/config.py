@@ -53,7 +53,7 @@ def _validated_jwks_url(value: object) -> object:
     parts = urlsplit(value.strip())
     local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        raise ValueError("it is no https:// address")
+        raise ValueError("it is not an https:// address")
     return value.strip()
 
 
@@ -264,7 +264,7 @@ class Settings(BaseSettings):
             if value is not None
         ]
         if len(named) > 1:
-            raise ValueError(f"{' and '.join(named)} are set; tokens are verified by one of them only.")
+            raise ValueError(f"{' and '.join(named)} are set; set only one of them.")
         return self
 
     @classmethod
@@ -324,7 +324,7 @@ class Settings(BaseSettings):
         if "*" in self.cors_origins:
             faults.append("CLEW_CORS_ORIGINS allows every origin (*): list the origins.")
         if "*" in self.forwarded_ips:
-            faults.append("CLEW_FORWARDED_IPS believes everybody (*): list your proxies.")
+            faults.append("CLEW_FORWARDED_IPS trusts everybody (*): list your proxies.")
         return faults
 
     def require_production(self) -> None:

@@ -188,7 +188,7 @@ class Supervisor:
         listed = "\n".join(f"  - {loss}" for loss in losses)
         if not terminal.interactive():
             raise RejectedError(
-                f"error: these changes of the database lose data, and nobody is there to confirm them:\n{listed}\n"
+                f"error: these database changes lose data, and there is no terminal to confirm them:\n{listed}\n"
                 "  hint: `clew dev --yes` accepts them; `clew migrate make` writes them down for review."
             )
         terminal.say(f"These changes of the database lose data:\n{listed}", terminal.BOLD)
@@ -237,7 +237,7 @@ class Supervisor:
                 continue
             complaint = ""
             if removed:
-                terminal.complain("The embedded Postgres' folder was removed; it begins anew.")
+                terminal.complain("The embedded Postgres' folder was removed; it starts again, empty.")
                 self._note(["an empty database"])
             else:
                 terminal.complain("The embedded Postgres had died; it was started again.")

@@ -219,7 +219,7 @@ class Engine:
     ) -> Response:
         try:
             if within is not None and within.depth == _MOST_WITHIN:
-                message = f"Operations run within one another: at most {_MOST_WITHIN} levels are allowed."
+                message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
             role = await self.role(viewer)
             if request.client is not None:
@@ -246,7 +246,7 @@ class Engine:
             ready = await self.ready(prepared, request.variables, sight, claims)
             if kind is OperationType.MUTATION:
                 if within is not None and not within.in_transaction:
-                    raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
+                    raise ClewError("A query's resolver cannot run a mutation.", hint="Move the field to Mutation.")
                 run = partial(
                     self._running, prepared, ready, request, viewer, sight, claims, within, in_transaction=True
                 )

@@ -88,9 +88,9 @@ class Flights:
         if not is_given:
             _forget(viewer, waiter)
             raise ClewError(
-                f"Too many operations at once: at most {most} may be under way.",
+                f"Too many operations at once: at most {most} may run.",
                 code=Code.LIMIT_EXCEEDED,
-                hint="Send the next one when one has been answered.",
+                hint="Wait for an answer before you send the next one.",
             )
 
     def _end(self, who: Hashable) -> None:

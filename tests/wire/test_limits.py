@@ -100,10 +100,10 @@ async def test_a_query_that_may_give_too_many_rows_is_refused_with_the_cost_and_
     client = await serve(max_cost=110)
     assert await client.error("{ projects { tasks { id } } }", EDITOR) is None
     assert await client.error("{ projects { tasks { id } } a: projects(limit: 1) { id } }", EDITOR) == {
-        "message": "The operation may give 111 rows: at most 110 are allowed.",
+        "message": "The operation may return 111 rows: at most 110 are allowed.",
         "extensions": {
             "code": "LIMIT_EXCEEDED",
-            "hint": "Give its lists a smaller `limit`: those of nested lists multiply.",
+            "hint": "Give the lists a smaller `limit`. Nested lists multiply.",
         },
     }
 

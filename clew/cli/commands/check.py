@@ -65,7 +65,8 @@ def _differences(file: str, now: str) -> str:
         reason = error.message if isinstance(error, GraphQLSyntaxError) else str(error)
         place = "".join(f":{at.line}:{at.column}" for at in getattr(error, "locations", None) or ())
         raise StartupError(
-            f"{file}{place} is not what `clew schema --all-roles` prints: {reason}.", "Make it anew, and compare later."
+            f"{file}{place} is not what `clew schema --all-roles` prints: {reason}.",
+            "Write it again from the version to compare with.",
         ) from None
     after = read_roles(now)
     lines: list[str] = []

@@ -33,7 +33,7 @@ def configure(commands: Any) -> None:
     down.add_argument("target", nargs="?", default="-1", help="a revision, or base (default: the one before)")
     down.set_defaults(run=run_down)
 
-    state = actions.add_parser("status", help="where the database stands, and whether the SDL has changed since")
+    state = actions.add_parser("status", help="print the database's revision, and whether the SDL has changed")
     state.set_defaults(run=run_status)
 
     sql = actions.add_parser("sql", help="print the migrations as a SQL script")
