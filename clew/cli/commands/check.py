@@ -19,17 +19,19 @@ from clew.sdl.load import read_sources
 
 def configure(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("check", help="validate the SDL and the Python bindings; exit 1 on any error")
+    parser = commands.add_parser(
+        "check", help="validate the SDL and the Python bindings; the exit code is 1 if there is an error"
+    )
     project_option(parser)
     parser.add_argument(
         "--directives",
         action="store_true",
-        help="also write graphql/directives.graphql, Clew's directives, for your editor",
+        help="also write Clew's directives to graphql/directives.graphql, for your editor",
     )
     parser.add_argument(
         "--diff",
         metavar="FILE",
-        help="print what each role newly sees or loses since FILE, made by `clew schema --all-roles`",
+        help="also print what each role gains and loses since FILE, an output of `clew schema --all-roles`",
     )
     parser.set_defaults(run=run)
 

@@ -50,7 +50,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     "a directive in a wrong place": (
         "enum E «@table» { X }\ntype A @table { id: ID! @id }",
         "@table cannot be used on an enum",
-        "@table stands on a type",
+        "@table belongs on a type",
         "enum E { X }\ntype A @table { id: ID! @id }",
     ),
     "an entity's directive on a plain type": (
