@@ -363,7 +363,7 @@ async def test_a_number_too_long_to_be_read_is_named_wherever_it_stands(serve: S
     eyes = {**ADMIN, "x-clew-role": "user", "x-clew-claims": f'{{"sub": {digits}}}'}
     assert await client.error("{ ping }", eyes) == {
         "message": "X-Clew-Claims must be a JSON object.",
-        "extensions": {"code": "BAD_USER_INPUT", "hint": 'Such as {"sub": "42"}.'},
+        "extensions": {"code": "BAD_USER_INPUT", "hint": 'Send an object such as {"sub": "42"}.'},
     }
     payload = json.dumps(claims(exp=4_000_000_000)).replace("4000000000", digits)
     token = jws.serialize_compact({"alg": "HS256"}, payload.encode(), OctKey.import_key(SECRET))
