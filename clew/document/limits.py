@@ -356,7 +356,7 @@ def _check_operation(operation: OperationDefinitionNode, meter: _Meter, limits: 
     size = meter.measure(operation.selection_set)
     variables = sum(meter.directives(variable) for variable in operation.variable_definitions or ())
     directives = size.directives + meter.directives(operation) + variables
-    _refuse_above(limits.depth, size.depth, "levels deep")
+    _refuse_above(limits.depth, size.depth, "nested levels")
     _refuse_above(limits.aliases, size.aliases, "aliases")
     _refuse_above(limits.root_fields, size.root_fields, "root fields")
     _refuse_above(limits.directives, directives, "directives")
@@ -487,4 +487,4 @@ class _Overlap:
     def _step(self, count: int) -> None:
         self.steps += count
         if self.steps > _MOST_STEPS:
-            raise _too_large("The operation is too large: it asks for the same fields too many times.")
+            raise _too_large("The operation is too large: it repeats the same fields too often.")
