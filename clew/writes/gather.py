@@ -15,7 +15,7 @@ from clew.database.violations import ViolationError
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
 from clew.model.writing import is_free_link, owner_of, unique_keys
-from clew.plan.visible import Permits
+from clew.plan.visible import Permits, unmasked
 from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import Allowed
@@ -411,7 +411,9 @@ class Gatherer:
                 for item, key in zip(asked, keys, strict=True)
             ]
             # There may be several links of the application's own between two rows.
-            found = await self._store.find(link, columns, values)
+            # Both ends of a generated one are asked for themselves, and what opens it is the field alone.
+            among = unmasked(link) if is_free_link(link) else None
+            found = await self._store.find(link, columns, values, among=among)
             linked = {number for number, _ in found}
             rows: dict[int, Locked] = {}
             if way != "disconnect":

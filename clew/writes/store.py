@@ -206,15 +206,21 @@ class Store:
         found = [tuple(record)[1 : 1 + len(entity.primary_key)] for record in records]
         return await self.run(replace(plan, by_key=True), bound_keys(entity, found), keep=keep, large=large)
 
-    async def find(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> list[tuple[int, Key]]:
-        """Return the keys of visible rows that have some values, each with the place of these."""
+    async def find(
+        self, entity: Entity, columns: Sequence[Column], values: Sequence[Key], *, among: Visible | None = None
+    ) -> list[tuple[int, Key]]:
+        """Return the keys of rows that have some values, each with the place of these.
+
+        Args:
+            among: the rows to look at, instead of those that there are for the viewer.
+        """
         if not values:
             return []
         bound = {
             Keys(write.VALUE + column.name): list(of_all)
             for column, of_all in zip(columns, zip(*values, strict=True), strict=True)
         }
-        records = await self.run(Find(self.visible(entity), columns), bound)
+        records = await self.run(Find(among or self.visible(entity), columns), bound)
         return [(record[0] - 1, tuple(record)[1:]) for record in records]
 
     async def shows(self, entity: Entity, name: str, keys: Sequence[Key]) -> list[bool]:

@@ -298,6 +298,15 @@ SEEN: tuple[Entry, ...] = (
         Gives({"updatePerson": {"id": "ann"}}),
         {"Badge 2": {"person_id": None}},
     ),
+    # A generated link is written by the list that is open, whatever the other and the key tell.
+    (
+        "ann",
+        'updateAlbum(id: 1, set: {songs: {disconnect: [{title: "First"}], connect: [{title: "Second"}]}}) { songs { title } }',
+        Gives({"updateAlbum": {"songs": [{"title": "Second"}]}}),
+        {"AlbumSong 1 1": GONE, "AlbumSong 1 2": {"album_id": 1, "song_id": 2}},
+    ),
+    ("ann", 'updateAlbum(id: 1, set: {songs: {disconnect: [{title: "Second"}]}}) { id }', BAD_INPUT),
+    ("ann", "updateAlbum(id: 1, set: {songs: {~update~: [{id: 1, set: {}}]}}) { id }", AsUnknown()),
     # What the rule for writing lets go, that for reading holds.
     ("ann", "updateBadge(id: 1, set: {hidden: true}) { label }", FORBIDDEN),
     ("ann", "updateBadges(where: {}, all: true, set: {hidden: true}) { count }", FORBIDDEN),

@@ -53,3 +53,6 @@ INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true);
 INSERT INTO charts (id, body, guild_id, owner_id) VALUES
   (1, 'theirs', 1, 'ben'), (2, 'theirs', 2, NULL), (3, 'mine', 1, NULL);
 INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann');
+INSERT INTO albums (id) VALUES (1);
+INSERT INTO songs (id, title) VALUES (1, 'First'), (2, 'Second');
+INSERT INTO album_songs (album_id, song_id) VALUES (1, 1);
