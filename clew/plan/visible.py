@@ -243,7 +243,7 @@ class Access:
             opening = self.opening(self.model.entity(end.target), sight)
             if opening is None or any(field.name not in opening.fields for field in self._carried(link, end)):
                 return None
-            for column, key in self._keys_of(link, end):
+            for column, key in self.keys_of(link, end):
                 if key.name not in opening.fields:
                     fields.discard(column.name)
                 elif key.name in opening.conditional:
@@ -254,7 +254,7 @@ class Access:
         """The many-to-many fields of the rows at one end of a link."""
         return self.model.linking.get((link.name, end.name), ())
 
-    def _keys_of(self, link: Entity, end: Relation) -> Iterable[tuple[Column, Column]]:
+    def keys_of(self, link: Entity, end: Relation) -> Iterable[tuple[Column, Column]]:
         """The columns of a link that lead to one end, each with the part of the key there."""
         target = self.model.entity(end.target)
         for ours, theirs in end.on:
@@ -332,6 +332,15 @@ class Access:
         # The relation looks at both ends itself, and is open by its own rules, whatever those of the list back.
         link = unmasked(owner) if is_free_link(owner) else self._seen(owner, sight, None, to_ones)
         return self._seen(target, sight, deleted, ()), link
+
+    def telling(self, relation: Relation) -> tuple[Relation, ...]:
+        """The to-ones that say whose the rows at the other end are: a row is there where they are open."""
+        owner, names = self._owning(relation)
+        return () if is_free_link(owner) else tuple(one for one in owner.relations if one.name in names)
+
+    def carried(self, link: Entity) -> tuple[Relation, ...]:
+        """The many-to-many fields that a link without rules of its own follows."""
+        return tuple(field for end in link.relations for field in self._carried(link, end))
 
     def _owning(self, relation: Relation) -> tuple[Entity, tuple[str, ...]]:
         """The entity whose rows say who belongs to whom, and its to-ones that say it and are not the relation."""
@@ -432,8 +441,9 @@ class Access:
     def _see(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
         guards = self._guards(entity, sight)
         present = self._present(entity, sight, deleted)
+        with_deleted = deleted is not None and entity.soft_delete is not None
         if sight.admin:
-            return Visible(entity, conjunction([present, *guards]))
+            return Visible(entity, conjunction([present, *guards]), deleted=with_deleted)
         if is_free_link(entity):
             return self._see_link(entity, guards, sight)
         rules = [rule for rule in self._reading(entity, entity.allow, sight.roles) if rule.is_usable(sight)]
@@ -448,7 +458,7 @@ class Access:
         masking = [mask for mask in opened if mask is not None]
         # The rules come last: `clew.plan.implied` takes each by itself.
         where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
-        return Visible(entity, where, page, masks)
+        return Visible(entity, where, page, masks, with_deleted)
 
     def _see_link(self, link: Entity, guards: Iterable[Predicate], sight: Sight) -> Visible:
         """The rows of a link without rules of its own.
@@ -462,7 +472,7 @@ class Access:
             rows = self.visible(self.model.entity(end.target), sight)
             carried = (_when_open(rows, field) for field in self._carried(link, end))
             asked.append(_at_end(end, rows, [mask for mask in carried if mask is not None]))
-            for column, key in self._keys_of(link, end):
+            for column, key in self.keys_of(link, end):
                 mask = _when_open(rows, key)
                 if mask is not None:
                     masks[column.name] = _at_end(end, rows, [mask])

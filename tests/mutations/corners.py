@@ -632,6 +632,8 @@ def _check_deleted(access: Access) -> None:
         assert access.visible(soft, sight).where == unmasked(soft).where != TRUE
         for deleted in ("ONLY", "INCLUDE"):
             assert access.visible(left, sight, deleted) == access.visible(left, sight)
+            assert access.visible(soft, sight, deleted).deleted
+        assert not access.visible(soft, sight).deleted
     live, gone = (IsNull(soft.columns[1], negated=negated) for negated in (False, True))
     assert [access.visible(soft, ADMIN, deleted).where for deleted in ("INCLUDE", "ONLY")] == [TRUE, gone]
     assert [access.visible(soft, USER, deleted).where for deleted in ("INCLUDE", "ONLY")] == [live, FALSE]
