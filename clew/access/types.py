@@ -277,13 +277,15 @@ class Visible:
     forgets the rules cannot be expressed; `access.implied` leaves out what another row has
     shown already. `page` is the largest page, None for none.
     `masks` are, by field, when it is open: always, where there is none. The predicates
-    are about the row itself: it is what `Ruled` operands in them refer to.
+    are about the row itself: it is what `Ruled` operands in them refer to. `deleted`:
+    deleted rows were asked for.
     """
 
     entity: Entity
     where: Predicate = TRUE
     page: int | None = None
     masks: Mapping[str, Predicate] = field(default_factory=dict)
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

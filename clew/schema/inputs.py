@@ -23,7 +23,7 @@ from graphql import (
 
 from clew.model import names
 from clew.model.types import Column, Entity, Model, Opening, Relation, RelationKind, Through, ValueType, WriteKind
-from clew.model.writing import can_increase, is_required, owner_of, unique_keys
+from clew.model.writing import can_increase, is_free_link, is_required, owner_of, unique_keys
 from clew.schema.objects import InputType, ObjectType
 
 _Inputs = dict[str, GraphQLInputField]
@@ -280,7 +280,7 @@ class WriteTypes:
         """What may become of the rows of a many-to-many: links are rows too, with rules of their own or the field's."""
         link = self._builder.model.entity(through.entity)
         ways = {"create", "connect", "disconnect", "update", "delete"}
-        if link.generated_link and not link.allow:
+        if is_free_link(link):
             return ways if relation.name in held else set()
         opening = self._builder.openings.get(link.name)
         if opening is None:

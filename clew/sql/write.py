@@ -15,7 +15,7 @@ from sqlalchemy.sql import ColumnElement, Select
 from clew.access.types import TRUE, Keys, Operand, Predicate, Rows, Visible
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
-from clew.plan.write import Check, Delete, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
@@ -414,6 +414,21 @@ def _mark(plan: Mark, model: Model, tables: Tables, binds: Binds) -> Any:
     return marked.returning(*(table.c[c.column] for c in entity.key_columns))
 
 
+def _hold(plan: Hold, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    keys = given_keys(plan.entity, binds)
+    scope = compiler.scope(plan.entity.name, None)
+    there = compiler.scope(plan.relation.target, None)
+    deleted = there.entity.soft_delete
+    assert deleted is not None
+    leads = sa.and_(*(scope.key(ours) == there.key(theirs) for ours, theirs in plan.relation.on))
+    source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys))).join(there.source, leads)
+    statement = sa.select(there.column(deleted).is_(None).label("there")).select_from(source)
+    # As for `_lock`, one order for all. A row that a lock has waited for is read anew.
+    statement = statement.order_by(*(there.column(column) for column in there.entity.key_columns))
+    return statement.with_for_update(read=True, of=there.source)
+
+
 def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     compiler = WriteCompiler(model, tables, binds)
     visible, permits = plan.visible, plan.permits
@@ -451,6 +466,7 @@ _MAKERS: Mapping[type[Any], Callable[[Any, Model, Tables, Binds], Any]] = {
     Update: _update,
     Delete: _delete,
     Mark: _mark,
+    Hold: _hold,
     Check: _check,
 }
 

@@ -13,6 +13,7 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.access.predicates import conjunction
 from clew.access.reach import reads
 from clew.access.types import TRUE, Keys, Visible
 from clew.access.visible import Access, Permits, Sight
@@ -21,7 +22,7 @@ from clew.database.violations import KeyTakenError, ViolationError, from_databas
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
 from clew.plan.weight import predicate_weight
-from clew.plan.write import Check, Delete, Filled, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.plan.write import Check, Delete, Filled, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.slices import Slices
 from clew.sql import write
 from clew.sql.arguments import Claims
@@ -206,23 +207,30 @@ class Store:
         found = [tuple(record)[1 : 1 + len(entity.primary_key)] for record in records]
         return await self.run(replace(plan, by_key=True), bound_keys(entity, found), keep=keep, large=large)
 
-    async def find(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> list[tuple[int, Key]]:
-        """Return the keys of visible rows that have some values, each with the place of these."""
+    async def find(
+        self, entity: Entity, columns: Sequence[Column], values: Sequence[Key], *, among: Visible | None = None
+    ) -> list[tuple[int, Key]]:
+        """Return the keys of rows that have some values, each with the place of these.
+
+        Args:
+            among: the rows to look at, instead of those that there are for the viewer.
+        """
         if not values:
             return []
         bound = {
             Keys(write.VALUE + column.name): list(of_all)
             for column, of_all in zip(columns, zip(*values, strict=True), strict=True)
         }
-        records = await self.run(Find(self.visible(entity), columns), bound)
+        records = await self.run(Find(among or self.visible(entity), columns), bound)
         return [(record[0] - 1, tuple(record)[1:]) for record in records]
 
-    async def shows(self, entity: Entity, name: str, keys: Sequence[Key]) -> list[bool]:
-        """Tell for each visible row whether the viewer sees a field of it."""
-        mask = self.visible(entity).masks.get(name)
-        if mask is None:
+    async def shows(self, entity: Entity, names: Iterable[str], keys: Sequence[Key]) -> list[bool]:
+        """Tell for each visible row whether the viewer sees some fields of it."""
+        masks = self.visible(entity).masks
+        asked = conjunction(masks[name] for name in names if name in masks)
+        if asked == TRUE or not keys:
             return [True] * len(keys)
-        records = await self.run(Judge(entity, mask), bound_keys(entity, keys))
+        records = await self.run(Judge(entity, asked), bound_keys(entity, keys))
         return [record[0] for record in records]
 
     async def leads(
@@ -259,6 +267,20 @@ class Store:
                 records = await self.run(Leads(plan, relation, visible), self._bound(plan, same))
                 astray += [(draft, relation) for draft, record in zip(same, records, strict=True) if not record[0]]
         return waiting, astray
+
+    def tells(self, entity: Entity, names: Collection[str]) -> bool:
+        """Tell whether a viewer may learn of values in columns that a to-one fills.
+
+        By reading them, or because something else gives the value too, and a difference is refused.
+        """
+        readable = getattr(self.schema.type_map.get(entity.name), "fields", {})
+        return any(
+            name in readable
+            or column_of(entity, name).relation is None
+            or column_of(entity, name).preset is not None
+            or sum(name in relation.key for relation in entity.relations) > 1
+            for name in names
+        )
 
     def hidden(self, entity: Entity, relation: Relation) -> ClewError:
         """Return the error for a to-one that leads to a hidden row: that for a key that leads nowhere."""
@@ -305,6 +327,8 @@ class Store:
             for draft, record in zip(same, records, strict=True):
                 draft.key = record[:width]
                 before.keys[draft.key] = None
+        for relation in self._goes_with(entity):
+            await self._hold(entity, relation, [draft.key for draft in drafts])
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows."""
@@ -312,6 +336,35 @@ class Store:
         for shape, same in _by_shape(changed):
             plan = self._plan(entity, shape, Operation.UPDATE)
             await self.run(plan, self._bound(plan, same))
+        for relation in self._goes_with(entity):
+            if self._fills(entity, relation, Operation.UPDATE):
+                led = changed
+            else:
+                led = [d for d in changed if not {*d.values, *d.increases}.isdisjoint(relation.key)]
+            await self._hold(entity, relation, [draft.key for draft in led])
+
+    def _goes_with(self, entity: Entity) -> list[Relation]:
+        """The to-ones by which rows are deleted softly with the row that they lead to."""
+        return [
+            relation
+            for relation in entity.relations
+            if entity.soft_delete is not None
+            and relation.kind is RelationKind.TO_ONE
+            and relation.on_delete is OnDelete.CASCADE
+            and self.model.entity(relation.target).soft_delete is not None
+        ]
+
+    async def _hold(self, entity: Entity, relation: Relation, keys: Sequence[Key]) -> None:
+        """Keep the rows that written ones lead to from being deleted, until the transaction ends.
+
+        The key is written already. A deletion that came first has not seen that, and has deleted its row by the time
+        that this gets the lock; one that comes later waits, and deletes the written row too.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION where one of them is deleted.
+        """
+        if keys and not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
+            raise self.hidden(entity, relation)
 
     def _plan(self, entity: Entity, shape: _Shape, operation: Operation) -> Insert | Update:
         """The plan that writes the columns of a shape."""
@@ -344,18 +397,26 @@ class Store:
 
         Args:
             at: the time of the deletion to undo. None: this is a deletion.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION where a row would come back that a cascade has deleted with another, too.
         """
         restores = at is not None
         bound = bound_keys(entity, keys) | {Keys("at"): at or datetime.now(UTC)}
         await self.run(Mark(entity, None, restores), bound)
         pending = [(entity, list(keys))]
+        marked: list[tuple[Entity, list[Key]]] = []
         while pending:
             parent, of = pending.pop()
+            marked.append((parent, of))
             for child, relation in self._pointing(parent, softly=True):
                 bound = bound_keys(parent, of) | {Keys("at"): bound[Keys("at")]}
                 records = await self.run(Mark(child, relation, restores), bound)
                 if records:
                     pending.append((child, [tuple(record) for record in records]))
+        for back, of in marked if restores else ():
+            for relation in self._goes_with(back):
+                await self._hold(back, relation, of)
 
     # --- what a deletion reaches ------------------------------------------------------
 

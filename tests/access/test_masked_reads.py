@@ -58,9 +58,25 @@ def open_model(model: Model, roles: frozenset[str]) -> Model:
         return found
 
     def open_fields(entity: Entity) -> set[str]:
-        if entity.generated_link and not entity.allow and not all(fields.get(end.target) for end in entity.relations):
-            return set()
+        if entity.generated_link and not entity.allow:
+            return open_of_link(entity)
         return opened(entity) & {f.name for f in members(entity) if not f.hidden}
+
+    def open_of_link(link: Entity) -> set[str]:
+        """A link shows the keys that its ends show, where each list that it is in may be open."""
+        found = set()
+        for end in link.relations:
+            target, here = model.entities[end.target], fields[end.target]
+            own = {own for own, _ in end.on}
+            through = {one.name: one.through for one in target.relations if one.through is not None}
+            lists = {n for n, t in through.items() if t.entity == link.name and {at for _, at in t.local} == own}
+            if not here or not (lists <= here or "admin" in roles):
+                return set()
+            found.add(end.name)
+            parts = {column.column: column.name for column in target.columns}
+            names = {column.column: column.name for column in link.columns}
+            found |= {names[ours] for ours, theirs in end.on if parts[theirs] in here or "admin" in roles}
+        return found
 
     def leads_on(relation: Relation) -> bool:
         """Whether some row may be at the other end: both ends of what says so are open."""
@@ -68,6 +84,8 @@ def open_model(model: Model, roles: frozenset[str]) -> Model:
             is_open = relation.inverse is None or relation.inverse in opened(model.entities[relation.target])
             return is_open and bool(fields[relation.target])
         link = model.entities[relation.through.entity]
+        if link.generated_link and not link.allow:
+            return bool(fields[relation.target])
         columns = ({own for _, own in relation.through.local}, {own for own, _ in relation.through.remote})
         ends = {end.name for end in link.relations if {own for own, _ in end.on} in columns}
         return bool(fields[relation.target] and fields[link.name]) and ends <= opened(link)
