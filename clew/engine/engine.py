@@ -43,12 +43,13 @@ from clew.engine.outcome import (
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
 from clew.engine.types import Request, Response
+from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.paging import order_of_ties, shows_its_keys
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.types import ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
+from clew.plan.types import Read, ReadPlan, RootMany, RootOne, RootTypeName, RootViewer
 from clew.plan.weight import BudgetError, check_weight, plan_weight, read_weight
 from clew.resolvers.batches import Place
 from clew.schema.build import Row
@@ -172,18 +173,21 @@ class Engine:
         """The compiled rules of the model."""
         return self._access
 
-    async def execute(self, request: Request, viewer: Viewer, flight: Flight | None = None) -> Response:
+    async def execute(
+        self, request: Request, viewer: Viewer, flight: Flight | None = None, witness: Recorder | None = None
+    ) -> Response:
         """Run one operation for a viewer. Never raises but for cancellation and faults of our own.
 
         Args:
             flight: counts the operation as under way until the caller ends it, when the answer is sent; without one
                 it is until this returns.
+            witness: is told what a mutation does, and why it is refused.
         """
         if flight is not None:
-            return await self._execute(request, viewer, flight)
+            return await self._execute(request, viewer, flight, witness=witness)
         flight = Flight()
         try:
-            return await self._execute(request, viewer, flight)
+            return await self._execute(request, viewer, flight, witness=witness)
         finally:
             flight.end()
 
@@ -217,6 +221,7 @@ class Engine:
         *,
         own: bool = False,
         within: RunningOperation | None = None,
+        witness: Recorder | None = None,
     ) -> Response:
         try:
             if within is not None and within.depth == _MOST_WITHIN:
@@ -249,7 +254,16 @@ class Engine:
                 if within is not None and not within.in_transaction:
                     raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
                 run = partial(
-                    self._running, prepared, ready, request, viewer, sight, claims, within, in_transaction=True
+                    self._running,
+                    prepared,
+                    ready,
+                    request,
+                    viewer,
+                    sight,
+                    claims,
+                    within,
+                    in_transaction=True,
+                    witness=witness,
                 )
                 if within is not None:
                     return await self._mutate(run(), within)
@@ -259,6 +273,8 @@ class Engine:
                     if not response.contended or not can_run_again(prepared, self.model):
                         break
                     await asyncio.sleep(pause)
+                    if witness is not None:
+                        witness.restart()
                     response = await self._mutate(run(), None, kept)
                 return response
         except InvalidDocument as invalid:
@@ -291,6 +307,27 @@ class Engine:
         finally:
             if within is None:
                 await operation.connection.finish()
+
+    async def rehearse(self, request: Request, viewer: Viewer, witness: Recorder) -> Response:
+        """Run a mutation of generated fields as `execute` does, and roll it back whatever comes of it.
+
+        Raises:
+            InvalidDocument, ClewError: it cannot be run; BAD_USER_INPUT where it has fields of the application's own.
+        """
+        role = await self.role(viewer)
+        prepared = await self.prepared(role, request.query, request.operation_name, own=False)
+        if not can_run_again(prepared, self.model):
+            raise ClewError(
+                "The mutation runs Python of the project, whose effects a rollback may not undo.",
+                hint="Leave out the fields that are not generated.",
+            )
+        sight, claims = self.sight(role, viewer)
+        ready = await self.ready(prepared, request.variables, sight, claims)
+        operation = self._running(
+            prepared, ready, request, viewer, sight, claims, None, in_transaction=True, witness=witness
+        )
+        witness.explain = operation.connection.fetch
+        return await self._mutate(operation, None, is_rehearsal=True)
 
     async def _root(self, plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
         """What the executor's generated root fields resolve from: their values by response key."""
@@ -330,6 +367,7 @@ class Engine:
         within: RunningOperation | None,
         *,
         in_transaction: bool = False,
+        witness: Recorder | None = None,
     ) -> RunningOperation:
         return RunningOperation(
             self,
@@ -343,6 +381,7 @@ class Engine:
             request_id=_request_id(request),
             in_transaction=in_transaction or (within is not None and within.in_transaction),
             depth=0 if within is None else within.depth + 1,
+            witness=witness,
         )
 
     async def role(self, viewer: Viewer) -> RoleSchema:
@@ -518,8 +557,13 @@ class Engine:
         self._keep(prepared)
         return statement
 
-    @_not_too_deep
-    def _rows(
+    def rows_plan(
+        self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, nodes: Sequence[FieldNode]
+    ) -> Read:
+        """The plan of `rows`."""
+        return self._rows_plan(prepared, ready, sight, entity, nodes, None)
+
+    def _rows_plan(
         self,
         prepared: Prepared,
         ready: Ready,
@@ -527,8 +571,8 @@ class Engine:
         entity: Entity,
         nodes: Sequence[FieldNode],
         budget: int | None,
-    ) -> Statement:
-        read = plan_rows(
+    ) -> Read:
+        return plan_rows(
             self._access,
             prepared.schema,
             entity,
@@ -539,6 +583,18 @@ class Engine:
             prepared.limits,
             budget,
         )
+
+    @_not_too_deep
+    def _rows(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        sight: Sight,
+        entity: Entity,
+        nodes: Sequence[FieldNode],
+        budget: int | None,
+    ) -> Statement:
+        read = self._rows_plan(prepared, ready, sight, entity, nodes, budget)
         weight = read_weight(read)
         check_weight(weight, prepared.limits.conditions, budget)
         is_bounded = prepared.limits.response_bytes is not None
@@ -575,9 +631,18 @@ class Engine:
         return statement
 
     async def _mutate(
-        self, operation: RunningOperation, within: RunningOperation | None, kept: Repeatable | None = None
+        self,
+        operation: RunningOperation,
+        within: RunningOperation | None,
+        kept: Repeatable | None = None,
+        *,
+        is_rehearsal: bool = False,
     ) -> Response:
-        """Run all root fields in one transaction; any error rolls back and makes `data` null."""
+        """Run all root fields in one transaction; any error rolls back and makes `data` null.
+
+        Args:
+            is_rehearsal: roll back without an error, too.
+        """
         connection = operation.connection
         try:
             if within is not None:
@@ -585,7 +650,7 @@ class Engine:
                 async with within.mutating:
                     return await self._in_transaction(operation, None, is_savepoint=True)
             try:
-                return await self._in_transaction(operation, kept, is_savepoint=False)
+                return await self._in_transaction(operation, kept, is_savepoint=False, is_rehearsal=is_rehearsal)
             finally:
                 await connection.finish()
         except ClewError as error:
@@ -593,7 +658,12 @@ class Engine:
             return replace(response, contended=isinstance(error, ContentionError))
 
     async def _in_transaction(
-        self, operation: RunningOperation, kept: Repeatable | None, *, is_savepoint: bool
+        self,
+        operation: RunningOperation,
+        kept: Repeatable | None,
+        *,
+        is_savepoint: bool,
+        is_rehearsal: bool = False,
     ) -> Response:
         connection = operation.connection
         async with connection.raw() as raw:
@@ -606,6 +676,9 @@ class Engine:
             response = found or await operation.run(Row(), all_or_nothing=True)
             if kept is not None and found is None and response.code is None:
                 await kept.store(connection, response)
+            if is_rehearsal and response.code is None:
+                # A commit would judge the constraints that are deferred.
+                await connection.fetch("SET CONSTRAINTS ALL IMMEDIATE", ())
         except BaseException:
             # A broken connection cannot be rolled back, and needs not be.
             with suppress(ClewError):
@@ -614,7 +687,7 @@ class Engine:
             raise
         # What a resolver has started and forgotten is not waited for.
         async with connection.raw(wait=is_savepoint):
-            if response.code is not None:
+            if response.code is not None or is_rehearsal:
                 await transaction.rollback()
             else:
                 await transaction.commit()

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from clew.auth.authenticate import Authenticator, seen_through
 from clew.engine import Engine, Request, Response
-from clew.engine.explain import execute_explained
+from clew.engine.explain import execute_explained, execute_witnessed
 from clew.engine.flights import Flight
 from clew.engine.outcome import INTERNAL, new_request_id, refusal
 from clew.errors import ClewError, Code
@@ -107,6 +107,8 @@ class HTTPHandler(GraphQLHTTPHandler):
             execute = self.engine.execute
             if headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
                 execute = partial(execute_explained, self.engine)
+            elif self.authenticator.dev:
+                execute = partial(execute_witnessed, self.engine)
             response = await until_disconnect(execute(request, viewer, flight), receive)
             status = _status(response, media)
         except ClientGone:
