@@ -50,7 +50,7 @@ from clew.model.types import ValueType
 from clew.schema.build import DIRECTIONS, build_schema
 from clew.schema.scalars import SCALARS
 from clew.sdl.directives import definitions
-from clew.wire.http import _ALWAYS, _STATUS
+from clew.wire.respond import _ALWAYS, _STATUS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

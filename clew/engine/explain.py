@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from typing import Any
 
 from graphql import FieldNode, OperationType
@@ -32,11 +32,11 @@ from clew.access.types import (
 )
 from clew.access.visible import ADMIN, Access, Permits
 from clew.document.prepare import InvalidDocument
-from clew.engine.engine import Engine, Executable
+from clew.engine.engine import Engine
 from clew.engine.flights import Flight
 from clew.engine.judge import Judgement, Masked, is_part_of_plan, judge, place_of
-from clew.engine.outcome import encode
-from clew.engine.types import Request, Response
+from clew.engine.outcome import Outcome
+from clew.engine.types import Executable, Request
 from clew.engine.witness import Recorder, Step, Tried
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
@@ -143,13 +143,13 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
     """
     role = role_schema(Access(engine.model), engine.model, engine.schema, ADMIN, engine.limits)
     try:
-        prepared = engine.prepare(role, document, None)
+        prepared = engine.statements.prepare(role, document, None)
         values = prepared.coerce(variables)
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
     if prepared.operation.operation is not OperationType.QUERY:
         raise ClewError("Only queries can be explained.", code=Code.BAD_USER_INPUT)
-    executable = engine.executable(prepared, values, ADMIN)
+    executable = engine.statements.executable(prepared, values, ADMIN)
     return _compiled(executable, values, {})
 
 
@@ -159,47 +159,43 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     Raises:
         InvalidDocument, ClewError: as running it would.
     """
-    role = await engine.role(viewer)
-    prepared = engine.prepare(role, request.query, request.operation_name)
+    session = await engine.open(viewer)
+    prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
     if prepared.operation.operation is not OperationType.QUERY:
         return None
     values = prepared.coerce(request.variables)
-    sight, claims = engine.sight(role, viewer)
-    executable = engine.executable(prepared, values, sight)
-    bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
-    rules, masks = judge(engine.access, executable.plan, sight, viewer)
+    executable = engine.statements.executable(prepared, values, session.sight)
+    bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
+    rules, masks = judge(engine.access, executable.plan, session.sight, viewer)
     return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks))
 
 
-async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Response:
-    """Run an operation as `Engine.execute` does; the response carries what it became as an extension.
+async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
+    """Run an operation as `Engine.execute` does; the outcome carries what it became as an extension.
 
     An operation that was refused before it ran has none.
     """
     witness = await recorder(engine, viewer)
-    response = await engine.execute(request, viewer, flight, witness)
-    if not response.executed:
-        return response
-    try:
-        found = await explanation(engine, request, viewer)
-    except (InvalidDocument, ClewError):
-        return response
-    extensions = encode({"clew": witnessed(viewer, witness) if found is None else found.extension()})
-    return replace(response, body=b"".join((response.body[:-1], b',"extensions":', extensions, b"}")))
+    outcome = await engine.execute(request, viewer, flight, witness)
+    if outcome.executed:
+        with suppress(InvalidDocument, ClewError):
+            found = await explanation(engine, request, viewer)
+            outcome.extensions = {"clew": witnessed(viewer, witness) if found is None else found.extension()}
+    return outcome
 
 
-async def execute_witnessed(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Response:
+async def execute_witnessed(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
     """Run an operation as `Engine.execute` does; an error for which rules are the reason tells of them."""
     return await engine.execute(request, viewer, flight, await recorder(engine, viewer))
 
 
 async def recorder(engine: Engine, viewer: Viewer) -> Recorder:
     """What notes a mutation of this viewer."""
-    sight, _ = engine.sight(await engine.role(viewer), viewer)
-    return Recorder(engine.access, sight, viewer)
+    session = await engine.open(viewer)
+    return Recorder(engine.access, session.sight, viewer)
 
 
-async def rehearsed(engine: Engine, request: Request, viewer: Viewer) -> tuple[Recorder, Response]:
+async def rehearsed(engine: Engine, request: Request, viewer: Viewer) -> tuple[Recorder, Outcome]:
     """What a mutation of generated fields does, and its response. It is rolled back.
 
     Raises:
@@ -238,7 +234,7 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
     return "\n".join(parts)
 
 
-def mutation_text(viewer: Viewer, witness: Recorder, response: Response) -> Iterator[str]:
+def mutation_text(viewer: Viewer, witness: Recorder, outcome: Outcome) -> Iterator[str]:
     """What a mutation did and what came of it, as lines."""
     yield from ("Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}", "", "Rules")
     yield from _tried(viewer, witness.rules())
@@ -251,15 +247,14 @@ def mutation_text(viewer: Viewer, witness: Recorder, response: Response) -> Iter
         yield from ("  " + line for line in _bound(*_shown(step)))
         if step.explain:
             yield from ("  EXPLAIN", *("    " + line for line in step.explain))
-    yield from ("", "Verdict", *_verdict(witness, response))
+    yield from ("", "Verdict", *_verdict(witness, outcome))
 
 
-def _verdict(witness: Recorder, response: Response) -> Iterator[str]:
-    found = json.loads(response.body)
-    for error in found.get("errors", ()):
+def _verdict(witness: Recorder, outcome: Outcome) -> Iterator[str]:
+    for error in outcome.errors:
         place = ".".join(str(key) for key in error.get("path", ()))
         yield f"  refused: {place + ': ' if place else ''}{error['extensions']['code']} {error['message']}"
-    if "errors" not in found:
+    if not outcome.errors:
         yield "  allowed"
     for refused in witness.refusals:
         of = refused.refusal

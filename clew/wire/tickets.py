@@ -13,8 +13,9 @@ from clew.engine.outcome import encode, new_request_id
 from clew.errors import ClewError
 from clew.wire.body import HTTPError, json_body
 from clew.wire.disconnect import ClientGone
-from clew.wire.http import given_request_id, refused, send_answer
+from clew.wire.http import given_request_id
 from clew.wire.parameters import read_json
+from clew.wire.respond import refused, retry_headers, send_answer
 
 _HINT = 'Send {"path": "/graphql"}.'
 _LARGEST = 16 * 1024
@@ -44,10 +45,8 @@ class TicketOffice:
         except ClientGone:
             return
         except Exception as error:
-            response, status, more = refused(error, request_id)
-            body, extra = response.body, extra + more
-        if status in (429, 503):
-            extra += ((b"retry-after", b"1"),)
+            outcome, status, more = refused(error, request_id)
+            body, extra = outcome.body, extra + more + retry_headers(status)
         if b"x-request-id" in headers:
             extra += ((b"x-request-id", request_id.encode()),)
         await send_answer(send, status, b"application/json; charset=utf-8", body, extra)

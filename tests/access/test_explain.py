@@ -191,7 +191,9 @@ async def test_the_text_for_an_admin_and_without_a_statement(app: Application) -
     assert "No statement" in text
 
 
-@pytest.mark.parametrize("query", ["mutation { wipe }", "mutation { nothing }", "{ audits { id } }", "{", "{ teams(limit: -1) { id } }"])
+@pytest.mark.parametrize(
+    "query", ["mutation { wipe }", "mutation { nothing }", "{ audits { id } }", "{", "{ teams(limit: -1) { id } }"]
+)
 async def test_what_cannot_be_explained_is_one_error(app: Application, query: str) -> None:
     with pytest.raises(ClewError):
         await explained(app.engine, query, {}, Viewer.seen_as(["user"]))

@@ -28,7 +28,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from clew.document.limits import RoleLimits
-from clew.engine import Engine, Request, Response
+from clew.engine import Engine, Outcome, Request
+from clew.errors import Code
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
@@ -134,12 +135,14 @@ def hostile(plain: st.SearchStrategy[Operation]) -> st.SearchStrategy[Operation]
     return build()
 
 
-def read(world: World, engine: Engine, schema: GraphQLSchema, operation: Operation, eyes: Eyes) -> list[Response]:
+def read(
+    world: World, engine: Engine, schema: GraphQLSchema, operation: Operation, eyes: Eyes
+) -> list[tuple[Code | None, bytes]]:
     """Responses to the operation and to what tells its cursors, which are those of the rows as they are now.
 
     Cursors of rows with other keys are others, though of the same length: they are told by when each is there first.
     """
-    responses: list[Response] = []
+    responses: list[Outcome] = []
 
     def run(document: str, variables: dict[str, Any]) -> dict[str, Any]:
         responses.append(world.run(engine.execute(Request(document, variables, id="same"), eyes.viewer)))
@@ -152,7 +155,7 @@ def read(world: World, engine: Engine, schema: GraphQLSchema, operation: Operati
     def name(match: re.Match[bytes]) -> bytes:
         return names.setdefault(match[0], b"cursor %d of %d: %b" % (len(names), len(match[0]), match[1]))
 
-    return [replace(response, body=_CURSOR.sub(name, response.body)) for response in responses]
+    return [(response.code, _CURSOR.sub(name, response.body)) for response in responses]
 
 
 @contextmanager

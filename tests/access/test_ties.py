@@ -191,7 +191,7 @@ async def test_the_key_of_the_digests_is_bound_not_written_and_not_shown(engine:
     assert "sha256" in found.compiled.sql
     assert key not in found.compiled.sql
     assert key not in repr(found.extension())
-    assert engine.cursors.marker not in repr(found.extension())
+    assert engine.statements.cursors.marker not in repr(found.extension())
     assert "KeyDigest" in repr(found.extension()["plan"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,8 +14,9 @@ import httpx
 
 from clew import Clew
 from clew.config import Settings
-from clew.engine import Engine, Request, Response
+from clew.engine import Engine, Request
 from clew.engine.explain import recorder
+from clew.engine.outcome import Outcome
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.attacks.attack import Answer, Attack, Transport, Who
@@ -48,10 +49,10 @@ class InProcess:
         subject = who.sub if isinstance(who.sub, str) else None
         viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
         given = {name: int("1" * 4000) * 10**1000 if value == DIGITS else value for name, value in variables.items()}
-        response = await self._execute(Request(document, given, id="same", idempotency_key=key), viewer)
-        return Answer(response.body, (response.executed, response.code, response.status))
+        outcome = await self._execute(Request(document, given, id="same", idempotency_key=key), viewer)
+        return Answer(outcome.body, (outcome.executed, outcome.code))
 
-    async def _execute(self, request: Request, viewer: Viewer) -> Response:
+    async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
         return await self.engine.execute(request, viewer)
 
 
@@ -61,12 +62,11 @@ class Witnessed(InProcess):
 
     name: str = "witnessed"
 
-    async def _execute(self, request: Request, viewer: Viewer) -> Response:
-        response = await self.engine.execute(request, viewer, None, await recorder(self.engine, viewer))
-        found = json.loads(response.body)
-        for error in found.get("errors", ()):
+    async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
+        outcome = await self.engine.execute(request, viewer, None, await recorder(self.engine, viewer))
+        for error in outcome.errors:
             error["extensions"].pop("refusal", None)
-        return replace(response, body=json.dumps(found).encode())
+        return outcome
 
 
 @dataclass

@@ -15,14 +15,14 @@ from structlog.testing import capture_logs
 
 from clew import ClewError
 from clew.database.violations import from_database
-from clew.engine import Request, Response
+from clew.engine import Outcome, Request
 from clew.resolvers.context import Context
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.faults.lab import Lab, until_whole
 
 
-async def execute(app: Application, query: str) -> Response:
+async def execute(app: Application, query: str) -> Outcome:
     return await app.engine.execute(Request(query), Viewer.admin())
 
 
@@ -30,7 +30,7 @@ async def rename(context: Context, to: str) -> None:
     await context.connection.execute(text("UPDATE items SET name = :name WHERE id = 1"), {"name": to})
 
 
-def codes(response: Response) -> list[str]:
+def codes(response: Outcome) -> list[str]:
     return [error["extensions"]["code"] for error in json.loads(response.body).get("errors", ())]
 
 
@@ -402,7 +402,7 @@ async def test_generated_and_custom_mutations_tell_a_constraint_alike(lab: Lab) 
 
 @pytest.mark.anyio
 async def test_a_field_that_the_viewers_schema_lacks_is_not_named(lab: Lab) -> None:
-    tables = lab.app().engine.tables
+    tables = lab.app().engine.statements.tables
     error = UniqueViolationError.new(
         {"C": "23505", "M": "duplicate", "s": "public", "t": "items", "n": "items_name_key"}
     )

@@ -161,5 +161,5 @@ def test_pauses_grow_and_differ() -> None:
 async def test_what_the_application_resolves_is_found_at_any_depth(
     engine: Engine, document: str, expected: bool
 ) -> None:
-    prepared = engine.prepare(await engine.role(Viewer.admin()), document, None)
+    prepared = engine.statements.prepare(await engine.role(Viewer.admin()), document, None)
     assert can_run_again(prepared, engine.model) is expected

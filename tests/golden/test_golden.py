@@ -73,14 +73,14 @@ async def test_graphql_core_gives_the_same_over_the_rows(path: Path, shop: Shop,
 
 
 async def compare_write(path: Path, engine: Engine, document: str, viewer: Viewer, write: bool) -> None:
-    witness, response = await rehearsed(engine, Request(document), viewer)
+    witness, outcome = await rehearsed(engine, Request(document), viewer)
     parts: list[str] = []
     for number, step in enumerate(witness.steps, 1):
         first, *plan = step_lines(step)
         sql = [] if step.phase is Phase.READ else [step.sql + ";"]
         parts.append("\n".join([f"-- {number}: {first}", *("-- " + line for line in plan), *sql]))
     compare(path.with_suffix(".sql"), "\n\n".join(parts) + "\n", write)
-    found = without_ids(json.loads(response.body))
+    found = without_ids(json.loads(outcome.body))
     compare(path.with_suffix(".json"), json.dumps(found, indent=2, ensure_ascii=False) + "\n", write)
 
 

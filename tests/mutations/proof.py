@@ -74,7 +74,7 @@ class Example:
         assert print_schema(role.schema) == self.sdl
         for text, prepared in self.documents.items():
             # With the same schema the same documents are valid: they need not be validated for each mutant.
-            engine._documents[role, text, None, False] = replace(prepared, executables={}, rows={})
+            engine.statements._documents[role, text, None, False] = replace(prepared, executables={}, rows={})
         for answer in self.answers:
             response = await engine.execute(Request(answer.document, answer.variables), answer.eyes.viewer)
             assert response.body == answer.body
@@ -189,7 +189,7 @@ def gather(world: World) -> list[Example]:
                 answer = answered(operation, schema, asking.run)
                 assert canonical(answer) == canonical(answered(operation, schema, reference.execute))
                 answers.append(asking.last)
-        documents = {answer.document: engine.prepare(role, answer.document, None) for answer in answers}
+        documents = {answer.document: engine.statements.prepare(role, answer.document, None) for answer in answers}
         found.append(Example(world, model, tables, sdl, documents, answers))
 
     example()

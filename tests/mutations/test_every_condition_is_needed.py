@@ -23,7 +23,7 @@ import clew.sql.groups
 import clew.sql.read
 import clew.sql.write
 from clew.access import implied, predicates, reach, visible
-from clew.engine import engine
+from clew.engine import engine, statements
 from clew.plan import filters, measures, paging
 from clew.resolvers import row_arguments
 from clew.schema import build, many, own, roles
@@ -46,7 +46,7 @@ USING = (
     Scope(own, everything=True),
     # Functions within functions have no mutants; what admits is attacked.
     Scope(row_arguments, functions=("_keys",), everything=True),
-    *(Scope(module) for module in (engine, build, many, predicates, measures)),
+    *(Scope(module) for module in (engine, statements, build, many, predicates, measures)),
     *(Scope(module) for module in (clew.plan.read, clew.plan.groups, clew.plan.connections)),
     *(Scope(module) for module in (clew.sql.read, clew.sql.filters, clew.sql.groups, clew.sql.connections)),
     Scope(clew.sql.aggregates),

@@ -146,7 +146,7 @@ def test_a_cached_plan_answers_as_a_fresh_engine_does(world: World) -> None:
             for values in shuffled:
                 given_ = {key: value for key, value in values.items() if value is not ...}
                 old = world.engine
-                fresh = Engine(old.model, old.schema, old.tables, old.pool, LIMITS)
+                fresh = Engine(old.model, old.schema, old.statements.tables, old.pool, LIMITS)
                 expected = canonical(world.run(answer(fresh, document, given_)))  # noqa: B023
                 assert canonical(world.execute(document, given_)) == expected  # noqa: B023
 

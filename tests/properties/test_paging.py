@@ -327,9 +327,8 @@ def test_pages_of_a_masked_list_are_the_list(store: World) -> None:
     ruled = replace(entity, allow=rules)
     shelf = replace(model.entities["Shelf"], allow=(shelf_rule,))
     model = replace(model, entities={"Shelf": shelf, "Item": ruled})
-    engine = Engine(
-        model, store.schema, store.engine.tables, store.engine.pool, RoleLimits(replace(LIMITS.default, page=2**31))
-    )
+    limits = RoleLimits(replace(LIMITS.default, page=2**31))
+    engine = Engine(model, store.schema, store.engine.statements.tables, store.engine.pool, limits)
     viewer = Viewer(None, frozenset({"anon"}), {})
 
     def run(document: str, variables: dict[str, Any]) -> dict[str, Any]:

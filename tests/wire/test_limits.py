@@ -134,7 +134,7 @@ async def test_the_cost_is_that_of_the_variables_at_hand(serve: Serve) -> None:
 
 async def test_a_query_that_costs_too_much_is_not_even_compiled(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await serve(max_cost=10)
-    monkeypatch.setattr("clew.engine.engine.compile_read", None)
+    monkeypatch.setattr("clew.engine.statements.compile_read", None)
     assert await client.code("{ projects { tasks { id } } }", EDITOR) == "LIMIT_EXCEEDED"
 
 

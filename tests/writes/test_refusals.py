@@ -64,8 +64,8 @@ async def blog(database_url: str) -> AsyncIterator[Api]:
 async def rehearse(blog: Api, document: str, viewer: Viewer = ANN) -> tuple[Recorder, dict[str, Any]]:
     """What a mutation would do, and its answer; nothing is done."""
     async with blog.unchanged():
-        witness, response = await rehearsed(blog.engine, Request(f"mutation {{ {document} }}"), viewer)
-    return witness, json.loads(response.body)
+        witness, outcome = await rehearsed(blog.engine, Request(f"mutation {{ {document} }}"), viewer)
+    return witness, json.loads(outcome.body)
 
 
 async def refused(blog: Api, document: str, viewer: Viewer = ANN) -> Refused:
