@@ -358,7 +358,7 @@ def test_a_command_is_documented_with_its_options(command: str) -> None:
 
 
 def setting_rows() -> dict[str, list[str]]:
-    text = read("docs/settings.md").partition("## Beside these")[0]
+    text = read("docs/settings.md").partition("## Project settings")[0]
     return {code(row[0])[0]: row for table in tables(text) for row in table}
 
 

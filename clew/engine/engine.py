@@ -163,7 +163,7 @@ class Engine:
     ) -> Outcome:
         try:
             if within is not None and within.depth == _MOST_WITHIN:
-                message = f"Operations run within one another: at most {_MOST_WITHIN} levels are allowed."
+                message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
             role = await self.role(viewer)
             if request.client is not None:
@@ -323,7 +323,7 @@ class Engine:
         witness: Recorder | None,
     ) -> Outcome:
         if within is not None and not within.in_transaction:
-            raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
+            raise ClewError("A query's resolver cannot run a mutation.", hint="Move the field to Mutation.")
         run = partial(self._running, prepared, ready, request, session, within, in_transaction=True, witness=witness)
         if within is not None:
             return await self._mutate(run(), within)

@@ -183,7 +183,7 @@ def _fault(access: Access, entity: Entity, rule: AllowRule | GuardRule, sight: S
     if viewer.id is not None:
         given["sub"] = viewer.id
     faults = {
-        f"claim {'.'.join(claim.path)} {claim_fault(claim, given) or 'is no text'}"
+        f"claim {'.'.join(claim.path)} {claim_fault(claim, given) or 'is not a text'}"
         for claim in access.claims_of(entity, rule) - sight.usable
     }
     return ", ".join(sorted(faults)) or None

@@ -287,7 +287,7 @@ def _zone(value: str, place: str) -> str:
     try:
         ZoneInfo("" if value.startswith(_UNKNOWN_ZONES) else value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ClewError(f"`{place}` is no time zone.", hint="Write a name such as Europe/Berlin.") from None
+        raise ClewError(f"`{place}` is not a time zone.", hint="Write a name such as Europe/Berlin.") from None
     return value
 
 
@@ -303,7 +303,7 @@ def _text(value: str, place: str) -> str:
     if "\x00" in value:
         raise ClewError(f"`{place}` must not hold the character U+0000.", hint="Postgres cannot store it.")
     if not value.isascii() and _SURROGATE.search(value):
-        raise ClewError(f"`{place}` must not hold a lone surrogate.", hint="It is no valid Unicode text.")
+        raise ClewError(f"`{place}` must not hold a lone surrogate.", hint="It is not valid Unicode text.")
     return value
 
 

@@ -34,7 +34,7 @@ def returned_key(value: Any, entity: Entity, schema: GraphQLSchema) -> Key:
     except (ClewError, GraphQLError, ValueError, TypeError) as error:
         names = ", ".join(entity.primary_key)
         expected = f"a dict of {names}" if len(entity.primary_key) > 1 else f"its {names}"
-        raise TypeError(f"{value!r} is no key of {entity.name}: return {expected}") from error
+        raise TypeError(f"{value!r} is not a key of {entity.name}: return {expected}") from error
 
 
 def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> Key:

@@ -81,7 +81,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             if media is None:
                 media = JSON
                 raise HTTPError(
-                    406, ClewError(f"Only {RESPONSE} and {JSON} can be answered.", hint="Change the Accept header.")
+                    406, ClewError(f"Only {RESPONSE} and {JSON} are supported.", hint="Change the Accept header.")
                 )
             request = await self._request(scope, headers, receive, request_id)
             caller = await self.authenticator.caller(scope, headers)

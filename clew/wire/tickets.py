@@ -56,12 +56,12 @@ def _path(body: bytes, routes: Sequence[BaseRoute]) -> str:
     """The path that a request for a ticket names, decoded. Raises ClewError."""
     value = read_json(body, "The body", _HINT)
     if not isinstance(value, dict) or set(value) != {"path"}:
-        raise ClewError("The body must be a JSON object with `path` alone.", hint=_HINT)
+        raise ClewError("The body must be a JSON object with only `path`.", hint=_HINT)
     given = value["path"]
     if not isinstance(given, str) or not given.startswith("/") or "?" in given or "#" in given:
         raise ClewError("`path` must be a path without query, such as /graphql.", hint=_HINT)
     path = unquote(given)
     wanted = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
     if not any(route.matches(wanted)[0] is not Match.NONE for route in routes):
-        raise ClewError("`path` is no path of this server.", hint="Leave out what Clew is mounted under.")
+        raise ClewError("This server has no such `path`.", hint="Leave out the path under which Clew is mounted.")
     return path

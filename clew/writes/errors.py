@@ -15,7 +15,7 @@ class ForbiddenError(ClewError):
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__("This is not allowed.", code=Code.FORBIDDEN)
+        super().__init__("The access rules do not allow this.", code=Code.FORBIDDEN)
         self.refusal = refusal
 
 
@@ -33,9 +33,9 @@ class GuardedError(ViolationError):
 
 def no_such_row(place: str) -> ClewError:
     """The input names a row that is absent or hidden, or on which no rule allows the operation."""
-    return ClewError(f"`{place}` is no such row.", hint="It may be hidden, or have been deleted.")
+    return ClewError(f"`{place}` names no row.", hint="The row may be hidden or deleted.")
 
 
 def not_in_list(place: str, name: str) -> ClewError:
     """The input names a row of another's list, or any row where the list is hidden."""
-    return ClewError(f"`{place}` is no row of `{name}`.")
+    return ClewError(f"`{place}` does not belong to `{name}`.")

@@ -470,8 +470,8 @@ class Gatherer:
         for name, keys in self._removed.items():
             for key, place in self._changed.get(name, {}).items():
                 if key in keys:
-                    message = f"`{place or 'set'}` changes a row that is deleted, too."
-                    raise ClewError(message, hint="Do one of the two.")
+                    message = f"`{place or 'set'}` changes a row that the same field deletes."
+                    raise ClewError(message, hint="Either change it or delete it.")
 
     # --- values -----------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ class Writer:
         expected = arguments.get("ifVersion")
         if expected is not None and rows[0].columns[0] != expected:
             raise ClewError(
-                "The row has changed in the meantime.", code=Code.CONFLICT, hint="Read it again, and decide anew."
+                "The row has changed in the meantime.", code=Code.CONFLICT, hint="Read the row again, then decide."
             )
         await self._gathered.change(entity, rows, [draft], [arguments.get("set")])
         await self._write()
@@ -72,7 +72,7 @@ class Writer:
         nested = [name for name in arguments.get("set") or () if entity.column(name) is None]
         many = [name for name in nested if (r := entity.relation(name)) and r.kind is not RelationKind.TO_ONE]
         if many:
-            raise ClewError(f"`set.{many[0]}` can only be given for one row.", hint="Update the rows one by one.")
+            raise ClewError(f"`set.{many[0]}` can only be set for one row.", hint="Update the rows one by one.")
         # Validate values even if no row matches.
         draft = self._inputs.changes(entity, arguments, "")
         rows = await self._store.lock(self._gathered.lock_of(entity, Operation.UPDATE, [draft], where=where))
@@ -251,7 +251,9 @@ class Writer:
     def _filter(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         where = arguments["where"]
         if not arguments.get("all") and is_empty(entity, where, self._store.model):
-            raise ClewError("`where` leaves no condition, or part of it.", hint="Say all: true if all rows are meant.")
+            raise ClewError(
+                "`where` is empty, or contains an empty condition.", hint="Set all: true if you mean all rows."
+            )
         type_ = self._store.schema.type_map[f"{entity.name}Filter"]
         return filter_predicate(self._store.access, self._store.sight, entity, value_tree(where, type_), "where")  # type: ignore[arg-type]
 

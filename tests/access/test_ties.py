@@ -177,7 +177,7 @@ async def test_operations_of_the_application_for_a_viewer_know_the_viewers_curso
         (await order(engine, ANN, "{ votes { choice } }"))[1]
     ]
     for stranger in (BEN, ANON, Viewer("v03", ANN.roles | {"clerk"}), Viewer.admin()):
-        with pytest.raises(ClewError, match="is no cursor of this list in this order"):
+        with pytest.raises(ClewError, match="is not a cursor of this list in this order"):
             await other.graphql(document, {"c": page["pageInfo"]["endCursor"]}, stranger)
     await other.pool.close()
 

@@ -41,7 +41,7 @@ Entry = tuple[str, str, Expectation] | tuple[str, str, Expectation, Changes]
 
 
 def null(field: str) -> Gives:
-    """There is no such row."""
+    """There names no row."""
     return Gives({field: None})
 
 
@@ -51,7 +51,7 @@ def count(field: str, number: int) -> Gives:
 
 def nested(place: str) -> Refused:
     """Something is given that the row is nested in gives."""
-    return Refused((Code.BAD_USER_INPUT,), f"`{place}` is given by what it is nested in.")
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` is set by the row around it.")
 
 
 def made(entity: str, key: str, **columns: Any) -> Changes:

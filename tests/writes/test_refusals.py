@@ -261,7 +261,7 @@ async def test_the_text_holds_rules_steps_sql_values_explain_and_the_verdict(blo
         "Step 2: updatePost, write\n  Plan\n    Update entity=Post sets=[author]",
         "= ['ben'] ($set.author)",
         "Step 3: updatePost, check\n  Plan\n    Check visible=Post permits=UPDATE[",
-        "Verdict\n  refused: updatePost: FORBIDDEN This is not allowed.\n"
+        "Verdict\n  refused: updatePost: FORBIDDEN The access rules do not allow this.\n"
         "  updatePost, phase check: UPDATE of Post {id: 1}\n"
         "    No READ rule would show the row as it is now.\n",
         'held before; did not hold after; not true: {author: "$auth.sub"}',
@@ -307,4 +307,4 @@ async def test_a_refusal_is_logged_with_its_rules_and_without_values(blog: Api) 
 
 async def test_without_a_witness_nothing_is_told(blog: Api) -> None:
     error = await blog.fails('mutation { updatePost(id: 1, set: {author: "ben"}) { id } }', viewer=ANN)
-    assert error == {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+    assert error == {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
