@@ -47,6 +47,7 @@ from clew.model.types import (
     ValueType,
 )
 from clew.model.writing import is_free_link, is_generated_key, writable_fields
+from clew.same import Same
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,15 @@ ADMIN = Sight(admin=True)
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A rule for writing: `before` of the row as it was, `after` of what becomes of it; `fields` None for all."""
+    """A rule for writing: `before` of the row as it was, `after` of what becomes of it; `fields` None for all.
+
+    `rule` is the model's, None for what binds an admin.
+    """
 
     before: Predicate
     after: Predicate
     fields: frozenset[str] | None = None
+    rule: AllowRule | GuardRule | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class Permits:
     rules: tuple[Permit, ...]
     own: Mapping[str, tuple[Permit, ...]]
     guards: tuple[Permit, ...]
+    operation: Operation = field(default=Operation.UPDATE, compare=False)
 
     @property
     def every(self) -> tuple[Permit, ...]:
@@ -118,12 +124,12 @@ class Access:
     """The compiled rules of a model; immutable but for its caches."""
 
     model: Model
-    _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
+    _rules: dict[tuple[str, Same], _Rule] = field(default_factory=dict)
     _visible: dict[tuple[str, Sight, str | None, tuple[str, ...]], Visible] = field(default_factory=dict)
     _permits: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _guarding: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _all: dict[str, Visible] = field(default_factory=dict)
-    _claims: dict[tuple[str, int], frozenset[Claim]] = field(default_factory=dict)
+    _claims: dict[tuple[str, Same], frozenset[Claim]] = field(default_factory=dict)
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
         """What each entity shows to the roles of `sight`; those that show nothing are left out.
@@ -185,7 +191,7 @@ class Access:
 
     def _named(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
         """The claims of a rule's conditions, before and after."""
-        key = (entity.name, id(rule))
+        key = (entity.name, Same(rule))
         if key not in self._claims:
             conditions = (self.condition(entity, rule.where), self.condition(entity, rule.check))
             self._claims[key] = frozenset(claim for condition in conditions for claim in _claims(condition))
@@ -397,7 +403,7 @@ class Access:
             if len(self._guarding) >= 4096:
                 self._guarding.clear()
             guards = self._guarding_permits(entity, sight, operation)
-            found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards)
+            found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards, operation)
         return found
 
     def every_row(self, entity: Entity) -> Visible:
@@ -408,7 +414,9 @@ class Access:
 
     def _guarding_permits(self, entity: Entity, sight: Sight, operation: Operation) -> tuple[Permit, ...]:
         return tuple(
-            self._permit(entity, guard, None) if self._usable(entity, guard, sight) else Permit(FALSE, FALSE)
+            self._permit(entity, guard, None)
+            if self._usable(entity, guard, sight)
+            else Permit(FALSE, FALSE, rule=guard)
             for guard in entity.guards
             if operation in guard.to and (guard.binds_admin or not sight.admin)
         )
@@ -417,7 +425,7 @@ class Access:
         guards = self._guarding_permits(entity, sight, operation)
         if sight.admin:
             everything = frozenset(member.name for member in _members(entity))
-            return Permits((Permit(TRUE, TRUE, everything),), {}, guards)
+            return Permits((Permit(TRUE, TRUE, everything),), {}, guards, operation)
 
         def permitting(rules: Iterable[AllowRule]) -> tuple[Permit, ...]:
             return tuple(
@@ -429,11 +437,11 @@ class Access:
         own = {member.name: permitting(member.allow) for member in _members(entity) if member.allow}
         # What the server fills no rule lets be set, not even by connecting the row to another from there.
         own |= {column.name: () for column in entity.columns if column.preset is not None}
-        return Permits(permitting(entity.allow), own, guards)
+        return Permits(permitting(entity.allow), own, guards, operation)
 
     def _permit(self, entity: Entity, rule: AllowRule | GuardRule, fields: frozenset[str] | None) -> Permit:
         before = self.condition(entity, rule.where)
-        return Permit(before, before if rule.check is None else self.condition(entity, rule.check), fields)
+        return Permit(before, before if rule.check is None else self.condition(entity, rule.check), fields, rule)
 
     def _usable(self, entity: Entity, rule: AllowRule | GuardRule, sight: Sight) -> bool:
         return self._compiled(entity, rule).is_usable(sight)
@@ -527,7 +535,7 @@ class Access:
                 yield self._compiled(entity, rule)
 
     def _compiled(self, entity: Entity, rule: AllowRule | GuardRule) -> _Rule:
-        key = (entity.name, id(rule))
+        key = (entity.name, Same(rule))
         if key not in self._rules:
             fields, limit = (rule.fields, rule.limit) if isinstance(rule, AllowRule) else (None, None)
             self._rules[key] = _Rule(self.condition(entity, rule.where), self._named(entity, rule), fields, limit)

@@ -38,7 +38,7 @@ class Authenticator:
     def __init__(self, settings: Settings, own: Authenticate | None = None, *, local_admin: bool = False) -> None:
         secret = settings.admin_secret
         self._secret = secret.get_secret_value().encode() if secret is not None else None
-        self._dev = settings.env == "dev"
+        self.dev = settings.env == "dev"
         self._local_admin = local_admin
         self._anon = Viewer(roles=frozenset({ANON}))
         self._own = own
@@ -65,7 +65,7 @@ class Authenticator:
 
     def may_explain(self, caller: Viewer) -> bool:
         """Whether a caller may see plans, rules and SQL: in development everybody, else an admin."""
-        return self._dev or caller.is_admin
+        return self.dev or caller.is_admin
 
     async def caller(self, scope: Scope, headers: Headers) -> Viewer:
         """Who sent a request, whoever's eyes it is to be answered for. Args and errors as `viewer`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -14,6 +14,7 @@ from clew.model.rule_text import allow_text, guard_text, members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation, Relation, ResolverField
 from clew.model.writing import is_free_link
 from clew.plan import types as plan_types
+from clew.plan import write as write_plans
 from clew.plan.types import ReadPlan, Required
 from clew.sql.arguments import claim_fault
 from clew.viewer import Viewer
@@ -21,10 +22,10 @@ from clew.viewer import Viewer
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A READ rule about something that an operation touches, or a DELETE rule where it asks for deleted rows.
+    """A rule about something that an operation touches.
 
-    `about` is an entity or a field (`User`, `User.email`), `rule` what the rule says, `at` its
-    file and line, and `why` it applies to the viewer or does not.
+    `about` is an entity or a field (`User`, `User.email`), of a write with the operation (`User UPDATE`). `rule` is
+    what the rule says, `at` its file and line, and `why` it applies to the viewer or does not.
     """
 
     about: str
@@ -74,7 +75,7 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
     masked: list[Masked] = []
     for entity in touched.entities.values():
         asked = {Operation.READ, Operation.DELETE} if entity.name in touched.deleted else {Operation.READ}
-        judgements += _of_entity(access, entity, asked, sight, viewer)
+        judgements += (judgement for _, judgement in rules_of(access, entity, asked, sight, viewer))
         hidden = access.visible(entity, sight).masks
         for member in members(entity):
             mask = hidden.get(member.name)
@@ -85,11 +86,12 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
             if not is_touched or sight.admin:
                 continue
             about = f"{entity.name}.{member.name}"
-            judgements += _of_allows(access, entity, about, member.allow, {Operation.READ}, sight, viewer)
+            allowing = _of_allows(access, entity, about, member.allow, {Operation.READ}, sight, viewer)
+            judgements += (judgement for _, judgement in allowing)
             if mask is not None and is_masked:
                 whose, opening = _opening(access, entity, member)
                 opened_by = [
-                    _place(rule.location)
+                    place_of(rule.location)
                     for rule in _openers(whose, opening)
                     if _why_not(access, whose, rule, sight, viewer) is None
                 ]
@@ -125,7 +127,7 @@ def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
 
 def is_part_of_plan(value: object) -> bool:
     """Return whether the value is one of the dataclasses that plans consist of."""
-    return type(value).__module__ in (access_types.__name__, plan_types.__name__)
+    return type(value).__module__ in (access_types.__name__, plan_types.__name__, write_plans.__name__)
 
 
 def _walk_rows(rows: Visible, touched: _Touched) -> None:
@@ -146,20 +148,39 @@ def _open_elsewhere(relations: Iterable[Relation], touched: _Touched) -> None:
         touched.masked.add(id(relation))
 
 
-def _of_entity(
+def rules_of(
     access: Access, entity: Entity, asked: Set[Operation], sight: Sight, viewer: Viewer
-) -> Iterator[Judgement]:
+) -> Iterator[tuple[AllowRule | GuardRule, Judgement]]:
+    """The rules and guards of an entity for some operations, without those of its fields."""
+    about = _about(entity.name, asked)
     if not sight.admin:
-        yield from _of_allows(access, entity, entity.name, entity.allow, asked, sight, viewer)
+        yield from _of_allows(access, entity, about, entity.allow, asked, sight, viewer)
     for guard in entity.guards:
         if not asked.isdisjoint(guard.to):
             applies = guard.binds_admin or not sight.admin
             fault = _fault(access, entity, guard, sight, viewer) if applies else None
             why = "it binds every role" if applies else "it binds no admin"
             if fault is not None:
-                why = f"{fault}: no {'' if Operation.READ in guard.to else 'deleted '}row is visible"
+                if Operation.READ in asked:
+                    why = f"{fault}: no {'' if Operation.READ in guard.to else 'deleted '}row is visible"
+                else:
+                    why = f"{fault}: no row may be written"
             text = f"@guard {guard_text(access.model, entity, guard)}"
-            yield Judgement(entity.name, text, _place(guard.location), applies, why)
+            yield guard, Judgement(about, text, place_of(guard.location), applies, why)
+
+
+def rules_of_fields(
+    access: Access, entity: Entity, asked: Set[Operation], sight: Sight, viewer: Viewer, fields: Collection[str]
+) -> Iterator[tuple[AllowRule, Judgement]]:
+    """The rules of those of an entity's `fields` that have rules of their own, for an operation."""
+    if not sight.admin:
+        for member in (member for member in members(entity) if member.name in fields):
+            about = _about(f"{entity.name}.{member.name}", asked)
+            yield from _of_allows(access, entity, about, member.allow, asked, sight, viewer)
+
+
+def _about(name: str, asked: Set[Operation]) -> str:
+    return name if Operation.READ in asked else f"{name} {', '.join(sorted(asked))}"
 
 
 def _of_allows(
@@ -170,13 +191,13 @@ def _of_allows(
     asked: Set[Operation],
     sight: Sight,
     viewer: Viewer,
-) -> Iterator[Judgement]:
+) -> Iterator[tuple[AllowRule, Judgement]]:
     for rule in rules:
         if not asked.isdisjoint(rule.to):
             why_not = _why_not(access, entity, rule, sight, viewer)
             why = why_not or _named([role for role in rule.roles if role in sight.roles], "is held", "are held")
             text = f"@allow(role: {_listed(rule.roles)}) {allow_text(access.model, entity, rule)}"
-            yield Judgement(about, text, _place(rule.location), why_not is None, why)
+            yield rule, Judgement(about, text, place_of(rule.location), why_not is None, why)
 
 
 def _why_not(access: Access, entity: Entity, rule: AllowRule, sight: Sight, viewer: Viewer) -> str | None:
@@ -227,5 +248,6 @@ def _named(roles: Sequence[str], one: str, several: str) -> str:
     return f"role {roles[0]} {one}" if len(roles) == 1 else f"roles {', '.join(roles)} {several}"
 
 
-def _place(location: Location | None) -> str:
+def place_of(location: Location | None) -> str:
+    """A rule's file and line."""
     return f"{location.file}:{location.line}" if location is not None else "?"

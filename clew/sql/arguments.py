@@ -22,10 +22,10 @@ from clew.access.types import (
     Constant,
     CursorKey,
     Identity,
-    Keys,
     Literal,
     Marker,
     Operand,
+    Supplied,
     Template,
     TieKey,
     Variable,
@@ -38,7 +38,7 @@ from clew.sql.cursors import Cursors
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
 Claims = Mapping[Any, Any]
-# Gives one argument from the coerced variables, and from the claims and `Keys` by themselves.
+# Gives one argument from the coerced variables, and from the claims and what is `Supplied` by themselves.
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 
 _MOST_SEARCHED = 2000
@@ -66,7 +66,7 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
     that Postgres could not take: a comparison in SQL must never raise.
     """
     source = operand.source
-    if isinstance(source, Claim | Keys):
+    if isinstance(source, Claim | Supplied):
         return lambda _variables, claims: claims[source]
     if isinstance(source, Marker):
         return lambda _variables, _claims: cursors.marker

@@ -17,8 +17,9 @@ from clew.sql.arguments import constant_value, usable_claims
 from clew.sql.keys import Key
 from clew.sql.stored import Storing, preset_value, storing
 from clew.viewer import Viewer
-from clew.writes.errors import forbidden
+from clew.writes.errors import ForbiddenError
 from clew.writes.types import Draft, Nested, Source
+from clew.writes.witness import Phase, Refusal
 
 
 class InputReader:
@@ -129,7 +130,8 @@ class InputReader:
                 continue
             preset = column_of(entity, name).preset
             if operation is not None and preset is not None and operation in preset.on and not self._sight.admin:
-                raise forbidden()
+                why = f"The @preset of {name} and the row around it do not agree."
+                raise ForbiddenError(Refusal(Phase.WRITE, entity, operation, why, fields=(name,)))
             place = draft.at(source.field or "")
             names = known([name], entity.name, self._schema)
             about = f" on {names[0]}" if names else ""
@@ -204,10 +206,13 @@ class InputReader:
             if value is None:
                 if admin:
                     continue
-                raise forbidden()
+                why = f"The claim {preset.claim} that the @preset of {name} needs is absent or does not fit."
+                raise ForbiddenError(Refusal(Phase.GATHER, entity, operation, why, fields=(name,)))
             for draft in open_:
                 if draft.values.setdefault(name, value) != value:
-                    raise forbidden()
+                    why = f"The @preset of {name} and the row around it do not agree."
+                    refusal = Refusal(Phase.GATHER, entity, operation, why, key=draft.key, fields=(name,))
+                    raise ForbiddenError(refusal)
                 draft.fields -= {name}
 
     def _preset_value(self, column: Column, preset: Preset) -> Any:

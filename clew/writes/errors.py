@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from clew.database.violations import ViolationError
 from clew.errors import ClewError, Code
+from clew.writes.witness import Refusal
 
 
-def forbidden() -> ClewError:
-    """No rule allows the write. Which one would is not told."""
-    return ClewError("The access rules do not allow this.", code=Code.FORBIDDEN)
+class ForbiddenError(ClewError):
+    """No rule allows the write. A client is not told which one would.
+
+    Args:
+        refusal: for the log, and for people who may know.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__("The access rules do not allow this.", code=Code.FORBIDDEN)
+        self.refusal = refusal
+
+
+class GuardedError(ViolationError):
+    """A guard forbids what a deletion does elsewhere. As for a foreign key that does, nothing tells of the rows.
+
+    Args:
+        refusal: as for `ForbiddenError`.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__()
+        self.refusal = refusal
 
 
 def no_such_row(place: str) -> ClewError:

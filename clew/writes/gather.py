@@ -12,7 +12,6 @@ from typing import Any
 from graphql import GraphQLInputObjectType
 
 from clew.access.visible import Permits, unmasked
-from clew.database.violations import ViolationError
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
 from clew.model.writing import is_free_link, owner_of, unique_keys
@@ -20,9 +19,10 @@ from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import Allowed
 from clew.writes.drafts import InputReader, column_of
-from clew.writes.errors import forbidden, no_such_row, not_in_list
+from clew.writes.errors import ForbiddenError, GuardedError, no_such_row, not_in_list
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
+from clew.writes.witness import Phase, Refusal
 
 # Rows of one root field, nested ones included.
 MOST_ROWS = 10_000
@@ -165,7 +165,9 @@ class Gatherer:
             draft.key, draft.held = row.key, row.held
             # To add to a value that the viewer cannot read would tell it, by the numbers that do not fit.
             if not row.masked.isdisjoint((*draft.increases, *draft.appends)):
-                raise forbidden()
+                fields = tuple(sorted(row.masked & {*draft.increases, *draft.appends}))
+                why = f"`inc` and `append` need to read {', '.join(fields)}, which no READ rule opens on the row."
+                raise ForbiddenError(Refusal(Phase.GATHER, entity, Operation.UPDATE, why, key=row.key, fields=fields))
             relations = {name: value for name, value in (given or {}).items() if entity.column(name) is None}
             if relations:
                 self._inputs.refuse_twice_given(entity, given or {}, draft.at(""))
@@ -223,7 +225,9 @@ class Gatherer:
         places = {name: place for place, name in enumerate(link.primary_key)}
         order = sorted(columns, key=lambda column: column[1])
         if not await self._guarded(target, (tuple(key[places[name]] for name, _ in order) for key in links)):
-            raise ViolationError()
+            permits = self._store.guarding(target, Operation.UPDATE)
+            why = f"Links to rows of {target.name} go along, and a guard for UPDATE does not hold of one."
+            raise GuardedError(Refusal(Phase.GATHER, target, Operation.UPDATE, why, permits))
 
     async def _guarded(self, entity: Entity, keys: Iterable[Key]) -> bool:
         """Whether the guards for UPDATE hold of rows whose links change."""
@@ -467,7 +471,9 @@ class Gatherer:
         if not is_free_link(link):
             locked = await self._store.lock(self.lock_of(link, Operation.DELETE), keys=keys)
             if len(locked) < len(keys):
-                raise forbidden()
+                permits = self._store.permits(link, Operation.DELETE)
+                why = "No rule for DELETE lets a link between the rows go."
+                raise ForbiddenError(Refusal(Phase.GATHER, link, Operation.DELETE, why, permits))
         elif self._store.circles.of(link):
             # For their images.
             every, permits = self._store.access.every_row(link), self._store.guarding(link, Operation.DELETE)

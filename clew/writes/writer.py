@@ -22,6 +22,7 @@ from clew.writes.drafts import InputReader, column_of
 from clew.writes.gather import Gatherer
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Locked
+from clew.writes.witness import Phase, Refusal
 
 _Inputs = Sequence[Mapping[str, Any]]
 
@@ -114,6 +115,7 @@ class Writer:
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         refused = KeyTakenError(known(names, entity.name, self._store.schema))
         for _ in range(_TRIES):
+            self._store.phase = Phase.GATHER
             self._gathered = Gatherer(self._store, self._inputs)
             found = dict(await self._store.find(entity, columns, wanted))
             there = [n for n in range(len(inputs)) if n in found]
@@ -202,6 +204,7 @@ class Writer:
         at = rows[0].columns[0]
         async for _ in self._store.reach(entity, [rows[0].key], restored=at):
             pass
+        self._store.phase = Phase.WRITE
         await self._store.mark(entity, [rows[0].key], at)
         return rows[0].key
 
@@ -211,6 +214,7 @@ class Writer:
         """Do what has been gathered: nothing is found out any more, so nothing that is refused here tells of a row."""
         self._gathered.finish()
         store = self._store
+        store.phase = Phase.WRITE
         for step in self._gathered.steps:
             if isinstance(step, Create | Change):
                 operation = Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
@@ -233,7 +237,12 @@ class Writer:
         Raises:
             ClewError: FORBIDDEN.
         """
+        self._store.phase = Phase.CHECK
         await check_written(self._store, self._gathered.written)
+
+    async def refused(self, refusal: Refusal) -> None:
+        """Tell whoever wants to know why the root field is refused, while its transaction is as it was then."""
+        await self._store.refused(refusal)
 
     async def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         work = partial(self._filter, entity, arguments)

@@ -56,7 +56,9 @@ def app(make_app: MakeApp) -> Application:
 
 
 async def explain(app: Application, query: str, *roles: str, **given: Any) -> Explanation:
-    return await explanation(app.engine, Request(query), Viewer.seen_as(roles, given))
+    found = await explanation(app.engine, Request(query), Viewer.seen_as(roles, given))
+    assert found is not None
+    return found
 
 
 def whys(found: Explanation) -> list[tuple[str, str, bool, str]]:
@@ -240,7 +242,9 @@ async def test_the_text_for_an_admin_and_without_a_statement(app: Application) -
     assert "No statement" in text
 
 
-@pytest.mark.parametrize("query", ["mutation { wipe }", "{ audits { id } }", "{", "{ teams(limit: -1) { id } }"])
+@pytest.mark.parametrize(
+    "query", ["mutation { wipe }", "mutation { nothing }", "{ audits { id } }", "{", "{ teams(limit: -1) { id } }"]
+)
 async def test_what_cannot_be_explained_is_one_error(app: Application, query: str) -> None:
     with pytest.raises(ClewError):
         await explained(app.engine, query, {}, Viewer.seen_as(["user"]))
@@ -322,7 +326,7 @@ async def test_it_comes_with_resolvers_with_mutations_and_with_get(app: Applicat
     assert body["data"] == {"wipe": True}
     assert body["extensions"]["clew"] == {
         "viewer": {"id": None, "roles": ["admin"]},
-        **{name: [] for name in ("plan", "sql", "parameters", "rules", "masks")},
+        **{name: [] for name in ("plan", "sql", "parameters", "rules", "masks", "missed", "refusals")},
     }
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:

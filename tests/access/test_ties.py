@@ -186,6 +186,7 @@ async def test_the_key_of_the_digests_is_bound_not_written_and_not_shown(engine:
     key = await tie_key_of(engine, ANON)
     request = Request("{ votesConnection { edges { cursor node { choice } } } }", {})
     found = await explanation(engine, request, ANON)
+    assert found is not None
     assert found.compiled is not None
     assert "sha256" in found.compiled.sql
     assert key not in found.compiled.sql
@@ -197,5 +198,6 @@ async def test_the_key_of_the_digests_is_bound_not_written_and_not_shown(engine:
 async def test_an_open_key_is_ordered_by_its_index(engine: Engine) -> None:
     for viewer in (CLERK, Viewer.admin()):
         found = await explanation(engine, Request("{ votes { choice } }", {}), viewer)
+        assert found is not None
         assert found.compiled is not None
         assert "sha256" not in found.compiled.sql

@@ -15,6 +15,8 @@ import httpx
 from clew import Clew
 from clew.config import Settings
 from clew.engine import Engine, Request
+from clew.engine.explain import recorder
+from clew.engine.outcome import Outcome
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.attacks.attack import Answer, Attack, Transport, Who
@@ -47,8 +49,24 @@ class InProcess:
         subject = who.sub if isinstance(who.sub, str) else None
         viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
         given = {name: int("1" * 4000) * 10**1000 if value == DIGITS else value for name, value in variables.items()}
-        response = await self.engine.execute(Request(document, given, id="same", idempotency_key=key), viewer)
-        return Answer(response.body, (response.executed, response.code))
+        outcome = await self._execute(Request(document, given, id="same", idempotency_key=key), viewer)
+        return Answer(outcome.body, (outcome.executed, outcome.code))
+
+    async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
+        return await self.engine.execute(request, viewer)
+
+
+@dataclass
+class Witnessed(InProcess):
+    """The engine itself, where somebody is told what mutations do: nothing else may become of them."""
+
+    name: str = "witnessed"
+
+    async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
+        outcome = await self.engine.execute(request, viewer, None, await recorder(self.engine, viewer))
+        for error in outcome.errors:
+            error["extensions"].pop("refusal", None)
+        return outcome
 
 
 @dataclass
@@ -64,10 +82,31 @@ class Post:
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         body = _json({"query": document, "variables": dict(variables)})
-        headers = {"content-type": "application/json", **_headers(who)}
+        headers = self.headers(who)
         if key is not None:
             headers["idempotency-key"] = key
         return _answer(await self.servers[who.keys].post("/graphql", content=body, headers=headers))
+
+    def headers(self, who: Who) -> dict[str, str]:
+        return {"content-type": "application/json", **_headers(who)}
+
+
+@dataclass
+class Asking(Post):
+    """POST /graphql by somebody who is no admin and asks for what admins are told."""
+
+    name: str = "asking"
+
+    def carries(self, attack: Attack) -> bool:
+        return "admin" not in attack.who.roles and "x-clew-admin-secret" not in _headers(attack.who)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        answer = await super().send(who, document, variables, key)
+        assert b'"refusal"' not in answer.body
+        return answer
+
+    def headers(self, who: Who) -> dict[str, str]:
+        return {**super().headers(who), "x-clew-explain": "1"}
 
 
 @dataclass
@@ -160,7 +199,9 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
             client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
             clients[with_keys] = await stack.enter_async_context(client)
             stack.push_async_callback(app.engine.pool.close)
-        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients), Ticket(clients))
+        engine = apps[False].engine
+        of_http = (Post(clients), Asking(clients), Get(clients), Ticket(clients))
+        ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), *of_http)
         yield {way.name: way for way in ways}
 
 

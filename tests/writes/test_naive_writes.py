@@ -24,6 +24,7 @@ from clew.model.writing import unique_keys
 from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
+from clew.writes.fields import bind_writes
 from tests.access.masked import MaskedReference
 from tests.access.rules import Eyes
 from tests.properties.database import LIMITS, World, make_world
@@ -53,6 +54,7 @@ def test_every_viewer_writes_what_the_rules_let_it(seed: int, postgres_url: str)
             model, eyes = write_rules(seed * 1_000_003 + number, case.model, tables)
             schema = build_schema(model)
             assert bind(schema, model, []) == []
+            bind_writes(schema, model)
             engine = Engine(model, schema, sql, Pool(world.url, size=1, application_name="clew-property"), LIMITS)
             try:
                 for _ in range(RUNS):
