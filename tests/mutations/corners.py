@@ -732,6 +732,11 @@ def _check_shown_links(access: Access) -> None:
     # Each list is open by its own rules, whatever those of the other.
     assert access.openings(USER)["Mate"].fields == {"part", "peers", "bans", "veils"}
     assert access.openings(USER)["Peer"].fields == {"id", "label", "mates", "foes", "kin"}
+    # As they are told of an operation that reads them.
+    bond, mates = MODEL.entity("Bond"), peer.relation("mates")
+    assert mates is not None
+    assert access.telling(mates) == ()
+    assert access.carried(bond) == (mate.relation("peers"), mates)
     every = access.openings(ADMIN)
     assert every["Ban"].fields == {"peerId", "peer", "matePart", "mateSeal", "mateCode", "mate"}
     assert access.visible(MODEL.entity("Ban"), ADMIN) == Visible(MODEL.entity("Ban"))
@@ -773,11 +778,17 @@ def _check_across(access: Access) -> None:
     assert across("knots", ADMIN) == (access.visible(line, ADMIN), access.visible(knot, ADMIN))
     to_one = line.relation("open")
     assert to_one is not None
+    opened, loops = pole.relation("opened"), pole.relation("loops")
+    assert opened is not None
+    assert loops is not None
+    assert access.telling(opened) == (to_one,)
+    assert access.telling(loops) == tuple(MODEL.entity("Loop").relations[:2])
+    assert access.telling(to_one) == ()
     assert access.across(to_one, USER) == (access.visible(pole, USER), None)
     # What can never hold a row is not there.
-    opened = {"id", "opened", "whole", "own", "knots", "loops", "roped"}
-    assert access.openings(USER)["Pole"].fields == opened
-    assert access.openings(ADMIN)["Pole"].fields == {*opened, "dark", "dimmed", "unseen", "blind", "shut"}
+    shown = {"id", "opened", "whole", "own", "knots", "loops", "roped"}
+    assert access.openings(USER)["Pole"].fields == shown
+    assert access.openings(ADMIN)["Pole"].fields == {*shown, "dark", "dimmed", "unseen", "blind", "shut"}
     assert "others" in access.openings(USER)["Left"].fields
     # Whoever reads a relation reads it so.
     for name in ("opened", "own"):
