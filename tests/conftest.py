@@ -68,7 +68,7 @@ def database_url(postgres_url: str) -> Iterator[str]:
     """The URL of an empty database of this test's own; for async tests and for those that are not."""
     name = f"test_{uuid.uuid4().hex}"
     # template0 is never connected to, so copies do not wait for each other's readers.
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE template0"))
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy"))
     try:
         yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
     finally:
