@@ -6,12 +6,11 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 from graphql import GraphQLSchema, print_schema
 
 from clew.config import Settings
@@ -48,14 +47,6 @@ async def client(app: Application) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
         yield client
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
-    yield
-    structlog.configure(**before)
 
 
 def member(number: int | None = None, *roles: str, **more: Any) -> dict[str, str]:

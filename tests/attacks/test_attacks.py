@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import structlog
 
 from tests.access.guarded import Guarded, make_guarded
 from tests.attacks.attack import AsUnknown, Attack, Transport, Who
@@ -36,14 +35,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Transport]]:
     async with ways_in(guarded.clew, guarded.url, keys) as ways:
         yield ways
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.parametrize(("attack", "transport"), carried(ATTACKS, InProcess, Post, Get, Ticket), ids=name_of)
