@@ -245,7 +245,7 @@ def demo(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         async with migration_engine(url) as engine, engine.connect() as connection, connection.begin():
             await seed(connection)
 
-    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0"))
+    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         make(root, clew.build()[0], "demo")
         asyncio.run(fill())

@@ -3,7 +3,7 @@
 Rules come from a seed, and each operation is read by several viewers of one role set.
 
 A longer run: CLEW_TEST_EXAMPLES=100000 pytest -n auto tests/access/test_masked_reads.py
-(so many answers, a new model every 600; CLEW_TEST_SEED=n starts at another model).
+(so many answers, a new model every 210; CLEW_TEST_SEED=n starts at another model).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from tests.access.masked import MaskedReference, tie_key_of
 from tests.access.rules import Eyes, ruled_model
+from tests.depth import examples, seeds
 from tests.properties.database import LIMITS, World, _number, canonical, make_world
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Source, answered, operations
 
-EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "1800"))
-FIRST = int(os.environ.get("CLEW_TEST_SEED", "0"))
-EACH, OPERATIONS, VIEWERS = 40, 5, 3
+EXAMPLES = examples(600)
+EACH, OPERATIONS, VIEWERS = 14, 5, 3
 # Shrinking takes minutes, as each example is a schema of its own; CLEW_TEST_SHRINK=1 asks for it.
 PHASES = tuple(Phase) if os.environ.get("CLEW_TEST_SHRINK") else (Phase.explicit, Phase.generate)
 
@@ -130,7 +130,7 @@ def open_model(model: Model, roles: frozenset[str]) -> Model:
     return replace(model, entities=entities)
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + -(-EXAMPLES // (EACH * OPERATIONS * VIEWERS))))
+@pytest.mark.parametrize("seed", seeds(EXAMPLES, EACH * OPERATIONS * VIEWERS))
 def test_every_viewer_reads_what_the_mask_shows(seed: int, postgres_url: str) -> None:
     case = with_unique_keys(make_case(seed))
     with make_world(postgres_url, case) as world:

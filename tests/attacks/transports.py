@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import httpx
@@ -39,10 +39,11 @@ class InProcess:
     """The engine itself, as a resolver, a job or a script reaches it."""
 
     engine: Engine
-    name: str = "in process"
-    writes: bool = True
+    name: ClassVar[str] = "in process"
+    writes: ClassVar[bool] = True
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         return attack.who.token is None
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
@@ -60,7 +61,7 @@ class InProcess:
 class Witnessed(InProcess):
     """The engine itself, where somebody is told what mutations do: nothing else may become of them."""
 
-    name: str = "witnessed"
+    name: ClassVar[str] = "witnessed"
 
     async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
         outcome = await self.engine.execute(request, viewer, None, await recorder(self.engine, viewer))
@@ -74,10 +75,11 @@ class Post:
     """POST /graphql. `servers` are clients by whether the server verifies tokens with public keys."""
 
     servers: Mapping[bool, httpx.AsyncClient]
-    name: str = "POST"
-    writes: bool = True
+    name: ClassVar[str] = "POST"
+    writes: ClassVar[bool] = True
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         return True
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
@@ -95,9 +97,10 @@ class Post:
 class Asking(Post):
     """POST /graphql by somebody who is no admin and asks for what admins are told."""
 
-    name: str = "asking"
+    name: ClassVar[str] = "asking"
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         return "admin" not in attack.who.roles and "x-clew-admin-secret" not in _headers(attack.who)
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
@@ -114,10 +117,11 @@ class Get:
     """GET /graphql."""
 
     servers: Mapping[bool, httpx.AsyncClient]
-    name: str = "GET"
-    writes: bool = False
+    name: ClassVar[str] = "GET"
+    writes: ClassVar[bool] = False
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         return len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
@@ -133,11 +137,12 @@ class Ticket:
     """
 
     servers: Mapping[bool, httpx.AsyncClient]
-    name: str = "ticket"
-    writes: bool = False
+    name: ClassVar[str] = "ticket"
+    writes: ClassVar[bool] = False
     path: str = "/graphql"
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         # A ticket does not take much, which is another test's matter.
         fits = len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
         return fits and attack.about_rules and len(repr(attack.who)) < _LONGEST_VIEWER
@@ -151,21 +156,32 @@ class Ticket:
 
 @dataclass
 class Within:
-    """`info.context.graphql` of a resolver, over another way: the field `relay` of the club, which always succeeds."""
+    """`info.context.graphql` of a resolver, asked by POST: the field `relay` of the club, which always succeeds."""
 
-    way: Transport
-    name: str = "within"
-    writes: bool = True
+    way: Post
+    name: ClassVar[str] = "within"
+    writes: ClassVar[bool] = True
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         # The limits are for what clients send.
-        return attack.about_rules and self.way.carries(attack)
+        return attack.about_rules and Post.carries(attack)
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         given = {"document": document, "variables": dict(variables)}
         answer = await self.way.send(who, _RELAY, given, key)
         relayed = (answer.json.get("data") or {}).get("relay")
         return answer if relayed is None else Answer(json.dumps(relayed).encode(), answer.around[:1])
+
+
+def carried(attacks: Iterable[Attack], *ways: type[Transport]) -> list[tuple[Attack, str]]:
+    """Return each attack with the name of each way that carries it: the parameters of a test."""
+    return [(attack, way.name) for attack in attacks for way in ways if way.carries(attack)]
+
+
+def name_of(parameter: Attack | str) -> str:
+    """Return what a test's name says of one of these parameters."""
+    return parameter.name if isinstance(parameter, Attack) else parameter
 
 
 _RELAY = "mutation ($document: String!, $variables: JSON) { relay(document: $document, variables: $variables) }"

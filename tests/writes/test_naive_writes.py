@@ -6,7 +6,6 @@ A longer run: CLEW_TEST_EXAMPLES=20000 pytest tests/writes/test_naive_writes.py
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
@@ -27,21 +26,21 @@ from clew.sql.tables import build_tables
 from clew.writes.fields import bind_writes
 from tests.access.masked import MaskedReference
 from tests.access.rules import Eyes
+from tests.depth import examples, seeds
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import make_case
 from tests.reference import Tables, table_sql
 from tests.writes.naive import GENERATED, NaiveWriter, RefusedError
 from tests.writes.ruled import Mutation, Mutations, write_rules
 
-EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "200"))
-FIRST = int(os.environ.get("CLEW_TEST_SEED", "0"))
-EACH = 40
+EXAMPLES = examples(100)
+EACH = 20
 REFUSALS = ("BAD_USER_INPUT", "CONSTRAINT_VIOLATION", "FORBIDDEN")
 # Mutations under one set of rules.
 RUNS = 4
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + -(-EXAMPLES // EACH)))
+@pytest.mark.parametrize("seed", seeds(EXAMPLES, EACH))
 def test_every_viewer_writes_what_the_rules_let_it(seed: int, postgres_url: str) -> None:
     case = make_case(seed)
     with make_world(postgres_url, case) as world:

@@ -157,7 +157,7 @@ def make_guarded(server_url: str, root: Path) -> Iterator[Guarded]:
         await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0"))
+    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         make(root, model, "guarded")
         asyncio.run(upgrade(root, url))
