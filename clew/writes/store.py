@@ -563,13 +563,19 @@ class Store:
         return [compute(_NO_VARIABLES, values) for compute in statement.arguments]
 
     async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
-        """Run the statement of a plan that changes nothing, unwitnessed.
+        """Run the statement of a plan that changes nothing, unwitnessed. The transaction goes on if it fails.
 
         Raises:
             ClewError: as the operation's connection.
         """
         statement = self._statements.get(plan, keep=False)
-        return await self._fetch(statement.sql, self._arguments(statement, bound))
+        arguments = self._arguments(statement, bound)
+        await self._fetch("SAVEPOINT clew_ask", ())
+        try:
+            return await self._fetch(statement.sql, arguments)
+        finally:
+            await self._fetch("ROLLBACK TO SAVEPOINT clew_ask", ())
+            await self._fetch("RELEASE SAVEPOINT clew_ask", ())
 
     async def refused(self, refusal: Refusal) -> None:
         """Tell the witness, if there is one, of the root field's refusal."""

@@ -105,8 +105,6 @@ _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
     "clew.sql.write:WriteCompiler.scope: without `outer.outer is not None` in `is_free_link(entity) "
     "and outer.outer is not None and (outer.outer is self.judged_row)`": "a to-many's link has a level around it",
-    "clew.sql.write:WriteCompiler.scope: False for a condition in "
-    "`is_own`": "keys of others' links may be read as they were, too",
     f"{_WRITES}.writer:Writer._where: True for a condition in `is_large(arguments['where'])`": "in another thread",
     f"{_WRITES}.writer:Writer._where: False for a condition in `is_large(arguments['where'])`": "in another thread",
     f"{_WRITES}.store:Store.lock: without it in `self._weigh(conditions)`": "a limit: tests/attacks/writes.py",
