@@ -55,7 +55,7 @@ class Pool:
         self._url = url
         self._size = size
         self._wait = wait
-        self._settings = {
+        self.settings = {
             "application_name": application_name,
             "timezone": "UTC",
             # 0 would mean none.
@@ -196,7 +196,7 @@ class Pool:
             return await asyncpg.connect(
                 self._url,
                 timeout=self._wait,
-                server_settings=self._settings,
+                server_settings=self.settings,
                 max_cacheable_statement_size=_LARGEST_PREPARED,
             )
         except BaseException as error:

@@ -20,7 +20,7 @@ from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
 from clew.sql.literals import quote_name, quote_text, quote_type
-from clew.sql.read import Compiler
+from clew.sql.pages import Pages
 from clew.sql.relations import join
 from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.tables import Tables, default_sql
@@ -38,7 +38,7 @@ CREATED, WERE = "created.", "were."
 NEAR = "near."
 
 
-class WriteCompiler(Compiler):
+class WriteCompiler(Pages):
     """Builds one statement of a write.
 
     Args:
