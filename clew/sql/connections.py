@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from clew.model.measures import COUNT
@@ -35,9 +34,11 @@ from clew.sql.scope import Scope, free_name
 from clew.sql.types import sql_type
 
 _ROW = "clew_row"
+_FOLLOWS = "clew_follows"
 _HEX: ColumnElement[Any] = sa.literal_column("'hex'")
 _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
 _ONE: ColumnElement[Any] = sa.literal_column("1")
+_TRUE: ColumnElement[Any] = sa.literal_column("true")
 _FALSE: ColumnElement[Any] = sa.literal_column("false")
 
 
@@ -71,6 +72,10 @@ class _Connection:
         self.via = via
         infos = [name for output in read.output if isinstance(output, PageInfo) for _, name in output.fields]
         self.peeks = ("hasPreviousPage" if read.backward else "hasNextPage") in infos
+        # Whether it gives the cursor of the row that is read last.
+        self.ends = ("startCursor" if read.backward else "endCursor") in infos
+        # Where it is known that rows beyond the page were read.
+        self.limit = read.rows.limit if self.peeks else None
         self.order = tuple(key.backward for key in read.rows.order) if read.backward else read.rows.order
         self.keys: list[ColumnElement[Any]] = []
 
@@ -125,11 +130,15 @@ class _Connection:
             more=1 if self.peeks else 0,
         )
         entity, between = cut.scope.entity, cut.scope.source
-        number = sa.func.row_number().over(order_by=cut.order(self.order)).label(free_name(_ROW, entity))
-        numbered = sa.select(*between.c, number).select_from(between).subquery(f"rows{pages.number()}")
+        order = cut.order(self.order)
+        number = sa.func.row_number().over(order_by=order).label(free_name(_ROW, entity))
+        follows = sa.func.lead(_TRUE).over(order_by=order).label(free_name(_FOLLOWS, entity))
+        columns = [*between.c, number, *([follows] if self.ends else [])]
+        numbered = sa.select(*columns).select_from(between).subquery(f"rows{pages.number()}")
         page = Scope(entity, numbered, self.outer, is_joined=True)
         self.keys = [page.key(name) for name in cut.keys]
         self.number = page.key(number.name, sa.BIGINT())
+        self.follows = page.key(follows.name)
         return page
 
     def between(self, scope: Scope) -> list[ColumnElement[bool]]:
@@ -181,8 +190,7 @@ class _Connection:
 
     def within(self) -> ColumnElement[bool] | None:
         """The rows of the page itself, None for all that were read."""
-        limit = self.read.rows.limit
-        return self.number <= self.pages.count(limit) if self.peeks and limit is not None else None
+        return self.number <= self.pages.count(self.limit) if self.limit is not None else None
 
     def edge(
         self, fields: tuple[Cursor | Node | TypeName, ...], page: Scope, source: FromClause[Any]
@@ -253,12 +261,13 @@ class _Connection:
 
     def cursor_at(self, *, first: bool) -> ColumnElement[Any]:
         """The cursor of the row that was read first, or last; null without rows."""
-        within = self.within()
-        if first:
-            is_first = self.number == _ONE
-            return sa.func.max(self.cursor()).filter(is_first if within is None else sa.and_(is_first, within))
-        cursors = sa.func.array_agg(aggregate_order_by(self.cursor(), self.number.desc()))
-        return sa.type_coerce(cursors if within is None else cursors.filter(within), sa.ARRAY(sa.Text()))[_ONE]
+        is_it = self.number == _ONE if first else self.follows.is_(None)
+        if self.limit is not None:
+            if not first:
+                # The one that was read beyond the page may follow it.
+                is_it = sa.or_(is_it, self.number == self.pages.count(self.limit))
+            is_it = sa.and_(is_it, self.number <= self.pages.count(self.limit))
+        return sa.func.max(self.cursor()).filter(is_it)
 
     def total(self) -> ColumnElement[Any]:
         scope = self.pages.scope(self.read.rows.visible.entity.name, self.outer)

@@ -22,8 +22,8 @@ from clew.sql.types import sql_type
 
 # A Postgres function takes at most 100 arguments.
 _ARGUMENTS = 100
-# Pieces that are joined by `||`, each of which copies what stands before it.
-_CHAIN = 32
+# Pieces that `||` joins: it is quicker than `concat`, but each one copies all that stands before it.
+_CHAIN = 8
 
 _BASE64: ColumnElement[Any] = sa.literal_column("'base64'")
 _NEWLINE: ColumnElement[Any] = sa.literal_column("E'\\n'")
@@ -74,15 +74,16 @@ class JsonConstant(Json):
 class JsonScalar(Json):
     """An expression that is text of JSON already, or of the types `json` and `jsonb`; `null` where it is null.
 
-    `is_short` where the text is a few characters long, whatever the value.
+    Args:
+        is_large: whether the text may well be long, or is not of the type `text`.
     """
 
     __visit_name__ = "clew_json_scalar"
 
-    def __init__(self, text: ColumnElement[Any], *, is_short: bool = False) -> None:
+    def __init__(self, text: ColumnElement[Any], *, is_large: bool = False) -> None:
         super().__init__()
         self.text = text
-        self.is_short = is_short
+        self.is_large = is_large
 
     def parts(self) -> Iterable[ColumnElement[Any]]:
         return (self.text,)
@@ -174,7 +175,7 @@ def json_text(expression: ColumnElement[Any]) -> Json:
 
 def json_boolean(expression: ColumnElement[bool]) -> Json:
     """A condition as JSON."""
-    return JsonScalar(sa.cast(expression, _TEXT), is_short=True)
+    return JsonScalar(sa.cast(expression, _TEXT))
 
 
 def json_column(expression: ColumnElement[Any], column: Column) -> Json:
@@ -193,27 +194,28 @@ def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
     """The output form of a scalar."""
     base = bare_type(type_.sql).lower()
     if type_.is_list:
-        return JsonScalar(_json(_list(expression, type_, base)))
+        return JsonScalar(sa.func.to_json(_list(expression, type_, base)), is_large=True)
     match type_.name:
         case "Int" if base in _INTEGERS:
-            return JsonScalar(sa.cast(expression, _TEXT), is_short=True)
+            return JsonScalar(sa.cast(expression, _TEXT))
         case "Boolean" if base in _BOOLEANS:
-            return JsonScalar(sa.cast(expression, _TEXT), is_short=True)
+            return JsonScalar(sa.cast(expression, _TEXT))
         case "BigInt" | "Decimal" | "ID" if base in _NUMBERS:
-            return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)), is_short=True)
+            return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)))
         case "ID" | "UUID" if base == "uuid":
-            return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)), is_short=True)
+            return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)))
         case "JSON" if base in ("json", "jsonb"):
-            return JsonScalar(expression)
+            return JsonScalar(expression, is_large=True)
         case "Bytes":
-            return json_text(sa.func.translate(sa.func.encode(expression, _BASE64), _NEWLINE, _EMPTY_TEXT))
+            text = sa.func.translate(sa.func.encode(expression, _BASE64), _NEWLINE, _EMPTY_TEXT)
+            return JsonScalar(_in_quotes(text), is_large=True)
         case "BigInt" | "Decimal":
             expression = sa.cast(expression, _TEXT)
         case "ID" if base != "text":
             expression = sa.cast(expression, _TEXT)
         case "DateTime" if base in WITHOUT_ZONE:
             expression = sa.func.timezone(sa.literal_column("'UTC'"), expression)
-    return JsonScalar(_json(expression))
+    return JsonScalar(sa.cast(sa.func.to_json(expression), _TEXT))
 
 
 def _list(expression: ColumnElement[Any], type_: ValueType, base: str) -> ColumnElement[Any]:
@@ -230,10 +232,6 @@ def _list(expression: ColumnElement[Any], type_: ValueType, base: str) -> Column
         # Sessions run in UTC.
         return sa.cast(expression, _MOMENT_ARRAY)
     return expression
-
-
-def _json(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    return sa.func.to_json(expression)
 
 
 def _in_quotes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -271,7 +269,7 @@ def _pieces(value: ColumnElement[Any]) -> Iterator[str | ColumnElement[Any]]:
 @compiles(JsonObject)
 @compiles(JsonArray)
 def _compile_pieces(element: Json, compiler: SQLCompiler, **options: Any) -> str:
-    """A chain of what is short, and `concat` where something is not, which copies everything once."""
+    """Chains of a few pieces, and `concat` of chains and of what is large, which copies everything once."""
     options = _inside(options)
     arguments: list[str] = []
     chain: list[str] = []
@@ -290,14 +288,16 @@ def _compile_pieces(element: Json, compiler: SQLCompiler, **options: Any) -> str
         if isinstance(piece, str):
             constant += piece
             continue
-        if isinstance(piece, JsonScalar) and piece.is_short and len(chain) < _CHAIN:
-            if constant:
-                chain.append(_quoted(constant))
-                constant = ""
-            chain.append(compiler.process(piece, **options))
-        else:
+        is_large = not isinstance(piece, JsonScalar) or piece.is_large
+        if is_large or len(chain) >= _CHAIN:
             end_chain()
+        if is_large:
             arguments.append(compiler.process(piece, **options))
+            continue
+        if constant:
+            chain.append(_quoted(constant))
+            constant = ""
+        chain.append(compiler.process(piece, **options))
     if not arguments and not chain:
         return f"{_quoted(constant)}::text"
     end_chain()

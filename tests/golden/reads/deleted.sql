@@ -1,4 +1,4 @@
-SELECT convert_to((SELECT concat('[', string_agg(concat('{"id":' || coalesce(('"' || CAST(page1.id AS TEXT)) || '"', 'null') || ',"deletedAt":', coalesce(to_json(page1.deleted_at), 'null'), '}'), ','), ']') AS clew_json 
+SELECT convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page1.id AS TEXT)) || '"', 'null') || ',"deletedAt":' || coalesce(CAST(to_json(page1.deleted_at) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t0.id AS id, t0.deleted_at AS deleted_at 
 FROM orders AS t0 ORDER BY t0.id ASC) AS page1), 'UTF8') AS r0, convert_to((SELECT concat('[', string_agg(concat('{"id":' || coalesce(('"' || CAST(page3.id AS TEXT)) || '"', 'null') || ',"lines":', (SELECT concat('[', string_agg('{"number":' || coalesce(CAST(page5.number AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t4.number AS number 
@@ -8,7 +8,7 @@ FROM (SELECT t2.id AS id
 FROM orders AS t2 
 WHERE t2.deleted_at IS NOT NULL ORDER BY t2.id ASC) AS page3), 'UTF8') AS r1, convert_to((SELECT '{"count":' || coalesce(CAST(count(*) AS TEXT), 'null') || '}' AS clew_json 
 FROM orders AS t6 
-WHERE t6.deleted_at IS NOT NULL), 'UTF8') AS r2, convert_to((SELECT concat('[', string_agg(concat('{"key":{"status":', coalesce(to_json(page9.key0), 'null'), '},"count":' || coalesce(CAST(page9.measure0 AS TEXT), 'null') || '}'), ','), ']') AS clew_json 
+WHERE t6.deleted_at IS NOT NULL), 'UTF8') AS r2, convert_to((SELECT concat('[', string_agg('{"key":{"status":' || coalesce(CAST(to_json(page9.key0) AS TEXT), 'null') || '},"count":' || coalesce(CAST(page9.measure0 AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT rows8.key0 AS key0, count(*) AS measure0 
 FROM (SELECT t7.status AS key0 
 FROM orders AS t7) AS rows8 GROUP BY rows8.key0 ORDER BY rows8.key0) AS page9), 'UTF8') AS r3, convert_to((SELECT concat('{"lines":', (SELECT concat('[', string_agg('{"number":' || coalesce(CAST(page13.number AS TEXT), 'null') || '}', ','), ']') AS clew_json 

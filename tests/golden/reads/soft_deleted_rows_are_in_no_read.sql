@@ -6,7 +6,7 @@ FROM (SELECT t2.id AS id
 FROM orders AS t2 
 WHERE t2.deleted_at IS NULL AND (EXISTS (SELECT 1 
 FROM people AS t3 
-WHERE t3.id = t2.customer_id AND t3.given_name = $2::TEXT)) ORDER BY t2.id ASC) AS page4), 'UTF8') AS r1, convert_to((SELECT concat('[', string_agg(concat('{"givenName":', coalesce(to_json(page6.given_name), 'null'), ',"orders":', (SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page8.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
+WHERE t3.id = t2.customer_id AND t3.given_name = $2::TEXT)) ORDER BY t2.id ASC) AS page4), 'UTF8') AS r1, convert_to((SELECT concat('[', string_agg(concat('{"givenName":' || coalesce(CAST(to_json(page6.given_name) AS TEXT), 'null') || ',"orders":', (SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page8.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t7.id AS id 
 FROM orders AS t7 
 WHERE t7.customer_id = page6.id AND t7.deleted_at IS NULL ORDER BY t7.id ASC) AS page8), '}'), ','), ']') AS clew_json 

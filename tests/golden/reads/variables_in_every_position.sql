@@ -1,4 +1,4 @@
-SELECT convert_to((SELECT concat('[', string_agg(concat('{"givenName":', coalesce(to_json(page2.given_name), 'null'), ',"orders":', (SELECT concat('[', string_agg(concat('{"id":' || coalesce(('"' || CAST(page4.id AS TEXT)) || '"', 'null') || ',"status":', coalesce(to_json(page4.status), 'null'), '}'), ','), ']') AS clew_json 
+SELECT convert_to((SELECT concat('[', string_agg(concat('{"givenName":' || coalesce(CAST(to_json(page2.given_name) AS TEXT), 'null') || ',"orders":', (SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page4.id AS TEXT)) || '"', 'null') || ',"status":' || coalesce(CAST(to_json(page4.status) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t3.id AS id, t3.status AS status 
 FROM orders AS t3 
 WHERE t3.customer_id = page2.id AND t3.deleted_at IS NULL AND t3.status = any($1::TEXT[]) ORDER BY t3.id ASC) AS page4), ',"open":', (SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page6.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
