@@ -32,7 +32,7 @@ from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
 from clew.sql.literals import quote_name, quote_text, quote_type
-from clew.sql.read import Compiler
+from clew.sql.pages import Pages
 from clew.sql.relations import join
 from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.tables import Tables, default_sql
@@ -43,7 +43,7 @@ _ONE: ColumnElement[Any] = sa.literal_column("1")
 _TEXTS = ValueType("String", "text", is_list=True)
 
 
-class WriteCompiler(Compiler):
+class WriteCompiler(Pages):
     """Builds one statement of a write.
 
     Args:

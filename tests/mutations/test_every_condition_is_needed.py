@@ -18,8 +18,10 @@ import clew.plan.groups
 import clew.plan.read
 import clew.sql.aggregates
 import clew.sql.connections
+import clew.sql.documents
 import clew.sql.filters
 import clew.sql.groups
+import clew.sql.pages
 import clew.sql.read
 import clew.sql.write
 from clew.access import implied, predicates, reach, visible
@@ -48,8 +50,8 @@ USING = (
     Scope(row_arguments, functions=("_keys",), everything=True),
     *(Scope(module) for module in (engine, statements, build, many, predicates, measures)),
     *(Scope(module) for module in (clew.plan.read, clew.plan.groups, clew.plan.connections)),
-    *(Scope(module) for module in (clew.sql.read, clew.sql.filters, clew.sql.groups, clew.sql.connections)),
-    Scope(clew.sql.aggregates),
+    *(Scope(module) for module in (clew.sql.read, clew.sql.pages, clew.sql.documents, clew.sql.filters)),
+    *(Scope(module) for module in (clew.sql.groups, clew.sql.connections, clew.sql.aggregates)),
 )
 # What judges writes: noticed by the attacks on them, a part of it in each run.
 JUDGING = (
@@ -99,7 +101,7 @@ MUTANTS = {mutant.name: mutant for scope in (*COMPILING, *USING, *JUDGING, *DECI
 # Mutants that never end, which needs no proof.
 ENDLESS = ("clew.access.visible:Access.openings: False for a condition in `shown == openings`",)
 # Mutants that answer as the real code does, and why. What is here and is no mutant any more fails.
-_VISIBLE, _READ = "clew.access.visible:Access", "clew.sql.read:Compiler"
+_VISIBLE, _PAGES = "clew.access.visible:Access", "clew.sql.pages:Pages"
 _WRITES = "clew.writes"
 _MASKED = "not isinstance(output, TypeName) and output.mask is not None"
 ALIKE: dict[str, str] = {
@@ -138,7 +140,8 @@ ALIKE: dict[str, str] = {
     "clew.schema.roles:role_schema: False for a condition in `roles.admin`": "a shortcut: an admin's openings are all",
     "clew.engine.engine:Engine.role: True for a condition in `roles is None`": "a cache",
     "clew.engine.engine:Engine.role: without `found` in `found or await self._role(roles)`": "a cache",
-    "clew.sql.connections:_Page.beyond: without `bound` in `sa.and_(bound, condition)`": "for an index to begin there",
+    "clew.sql.connections:_Connection.beyond: without `bound` in `sa.and_(bound, condition)`": "for an index to begin "
+    "there",
     "clew.sql.arguments:_coerced: False for a condition in `value is None`": "asked before, and by each scalar",
     "clew.sql.relations:join: False for a condition in `len(remote) == 1`": "a tuple of one",
     "clew.schema.build:_Builder.relations: without `not relation.hidden` in `not relation.hidden and "
@@ -152,11 +155,10 @@ ALIKE: dict[str, str] = {
     "clew.schema.own:OwnTypes._pruned: True for a condition in `changes`": "a copy",
     "clew.access.predicates:conjunction: TRUE for FALSE in `FALSE`": "a shortcut",
     "clew.plan.read:_Planner.page: False for a condition in `self.sight.admin`": "an admin's limits have no page",
-    f"{_READ}.follow: without `mask is not None` in `mask is not None and end.type is COUNT`": "a count is not null",
+    f"{_PAGES}.follow: without `mask is not None` in `mask is not None and end.type is COUNT`": "a count is not null",
     "clew.sql.filters:_vector: False for a condition in `all((mask is None for _, mask in parts))`": "the same words",
-    f"{_READ}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
-    f"{_READ}.needed: without `output.mask is not None` in `{_MASKED}`": "more columns than are needed",
-    f"{_READ}.output: False for a condition in `mask is None`": "a list is never null by itself",
+    f"{_PAGES}.needed: True for a condition in `{_MASKED}`": "more columns than are needed",
+    f"{_PAGES}.needed: without `output.mask is not None` in `{_MASKED}`": "more columns than are needed",
     "clew.sql.write:WriteCompiler.scope: without `outer is None` in `outer is None or not self.before`": "a judgement "
     "has a level around it",
     "clew.sql.write:WriteCompiler.scope: without `not self.before` in `outer is None or not self.before`": "a shortcut",
