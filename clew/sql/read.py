@@ -307,6 +307,8 @@ class Compiler:
         names: dict[str, None] = {}
         for output in outputs:
             columns: tuple[Column, ...] = ()
+            # alike without `output.mask is not None`: more columns than are needed
+            # alike if true: more columns than are needed
             if not isinstance(output, TypeName) and output.mask is not None:
                 # A rule may look at any column.
                 return self.all_columns(scope)
@@ -348,7 +350,7 @@ class Compiler:
         statement = sa.select(measure_value(end.measure, inner, self, self.binds)).select_from(inner.source)
         statement = statement.where(join(self, end.relation, scope, inner, end.link), *self.conditions(end.rows, inner))
         measured = self.masked(inner.correlate(statement).scalar_subquery(), mask, scope)
-        counts = mask is not None and end.type is COUNT
+        counts = mask is not None and end.type is COUNT  # alike without `mask is not None`: a count is not null
         return sa.func.coalesce(measured, _NOTHING) if counts else measured
 
     # --- output -----------------------------------------------------------------------
@@ -380,6 +382,7 @@ class Compiler:
                 return self.masked(required, mask, scope)
             case Many(read=read, mask=mask):
                 rows = self.rows(read, scope, output)
+                # alike if false: a list is never null by itself
                 return rows if mask is None else sa.func.coalesce(self.masked(rows, mask, scope), nothing(read))
 
     def masked(self, expression: ColumnElement[Any], mask: Predicate | None, scope: Scope) -> ColumnElement[Any]:

@@ -153,7 +153,7 @@ class Store:
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Keys(write.VALUE + column.name): values for column, values in zip(plan.still, still, strict=True)}
         conditions = predicate_weight(plan.where).conditions
-        self._weigh(conditions)
+        self._weigh(conditions)  # alike without it: a limit: tests/attacks/writes.py
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
         if records and self._reads_others(plan):
@@ -166,7 +166,7 @@ class Store:
         for record in records:
             values = tuple(record)
             key = values[1:key_end]
-            if image:
+            if image:  # alike if true: more images than are read
                 before.note(key, values[open_end])
             masked = frozenset(
                 name for name, is_open in zip(plan.opened, values[column_end:open_end], strict=True) if not is_open

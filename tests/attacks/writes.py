@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 from clew.errors import Code
 from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
@@ -363,11 +364,30 @@ LINKS_VOUCHING: tuple[Entry, ...] = (
         'createChart(input: {id: 9, body: "x", mappers: {connect: [{id: "ben"}]}}) { id }',
         Gives({"createChart": {"id": 9}}),
         {
-            "Chart 9": {"id": 9, "body": "x"} | dict.fromkeys(("text", "note", "title", "guild_id", "owner_id")),
+            "Chart 9": {"id": 9, "body": "x"}
+            | dict.fromkeys(("text", "note", "title", "seal", "guild_id", "owner_id")),
             "Mapping 9 ben": {"chart_id": 9, "mapper_id": "ben"},
         },
     ),
     ("ben", 'createChart(input: {id: 9, body: "x", mappers: {connect: [{id: "ann"}]}}) { id }', FORBIDDEN),
+    # One chart's link allows the mapper, who allows the other chart: each counts once it is allowed, and no sooner.
+    (
+        "cat",
+        'updateMapper(id: "cat", set: {chief: true, owned: {update: [{id: 5, set: {title: "x", mappers: {connect: [{id: "cat"}]}}}, {id: 6, set: {title: "x", seal: "x", mappers: {connect: [{id: "cat"}]}}}]}}) { id }',
+        Gives({"updateMapper": {"id": "cat"}}),
+        {
+            "Chart 5": {"title": "x"},
+            "Chart 6": {"title": "x", "seal": "x"},
+            "Mapper cat": {"chief": True},
+            "Mapping 5 cat": {"chart_id": 5, "mapper_id": "cat"},
+            "Mapping 6 cat": {"chart_id": 6, "mapper_id": "cat"},
+        },
+    ),
+    (
+        "cat",
+        'updateMapper(id: "cat", set: {chief: true, owned: {update: [{id: 6, set: {title: "x", seal: "x", mappers: {connect: [{id: "cat"}]}}}]}}) { id }',
+        FORBIDDEN,
+    ),
 )
 
 # --- what an error of the change itself would tell ----------------------------------------
@@ -510,9 +530,60 @@ ELSEWHERE: tuple[Entry, ...] = (
         {"PageSeal 1 2": {"page_id": 1, "seal_id": 2}},
     ),
     ("ben", "deleteSeal(id: 2) { id }", Gives({"deleteSeal": {"id": 2}}), {"Seal 2": GONE}),
+    # Links go with a row where the guards at their other ends hold. Its own guards for UPDATE do not count.
+    ("ben", "deleteSeal(id: 3) { id }", Gives({"deleteSeal": {"id": 3}}), {"Seal 3": GONE, "PageSeal 1 3": GONE}),
+    ("ben", "deletePage(id: 3) { id }", Gives({"deletePage": {"id": 3}}), {"Page 3": GONE, "PageSeal 3 1": GONE}),
+    # What a guard requires afterwards holds for links from both ends.
+    ("ben", "updatePage(id: 1, set: {seals: {connect: [{id: 4}]}}) { id }", FORBIDDEN),
+    ("ben", "updateSeal(id: 4, set: {pages: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
+    ("ben", "createSeal(input: {broken: true, pages: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
     # Softly too; what is deleted already does not go with it.
+    (
+        "ben",
+        "deleteBinder(id: 2) { id }",
+        Gives({"deleteBinder": {"id": 2}}),
+        {"Binder 2": {"deleted_at": ANY}, "Sheet 2": {"deleted_at": ANY}},
+    ),
     *((who, "deleteBinder(id: 1) { id }", CONSTRAINT) for who in ("ben", "admin")),
     *((who, "restoreBinder(id: 3) { id }", CONSTRAINT) for who in ("ben", "admin")),
+)
+
+# --- members of a list ---------------------------------------------------------------------
+
+MEMBERS: tuple[Entry, ...] = (
+    # A row that is there, and not in the list.
+    ("ben", "updatePage(id: 1, set: {seals: {delete: [{id: 2}]}}) { id }", BAD_INPUT),
+    ("ben", "updatePage(id: 1, set: {seals: {disconnect: [{id: 2}]}}) { id }", BAD_INPUT),
+    (
+        "ben",
+        "updatePage(id: 1, set: {seals: {update: [{id: ~, set: {broken: false}}]}}) { id }",
+        Alike(("2", "9"), BAD_INPUT),
+    ),
+    (
+        "ben",
+        "updatePage(id: 1, set: {seals: {delete: [{id: 3}, {id: 3}]}}) { id }",
+        Gives({"updatePage": {"id": 1}}),
+        {"Seal 3": GONE, "PageSeal 1 3": GONE},
+    ),
+    # One that is in the list, and may be read, but not changed; or changed, but not deleted.
+    (
+        "ben",
+        'updateChart(id: 2, set: {title: "x", mappers: {update: [{id: "ann", set: {chief: false}}]}}) { id }',
+        BAD_INPUT,
+    ),
+    (
+        "ann",
+        'updateChart(id: 2, set: {title: "x", mappers: {update: [{id: "ann", set: {chief: false}}]}}) { id }',
+        Gives({"updateChart": {"id": 2}}),
+        {"Chart 2": {"title": "x"}, "Mapper ann": {"chief": False}},
+    ),
+    ("ben", 'updateRoom(id: "2", set: {beds: {delete: [{id: "2"}]}}) { id }', BAD_INPUT),
+    # Each once.
+    (
+        "ben",
+        'updateManyPurses(updates: [{id: 1, set: {description: "x"}}, {id: 1, set: {tips: 3}}]) { count }',
+        Refused((Code.BAD_USER_INPUT,), "`updates.1` names a row twice."),
+    ),
 )
 
 SHARED: tuple[Entry, ...] = (
@@ -618,6 +689,14 @@ PRESETS: tuple[Entry, ...] = (
     ),
     ("usher", 'updatePerson(id: "ben", set: {tickets: {create: [{id: "9", title: "x"}]}}) { id }', FORBIDDEN),
     # By SQL, of what it is for only.
+    # It is filled at each change.
+    (
+        "ann",
+        'updateFlag(id: "1", set: {text: "x"}) { id }',
+        Gives({"updateFlag": {"id": "1"}}),
+        {"Flag 1": {"text": "x", "changer": "ann"}},
+    ),
+    ("nobody", 'updateFlag(id: "1", set: {text: "x"}) { id }', FORBIDDEN),
     (
         "ann",
         'createTicket(input: {id: "9", title: "x"}) { id }',
@@ -674,7 +753,33 @@ FILLED: tuple[Entry, ...] = (
         "ann",
         'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "moss"}]}}) { id }',
         Gives({"updateStep": {"id": "1"}}),
-        made("Leaf", "9", text="moss", place="1"),
+        made("Leaf", "9", text="moss", place="1", keeper_id=None),
+    ),
+    # A new row counts as one that a key may lead to, and no new row of another entity does.
+    (
+        "ann",
+        'createLeafs(inputs: [{id: "8", text: "moss", step: {create: {id: "8"}}}, {id: "9", text: "moss", place: "8"}]) { count }',
+        count("createLeafs", 2),
+        {
+            **made("Step", "8", title=None, next_id=None),
+            **made("Leaf", "8", text="moss", place="8", keeper_id=None),
+            **made("Leaf", "9", text="moss", place="8", keeper_id=None),
+        },
+    ),
+    (
+        "ann",
+        'createStep(input: {id: "~", leaves: {create: [{id: "9", text: "moss", keeperId: "~"}]}}) { id }',
+        Alike(("dan", "zoe"), CONSTRAINT),
+    ),
+    (
+        "ann",
+        'createStep(input: {id: "8", leaves: {create: [{id: "9", text: "moss", place: "8"}]}}) { id }',
+        nested("input.leaves.create.0.place"),
+    ),
+    (
+        "ann",
+        'updateStay(id: "1", set: {hall: 2, placeNumber: 2, place: {connect: {hall: 2, number: 2}}}) { id }',
+        Refused((Code.BAD_USER_INPUT,), "`set.place` and its key are both given."),
     ),
     # One key names a row, and the whole of it.
     ("ann", 'createBooking(input: {id: "9", seat: {connect: {number: 2}}}) { id }', BAD_INPUT),
@@ -1271,6 +1376,7 @@ def entries() -> Iterable[Attack]:
         *SEEN,
         *TOLD,
         *ELSEWHERE,
+        *MEMBERS,
         *SHARED,
         *ROWS,
         *FIELDS,
