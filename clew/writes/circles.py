@@ -25,9 +25,11 @@ class Circles:
 
         Only rules for what becomes of a row count. Empty where the rules never come back to the entity.
         """
-        if entity.name not in self._circles:
+        if entity.name not in self._circles:  # alike if true: a cache
             self._circles[entity.name] = frozenset(
-                name for name in self._reached(entity.name) if entity.name in self._reached(name)
+                name
+                for name in self._reached(entity.name)
+                if entity.name in self._reached(name)  # alike if true: in no circle each is allowed in its turn
             )
         return self._circles[entity.name]
 
@@ -35,7 +37,7 @@ class Circles:
         """Return the entities that the rules read for what becomes of a row; with a view the ones that it reads."""
         found: set[str] = set()
         for permit in permits.every:
-            if permit.after != TRUE:
+            if permit.after != TRUE:  # alike if true: that reads nothing
                 found |= reads(permit.after, self._model)
         for name in tuple(found):
             entity = self._model.entity(name)

@@ -310,6 +310,7 @@ class Gatherer:
             if way == "delete":
                 await self.remove(target, list(dict.fromkeys(row.key for row in ordered)))
             else:
+                # alike if true: nothing else has a `set`
                 sets = [item.given.get("set") if way == "update" else None for item in asked]
                 await self.change(target, ordered, drafts, sets)
 
@@ -417,7 +418,7 @@ class Gatherer:
             found = await self._store.find(link, columns, values)
             linked = {number for number, _ in found}
             rows: dict[int, Locked] = {}
-            if way != "disconnect":
+            if way != "disconnect":  # alike if true: locks rows, which nothing uses
                 operation = Operation.DELETE if way == "delete" else Operation.UPDATE
                 plan = self.lock_of(target, operation, drafts, named=way == "update")
                 rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}

@@ -145,6 +145,8 @@ class Store:
             still: for each column of `plan.still` the values that rows must still have, one for each key. A lock may
                 wait for a writer that changes them.
         """
+        # alike if false: a shortcut, for no key and no rule find no row
+        # alike without `not plan.permits.rules`: a shortcut
         if (keys is not None and not keys) or not plan.permits.rules:
             return []
         entity = plan.visible.entity
@@ -156,6 +158,8 @@ class Store:
         self._weigh(conditions)  # alike without it: a limit: tests/attacks/writes.py
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
+        # alike without `self._reads_others(plan)`: asks again
+        # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
         if records and self._reads_others(plan):
             records = await self._judged_again(plan, records, keys, bound, keep=keep, large=large)
         rows: list[Locked] = []
@@ -389,6 +393,8 @@ class Store:
         seen: set[tuple[str, Key]] = set()
         while pending:
             parent, of = pending.pop()
+            # alike if false: a shortcut
+            # alike without `not self._matters(parent, softly=softly)`: looks at rows that have no guards
             if not of or not self._matters(parent, softly=softly):
                 continue
             for child, relation in self._pointing(parent, softly=softly):

@@ -431,6 +431,17 @@ TOLD: tuple[Entry, ...] = (
             ("update: [{id: ~, set: {score: 1}}]", ("1", "2", "9")),
         )
     ),
+    # Three rows of which each is allowed by the next one's new state; and two of which neither allows the first.
+    (
+        "ben",
+        'updateLamp(id: "1", set: {holder: "ben", cords: {update: [{id: "1", set: {holder: "ben", plugs: {update: [{id: "1", set: {holder: "ben"}}]}}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    (
+        "ben",
+        'updateLamp(id: "1", set: {holder: "ben", cords: {update: [{id: "1", set: {holder: "ben"}}]}}) { id }',
+        FORBIDDEN,
+    ),
     # Two rows of which each is allowed by the other's new state.
     ("ben", 'updateRoom(id: "1", set: {hostId: "ben"}) { id }', FORBIDDEN),
     ("ben", 'updateRoom(id: "1", set: {beds: {update: [{id: "1", set: {holderId: "ben"}}]}}) { id }', BAD_INPUT),
@@ -502,6 +513,14 @@ ELSEWHERE: tuple[Entry, ...] = (
     ),
     # A guard on what becomes of the row.
     *((who, "deleteLedger(id: 7) { id }", FORBIDDEN) for who in ("ben", "admin")),
+    # What goes with it takes more along; what stays does not.
+    *((who, "deleteLedger(id: 8) { id }", CONSTRAINT) for who in ("ben", "admin")),
+    (
+        "ben",
+        "deleteLedger(id: 9) { id }",
+        Gives({"deleteLedger": {"id": 9}}),
+        {"Ledger 9": GONE, "Stub 4": {"ledger_id": None}},
+    ),
     ("ben", "deleteLedger(id: 2) { id }", Gives({"deleteLedger": {"id": 2}}), {"Ledger 2": GONE, "Line 2": GONE}),
     (
         "ben",
@@ -565,7 +584,28 @@ MEMBERS: tuple[Entry, ...] = (
         Gives({"updatePage": {"id": 1}}),
         {"Seal 3": GONE, "PageSeal 1 3": GONE},
     ),
+    (
+        "ben",
+        "updatePage(id: 1, set: {seals: {disconnect: [{id: 3}, {id: 3}]}}) { id }",
+        Gives({"updatePage": {"id": 1}}),
+        {"PageSeal 1 3": GONE},
+    ),
+    # What becomes of a row does not matter once it is gone.
+    (
+        "ben",
+        "updateSeal(id: 3, set: {pages: {disconnect: [{id: 1}], delete: [{id: 1}]}}) { id }",
+        Gives({"updateSeal": {"id": 3}}),
+        {"Page 1": GONE, "PageSeal 1 3": GONE},
+    ),
+    # A guard for UPDATE says nothing of rows that are deleted.
+    (
+        "ben",
+        "updateSeal(id: 1, set: {pages: {delete: [{id: 3}]}}) { id }",
+        Gives({"updateSeal": {"id": 1}}),
+        {"Page 3": GONE, "PageSeal 3 1": GONE},
+    ),
     # One that is in the list, and may be read, but not changed; or changed, but not deleted.
+    ("ann", 'updateChart(id: 2, set: {title: "x", mappers: {delete: [{id: "ann"}]}}) { id }', BAD_INPUT),
     (
         "ben",
         'updateChart(id: 2, set: {title: "x", mappers: {update: [{id: "ann", set: {chief: false}}]}}) { id }',
@@ -753,7 +793,7 @@ FILLED: tuple[Entry, ...] = (
         "ann",
         'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "moss"}]}}) { id }',
         Gives({"updateStep": {"id": "1"}}),
-        made("Leaf", "9", text="moss", place="1", keeper_id=None),
+        made("Leaf", "9", text="moss", place="1", keeper_id=None, flag_id=None),
     ),
     # A new row counts as one that a key may lead to, and no new row of another entity does.
     (
@@ -762,9 +802,24 @@ FILLED: tuple[Entry, ...] = (
         count("createLeafs", 2),
         {
             **made("Step", "8", title=None, next_id=None),
-            **made("Leaf", "8", text="moss", place="8", keeper_id=None),
-            **made("Leaf", "9", text="moss", place="8", keeper_id=None),
+            **made("Leaf", "8", text="moss", place="8", keeper_id=None, flag_id=None),
+            **made("Leaf", "9", text="moss", place="8", keeper_id=None, flag_id=None),
         },
+    ),
+    (
+        "ann",
+        'createLeafs(inputs: [{id: "8", flag: {create: {id: "8", text: "x"}}}, {id: "9", flagId: "8"}]) { count }',
+        count("createLeafs", 2),
+        {
+            **made("Flag", "8", text="x", changer=None),
+            **made("Leaf", "8", text=None, place=None, keeper_id=None, flag_id="8"),
+            **made("Leaf", "9", text=None, place=None, keeper_id=None, flag_id="8"),
+        },
+    ),
+    (
+        "ann",
+        'createLeafs(inputs: [{id: "8", flag: {create: {id: "8", text: "x"}}}, {id: "9", flagId: "~"}]) { count }',
+        Alike(("2", "7"), CONSTRAINT),
     ),
     (
         "ann",

@@ -33,16 +33,20 @@ INSERT INTO workers (id, level, grade, boss_id) VALUES ('ann', 9, 0, NULL), ('be
 INSERT INTO reviews (id, score, worker_id) VALUES (1, 2147483000, 'ben'), (2, 5, 'ann');
 INSERT INTO rooms (id, host_id) VALUES ('1', NULL), ('2', 'ben');
 INSERT INTO beds (id, room_id, holder_id) VALUES ('1', '1', NULL), ('2', '2', 'ann'), ('3', '2', 'ben');
+INSERT INTO lamps (id) VALUES ('1');
+INSERT INTO cords (id, lamp_id) VALUES ('1', '1');
+INSERT INTO plugs (id, cord_id, lamp_id) VALUES ('1', '1', '1');
 INSERT INTO squads (id, name, region, password_code, owner_id) VALUES (1, 'One', 'north', 'x', 'ann'), (2, 'Two', 'south', 'y', 'ben');
 INSERT INTO tasks (id, text, squad_id) VALUES (1, 'Walk', NULL);
-INSERT INTO ledgers (id) VALUES (1), (2), (3), (4), (5), (6), (7);
-INSERT INTO stubs (id, posted, fixed, ledger_id) VALUES (1, true, false, 3), (2, false, false, 4), (3, false, true, 7);
+INSERT INTO ledgers (id) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9);
+INSERT INTO stubs (id, posted, fixed, ledger_id) VALUES (1, true, false, 3), (2, false, false, 4), (3, false, true, 7), (4, false, false, 9);
 INSERT INTO pegs (id, open, ledger_id) VALUES (1, false, 5), (2, true, 6);
 INSERT INTO pages (id, locked) VALUES (1, false), (2, true), (3, true);
-INSERT INTO lines (id, posted, ledger_id, page_id) VALUES (1, true, 1, NULL), (2, false, 2, 2);
+INSERT INTO lines (id, posted, ledger_id, page_id) VALUES (1, true, 1, NULL), (2, false, 2, 2), (3, false, 8, NULL);
+INSERT INTO receipts (id, final, line_id, stub_id) VALUES (1, true, 3, NULL), (2, true, NULL, 4);
 INSERT INTO seals (id, broken) VALUES (1, false), (2, false), (3, false), (4, true);
 INSERT INTO page_seals (page_id, seal_id) VALUES (3, 1), (1, 3);
-INSERT INTO flags (id) VALUES ('1');
+INSERT INTO flags (id, text) VALUES ('1', 'up'), ('2', '');
 INSERT INTO binders (id, deleted_at) VALUES (1, NULL), (2, NULL), (3, '2020-01-01');
 INSERT INTO sheets (id, final, binder_id, deleted_at) VALUES
   (1, true, 1, NULL), (2, false, 2, NULL), (3, true, 2, '2020-01-01'), (4, true, 3, '2020-01-01');
