@@ -91,6 +91,7 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
             ]
             if still:
                 left.append((group, still))
+        # alike if false: stops sooner
         if sum(len(drafts) for _, drafts in left) == sum(len(drafts) for _, drafts in waiting):
             break
         waiting = left

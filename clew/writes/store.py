@@ -147,6 +147,7 @@ class Store:
         """
         # alike if false: a shortcut, for no key and no rule find no row
         # alike without `not plan.permits.rules`: a shortcut
+        # alike without `keys is not None and not keys`: a shortcut
         if (keys is not None and not keys) or not plan.permits.rules:
             return []
         entity = plan.visible.entity
@@ -159,6 +160,7 @@ class Store:
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
         # alike without `self._reads_others(plan)`: asks again
+        # alike without `records`: asks again
         # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
         if records and self._reads_others(plan):
             records = await self._judged_again(plan, records, keys, bound, keep=keep, large=large)
@@ -394,6 +396,7 @@ class Store:
         while pending:
             parent, of = pending.pop()
             # alike if false: a shortcut
+            # alike without `not of`: a shortcut
             # alike without `not self._matters(parent, softly=softly)`: looks at rows that have no guards
             if not of or not self._matters(parent, softly=softly):
                 continue
@@ -403,6 +406,9 @@ class Store:
                 plan = Reached(child, relation, permits, softly, restored is not None)
                 reached = bound_keys(parent, of) | {Keys("at"): restored}
                 records = await self.run(plan, reached)
+                # alike without `records`: asks again
+                # alike without `any(reads(guard.before, self.model) for guard in permits.guards)`: asks again
+                # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
                 if records and any(reads(guard.before, self.model) for guard in permits.guards):
                     # As for `lock`: what the guards read was read before it waited.
                     records = await self.run(plan, reached)
