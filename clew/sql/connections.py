@@ -177,7 +177,7 @@ class _Connection:
         several = len(keys) > 1 or inclusive
         if several and values[0] is not None and not (order[0].value.nullable and not order[0].nulls_lead):
             bound = keys[0] <= values[0] if order[0].descending else keys[0] >= values[0]
-            return sa.and_(bound, condition)
+            return sa.and_(bound, condition)  # alike without `bound`: for an index to begin there
         return condition
 
     # --- output -----------------------------------------------------------------------

@@ -257,7 +257,7 @@ def _vector(
     binds: Binds,
 ) -> ColumnElement[Any]:
     """The stored vector; where a field may be hidden, one made of what is open."""
-    if all(mask is None for _, mask in parts):
+    if all(mask is None for _, mask in parts):  # alike if false: the same words
         return scope.key(SEARCH_COLUMN)
     vectors = []
     for part, mask in parts:

@@ -216,6 +216,8 @@ class Pages:
         found: dict[str, None] = dict.fromkeys(names)
         for output in outputs:
             columns: tuple[Column, ...] = ()
+            # alike without `output.mask is not None`: more columns than are needed
+            # alike if true: more columns than are needed
             if not isinstance(output, TypeName) and output.mask is not None:
                 # A rule may look at any column.
                 return self.all_columns(scope)
@@ -257,7 +259,7 @@ class Pages:
         statement = sa.select(measure_value(end.measure, inner, self, self.binds)).select_from(inner.source)
         statement = statement.where(join(self, end.relation, scope, inner, end.link), *self.conditions(end.rows, inner))
         measured = self.masked(inner.correlate(statement).scalar_subquery(), mask, scope)
-        counts = mask is not None and end.type is COUNT
+        counts = mask is not None and end.type is COUNT  # alike without `mask is not None`: a count is not null
         return sa.func.coalesce(measured, _NOTHING) if counts else measured
 
 
