@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import assert_never
 
 from clew.access.types import (
     TRUE,
+    Aggregated,
     AllOf,
     AnyOf,
     Claim,
@@ -21,6 +23,7 @@ from clew.access.types import (
     Operand,
     Predicate,
     Rows,
+    Search,
     Source,
     Visible,
 )
@@ -112,3 +115,40 @@ def disjunction(items: Iterable[Predicate]) -> Predicate:
     if TRUE in flat:
         return TRUE
     return flat[0] if len(flat) == 1 else AnyOf(tuple(flat))
+
+
+def parts(predicate: Predicate) -> tuple[Predicate, ...]:
+    """Return the conditions that a condition of a rule is made of: those of its row, and of rows that it leads to."""
+    match predicate:
+        case AllOf(items) | AnyOf(items):
+            return items
+        case Not(item) | IsTrue(item):
+            return (item,)
+        case Exists(rows=rows) | Aggregated(rows=rows):
+            return (rows.where,)
+        case Compare() | IsNull():
+            return ()
+        case JsonPath() | Search():
+            # Rules have neither. A reader that skipped one would take the rule for another.
+            raise TypeError(f"{type(predicate).__name__} is not a condition of rules.")
+        case _:
+            assert_never(predicate)
+
+
+def operands_of(predicate: Predicate) -> tuple[Operand, ...]:
+    """Return the operands of a condition of a rule, without those of its `parts`."""
+    match predicate:
+        case Compare(operand=compared):
+            return (compared,)
+        case Aggregated(conditions=conditions):
+            return tuple(compared for _, _, compared in conditions)
+    return ()
+
+
+def claims_in(predicate: Predicate) -> Iterable[Claim]:
+    """Yield the claims that a condition of a rule names, anywhere in it."""
+    for compared in operands_of(predicate):
+        if isinstance(compared.source, Claim):
+            yield compared.source
+    for part in parts(predicate):
+        yield from claims_in(part)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clew.access.types import Aggregated, AllOf, AnyOf, Compare, Exists, IsTrue, Not, Operand, Predicate, Ruled
+from clew.access.predicates import operands_of, parts
+from clew.access.types import Aggregated, Exists, Predicate, Ruled
 from clew.model.types import Model
 
 
@@ -14,29 +15,16 @@ def reads(predicate: Predicate, model: Model) -> frozenset[str]:
 
 
 def _reads(predicate: Predicate, model: Model) -> Iterable[str]:
-    match predicate:
-        case AllOf(items) | AnyOf(items):
-            for item in items:
-                yield from _reads(item, model)
-        case Not(item) | IsTrue(item):
-            yield from _reads(item, model)
-        case Exists(relation=relation, rows=rows) | Aggregated(relation=relation, rows=rows):
-            yield relation.target
-            if relation.through is not None:
-                yield relation.through.entity
-            yield from _reads(rows.where, model)
-    for operand in _operands(predicate):
+    if isinstance(predicate, Exists | Aggregated):
+        relation = predicate.relation
+        yield relation.target
+        if relation.through is not None:
+            yield relation.through.entity
+    for part in parts(predicate):
+        yield from _reads(part, model)
+    for operand in operands_of(predicate):
         if isinstance(operand.source, Ruled):
             yield from _passed(operand.source, model)
-
-
-def _operands(predicate: Predicate) -> list[Operand]:
-    match predicate:
-        case Compare(operand=operand):
-            return [operand]
-        case Aggregated(conditions=conditions):
-            return [operand for _, _, operand in conditions]
-    return []
 
 
 def _passed(source: Ruled, model: Model) -> Iterable[str]:

@@ -15,8 +15,9 @@ from cachetools import LRUCache
 from graphql import GraphQLSchema, OperationType
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from clew.access.sight import ADMIN, Sight
 from clew.access.types import Identity
-from clew.access.visible import ADMIN, Access, Sight
+from clew.access.visible import Access
 from clew.database.alchemy import OperationConnection, alchemy_engine
 from clew.database.errors import ContentionError
 from clew.database.pool import Pool
@@ -90,7 +91,7 @@ class Engine:
         self.flights = Flights(pool.wait)
         self.rates = rates or MemoryRateLimiter()
         self._alchemy: AsyncEngine = alchemy_engine(pool)
-        self._known_roles = self.access.roles() | limits.roles
+        self._known_roles = self.access.rules.roles() | limits.roles
         self._admin = role_schema(self.access, model, schema, ADMIN, limits)
         self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()

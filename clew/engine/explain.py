@@ -10,6 +10,8 @@ from typing import Any
 from graphql import FieldNode, OperationType
 from graphql.execution.values import VariableValues
 
+from clew.access.permits import Permits
+from clew.access.sight import ADMIN
 from clew.access.types import (
     MOST_BYTES,
     TRUE,
@@ -30,7 +32,7 @@ from clew.access.types import (
     Variable,
     Visible,
 )
-from clew.access.visible import ADMIN, Access, Permits
+from clew.access.visible import Access
 from clew.document.prepare import InvalidDocument
 from clew.engine.engine import Engine
 from clew.engine.flights import Flight

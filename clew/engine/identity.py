@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+from clew.access.sight import Sight
 from clew.access.types import Claim
-from clew.access.visible import Sight
 from clew.viewer import Viewer
 
 

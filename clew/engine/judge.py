@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from clew.access import types as access_types
+from clew.access.conditions import unmasked
+from clew.access.ends import carried, keys_of, telling
+from clew.access.sight import Sight
 from clew.access.types import Predicate, Visible
-from clew.access.visible import Access, Sight, unmasked
+from clew.access.visible import Access
 from clew.errors import Location
 from clew.model.rule_text import allow_text, guard_text, members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation, Relation, ResolverField
@@ -108,7 +111,7 @@ def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
         if is_masked:
             touched.masked.add(id(node))
         if isinstance(node, Relation):
-            _open_elsewhere(touched.access.telling(node), touched)
+            _open_elsewhere(telling(touched.access.model, node), touched)
     elif isinstance(node, tuple):
         for item in node:
             _walk(item, touched, is_masked)
@@ -138,7 +141,7 @@ def _walk_rows(rows: Visible, touched: _Touched) -> None:
     if is_free_link(rows.entity) and rows != unmasked(rows.entity):
         model = touched.access.model
         touched.entities.update((end.target, model.entity(end.target)) for end in rows.entity.relations)
-        _open_elsewhere(touched.access.carried(rows.entity), touched)
+        _open_elsewhere(carried(touched.access.model, rows.entity), touched)
 
 
 def _open_elsewhere(relations: Iterable[Relation], touched: _Touched) -> None:
@@ -213,7 +216,7 @@ def _fault(access: Access, entity: Entity, rule: AllowRule | GuardRule, sight: S
         given["sub"] = viewer.id
     faults = {
         f"claim {'.'.join(claim.path)} {claim_fault(claim, given) or 'is not a text'}"
-        for claim in access.claims_of(entity, rule) - sight.usable
+        for claim in access.rules.claims_of(entity, rule) - sight.usable
     }
     return ", ".join(sorted(faults)) or None
 
@@ -224,7 +227,7 @@ def _opening(
     """The field whose rules open another, with its entity: of a key in a link that Clew made, that of the row there."""
     if is_free_link(entity):
         for end in entity.relations:
-            for column, key in access.keys_of(entity, end):
+            for column, key in keys_of(access.model, entity, end):
                 if column is member:
                     return access.model.entity(end.target), key
     return entity, member

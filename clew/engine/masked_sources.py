@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from graphql import Source
 
+from clew.access.sight import Sight
 from clew.access.types import AnyOf, Predicate
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access
 from clew.errors import Diagnostic, Location
 from clew.model.types import Column, Entity, Model, Opening
 from clew.schema.roles import roles_of
@@ -40,12 +41,14 @@ def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
         sources: the files of the SDL, for the lines to show.
     """
     access = Access(model)
-    known = access.roles()
+    known = access.rules.roles()
     roles = []
     for name in sorted((known | {ANON, USER}) - {ADMIN}):
         sight = roles_of(Viewer.seen_as([name]), known)
         opened = access.openings(sight)
-        roles.append(_Role(name, Sight(admin=False, roles=sight.roles, usable=access.claims(sight.roles)), opened))
+        roles.append(
+            _Role(name, Sight(admin=False, roles=sight.roles, usable=access.rules.claims(sight.roles)), opened)
+        )
     texts = {source.name: source for source in sources}
     report = Report([source.name for source in sources])
     for entity in model.entities.values():

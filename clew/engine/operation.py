@@ -20,8 +20,8 @@ from graphql import (
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.pyutils import is_awaitable
 
+from clew.access.permits import Permit
 from clew.access.types import MOST_BYTES, Identity
-from clew.access.visible import Permit
 from clew.database.alchemy import OperationConnection
 from clew.database.errors import ContentionError
 from clew.database.violations import cause_of

@@ -12,8 +12,9 @@ from cachetools import LRUCache
 from graphql import FieldNode, OperationType
 from graphql.execution.values import VariableValues
 
+from clew.access.sight import Sight
 from clew.access.types import MOST_BYTES, Rows
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access
 from clew.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.document.prepare import MOST_KEPT, Prepared, prepare
 from clew.engine.outcome import encode, encode_in_parts

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql.execution.values import VariableValues
 
-from clew.access.visible import Sight
+from clew.access.sight import Sight
 from clew.plan.types import ReadPlan
 from clew.schema.roles import RoleSchema
 from clew.sql.arguments import Claims

@@ -9,8 +9,10 @@ from typing import Any
 
 import asyncpg
 
+from clew.access.permits import Permit, Permits
+from clew.access.sight import Sight
 from clew.access.types import TRUE, Operand, Predicate, Supplied, Values
-from clew.access.visible import Access, Permit, Permits, Sight
+from clew.access.visible import Access
 from clew.engine.judge import Judgement, rules_of, rules_of_fields
 from clew.errors import ClewError
 from clew.model.rule_text import conjuncts, members
@@ -350,7 +352,7 @@ class Recorder:
         parts: list[tuple[Same, str, Predicate]] = []
         failed: dict[Same, list[str]] = {}
         for rule, judgement in self._rules(entity, operation, fields):
-            if judgement.applies and not self._access.claims_of(entity, rule) <= self._sight.usable:
+            if judgement.applies and not self._access.rules.claims_of(entity, rule) <= self._sight.usable:
                 failed[Same(rule)] = [judgement.why]
             elif judgement.applies:
                 where = rule.where if judged is None or rule.check is None else rule.check

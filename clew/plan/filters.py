@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clew.access.predicates import TEXT, at_path, comparison, quantified
+from clew.access.sight import Sight
 from clew.access.types import (
     TRUE,
     Aggregated,
@@ -21,7 +22,7 @@ from clew.access.types import (
     Template,
     Variable,
 )
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access
 from clew.document.inputs import Tree
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, FieldKind, Model, Relation

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from graphql import FieldNode
 
 from clew.access.predicates import TEXT
+from clew.access.sight import Sight
 from clew.access.types import FieldPath, Literal, Operand, Predicate, Template, Variable, Visible
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access
 from clew.document.inputs import Tree
 from clew.errors import ClewError
 from clew.model.types import Entity, Relation

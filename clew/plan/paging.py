@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clew.access.predicates import FALSE
+from clew.access.sight import Sight
 from clew.access.types import (
     FieldPath,
     KeyDigest,
@@ -18,7 +19,7 @@ from clew.access.types import (
     Variable,
     Visible,
 )
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access
 from clew.document.inputs import Tree, ceiling
 from clew.errors import ClewError, Code
 from clew.model.types import Entity, Relation, ValueType

@@ -16,8 +16,9 @@ from graphql import (
 
 from clew.access.implied import linked, reached
 from clew.access.predicates import conjunction
+from clew.access.sight import Sight
 from clew.access.types import AllOf, Compare, Literal, Operand, Predicate, Rows, Template, Variable, Visible
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access
 from clew.document.collect import collect
 from clew.document.inputs import Tree, read_arguments, size
 from clew.document.limits import Limits

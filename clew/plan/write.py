@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clew.access.permits import Permits
 from clew.access.types import TRUE, Predicate, Visible
-from clew.access.visible import Permits
 from clew.model.types import Column, Entity, Relation
 
 # A column, and the SQL that a preset fills it with.

@@ -54,7 +54,7 @@ def all_roles(model: Model, full: GraphQLSchema) -> str:
     Args:
         full: the schema of everything, resolvers bound.
     """
-    others = sorted(Access(model).roles() - {ANON, USER, ADMIN})
+    others = sorted(Access(model).rules.roles() - {ANON, USER, ADMIN})
     parts = [HEAD]
     for role in (ANON, USER, *others, ADMIN):
         viewer = Viewer.seen_as([role])

@@ -13,8 +13,9 @@ from graphql import (
     GraphQLUnionType,
 )
 
+from clew.access.sight import Sight
 from clew.access.types import Claim
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access
 from clew.document.limits import Limits, RoleLimits
 from clew.model.types import Model
 from clew.schema.build import build_schema
@@ -45,10 +46,10 @@ def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight,
     """
     limits = role_limits.of(roles.roles, admin=roles.admin)
     if roles.admin:  # alike if false: a shortcut: an admin's openings are all
-        return RoleSchema(roles, full, access.guard_claims(), limits)
+        return RoleSchema(roles, full, access.rules.guard_claims(), limits)
     schema = build_schema(model, access.openings(roles), access.custom_fields(roles))
     _copy_bindings(full, schema)
-    return RoleSchema(roles, schema, access.claims(roles.roles), limits)
+    return RoleSchema(roles, schema, access.rules.claims(roles.roles), limits)
 
 
 def schema_of(model: Model, full: GraphQLSchema, viewer: Viewer) -> GraphQLSchema:
@@ -56,7 +57,7 @@ def schema_of(model: Model, full: GraphQLSchema, viewer: Viewer) -> GraphQLSchem
     if viewer.is_admin:
         return full
     access = Access(model)
-    sight = roles_of(viewer, access.roles())
+    sight = roles_of(viewer, access.rules.roles())
     return build_schema(model, access.openings(sight), access.custom_fields(sight))
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from clew.access.permits import Permits
 from clew.access.predicates import FALSE
 from clew.access.types import TRUE, Supplied
-from clew.access.visible import Permits
 from clew.model.types import Entity
 from clew.model.writing import is_free_link
 from clew.plan.write import Check

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from clew.access.permits import Permits
 from clew.access.reach import reads
+from clew.access.sight import Sight
 from clew.access.types import TRUE
-from clew.access.visible import Access, Permits, Sight
+from clew.access.visible import Access
 from clew.model.types import Entity, Model, Operation
 from clew.model.writing import is_free_link
 from clew.sql.views import read_by

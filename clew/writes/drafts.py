@@ -7,8 +7,8 @@ from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLSchema
 
+from clew.access.sight import Sight
 from clew.access.types import Claim
-from clew.access.visible import Sight
 from clew.database.violations import ViolationError, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, Operation, Preset, RelationKind

@@ -11,7 +11,8 @@ from typing import Any
 
 from graphql import GraphQLInputObjectType
 
-from clew.access.visible import Permits, unmasked
+from clew.access.conditions import unmasked
+from clew.access.permits import Permits
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
 from clew.model.writing import is_free_link, owner_of, unique_keys

@@ -13,10 +13,12 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.access.permits import Permits
 from clew.access.predicates import conjunction
 from clew.access.reach import reads
+from clew.access.sight import Sight
 from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
-from clew.access.visible import Access, Permits, Sight
+from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from clew.access.permits import Permits
 from clew.access.types import Visible
-from clew.access.visible import Permits
 from clew.model.types import Entity
 from clew.sql.keys import Key
 

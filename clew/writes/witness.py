@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from clew.access.permits import Permits
 from clew.access.types import Supplied
-from clew.access.visible import Permits
 from clew.model.types import Entity, Operation
 from clew.plan.write import Plan
 from clew.sql.keys import Key

@@ -17,7 +17,11 @@ from graphql import (
     print_schema,
 )
 
+from clew.access.conditions import unmasked
+from clew.access.ends import carried, telling
+from clew.access.permits import Permit, Permits
 from clew.access.predicates import FALSE, at_path, comparison, conjunction
+from clew.access.sight import ADMIN, Sight
 from clew.access.types import (
     TRUE,
     Aggregated,
@@ -39,7 +43,7 @@ from clew.access.types import (
     Search,
     Visible,
 )
-from clew.access.visible import ADMIN, Access, Permit, Permits, Sight, unmasked
+from clew.access.visible import Access
 from clew.document.inputs import Tree
 from clew.document.limits import Limits
 from clew.model.build import parse_model
@@ -386,25 +390,25 @@ def _check_openings(access: Access) -> None:
 
 
 def _check_claims(access: Access) -> None:
-    named = {claim.path for claim in access.claims(USER.roles)}
+    named = {claim.path for claim in access.rules.claims(USER.roles)}
     assert named == {
         (name,)
         for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter", "label", "after")
     }
-    guarding = {claim.path for claim in access.claims(frozenset())}
+    guarding = {claim.path for claim in access.rules.claims(frozenset())}
     assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter", "after")}
     # A rule that names a claim which is not there is no rule, `neq` or not.
     mine = MODEL.entity("Mine")
     without = access.visible(mine, USER)
     assert without.where == TRUE
     assert without.masks["owner"] == FALSE
-    given = access.visible(mine, replace(USER, usable=access.claims(USER.roles)))
+    given = access.visible(mine, replace(USER, usable=access.rules.claims(USER.roles)))
     assert given.masks["owner"] == access.condition(mine, {"owner": {"neq": "$auth.sub"}})
     held = MODEL.entity("Held")
     assert access.visible(held, USER).masks["kind"] == FALSE
     by_owner = access.condition(held, {"owner": "$auth.sub"})
-    assert access.visible(held, replace(USER, usable=access.claims(USER.roles))).masks["kind"] == by_owner
-    assert {claim.path for claim in access.guard_claims()} == {("poster",), ("editor",), ("deleter",)}
+    assert access.visible(held, replace(USER, usable=access.rules.claims(USER.roles))).masks["kind"] == by_owner
+    assert {claim.path for claim in access.rules.guard_claims()} == {("poster",), ("editor",), ("deleter",)}
     # Whether a rule is asked about its claims first or applied first is the same.
     for entity, rule, paths in (
         (mine, mine.allow[1], set()),
@@ -412,7 +416,7 @@ def _check_claims(access: Access) -> None:
         (MODEL.entity("Guarded"), MODEL.entity("Guarded").guards[0], {("reader",)}),
     ):
         fresh = Access(MODEL)
-        assert {claim.path for claim in fresh.claims_of(entity, rule)} == paths
+        assert {claim.path for claim in fresh.rules.claims_of(entity, rule)} == paths
         assert fresh.visible(entity, USER) == access.visible(entity, USER)
 
 
@@ -441,7 +445,7 @@ def _check_guards(access: Access) -> None:
 def _check_held(access: Access) -> None:
     """To hold an operation on a row takes to see it, a rule for the operation, and every guard."""
     held = MODEL.entity("Held")
-    given = access.claims(USER.roles) | frozenset({Claim(("kind",), held.columns[1].type)})
+    given = access.rules.claims(USER.roles) | frozenset({Claim(("kind",), held.columns[1].type)})
     user = replace(USER, usable=given)
     by_kind, by_owner = (access.condition(held, {c: f"$auth.{of}"}) for c, of in (("kind", "kind"), ("owner", "sub")))
     visible = access.visible(held, user)
@@ -463,7 +467,7 @@ def _check_held(access: Access) -> None:
     assert access.held(soft, ADMIN, Operation.UPDATE) == access.visible(soft, ADMIN)
     assert access.held(frozen, ADMIN, Operation.UPDATE).where == FALSE
     assert access.held(frozen, ADMIN, Operation.READ).where == TRUE
-    editor = replace(ADMIN, usable=access.guard_claims())
+    editor = replace(ADMIN, usable=access.rules.guard_claims())
     by_editor = access.condition(frozen, {"owner": "$auth.editor"})
     assert access.held(frozen, editor, Operation.UPDATE).where == by_editor
 
@@ -598,7 +602,7 @@ def _check_deleted(access: Access) -> None:
     assert column is not None
     live, gone = (IsNull(column, negated=negated) for negated in (False, True))
     own, other, free, seen = (access.condition(kept, {"owner": name}) for name in ("x", "z", "y", "$auth.sub"))
-    every = access.claims(USER.roles)
+    every = access.rules.claims(USER.roles)
     given = replace(USER, usable=frozenset(claim for claim in every if claim.path != ("after",)))
     assert access.visible(kept, given).where == AllOf((live, seen))
     # A claim that is named in what must be true after counts for everything that the rule does.
@@ -607,7 +611,7 @@ def _check_deleted(access: Access) -> None:
     assert access.visible(kept, given).masks["kind"] == FALSE
     assert access.visible(kept, replace(USER, usable=every)).masks["kind"] == own
     sealed = MODEL.entity("Sealed")
-    assert {claim.path for claim in access.claims_of(sealed, sealed.guards[0])} == {("after",)}
+    assert {claim.path for claim in access.rules.claims_of(sealed, sealed.guards[0])} == {("after",)}
     for operation in (Operation.READ, Operation.UPDATE):
         assert access.held(sealed, given, operation).where == FALSE
         assert access.held(sealed, replace(USER, usable=every), operation).where != FALSE
@@ -693,8 +697,8 @@ def _check_shown_links(access: Access) -> None:
     # As they are told of an operation that reads them.
     bond, mates = MODEL.entity("Bond"), peer.relation("mates")
     assert mates is not None
-    assert access.telling(mates) == ()
-    assert access.carried(bond) == (mate.relation("peers"), mates)
+    assert telling(access.model, mates) == ()
+    assert carried(access.model, bond) == (mate.relation("peers"), mates)
     every = access.openings(ADMIN)
     assert every["Ban"].fields == {"peerId", "peer", "matePart", "mateSeal", "mateCode", "mate"}
     assert access.visible(MODEL.entity("Ban"), ADMIN) == Visible(MODEL.entity("Ban"))
@@ -722,7 +726,7 @@ def _check_across(access: Access) -> None:
     assert rows("own") == AllOf((c, AnyOf((a, b))))
     assert rows("dark") == FALSE
     assert across("opened")[0].masks == access.visible(line, USER).masks
-    given = replace(USER, usable=access.claims(USER.roles))
+    given = replace(USER, usable=access.rules.claims(USER.roles))
     claimed = access.condition(line, {"label": "$auth.label"})
     assert across("own", given)[0].where == AllOf((AnyOf((c, claimed)), AnyOf((a, b))))
     for name in ("knots", "loops"):
@@ -739,9 +743,9 @@ def _check_across(access: Access) -> None:
     opened, loops = pole.relation("opened"), pole.relation("loops")
     assert opened is not None
     assert loops is not None
-    assert access.telling(opened) == (to_one,)
-    assert access.telling(loops) == tuple(MODEL.entity("Loop").relations[:2])
-    assert access.telling(to_one) == ()
+    assert telling(access.model, opened) == (to_one,)
+    assert telling(access.model, loops) == tuple(MODEL.entity("Loop").relations[:2])
+    assert telling(access.model, to_one) == ()
     assert access.across(to_one, USER) == (access.visible(pole, USER), None)
     # What can never hold a row is not there.
     shown = {"id", "opened", "whole", "own", "knots", "loops", "roped"}
@@ -835,7 +839,7 @@ def _check_orders(access: Access) -> None:
     """The primary key is the last key, once, as it is seen; where not all of it is, a digest of it comes after."""
     vote = MODEL.entity("Vote")
     own = access.condition(vote, {"owner": "$auth.sub"})
-    voter = replace(USER, usable=access.claims(USER.roles))
+    voter = replace(USER, usable=access.rules.claims(USER.roles))
     # By name, each with its mask.
     orders: tuple[tuple[str, Tree, list[tuple[str | None, Predicate | None]]], ...] = (
         ("Left", None, [("id", None)]),

@@ -19,8 +19,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import clew
+from clew.access.conditions import unmasked
 from clew.access.types import TRUE, Visible
-from clew.access.visible import unmasked
 
 # What conjunctions are made with: an argument less, or an item less of their list, is one condition less.
 _CONJUNCTIONS = ("conjunction", "AllOf", "and_", "where")

@@ -20,7 +20,7 @@ from tests.mutations.mutants import Mutant, Scope, mutants
 from tests.mutations.proof import Proof, make_proof
 
 COMPILING = (
-    Scope("Access", everything=True),
+    *(Scope(name, everything=True) for name in ("Access", "Conditions", "Rules", "Openings", "Permitting", "telling")),
     Scope("linked", everything=True),
     Scope("filter_predicate"),
     Scope("order_keys"),

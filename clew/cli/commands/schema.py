@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     viewer = None
     if arguments.role is not None:
         viewer = Viewer.seen_as(arguments.role)
-        known = Access(clew.build()[0]).roles() | {ANON, USER, ADMIN}
+        known = Access(clew.build()[0]).rules.roles() | {ANON, USER, ADMIN}
         for role in sorted(viewer.roles - known):
             hint = did_you_mean(role, sorted(known))
             print(f'note: no rule names the role "{role}"' + (f"; {hint}" if hint else ""), file=sys.stderr)

@@ -9,10 +9,12 @@ from functools import cache
 import pytest
 from graphql import Source
 
+from clew.access.conditions import unmasked
 from clew.access.implied import linked, reached
 from clew.access.predicates import FALSE, conjunction
+from clew.access.sight import Sight
 from clew.access.types import TRUE, AllOf, Exists, Not, Predicate, Rows, Visible
-from clew.access.visible import Access, Sight, unmasked
+from clew.access.visible import Access
 from clew.model.build import parse_model
 from clew.model.types import Entity, Model
 
@@ -75,7 +77,7 @@ class World:
         self.model = model_of(deletes=deletes, **rules)
         self.access = Access(self.model)
         user = frozenset({"user"})
-        self.sight = Sight(False, user, self.access.claims(user))
+        self.sight = Sight(False, user, self.access.rules.claims(user))
 
     def entity(self, name: str) -> Entity:
         return self.model.entity(name)

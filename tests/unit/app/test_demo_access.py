@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clew.access.visible import Access, Sight
+from clew.access.sight import Sight
+from clew.access.visible import Access
 from clew.model.build import load_model
 from clew.model.types import Opening
 
@@ -29,7 +30,7 @@ def user(access: Access) -> dict[str, Opening]:
 
 
 def test_rules_name_no_other_roles(access: Access) -> None:
-    assert access.roles() == {"anon", "user"}
+    assert access.rules.roles() == {"anon", "user"}
 
 
 def test_a_stranger_sees_agents_tags_and_the_names_of_teams(anon: dict[str, Opening]) -> None:

@@ -65,7 +65,7 @@ def test_a_document_declares_exactly_the_variables_that_are_sent() -> None:
 def test_the_cases_of_rules_fit_what_a_user_may_see() -> None:
     model = parse_model(Source(rules.SCHEMA.read_text()))
     access = Access(model)
-    sight = roles_of(Viewer("1", frozenset({"user"})), access.roles())
+    sight = roles_of(Viewer("1", frozenset({"user"})), access.rules.roles())
     schema = role_schema(access, model, build_schema(model), sight, RoleLimits(Limits()))
     for one in rules.CASES:
         assert validate(schema.schema, parse(one.document)) == []

@@ -31,8 +31,8 @@ type Account @table
 def why(*roles: str, **claims: Any) -> list[tuple[bool, str]]:
     model = parse_model(Source(SDL, "app.graphql"))
     access, viewer = Access(model), Viewer.seen_as(roles, claims)
-    role = roles_of(viewer, access.roles())
-    usable = usable_claims(access.claims(role.roles), {**viewer.claims, "sub": viewer.id})
+    role = roles_of(viewer, access.rules.roles())
+    usable = usable_claims(access.rules.claims(role.roles), {**viewer.claims, "sub": viewer.id})
     sight = replace(role, usable=frozenset(usable))
     (operation,) = parse("{ accounts { id } }").definitions
     assert isinstance(operation, OperationDefinitionNode)

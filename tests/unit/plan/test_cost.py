@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
 
-from clew.access.visible import Access, Sight
+from clew.access.sight import Sight
+from clew.access.visible import Access
 from clew.document.limits import Limits
 from clew.errors import ClewError, Code
 from clew.model.build import parse_model

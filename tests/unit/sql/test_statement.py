@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from graphql import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, Source, parse, validate
 
-from clew.access.visible import ADMIN, Access, Sight
+from clew.access.sight import ADMIN, Sight
+from clew.access.visible import Access
 from clew.document.limits import Limits
 from clew.model.build import parse_model
 from clew.model.types import Operation
@@ -144,7 +145,7 @@ extend type Query { best: [Note] @allow(role: user) }
 def test_rows_by_key_are_joined_to_the_keys_masked_and_in_their_order() -> None:
     model = parse_model(Source(KEYED, "test.graphql"))
     access = Access(model)
-    sight = Sight(False, frozenset({"user"}), access.claims(frozenset({"user"})))
+    sight = Sight(False, frozenset({"user"}), access.rules.claims(frozenset({"user"})))
     (operation,) = parse("{ best { number book { title } } }").definitions
     assert isinstance(operation, OperationDefinitionNode)
     (field,) = operation.selection_set.selections
@@ -172,7 +173,7 @@ def test_rows_by_key_are_joined_to_the_keys_masked_and_in_their_order() -> None:
 def test_keys_are_judged_by_rules_and_guards_of_the_operation_over_visible_rows() -> None:
     model = parse_model(Source(KEYED, "test.graphql"))
     access = Access(model)
-    sight = Sight(False, frozenset({"user"}), access.claims(frozenset({"user"})))
+    sight = Sight(False, frozenset({"user"}), access.rules.claims(frozenset({"user"})))
     checks = {"note": access.held(model.entity("Note"), sight, Operation.UPDATE)}
     assert compile_held(checks, model, build_tables(model), Cursors("secret")).sql == (
         "SELECT NOT (EXISTS (SELECT 1 \n"

@@ -1,0 +1,121 @@
+"""The rules for writing, as what must hold of a row before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from clew.access.predicates import FALSE
+from clew.access.rules import Rules, is_about, member_of, members
+from clew.access.sight import Sight
+from clew.access.types import TRUE, Predicate
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation
+from clew.model.writing import is_generated_key
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A rule for writing: `before` must hold of the row as it was, `after` of the row as it becomes.
+
+    `fields`: those that it opens, None for all. `rule` is the model's, None for an admin's.
+    """
+
+    before: Predicate
+    after: Predicate
+    fields: frozenset[str] | None = None
+    rule: AllowRule | GuardRule | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    """The rules for one operation on an entity. Each written field needs one whole rule, and all guards.
+
+    `own` are, by field, the rules of fields that have rules of their own.
+    """
+
+    rules: tuple[Permit, ...]
+    own: Mapping[str, tuple[Permit, ...]]
+    guards: tuple[Permit, ...]
+    operation: Operation = field(default=Operation.UPDATE, compare=False)
+
+    @property
+    def every(self) -> tuple[Permit, ...]:
+        """Return all of them, the guards last."""
+        return (*self.rules, *(permit for permits in self.own.values() for permit in permits), *self.guards)
+
+    def holding(self, entity: Entity, field: str) -> tuple[Permit, ...]:
+        """Return the rules of which one must hold if the field is written."""
+        if field in self.own:
+            return self.own[field]
+        member = member_of(entity, field)
+        # alike without `isinstance(member, Column)`: a relation is no part of a key
+        if isinstance(member, Column) and is_generated_key(entity, member):
+            # A client may give a key that the database generates only if a rule names it.
+            return tuple(permit for permit in self.rules if permit.fields is not None and field in permit.fields)
+        return tuple(permit for permit in self.rules if is_about(permit.fields, member))
+
+
+class Permitting:
+    """Gives the rules of a viewer for writing; immutable but for its caches."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._permits: dict[tuple[str, Sight, Operation], Permits] = {}
+        self._guarding: dict[tuple[str, Sight, Operation], Permits] = {}
+
+    def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
+        """Return what the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
+        key = (entity.name, sight, operation)
+        found = self._permits.get(key)
+        if found is None:  # alike if true: a cache
+            if len(self._permits) >= 4096:  # alike if true or false: the bound of a cache
+                self._permits.clear()
+            found = self._permits[key] = self._permitted(entity, sight, operation)
+        return found
+
+    def guarding(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
+        """Return the guards alone: they bind rows that a write of another row changes along, too."""
+        key = (entity.name, sight, operation)
+        found = self._guarding.get(key)
+        if found is None:  # alike if true: a cache
+            if len(self._guarding) >= 4096:  # alike if true or false: the bound of a cache
+                self._guarding.clear()
+            guards = self._guarding_permits(entity, sight, operation)
+            found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards, operation)
+        return found
+
+    def _guarding_permits(self, entity: Entity, sight: Sight, operation: Operation) -> tuple[Permit, ...]:
+        return tuple(
+            self._permit(entity, guard, None)
+            if self._usable(entity, guard, sight)
+            else Permit(FALSE, FALSE, rule=guard)
+            for guard in entity.guards
+            if operation in guard.to and (guard.binds_admin or not sight.admin)
+        )
+
+    def _permitted(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
+        guards = self._guarding_permits(entity, sight, operation)
+        if sight.admin:
+            everything = frozenset(member.name for member in members(entity))
+            return Permits((Permit(TRUE, TRUE, everything),), {}, guards, operation)
+
+        def permitting(rules: Iterable[AllowRule]) -> tuple[Permit, ...]:
+            return tuple(
+                self._permit(entity, rule, rule.fields)
+                for rule in rules
+                if operation in rule.to and not sight.roles.isdisjoint(rule.roles) and self._usable(entity, rule, sight)
+            )
+
+        own = {member.name: permitting(member.allow) for member in members(entity) if member.allow}
+        # No rule opens a field that the server fills, not even by a connection from the other row.
+        own |= {column.name: () for column in entity.columns if column.preset is not None}
+        return Permits(permitting(entity.allow), own, guards, operation)
+
+    def _permit(self, entity: Entity, rule: AllowRule | GuardRule, fields: frozenset[str] | None) -> Permit:
+        before = self.rules.conditions.condition(entity, rule.where)
+        return Permit(
+            before, before if rule.check is None else self.rules.conditions.condition(entity, rule.check), fields, rule
+        )
+
+    def _usable(self, entity: Entity, rule: AllowRule | GuardRule, sight: Sight) -> bool:
+        return self.rules.compiled(entity, rule).is_usable(sight)
