@@ -275,10 +275,10 @@ class Engine:
         if viewer.is_admin:
             return self._admin
         roles: Sight | None = viewer.known.get(self._known_roles)
-        if roles is None:
+        if roles is None:  # alike if true: a cache
             roles = viewer.known[self._known_roles] = roles_of(viewer, self._known_roles)
         found: RoleSchema | None = self._roles.get(roles)
-        return found or await self._role(roles)
+        return found or await self._role(roles)  # alike without `found`: a cache
 
     async def _role(self, roles: Sight) -> RoleSchema:
         async with self._building:
