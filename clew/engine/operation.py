@@ -159,7 +159,8 @@ class RunningOperation:
         ]
         for entry, cause in zip(errors, causes, strict=True):
             if isinstance(cause, ForbiddenError | GuardedError):
-                self._log(entry, cause.refusal)
+                if self._witness is None or not self._witness.rehearses:
+                    self._log(entry, cause.refusal)
                 if self._witness is not None and (known := self._witness.of(cause.refusal)) is not None:
                     entry["extensions"]["refusal"] = known.extension()
         for error in result.errors:

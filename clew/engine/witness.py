@@ -151,6 +151,11 @@ class Recorder:
         self._sight = sight
         self._viewer = viewer
 
+    @property
+    def rehearses(self) -> bool:
+        """Whether nobody but the one who is told asks for the mutation: it is rolled back, and no refusal is logged."""
+        return self.explain is not None
+
     def restart(self) -> None:
         """Forget all: the mutation runs once more."""
         kept: Any

@@ -193,6 +193,20 @@ def test_explain_prints_the_sql(run: Run) -> None:
     assert "applies  graphql/schema.graphql:1  @allow(role: anon) ALL, every row: role anon is held" in done.stdout
 
 
+def test_explain_runs_a_mutation_and_rolls_it_back(run: Run) -> None:
+    run("migrate", "make", "-m", "first")
+    run("migrate", "up")
+    document = 'mutation { createNote(input: {text: "x"}) { text } }'
+    for _ in range(2):
+        done = run("explain", "-", "--role", "user", stdin=document)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("Viewer\n  nobody: anon, user\n")
+        assert "Step 1: createNote, write\n  Plan\n    Insert entity=Note columns=[text]" in done.stdout
+        assert done.stdout.endswith("Verdict\n  allowed\n  Everything is rolled back.\n")
+    done = run("explain", "-", "--role", "user", stdin='mutation { updateNote(id: 1, set: {text: "x"}) { text } }')
+    assert "updateNote: Note {id: 1} is not there for UPDATE\n    There is no such row.\n" in done.stdout
+
+
 def test_explain_for_claims_needs_a_role(run: Run) -> None:
     refused(run("explain", "-", "--claims", "{}", stdin="{ notes { text } }"), "--claims needs --role.")
 

@@ -66,7 +66,10 @@ async def blog(database_url: str) -> AsyncIterator[Api]:
 async def rehearse(blog: Api, document: str, viewer: Viewer = ANN) -> tuple[Recorder, dict[str, Any]]:
     """What a mutation would do, and its answer; nothing is done."""
     async with blog.unchanged():
-        witness, outcome = await rehearsed(blog.engine, Request(f"mutation {{ {document} }}"), viewer)
+        with capture_logs() as logs:
+            witness, outcome = await rehearsed(blog.engine, Request(f"mutation {{ {document} }}"), viewer)
+    # What nobody has asked for is no refusal of anybody.
+    assert [line for line in logs if line["event"] == "write refused"] == []
     return witness, json.loads(outcome.body)
 
 
