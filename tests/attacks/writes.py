@@ -533,6 +533,16 @@ TOLD: tuple[Entry, ...] = (
         Gives({"updateQuote": {"author": {"id": "ben"}}}),
         {"Quote 1": {"text": "Ben", "author_id": "ben"}},
     ),
+    # A condition that is unknown allows nothing, whatever is around it.
+    ("ben", 'updateBale(id: ~, set: {text: "x"}) { id }', Alike(("1", "3", "9"), null("updateBale"))),
+    (
+        "ben",
+        'updateBale(id: 2, set: {text: "x"}) { id }',
+        Gives({"updateBale": {"id": 2}}),
+        {"Bale 2": {"text": "x"}},
+    ),
+    ("ben", "updateBale(id: 2, set: {state: null}) { id }", FORBIDDEN),
+    ("ben", 'createBale(input: {text: "x"}) { id }', FORBIDDEN),
     # Errors name nothing that the role cannot see.
     ("ben", "createTask(input: {squad: {connect: {}}}) { id }", BAD_INPUT),
     ("ben", "createTask(input: {squad: {connect: {name: null}}}) { id }", BAD_INPUT),

@@ -378,7 +378,7 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
                 assert await api.fails(f"mutation {{ {field} {{ id }} }}", viewer=user) == taken
         document = "mutation { updateBooking(id: 101, set: {seat: {connect: {clubNo: 1, number: 1}}}, %s) { id } }"
         error = await api.fails(document % "inc: {clubNo: 1}", viewer=user)
-        assert error["message"] == "`set.seat` and inc both give clubNo."
+        assert error["message"] == "`set.seat` and inc both set clubNo."
         document = """mutation {
           updateBooking(id: 101, inc: {clubNo: 2}) { clubNo seatNumber }
           createBooking(input: {seatNumber: 2}) { clubNo seatNumber }

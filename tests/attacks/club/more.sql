@@ -67,3 +67,4 @@ INSERT INTO album_songs (album_id, song_id) VALUES (1, 1);
 INSERT INTO halls (id, name) VALUES (1, 'North'), (2, 'South');
 INSERT INTO torches (id) VALUES (1);
 INSERT INTO pitches (hall_id, number, name) VALUES (1, 7, 'Green');
+INSERT INTO bales (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
