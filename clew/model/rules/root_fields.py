@@ -1,4 +1,4 @@
-"""Root fields that Clew generates clash with nothing that is declared, nor with one another."""
+"""Generated root fields must clash neither with declared ones nor with each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check(scope: Scope, model: Model) -> None:
                 continue
             for field in _fields(root, entity):
                 first = owners.setdefault(field.name, f'the entity "{entity.name}"')
-                # One clash stands for all those of two entities.
+                # Report two entities that clash once.
                 if first != f'the entity "{entity.name}"' and (entity.name, first) not in told:
                     told.add((entity.name, first))
                     message = f'the entity "{entity.name}" brings the field "{root}.{field.name}", and so does {first}'
