@@ -323,7 +323,7 @@ def check_variables(variables: Iterable[tuple[str, GraphQLInputType, Any]], limi
 
 
 def _is_filter(type_: GraphQLInputType) -> bool:
-    """Return whether the type is a generated filter, or a custom input type whose name ends alike."""
+    """Return whether the type is a generated filter. A custom input type whose name ends in "Filter" counts too."""
     return isinstance(type_, GraphQLInputObjectType) and type_.name.endswith("Filter")
 
 

@@ -160,7 +160,7 @@ class Relations:
 def _side_hint(entity: EntityType, target: EntityType, options: tuple[str, ...] | list[str]) -> str:
     if options:
         return f"its to-one relations to {entity.name} are: {', '.join(options)}"
-    # Both hints name the same link: a user that follows both gets one link.
+    # The same name for both sides: following both hints gives one link.
     link = "".join(sorted((entity.name, target.name)))
     return f'add to {target.name}: {entity.single}: {entity.name}! (for many-to-many: @relation(through: "{link}"))'
 
