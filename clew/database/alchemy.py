@@ -93,7 +93,7 @@ class OperationConnection(AsyncConnection):
         self._starting = asyncio.Lock()
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-        """Run a statement so that it sees the operation's writes; without a connection yet, on any of the pool.
+        """Run a statement so that it sees the operation's writes. Before the operation has a connection, use any one.
 
         An operation that has a connection never waits for a second one. Otherwise operations could hold all of
         the pool's connections while each of them waits for another.

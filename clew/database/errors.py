@@ -70,8 +70,8 @@ def client_error(error: BaseException) -> ClewError:
         )
         return ClewError("A database constraint was violated.", code=Code.CONSTRAINT_VIOLATION)
     # The first fault of a transaction is logged. After it, every further statement of the transaction fails.
-    tell = log.debug if isinstance(error, exceptions.InFailedSQLTransactionError) else log.error
-    tell(
+    log_fault = log.debug if isinstance(error, exceptions.InFailedSQLTransactionError) else log.error
+    log_fault(
         "statement failed",
         error=type(error).__name__,
         # DETAIL holds row values. So does the message of a data exception, or of an error that a trigger raises.

@@ -380,7 +380,7 @@ class _Meter:
         self.fragments = fragments
         self.known: dict[str, _Size] = {}
         self.open: set[str] = set()
-        # A directive that occurs twice at one place. No directive that the schema has may do so.
+        # A directive that occurs twice at one place. None of the schema's directives is repeatable.
         self.repeated: str | None = None
 
     def measure(self, selection_set: SelectionSetNode) -> _Size:

@@ -29,17 +29,17 @@ def complete(root: Path) -> list[Path]:
     Raises:
         StartupError: the folder cannot be written.
     """
-    made = []
+    written = []
     try:
         (root / "migrations" / "versions").mkdir(parents=True, exist_ok=True)
         for name in FILES:
             target = root / name
             if not target.exists():
                 target.write_text(template(name), encoding="utf-8")
-                made.append(target)
+                written.append(target)
     except OSError as error:
         raise StartupError(f"{error.filename or root} cannot be written: {error.strerror}.") from error
-    return made
+    return written
 
 
 def revision_files(root: Path) -> set[Path]:

@@ -178,9 +178,9 @@ def take_snapshot(model: Model, objects: int) -> Snapshot:
     """
     tables = build_tables(model)
     views = [entity for entity in model.entities.values() if entity.view_sql is not None]
-    made = {qualified(table.name, table.schema): _table(table, model) for table in tables.metadata.tables.values()}
+    by_key = {qualified(table.name, table.schema): _table(table, model) for table in tables.metadata.tables.values()}
     return Snapshot(
-        tables=dict(sorted(made.items())),
+        tables=dict(sorted(by_key.items())),
         views={
             qualified(view.table, view.schema): View(
                 view.table, view.schema, view.name, view.description, (view.view_sql or "").strip().rstrip(";").rstrip()

@@ -39,11 +39,11 @@ def trigger_functions(model: Model) -> dict[str, str]:
 
 def table_triggers(entity: Entity, table: str) -> dict[str, str]:
     """Return the CREATE TRIGGER statements of an entity's table, by trigger name. `table` is the name in SQL."""
-    made = {}
+    triggers = {}
     for column in _touched(entity):
         name = cut(f"{entity.table}_{column.column}_touch")
-        made[name] = (
+        triggers[name] = (
             f"CREATE TRIGGER {quote_name(name)} BEFORE UPDATE ON {table}\n"
             f"    FOR EACH ROW EXECUTE FUNCTION clew.{quote_name(_function(column.column))}()"
         )
-    return made
+    return triggers

@@ -74,7 +74,7 @@ class Links:
         location = location_of(link.node)
         for side, end in zip(_side_names(link), link.ends, strict=True):
             key = self.keys.of(end.name)
-            made = [
+            key_columns = [
                 Column(
                     name=names.key_field(side, part.name),
                     column=names.key_column(side, part.column),
@@ -85,15 +85,15 @@ class Links:
                 )
                 for part in key
             ]
-            columns += made
+            columns += key_columns
             relations.append(
                 Relation(
                     name=side,
                     target=end.name,
                     kind=RelationKind.TO_ONE,
                     nullable=False,
-                    on=tuple((column.column, part.column) for column, part in zip(made, key, strict=True)),
-                    key=tuple(column.name for column in made),
+                    on=tuple((column.column, part.column) for column, part in zip(key_columns, key, strict=True)),
+                    key=tuple(column.name for column in key_columns),
                     on_delete=OnDelete.CASCADE,
                     location=location,
                 )

@@ -110,7 +110,7 @@ def too_long(name: str) -> bool:
 
 
 def cut(name: str) -> str:
-    """Shorten a constraint's name to 63 bytes; the end of a longer one is replaced by a hash of the whole."""
+    """Shorten a constraint's name to 63 bytes. A hash of the whole name replaces the end of a longer one."""
     if not too_long(name):
         return name
     head = name.encode()[: MAX_BYTES - _HASH - 1].decode("utf-8", "ignore")

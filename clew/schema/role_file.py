@@ -124,9 +124,9 @@ def read_roles(text: str) -> dict[str, Seen]:
                 raise ValueError("it has a definition before the first role")
             definition = definitions[token.start]
             if generated and isinstance(definition, TypeDefinitionNode):
-                of_it = Seen()
-                _note(of_it, definition)
-                seen.generated[definition.name.value] = of_it.types
+                facts = Seen()
+                _note(facts, definition)
+                seen.generated[definition.name.value] = facts.types
             else:
                 _note(seen, definition)
         token = token.next

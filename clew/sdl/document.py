@@ -332,8 +332,8 @@ class _Merger:
         broken = False
         part: TypeNodes
         for part in (base, *extensions):
-            found, fault = self._directives(part.directives, _PLACE[kind])
-            directives += found
+            uses, fault = self._directives(part.directives, _PLACE[kind])
+            directives += uses
             broken |= fault
             interfaces += getattr(part, "interfaces", None) or ()
             if kind is Kind.UNION:

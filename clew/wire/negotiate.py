@@ -1,4 +1,4 @@
-"""Choose the media type of a response (GraphQL over HTTP, section 6.1, "Accept")."""
+"""Choose the media type of a response (GraphQL over HTTP, "Accept")."""
 
 from __future__ import annotations
 

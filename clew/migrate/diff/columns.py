@@ -116,13 +116,13 @@ def _retype(key: str, name: str, old: Column, new: Column) -> Change:
     place = ddl.column_key(key, name)
 
     def statements(source: Column, target: Column) -> tuple[str, ...]:
-        made = []
+        lines = []
         if source.default is not None:  # Postgres would have to cast the default as well
-            made.append(f"{alter} DROP DEFAULT")
-        made.append(f"{alter} TYPE {target.type} USING {using(quote_name(name), source.type, target.type)}")
+            lines.append(f"{alter} DROP DEFAULT")
+        lines.append(f"{alter} TYPE {target.type} USING {using(quote_name(name), source.type, target.type)}")
         if target.default is not None:
-            made.append(f"{alter} SET DEFAULT {target.default}")
-        return tuple(made)
+            lines.append(f"{alter} SET DEFAULT {target.default}")
+        return tuple(lines)
 
     loses = None
     if not keeps_every_value(old.type, new.type):

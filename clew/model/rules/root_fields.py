@@ -23,7 +23,7 @@ class _Generated:
 
 
 def check(scope: Scope, model: Model) -> None:
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     has_jobs = any(field.job is not None for field in model.custom_fields)
     for root in ROOTS:
         owners: dict[str, str] = dict.fromkeys(_globals(root, has_jobs), "Clew itself")
@@ -36,8 +36,8 @@ def check(scope: Scope, model: Model) -> None:
             for field in _fields(root, entity):
                 first = owners.setdefault(field.name, f'the entity "{entity.name}"')
                 # Report two entities that clash once.
-                if first != f'the entity "{entity.name}"' and (entity.name, first) not in told:
-                    told.add((entity.name, first))
+                if first != f'the entity "{entity.name}"' and (entity.name, first) not in reported:
+                    reported.add((entity.name, first))
                     message = f'the entity "{entity.name}" brings the field "{root}.{field.name}", and so does {first}'
                     scope.report.error(entity_node(scope, entity), message, '@table(plural: "...") names the list')
         for own in scope.document.root_fields(root).values():

@@ -30,7 +30,7 @@ def check(scope: Scope, model: Model) -> None:
 
 
 def _generated(model: Model) -> Iterator[tuple[str, str]]:
-    """Yield each generated type with the entity that it is generated for."""
+    """Yield each generated type with the entity, scalar, enum or job that it is generated for."""
     yield "OrderDirection", "orderBy"
     yield "JSONTextFilter", "the scalar JSON"
     for scalar in SQL_TYPES:
