@@ -135,7 +135,7 @@ def create_database(data: Path, socket_dir: Path, name: str) -> None:
 
 def _start_stopped(data: Path, durable: bool) -> None:
     socket_dir = _socket_dir(data)
-    # A killed postmaster left its number here. Another process may have it now, and Postgres would be misled by that.
+    # A killed postmaster leaves its number here. If another process has that number now, Postgres would not start.
     for lock in (data / "postmaster.pid", socket_dir / ".s.PGSQL.5432.lock", socket_dir / ".s.PGSQL.5432"):
         lock.unlink(missing_ok=True)
     conf = data / "clew.conf"

@@ -138,7 +138,7 @@ def unique_name(table: str, columns: Sequence[str], where: str | None = None, sq
 
 
 def generated_types(entity: str) -> Iterator[str]:
-    """Return the names of the types that an entity brings with it."""
+    """Return the names of the types that are generated for an entity."""
     return (entity + suffix for suffix in GENERATED_SUFFIXES)
 
 

@@ -20,7 +20,7 @@ from graphql import (
 
 
 def type_name(node: TypeNode) -> str:
-    """Return the name inside lists and non-nulls."""
+    """Return the name of the type inside lists and non-nulls."""
     while not isinstance(node, NamedTypeNode):
         assert isinstance(node, ListTypeNode | NonNullTypeNode)
         node = node.type
