@@ -2,7 +2,7 @@
 
 from clew.collector import paused
 
-# What is imported stays: collecting meanwhile takes a third of the time.
+# The imported objects stay. Collecting garbage during the import would take a third of its time.
 with paused():
     from clew.app import Clew
     from clew.errors import ClewError, Code

@@ -1,4 +1,4 @@
-"""`Clew`: the object an application's entry point makes (SPEC 11)."""
+"""`Clew`: the object that an application's entry point makes (docs/resolvers.md)."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Clew:
 
     Args:
         bindables: Ariadne's: `QueryType()`, `ObjectType("Post")`, enums, scalars, or lists of them.
-        project: the project's folder; default `$CLEW_PROJECT`, else the current folder.
-        authenticate: the application's own way to tell who asks, for API keys or cookies: gets the
-            Starlette request, gives a Viewer, or None if it does not know.
+        project: the project's folder. Default: `$CLEW_PROJECT`, else the current folder.
+        authenticate: the application's own function that finds the sender, for API keys or cookies. It takes the
+            Starlette request and returns a Viewer, or None if it does not know.
         routes: further Starlette routes.
-        middleware: further Starlette middleware, inside Clew's own; pure ASGI is fastest.
+        middleware: further Starlette middleware, inside Clew's own. Pure ASGI is fastest.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Clew:
         self._routes = tuple(routes)
         self._middleware = tuple(middleware)
         self._jobs: dict[str, Callable[..., Any]] = {}
-        # Of the app that serves, or of `running`; its connections belong to the loop.
+        # The engine of the served app or of `running`, and the event loop that its connections belong to.
         self._open: tuple[Engine, asyncio.AbstractEventLoop] | None = None
         self._built: tuple[Model, GraphQLSchema] | None = None
 
@@ -80,7 +80,7 @@ class Clew:
         """Register the handler of the `@job` field `name`.
 
         Raises:
-            ValueError: it has one already.
+            ValueError: the field has a handler already.
         """
 
         def register(handler: JobHandler) -> JobHandler:
@@ -92,10 +92,10 @@ class Clew:
         return register
 
     def build(self) -> tuple[Model, GraphQLSchema]:
-        """Load and check the SDL and the bindings; once, later calls return the same.
+        """Load and check the SDL and the bindings. Later calls return the same result.
 
         Raises:
-            SchemaError: with every fault found.
+            SchemaError: with every fault.
         """
         if self._built is None:
             model = load_model(self.root / "graphql", self.root)
@@ -108,26 +108,26 @@ class Clew:
         return self._built
 
     def schema_sdl(self, viewer: Viewer | None = None) -> str:
-        """The API schema as SDL. Raises as `build`.
+        """Return the API schema as SDL. It raises the errors of `build`.
 
         Args:
-            viewer: as whose roles have it; None: complete, as an admin has it.
+            viewer: the schema of this viewer's roles; None: the complete schema of an admin.
         """
         model, schema = self.build()
         return print_schema(schema if viewer is None else schema_of(model, schema, viewer))
 
     def all_roles_sdl(self) -> str:
-        """What every role sees, schemas and rules, as one text to keep and compare. Raises as `build`."""
+        """Return the schemas and rules of all roles as one text to compare. It raises the errors of `build`."""
         return all_roles(*self.build())
 
     def asgi(self, settings: Settings | None = None) -> Application:
-        """The ASGI app, checked as `clew serve` checks it.
+        """Return the ASGI app, checked as `clew serve` checks it.
 
-        Nobody is admin without credentials: that is so in a process of `clew dev` alone.
+        A request without credentials is never an admin's. Only a process of `clew dev` allows that.
 
         Args:
-            settings: default: from the environment, which must be fit for production unless CLEW_ENV is dev; then
-                from `.env` too. Those that are given are taken as they are.
+            settings: used unchanged. Default: from the environment, and if CLEW_ENV is dev also from `.env`.
+                Unless it is dev, they must be fit for production.
 
         Raises:
             SchemaError: as `build`.
@@ -148,7 +148,7 @@ class Clew:
         pool, root = engine.pool, self.root
 
         async def check() -> None:
-            # Read each time: in development a migration is written after this app was made.
+            # Read it on each check: in development, migrations are written after this app was made.
             history = await asyncio.to_thread(load_history, root)
             async with pool.connection() as connection:
                 await check_at_head(connection, history)
@@ -169,7 +169,7 @@ class Clew:
         )
 
     def compile(self, document: str, variables: Mapping[str, Any] | None = None) -> Compiled:
-        """The one statement of a query's generated fields.
+        """Return the one statement for a query's generated fields.
 
         Raises:
             ClewError, InvalidDocument: the document is not valid.
@@ -181,20 +181,20 @@ class Clew:
     ) -> dict[str, Any]:
         """Run one operation, for routes, scripts, seeds and tests.
 
-        In a served app and within `running` it uses the connections that are there; elsewhere it opens one of its
-        own and closes it.
+        In a served app and within `running` it uses the open connections. Elsewhere it opens a connection
+        and closes it.
 
         Args:
             document: one query or mutation.
             variables: by name, as JSON has them.
-            viewer: whose rules bind it.
+            viewer: the viewer whose rules apply.
 
         Returns:
             its `data`.
 
         Raises:
             ClewError: the first of its errors.
-            SchemaError, StartupError: as `asgi`, where it opens a connection.
+            SchemaError, StartupError: as `asgi`, if it opens a connection.
         """
         if self._open is not None:
             engine, loop = self._open
@@ -208,7 +208,7 @@ class Clew:
 
     @asynccontextmanager
     async def running(self, settings: Settings | None = None) -> AsyncIterator[None]:
-        """Keep connections open for several `graphql` outside of a server: `async with clew.running(): ...`.
+        """Keep connections open for several calls of `graphql` outside of a server: `async with clew.running(): ...`.
 
         Args:
             settings: default: from the environment and, unless CLEW_ENV is production, `.env`.
@@ -226,7 +226,7 @@ class Clew:
             await engine.pool.close()
 
     async def explain(self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN) -> str:
-        """The access rules, the plan, the SQL and Postgres' EXPLAIN of a viewer's query, as text.
+        """Return the access rules, the plan, the SQL and Postgres' EXPLAIN of an operation for a viewer, as text.
 
         Raises:
             ClewError: the document is not valid, or the database is not available.
@@ -273,7 +273,9 @@ class Clew:
             in_flight=settings.max_in_flight,
             response_bytes=settings.max_response_bytes,
         )
-        overrides = {role: found.model_dump(exclude_none=True) for role, found in settings.limits.items()}
+        overrides = {
+            role: limit_overrides.model_dump(exclude_none=True) for role, limit_overrides in settings.limits.items()
+        }
         cursors = None if settings.secret is None else Cursors(settings.secret.get_secret_value())
         return Engine(model, schema, build_tables(model), pool, RoleLimits(limits, overrides), cursors=cursors)
 
@@ -300,9 +302,9 @@ class Clew:
 
 
 def development_app(clew: Clew, settings: Settings) -> Application:
-    """The ASGI app as `clew dev` serves it: who sends a request from this machine without credentials is admin.
+    """Return the ASGI app of `clew dev`. A request from this machine without credentials is an admin's.
 
-    Only a process that `clew dev` has started may ask for it; no setting does.
+    Only a process that `clew dev` has started may call this. No setting has this effect.
 
     Args:
         settings: those of development.

@@ -12,7 +12,7 @@ from clew.project import Project
 
 
 def create() -> ASGIApp:
-    """The app of the project in `CLEW_PROJECT` (default: the current folder), checked as `clew serve` checks it.
+    """Return the app of the project in `CLEW_PROJECT` (default: the current folder), checked as by `clew serve`.
 
     Raises:
         StartupError: the settings are not fit for production, or the project cannot be loaded.

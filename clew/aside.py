@@ -1,7 +1,7 @@
-"""Work that takes long, done beside the event loop.
+"""Run long work beside the event loop.
 
-Python runs one thread at a time: what is done here is not faster, but every few milliseconds the loop gets its turn.
-What is short is done on the loop at once, which costs less than to hand it over.
+Python runs one thread at a time. So the work is not faster here, but the loop gets a turn every few milliseconds.
+Short work runs on the loop at once, because handing it over costs more.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from clew.errors import ClewError, Code
 
 _Result = TypeVar("_Result")
 
-# Pieces of work that may wait for their turn, each of them bounded by the limits.
+# The pieces of work that may wait. The limits bound the size of each.
 _MOST_WAITING = 16
-# Some systems give threads so little that a deep operation would end the process before Python's own limit.
+# Some systems give threads so small a stack that a deep operation would crash the process before Python's own limit.
 _STACK = 16 * 1024 * 1024
-# Conditions and fields of a plan, and characters of a document, that are dealt with on the loop in a few milliseconds.
+# The conditions and fields of a plan, and the characters of a document, that take the loop a few milliseconds.
 FEW_PARTS = 80
 FEW_CHARACTERS = 2000
-# Bytes of JSON that are read on the loop.
+# The bytes of JSON that are parsed on the loop.
 FEW_BYTES = 64 * 1024
-# Values of which one request's variables are made: coerced and bound on the loop in a few milliseconds.
+# The values in one request's variables that are coerced and bound on the loop. They take a few milliseconds.
 _FEW_VALUES = 500
 
 
 class Aside:
-    """One thread, that does one piece of work after the other, and at most so many wait."""
+    """One thread that runs one piece of work after another. A limited number may wait."""
 
     def __init__(self, most_waiting: int = _MOST_WAITING) -> None:
         self._most_waiting = most_waiting
@@ -42,16 +42,17 @@ class Aside:
     async def run(
         self, work: Callable[[], _Result], known: Callable[[], _Result | None] | None = None, *, begun: bool = False
     ) -> _Result:
-        """The result of `work`, done in its turn.
+        """Run `work` in its turn and return its result.
 
-        What is cancelled while it waits is never done; what has begun is done to its end, and forgotten.
+        Work that is cancelled while it waits never runs. Work that is cancelled later runs to its end, and its result
+        is dropped.
 
         Args:
-            known: asked on the loop when the turn has come, since the one before may have done the same.
-            begun: whether it is of an operation that runs already: that is not refused any more.
+            known: called on the loop when the turn has come. It may return a result that earlier work has produced.
+            begun: whether the operation is already running. Then it is not refused.
 
         Raises:
-            ClewError: UNAVAILABLE when too many wait; and what `work` raises.
+            ClewError: UNAVAILABLE if too many wait; and the errors of `work`.
         """
         if self._waiting >= self._most_waiting and not begun:
             raise ClewError(
@@ -60,13 +61,13 @@ class Aside:
         self._waiting += 1
         try:
             async with self._turn:
-                found = None if known is None else known()
-                return await asyncio.wrap_future(self._submit(work)) if found is None else found
+                result = None if known is None else known()
+                return await asyncio.wrap_future(self._submit(work)) if result is None else result
         finally:
             self._waiting -= 1
 
     def _submit(self, work: Callable[[], _Result]) -> Any:
-        # The first call makes the thread, whose stack is as large as is said here.
+        # The first call starts the thread, which takes the stack size from here.
         before = threading.stack_size(_STACK)
         try:
             return self._thread.submit(_without_collector, work)
@@ -75,13 +76,13 @@ class Aside:
 
 
 def _without_collector(work: Callable[[], _Result]) -> _Result:
-    """What `work` makes goes when it is done, nearly all of it: to walk over it again and again would stop the loop."""
+    """Run `work` without garbage collection, which would stop the loop. Nearly all objects of `work` live as long."""
     with paused():
         return work()
 
 
 def is_large(value: Any) -> bool:
-    """Whether a request's variables have so many values that to coerce and bind them takes long."""
+    """Return whether a request's variables have so many values that coercing and binding them takes long."""
     left = _FEW_VALUES
     pending = [value]
     while pending:

@@ -1,4 +1,4 @@
-"""Pauses of the garbage collector. Imports nothing of Clew."""
+"""Pause the garbage collector. This module imports nothing of Clew."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _frozen = False
 
 
 def freeze() -> None:
-    """Keep all objects that exist now out of every later collection, for the life of the process."""
+    """Keep all present objects out of every later collection, for the life of the process."""
     global _frozen
     gc.freeze()
     _frozen = True
@@ -18,11 +18,11 @@ def freeze() -> None:
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Collect nothing while thousands of objects are made that all live on: it would take a third of the time.
+    """Pause collection while thousands of lasting objects are made: it would take a third of the time.
 
-    They count as old at once, or the next object after the pause would begin with a walk over all of them.
+    Afterwards the objects count as old. Otherwise the next new object would start a walk over all of them.
 
-    Also a decorator: `@paused()`.
+    It is also a decorator: `@paused()`.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -30,7 +30,8 @@ def paused() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            # `unfreeze` would thaw what `freeze` keeps. `gc.get_freeze_count` would tell too, by walking all of it.
+            # `unfreeze` would undo `freeze`. `gc.get_freeze_count` would tell whether it ran, but it walks over every
+            # frozen object.
             if not _frozen:
                 gc.freeze()
                 gc.unfreeze()

@@ -1,4 +1,4 @@
-"""Every setting, read from the environment and, in dev, from the project's `.env` (SPEC 1)."""
+"""Every setting, read from the environment and, in dev, from the project's `.env` (docs/settings.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Environment = Literal["dev", "production"]
 
 
 def normalise_database_url(value: str) -> str:
-    """A Postgres URL in the one spelling asyncpg takes, `postgresql://`; ValueError says what is wrong with it."""
+    """Return a Postgres URL in asyncpg's spelling, `postgresql://`. Raise ValueError with the fault of a wrong one."""
     scheme, separator, rest = value.strip().partition("://")
     if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
         raise ValueError("it must begin with postgresql://")
@@ -40,7 +40,7 @@ def normalise_database_url(value: str) -> str:
         raise ValueError("it names no host")
     if not unquote(parts.path).strip("/"):
         raise ValueError("it names no database")
-    # Not by urlunsplit, which leaves out the // where no host is between them and the path.
+    # urlunsplit would drop the // if there is no host before the path.
     return f"postgresql://{rest}"
 
 
@@ -58,7 +58,7 @@ def _validated_jwks_url(value: object) -> object:
     return value.strip()
 
 
-# Others, such as a no-break space, are a part of a name.
+# Other spaces, such as a no-break space, are part of a name.
 _SPACES = " \t\r\n"
 
 
@@ -120,7 +120,7 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 Text = Annotated[str, BeforeValidator(_strip)]
 
-# What a value must be, by the words the error message uses.
+# The form of a value, in the words of the error message.
 EXPECTED: Mapping[str, str] = {
     "DATABASE_URL": "a URL such as postgresql://user:password@host:5432/database",
     "CLEW_ENV": "dev or production",
@@ -134,7 +134,7 @@ EXPECTED: Mapping[str, str] = {
 
 
 class LimitOverrides(BaseModel):
-    """The limits of one role that differ from those for all, by name: `depth` is CLEW_MAX_DEPTH."""
+    """The limits of one role that differ from the general ones, by name: `depth` is CLEW_MAX_DEPTH."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -156,7 +156,7 @@ Overrides = Annotated[Mapping[str, LimitOverrides], NoDecode, BeforeValidator(_j
 
 
 class Settings(BaseSettings):
-    """The settings of one process; immutable. `Settings.load` makes it. An empty variable counts as unset."""
+    """The settings of one process, immutable. `Settings.load` makes them. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -315,15 +315,15 @@ class Settings(BaseSettings):
         """Read the settings of the project at `project_root`.
 
         Args:
-            project_root: where `.env` (read in dev only) and `.clew/secret` are.
-            env_default: what `CLEW_ENV` is when it is not set.
+            project_root: the folder of `.env` (read in dev only) and `.clew/secret`.
+            env_default: the environment if `CLEW_ENV` is not set.
 
         Raises:
-            StartupError: names every variable with a bad value, what it must be, and, secrets excepted, the value.
+            StartupError: names every variable with a bad value, the expected form and, except for secrets, the value.
         """
         env = os.environ.get("CLEW_ENV", "").strip() or env_default
         dotenv = project_root / ".env"
-        # Through a plain mapping: pydantic's own way of naming an initial value is the alias, not the field.
+        # A plain mapping, because pydantic's types accept only the alias of a field here, not its name.
         fixed: dict[str, Any] = {"env": env}
         try:
             settings = cls(_env_file=dotenv if env == "dev" else None, **fixed)  # type: ignore[call-arg]
@@ -333,20 +333,20 @@ class Settings(BaseSettings):
             raise StartupError(f"The settings cannot be read: {error}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise StartupError(f"{dotenv} cannot be read: {error}") from None
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         if settings.env == "dev":
-            # A restart must not make the developer's open pages and cursors invalid.
-            found["secret"] = settings.secret or SecretStr(_kept_secret(project_root / ".clew" / "secret"))
+            # Keep the secret, so that a restart does not invalidate the developer's open pages and cursors.
+            values["secret"] = settings.secret or SecretStr(_kept_secret(project_root / ".clew" / "secret"))
             if settings.jwt_secret is None and settings.jwks_url is None and settings.jwks_file is None:
-                # What `clew token` signs with, `clew dev` must believe.
-                found["jwt_secret"] = SecretStr(_kept_secret(project_root / ".clew" / "jwt-secret"))
-            # Nobody waits for a load balancer, or for an open subscription, when Ctrl-C is pressed.
+                # `clew token` signs with this secret, and `clew dev` must accept the token.
+                values["jwt_secret"] = SecretStr(_kept_secret(project_root / ".clew" / "jwt-secret"))
+            # On Ctrl-C, do not wait for a load balancer or an open subscription.
             patience = {"drain_seconds": 0.0, "shutdown_seconds": 3.0}
-            found |= {name: value for name, value in patience.items() if name not in settings.model_fields_set}
-        return settings.model_copy(update=found)
+            values |= {name: value for name, value in patience.items() if name not in settings.model_fields_set}
+        return settings.model_copy(update=values)
 
     def production_faults(self) -> list[str]:
-        """Every reason not to run in production with these settings, one sentence each; empty if there is none."""
+        """Return every reason against these settings in production, one sentence each; none if they are fit."""
         faults: list[str] = []
         if self.env != "production":
             faults.append(f"CLEW_ENV is {self.env}: `clew serve` runs in production only; `clew dev` is for dev.")
@@ -359,8 +359,8 @@ class Settings(BaseSettings):
                 faults.append(f"{name} is weak: {reason}.")
         if self.jwt_secret is not None and (reason := weakness(self.jwt_secret.get_secret_value())):
             faults.append(f"CLEW_JWT_SECRET is weak: {reason}.")
-        given = [s.get_secret_value() for s in (self.secret, self.admin_secret, self.jwt_secret) if s is not None]
-        if len(set(given)) < len(given):
+        secrets = [s.get_secret_value() for s in (self.secret, self.admin_secret, self.jwt_secret) if s is not None]
+        if len(set(secrets)) < len(secrets):
             faults.append("CLEW_SECRET, CLEW_ADMIN_SECRET and CLEW_JWT_SECRET must differ from each other.")
         if self.playground:
             faults.append("CLEW_PLAYGROUND is on: the playground is for dev.")
@@ -371,7 +371,7 @@ class Settings(BaseSettings):
         return faults
 
     def require_production(self) -> None:
-        """Raise one StartupError with all of `production_faults`."""
+        """Raise one StartupError with all of `production_faults`, if there are any."""
         if faults := self.production_faults():
             listed = "\n".join(f"  - {fault}" for fault in faults)
             raise StartupError(
@@ -381,7 +381,7 @@ class Settings(BaseSettings):
 
 
 def variable(name: str) -> str:
-    """The environment variable of the setting `name`."""
+    """Return the environment variable of the setting `name`."""
     return Settings.model_fields[name].alias or PREFIX + name.upper()
 
 
@@ -389,19 +389,19 @@ def _explain(error: ValidationError) -> str:
     sentences = []
     for fault in error.errors(include_url=False):
         if fault["type"] == "default_factory_not_called":
-            continue  # it follows from a fault that is in the list
+            continue  # it follows from another fault in the list
         message = str(fault["msg"]).removeprefix("Value error, ")
         if not fault["loc"]:
             sentences.append(message)
             continue
         name = next(name for name, field in Settings.model_fields.items() if fault["loc"][0] in (name, field.alias))
         secret = name == "database_url" or "Secret" in str(Settings.model_fields[name].annotation)
-        given = "" if secret else f", not {str(fault['input'])[:100]!r}"
+        value = "" if secret else f", not {str(fault['input'])[:100]!r}"
         reason = f": {message}" if fault["type"] == "value_error" else ""
         if len(fault["loc"]) > 1:
-            # What of it is wrong.
-            given, reason = "", f": {'.'.join(map(str, fault['loc'][1:]))}: {message[:1].lower()}{message[1:]}"
-        sentences.append(f"{variable(name)} must be {_expected(name)}{given}{reason}.")
+            # Name the wrong part of the value.
+            value, reason = "", f": {'.'.join(map(str, fault['loc'][1:]))}: {message[:1].lower()}{message[1:]}"
+        sentences.append(f"{variable(name)} must be {_expected(name)}{value}{reason}.")
     return "\n".join(dict.fromkeys(sentences))
 
 
@@ -426,7 +426,7 @@ def _bounds(rule: object) -> Mapping[str, object]:
 
 
 def _kept_secret(file: Path) -> str:
-    """The secret in `file`, made at first; one for this process only where nothing can be written."""
+    """Return the secret in `file`, and create it if missing. If it cannot be written, this process alone has it."""
     try:
         kept = file.read_text().strip()
     except (OSError, UnicodeDecodeError):

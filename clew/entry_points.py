@@ -23,40 +23,40 @@ Seed = Callable[[AsyncConnection], Awaitable[None]]
 def load_app(project: Project) -> Clew:
     """Import the object that `[tool.clew] app` names, or make a plain `Clew` for a project without Python.
 
-    The root comes first on `sys.path`: the project's `app` wins over any other package of that name.
+    The root comes first on `sys.path`. So the project's `app` hides any other package of that name.
 
     Raises:
-        StartupError: the import fails (with the file and line of the project's code), or it is no `Clew`.
+        StartupError: the import fails (with the file and line of the project's code), or the object is not a `Clew`.
         SchemaError: raised by the project's own module.
     """
     _prepare(project)
     if project.app is None:
         return Clew(project=project.root)
-    found = _load(project, project.app, "app")
-    if not isinstance(found, Clew):
+    app = _load(project, project.app, "app")
+    if not isinstance(app, Clew):
         raise StartupError(
-            f'[tool.clew] app = "{project.app}" is of type {type(found).__name__}, not a Clew.',
+            f'[tool.clew] app = "{project.app}" is of type {type(app).__name__}, not a Clew.',
             "It names the object that `Clew(...)` returned, not a function or a class.",
         )
-    return found
+    return app
 
 
 def load_seed(project: Project) -> Seed | None:
-    """The function that `[tool.clew] seed` names; None if there is none.
+    """Return the function that `[tool.clew] seed` names, or None if there is none.
 
     Raises:
-        StartupError: as `load_app` does.
+        StartupError: as `load_app`.
     """
     if project.seed is None:
         return None
     _prepare(project)
-    found = _load(project, project.seed, "seed")
-    if not callable(found):
+    seed = _load(project, project.seed, "seed")
+    if not callable(seed):
         raise StartupError(
-            f'[tool.clew] seed = "{project.seed}" is of type {type(found).__name__}, not a function.',
+            f'[tool.clew] seed = "{project.seed}" is of type {type(seed).__name__}, not a function.',
             "It names an `async def seed(connection: AsyncConnection) -> None`.",
         )
-    return cast("Seed", found)
+    return cast("Seed", seed)
 
 
 def _prepare(project: Project) -> None:
@@ -72,12 +72,12 @@ def _load(project: Project, entry_point: str, setting: str) -> Any:
     top = module_name.partition(".")[0]
     loaded = sys.modules.get(top)
     if loaded is not None and not _is_within(loaded, project.root):
-        # Another project's package of the same name, imported earlier in this process.
+        # Forget another project's package of the same name that was imported earlier in this process.
         for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
             del sys.modules[name]
     folder = project.root / top
     if folder.is_dir() and not (folder / "__init__.py").exists() and top not in sys.modules:
-        # Without __init__.py it would lose to any package of that name further down the path.
+        # A package without __init__.py would lose to any package of that name further down the path.
         package = ModuleType(top)
         package.__path__ = [str(folder)]
         sys.modules[top] = package

@@ -1,4 +1,4 @@
-"""Every error code that a client can see, and the exceptions that carry them. Imports nothing of Clew."""
+"""Every error code that a client can see, and the exceptions with these codes. This module imports nothing of Clew."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Code(StrEnum):
-    """The value of `extensions.code` in an error (SPEC 10)."""
+    """The value of `extensions.code` in an error (docs/errors.md)."""
 
     BAD_USER_INPUT = "BAD_USER_INPUT"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
@@ -29,13 +29,13 @@ class Code(StrEnum):
 class ClewError(Exception):
     """An error whose message the client may read.
 
-    Raise it from resolvers and jobs. Any other exception reaches the client as
-    `INTERNAL` without its text, and the log in full.
+    Raise it from resolvers and jobs. The client gets any other exception as `INTERNAL` without
+    its text; the log gets the full text.
 
     Args:
         message: one sentence for the client.
         code: `extensions.code`; a `Code` or its name.
-        hint: what the client can do about it (`extensions.hint`).
+        hint: advice for the client (`extensions.hint`).
         extensions: further members of `extensions`, JSON-serialisable.
     """
 
@@ -55,11 +55,11 @@ class ClewError(Exception):
 
 
 class StartupError(Exception):
-    """Clew cannot start or a command cannot run; the CLI prints it and exits with 1.
+    """Clew cannot start or a command cannot run. The CLI prints the error and exits with 1.
 
     Args:
-        message: what is wrong and where.
-        hint: what to do about it.
+        message: the fault and its place.
+        hint: advice to the user.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -70,7 +70,7 @@ class StartupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in an SDL file; `line` and `column` count from 1."""
+    """A place in an SDL file. `line` and `column` count from 1."""
 
     file: str
     line: int
@@ -88,8 +88,8 @@ class Severity(StrEnum):
 class Diagnostic:
     """One fault of the SDL or its Python bindings, or a warning about them.
 
-    `source` is the text of the line at `location`; `length` is how many of its
-    characters the caret line underlines.
+    `source` is the text of the line at `location`. The caret line underlines `length` of its
+    characters.
     """
 
     message: str
@@ -100,7 +100,7 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
 
     def render(self) -> str:
-        """The fault as the CLI prints it: place and message, line, carets, hint."""
+        """Return the fault as the CLI prints it: place and message, line, carets, hint."""
         if self.location is None:
             head = [f"{self.severity}: {self.message}"]
         else:
@@ -119,7 +119,7 @@ class Diagnostic:
 
 @dataclass(eq=False)
 class SchemaError(Exception):
-    """The SDL or its bindings are not valid; holds every fault found, in file order."""
+    """The SDL or its bindings are not valid. It holds every fault in file order."""
 
     diagnostics: Sequence[Diagnostic] = field(default_factory=tuple)
 

@@ -1,7 +1,7 @@
-"""Logs: JSON lines in production, a console in dev; the standard library's loggers go the same way.
+"""Logs: JSON lines in production, a console format in dev. The standard library's loggers use the same output.
 
-A line never holds a control character, and nobody logs variables or row values: what is
-logged are events, names and numbers.
+A line never holds a control character. Log events, names and numbers, but never variables or row
+values.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any, Literal, cast
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
-# C0, DEL and C1, and the two separators that some viewers take for line ends.
+# C0, DEL and C1, and the two separators that some viewers show as line ends.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LONGEST = 8000
 
-# Tracebacks keep their lines, but not the row values that Postgres and SQLAlchemy put into their messages.
+# Tracebacks keep their lines, but lose the row values that Postgres and SQLAlchemy put into their messages.
 _TRACEBACKS = frozenset({"exception", "stack"})
 _ROW_VALUES = re.compile(r"(?m)^(DETAIL: ).*$|\[parameters: .*\]$")
 
 
 def setup_logging(level: str = "info", form: Literal["json", "console"] = "json") -> None:
-    """Route structlog and the standard library's loggers, uvicorn's too, to standard error.
+    """Send structlog and the standard library's loggers, also uvicorn's, to standard error.
 
     Args:
-        level: the least level logged: debug, info, warning or error.
+        level: the lowest level to log: debug, info, warning or error.
         form: `json`, one object a line, or `console`, for people.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -66,13 +66,13 @@ def setup_logging(level: str = "info", form: Literal["json", "console"] = "json"
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    # uvicorn tells of every socket it opens, alembic of every step, watchfiles of every file.
+    # uvicorn logs every socket that it opens, alembic every step, watchfiles every file.
     for name in ("uvicorn", "uvicorn.error", "alembic", "watchfiles", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(max(number, logging.WARNING))
-    # How many requests a shutdown had to cancel is one line; each one's traceback says nothing more.
+    # One line counts the requests that a shutdown had to cancel. The traceback of each adds nothing.
     logging.getLogger("uvicorn.error").filters[:] = [_not_cancelled]
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
@@ -84,12 +84,12 @@ def _not_cancelled(record: logging.LogRecord) -> bool:
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """The logger called `name` (`clew.wire`); below the level a call costs next to nothing."""
+    """Return the logger called `name` (`clew.wire`). A call below the level costs next to nothing."""
     return cast("FilteringBoundLogger", structlog.stdlib.get_logger(name))
 
 
 def strip_control(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: no text holds a control character, none is endless, tracebacks name no row's values."""
+    """Clean an event's texts, as a structlog processor: escape control characters, cut long texts, drop row values."""
     for key, value in event.items():
         if isinstance(value, str):
             event[key] = _traceback(value) if key in _TRACEBACKS else printable(value)
@@ -97,11 +97,11 @@ def strip_control(_logger: object, _method: str, event: MutableMapping[str, Any]
 
 
 def _traceback(text: str) -> str:
-    lines = _ROW_VALUES.sub(lambda found: f"{found[1] or '[parameters: '}...", text).split("\n")
+    lines = _ROW_VALUES.sub(lambda match: f"{match[1] or '[parameters: '}...", text).split("\n")
     return "\n".join(printable(line) for line in lines)
 
 
 def printable(text: str) -> str:
-    """`text` with its control characters as escapes (`\\x1b`), cut at 8,000 characters."""
+    """Return `text` with its control characters as escapes (`\\x1b`), cut at 8,000 characters."""
     cut = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), cut)
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), cut)

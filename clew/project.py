@@ -1,4 +1,4 @@
-"""A project's folder: where its parts are, and what its pyproject.toml says."""
+"""A project's folder: the places of its parts, and the settings in its pyproject.toml."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project at `root` (an absolute path), as its `pyproject.toml` describes it; `Project.open` makes it.
+    """A project at `root` (an absolute path), as its `pyproject.toml` describes it. `Project.open` makes it.
 
-    `app` and `seed` are the entry points `module:name` of `[tool.clew]`, None where there is none.
+    `app` and `seed` are the entry points `module:name` of `[tool.clew]`, or None.
     """
 
     root: Path
@@ -27,7 +27,7 @@ class Project:
 
     @classmethod
     def open(cls, folder: Path) -> Project:
-        """The project in `folder`.
+        """Return the project in `folder`.
 
         Raises:
             StartupError: the folder or its `graphql/` is missing, or pyproject.toml has a fault.
@@ -60,12 +60,12 @@ class Project:
 
     @property
     def state_dir(self) -> Path:
-        """What Clew keeps on this machine: the embedded Postgres, the dev secret. Not for version control."""
+        """Clew's files on this machine: the embedded Postgres, the dev secret. Keep them out of version control."""
         return self.root / ".clew"
 
     @property
     def python_sources(self) -> list[Path]:
-        """The project's own packages (or modules) that `app` and `seed` are in; they may not exist yet."""
+        """The project's own packages (or modules) that hold `app` and `seed`. They may not exist yet."""
         tops = {entry.partition(":")[0].partition(".")[0] for entry in (self.app, self.seed) if entry is not None}
         return [
             self.root / f"{top}.py" if (self.root / f"{top}.py").exists() else self.root / top for top in sorted(tops)
@@ -73,7 +73,7 @@ class Project:
 
 
 def failure_of(project: Project, error: BaseException) -> str:
-    """What went wrong, at the innermost line of the project's own code if it has a part in it."""
+    """Describe an error. Name the innermost line of the project's own code, if any is involved."""
     problem = "".join(traceback.format_exception_only(error)).strip()
     if isinstance(error, SyntaxError) and error.filename:
         return problem

@@ -1,4 +1,4 @@
-"""Keys of caches for things that are told apart by being another thing."""
+"""Cache keys for objects that are compared by identity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Same:
-    """Equals another one that holds the very same thing. The thing lives as long as this does.
+    """A key that equals another one with the very same object. It keeps the object alive.
 
     Not a dataclass: the cache of writes makes some for each statement.
     """

@@ -1,4 +1,4 @@
-"""Secrets: whether one could be guessed, and the keys that are derived from one. Imports nothing of Clew."""
+"""Check whether a secret could be guessed, and derive keys from one. This module imports nothing of Clew."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = re.compile(
 
 
 def weakness(secret: str) -> str | None:
-    """Why `secret` is too easy to guess, as the end of a sentence; None if nothing speaks against it."""
+    """Return the reason why `secret` is too easy to guess, as the end of a sentence, or None if there is none."""
     if len(secret) < SHORTEST:
         return f"it has {len(secret)} characters, and needs {SHORTEST} random ones"
     if len(set(secret)) < FEWEST_CHARACTERS:
@@ -36,7 +36,7 @@ def weakness(secret: str) -> str | None:
 def derived_key(secret: str, purpose: str) -> bytes:
     """Derive 32 bytes for one purpose, by HKDF with SHA-256 (RFC 5869).
 
-    A key reveals neither the secret nor the key of another purpose.
+    A key reveals neither the secret nor the key for another purpose.
     """
     return HKDF(SHA256(), 32, None, purpose.encode()).derive(secret.encode())
 

@@ -1,8 +1,8 @@
-"""Completing what is large in slices, so that the event loop gets its turn between them.
+"""Complete long lists in slices, so that the event loop gets a turn between them.
 
-graphql-core completes a list without a pause, however long it is. A list that is long it takes as an asynchronous
-iterable instead, which waits between items whenever the time of a slice is over. Of all lists of all operations only
-one goes on at a time, in the order in which they began to wait: not every one of them again in each turn of the loop.
+graphql-core completes a list without a pause, however long it is. So it gets a long list as an asynchronous
+iterable, which waits between items when the time of a slice is over. Each turn of the loop continues only one
+list, of all lists of all operations. The list that began to wait first comes first.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from graphql import GraphQLList, GraphQLOutputType, GraphQLResolveInfo
 from graphql.execution import Executor
 from graphql.pyutils import Path
 
-# In seconds: how long a slice may be.
+# In seconds: the length of a slice.
 _SLICE = 0.005
-# Fields of the items of a list, together, that are completed at once, in some milliseconds.
+# The number of fields, over all items of a list, that are completed without a pause. They take some milliseconds.
 _FEW_FIELDS = 200
 
 
 class Slices:
-    """Whose turn it is, among all that are completed in slices on one event loop."""
+    """The order of turns among all lists that are completed in slices on one event loop."""
 
     def __init__(self) -> None:
         self._ends = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def turn(self) -> None:
-        """Go on at once while the slice lasts; otherwise when all who came before have had theirs."""
+        """Return at once while the slice lasts. After it, wait until all earlier waiters have had their turns."""
         if time.perf_counter() < self._ends:
             return
         loop = asyncio.get_running_loop()
@@ -43,7 +43,7 @@ class Slices:
         await turn
 
     def _next(self) -> None:
-        """Let one go on, and come again after a turn of the loop."""
+        """Let the next waiter go on, and come again after a turn of the loop."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -55,10 +55,11 @@ class Slices:
 
 
 class SlicedList:
-    """The items of a list, one after the other.
+    """The items of a list, one after another.
 
     Args:
-        begin: told, when the first item is asked for, of a future that is done when no more will be. That may be never.
+        begin: called when the first item is asked for, with a future that is done once no more items will be asked
+            for. That may never happen.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class SlicedList:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """What is left is not wanted."""
+        """Drop the rest of the items."""
         self._items = iter(())
         self._end()
 
@@ -97,7 +98,7 @@ class SlicedList:
 
 
 class SlicingExecutor(Executor[Any]):
-    """graphql-core's, but for long lists."""
+    """graphql-core's executor, but it completes long lists in slices."""
 
     def complete_list_value(
         self,
@@ -108,18 +109,18 @@ class SlicingExecutor(Executor[Any]):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """As graphql-core; a long list in slices."""
+        """Complete a list as graphql-core does, but a long list in slices."""
         if info.parent_type.name.startswith("__") and not isinstance(result, list):
-            # Introspection gives views of the schema's dicts, and generators.
+            # Introspection returns views of the schema's dicts, and generators.
             result = list(result)
         if isinstance(result, list) and len(result) * _fields_of(field_details_list) > _FEW_FIELDS:
             running = info.context.running
-            # Batches below wait until all of its items have been begun.
+            # The batches below this list wait until all its items have begun.
             result = SlicedList(result, running.slices, partial(running.batches.track, info))
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
 
 def _fields_of(field_details_list: Any) -> int:
-    """About how many fields an item has: fragments count as few."""
+    """Estimate the number of fields of an item. A fragment counts as few fields."""
     sets = (details.node.selection_set for details in field_details_list)
-    return 1 + sum(2 * len(found.selections) for found in sets if found is not None)
+    return 1 + sum(2 * len(selected.selections) for selected in sets if selected is not None)

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The viewer: the subject of an operation, with roles and claims."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ USER = "user"
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The subject of an operation (SPEC 6).
+    """The subject of an operation (docs/access.md).
 
     Args:
         id: the token's `sub`; None for an anonymous viewer and the admin secret.
-        roles: the names of the roles held.
+        roles: the names of the viewer's roles.
         claims: the token's claims, by name.
     """
 
     id: str | None = None
     roles: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
-    # What engines have worked out of the viewer, by what of theirs it depends on: a verified token is used again and
-    # again. No engine and no schema is in it, as a viewer may be kept for longer.
+    # The results that engines computed for the viewer, by the facts about the viewer that they depend on. A verified
+    # token is used again, so they save work. They hold no engine and no schema, as a viewer may be kept for longer.
     known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def admin(cls) -> Viewer:
-        """The viewer that passes every rule."""
+        """Return the viewer that passes every rule."""
         return _ADMIN_VIEWER
 
     @classmethod
     def seen_as(cls, roles: Iterable[str], claims: Mapping[str, Any] | None = None) -> Viewer:
-        """Who holds these roles and claims, to look through their eyes; nothing but `anon` is added."""
+        """Return a viewer with these roles and claims, for an admin to act as. Only the role `anon` is added."""
         roles, claims = frozenset(roles), claims or {}
         if ADMIN in roles:
             return cls.admin()
@@ -51,6 +51,6 @@ _ADMIN_VIEWER = Viewer(roles=frozenset({ADMIN}))
 
 
 def role_names(text: str) -> frozenset[str]:
-    """The roles in a text with commas: `user,editor`."""
-    # ASCII spaces only: others are a part of a name.
+    """Return the roles in a text with commas: `user,editor`."""
+    # Strip ASCII spaces only: other spaces are part of a name.
     return frozenset(name for name in (part.strip(" ") for part in text.split(",")) if name)

@@ -1,1 +1,1 @@
-"""Who asks: credentials of a request -> Viewer."""
+"""Turn the credentials of a request into a Viewer."""

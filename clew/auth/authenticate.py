@@ -1,4 +1,4 @@
-"""Who sent a request (SPEC 6): ticket, admin secret, the application's own way, bearer token, this machine."""
+"""Find the sender of a request: by ticket, admin secret, custom function, bearer token, or as this machine."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Authenticator:
     """Decides who sent a request.
 
     Args:
-        settings: secrets, keys, and `env`: in dev everybody may have plans explained.
-        own: the application's own way, asked before tokens; None from it means that it does not know.
-        local_admin: whether a local request without credentials is admin, as `clew dev` has it.
+        settings: secrets, keys, and `env`. In dev every caller may see plans.
+        own: the application's own function. It runs before tokens are read; None from it means that it does not know.
+        local_admin: whether a local request without credentials is an admin's, as under `clew dev`.
 
     Raises:
         StartupError: the file of keys cannot be used.
@@ -51,30 +51,30 @@ class Authenticator:
         self.tickets = Tickets(settings.secret.get_secret_value() if settings.secret is not None else None)
 
     async def viewer(self, scope: Scope, headers: Headers) -> Viewer:
-        """The viewer of a request; without credentials the anonymous one.
+        """Return the viewer of a request. A request without credentials has the anonymous viewer.
 
         Args:
-            scope: of the connection.
+            scope: the connection's ASGI scope.
             headers: by lower-case name.
 
         Raises:
-            ClewError: UNAUTHENTICATED, which says nothing of what was wrong; FORBIDDEN for
-                who is no admin and wants to look through another's eyes.
+            ClewError: UNAUTHENTICATED, without a reason; FORBIDDEN for a caller who is not an admin and wants to act
+                as another viewer.
         """
         return seen_through(await self.caller(scope, headers), headers)
 
     def may_explain(self, caller: Viewer) -> bool:
-        """Whether a caller may see plans, rules and SQL: in development everybody, else an admin."""
+        """Return whether a caller may see plans, rules and SQL: every caller in development, else only an admin."""
         return self.dev or caller.is_admin
 
     async def caller(self, scope: Scope, headers: Headers) -> Viewer:
-        """Who sent a request, whoever's eyes it is to be answered for. Args and errors as `viewer`."""
+        """Return who sent a request, even if it acts as another viewer. Arguments and errors are those of `viewer`."""
         ticket = _ticket(scope["query_string"]) if scope.get("query_string") else None
         if ticket is not None:
             if b"authorization" in headers or b"x-clew-admin-secret" in headers:
                 raise ClewError("The request has a ticket and other credentials.", hint="Send only one of them.")
             try:
-                # Its path is without what the app is mounted under.
+                # The ticket's path does not include the prefix that the app is mounted under.
                 return self.tickets.viewer(ticket, scope["path"].removeprefix(scope.get("root_path", "")))
             except InvalidTicketError:
                 raise _unauthenticated() from None
@@ -84,13 +84,13 @@ class Authenticator:
                 return Viewer.admin()
             raise _unauthenticated()
         if self._own is not None:
-            found = await self._own(Request(scope))
-            if found is not None:
-                return Viewer(found.id, frozenset(found.roles) | {ANON}, found.claims)
+            identity = await self._own(Request(scope))
+            if identity is not None:
+                return Viewer(identity.id, frozenset(identity.roles) | {ANON}, identity.claims)
         authorization = headers.get(b"authorization")
         if authorization is not None:
             if [name for name, _ in scope["headers"]].count(b"authorization") > 1:
-                # A proxy and we might look at different ones.
+                # A proxy in front might read a different one than Clew.
                 raise _unauthenticated()
             scheme, _, token = authorization.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
@@ -107,10 +107,10 @@ class Authenticator:
 
 
 def seen_through(caller: Viewer, headers: Headers) -> Viewer:
-    """The viewer for whom a caller's request is answered: an admin may look through another's eyes.
+    """Return the viewer that a request runs as. An admin may act as another viewer.
 
     Raises:
-        ClewError: FORBIDDEN for who is no admin; BAD_USER_INPUT for what names no eyes.
+        ClewError: FORBIDDEN for a caller who is not an admin; BAD_USER_INPUT for headers that name no viewer.
     """
     role, claims = headers.get(b"x-clew-role"), headers.get(b"x-clew-claims")
     if role is None and claims is None:
@@ -118,7 +118,7 @@ def seen_through(caller: Viewer, headers: Headers) -> Viewer:
     if not caller.is_admin:
         raise ClewError("Only an admin may act as another viewer.", code=Code.FORBIDDEN)
     if role is None:
-        # Who forgot the role would see everything, and take it for what another sees.
+        # Without the role the admin would see everything, and believe that the other viewer does.
         raise ClewError("X-Clew-Claims needs X-Clew-Role.", hint="Send a role too, such as X-Clew-Role: user.")
     return _seen_as(role, claims)
 
@@ -128,15 +128,15 @@ def _unauthenticated() -> ClewError:
 
 
 def _ticket(query_string: bytes) -> str | None:
-    """The parameter `ticket` of a URL; empty, which no ticket is, where it cannot be read or is given twice."""
+    """Return the URL's parameter `ticket`. Return "", an invalid ticket, if it is unreadable or occurs twice."""
     if b"ticket=" not in query_string:
         return None
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, max_num_fields=20)
     except ValueError:
         return ""
-    given = [value for name, value in pairs if name == "ticket"]
-    return None if not given else given[0] if len(given) == 1 else ""
+    tickets = [value for name, value in pairs if name == "ticket"]
+    return None if not tickets else tickets[0] if len(tickets) == 1 else ""
 
 
 def _seen_as(role: bytes, claims: bytes | None) -> Viewer:

@@ -16,7 +16,7 @@ from clew.errors import ClewError, Code, StartupError
 
 log = structlog.get_logger("clew.auth")
 
-# In seconds: how old keys may grow, and how often unknown ones make us ask again.
+# In seconds: the age at which keys are read again, and the least time between reads because of unknown keys.
 _FRESH = 600.0
 _AGAIN = 10.0
 _TIMEOUT = 5.0
@@ -24,10 +24,10 @@ _LARGEST = 1024 * 1024
 
 
 class Keys:
-    """The current key set, read when it is first needed and again as it ages or proves too old.
+    """The current key set, read on first use. It is read again when it ages, or when a token does not verify.
 
     Args:
-        read: gives the text of a JWKS; raises OSError.
+        read: returns the text of a JWKS, or raises OSError.
     """
 
     def __init__(self, read: Callable[[], Awaitable[bytes]]) -> None:
@@ -37,10 +37,10 @@ class Keys:
         self._lock = asyncio.Lock()
 
     async def current(self) -> KeySet:
-        """The keys, at most ten minutes old; older ones while no newer can be had.
+        """Return keys that are at most ten minutes old, or older ones while newer cannot be read.
 
         Raises:
-            ClewError: UNAVAILABLE when there are none yet.
+            ClewError: UNAVAILABLE if no keys were read yet.
         """
         if self._keys is None or time.monotonic() - self._read_at > _FRESH:
             await self._refresh(_FRESH if self._keys is not None else _AGAIN)
@@ -49,7 +49,7 @@ class Keys:
         return self._keys
 
     async def newer(self) -> KeySet | None:
-        """Keys read just now, because the current ones did not do; None if they were read seconds ago."""
+        """Read the keys again after a token did not verify. Return None if they were read a moment ago."""
         before = self._keys
         await self._refresh(_AGAIN)
         return self._keys if self._keys is not before else None
@@ -64,27 +64,27 @@ class Keys:
             except (OSError, ValueError) as error:
                 log.warning("keys cannot be read", error=type(error.__cause__ or error).__name__)
             except asyncio.CancelledError:
-                # The one request that asked is gone; the others still need the keys.
+                # Only the request that read the keys is gone. Other requests still need them.
                 self._read_at = before
                 raise
 
 
 def parse_keys(text: bytes) -> KeySet:
-    """A JWKS with at least one public key that is known to us. Raises ValueError."""
+    """Return the usable public keys of a JWKS. Raise ValueError if there are none."""
     try:
         value: Any = json.loads(text)
     except RecursionError:
         raise ValueError("no JWKS") from None
     if not isinstance(value, dict) or not isinstance(value.get("keys"), list):
         raise ValueError("no JWKS")
-    # Keys of kinds that we do not know may stand beside ours; symmetric ones have no business here.
+    # Keys of other kinds may stand beside usable ones. Symmetric keys do not belong in a JWKS.
     usable = []
     for key in value["keys"]:
         if isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig":
             try:
                 KeySet.import_key_set({"keys": [key]})
             except Exception as error:
-                # The library does not say what a key that it does not know may raise: KeyError for a curve.
+                # The library does not document its errors for unknown keys: an unknown curve raises KeyError.
                 log.warning("a public key is ignored", error=type(error).__name__)
                 continue
             usable.append(key)
@@ -94,7 +94,7 @@ def parse_keys(text: bytes) -> KeySet:
 
 
 def keys_from_file(path: Path) -> Keys:
-    """The keys in a file, which may be replaced while we run.
+    """Return the keys in a file. The file may be replaced while the server runs.
 
     Raises:
         StartupError: it cannot be read or holds no public keys.
@@ -112,8 +112,8 @@ def keys_from_file(path: Path) -> Keys:
 
 
 def keys_from_url(url: str) -> Keys:
-    """The keys at an https address."""
-    # It takes a tenth of the start, and most servers need no client.
+    """Return the keys at an https address."""
+    # Importing it takes a tenth of the start, and most servers need no client.
     import httpx
 
     async def read() -> bytes:
@@ -124,7 +124,7 @@ def keys_from_url(url: str) -> Keys:
 
     async def fetch() -> bytes:
         text = b""
-        # httpx' own timeout is for each read: a server that drips would never end.
+        # httpx's own timeout applies to each read: a server that sends slowly would never hit it.
         async with (
             asyncio.timeout(_TIMEOUT),
             httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,

@@ -1,4 +1,4 @@
-"""Whether a request comes from a program on this very machine, for `clew dev` (docs/access.md, "Who asks")."""
+"""Recognise requests from programs on this machine, for `clew dev` (docs/access.md, "Who asks")."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
-# The key of an ASGI scope's `extensions` under which the server says that the target was no path.
+# The server sets this key in an ASGI scope's `extensions` if the request target was not a path.
 ABSOLUTE_TARGET = "clew.absolute_target"
 
 _LOCAL = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _FORWARDED = frozenset((b"via", b"x-host", b"x-request-start", b"x-cloud-trace-context"))
-# Anywhere in a name, and at its begin.
+# Parts of header names that reveal a proxy: anywhere in a name, and at its start.
 _TELLING = (b"forwarded", b"client-ip", b"real-ip", b"user-ip", b"originating-ip", b"clientip", b"host-override")
 _FORWARDING = (
     *(b"x-original-", b"x-envoy-", b"x-amzn-", b"x-azure-", b"x-appengine-", b"x-proxy"),
     *(b"cf-", b"cdn-", b"fly-", b"tailscale-", b"proxy-"),
 )
-# The page's own requests, and those that no page makes.
+# The values of Sec-Fetch-Site for requests of the server's own page, and for requests that no page makes.
 _SITES = frozenset((b"same-origin", b"none"))
 
 
 def is_local(scope: Scope) -> bool:
-    """Whether a request comes from a program on this machine, and not from a proxy or a web page elsewhere.
+    """Return whether a request comes from a program on this machine, and not from a proxy or a web page elsewhere.
 
-    The Host must name this machine, or a page could rebind its own name to 127.0.0.1. What a browser says of the page
-    must be said once and name the server's own page. Proxies speak HTTP/1.0 by default, or name themselves.
+    The Host must name this machine, because a page could rebind its own name to 127.0.0.1. A browser's Origin must
+    occur once and name the server's own page. Proxies speak HTTP/1.0 by default, or name themselves in a header.
     """
     client: tuple[str, int] | None = scope.get("client")
     if client is None or not _is_loopback(client[0]):
@@ -46,14 +46,14 @@ def is_local(scope: Scope) -> bool:
             return False
     if len(hosts) != 1 or len(origins) > 1 or not _LOCAL.fullmatch(hosts[0]):
         return False
-    # Another port of this machine is another program's page: only the playground's own origin is trusted.
+    # Other ports of this machine belong to other programs. So only the server's own origin is trusted.
     host = hosts[0].lower()
     return all(origin.lower() in (b"http://" + host, b"https://" + host) for origin in origins)
 
 
 @lru_cache(maxsize=1024)
 def _is_of_a_proxy(name: bytes) -> bool:
-    """Whether a header's name is one that proxies add. Some servers take an underscore for a dash."""
+    """Return whether proxies add a header of this name. Some servers take an underscore for a dash."""
     name = name.replace(b"_", b"-")
     return name in _FORWARDED or name.startswith(_FORWARDING) or any(part in name for part in _TELLING)
 

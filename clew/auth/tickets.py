@@ -1,8 +1,8 @@
-"""Tickets: a viewer in a URL, for a minute and one path, where no header can be sent.
+"""Tickets: a viewer in a URL, for a minute and one path, for clients that cannot send a header.
 
-A ticket is a JWE (RFC 7516, `dir` with `A256GCM`): who holds one can neither read nor
-change what it says, and URLs end up in logs. Nothing is stored: every process with the same
-secret accepts it.
+A ticket is a JWE (RFC 7516, `dir` with `A256GCM`). URLs end up in logs, and nobody can read or
+change a ticket without the secret. Nothing is stored: every process with the same secret
+accepts the ticket.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from clew.errors import ClewError, Code
 from clew.secrets import derived_key
 from clew.viewer import Viewer
 
-# Where they are issued.
+# The path that issues tickets.
 TICKETS = "/tickets"
 # In seconds.
 LIFETIME = 60
 _HEADER = {"alg": "dir", "enc": "A256GCM"}
 _ALGORITHMS = list(_HEADER.values())
-# Characters: proxies and servers take request lines of 8 KiB and more.
+# Characters. Proxies and servers accept request lines of at least 8 KiB.
 _LONGEST = 6 * 1024
 
 
 class InvalidTicketError(Exception):
-    """The ticket is not to be believed; why is nobody's business."""
+    """The ticket is not valid. The reason is not revealed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as text, and for how many seconds it is valid."""
+    """A ticket as text, and the number of seconds that it is valid for."""
 
     text: str
     expires_in: int
 
 
 class Tickets:
-    """Makes tickets and reads them.
+    """Issues and reads tickets.
 
     Args:
-        secret: CLEW_SECRET; None: there are no tickets.
-        clock: seconds since 1970.
+        secret: CLEW_SECRET. Without it there are no tickets.
+        clock: returns seconds since 1970.
     """
 
     def __init__(self, secret: str | None, clock: Callable[[], float] = time.time) -> None:
@@ -57,19 +57,19 @@ class Tickets:
         self._clock = clock
 
     def issue(self, viewer: Viewer, path: str) -> Ticket:
-        """A ticket for this viewer and path; it ends with the viewer's token, if that is sooner.
+        """Return a ticket for this viewer and path. It never outlives the viewer's token.
 
         Args:
-            path: of a URL as the server has it: decoded, without the query.
+            path: of a URL as the server sees it: decoded, without the query.
 
         Raises:
             ClewError: UNAVAILABLE without a secret, BAD_USER_INPUT for the path of tickets themselves,
-                LIMIT_EXCEEDED when the claims are too large for a URL.
+                LIMIT_EXCEEDED if the claims are too large for a URL.
         """
         if self._key is None:
             raise ClewError("This server makes no tickets.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
         if path == TICKETS:
-            # Or a ticket could be renewed for ever.
+            # Otherwise a ticket could be renewed forever.
             raise ClewError("A ticket cannot get another ticket.")
         now = self._clock()
         expires = now + LIFETIME
@@ -85,10 +85,10 @@ class Tickets:
         return Ticket(text, max(0, math.floor(expires - now)))
 
     def viewer(self, text: str, path: str) -> Viewer:
-        """Who a ticket stands for on this path.
+        """Return the viewer of a ticket for this path.
 
         Raises:
-            InvalidTicketError: it is not valid, not for this path, or not any more.
+            InvalidTicketError: it is invalid, expired, or for another path.
         """
         if self._key is None or len(text) > _LONGEST:
             raise InvalidTicketError

@@ -16,27 +16,27 @@ from clew.config import Settings
 from clew.errors import StartupError
 from clew.viewer import ANON, USER, Viewer
 
-# Neither `none` nor a shared-secret algorithm: a public key must never be taken for a secret.
+# Neither `none` nor a shared-secret algorithm: a public key must never be used as a secret.
 _ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 _SYMMETRIC = ("HS256",)
 
 _LONGEST = 16 * 1024
-# Viewers of verified tokens that are kept, and for how many seconds clocks may differ in `nbf` and `iat`.
+# The number of viewers of verified tokens to keep; and the seconds that clocks may differ in `nbf` and `iat`.
 _KEPT = 10_000
 _LEEWAY = 5
 
 
 class InvalidTokenError(Exception):
-    """The token is not to be believed; why is nobody's business."""
+    """The token is not valid. The reason is not revealed."""
 
 
 class Tokens:
-    """Verifies tokens and keeps who they stand for until they expire.
+    """Verifies tokens, and keeps their viewers until they expire.
 
     Args:
         settings: `jwt_secret`, or `jwks_url` or `jwks_file`; issuer, audience and the roles' claim.
-        keys: where public keys come from; None with a secret.
-        clock: seconds since 1970.
+        keys: the source of public keys; None with a secret.
+        clock: returns seconds since 1970.
     """
 
     def __init__(self, settings: Settings, keys: Keys | None, clock: Callable[[], float] = time.time) -> None:
@@ -45,7 +45,7 @@ class Tokens:
         self._keys = keys
         self._clock = clock
         self._roles_path = settings.jwt_roles_claim.split(".")
-        # The one that was not seen for the longest time comes first.
+        # The least recently used token comes first.
         self._viewers: OrderedDict[str, tuple[float, Viewer]] = OrderedDict()
         options: dict[str, Any] = {"exp": {"essential": True}, "sub": {"essential": True}}
         if settings.jwt_issuer is not None:
@@ -55,11 +55,11 @@ class Tokens:
         self._claims = jwt.JWTClaimsRegistry(now=lambda: int(clock()), leeway=_LEEWAY, **options)
 
     def known(self, token: str) -> Viewer | None:
-        """Who a token stands for that was verified before and holds; None for any other."""
-        found = self._viewers.get(token)
-        if found is None:
+        """Return the viewer of a token that was verified before and has not expired; None for any other token."""
+        kept = self._viewers.get(token)
+        if kept is None:
             return None
-        expires, viewer = found
+        expires, viewer = kept
         if self._clock() >= expires:
             del self._viewers[token]
             return None
@@ -67,11 +67,11 @@ class Tokens:
         return viewer
 
     async def viewer(self, token: str) -> Viewer:
-        """Who a token stands for.
+        """Return the viewer of a token.
 
         Raises:
-            InvalidTokenError: it is not valid, or not any more.
-            ClewError: UNAVAILABLE when the keys cannot be had.
+            InvalidTokenError: it is invalid or expired.
+            ClewError: UNAVAILABLE if the public keys cannot be read.
         """
         known = self.known(token)
         if known is not None:
@@ -79,9 +79,9 @@ class Tokens:
         if len(token) > _LONGEST:
             raise InvalidTokenError
         claims = await self._verified(token)
-        # As it is: an integer may be too large for a float.
+        # Keep the number's type: an integer may be too large for a float.
         expires = claims["exp"]
-        # The registry allows its leeway for `exp` too; a token ends when it says.
+        # The registry allows its leeway for `exp` too, but a token must end at its `exp`.
         if self._clock() >= expires:
             raise InvalidTokenError
         viewer = Viewer(claims["sub"], frozenset(self._roles(claims)) | {ANON, USER}, claims)
@@ -108,7 +108,7 @@ class Tokens:
         try:
             return jwt.decode(token, known, algorithms=_ASYMMETRIC)
         except (JoseError, ValueError):
-            # Perhaps signed with a key that is newer than ours; asked for at most now and then.
+            # The token may be signed with a newer key. `newer` limits how often the keys are read.
             newer: KeySet | None = await keys.newer()
             if newer is None:
                 raise
@@ -119,7 +119,7 @@ class Tokens:
         for step in self._roles_path:
             value = value.get(step) if isinstance(value, Mapping) else None
         if isinstance(value, str):
-            # At ASCII spaces only: to other readers of the token, others are a part of a name.
+            # Split at ASCII spaces only: other readers of the token take other spaces for part of a name.
             return [role for role in value.split(" ") if role]
         return [role for role in value if isinstance(role, str)] if isinstance(value, list) else []
 
@@ -132,18 +132,19 @@ def mint(
     lifetime: int = 3600,
     now: float | None = None,
 ) -> str:
-    """A token that a server with these settings believes.
+    """Return a token that a server with these settings accepts.
 
     Args:
-        settings: with the `jwt_secret` to sign with (HS256); issuer, audience and the roles' claim go into the token.
+        settings: have the `jwt_secret` to sign with (HS256); the token takes issuer, audience and the roles' claim
+            from them.
         subject: the `sub`.
-        roles: put where `jwt_roles_claim` says.
-        claims: further ones; `iss`, `aud`, `iat` and `exp` among them stay as they are.
+        roles: stored where `jwt_roles_claim` says.
+        claims: further claims. They may replace `iss`, `aud`, `iat` and `exp`.
         lifetime: seconds until `exp`.
         now: seconds since 1970.
 
     Raises:
-        StartupError: there is no `jwt_secret`, or a claim stands where the roles go.
+        StartupError: there is no `jwt_secret`, or a claim stands in the place of the roles.
     """
     if settings.jwt_secret is None:
         keys = "CLEW_JWKS_URL" if settings.jwks_url is not None else "CLEW_JWKS_FILE"
@@ -166,7 +167,7 @@ def mint(
         *path, name = settings.jwt_roles_claim.split(".")
         place = payload
         for step in path:
-            # A copy: the caller's claims stay as they are.
+            # A copy, so that the caller's claims do not change.
             inner = place.get(step, {})
             if not isinstance(inner, Mapping):
                 raise StartupError(f"The roles go into the claim {step!r}, but it is not an object.")

@@ -1,4 +1,4 @@
-"""The command `clew`: one file a sub-command in `commands/`."""
+"""The command `clew`. Each sub-command has a file in `commands/`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from clew.errors import SchemaError, StartupError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code.
+    """Run one command and return its exit code.
 
-    0 done, 1 it cannot be done (one message says why), 2 wrong usage, 130 Ctrl-C.
+    0: done. 1: impossible, with one message that gives the reason. 2: wrong usage. 130: Ctrl-C.
     """
     arguments = build_parser().parse_args(argv)
     try:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # `clew schema | head`: nobody reads on. Python would complain once more at exit.
+        # In `clew schema | head` the reader is gone. Without this, Python would report that again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code

@@ -1,4 +1,4 @@
-"""The database that a command works on."""
+"""The database that a command uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OLDEST = 15
 
 @contextmanager
 def database_of(project: Project, settings: Settings) -> Iterator[str]:
-    """The URL of DATABASE_URL's database, or in dev of the embedded one, which runs while the block runs.
+    """Yield the URL of the database: DATABASE_URL, or in dev the embedded one, which runs during the block.
 
     Raises:
         StartupError: there is none, it cannot be reached, or it is older than Postgres 15.

@@ -1,4 +1,4 @@
-"""The command line's grammar."""
+"""The arguments of the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = ("dev", "serve", "check", "schema", "migrate", "explain", "token")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `clew`; each command's module adds its own part."""
+    """Return the parser of `clew`. Each command's module adds its own part."""
     parser = argparse.ArgumentParser(prog="clew", description="A GraphQL-first API server on Postgres.")
     parser.add_argument("--version", action="version", version=f"clew {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -40,14 +40,14 @@ def address_options(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(text: str) -> int:
-    """An argument that is a whole number from 1."""
+    """Parse a whole number from 1."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 512")
     return int(text)
 
 
 def roles(text: str) -> frozenset[str]:
-    """An argument of role names with commas, at least one."""
+    """Parse role names separated by commas, at least one."""
     names = role_names(text)
     if not names:
         raise argparse.ArgumentTypeError("at least one role is needed")
@@ -55,7 +55,7 @@ def roles(text: str) -> frozenset[str]:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """An argument that is a JSON object."""
+    """Parse a JSON object."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -66,7 +66,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def read_file(name: str) -> str:
-    """The text of the file that an argument names; `-` is standard input.
+    """Return the text of the file that an argument names. `-` is standard input.
 
     Raises:
         StartupError: it cannot be read.

@@ -1,7 +1,7 @@
-"""The SQLAlchemy AsyncConnection that custom code gets, on connections of our own pool.
+"""The SQLAlchemy AsyncConnection for custom code, on connections of Clew's own pool.
 
-One pool serves everybody: SQLAlchemy's engine borrows from it and gives back, it never
-opens or closes a connection itself.
+One pool serves everything. SQLAlchemy's engine borrows its connections and returns them, but
+never opens or closes one.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from clew.database.pool import Connection, Pool
 
 
 def alchemy_engine(pool: Pool) -> AsyncEngine:
-    """An engine on the pool's connections, in AUTOCOMMIT.
+    """Return an engine on the pool's connections, in AUTOCOMMIT.
 
     SQLAlchemy issues no BEGIN, COMMIT or ROLLBACK: the operation's transaction is
-    Clew's, and what runs here is part of it. `begin_nested()` makes savepoints.
+    Clew's, and custom statements are part of it. `begin_nested()` makes savepoints.
     """
-    # Connections whose JSON codecs are set; they outlive one borrowing.
+    # Connections whose JSON codecs are set. They stay set for later borrowers.
     prepared: WeakSet[Connection] = WeakSet()
 
     async def creator(*_: Any, **__: Any) -> Connection:
@@ -56,7 +56,7 @@ def alchemy_engine(pool: Pool) -> AsyncEngine:
             prepared.add(adapter._connection)
 
     def give_back(adapter: Any) -> None:
-        # A statement still running, of a task that the resolver forgot, must not run on for the next borrower.
+        # Terminate a statement left by an abandoned task, so that it does not run on for the next borrower.
         if adapter._execute_mutex.locked():
             adapter._connection.terminate()
         pool.release(adapter._connection)
@@ -67,7 +67,7 @@ def alchemy_engine(pool: Pool) -> AsyncEngine:
     dialect.do_terminate = give_back
 
     def keep_if_cancelled(context: ExceptionContext) -> None:
-        # A cancelled statement leaves a good connection; SQLAlchemy would give it back in the middle of the operation.
+        # The connection survives a cancelled statement. SQLAlchemy would return it in the middle of the operation.
         if not isinstance(context.original_exception, Exception):
             context.is_disconnect = False
             if context.connection is not None:
@@ -78,10 +78,10 @@ def alchemy_engine(pool: Pool) -> AsyncEngine:
 
 
 class OperationConnection(AsyncConnection):
-    """An AsyncConnection that takes its connection when it is first used.
+    """An AsyncConnection that takes its connection on first use.
 
-    A query whose resolvers never touch the database, but wait for a slow service, holds
-    no connection meanwhile.
+    So a query whose resolvers wait for a slow service, and never use the database, holds no
+    connection.
     """
 
     __slots__ = ("_is_finished", "_pool", "_starting")
@@ -93,10 +93,10 @@ class OperationConnection(AsyncConnection):
         self._starting = asyncio.Lock()
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-        """Run a statement where it sees what the operation has done; without a connection, on one of the pool.
+        """Run a statement so that it sees the operation's writes. Before the operation has a connection, use any one.
 
-        An operation never waits for a second connection while it has one: with all of the pool's lent to
-        such, each would wait for the others.
+        An operation that has a connection never waits for a second one. Otherwise operations could hold all of
+        the pool's connections while each of them waits for another.
 
         Raises:
             ClewError: as `Pool.fetch`.
@@ -110,13 +110,13 @@ class OperationConnection(AsyncConnection):
 
     @asynccontextmanager
     async def raw(self, *, wait: bool = True) -> AsyncIterator[Connection]:
-        """The driver's connection, while no other statement of the operation runs on it.
+        """Lend the driver's connection while no other statement of the operation runs on it.
 
         Args:
-            wait: for a statement that runs; otherwise it is a fault.
+            wait: whether to wait for a running statement. Otherwise a running statement is an error.
 
         Raises:
-            ClewError: UNAVAILABLE when there is none, and for what goes wrong on it as `Pool.fetch`.
+            ClewError: UNAVAILABLE without a free connection; else as `Pool.fetch`.
         """
         try:
             adapter: Any = (await self.get_raw_connection()).dbapi_connection
@@ -129,14 +129,14 @@ class OperationConnection(AsyncConnection):
         except FAULTS as error:
             raise client_error(error) from error
         except ResourceClosedError as error:
-            # It broke before.
+            # The connection broke earlier.
             raise client_error(ConnectionResetError()) from error
 
     async def ensure(self) -> None:
-        """Take the connection unless it is taken.
+        """Take a connection if the operation has none.
 
         Raises:
-            ClewError: UNAVAILABLE when there is none.
+            ClewError: UNAVAILABLE without a free connection.
         """
         if self.sync_connection is None:
             async with self._starting:
@@ -144,10 +144,10 @@ class OperationConnection(AsyncConnection):
                     if not self._is_finished:
                         await self.start()
                     if self._is_finished:
-                        # A resolver that the executor has given up would keep it for good.
+                        # A resolver that the executor abandoned would hold the connection forever.
                         await self.finish()
                         raise ResourceClosedError("The operation has ended.")
-                    # One that broke is not replaced: what follows would run outside the operation's transaction.
+                    # Do not replace a broken connection: later statements would run outside the transaction.
                     started: Any = self.sync_connection
                     started._Connection__can_reconnect = False
 
@@ -190,14 +190,14 @@ class OperationConnection(AsyncConnection):
         return _Transaction(self, nested=True)
 
     async def finish(self) -> None:
-        """Give the connection back, if one was taken; none is from now on."""
+        """Return the connection, if one was taken, and take none from now on."""
         self._is_finished = True
         if self.sync_connection is not None:
             await self.close()
 
 
 class _Transaction(AsyncTransaction):
-    """Takes the connection when it begins."""
+    """A transaction that takes the connection when it begins."""
 
     __slots__ = ()
     connection: OperationConnection

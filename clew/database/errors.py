@@ -1,4 +1,4 @@
-"""Postgres' and asyncpg's errors -> ours. Nothing of their text goes on to a client."""
+"""Turn errors of Postgres and asyncpg into Clew's. No part of their text reaches a client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.errors import ClewError, Code
 
 log = structlog.get_logger("clew.database")
 
-# What asyncpg raises; InternalClientError when a connection dies between two steps of a statement.
+# The errors that asyncpg raises. It raises InternalClientError if a connection dies between two steps of a statement.
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 _UNAVAILABLE = (
@@ -27,7 +27,7 @@ _UNAVAILABLE = (
 
 
 class ContentionError(ClewError):
-    """Another transaction was in the way: this one is rolled back, and may succeed if it is run again."""
+    """Another transaction interfered. This one is rolled back, and may succeed if it runs again."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -38,15 +38,15 @@ class ContentionError(ClewError):
 
 
 def client_error(error: BaseException) -> ClewError:
-    """What a client learns of a database's fault; the log gets the rest.
+    """Return the error that a client gets for a fault of the database, and log the details.
 
     Args:
-        error: what asyncpg raised (its own errors, OSError or TimeoutError).
+        error: raised by asyncpg (its own errors, OSError or TimeoutError).
     """
     if isinstance(error, exceptions.QueryCanceledError):
         return ClewError("The operation took too long.", code=Code.TIMEOUT, hint="Ask for less, or filter by an index.")
-    # asyncpg refuses a value before it is sent with a DataError that is an InterfaceError too.
-    # No operator that a client can use divides: that is the SQL of a view or a computed field.
+    # asyncpg refuses some values before sending them. Its error is then both a DataError and an InterfaceError.
+    # Clients have no operator that divides, so a division by zero is the fault of a view or a computed field.
     if isinstance(error, exceptions.DataError) and not isinstance(error, exceptions.DivisionByZeroError):
         return ClewError("A value is out of range.", code=Code.BAD_USER_INPUT)
     if isinstance(error, exceptions.SerializationError | exceptions.DeadlockDetectedError):
@@ -56,12 +56,12 @@ def client_error(error: BaseException) -> ClewError:
         log.warning("database unavailable", error=type(error).__name__, detail=str(error))
         return ClewError("The database is not available.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
     if isinstance(error, exceptions.ProgramLimitExceededError):
-        # JSON of more than 1 GiB, a statement that nests too deeply, a text too long for an index.
+        # Examples: JSON over 1 GiB, a statement that nests too deeply, a text too long for an index.
         log.warning("a limit of the database is exceeded", error=type(error).__name__, detail=str(error))
         return ClewError("The operation, or a value in it, is too large for the database.", code=Code.LIMIT_EXCEEDED)
     fields = error.as_dict() if isinstance(error, asyncpg.PostgresError) else {}
     if isinstance(error, exceptions.IntegrityConstraintViolationError):
-        # A client's doing, and no fault of the application's.
+        # The client caused it, not the application.
         log.info(
             "constraint violated",
             error=type(error).__name__,
@@ -69,12 +69,12 @@ def client_error(error: BaseException) -> ClewError:
             constraint=fields.get("constraint_name"),
         )
         return ClewError("A database constraint was violated.", code=Code.CONSTRAINT_VIOLATION)
-    # After a first fault, which has been logged, each further statement of the transaction fails.
-    tell = log.debug if isinstance(error, exceptions.InFailedSQLTransactionError) else log.error
-    tell(
+    # The first fault of a transaction is logged. After it, every further statement of the transaction fails.
+    log_fault = log.debug if isinstance(error, exceptions.InFailedSQLTransactionError) else log.error
+    log_fault(
         "statement failed",
         error=type(error).__name__,
-        # DETAIL holds row values, and so does the message of a data exception or of a trigger's own.
+        # DETAIL holds row values. So does the message of a data exception, or of an error that a trigger raises.
         detail=None if _names_values(error) else str(fields.get("message", error)),
         table=fields.get("table_name"),
         constraint=fields.get("constraint_name"),

@@ -1,8 +1,8 @@
-"""The server process of `clew dev`: one version of the project, from its check to its last request.
+"""The server process of `clew dev`. It serves one version of the project, from its check to its last request.
 
-It judges itself before it touches anything: only when the SDL, the bindings and the app are
-good does it say what would change in the database, and only when the supervisor says so does it
-migrate and serve. Every save starts a new one; a bad one ends without a trace.
+It checks itself before it changes anything. If the SDL, the bindings and the app are valid, it
+reports the pending changes of the database. If the supervisor agrees, it migrates and serves.
+Every save starts a new process. An invalid version ends without a trace.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from clew.server.http import Server
 def main(listener_fd: int, channel_fd: int) -> int:
     """Serve on the inherited socket until SIGTERM, or until the supervisor is gone."""
     channel = Channel(channel_fd)
-    # Unwind, so that a migration stopped midway takes its file with it.
+    # Unwind the stack, so that a migration that is interrupted removes its file.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         server = _prepare(channel)
@@ -51,7 +51,7 @@ def main(listener_fd: int, channel_fd: int) -> int:
 
 
 def _prepare(channel: Channel) -> Server | None:
-    """Check, migrate and seed; None if the supervisor does not want this version."""
+    """Check, migrate and seed. Return None if the supervisor rejects this version."""
     began = time.perf_counter()
     project = Project.open(Path(os.environ["CLEW_PROJECT"]))
     settings = Settings.load(project.root, "dev")

@@ -1,4 +1,4 @@
-"""The database of a version that is about to serve: what would change, and the change itself."""
+"""Bring the database to the version that will serve: find the pending changes, and apply them."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from clew.project import Project
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What the SDL asks for beyond the migrations; `losses` is what must be confirmed first."""
+    """The changes that the SDL needs beyond the migrations. `losses` must be confirmed first."""
 
     changes: tuple[Change, ...]
     losses: list[str]
 
 
 async def pending(project: Project, model: Model, url: str) -> Pending:
-    """Look, and change nothing.
+    """Return the pending changes without making any.
 
     Raises:
         StartupError: the history is broken, or the database is ahead of it or cannot be reached.
     """
     load_history(project.root)
-    found = await status(project.root, url)
-    if found.state is State.AHEAD:
+    database = await status(project.root, url)
+    if database.state is State.AHEAD:
         raise StartupError(
-            f"The database is at revision {found.current}, which is not in migrations/versions.",
+            f"The database is at revision {database.current}, which is not in migrations/versions.",
             "Bring that file back (another branch may have it), or start with an empty database.",
         )
     changes = pending_changes(project.root, model)
     return Pending(changes, [change.loses for change in changes if change.loses is not None])
 
 
-async def apply(project: Project, model: Model, url: str, found: Pending) -> list[str]:
-    """Write the migration that is missing, and run what the database lacks; the names of the revisions run.
+async def apply(project: Project, model: Model, url: str, wanted: Pending) -> list[str]:
+    """Write a migration for the wanted, run the pending migrations, and return the names of those that ran.
 
     Raises:
-        StartupError: a statement failed; neither a file nor the database has changed then.
+        StartupError: a statement failed. Then neither the files nor the database have changed.
     """
     with _files_restored_on_failure(Paths(project.root)):
-        make(project.root, model, title(found.changes), accept_loss=True)
+        make(project.root, model, title(wanted.changes), accept_loss=True)
         before = await status(project.root, url)
         if before.pending:
             await upgrade(project.root, url)
@@ -59,7 +59,7 @@ async def apply(project: Project, model: Model, url: str, found: Pending) -> lis
 
 
 def title(changes: tuple[Change, ...]) -> str:
-    """A name for the revision: what it does if that is one thing, else how many."""
+    """Return a name for the revision: its first change, and the number of further ones."""
     named = [change.summary for change in changes if change.summary]
     if not named:
         return "update"
@@ -68,14 +68,14 @@ def title(changes: tuple[Change, ...]) -> str:
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[AsyncConnection]:
-    """A connection for the seed."""
+    """Open a connection for the seed."""
     async with migration_engine(url) as engine, engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def _files_restored_on_failure(paths: Paths) -> Iterator[None]:
-    """A revision that cannot run would stop every later one."""
+    """Remove the files of a revision that fails. It would stop every later revision too."""
     before = revision_files(paths.root)
     schema = paths.schema.read_bytes() if paths.schema.exists() else None
     try:

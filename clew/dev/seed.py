@@ -1,4 +1,4 @@
-"""Demo data, once: when the database is empty and was not seeded before."""
+"""Run the seed once: if the database is empty and was not seeded before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clew.entry_points import Seed
 from clew.errors import StartupError
 from clew.project import Project, failure_of
 
-# Clew's own tables and Alembic's are no data of the project.
+# The project's own tables, without Clew's and Alembic's.
 TABLES = sa.text(
     "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> 'alembic_version' "
@@ -21,13 +21,13 @@ IDENTITY = sa.text("SELECT datname || ':' || oid FROM pg_database WHERE datname 
 
 
 async def seed_once(project: Project, seed: Seed, connection: AsyncConnection) -> bool:
-    """Run `seed` in one transaction of `connection`; True if it ran.
+    """Run `seed` in one transaction of `connection`. Return True if it ran.
 
-    It does not run when any table has a row, or when it ran before on this
-    database: who deletes the demo data does not get it back.
+    It does not run if any table has a row, or if it ran before on this database. So demo data
+    that a developer deleted does not come back.
 
     Raises:
-        StartupError: it failed; the database is as before.
+        StartupError: it failed. The database is unchanged.
     """
     record = project.state_dir / "seeded"
     async with connection.begin():
@@ -38,7 +38,7 @@ async def seed_once(project: Project, seed: Seed, connection: AsyncConnection) -
             await seed(connection)
         except Exception as error:
             if isinstance(error, sa.exc.StatementError):
-                error.hide_parameters = True  # thousands of rows
+                error.hide_parameters = True  # the parameters may be thousands of rows
             problem = failure_of(project, error)
             raise StartupError(
                 f'[tool.clew] seed = "{project.seed}" failed; nothing was written.\n{problem}'

@@ -1,8 +1,8 @@
-"""`clew dev`: keeps one good version of the project serving while you edit it.
+"""The supervisor of `clew dev`: it keeps one valid version of the project serving while you edit it.
 
 The supervisor imports nothing of the project. It holds the embedded Postgres and the listening
-socket, so that neither ends with a version. A save starts a candidate process beside
-the serving one (see `clew.dev.child`); when that is ready the old one is drained.
+socket, so that both outlive each version. A save starts a candidate process beside the serving
+one (see `clew.dev.child`). Once the candidate is ready, the old process is drained.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ T = TypeVar("T")
 
 CHILD = "clew.dev.child"
 
-# A version that crashes sooner than this after its start waits for the next save.
+# In seconds. A version that crashes sooner after its start is not restarted before the next save.
 SHORT_LIFE = 5.0
 
-# Seconds that the version before has for closing its listener.
+# In seconds: the time that the old version has to close its listener.
 HANDOVER = 2.0
 
-# How often, in seconds, the embedded Postgres is looked after.
+# In seconds: the interval between checks of the embedded Postgres.
 POSTGRES_LOOK = 2.0
 
 
 class RejectedError(Exception):
-    """A version of the project that is not fit to serve; the text is what to print."""
+    """A version of the project cannot serve. The text is the message to print."""
 
 
 class SupersededError(Exception):
-    """A file was saved while a version was being tried."""
+    """A file was saved while a version was being checked."""
 
 
 class Supervisor:
@@ -56,9 +56,9 @@ class Supervisor:
         settings: its dev settings.
         listener: the listening socket.
         url: the database's URL.
-        postgres: the folder of the embedded Postgres, None if the database is the user's own.
-        accept: True for `--yes`: what loses data is not asked about.
-        began: `time.monotonic()` when the command began, for the banner.
+        postgres: the folder of the embedded Postgres, or None if the database is the user's own.
+        accept: True for `--yes`: changes that lose data need no confirmation.
+        began: `time.monotonic()` at the start of the command, for the banner.
     """
 
     def __init__(
@@ -87,10 +87,10 @@ class Supervisor:
         self._drains: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; returns the exit code.
+        """Serve until SIGTERM or SIGINT, and return the exit code.
 
         Raises:
-            RejectedError: the first version is not good.
+            RejectedError: the first version cannot serve.
         """
         stopped = _signals()
         work = asyncio.ensure_future(self._work())
@@ -106,7 +106,7 @@ class Supervisor:
         return 130 if stopped.result() == signal.SIGINT else 0
 
     async def _work(self) -> None:
-        # It watches from the beginning: what is saved while the first version starts is not lost.
+        # Watch from the beginning, so that a save during the first start is not lost.
         tasks = [asyncio.create_task(watch(self._project, self._note))]
         try:
             ready = await self._first()
@@ -157,9 +157,9 @@ class Supervisor:
                 terminal.say("; ".join(done), terminal.GREEN)
 
     async def _promote(self) -> Mapping[str, Any]:
-        """Try the project as it is on disk; when it is good, it serves and the version before is drained.
+        """Check the project as it is on disk. If it is valid, let it serve and drain the old version.
 
-        Until it may touch the database a save supersedes the try; after that it is seen through.
+        A save cancels the check until the version may change the database. After that it runs to its end.
         """
         child = await Child.start(CHILD, self._listener, self._environment)
         try:
@@ -177,7 +177,7 @@ class Supervisor:
             drain = asyncio.create_task(before.stop(self._grace))
             self._drains.add(drain)
             drain.add_done_callback(self._drains.discard)
-            # Whoever reads "Reloaded" can rely on it: the version before accepts nothing more.
+            # "Reloaded" promises that the old version accepts no more requests. So wait for that.
             with suppress(TimeoutError):
                 await asyncio.wait_for(before.receive(), HANDOVER)
         return ready
@@ -258,7 +258,7 @@ class Supervisor:
 
 
 def _signals() -> asyncio.Future[Any]:
-    """A future of the first SIGTERM or SIGINT."""
+    """Return a future that receives the first SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[Any] = loop.create_future()
 
@@ -272,7 +272,7 @@ def _signals() -> asyncio.Future[Any]:
 
 
 async def _verdict(child: Child) -> Mapping[str, Any]:
-    """The candidate's next message; RejectedError if it is a fault, or if there is none."""
+    """Return the candidate's next message. Raise RejectedError if it is a fault, or if none arrives."""
     message = await child.receive()
     if message is None:
         ending = _ending(await child.wait())

@@ -1,4 +1,4 @@
-"""What `clew dev` prints and asks."""
+"""The output and the questions of `clew dev`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOLD, DIM, RED, GREEN, CYAN, RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m
 
 
 def say(text: str = "", style: str = "") -> None:
-    """Print one message, in `style` where the output is a terminal; nobody reading is no reason to stop."""
+    """Print one message, in `style` on a terminal. A closed output is not an error."""
     with suppress(BrokenPipeError):
         print(f"{style}{text}{RESET}" if style and sys.stdout.isatty() else text, flush=True)
 
@@ -23,7 +23,7 @@ def complain(text: str) -> None:
 
 
 def banner(address: str, facts: Sequence[tuple[str, str]], seconds: float, playground: bool) -> None:
-    """Print where the API is, and what was done to get there."""
+    """Print the API's address and the steps of the start."""
     say()
     say(f"  Clew is ready in {seconds:.1f} s", BOLD + GREEN)
     say()
@@ -38,12 +38,12 @@ def banner(address: str, facts: Sequence[tuple[str, str]], seconds: float, playg
 
 
 def interactive() -> bool:
-    """Whether somebody can answer a question."""
+    """Return whether a user can answer a question here."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 async def confirm(question: str) -> bool:
-    """Ask on the terminal; only `y` or `yes` is a yes. Can be cancelled, unlike `input` in a thread."""
+    """Ask on the terminal. Only `y` or `yes` agrees. Unlike `input` in a thread, this can be cancelled."""
     with suppress(BrokenPipeError):
         print(f"{question} [y/N] ", end="", flush=True)
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Which saves make `clew dev` reload."""
+"""Watch for the saves that make `clew dev` reload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.project import Project
 
 SUFFIXES = (".graphql", ".graphqls", ".gql", ".py", ".sql", ".toml")
 
-# Milliseconds: saves this close together, as editors, formatters and git make them, are one change.
+# Milliseconds. Editors, formatters and git save several files at once. Saves this close count as one change.
 QUIET = 100
 LONGEST = 2000
 
@@ -20,17 +20,17 @@ Changed = Callable[[list[str]], None]
 
 
 class SourceFilter(DefaultFilter):
-    """Sources only: no caches, no editors' swap files."""
+    """Accepts source files, without caches and editors' swap files."""
 
     def __call__(self, change: Change, path: str) -> bool:
-        """Whether the change of `path` matters."""
+        """Return whether the change of `path` matters."""
         return super().__call__(change, path) and path.endswith(SUFFIXES)
 
 
 async def watch(project: Project, changed: Changed) -> None:
     """Call `changed` with the names of the saved files, relative to the root, until cancelled.
 
-    Watched are the SDL, the project's own Python package, and pyproject.toml.
+    It watches the SDL, the project's own Python package, and pyproject.toml.
     """
     replaced = asyncio.Event()
     await asyncio.gather(_watch_sources(project, changed, replaced), _watch_root(project, changed, replaced))
@@ -57,7 +57,7 @@ async def _watch_root(project: Project, changed: Changed, replaced: asyncio.Even
         return Path(path) == pyproject or (Path(path) in folders and change is Change.added)
 
     async for changes in awatch(project.root, watch_filter=matters, step=QUIET, debounce=LONGEST, recursive=False):
-        # A folder that is made anew, as git does, is not seen through the watch of the old one.
+        # A folder that is created again, as git does, is invisible to the watch of the old one.
         if any(Path(path) in folders for _, path in changes):
             replaced.set()
         changed(_names(changes, project.root))

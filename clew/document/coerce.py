@@ -1,7 +1,7 @@
-"""Input coercion, compiled: what graphql-core's does of values that fit, many times faster where there are many.
+"""Input coercion, compiled. It gives graphql-core's results for fitting values, and is many times faster on lists.
 
-https://spec.graphql.org/draft/#sec-Input-Objects.Input-Coercion. A value that does not fit is graphql-core's to
-coerce again, for its errors say where and why.
+https://spec.graphql.org/draft/#sec-Input-Objects.Input-Coercion. graphql-core coerces a value that does not fit
+again, because its errors tell the place and the reason.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from graphql import (
 from graphql.language.parser import MAX_NESTING_DEPTH
 from graphql.utilities.coerce_input_value import coerce_default_value
 
-# Gives the value of JSON, this many nested levels.
+# Takes a JSON value and its nesting depth, and returns the coerced value.
 Coerce = Callable[[Any, int], Any]
 
-# Where an input type keeps what coerces it: compiled when it is first met, since types of inputs go round in circles.
-# It leads to the type again: kept beside it, it would keep the type, and with it the schema of its roles.
+# The extension of an input type that holds its compiled coercer. It is compiled on first use, since input types may
+# be recursive. It refers to the type, so a cache beside the type would keep the type and the schema of its roles.
 _COERCE = "clew.coerce"
 
 
 class UnfitError(Exception):
-    """The value does not fit its type, or graphql-core must say."""
+    """The value does not fit its type, or only graphql-core can decide."""
 
 
 def coercer(type_: GraphQLInputType) -> Coerce:
-    """What coerces values of a type; raises UnfitError, or whatever a scalar raises."""
+    """Return the function that coerces values of a type. It raises UnfitError, or the error of a scalar."""
     if isinstance(type_, GraphQLNonNull):
         inner = _nullable(type_.of_type)
 
@@ -74,22 +74,22 @@ def _nullable(type_: Any) -> Coerce:
 
 
 def _later(type_: GraphQLInputObjectType) -> Coerce:
-    found: Coerce | None = None
+    compiled: Coerce | None = None
 
     def coerce(value: Any, depth: int) -> Any:
-        nonlocal found
-        if found is None:
-            found = _of_object(type_)
-        return found(value, depth)
+        nonlocal compiled
+        if compiled is None:
+            compiled = _of_object(type_)
+        return compiled(value, depth)
 
     return coerce
 
 
 def _of_object(type_: GraphQLInputObjectType) -> Coerce:
-    found: Coerce | None = type_.extensions.get(_COERCE)
-    if found is None:
-        found = type_.extensions[_COERCE] = _object(type_)
-    return found
+    compiled: Coerce | None = type_.extensions.get(_COERCE)
+    if compiled is None:
+        compiled = type_.extensions[_COERCE] = _object(type_)
+    return compiled
 
 
 def _object(type_: GraphQLInputObjectType) -> Coerce:
@@ -100,28 +100,31 @@ def _object(type_: GraphQLInputObjectType) -> Coerce:
     def coerce(value: Any, depth: int) -> Any:
         if depth >= MAX_NESTING_DEPTH or not isinstance(value, dict):
             raise UnfitError
-        found: dict[str, Any] = {}
-        given = 0
+        coerced: dict[str, Any] = {}
+        known = 0
         for name, out, leaf, inner, default, required in fields:
             if name in value:
-                given += 1
+                known += 1
                 item = value[name]
-                # Nearly all of them: a call less each.
-                found[out] = inner(item, depth + 1) if leaf is None or item is None else leaf(item)
+                # Most values are scalars or enums: this saves one call for each.
+                coerced[out] = inner(item, depth + 1) if leaf is None or item is None else leaf(item)
             elif required:
                 raise UnfitError
             elif default is not Undefined:
-                found[out] = default
-        if given < len(value) or (one_of and (given != 1 or None in found.values())):
+                coerced[out] = default
+        if known < len(value) or (one_of and (known != 1 or None in coerced.values())):
             raise UnfitError
-        return found if make is None else make(found)
+        return coerced if make is None else make(coerced)
 
     return coerce
 
 
 def _field(name: str, field: GraphQLInputField) -> tuple[str, str, Callable[[Any], Any] | None, Coerce, Any, bool]:
-    """The field's name, that in Python, what coerces it if it is a leaf and not null, what does in any case,
-    its default, and whether it must be given."""
+    """Compile one field.
+
+    Return its GraphQL name, its Python name, a coercer for non-null scalars and enums (None for other types),
+    a coercer for any value, its default, and whether it is required.
+    """
     type_ = get_nullable_type(field.type)
     leaf = type_.coerce_input_value if is_leaf_type(type_) else None
     inner, default = coercer(field.type), coerce_default_value(field)

@@ -26,16 +26,16 @@ def collect(
     fragments: Mapping[str, FragmentDefinitionNode],
     variables: Mapping[str, Any],
 ) -> dict[str, tuple[FieldNode, ...]]:
-    """The fields of an object by response key, in order, the nodes of one key together.
+    """Return the fields of an object in order, by response key, with all nodes of each key.
 
     Args:
-        selection_sets: of all the nodes that share the object's response key.
+        selection_sets: those of all nodes that share the object's response key.
         type_name: the object's type; entities implement no interfaces.
         fragments: the document's fragments by name.
-        variables: coerced; looked at for `@skip` and `@include`.
+        variables: the coerced variables, for `@skip` and `@include`.
 
     Raises:
-        ClewError: BAD_USER_INPUT for a null condition, which a variable with a default may be.
+        ClewError: BAD_USER_INPUT for a null condition, which a variable with a default allows.
     """
     fields: dict[str, list[FieldNode]] = {}
     visited: set[str] = set()

@@ -1,6 +1,7 @@
-"""The shape of a cursor: `<nulls>.<sealed>`, which keys are null in the open, for the plan depends on it.
+"""The shape of a cursor: `<nulls>.<sealed>`.
 
-A null says nothing that the row, as its viewer sees it, does not say.
+`nulls` tells in plain text which keys are null, because the plan depends on it. It reveals no more than
+the row as the viewer sees it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ _CURSOR = re.compile(r"([0-9a-f]+)\.([A-Za-z0-9_-]+)")
 
 
 def split(cursor: Any, place: str) -> tuple[int, str]:
-    """Which keys are null, as bits from the lowest, and the sealed rest in base64url.
+    """Return the null keys as bits, the first key lowest, and the sealed rest in base64url.
 
     Raises:
-        ClewError: BAD_USER_INPUT for what is no cursor.
+        ClewError: BAD_USER_INPUT if the value does not have the shape of a cursor.
     """
     match = _CURSOR.fullmatch(cursor) if isinstance(cursor, str) else None
     if match is None:
@@ -26,7 +27,7 @@ def split(cursor: Any, place: str) -> tuple[int, str]:
 
 
 def bad_cursor(place: str) -> ClewError:
-    """The one error for every cursor that is not of this list in this order."""
+    """Return the one error for any cursor that does not belong to this list in this order."""
     return ClewError(
         f"`{place}` is not a cursor of this list in this order.",
         hint="Take cursors from `edges` or `pageInfo` of the same field, with the same orderBy.",

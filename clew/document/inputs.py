@@ -1,4 +1,4 @@
-"""Argument values as the plan sees them: structure now, scalar values when it runs."""
+"""Argument values as the plan sees them: it uses their structure, and reads scalar values only when it runs."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _STRUCTURAL = frozenset({"OrderDirection", "DeletedRows", "GroupUnit", "DateGrou
 def read_arguments(
     node: FieldNode, definitions: Mapping[str, GraphQLArgument], variables: Mapping[str, Any]
 ) -> dict[str, Tree]:
-    """The given arguments of a field, absent ones left out.
+    """Return the arguments that a field has, without absent ones.
 
     Args:
         node: the field, valid against the schema.
         definitions: the field's arguments by name.
-        variables: the coerced variables; only their shape is looked at.
+        variables: the coerced variables. Only their shape matters.
     """
     values: dict[str, Tree] = {}
     for argument in node.arguments or ():
@@ -98,7 +98,7 @@ def _from_value(value: Any, type_: GraphQLInputType, path: tuple[str | int, ...]
 
 
 def value_tree(value: Any, type_: GraphQLInputType) -> Tree:
-    """A coerced value as a tree of literals."""
+    """Return a coerced value as a tree of literals."""
     if isinstance(type_, GraphQLNonNull):
         type_ = type_.of_type
     if value is None:
@@ -112,7 +112,7 @@ def value_tree(value: Any, type_: GraphQLInputType) -> Tree:
 
 
 def size(tree: Tree) -> int:
-    """How many values there are in an input; an empty object or list counts as one."""
+    """Return the number of values in an input. An empty object or list counts as one."""
     if isinstance(tree, dict):
         return sum(map(size, tree.values())) or 1
     if isinstance(tree, list):
@@ -121,14 +121,14 @@ def size(tree: Tree) -> int:
 
 
 def enum_names(value: Any, enum: GraphQLEnumType) -> Any:
-    """The names of an enum's values, or of a list of them."""
+    """Return the names of an enum's values, or of a list of them."""
     if isinstance(value, list):
         return [enum_names(item, enum) for item in value]
     return None if value is None else enum.coerce_output_value(value)
 
 
 def _bound_enum(type_: GraphQLInputType) -> GraphQLEnumType | None:
-    """The (item's) enum, if its values are not its names: `EnumType("Color", {"RED": 1})`."""
+    """Return the (item's) enum if its values differ from its names, as in `EnumType("Color", {"RED": 1})`."""
     item = get_named_type(type_)
     if isinstance(item, GraphQLEnumType) and any(value.value != name for name, value in item.values.items()):
         return item
@@ -136,7 +136,7 @@ def _bound_enum(type_: GraphQLInputType) -> GraphQLEnumType | None:
 
 
 def shape(value: Any, type_: GraphQLInputType) -> Any:
-    """What of a variable's value a plan depends on, as something hashable.
+    """Return the parts of a variable's value that a plan depends on, as a hashable value.
 
     Two requests whose variables have equal shapes share one plan.
     """
@@ -154,7 +154,7 @@ def shape(value: Any, type_: GraphQLInputType) -> Any:
 
 
 def is_structural(type_: GraphQLEnumType) -> bool:
-    """Whether the value of this enum becomes SQL text, as a direction of sorting does."""
+    """Return whether this enum's value becomes SQL text, as a sort direction does."""
     return type_.name in _STRUCTURAL
 
 
@@ -175,10 +175,10 @@ def _has_variables(node: ValueNode) -> bool:
 
 
 def ceiling(value: int) -> int:
-    """The power of ten that is not below a limit or an offset.
+    """Return the lowest power of ten that is not below a limit or an offset.
 
-    For a LIMIT that it does not know Postgres assumes a tenth of the table, finds that a
-    plan for it would be costly, and so plans anew each time the statement is run. A
-    constant bound around it avoids that; powers of ten keep the statements few.
+    Postgres assumes that an unknown LIMIT takes a tenth of the table. It finds a plan for that
+    costly, so it plans anew on each run. A constant bound around the LIMIT avoids that, and
+    powers of ten keep the number of statements low.
     """
     return 10 ** len(str(value - 1)) if value > 1 else 1

@@ -1,8 +1,8 @@
-"""Limits on a document, checked before validation does anything costly.
+"""Limits on a document, checked before the costly validation.
 
-First the text, for what need not even be parsed; then the document. Fragments are
-measured once each and multiplied, never spread: a document whose spread size is
-exponential is refused in linear time.
+The text is checked first, so that an oversized one is not even parsed; then the document. Each
+fragment is measured once and its size multiplied. So a document that is exponential after
+spreading is refused in linear time.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ from graphql import (
 from clew.errors import ClewError, Code
 from clew.viewer import ADMIN
 
-# How many values a statement can bind; asyncpg takes no more.
+# The number of values that a statement can bind. asyncpg takes no more.
 MOST_VALUES = 32_767
 
 _UNBOUNDED = 2**31
 
-# Where an input type keeps its `_nested_fields`. They lead to the type again: kept beside it, they would keep it.
+# The extension of an input type that holds its `_nested_fields`. They refer to the type, so they are kept on it:
+# a cache beside the type would keep the type itself.
 _NESTED = "clew.nested_fields"
 
 _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitionNode | SelectionNode
@@ -48,12 +49,12 @@ _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitio
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one operation may ask for; counts are after fragments are spread. None: no bound.
+    """The limits of one operation, counted after fragments are spread. None means no limit.
 
     `page`: rows of a list. `cost`: rows of all lists, nested ones multiplied. `list_items`:
-    values of one input list. `conditions`: those of one statement, with the rules' own.
-    `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: of an
-    answer, and of what is read for it. `introspection`: whether `__schema` and `__type` are answered.
+    values of one input list. `conditions`: conditions of one statement, including those of rules.
+    `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: the size of
+    a response, and of the data read for it. `introspection`: whether `__schema` and `__type` are allowed.
     """
 
     tokens: int = 10_000
@@ -71,7 +72,7 @@ class Limits:
     introspection: bool = True
 
     def for_admin(self) -> Limits:
-        """Those that bind an admin too: what is against mistakes and costs the server itself."""
+        """Return the limits that bind an admin too: those against mistakes, and against load on the server itself."""
         return Limits(
             tokens=self.tokens,
             depth=self.depth,
@@ -89,7 +90,7 @@ class Limits:
         )
 
     def for_own(self) -> Limits:
-        """Those that bind a document which the application itself brings: the largest page."""
+        """Return the limits of a document that the application itself runs: only the largest page."""
         return Limits(
             tokens=_UNBOUNDED,
             depth=_UNBOUNDED,
@@ -108,25 +109,27 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RoleLimits:
-    """The limits of each role: `default`, but for what `overrides` has by role and by the name of the limit."""
+    """The limits of each role: `default`, changed by `overrides`, which are by role and by the name of the limit."""
 
     default: Limits
     overrides: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that make a difference."""
-        # Of what is not overridden for `anon` or `user`, who holds them has the default.
+        """The roles whose limits may differ from the default."""
+        # A viewer with `anon` or `user` has the default for every limit that is not overridden for these roles.
         return frozenset((*self.overrides, "anon", "user")) if self.overrides else frozenset()
 
     def of(self, roles: Collection[str], *, admin: bool) -> Limits:
-        """The limits of who has these roles: of each limit the most generous."""
+        """Return the limits of a viewer with these roles: the most generous value of each limit."""
         if admin:
             return self._changed(self.overrides.get(ADMIN, {})).for_admin()
-        found = [self.overrides.get(role, {}) for role in roles]
-        names = {name for overrides in found for name in overrides}
+        overridden = [self.overrides.get(role, {}) for role in roles]
+        names = {name for overrides in overridden for name in overrides}
         usual = {name: getattr(self.default, name) for name in names}
-        return self._changed({name: max(overrides.get(name, usual[name]) for overrides in found) for name in names})
+        return self._changed(
+            {name: max(overrides.get(name, usual[name]) for overrides in overridden) for name in names}
+        )
 
     def _changed(self, values: Mapping[str, Any]) -> Limits:
         return replace(self.default, **values)
@@ -142,11 +145,11 @@ class _Size:
     schemas: int = 0
 
 
-# An answer to `__schema` is all of the schema: some hundred kilobytes, and a second for some hundred entities.
+# A response to `__schema` holds the whole schema: for hundreds of entities it takes a second and some 100 kB.
 _MOST_SCHEMAS = 2
-# How long tokens may be on average: comments, white space and strings are the padding of an attack.
+# The allowed average length of a token. Attackers pad documents with comments, white space and strings.
 _CHARACTERS_A_TOKEN = 20
-# A token, after what GraphQL ignores. Possessive, so that what is no GraphQL costs no more than what is.
+# A token after ignored text. Possessive quantifiers keep text that is not GraphQL as cheap as GraphQL.
 _TOKEN = re.compile(
     r"""
     (?: [\s,\ufeff]++ | \#[^\n\r]*+ )*+
@@ -160,34 +163,35 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-# A name after one of these is no field.
+# A name after one of these tokens is not a field.
 _NO_FIELD_AFTER = frozenset((":", "@", "...", "on"))
 
-# Steps of validation that a document may take for merging fields: 50,000 are some 50 ms.
+# The steps that validation may take to merge fields of one document: 50,000 take about 50 ms.
 _MOST_STEPS = 50_000
 
 
 def check_text(query: str, limits: Limits) -> bool:
-    """Refuse a document that is too large, as far as its text tells.
+    """Refuse a document whose text shows that it is too large.
 
-    Parsing takes some 7 us a token, ten times what this does. The parser counts the tokens
-    again; here what is no GraphQL may be counted in any way.
+    Parsing takes about 7 us a token, ten times as long as this check. The parser counts the
+    tokens again, so the count may be wrong here for text that is not GraphQL.
 
     Returns:
-        whether it is large: it has more than a third of the tokens that it may have.
+        whether it is large: it has more than a third of the allowed tokens.
 
     Raises:
         ClewError: LIMIT_EXCEEDED.
     """
     longest = limits.tokens * _CHARACTERS_A_TOKEN
     if len(query) > longest:
-        # Reading a megabyte of padding costs a tenth of a second.
+        # Even reading a megabyte of padding would take a tenth of a second.
         message = f"The document is too large: at most {longest} characters are allowed."
         raise _too_large(message, "Send long values as variables.")
     if len(query) <= limits.tokens // 3:
         return False
-    # One after the other: what is said of many is known by the first that are too many.
-    # At the end stands an empty one: without it the search would go over what is ignored there again and again.
+    # Read one token after another, and stop at the first that is too many.
+    # The pattern also matches an empty token at the end. Otherwise the search would scan the ignored text there again
+    # and again.
     tokens = [token[1] for token in islice(_TOKEN.finditer(query), limits.tokens + 1) if token[1]]
     if len(tokens) > limits.tokens:
         raise _too_large(f"The document is too large: at most {limits.tokens} tokens are allowed.")
@@ -214,7 +218,7 @@ def check_text(query: str, limits: Limits) -> bool:
                 fields += 1
         previous = text
     _refuse_above(_most_fields(limits), fields, "fields")
-    # Whoever has so much to list can send it as a variable, which costs a tenth.
+    # Long lists can be sent as variables, which cost a tenth.
     if listed > limits.tokens // 2:
         raise _too_large(
             f"Lists in the document are too long: at most {limits.tokens // 2} tokens are allowed in them.",
@@ -224,23 +228,23 @@ def check_text(query: str, limits: Limits) -> bool:
 
 
 def _most_fields(limits: Limits) -> int:
-    # What people and tools write takes more than two tokens a field: braces, arguments, variables.
+    # Real documents use more than two tokens a field: braces, arguments, variables.
     return limits.tokens // 2
 
 
 def _most_variables(limits: Limits) -> int:
-    # Where they are defined and where they are used.
+    # Definitions and uses of variables both count.
     return limits.tokens // 10
 
 
 def check_limits(document: DocumentNode, limits: Limits) -> None:
-    """Refuse a document with an operation or a fragment that is too large, fragments spread.
+    """Refuse a document with an operation or a fragment that is too large after spreading fragments.
 
     Introspection (`__schema`, `__type`) does not count towards the depth.
 
     Raises:
         ClewError: LIMIT_EXCEEDED; GRAPHQL_VALIDATION_FAILED for a fragment within itself and
-            for a directive twice at one place, GRAPHQL_PARSE_FAILED for an empty selection.
+            for a directive twice at one place; GRAPHQL_PARSE_FAILED for an empty selection.
     """
     fragments = {
         definition.name.value: definition
@@ -254,7 +258,7 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
         for definition in document.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 fields += _check_operation(definition, meter, limits)
-        # Validation looks at fragments that nobody uses too.
+        # Validation reads unused fragments too.
         unused = [fragment for name, fragment in fragments.items() if name not in meter.known]
         fields += sum(meter.fragment(fragment.name.value).fields for fragment in unused)
     except RecursionError:
@@ -264,24 +268,24 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
         if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
             overlap.check(definition.selection_set)
     if meter.repeated is not None:
-        # Said once: validation would say it of each time that it is there again.
+        # Refuse it with one error. Validation would report each repetition.
         raise ClewError(
             f"The directive '@{meter.repeated}' can only be used once at this location.",
             code=Code.GRAPHQL_VALIDATION_FAILED,
         )
-    # Longer ones than the document has tokens need not be looked for.
+    # A list cannot be longer than the document's number of tokens.
     if limits.list_items is not None and limits.list_items < limits.tokens:
         visit(document, _ListLiterals(limits.list_items))
 
 
-def check_variables(given: Iterable[tuple[str, GraphQLInputType, Any]], limits: Limits, *, query: bool) -> None:
-    """Refuse variables with lists that are too long or with too many conditions, before they are coerced.
+def check_variables(variables: Iterable[tuple[str, GraphQLInputType, Any]], limits: Limits, *, query: bool) -> None:
+    """Refuse variables with lists that are too long or with too many conditions, before coercing them.
 
-    A condition is a value within an input object, or an object without any. Lists of filters are parts of the
-    statement; other lists of objects are rows to write, and lists of values are one value to the statement.
+    A condition is a value within an input object, or an empty input object. Lists of filters become parts of the
+    statement. Other lists of objects are rows to write. A list of values is one value to the statement.
 
     Args:
-        given: name, type and value as the client sent it, of whatever type that is.
+        variables: each variable's name, type and value as the client sent it. The value may have any type.
         query: whether all input objects are conditions, and not only filters.
 
     Raises:
@@ -289,7 +293,7 @@ def check_variables(given: Iterable[tuple[str, GraphQLInputType, Any]], limits: 
     """
     most = MOST_VALUES if limits.conditions is None else limits.conditions
     conditions = 0
-    pending = [(name, type_, value, query) for name, type_, value in given]
+    pending = [(name, type_, value, query) for name, type_, value in variables]
     while pending:
         name, given_type, value, counts = pending.pop()
         type_ = get_nullable_type(given_type)
@@ -319,23 +323,20 @@ def check_variables(given: Iterable[tuple[str, GraphQLInputType, Any]], limits: 
 
 
 def _is_filter(type_: GraphQLInputType) -> bool:
-    """Whether it is one of those that are generated for `where`. If one of the application's own is called so, too,
-
-    its objects count alike.
-    """
+    """Return whether the type is a generated filter. A custom input type whose name ends in "Filter" counts too."""
     return isinstance(type_, GraphQLInputObjectType) and type_.name.endswith("Filter")
 
 
 def _nested_fields(type_: GraphQLInputObjectType) -> dict[str, GraphQLInputType]:
-    """The fields that are lists or input objects."""
-    found: dict[str, GraphQLInputType] | None = type_.extensions.get(_NESTED)
-    if found is None:
-        found = type_.extensions[_NESTED] = {
+    """Return the fields whose types are lists or input objects."""
+    nested: dict[str, GraphQLInputType] | None = type_.extensions.get(_NESTED)
+    if nested is None:
+        nested = type_.extensions[_NESTED] = {
             name: field.type
             for name, field in type_.fields.items()
             if isinstance(get_nullable_type(field.type), GraphQLInputObjectType | GraphQLList)
         }
-    return found
+    return nested
 
 
 class _ListLiterals(Visitor):
@@ -364,9 +365,9 @@ def _check_operation(operation: OperationDefinitionNode, meter: _Meter, limits: 
     return size.fields
 
 
-def _refuse_above(most: int | None, given: int, what: str) -> None:
-    if most is not None and given > most:
-        # The number may be astronomical: it is the client's own and not repeated.
+def _refuse_above(most: int | None, count: int, what: str) -> None:
+    if most is not None and count > most:
+        # Do not repeat the client's number: it may be astronomically long.
         raise _too_large(f"The operation is too large: at most {most} {what} are allowed.")
 
 
@@ -379,13 +380,13 @@ class _Meter:
         self.fragments = fragments
         self.known: dict[str, _Size] = {}
         self.open: set[str] = set()
-        # A directive that is at one place twice: none that there is may be.
+        # A directive that occurs twice at one place. None of the schema's directives is repeatable.
         self.repeated: str | None = None
 
     def measure(self, selection_set: SelectionSetNode) -> _Size:
-        """`root_fields` counts the set's own level; the others all levels."""
+        """Measure a selection set. `root_fields` counts only the set's own level, the others count all levels."""
         if not selection_set.selections:
-            # graphql-core reads `{}`, which is no GraphQL.
+            # graphql-core accepts `{}`, but the GraphQL grammar does not.
             raise ClewError("Syntax Error: Expected Name, found '}'.", code=Code.GRAPHQL_PARSE_FAILED)
         depth = aliases = root_fields = directives = fields = schemas = 0
         for node in selection_set.selections:
@@ -413,7 +414,7 @@ class _Meter:
         return _Size(depth, aliases, root_fields, directives, fields, schemas)
 
     def directives(self, node: _Directed) -> int:
-        """How many directives a node itself has."""
+        """Count the directives on a node itself, and note a repeated one."""
         if not node.directives:
             return 0
         seen: set[str] = set()
@@ -424,9 +425,9 @@ class _Meter:
         return len(node.directives)
 
     def fragment(self, name: str) -> _Size:
-        """Measured once, however often it is spread."""
+        """Measure a fragment once, however often it is spread."""
         if name not in self.known:
-            # An unknown fragment counts nothing here; validation names it.
+            # An unknown fragment counts nothing here. Validation reports it.
             self.known[name] = _Size()
             if name in self.fragments:
                 self.open.add(name)
@@ -440,10 +441,10 @@ class _Meter:
 
 
 class _Overlap:
-    """Counts what validation will do to find out whether fields of one response key can be merged.
+    """Counts the steps that validation needs to decide whether fields of one response key can be merged.
 
-    It compares each with each other of the same place, and each fragment spread there with
-    each other, once for every selection set: the square of what is repeated.
+    Validation compares each pair of fields with one key at the same place, and each pair of fragments spread
+    there, once for every selection set. So the steps grow with the square of the repetitions.
     """
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
@@ -451,14 +452,14 @@ class _Overlap:
         self.steps = 0
 
     def check(self, selection_set: SelectionSetNode) -> None:
-        """Raise LIMIT_EXCEEDED when it is too much, before it is done."""
+        """Raise LIMIT_EXCEEDED if validation would take too many steps."""
         groups = [[selection_set]]
         while groups:
             groups += self._merge(groups.pop())
 
     def _merge(self, selection_sets: list[SelectionSetNode]) -> list[list[SelectionSetNode]]:
-        """Merge the selections of one place; what comes back are the places below and the inline fragments."""
-        found: dict[str, int] = {}
+        """Merge the selections of one place. Return the places below it and the inline fragments."""
+        counts: dict[str, int] = {}
         below: dict[str, list[SelectionSetNode]] = {}
         inline: list[list[SelectionSetNode]] = []
         spread: set[str] = set()
@@ -469,9 +470,9 @@ class _Overlap:
                 self._step(1)
                 if isinstance(node, FieldNode):
                     key = node.alias.value if node.alias else node.name.value
-                    before = found.get(key, 0)
+                    before = counts.get(key, 0)
                     self._step(before)
-                    found[key] = before + 1
+                    counts[key] = before + 1
                     if node.selection_set:
                         below.setdefault(key, []).append(node.selection_set)
                 elif isinstance(node, InlineFragmentNode):

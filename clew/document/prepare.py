@@ -1,4 +1,4 @@
-"""A document -> a validated operation, ready to be planned and run."""
+"""Turn a document into a validated operation that can be planned and run."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ from clew.errors import ClewError, Code
 
 _ABSENT = object()
 
-# A large document is validated in stages, or one fault at its end would cost all that can be done for it: first what
-# looks at fields and arguments, then at each value, then what walks a whole operation before it finds the first fault.
+# A large document is validated in stages. Otherwise one fault at its end would cost the whole validation. First come
+# the rules for fields and arguments, then those for values, then those that walk a whole operation before they report.
 _RULES_OF_VALUES = (ValuesOfCorrectTypeRule,)
 _THOROUGH_RULES = (
     NoUndefinedVariablesRule,
@@ -62,20 +62,20 @@ _THOROUGH_RULES = (
     OverlappingFieldsCanBeMergedRule,
 )
 _MOST_ERRORS = 20
-# No type has longer numbers, and Python has words of its own for those of more than 4,300 digits.
+# No type has longer numbers. Python raises its own error for more than 4,300 digits.
 _MOST_DIGITS = 1000
 _LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{_MOST_DIGITS + 1}}}")
-# A name of an operation that an error repeats.
+# An operation's name that may appear in an error.
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}")
-# Statements kept for one document, since its variables may come in many shapes; and bytes that they take with it.
+# The most statements kept for one document, whose variables may have many shapes, and the most bytes kept with it.
 _MOST_COMPILED = 64
 MOST_KEPT = 4 * 1024 * 1024
-# About how many bytes a document takes, and each of its tokens.
+# The estimated bytes of a document, and of each of its tokens.
 _BYTES, _BYTES_A_TOKEN = 8 * 1024, 400
 
 
-class InvalidDocument(Exception):  # noqa: N818  it is an answer, not a fault
-    """A document that cannot be run; `errors` are GraphQL's, `code` is what they have in common."""
+class InvalidDocument(Exception):  # noqa: N818  it is a response, not a fault
+    """A document that cannot be run: the errors of GraphQL, and their common code."""
 
     def __init__(self, errors: list[GraphQLError], code: Code) -> None:
         super().__init__(code)
@@ -88,7 +88,7 @@ class _VariableSpec:
     name: str
     type: GraphQLInputType
     required: bool
-    # For a scalar or enum without default: how to coerce it. None: graphql-core does.
+    # Coerces a scalar or enum without a default. None: graphql-core coerces the value.
     coerce: Callable[[Any], Any] | None
     node: VariableDefinitionNode
 
@@ -97,9 +97,9 @@ class _VariableSpec:
 class Prepared:
     """A validated operation.
 
-    `executables` holds what it was compiled to, by variable shape; `rows` the statements of its fields that are
-    the user's own and entities, by shape and place. `size`: about how many bytes it takes, without these. `key`: its
-    own in the cache of documents.
+    `executables` holds its compiled forms by the shape of the variables. `rows` holds the statements for its custom
+    fields that return entities, by shape and place. `size` estimates its bytes without these. `key` is its key in
+    the cache of documents.
     """
 
     document: DocumentNode
@@ -118,8 +118,8 @@ class Prepared:
     executables: dict[Any, Any] = field(default_factory=dict)
     rows: dict[Any, Any] = field(default_factory=dict)
 
-    def coerce(self, given: Mapping[str, Any]) -> VariableValues:
-        """The variables' values by the rules of GraphQL.
+    def coerce(self, raw: Mapping[str, Any]) -> VariableValues:
+        """Coerce the variables' values by the rules of GraphQL (6.1.2).
 
         Raises:
             InvalidDocument: BAD_USER_INPUT with an error for each variable that does not fit.
@@ -128,7 +128,7 @@ class Prepared:
         if self.simple:
             coerced: dict[str, Any] = {}
             for spec in self.variables:
-                value = given.get(spec.name, _ABSENT)
+                value = raw.get(spec.name, _ABSENT)
                 if value is _ABSENT:
                     if spec.required:
                         break
@@ -145,64 +145,64 @@ class Prepared:
             else:
                 return VariableValues({}, coerced)
         else:
-            lists = ((spec.name, spec.type, given[spec.name]) for spec in self.variables if spec.name in given)
+            lists = ((spec.name, spec.type, raw[spec.name]) for spec in self.variables if spec.name in raw)
             check_variables(lists, self.limits, query=self.operation.operation is OperationType.QUERY)
-            fitting = self._fitting(given)
+            fitting = self._fitting(raw)
             if fitting is not None:
                 return VariableValues({}, fitting)
         nodes = self.operation.variable_definitions or ()
         try:
             values = get_variable_values(
-                self.schema, nodes, dict(given), max_errors=10, hide_suggestions=self.hide_suggestions
+                self.schema, nodes, dict(raw), max_errors=10, hide_suggestions=self.hide_suggestions
             )
         except ValueError:
-            # Python writes no integer of more than 4300 digits, not even into an error.
+            # Python formats no integer of more than 4,300 digits, not even in an error.
             raise InvalidDocument([GraphQLError("A variable has too many digits.")], Code.BAD_USER_INPUT) from None
         if isinstance(values, VariableValues):
             return values
         raise InvalidDocument(values, Code.BAD_USER_INPUT)
 
-    def _fitting(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The variables' values; None if one does not fit, or graphql-core must tell."""
+    def _fitting(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the variables' values, or None if one does not fit or only graphql-core can decide."""
         coerced: dict[str, Any] = {}
         try:
             for spec in self.variables:
-                if spec.name in given:
-                    coerced[spec.name] = coercer(spec.type)(given[spec.name], 0)
+                if spec.name in raw:
+                    coerced[spec.name] = coercer(spec.type)(raw[spec.name], 0)
                 elif spec.required or spec.node.default_value is not None:
                     return None
         except (UnfitError, GraphQLError, ValueError, TypeError, RecursionError):
             return None
         return coerced
 
-    def with_sources(self, values: VariableValues, given: Mapping[str, Any]) -> VariableValues:
-        """The values with where they come from, which the executor asks for."""
+    def with_sources(self, values: VariableValues, raw: Mapping[str, Any]) -> VariableValues:
+        """Return the values with their sources, which the executor needs."""
         if values.sources or not self.variables:
             return values
         sources: dict[str, VariableValueSource] = {}
         for spec in self.variables:
             signature = get_variable_signature(self.schema, spec.node)
             assert isinstance(signature, GraphQLVariableSignature)
-            sources[spec.name] = VariableValueSource(signature, given.get(spec.name, Undefined))
+            sources[spec.name] = VariableValueSource(signature, raw.get(spec.name, Undefined))
         return VariableValues(sources, values.coerced)
 
     @property
     def weight(self) -> int:
-        """About how many bytes it takes, with all that was compiled of it."""
-        compiled: int = sum(found.size for found in (*self.executables.values(), *self.rows.values()))
+        """The estimated bytes of the operation and of everything compiled for it."""
+        compiled: int = sum(statement.size for statement in (*self.executables.values(), *self.rows.values()))
         return self.size + compiled
 
-    def keep(self, compiled: dict[Any, Any], key: Any, found: Any) -> None:
-        """Note what was compiled, in `executables` or `rows`, where the oldest make room for it."""
-        compiled[key] = found
+    def keep(self, compiled: dict[Any, Any], key: Any, form: Any) -> None:
+        """Keep a compiled form in `executables` or `rows`. Drop the oldest forms to make room."""
+        compiled[key] = form
         while len(compiled) > _MOST_COMPILED or (len(compiled) > 1 and self.weight > MOST_KEPT):
             compiled.pop(next(iter(compiled)))
 
     def shape(self, values: VariableValues) -> Any:
-        """What of the variables a plan depends on.
+        """Return the parts of the variables that a plan depends on.
 
         Raises:
-            ClewError: BAD_USER_INPUT for what is no cursor.
+            ClewError: BAD_USER_INPUT for a value that is not a cursor.
         """
         coerced = values.coerced
         return tuple(
@@ -222,13 +222,13 @@ class Prepared:
 def prepare(
     schema: GraphQLSchema, query: str, operation_name: str | None, limits: Limits, *, hide_suggestions: bool = False
 ) -> Prepared:
-    """Parse, measure and validate; the costly last.
+    """Parse, measure and validate, the most costly step last.
 
     Args:
-        hide_suggestions: whether errors say nothing of names that are like a wrong one.
+        hide_suggestions: whether errors leave out names that resemble a wrong one.
 
     Raises:
-        InvalidDocument: syntax or validation errors, or no such operation.
+        InvalidDocument: for syntax or validation errors, or an unknown operation.
         ClewError: LIMIT_EXCEEDED.
     """
     large = check_text(query, limits)
@@ -267,7 +267,7 @@ def prepare(
 
 
 class _Numbers(Visitor):
-    """Raises InvalidDocument at a number that is too long to be read."""
+    """Raises InvalidDocument for a number with too many digits."""
 
     def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
         self._check(node)
@@ -291,7 +291,7 @@ def _tokens(document: DocumentNode) -> int:
 
 
 def _stages(limits: Limits, *, apart: bool) -> Iterable[tuple[type[ASTValidationRule], ...]]:
-    """The rules of validation: together, which takes least if all is well, or the cheap ones before the others."""
+    """Return the rules of validation in one stage, the fastest way for a valid document, or cheap rules first."""
     rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
     if not apart:
         return (rules,)
@@ -325,7 +325,7 @@ def _spec(schema: GraphQLSchema, node: VariableDefinitionNode) -> _VariableSpec:
 
 
 def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The variables of whose values something goes into a plan: of conditions, of counts, and cursors."""
+    """Return the variables whose values shape a plan: those of conditions, those of counts, and cursors."""
     conditions: set[str] = set()
     counts: set[str] = set()
     cursors: set[str] = set()

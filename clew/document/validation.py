@@ -1,8 +1,8 @@
-"""The rules of GraphQL's validation, run together.
+"""Run the rules of GraphQL's validation together.
 
-graphql-core asks each of some thirty rules at each node whether it looks at nodes of this
-kind, and finds that out anew for each document: half of the time that validation takes.
-Here it is known by the rules' classes.
+graphql-core asks each of about thirty rules, at each node, whether it handles that kind of
+node. It finds the answer anew for each document, which takes half of the time of validation.
+Here the answer is found once for the rules' classes.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from graphql import BREAK, SKIP, Node, ValidationContext
 from graphql.language.visitor import EnterLeaveVisitor
 from graphql.validation import ASTValidationRule, ValidationRule
 
-# The place of a rule among the others, and its methods for a kind of nodes.
+# A rule's method for a kind of node, if it has one; and a rule's index with its two methods.
 _Method = Callable[..., Any] | None
 _Bound = tuple[int, _Method, _Method]
 
 
 @cache
 def together(rules: tuple[type[ASTValidationRule], ...]) -> type[ASTValidationRule]:
-    """One rule that is all of these: it finds the same faults in the same order."""
+    """Return one rule that combines these. It finds the same faults in the same order."""
     known: dict[str, tuple[int, ...]] = {}
 
     class Together(ValidationRule):
@@ -32,13 +32,13 @@ def together(rules: tuple[type[ASTValidationRule], ...]) -> type[ASTValidationRu
             self.skipping: list[Any] = [None] * len(rules)
 
         def get_enter_leave_for_kind(self, kind: str) -> EnterLeaveVisitor:
-            found = self.enter_leave_map.get(kind)
-            if found is None:
+            visitor = self.enter_leave_map.get(kind)
+            if visitor is None:
                 if kind not in known:
                     known[kind] = tuple(index for index, rule in enumerate(rules) if any(_methods(rule, kind)))
                 bound = [(index, *_methods(self.rules[index], kind)) for index in known[kind]]
-                found = self.enter_leave_map[kind] = _merged(bound, self.skipping)
-            return found
+                visitor = self.enter_leave_map[kind] = _merged(bound, self.skipping)
+            return visitor
 
     return Together
 
@@ -51,10 +51,10 @@ def _methods(rule: ASTValidationRule | type[ASTValidationRule], kind: str) -> tu
 
 
 def _merged(bound: Sequence[_Bound], skipping: list[Any]) -> EnterLeaveVisitor:
-    """The rules' methods for one kind of nodes as one of each.
+    """Merge the rules' methods for one kind of node into one visitor.
 
     Args:
-        skipping: by rule, the node below which it looks at nothing, or BREAK when it looks at nothing any more.
+        skipping: for each rule, the node whose children it skips, or BREAK once it skips everything.
     """
     if not bound:
         return EnterLeaveVisitor(None, None)

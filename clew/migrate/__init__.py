@@ -1,6 +1,6 @@
-"""Migrations: Alembic revisions made from the SDL's difference to the migration history.
+"""Migrations: Alembic revisions made from the difference between the SDL and the migration history.
 
-Revision files import `install` from here, so this module stays light.
+Revision files import `install` from here, so this module must load fast.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ __all__ = ["install"]
 
 
 def install(op: Operations, version: int, *, since: int = 0) -> None:
-    """Bring Clew's own database objects (schema `clew`) from step `since` to step `version`; called by revisions.
+    """Bring Clew's own database objects (schema `clew`) from step `since` to step `version`. Revisions call this.
 
     Args:
         op: `alembic.op`.
-        version: the step to end at; lower than `since` undoes steps.
+        version: the step to end at. A step lower than `since` undoes steps.
         since: the step that the database is at.
 
     Raises:
-        ValueError: this Clew does not know so many steps: it is older than the one that made the revision.
+        ValueError: this Clew is older than the one that made the revision, and lacks some of the steps.
     """
     if max(version, since) > objects.VERSION:
         raise ValueError(

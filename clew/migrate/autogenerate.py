@@ -1,4 +1,4 @@
-"""Alembic's own comparison: `alembic check` against the live database, `--autogenerate` by Clew's difference."""
+"""Alembic's own commands: `alembic check` compares with the live database, `--autogenerate` writes Clew's revision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLUGINS = ("alembic.autogenerate.*", "alembic.ext.checkconstraint_byname")
 
 
 def load_project_model(root: Path) -> Model:
-    """The model of the project's `graphql/` folder. SchemaError if it is not valid."""
+    """Return the model of the project's `graphql/` folder. Raise SchemaError if it is not valid."""
     from clew.model.build import load_model
 
     return load_model(root / "graphql")
@@ -35,7 +35,7 @@ def _command(config: Config) -> str | None:
 
 
 def _wants_model(config: Config) -> bool:
-    """Upgrades need no SDL: they must work whatever state it is in."""
+    """Return whether the command needs the SDL. Upgrades do not: they must work even if the SDL is broken."""
     command = _command(config)
     if command == "revision":
         return bool(getattr(config.cmd_opts, "autogenerate", False))
@@ -43,7 +43,7 @@ def _wants_model(config: Config) -> bool:
 
 
 def options(config: Config, root: Path) -> dict[str, Any]:
-    """The arguments of `context.configure` that are about comparing."""
+    """Return the arguments of `context.configure` for comparing."""
     metadata: sa.MetaData | None = config.attributes.get("metadata")
     model: Model | None = config.attributes.get("model")
     if model is None and metadata is None and _wants_model(config):
@@ -73,7 +73,7 @@ def _include_name(metadata: sa.MetaData) -> Callable[[str | None, str, Any], boo
 
 
 def _include_object(root: Path) -> Callable[[Any, str | None, str, bool, Any], bool]:
-    """Tables that no migration of this project made are somebody else's."""
+    """Return a filter that skips tables of the database that no migration of this project made."""
     ours = {(table.schema, table.name) for table in read(Paths(root).schema).snapshot.tables.values()}
 
     def include_object(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
@@ -83,7 +83,7 @@ def _include_object(root: Path) -> Callable[[Any, str | None, str, bool, Any], b
 
 
 def _write_own(root: Path, model: Model) -> Callable[[MigrationContext, Any, list[ops.MigrationScript]], None]:
-    """Makes `alembic revision --autogenerate` the same as `clew migrate make`, without `--yes`."""
+    """Return a hook that makes `alembic revision --autogenerate` work like `clew migrate make` without `--yes`."""
 
     def process(_context: MigrationContext, _revision: Any, directives: list[ops.MigrationScript]) -> None:
         message = directives[0].message or "change the schema"

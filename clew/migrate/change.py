@@ -9,11 +9,11 @@ from dataclasses import dataclass
 class Change:
     """SQL that makes a change and SQL that undoes it.
 
-    A migration runs the `up` of its changes in order, and their `down` in the opposite order.
+    A migration runs the `up` of its changes in order, and their `down` in reverse order.
 
     Attributes:
-        summary: what it does, in a few words; empty for what follows from another change.
-        loses: what is lost, or why it may fail on a filled table; None if it is harmless.
+        summary: a few words about the change; empty if it follows from another change.
+        loses: the data that is lost, or the reason why it may fail on a filled table; None if it is harmless.
     """
 
     up: tuple[str, ...]

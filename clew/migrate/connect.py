@@ -22,10 +22,10 @@ def _dsn(url: str) -> str:
 
 
 async def open_connection(url: str) -> asyncpg.Connection[Any]:
-    """An asyncpg connection to a `postgresql://` URL (libpq's parameters included), to be closed by the caller.
+    """Open an asyncpg connection to a `postgresql://` URL, which may have libpq's parameters. The caller closes it.
 
     Raises:
-        StartupError: `url` is no such URL. What the server and the network say passes as it is.
+        StartupError: `url` is not such a URL. Errors of the server and the network pass unchanged.
     """
     try:
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
@@ -40,7 +40,7 @@ async def open_connection(url: str) -> asyncpg.Connection[Any]:
 
 @asynccontextmanager
 async def migration_engine(url: str) -> AsyncIterator[AsyncEngine]:
-    """A SQLAlchemy engine of which each connection is opened anew; asyncpg reads the URL, not SQLAlchemy."""
+    """Yield a SQLAlchemy engine that opens each connection anew. asyncpg reads the URL, not SQLAlchemy."""
 
     async def creator(*_: Any, **__: Any) -> Any:
         return await open_connection(url)

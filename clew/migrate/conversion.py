@@ -1,4 +1,4 @@
-"""Changing a column's type: how values are carried over, and whether all of them survive."""
+"""Change a column's type: convert the values, and tell whether all of them survive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PARTS = re.compile(r"([^()]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 
 
 def _parts(sql: str) -> tuple[str, int | None, int]:
-    """Base type, length or precision (None: unlimited), scale."""
+    """Return the base type, the length or precision (None: unlimited), and the scale."""
     match = _PARTS.fullmatch(sql.strip().upper())
     if match is None:
         return sql.upper(), None, 0
@@ -28,7 +28,7 @@ def _parts(sql: str) -> tuple[str, int | None, int]:
 
 
 def using(column: str, old: str, new: str) -> str:
-    """The USING expression from type `old` to type `new`; `column` is quoted."""
+    """Return the USING expression from type `old` to type `new`. `column` is quoted."""
     old_list, new_list = old.endswith("[]"), new.endswith("[]")
     if new.upper() in _DOCUMENTS and old.upper() not in (*_DOCUMENTS, *_TEXTS):
         return f"to_jsonb({column})::{new}"
@@ -43,12 +43,12 @@ def using(column: str, old: str, new: str) -> str:
     before, after = _parts(old)[0], _parts(new)[0]
     if after in _TEXTS or any(before in family and after in family for family in _FAMILIES):
         return f"{column}::{new}"
-    # there may be no direct cast (integer to uuid): then every type still reads its own text
+    # A direct cast may not exist (integer to uuid). A cast by way of text always does.
     return f"{column}::text::{new}"
 
 
 def keeps_every_value(old: str, new: str) -> bool:
-    """Whether each value of type `old` is one of type `new`, with nothing cut off."""
+    """Return whether the type `new` holds every value of type `old` without cutting any."""
     if new.upper() in _DOCUMENTS and old.upper() not in (*_DOCUMENTS, *_TEXTS):
         return True
     if old.endswith("[]") != new.endswith("[]"):

@@ -1,4 +1,4 @@
-"""DDL statements for the parts of a snapshot. Names arrive as SQL writes them where they say `key`, else raw."""
+"""DDL statements for the parts of a snapshot. A `key` is a name as SQL writes it; other names are raw."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from clew.sql.literals import quote_name, quote_text
 
 
 def column_definition(name: str, column: Column) -> str:
-    """A column as CREATE TABLE and ADD COLUMN write it."""
+    """Return a column as CREATE TABLE and ADD COLUMN write it."""
     parts = [quote_name(name), column.type]
     if column.generated is not None:
         parts.append(f"GENERATED ALWAYS AS ({column.generated}) STORED")
@@ -21,7 +21,7 @@ def column_definition(name: str, column: Column) -> str:
 
 
 def comment(kind: str, name: str, text: str | None) -> str:
-    """COMMENT ON; `kind` is TABLE, COLUMN or VIEW and `name` is quoted."""
+    """Return COMMENT ON. `kind` is TABLE, COLUMN or VIEW, and `name` is quoted."""
     return f"COMMENT ON {kind} {name} IS {'NULL' if text is None else quote_text(text)}"
 
 
@@ -30,7 +30,7 @@ def column_key(key: str, name: str) -> str:
 
 
 def create_table(key: str, table: Table) -> tuple[str, ...]:
-    """CREATE TABLE with everything but its foreign keys."""
+    """Return CREATE TABLE with everything but the foreign keys."""
     lines = [column_definition(name, column) for name, column in table.columns.items()]
     lines += [f"CONSTRAINT {quote_name(name)} {text}" for name, text in table.constraints.items()]
     body = ",\n".join(f"    {line}" for line in lines)
@@ -69,7 +69,7 @@ def foreign_key_text(foreign: ForeignKey) -> str:
 
 
 def create_index(key: str, name: str, text: str) -> str:
-    """`text` is `[UNIQUE ]USING method (...)[ WHERE ...]`."""
+    """Return CREATE INDEX. `text` is `[UNIQUE ]USING method (...)[ WHERE ...]`."""
     unique, rest = ("UNIQUE ", text.removeprefix("UNIQUE ")) if text.startswith("UNIQUE ") else ("", text)
     return f"CREATE {unique}INDEX {quote_name(name)} ON {key} {rest}"
 
@@ -102,7 +102,7 @@ def drop_function(key: str) -> str:
 
 
 def restart_identity(key: str, name: str) -> str:
-    """Sets an identity's sequence after the largest value that the column holds."""
+    """Return a statement that sets an identity's sequence after the largest value in the column."""
     column = quote_name(name)
     sequence = f"pg_get_serial_sequence({quote_text(key)}, {quote_text(name)})"
     return f"SELECT setval({sequence}, coalesce(max({column}), 0) + 1, false) FROM {key}"  # noqa: S608 (quoted names)

@@ -1,4 +1,4 @@
-"""What a project's `migrations/env.py` runs, for every Alembic command and for `clew migrate` alike."""
+"""The code that a project's `migrations/env.py` runs, for every Alembic command and for `clew migrate`."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from clew.migrate import autogenerate
 from clew.migrate.connect import migration_engine
 from clew.migrate.faults import explained
 
-# One for all versions of Clew: only the number keeps two migrations apart.
+# The key of the advisory lock. It must not change: only this number keeps two migrations apart.
 LOCK = 7_021_950_317_348_213_611
-LOCK_WAIT = "600s"  # for another migration to end
-LOCK_TIMEOUT = "10s"  # for a table: whoever waits for a table lock stops everybody behind it
+LOCK_WAIT = "600s"  # the wait for another migration to end
+LOCK_TIMEOUT = (
+    "10s"  # the wait for a table: while a migration waits for its lock, all later users of the table wait behind it
+)
 
 
 def run() -> None:
-    """Run the current Alembic command, offline or on the connection that it was given or opens itself.
+    """Run the current Alembic command: offline, on a connection from the caller, or on a new one.
 
-    Reads from `Config.attributes`: `connection` (a synchronous SQLAlchemy connection), `url`,
+    It reads from `Config.attributes`: `connection` (a synchronous SQLAlchemy connection), `url`, and
     `metadata` (to compare with, instead of the project's SDL).
 
     Raises:
-        StartupError: the database cannot be reached or refuses a statement; for Alembic's own
-            command line a CommandError, which it prints without a traceback.
+        StartupError: the database cannot be reached or refuses a statement. Alembic's own command line gets a
+            CommandError instead, which it prints without a traceback.
     """
     config = context.config
     by_command_line = config.cmd_opts is not None
@@ -59,9 +61,9 @@ def run() -> None:
 @contextmanager
 def _database_url(config: Config) -> Iterator[str]:
     root = root_of(config)
-    given: str | None = config.attributes.get("url")
-    settings = None if given else Settings.load(root, "dev")
-    url = given or (settings.database_url if settings else None)
+    configured: str | None = config.attributes.get("url")
+    settings = None if configured else Settings.load(root, "dev")
+    url = configured or (settings.database_url if settings else None)
     if url:
         yield url
         return
@@ -74,7 +76,7 @@ def _database_url(config: Config) -> Iterator[str]:
 
 
 def root_of(config: Config) -> Path:
-    """The project's folder: where its `alembic.ini` is."""
+    """Return the project's folder, which holds its `alembic.ini`."""
     return Path(config.config_file_name or "alembic.ini").resolve().parent
 
 
@@ -95,7 +97,7 @@ def _offline() -> None:
 
 
 def migrate(connection: sa.Connection) -> None:
-    """Run the current command on `connection`, alone: a second migration waits, then finds nothing to do."""
+    """Run the current command on `connection`, alone. A second migration waits, and then has nothing to do."""
     with _alone(connection):
         context.configure(
             connection=connection,
@@ -115,7 +117,7 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        # a connection that is gone has released the lock by itself
+        # A closed connection has released the lock already.
         with suppress(SQLAlchemyError, OSError):
             connection.rollback()
             execute(connection, f"SELECT pg_advisory_unlock({LOCK})")

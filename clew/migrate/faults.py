@@ -1,4 +1,4 @@
-"""What can go wrong between a migration and its database, said so that one can act on it."""
+"""Explain faults between a migration and its database, so that the user can act on them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def place_of(url: str) -> str:
-    """Host, port and database of a URL, without user and password."""
+    """Return host, port and database of a URL, without user and password."""
     try:
         parts = urlsplit(url)
         return f"{parts.hostname or 'the local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
@@ -82,13 +82,13 @@ def _of_statement(error: BaseException) -> StartupError | None:
 
 
 def explain(error: BaseException, url: str) -> StartupError | None:
-    """A StartupError for what asyncpg, SQLAlchemy, Alembic or the network raised; None for a fault of the code."""
+    """Return a StartupError for an error of asyncpg, SQLAlchemy, Alembic or the network; None for a bug."""
     for cause in _chain(error):
         if isinstance(cause, StartupError):
             return cause
-        found = _of_connection(cause, url) or _of_statement(cause)
-        if found is not None:
-            return found
+        explanation = _of_connection(cause, url) or _of_statement(cause)
+        if explanation is not None:
+            return explanation
     if isinstance(error, CommandError):
         return StartupError(f"Alembic: {error}")
     return None
@@ -96,11 +96,11 @@ def explain(error: BaseException, url: str) -> StartupError | None:
 
 @contextmanager
 def explained(url: str) -> Iterator[None]:
-    """Turn what the block raises into StartupErrors; faults of the code pass unchanged."""
+    """Turn errors of the block into StartupErrors. Bugs pass unchanged."""
     try:
         yield
     except Exception as error:
-        found = explain(error, url)
-        if found is None or found is error:
+        explanation = explain(error, url)
+        if explanation is None or explanation is error:
             raise
-        raise found from error
+        raise explanation from error

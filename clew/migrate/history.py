@@ -19,7 +19,7 @@ from clew.project import Project, failure_of
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where a project's migrations are; `root` is the folder of its `alembic.ini`."""
+    """The paths of a project's migrations. `root` is the folder of its `alembic.ini`."""
 
     root: Path
 
@@ -32,7 +32,11 @@ class Paths:
         return self.root / "migrations" / "schema.json"
 
     def config(self, **attributes: Any) -> Config:
-        """Alembic's configuration of this project; `attributes` reach `env.py`. StartupError if there is none."""
+        """Return Alembic's configuration of this project. `attributes` reach `env.py`.
+
+        Raises:
+            StartupError: the project has none.
+        """
         if not self.ini.is_file():
             raise StartupError(
                 f"{self.root} has no alembic.ini.",
@@ -40,7 +44,7 @@ class Paths:
             )
         config = Config(str(self.ini))
         if "%" in str(self.root):
-            # %(here)s would put the folder's own % into a text in which % is special.
+            # In this text % is special, and %(here)s would insert the folder's own % unescaped.
             config.set_main_option("script_location", str(self.schema.parent.resolve()).replace("%", "%%"))
         config.attributes.update(attributes)
         return config
@@ -48,18 +52,18 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The revisions on disk, oldest first; `head` is the last, None where there are none."""
+    """The revisions on disk, oldest first. `head` is the last one, or None if there is none."""
 
     revisions: tuple[str, ...]
     head: str | None
 
     def pending(self, current: str | None) -> tuple[str, ...]:
-        """The revisions after `current`, which must be None or one of them."""
+        """Return the revisions after `current`, which is one of them or None."""
         return self.revisions if current is None else self.revisions[self.revisions.index(current) + 1 :]
 
 
 def script_directory(paths: Paths) -> ScriptDirectory:
-    """Alembic's view of the migrations folder. StartupError if it is missing."""
+    """Return Alembic's view of the migrations folder. Raise StartupError if it is missing."""
     try:
         return ScriptDirectory.from_config(paths.config())
     except CommandError as error:
@@ -67,10 +71,10 @@ def script_directory(paths: Paths) -> ScriptDirectory:
 
 
 def load_history(root: Path) -> History:
-    """Read the revisions of the project in `root`; none where nothing of Alembic's is there yet.
+    """Read the revisions of the project in `root`. A project without Alembic's files has none.
 
     Raises:
-        StartupError: a broken revision file or chain, or more than one head.
+        StartupError: a revision file or the chain of revisions is broken, or there is more than one head.
     """
     paths = Paths(root)
     if not (paths.ini.exists() and paths.schema.parent.is_dir()):
@@ -80,7 +84,7 @@ def load_history(root: Path) -> History:
     script = script_directory(paths)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Alembic only warns of two revisions of one name
+            warnings.simplefilter("error", UserWarning)  # Alembic only warns of two revisions with one name
             heads = script.get_heads()
         if len(heads) > 1:
             raise StartupError(

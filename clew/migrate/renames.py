@@ -1,4 +1,4 @@
-"""`@renamed`: which old tables and columns the new ones continue, and the old schema under its new names."""
+"""`@renamed`: find the old names of tables and columns, and give the old schema its new names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.sql.words import replace_identifiers
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """`tables` are old key -> new key; `columns` old SQL name -> new SQL name, by the table's new key."""
+    """`tables` maps old keys to new keys. `columns` maps old SQL names to new ones, by the table's new key."""
 
     tables: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -22,10 +22,10 @@ class Renames:
 
 
 def find_renames(model: Model, old: Snapshot, new: Snapshot) -> Renames:
-    """The renames that `@renamed(from:)` asks for and that are not done yet.
+    """Return the renames that `@renamed(from:)` asks for and that no migration has made yet.
 
-    `from` is the SDL's old name of the type or field; the SQL name is accepted too. A directive that
-    stays in the SDL after its migration does nothing: the old name is gone from `old` then.
+    `from` is the old name of the type or field in the SDL, or its old SQL name. A directive that stays in
+    the SDL after its migration has no effect, because `old` no longer has the old name.
     """
     by_entity = {table.entity: key for key, table in old.tables.items()}
     by_name = {table.name: key for key, table in old.tables.items()}
@@ -35,23 +35,23 @@ def find_renames(model: Model, old: Snapshot, new: Snapshot) -> Renames:
         entity = model.entities[table.entity]
         source = key
         if key not in old.tables:
-            # `@table(name:)` alone may change too: the same type with another table is a rename
+            # `@table(name:)` may change alone. The same type with another table is a rename too.
             wanted = entity.renamed_from or entity.name
             candidate = by_entity.get(wanted) or by_name.get(wanted)
             if candidate is not None and candidate not in new.tables:
                 tables[candidate] = source = key
                 source = candidate
         if source in old.tables:
-            found = _columns(entity, old.tables[source], table)
-            if found:
-                columns[key] = found
+            renamed = _columns(entity, old.tables[source], table)
+            if renamed:
+                columns[key] = renamed
     return Renames(tables, columns)
 
 
 def _columns(entity: Entity, old: Table, new: Table) -> dict[str, str]:
     by_field = {column.field: name for name, column in old.columns.items() if column.field is not None}
     by_relation = {column.relation: name for name, column in old.columns.items() if column.relation is not None}
-    found: dict[str, str] = {}
+    renamed: dict[str, str] = {}
     for name, column in new.columns.items():
         if name in old.columns or column.field is None:
             continue
@@ -63,14 +63,14 @@ def _columns(entity: Entity, old: Table, new: Table) -> dict[str, str]:
         if relation is not None and relation.renamed_from is not None:
             candidates.append(by_relation.get(relation.renamed_from))
         for candidate in candidates:
-            if candidate in old.columns and candidate not in new.columns and candidate not in found:
-                found[str(candidate)] = name
+            if candidate in old.columns and candidate not in new.columns and candidate not in renamed:
+                renamed[str(candidate)] = name
                 break
-    return found
+    return renamed
 
 
 def apply_renames(old: Snapshot, renames: Renames, new: Snapshot) -> Snapshot:
-    """`old` as it is after the renames: what Postgres does to its own expressions, done to their text."""
+    """Return `old` after the renames. Also rename within the text of expressions, as Postgres does with its own."""
     tables: dict[str, Table] = {}
     for old_key, table in old.tables.items():
         key = renames.table(old_key)

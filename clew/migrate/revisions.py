@@ -1,4 +1,4 @@
-"""Writes revisions: `migrations/versions/NNNN_slug.py`, for people to read and edit."""
+"""Write revisions: `migrations/versions/NNNN_slug.py`, for people to read and edit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class MadeRevision:
-    """A revision file that was written, and what it does."""
+    """A revision file that was written, and its changes."""
 
     revision: str
     path: Path
@@ -35,7 +35,7 @@ class MadeRevision:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the model asks for beyond the migrations: from step `since` of Clew's objects, and the changes."""
+    """The schemas before and after a migration that is not written yet, and the changes between them."""
 
     before: Snapshot
     after: Snapshot
@@ -51,15 +51,15 @@ class Difference:
 
 
 def difference(root: Path, model: Model) -> Difference:
-    """The model against `migrations/schema.json`. StartupError if that file is damaged."""
+    """Compare the model with `migrations/schema.json`. Raise StartupError if that file is damaged."""
     before = read(Paths(root).schema).snapshot
-    # a project made by a newer Clew keeps its objects
+    # If a newer Clew made the project, keep its objects.
     after = take_snapshot(model, max(objects.VERSION, before.objects))
     return Difference(before, after, diff(before, after, find_renames(model, before, after)))
 
 
 def pending_changes(root: Path, model: Model) -> tuple[Change, ...]:
-    """What a migration made now would change, in order; `loses` names what must be confirmed.
+    """Return the changes of a migration that would be made now, in order. Their `loses` must be confirmed.
 
     Args:
         root: the project's folder.
@@ -72,15 +72,15 @@ def pending_changes(root: Path, model: Model) -> tuple[Change, ...]:
 
 
 def require_written(root: Path, model: Model) -> None:
-    """Refuse an SDL that the migrations do not lead to: its queries would name what no database has.
+    """Refuse an SDL that the migrations do not lead to: its queries would use tables or columns that do not exist.
 
     Raises:
-        StartupError: names the changes; or `migrations/schema.json` is damaged.
+        StartupError: with the missing changes; or `migrations/schema.json` is damaged.
     """
-    found = difference(root, model)
-    if found.empty:
+    missing = difference(root, model)
+    if missing.empty:
         return
-    named = [change.summary for change in found.changes if change.summary] or ["Clew's own objects"]
+    named = [change.summary for change in missing.changes if change.summary] or ["Clew's own objects"]
     listed = "".join(f"\n  - {summary}" for summary in named[:_MOST_NAMED])
     more = f"\n  - and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
     raise StartupError(
@@ -90,17 +90,17 @@ def require_written(root: Path, model: Model) -> None:
 
 
 def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -> MadeRevision | None:
-    """Write the migration from the history to the model; None, and nothing written, where they agree.
+    """Write the migration from the history to the model. If they agree, write nothing and return None.
 
     Args:
         root: the project's folder.
         model: its SDL's model.
-        message: what the change is about; becomes the file's name.
-        accept_loss: write it although it loses data or may fail on filled tables.
+        message: a description of the change, which becomes the file's name.
+        accept_loss: write it even if it loses data or may fail on filled tables.
 
     Raises:
         StartupError: it loses data and that is not accepted, there are two heads, `schema.json` belongs to a
-            revision that is not in the history, or the files cannot be written (neither is then).
+            revision that is not in the history, or the files cannot be written (then none of them is).
     """
     paths = Paths(root)
     history = load_history(root)
@@ -110,25 +110,25 @@ def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -
             f"{paths.schema} describes revision {stored.revision}, which is not in migrations/versions.",
             "Bring that file back, or take schema.json and versions/ from the same commit.",
         )
-    found = difference(root, model)
-    if found.empty:
+    wanted = difference(root, model)
+    if wanted.empty:
         return None
-    refuse_loss(found.changes, accept_loss)
+    refuse_loss(wanted.changes, accept_loss)
     complete(root)
     revision = revision_id(history.revisions, message)
     try:
-        path = _write(paths, revision, history.head, message, found)
-        paths.schema.write_text(dump(StoredSchema(revision, found.after)), encoding="utf-8")
+        path = _write(paths, revision, history.head, message, wanted)
+        paths.schema.write_text(dump(StoredSchema(revision, wanted.after)), encoding="utf-8")
     except OSError as error:
-        # One without the other would make the next revision wrong.
+        # One file without the other would make the next revision wrong.
         with suppress(OSError):
             (root / "migrations" / "versions" / f"{revision}.py").unlink()
         raise StartupError(f"{error.filename or root} cannot be written: {error.strerror}.") from error
-    return MadeRevision(revision, path, found.changes)
+    return MadeRevision(revision, path, wanted.changes)
 
 
 def refuse_loss(changes: Iterable[Change], accept_loss: bool) -> None:
-    """StartupError that names every loss, unless they are accepted."""
+    """Raise a StartupError that names every loss, unless losses are accepted."""
     losses = [change.loses for change in changes if change.loses is not None]
     if losses and not accept_loss:
         listed = "".join(f"\n  - {loss}" for loss in losses)
@@ -140,8 +140,8 @@ def refuse_loss(changes: Iterable[Change], accept_loss: bool) -> None:
 
 
 def revision_id(existing: Sequence[str], message: str) -> str:
-    """`0003_add_title`: the next number and the message's words, at most 32 characters."""
-    # Alembic's own names are twelve hexadecimal digits, which may all be decimal.
+    """Return a name such as `0003_add_title`: the next number and the message's words, at most 32 characters."""
+    # Alembic's own names have twelve hexadecimal digits. All of them may be decimal, so longer numbers do not count.
     numbers = [int(match[1]) for revision in existing if (match := re.match(r"(\d{4,8})(?:_|$)", revision))]
     number = f"{max([len(existing), *numbers]) + 1:04d}"
     slug = "_".join(re.findall(r"[a-z0-9]+", message.lower()))
@@ -151,18 +151,18 @@ def revision_id(existing: Sequence[str], message: str) -> str:
     return f"{number}_{slug}" if slug else number
 
 
-def _write(paths: Paths, revision: str, head: str | None, message: str, found: Difference) -> Path:
+def _write(paths: Paths, revision: str, head: str | None, message: str, wanted: Difference) -> Path:
     script = script_directory(paths)
     script.file_template = "%(rev)s"
     script.messaging_opts = {"quiet": True}
-    imports = "\nfrom clew.migrate import install\n" if found.installs else ""
+    imports = "\nfrom clew.migrate import install\n" if wanted.installs else ""
     made = script.generate_revision(
         revision,
-        description(message, found.changes),
+        description(message, wanted.changes),
         head=head or "base",
         imports=imports,
-        upgrades=function_body(upgrade_lines(found)),
-        downgrades=function_body(downgrade_lines(found)),
+        upgrades=function_body(upgrade_lines(wanted)),
+        downgrades=function_body(downgrade_lines(wanted)),
     )
     if made is None or made.path is None:
         raise StartupError(f"Alembic did not write revision {revision}.")
@@ -170,7 +170,7 @@ def _write(paths: Paths, revision: str, head: str | None, message: str, found: D
 
 
 def description(message: str, changes: Iterable[Change]) -> str:
-    """The docstring: the message and a line for each change."""
+    """Return the docstring: the message and a line for each change."""
     lines = [message.strip() or "Change the schema"]
     summaries = [
         change.summary + (f" (loses {change.loses})" if change.loses else "") for change in changes if change.summary
@@ -181,23 +181,23 @@ def description(message: str, changes: Iterable[Change]) -> str:
     return f"{text}\n" if text.endswith('"') else text
 
 
-def upgrade_lines(found: Difference) -> Iterator[str]:
-    """The statements of `upgrade()` as Python source."""
-    if found.installs:
-        since = f", since={found.before.objects}" if found.before.objects else ""
-        yield f"install(op, {found.after.objects}{since})"
-    for change in found.changes:
+def upgrade_lines(wanted: Difference) -> Iterator[str]:
+    """Yield the statements of `upgrade()` as Python source."""
+    if wanted.installs:
+        since = f", since={wanted.before.objects}" if wanted.before.objects else ""
+        yield f"install(op, {wanted.after.objects}{since})"
+    for change in wanted.changes:
         yield from (execute_line(sql) for sql in change.up)
 
 
-def downgrade_lines(found: Difference) -> Iterator[str]:
-    """The statements of `downgrade()` as Python source."""
-    for change in reversed(found.changes):
+def downgrade_lines(wanted: Difference) -> Iterator[str]:
+    """Yield the statements of `downgrade()` as Python source."""
+    for change in reversed(wanted.changes):
         yield from (execute_line(sql) for sql in change.down)
-    if found.installs:
-        yield f"install(op, {found.before.objects}, since={found.after.objects})"
+    if wanted.installs:
+        yield f"install(op, {wanted.before.objects}, since={wanted.after.objects})"
 
 
 def function_body(lines: Iterable[str]) -> str:
-    # only the first line is indented: the rest of a statement lies inside a string
+    # Only the first line is indented: the further lines of a statement are within a string.
     return "\n    ".join(lines) or "pass"

@@ -1,4 +1,4 @@
-"""Up, down, status and SQL of a project's migrations, over Alembic's own API."""
+"""Run, undo and list a project's migrations, and print their SQL, with Alembic's API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from clew.migrate.history import History, Paths, load_history
 
 
 class State(StrEnum):
-    """Where a database stands against the revisions on disk."""
+    """The state of a database relative to the revisions on disk."""
 
     AT_HEAD = "AT_HEAD"
     BEHIND = "BEHIND"
@@ -31,7 +31,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`pending` are the revisions that `up` would run, in order; empty when the database is ahead."""
+    """The state of a database. `pending` are the revisions that `up` would run, in order; none if it is ahead."""
 
     current: str | None
     head: str | None
@@ -40,9 +40,9 @@ class Status:
 
 
 async def current_revision(connection: asyncpg.Connection[Any]) -> str | None:
-    """The revision that a database is at; None before the first migration.
+    """Return the revision of a database, or None before the first migration.
 
-    Must run outside of a transaction, which a missing table would break.
+    It must run outside of a transaction, because a missing table would abort the transaction.
 
     Raises:
         StartupError: the database is at several revisions at once.
@@ -60,7 +60,7 @@ async def current_revision(connection: asyncpg.Connection[Any]) -> str | None:
 
 
 def compare(current: str | None, history: History) -> Status:
-    """The database's revision against the history."""
+    """Compare the database's revision with the history."""
     if current is not None and current not in history.revisions:
         return Status(current, history.head, (), State.AHEAD)
     pending = history.pending(current)
@@ -68,7 +68,7 @@ def compare(current: str | None, history: History) -> Status:
 
 
 async def check_at_head(connection: asyncpg.Connection[Any], history: History) -> None:
-    """Refuse a database that is not at the schema's head: one short query, for `/readyz` and for starting.
+    """Refuse a database that is not at the schema's head, for `/readyz` and at the start. It runs one short query.
 
     Args:
         connection: asyncpg's, outside of a transaction.
@@ -77,20 +77,20 @@ async def check_at_head(connection: asyncpg.Connection[Any], history: History) -
     Raises:
         StartupError: the database is behind, or at a revision that this code does not know.
     """
-    found = compare(await current_revision(connection), history)
-    if found.state is State.AHEAD:
-        raise _ahead(found)
-    if found.state is State.BEHIND:
-        count = len(found.pending)
+    at = compare(await current_revision(connection), history)
+    if at.state is State.AHEAD:
+        raise _ahead(at)
+    if at.state is State.BEHIND:
+        count = len(at.pending)
         raise StartupError(
-            f"The database is at {found.current or 'no revision'}, {count} migration{'s' if count != 1 else ''} "
-            f"behind {found.head}.",
+            f"The database is at {at.current or 'no revision'}, {count} migration{'s' if count != 1 else ''} "
+            f"behind {at.head}.",
             "Run `clew migrate up` (or `alembic upgrade head`).",
         )
 
 
 async def require_head(root: Path, url: str) -> None:
-    """`check_at_head` on a connection of its own. Raises as it does, and where the database cannot be reached."""
+    """Run `check_at_head` on a new connection. Also raise StartupError if the database cannot be reached."""
     history = load_history(root)
     with explained(url):
         connection = await open_connection(url)
@@ -100,15 +100,15 @@ async def require_head(root: Path, url: str) -> None:
             await connection.close()
 
 
-def _ahead(found: Status) -> StartupError:
+def _ahead(at: Status) -> StartupError:
     return StartupError(
-        f"The database is at revision {found.current}, which is not in migrations/versions: it is ahead of this code.",
+        f"The database is at revision {at.current}, which is not in migrations/versions: it is ahead of this code.",
         "Deploy the code that has this revision, or migrate down with that code first.",
     )
 
 
 async def status(root: Path, url: str) -> Status:
-    """Where the database at `url` stands.
+    """Return the state of the database at `url`.
 
     Raises:
         StartupError: it cannot be reached, or the history is broken.
@@ -123,16 +123,16 @@ async def status(root: Path, url: str) -> Status:
 
 
 async def upgrade(root: Path, url: str, target: str = "head") -> Status:
-    """Run the migrations up to `target`, each in its own transaction; waits while another process migrates.
+    """Run the migrations up to `target`, each in its own transaction. Wait while another process migrates.
 
     Args:
         root: the project's folder.
-        url: a `postgresql://` URL, libpq's parameters included.
+        url: a `postgresql://` URL, which may have libpq's parameters.
         target: "head", a revision, or "+1".
 
     Raises:
-        StartupError: no connection, a broken history, a database that is ahead, or a statement that failed
-            (its revision is rolled back, those before it stay).
+        StartupError: there is no connection, the history is broken, the database is ahead, or a statement failed.
+            Then its revision is rolled back, and earlier ones stay.
     """
     before = await status(root, url)
     if before.state is State.AHEAD:
@@ -144,7 +144,7 @@ async def upgrade(root: Path, url: str, target: str = "head") -> Status:
 
 
 async def downgrade(root: Path, url: str, target: str = "-1") -> Status:
-    """Undo migrations down to `target`: "-1", a revision, or "base". Raises as `upgrade` does."""
+    """Undo migrations down to `target`: "-1", a revision, or "base". It raises the errors of `upgrade`."""
     before = await status(root, url)
     if before.state is State.AHEAD:
         raise _ahead(before)
@@ -176,7 +176,7 @@ async def _run(root: Path, url: str, action: Callable[[Config], None]) -> None:
 
 
 def _own_line(root: Path, error: BaseException) -> str | None:
-    """The file and line of a revision that an error went through; None if it is none's."""
+    """Return the file and line of the revision that raised the error, or None if no revision did."""
     versions = root.resolve() / "migrations" / "versions"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(versions)]
@@ -184,7 +184,7 @@ def _own_line(root: Path, error: BaseException) -> str | None:
 
 
 def offline_sql(root: Path, start: str | None = None, target: str = "head") -> str:
-    """The SQL script of the migrations from `start` (None: from nothing) to `target`, for a DBA to run.
+    """Return the SQL script of the migrations from `start` (None: the beginning) to `target`, for a DBA to run.
 
     Raises:
         StartupError: the history is broken, or has no such revision.

@@ -1,4 +1,4 @@
-"""The files that Alembic needs beside the revisions; whoever writes only SDL never has to know them."""
+"""The files that Alembic needs beside the revisions. Users who write only SDL never need to know them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clew.errors import StartupError
 
-# The file in the project: its text in `templates/` (named so that no tool takes it for a module of Clew's).
+# Each file in the project, and its template in `templates/`. No tool takes a template's name for a module of Clew.
 FILES = {
     "alembic.ini": "alembic.ini.mako",
     "migrations/env.py": "env.py.mako",
@@ -16,32 +16,32 @@ FILES = {
 
 
 def template(name: str) -> str:
-    """The text of one of `FILES`."""
+    """Return the text of one of `FILES`."""
     return files("clew.migrate").joinpath("templates", FILES[name]).read_text("utf-8")
 
 
 def complete(root: Path) -> list[Path]:
-    """Write those of `FILES` that the project in `root` lacks; what is there stays as it is.
+    """Write those of `FILES` that the project in `root` lacks. Existing files are not changed.
 
     Returns:
-        the files written, the first time; none from then on.
+        the files written; none once all of them exist.
 
     Raises:
         StartupError: the folder cannot be written.
     """
-    made = []
+    written = []
     try:
         (root / "migrations" / "versions").mkdir(parents=True, exist_ok=True)
         for name in FILES:
             target = root / name
             if not target.exists():
                 target.write_text(template(name), encoding="utf-8")
-                made.append(target)
+                written.append(target)
     except OSError as error:
         raise StartupError(f"{error.filename or root} cannot be written: {error.strerror}.") from error
-    return made
+    return written
 
 
 def revision_files(root: Path) -> set[Path]:
-    """The revisions on disk, unread."""
+    """Return the revision files on disk, without reading them."""
     return set((root / "migrations" / "versions").glob("*.py"))

@@ -1,6 +1,6 @@
-"""A schema as plain data: what the SDL asks for now, or what the migrations up to a revision have made.
+"""A schema as plain data: the one that the SDL asks for now, or the one that the migrations have made.
 
-`take_snapshot` makes it from a model; `clew.migrate.store` keeps the last migration's in `migrations/schema.json`.
+`take_snapshot` makes it from a model. `clew.migrate.store` keeps the last migration's in `migrations/schema.json`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _types = asyncpg_dialect().type_compiler_instance  # type: ignore[no-untyped-cal
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. `field` is the SDL's name for it and `relation` the to-one whose key it is.
+    """A table's column. `field` is its name in the SDL. `relation` is the to-one whose key it is.
 
-    `default` and `generated` are SQL expressions; `enum` the values that its CHECK allows.
+    `default` and `generated` are SQL expressions. `enum` are the values that its CHECK allows.
     """
 
     type: str
@@ -40,7 +40,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """`references` is the key of the other table in `Snapshot.tables`."""
+    """A foreign key. `references` is the key of the other table in `Snapshot.tables`."""
 
     columns: tuple[str, ...]
     references: str
@@ -50,10 +50,10 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. Everything that it holds is by SQL name.
+    """A table. All its parts are by SQL name.
 
-    `constraints` are `PRIMARY KEY (...)`, `UNIQUE (...)` and `CHECK (...)`; `indexes` are
-    `[UNIQUE ]USING method (...)[ WHERE ...]`; `triggers` are whole CREATE statements.
+    `constraints` are `PRIMARY KEY (...)`, `UNIQUE (...)` and `CHECK (...)`. `indexes` are
+    `[UNIQUE ]USING method (...)[ WHERE ...]`. `triggers` are whole CREATE statements.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view and the query that it stands for."""
+    """A view and its query."""
 
     name: str
     schema: str | None
@@ -82,8 +82,8 @@ class View:
 class Snapshot:
     """A whole schema. Tables and views are by their name as SQL writes it (`posts`, `billing."Order"`).
 
-    `functions` are whole CREATE OR REPLACE statements by name, for triggers;
-    `objects` is how many of Clew's own steps (`clew.migrate.objects`) are in the database.
+    `functions` are whole CREATE OR REPLACE statements by name, for triggers.
+    `objects` is the number of Clew's own steps (`clew.migrate.objects`) in the database.
     """
 
     tables: Mapping[str, Table] = field(default_factory=dict)
@@ -93,17 +93,17 @@ class Snapshot:
 
 
 def qualified(name: str, schema: str | None) -> str:
-    """A table's or view's name as SQL writes it."""
+    """Return a table's or view's name as SQL writes it."""
     return f"{quote_name(schema)}.{quote_name(name)}" if schema else quote_name(name)
 
 
 def column_list(names: tuple[str, ...] | list[str]) -> str:
-    """Quoted names in parentheses."""
+    """Return quoted names in parentheses."""
     return f"({', '.join(quote_name(name) for name in names)})"
 
 
 def _literal(element: object) -> str:
-    # every expression in the Tables is a literal_column: its text is the SQL
+    # Every expression in the Tables is a literal_column, so its text is the SQL.
     assert isinstance(element, sa.ColumnClause)
     return str(element.name)
 
@@ -170,7 +170,7 @@ def _table(table: sa.Table, model: Model) -> Table:
 
 
 def take_snapshot(model: Model, objects: int) -> Snapshot:
-    """The schema that the model asks for.
+    """Return the schema that the model asks for.
 
     Args:
         model: the SDL's model.
@@ -178,9 +178,9 @@ def take_snapshot(model: Model, objects: int) -> Snapshot:
     """
     tables = build_tables(model)
     views = [entity for entity in model.entities.values() if entity.view_sql is not None]
-    made = {qualified(table.name, table.schema): _table(table, model) for table in tables.metadata.tables.values()}
+    by_key = {qualified(table.name, table.schema): _table(table, model) for table in tables.metadata.tables.values()}
     return Snapshot(
-        tables=dict(sorted(made.items())),
+        tables=dict(sorted(by_key.items())),
         views={
             qualified(view.table, view.schema): View(
                 view.table, view.schema, view.name, view.description, (view.view_sql or "").strip().rstrip(";").rstrip()

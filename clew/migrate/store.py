@@ -1,4 +1,4 @@
-"""`migrations/schema.json`: the schema that the migrations lead to, one item a line so that git merges it."""
+"""`migrations/schema.json`: the schema that the migrations lead to, with one item a line so that git can merge it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLE_GROUPS = ("columns", "constraints", "foreign_keys", "indexes", "triggers"
 
 @dataclass(frozen=True, slots=True)
 class StoredSchema:
-    """A snapshot and the revision whose upgrade leads to it; None before the first one."""
+    """A snapshot and the revision that leads to it. The revision is None before the first migration."""
 
     revision: str | None
     snapshot: Snapshot
@@ -63,7 +63,7 @@ def _table_lines(key: str, table: Table) -> list[str]:
 
 
 def dump(stored: StoredSchema) -> str:
-    """The text of `schema.json`. Columns keep the table's order; everything else is sorted."""
+    """Return the text of `schema.json`. Columns keep the table's order; all else is sorted."""
     snapshot = stored.snapshot
     tables = list(_with_commas([_table_lines(key, table) for key, table in snapshot.tables.items()]))
     views = [f"{_line(key)}: {_line(asdict(view))}" for key, view in snapshot.views.items()]
@@ -83,7 +83,7 @@ def _tuples(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse(text: str) -> StoredSchema:
-    """The inverse of `dump`. ValueError, KeyError or TypeError if the text is not one."""
+    """Read the text of `dump`. Raise ValueError, KeyError or TypeError if it is not such a text."""
     data = json.loads(text)
     tables = {
         key: Table(
@@ -100,7 +100,7 @@ def parse(text: str) -> StoredSchema:
 
 
 def read(path: Path) -> StoredSchema:
-    """The stored schema; an empty one where the file does not exist. StartupError if it is damaged."""
+    """Return the stored schema, or an empty one without the file. Raise StartupError if the file is damaged."""
     if not path.exists():
         return StoredSchema(None, Snapshot())
     try:

@@ -1,4 +1,4 @@
-"""Triggers that a table needs because of its directives: `@updatedAt`."""
+"""The triggers that directives of a table need: `@updatedAt`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def _touched(entity: Entity) -> Iterator[Column]:
 
 
 def trigger_functions(model: Model) -> dict[str, str]:
-    """A trigger function for each column name under `@updatedAt`, in the schema `clew`, by qualified name.
+    """Return a trigger function in the schema `clew` for each column name under `@updatedAt`, by qualified name.
 
-    One for each name, because setting a named field is ten times as fast as setting one by TG_ARGV.
+    Each name has its own function, because setting a named field is ten times as fast as using TG_ARGV.
     """
     names = sorted({column.column for entity in model.entities.values() for column in _touched(entity)})
     functions = {}
@@ -38,12 +38,12 @@ def trigger_functions(model: Model) -> dict[str, str]:
 
 
 def table_triggers(entity: Entity, table: str) -> dict[str, str]:
-    """CREATE TRIGGER statements of an entity's table by trigger name; `table` is its name as SQL writes it."""
-    made = {}
+    """Return the CREATE TRIGGER statements of an entity's table, by trigger name. `table` is the name in SQL."""
+    triggers = {}
     for column in _touched(entity):
         name = cut(f"{entity.table}_{column.column}_touch")
-        made[name] = (
+        triggers[name] = (
             f"CREATE TRIGGER {quote_name(name)} BEFORE UPDATE ON {table}\n"
             f"    FOR EACH ROW EXECUTE FUNCTION clew.{quote_name(_function(column.column))}()"
         )
-    return made
+    return triggers

@@ -1,4 +1,4 @@
-"""Access directives as the model holds them; their conditions stay constants, judged by `rules.conditions`."""
+"""Access directives as the model holds them. Their conditions stay constants; `rules.conditions` checks them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALL = "ALL"
 
 
 def operations(names: Iterable[str]) -> frozenset[Operation]:
-    """The operations that a rule names; ALL is every one."""
+    """Return the operations that a rule names; `ALL` stands for every one."""
     names = tuple(names)
     return frozenset(Operation) if ALL in names else frozenset(Operation(name) for name in names)
 
@@ -41,5 +41,5 @@ def guard_rules(type_: Type) -> tuple[GuardRule, ...]:
 
 
 def predicates(type_: Type) -> Mapping[str, Constant]:
-    """The conditions of `@is` by name."""
+    """Return the conditions of `@is` by name."""
     return {predicate.name: predicate.where for predicate in type_.all(d.Is)}

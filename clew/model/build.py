@@ -1,4 +1,4 @@
-"""Files or a merged document -> the model. Every fault is reported at once."""
+"""Turn files or a merged document into the model. Every fault is reported at once."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def load_model(folder: Path, base: Path | None = None) -> Model:
     """Read a project's SDL.
 
     Args:
-        folder: the folder of `.graphql` and `.gql` files; its `operations/` is left out.
-        base: what file names in errors are relative to; by default they are as `folder` is.
+        folder: the folder of `.graphql` and `.gql` files. Its `operations/` is skipped.
+        base: the folder that file names in errors are relative to. By default they begin with `folder`.
 
     Raises:
         SchemaError: with every fault of every file, in file order.
@@ -40,7 +40,7 @@ def load_model(folder: Path, base: Path | None = None) -> Model:
 
 
 def parse_model(*sources: Source) -> Model:
-    """The model of sources that are at hand, as `load_model` makes it of files.
+    """Return the model of sources in memory, as `load_model` does for files.
 
     Raises:
         SchemaError: with every fault, in the order of the sources.
@@ -52,8 +52,8 @@ def build_model(document: Document, report: Report | None = None) -> Model:
     """Resolve a merged document.
 
     Args:
-        document: from `read_document`; faults that `validate` reports may still be in it.
-        report: takes the faults, and the caller raises them; without one, they are raised here.
+        document: from `read_document`. It may still hold faults that `validate` reports.
+        report: collects the faults for the caller to raise. Without it they are raised here.
 
     Raises:
         SchemaError: without `report`, with every fault of resolving.
@@ -74,7 +74,7 @@ def _compile(sources: Sequence[Source], faults: Sequence[Diagnostic]) -> Model:
         report.add(fault)
     documents = parse_sources(sources, report)
     if len(report):
-        # What a broken file would have declared is unknown: any further fault may be a follower of that one.
+        # A broken file may have declared anything, so any further fault may only follow from that one.
         report.raise_if_any()
     document = read_document(documents, report)
     if not document.types and not len(report):
@@ -148,25 +148,25 @@ def _field_order(
     relations: Sequence[Relation],
     resolvers: Sequence[ResolverField],
 ) -> tuple[str, ...]:
-    """The API names in SDL order; a to-one's key comes right before its relation."""
+    """Return the API names in SDL order; a to-one's key comes right before its relation."""
     keys: dict[str, list[str]] = {}
     for column in columns:
         if column.relation is not None:
             keys.setdefault(column.relation, []).append(column.name)
     built = {column.name for column in columns}
     built |= {relation.name for relation in relations} | {resolver.name for resolver in resolvers}
-    found: list[str] = []
+    ordered: list[str] = []
     for name in entity.type.fields:
-        found += keys.get(name, ())
+        ordered += keys.get(name, ())
         if name in built:
-            found.append(name)
-    return tuple(found)
+            ordered.append(name)
+    return tuple(ordered)
 
 
 def _resolvers(
     scope: Scope, entity: EntityType, columns: Mapping[str, Column], relations: Mapping[str, Relation]
 ) -> tuple[ResolverField, ...]:
-    found: list[ResolverField] = []
+    resolvers: list[ResolverField] = []
     for field in entity.type.fields.values():
         resolver = field.first(d.Resolver)
         if resolver is None or entity.kinds[field.name] is not FieldKind.RESOLVER:
@@ -182,5 +182,5 @@ def _resolvers(
             elif entity.kinds.get(name) is not FieldKind.TO_ONE:
                 message = f'@resolver(requires:) names "{name}", which is not a column of "{entity.name}"'
                 scope.report.error(resolver.given["requires"], message, did_you_mean(name, columns))
-        found.append(build_resolver(field, tuple(requires)))
-    return tuple(found)
+        resolvers.append(build_resolver(field, tuple(requires)))
+    return tuple(resolvers)

@@ -25,19 +25,19 @@ _IDENTITY = {
 
 
 def build_columns(scope: Scope, entity: EntityType, to_ones: Mapping[str, tuple[KeyColumn, ...]]) -> tuple[Column, ...]:
-    """The columns of `entity`; reports key fields that clash with declared ones."""
+    """Return the columns of `entity`. Report key fields that clash with declared ones."""
     stored = _stored_computed(entity)
-    found: list[Column] = []
+    built: list[Column] = []
     for field in entity.type.fields.values():
         kind = entity.kinds[field.name]
         if kind is FieldKind.COLUMN:
-            found.append(_declared(entity, field, field.name in stored))
+            built.append(_declared(entity, field, field.name in stored))
         elif kind is FieldKind.TO_ONE:
             columns = to_ones[field.name]
             _check_constants(scope, field, columns)
             own = [column for column in columns if not column.shared]
-            found += [_key(field, key, len(columns) == 1) for key in own if _is_free(scope, entity, field, key)]
-    return tuple(found)
+            built += [_key(field, key, len(columns) == 1) for key in own if _is_free(scope, entity, field, key)]
+    return tuple(built)
 
 
 def _declared(entity: EntityType, field: Field, is_stored: bool) -> Column:
@@ -50,7 +50,7 @@ def _declared(entity: EntityType, field: Field, is_stored: bool) -> Column:
         if number is not None and type_.name in ("ID", "Int", "BigInt"):
             identity = len(entity.keys) == 1
         elif type_.name == "ID" and type_.sql.lower() == "uuid":
-            # A second ID in the key is another row's: a made-up value would hide that it was forgotten.
+            # A second ID in the key identifies another row. Filling it in would hide that the client left it out.
             own = [key for key in entity.keys if entity.kinds[key.name] is FieldKind.COLUMN and key.type.name == "ID"]
             uuid_key = len(own) == 1
     renamed = field.first(d.Renamed)
@@ -79,7 +79,7 @@ def _declared(entity: EntityType, field: Field, is_stored: bool) -> Column:
 
 
 def _key(field: Field, key: KeyColumn, is_single: bool) -> Column:
-    """The column made for a to-one; what is said of the relation is said of its key."""
+    """Return the column made for a to-one. Directives on the relation apply to its key."""
     return Column(
         name=key.name,
         column=key.column,
@@ -96,7 +96,7 @@ def _key(field: Field, key: KeyColumn, is_single: bool) -> Column:
 
 
 def build_checks(of: Directed) -> tuple[Check, ...]:
-    """The checks of a type or field."""
+    """Return the checks of a type or field."""
     return tuple(Check(check.pattern, check.sql, check.message, location_of(check.node)) for check in of.all(d.Check))
 
 
@@ -126,7 +126,7 @@ def _preset(field: Field, type_: ValueType) -> Preset | None:
 
 
 def _check_constants(scope: Scope, field: Field, columns: tuple[KeyColumn, ...]) -> None:
-    """A to-one's @default and @preset are about its key: one column, of the key's type."""
+    """Check that a to-one's @default and @preset fit its key: one column, of the key's type."""
     uses: Iterable[d.Default | d.Preset] = (*field.all(d.Default), *field.all(d.Preset))
     for directive in uses:
         name = directive.node.name.value
@@ -151,7 +151,7 @@ def _check_key_value(report: Report, field: Field, type_: ValueType, directive: 
 
 
 def _is_free(scope: Scope, entity: EntityType, field: Field, column: KeyColumn) -> bool:
-    """Whether a key's API name is not declared; otherwise that is reported."""
+    """Return whether no declared field has the key's API name. Report a clash."""
     declared = entity.type.fields.get(column.name)
     if declared is None:
         return True
@@ -165,13 +165,13 @@ def _is_free(scope: Scope, entity: EntityType, field: Field, column: KeyColumn) 
 
 
 def _stored_computed(entity: EntityType) -> set[str]:
-    """The fields under @index or @unique: a computed one among them has to be stored."""
-    found: set[str] = set()
+    """Return the fields under @index or @unique: a computed one among them has to be stored."""
+    indexed: set[str] = set()
     for index in entity.type.all(d.Index):
-        found.update(index.fields or ())
+        indexed.update(index.fields or ())
     for unique in entity.type.all(d.Unique):
-        found.update(unique.fields or ())
+        indexed.update(unique.fields or ())
     for field in entity.type.fields.values():
         if field.first(d.Index) or field.first(d.Unique):
-            found.add(field.name)
-    return found
+            indexed.add(field.name)
+    return indexed

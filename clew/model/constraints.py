@@ -20,7 +20,7 @@ U = TypeVar("U", d.Unique, d.Index)
 
 @dataclass(frozen=True)
 class Constraints:
-    """Builds the constraints of one entity; reports fields that are unknown or twice."""
+    """Builds the constraints of one entity. Reports fields that are unknown or named twice."""
 
     scope: Scope
     entity: EntityType
@@ -28,7 +28,7 @@ class Constraints:
     relations: Mapping[str, Relation]
 
     def uniques(self) -> tuple[UniqueKey, ...]:
-        found: dict[str, UniqueKey] = {}
+        uniques: dict[str, UniqueKey] = {}
         for unique, fields in self._uses(d.Unique):
             if unique.sql is not None:
                 columns: tuple[str, ...] | None = ()
@@ -38,7 +38,7 @@ class Constraints:
                 continue
             sql_names = [self.columns[name].column for name in columns]
             name = names.unique_name(self.entity.table, sql_names, unique.where, unique.sql)
-            if name in found:
+            if name in uniques:
                 message = f'"{self.entity.name}" has this unique key already'
                 self.scope.report.error(unique.node, message, "remove one of them")
                 continue
@@ -46,16 +46,16 @@ class Constraints:
             lookup = names.lookup_field(self.entity.single, fields) if is_plain else None
             if any(self.columns[column].hidden for column in columns):
                 lookup = None
-            found[name] = UniqueKey(name, columns, unique.where, unique.sql, lookup, location_of(unique.node))
-        return tuple(found.values())
+            uniques[name] = UniqueKey(name, columns, unique.where, unique.sql, lookup, location_of(unique.node))
+        return tuple(uniques.values())
 
     def indexes(self) -> tuple[Index, ...]:
-        found: list[Index] = []
+        indexes: list[Index] = []
         for index, fields in self._uses(d.Index):
             columns = self._columns(fields, index.given.get("fields", index.node))
             if columns:
-                found.append(Index(columns, index.using, index.where, location_of(index.node)))
-        return tuple(found)
+                indexes.append(Index(columns, index.using, index.where, location_of(index.node)))
+        return tuple(indexes)
 
     def search(self) -> tuple[SearchField, ...]:
         return tuple(
@@ -65,7 +65,7 @@ class Constraints:
         )
 
     def _uses(self, kind: type[U]) -> Iterator[tuple[U, tuple[str, ...]]]:
-        """Each use with its fields: those on fields first, in SDL order."""
+        """Yield each use of the directive with its fields: those on fields first, in SDL order."""
         for field in self.entity.type.fields.values():
             for use in field.all(kind):
                 if field.name in self.columns or field.name in self.relations:
@@ -74,21 +74,21 @@ class Constraints:
             yield use, use.fields or ()
 
     def _columns(self, fields: Sequence[str], node: Node) -> tuple[str, ...] | None:
-        """API names of columns, a to-one expanded to its key; None after a fault."""
-        found: list[str] = []
+        """Return the API names of the columns, or None after a fault. A to-one stands for its key's columns."""
+        columns: list[str] = []
         for name in fields:
             relation = self.relations.get(name)
             if name in self.columns:
-                found.append(name)
+                columns.append(name)
             elif relation is not None and relation.key:
-                found += relation.key
+                columns += relation.key
             else:
                 self._unknown(name, node)
                 return None
-        if len(set(found)) != len(found):
+        if len(set(columns)) != len(columns):
             self.scope.report.error(node, "a field is named twice", "remove one of them")
             return None
-        return tuple(found)
+        return tuple(columns)
 
     def _unknown(self, name: str, node: Node) -> None:
         declared = self.entity.type.fields.get(name)

@@ -1,4 +1,4 @@
-"""What is the user's own: types that are no entities, root fields, jobs and what starts them."""
+"""The user's own definitions: types that are not entities, root fields, jobs and their triggers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PARTS = ("fields", "values", "types", "interfaces")
 
 
 def build_enums(document: Document, columns: Iterator[Column]) -> dict[str, Enum]:
-    """Every enum; `native` where a column maps one to an SQL type of its own."""
+    """Return every enum. `native` is set where a column maps the enum to its own SQL type."""
     native: dict[str, str] = {}
     for column in columns:
         if column.type.is_enum and column.type.sql.split("(")[0].split(" ")[0].lower() not in _TEXT:
@@ -56,7 +56,7 @@ def build_enums(document: Document, columns: Iterator[Column]) -> dict[str, Enum
 
 
 def custom_types(document: Document) -> tuple[TypeDefinitionNode, ...]:
-    """Definitions of the user's own types, extensions folded in, without Clew's directives."""
+    """Return the definitions of the user's own types, with extensions merged in and without Clew's directives."""
     return tuple(
         _folded(type_)
         for type_ in document.types.values()
@@ -68,7 +68,7 @@ def custom_types(document: Document) -> tuple[TypeDefinitionNode, ...]:
 
 
 def custom_fields(document: Document) -> tuple[CustomField, ...]:
-    """The fields that the user adds to the root types."""
+    """Return the fields that the user adds to the root types."""
     return tuple(
         CustomField(
             parent=root,
@@ -85,7 +85,7 @@ def custom_fields(document: Document) -> tuple[CustomField, ...]:
 
 
 def build_resolver(field: Field, requires: tuple[str, ...]) -> ResolverField:
-    """A @resolver field; `requires` are API names of columns."""
+    """Return the model of a @resolver field. `requires` are API names of columns."""
     return ResolverField(
         name=field.name,
         node=stripped_field(field),
@@ -122,7 +122,7 @@ def crons(document: Document) -> tuple[CronTrigger, ...]:
 
 
 def stripped_field(field: Field) -> FieldDefinitionNode:
-    """The field's definition without Clew's directives, on its arguments too."""
+    """Return the definition of a field without Clew's directives, also on its arguments."""
     assert isinstance(field.node, FieldDefinitionNode)
     node = field.node
     if not field.directives and not any(argument.directives for argument in field.arguments):
@@ -154,9 +154,9 @@ def _folded(type_: Type) -> TypeDefinitionNode:
         return node
     parts: dict[str, Any] = {}
     for part in _PARTS:
-        found = [child for one in type_.nodes for child in getattr(one, part, None) or ()]
-        if found:
-            parts[part] = tuple(found)
+        children = [child for one in type_.nodes for child in getattr(one, part, None) or ()]
+        if children:
+            parts[part] = tuple(children)
     directives = [use for one in type_.nodes for use in one.directives or () if use.name.value not in d.CLASSES]
     return replace(node, directives=tuple(directives), **parts)
 
@@ -166,7 +166,7 @@ def _stripped(node: N) -> N:
     kept = tuple(use for use in directives if use.name.value not in d.CLASSES)
     if len(kept) == len(directives):
         return node
-    # Not every node has directives, which the type checker cannot be told.
+    # Not every node has directives. The type checker cannot express that.
     any_node: Any = node
     changed: N = replace(any_node, directives=kept)
     return changed

@@ -1,6 +1,6 @@
 """Keys, and the columns in which a to-one holds the key of its target.
 
-The key of an entity may itself hold a to-one, so keys are resolved on demand, each once.
+An entity's key may itself hold a to-one. So keys are resolved on demand, each once.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from clew.sdl.document import Field, FieldKind
 class KeyColumn:
     """A column that is part of a key: API name, SQL name and type.
 
-    In a to-one's key `target` is the SQL column referred to, and `shared` says that the
-    column belongs to another field.
+    In a to-one's key, `target` is the SQL column that this column refers to. `shared` is true
+    where the column belongs to another field.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Keys:
     _to_ones: dict[str, Mapping[str, tuple[KeyColumn, ...]]] = field(default_factory=dict)
 
     def of(self, name: str) -> tuple[KeyColumn, ...]:
-        """The key of an entity; empty when it has none, or after a fault."""
+        """Return the key of an entity. It is empty if the entity has none, or after a fault."""
         if name in self._keys:
             return self._keys[name]
         entity = self.scope.entities[name]
@@ -54,22 +54,22 @@ class Keys:
             return ()
         self._open.append(name)
         to_ones = self._key_to_ones(entity)
-        found: list[KeyColumn] = []
+        parts: list[KeyColumn] = []
         for key in entity.keys:
             if entity.kinds[key.name] is FieldKind.TO_ONE:
-                found += to_ones.get(key.name, ())
+                parts += to_ones.get(key.name, ())
             else:
-                # Two fields of one SQL name are one column here; a rule of its own reports them.
+                # Two fields with one SQL name count as one column here. Another rule reports them.
                 column = next((sql for sql, field in entity.columns.items() if field.name == key.name), None)
                 if column is not None:
-                    found.append(KeyColumn(key.name, column, value_type(key)))
+                    parts.append(KeyColumn(key.name, column, value_type(key)))
         self._open.pop()
-        unique = {column.column: column for column in found}
+        unique = {column.column: column for column in parts}
         self._keys[name] = tuple(unique.values())
         return self._keys[name]
 
     def to_ones(self, entity: EntityType) -> Mapping[str, tuple[KeyColumn, ...]]:
-        """For each to-one of an entity the columns of its key, those of its own and those shared."""
+        """Return the key columns of each to-one of an entity, both its own columns and shared ones."""
         if entity.name not in self._to_ones:
             owners = {sql: KeyColumn(f.name, sql, value_type(f)) for sql, f in entity.columns.items()}
             fields = [f for fields in entity.to_ones.values() for f in fields]
@@ -85,19 +85,19 @@ class Keys:
         return self._resolve(fields, owners)
 
     def _resolve(self, fields: Sequence[Field], owners: dict[str, KeyColumn]) -> dict[str, tuple[KeyColumn, ...]]:
-        """Resolve to-ones over `owners`, the columns by SQL name, to which they add their own.
+        """Resolve to-ones. `owners` are the columns by SQL name; each to-one adds its own to them.
 
-        Those whose columns are not named come first: a named column may be one of theirs.
+        To-ones without named columns come first: a named column may belong to one of them.
         """
-        found: dict[str, tuple[KeyColumn, ...]] = {}
+        resolved: dict[str, tuple[KeyColumn, ...]] = {}
         for named in (False, True):
             for field_ in fields:
                 if (_named(field_) is not None) is named:
-                    found[field_.name] = self._to_one(field_, owners)
-                    for column in found[field_.name]:
+                    resolved[field_.name] = self._to_one(field_, owners)
+                    for column in resolved[field_.name]:
                         if not column.shared:
                             owners.setdefault(column.column, column)
-        return found
+        return resolved
 
     def _to_one(self, field_: Field, owners: Mapping[str, KeyColumn]) -> tuple[KeyColumn, ...]:
         report = self.scope.report
@@ -107,32 +107,32 @@ class Keys:
                 message = f'"{field_.type.name}" is a view without @id: nothing can refer to it'
                 report.error(field_.type.node, message, "add @id to the field that identifies its rows")
             return ()
-        given = _named(field_)
-        if given is not None and len(given[0]) != len(target):
+        named = _named(field_)
+        if named is not None and len(named[0]) != len(target):
             columns = ", ".join(column.column for column in target)
-            message = f'"{field_.name}" needs {len(target)} column{"s" * (len(target) != 1)}, not {len(given[0])}'
-            report.error(given[1], message, f"the key of {field_.type.name} is: {columns}")
-            given = None
-        found: list[KeyColumn] = []
+            message = f'"{field_.name}" needs {len(target)} column{"s" * (len(target) != 1)}, not {len(named[0])}'
+            report.error(named[1], message, f"the key of {field_.type.name} is: {columns}")
+            named = None
+        parts: list[KeyColumn] = []
         for number, part in enumerate(target):
-            sql = given[0][number] if given is not None else names.key_column(field_.name, part.column)
-            owner = owners.get(sql) if given is not None else None
-            if owner is not None and given is not None:
+            sql = named[0][number] if named is not None else names.key_column(field_.name, part.column)
+            owner = owners.get(sql) if named is not None else None
+            if owner is not None and named is not None:
                 if (owner.type.name, owner.type.sql) != (part.type.name, part.type.sql) or owner.type.is_list:
                     message = (
                         f'"{field_.name}" shares the column "{sql}" of "{owner.name}", which is {_type(owner.type)}; '
                         f"the key of {field_.type.name} is {_type(part.type)}"
                     )
-                    report.error(given[1], message, f"declare {owner.name}: {part.type.name}")
-                found.append(KeyColumn(owner.name, sql, part.type, part.column, True))
+                    report.error(named[1], message, f"declare {owner.name}: {part.type.name}")
+                parts.append(KeyColumn(owner.name, sql, part.type, part.column, True))
             else:
                 api = names.key_field(field_.name, part.name)
-                found.append(KeyColumn(api, sql, part.type, part.column))
-        return tuple(found)
+                parts.append(KeyColumn(api, sql, part.type, part.column))
+        return tuple(parts)
 
 
 def _named(field_: Field) -> tuple[tuple[str, ...], Node] | None:
-    """The columns that `@relation` names, and the node that does."""
+    """Return the columns that `@relation` names, and the node that names them."""
     relation = field_.first(d.Relation)
     if relation is None:
         return None

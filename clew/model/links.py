@@ -1,4 +1,4 @@
-"""Link entities that `@relation(through:)` names and nobody declares."""
+"""Link entities that `@relation(through:)` names and no SDL type declares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clew.sdl.report import location_of
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to be generated: its two ends, the field that asked for it first, and where."""
+    """A link to generate: its two ends, the first field that asked for it, and the place of that."""
 
     name: str
     ends: tuple[EntityType, EntityType]
@@ -33,12 +33,12 @@ class Links:
     found: dict[str, Link] = field(default_factory=dict)
 
     def through(self, entity: EntityType, field_: Field, target: EntityType, name: str, node: Node) -> Through | None:
-        """The link `name` as seen from `entity`; None after a fault."""
+        """Return the link `name` as seen from `entity`; None after a fault."""
         report = self.scope.report
         if not name.isidentifier() or not name.isascii() or name.startswith("__"):
             report.error(node, f'"{name}" is not a name for a type', "such as PostTag")
             return None
-        # In the order of the alphabet, so that the table does not change with the order of files.
+        # Sort the ends by name, so that the table does not change with the order of the files.
         ends = (entity, target) if entity.name <= target.name else (target, entity)
         link = self.found.setdefault(name, Link(name, ends, (entity.name, field_.name), node))
         if {end.name for end in link.ends} != {entity.name, target.name}:
@@ -62,7 +62,7 @@ class Links:
         return Through(name, _pairs(self.keys, entity, sides[near], True), _pairs(self.keys, target, sides[far], False))
 
     def entities(self) -> list[Entity]:
-        """The generated entities, by name."""
+        """Return the generated entities, by name."""
         return [self._entity(link) for _, link in sorted(self.found.items()) if self._has_keys(link)]
 
     def _has_keys(self, link: Link) -> bool:
@@ -74,7 +74,7 @@ class Links:
         location = location_of(link.node)
         for side, end in zip(_side_names(link), link.ends, strict=True):
             key = self.keys.of(end.name)
-            made = [
+            key_columns = [
                 Column(
                     name=names.key_field(side, part.name),
                     column=names.key_column(side, part.column),
@@ -85,15 +85,15 @@ class Links:
                 )
                 for part in key
             ]
-            columns += made
+            columns += key_columns
             relations.append(
                 Relation(
                     name=side,
                     target=end.name,
                     kind=RelationKind.TO_ONE,
                     nullable=False,
-                    on=tuple((column.column, part.column) for column, part in zip(made, key, strict=True)),
-                    key=tuple(column.name for column in made),
+                    on=tuple((column.column, part.column) for column, part in zip(key_columns, key, strict=True)),
+                    key=tuple(column.name for column in key_columns),
                     on_delete=OnDelete.CASCADE,
                     location=location,
                 )
@@ -117,11 +117,11 @@ class Links:
 
 
 def _side_names(link: Link) -> tuple[str, str]:
-    """The link's two relations: `post` and `tag`; `user` and `otherUser` when both ends are one type."""
+    """Return the names of the link's relations: `post`, `tag`; or `user`, `otherUser` if both ends are one type."""
     first, second = (end.single for end in link.ends)
     return (first, f"other{names.capitalised(second)}") if first == second else (first, second)
 
 
 def _pairs(keys: Keys, end: EntityType, side: str, is_local: bool) -> tuple[tuple[str, str], ...]:
-    found = ((part.column, names.key_column(side, part.column)) for part in keys.of(end.name))
-    return tuple(found if is_local else ((link, own) for own, link in found))
+    pairs = ((part.column, names.key_column(side, part.column)) for part in keys.of(end.name))
+    return tuple(pairs if is_local else ((link, own) for own, link in pairs))

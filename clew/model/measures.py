@@ -1,4 +1,4 @@
-"""What aggregates compute of a column, and of what type the result is (SPEC 3)."""
+"""The aggregate functions that a column has, and the types of their results (docs/queries.md)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ COUNT = ValueType("Int", "bigint")
 _DECIMAL = ValueType("Decimal", "numeric")
 _DOUBLE = ValueType("Float", "double precision")
 
-# Sums are wider than what they add, so that they cannot overflow.
+# Sums have a wider type than the values that they add, so that they cannot overflow.
 _SUMS = {"Int": ValueType("BigInt", "bigint"), "BigInt": _DECIMAL, "Decimal": _DECIMAL, "Float": _DOUBLE}
 _AVERAGES = {"Int": _DOUBLE, "BigInt": _DOUBLE, "Decimal": _DECIMAL, "Float": _DOUBLE}
-# A String may be of any type of an existing database, and Postgres has no least of many of them, `uuid` for one.
+# A String may have any type of an existing database. Postgres has no `min` of some of them, such as `uuid`.
 _TEXTS = frozenset({"text", "varchar", "character varying", "char", "character", "bpchar", "citext", "name"})
 _EXTREMES = frozenset({"Int", "BigInt", "Decimal", "Float", "String", "DateTime", "Date", "Time"})
 
 
 def measured(function: str, type_: ValueType) -> ValueType | None:
-    """The type of `sum`, `avg`, `min`, `max` or `countDistinct` of a column; None where it has no such."""
+    """Return the result type of an aggregate function of a column, or None where the column lacks the function."""
     if not sortable(type_):
         return None
     if function == "countDistinct":

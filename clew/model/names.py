@@ -1,6 +1,6 @@
-"""How names of the SDL become names of the API and of the database (SPEC 2).
+"""How names of the SDL become names of the API and of the database (docs/directives.md).
 
-Every function is pure and deterministic: a migration compares names.
+Every function is pure and deterministic, because migrations compare names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _IES = re.compile(r"[^aeiou_0-9]y$")
 _ES = re.compile(r"(s|x|z|ch|sh)$")
 
-# The types made for an entity, by what follows its name.
+# The suffixes of the types that are generated for an entity.
 GENERATED_SUFFIXES = (
     *("Filter", "ListFilter", "OrderBy", "Connection", "Edge", "Aggregate", "AggregateFilter", "AggregateOrderBy"),
     *("AggregateCountDistinct", "AggregateSum", "AggregateAvg", "AggregateMinMax"),
@@ -27,7 +27,7 @@ GENERATED_SUFFIXES = (
     *("CreateInput", "SetInput", "IncInput", "AppendInput", "UpdateInput", "UniqueInput"),
     "OneInput",
 )
-# Root fields that are there whatever the entities are.
+# Root fields that exist for any set of entities.
 GLOBAL_QUERIES = ("viewer",)
 JOB_QUERIES = ("job", "jobs")
 JOB_MUTATIONS = ("cancelJob", "retryJob")
@@ -35,12 +35,15 @@ JOB_SUBSCRIPTIONS = ("job", "jobs", "jobOutput")
 
 
 def snake_case(name: str) -> str:
-    """`createdAt` -> `created_at`, `HTTPServer` -> `http_server`."""
+    """Return a name in snake case: `createdAt` -> `created_at`, `HTTPServer` -> `http_server`."""
     return _LOWER_UPPER.sub(r"\1_\2", _ACRONYM_WORD.sub(r"\1_\2", name)).lower()
 
 
 def camel_case(name: str) -> str:
-    """`AgentRun` and `agent_run` -> `agentRun`, `HTTPServer` -> `httpServer`. Leading underscores stay."""
+    """Return a name in camel case: `agent_run` -> `agentRun`, `HTTPServer` -> `httpServer`.
+
+    Leading underscores stay.
+    """
     snake = snake_case(name)
     body = snake.lstrip("_")
     first, *rest = body.split("_")
@@ -48,13 +51,13 @@ def camel_case(name: str) -> str:
 
 
 def capitalised(name: str) -> str:
-    """The first letter in upper case, the rest as it is: `createdAt` -> `CreatedAt`."""
+    """Return the name with its first letter in upper case: `createdAt` -> `CreatedAt`."""
     return name[:1].upper() + name[1:]
 
 
 def plural_snake(name: str) -> str:
-    """The plural of a type's name in snake_case: `AgentRun` -> `agent_runs`, `Category` -> `categories`."""
-    # The plural is formed after the words are split, so that `UserAPI` gives `user_apis`.
+    """Return the plural of a type's name in snake_case: `AgentRun` -> `agent_runs`, `Category` -> `categories`."""
+    # Split the words before forming the plural, so that `UserAPI` gives `user_apis`.
     snake = snake_case(name)
     if _IES.search(snake):
         return snake[:-1] + "ies"
@@ -62,52 +65,52 @@ def plural_snake(name: str) -> str:
 
 
 def table_name(type_name: str, plural: str | None = None) -> str:
-    """The table of a type; `plural` as `@table(plural:)` gives it."""
+    """Return the table of a type; `plural` comes from `@table(plural:)`."""
     return snake_case(plural) if plural else plural_snake(type_name)
 
 
 def single_field(type_name: str) -> str:
-    """The root field of one row: `AgentRun` -> `agentRun`."""
+    """Return the root field of one row: `AgentRun` -> `agentRun`."""
     return camel_case(type_name)
 
 
 def plural_field(type_name: str, plural: str | None = None) -> str:
-    """The root field of the list: `AgentRun` -> `agentRuns`."""
+    """Return the root field of the list: `AgentRun` -> `agentRuns`."""
     return camel_case(plural or plural_snake(type_name))
 
 
 def column_name(field: str) -> str:
-    """The column of a field: `createdAt` -> `created_at`."""
+    """Return the column of a field: `createdAt` -> `created_at`."""
     return snake_case(field)
 
 
 def key_column(field: str, key: str) -> str:
-    """The SQL column of a to-one's key: (`author`, `id`) -> `author_id`; `key` is an SQL name."""
+    """Return the SQL column of a to-one's key: (`author`, `id`) -> `author_id`; `key` is an SQL name."""
     return f"{snake_case(field)}_{key}"
 
 
 def key_field(field: str, key: str) -> str:
-    """The API name of a to-one's key: (`author`, `id`) -> `authorId`; `key` is an API name."""
+    """Return the API name of a to-one's key: (`author`, `id`) -> `authorId`; `key` is an API name."""
     return field + capitalised(camel_case(key))
 
 
 def lookup_field(single: str, fields: Sequence[str]) -> str:
-    """The look-up of a unique key: (`post`, [`author`, `slug`]) -> `postByAuthorAndSlug`."""
+    """Return the look-up of a unique key: (`post`, [`author`, `slug`]) -> `postByAuthorAndSlug`."""
     return f"{single}By" + "And".join(capitalised(field) for field in fields)
 
 
 def is_snakeable(name: str) -> bool:
-    """Whether a GraphQL name has anything that an SQL name can be made of."""
+    """Return whether a GraphQL name has any character besides underscores. An SQL name needs one."""
     return any(character != "_" for character in name)
 
 
 def too_long(name: str) -> bool:
-    """Whether Postgres would cut this name."""
+    """Return whether Postgres would cut this name."""
     return len(name.encode()) > MAX_BYTES
 
 
 def cut(name: str) -> str:
-    """A constraint's name in 63 bytes: a longer one ends in a hash of the whole."""
+    """Shorten a constraint's name to 63 bytes. A hash of the whole name replaces the end of a longer one."""
     if not too_long(name):
         return name
     head = name.encode()[: MAX_BYTES - _HASH - 1].decode("utf-8", "ignore")
@@ -115,12 +118,12 @@ def cut(name: str) -> str:
 
 
 def short_hash(text: str) -> str:
-    """Eight hexadecimal digits that stand for `text`."""
+    """Return the first eight hexadecimal digits of the SHA-256 of `text`."""
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH]
 
 
 def unique_name(table: str, columns: Sequence[str], where: str | None = None, sql: str | None = None) -> str:
-    """The constraint name of a unique key; a condition or expression is hashed into it, for it may change.
+    """Return the constraint name of a unique key. It holds a hash of the condition or expression, which may change.
 
     Args:
         table: SQL name.
@@ -135,27 +138,27 @@ def unique_name(table: str, columns: Sequence[str], where: str | None = None, sq
 
 
 def generated_types(entity: str) -> Iterator[str]:
-    """The names of the types that an entity brings with it."""
+    """Return the names of the types that are generated for an entity."""
     return (entity + suffix for suffix in GENERATED_SUFFIXES)
 
 
 def nested_type(entity: str, relation: str, *, setting: bool) -> str:
-    """The input type of an entity's to-many, in what creates a row or sets its fields."""
+    """Return the input type for an entity's to-many, for creating a row or for setting its fields."""
     return f"{entity}{capitalised(relation)}Many{'Set' if setting else 'Create'}Input"
 
 
 def query_fields(single: str, plural: str) -> tuple[str, ...]:
-    """The root fields of an entity under Query, and under Subscription as live queries; without look-ups."""
+    """Return an entity's root fields, without look-ups: of Query, and of Subscription as live queries."""
     return (single, plural, f"{plural}Connection", f"{plural}Aggregate", f"{plural}Groups")
 
 
 def change_field(single: str) -> str:
-    """The subscription of change events: `postChanges`."""
+    """Return the subscription of change events: `postChanges`."""
     return f"{single}Changes"
 
 
 def mutation_fields(single: str, plural: str, restores: bool = False) -> tuple[str, ...]:
-    """The root fields of an entity under Mutation; `restores` for one with @softDelete."""
+    """Return the root fields of an entity under Mutation. `restores` is true for an entity with @softDelete."""
     one, many = capitalised(single), capitalised(plural)
     return (
         *(f"create{one}", f"create{many}", f"update{one}", f"update{many}", f"updateMany{many}"),
@@ -165,5 +168,5 @@ def mutation_fields(single: str, plural: str, restores: bool = False) -> tuple[s
 
 
 def job_type(field: str) -> str:
-    """The type of a job: `summarize` -> `SummarizeJob`."""
+    """Return the type of a job: `summarize` -> `SummarizeJob`."""
     return capitalised(field) + "Job"

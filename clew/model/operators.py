@@ -1,4 +1,4 @@
-"""Which filter operators a type has, and what their operands are (SPEC 3)."""
+"""The filter operators that each type has, and the operands that they take (docs/queries.md)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from clew.model.types import ValueType
 
 
 class Operand(StrEnum):
-    """What an operator takes, in terms of the filtered column's type."""
+    """The kind of value that an operator takes, relative to the filtered column's type."""
 
     SAME = "SAME"  # one value of the column's type
     ITEM = "ITEM"  # one item of the column's list type
     LIST = "LIST"  # a list of values of the (item) type
     TEXT = "TEXT"  # a String
     BOOLEAN = "BOOLEAN"
-    PATHS = "PATHS"  # conditions on what is at paths of a JSON value
+    PATHS = "PATHS"  # conditions on the values at paths of a JSON value
 
 
 _EQUALITY = {"eq": Operand.SAME, "neq": Operand.SAME, "in": Operand.LIST, "notIn": Operand.LIST}
@@ -59,7 +59,7 @@ _BY_SCALAR: dict[str, dict[str, Operand]] = {
     | _NULL,
 }
 
-# Of what is at a path of a JSON value.
+# Operators on the value at a path of a JSON value.
 AT_PATH = {
     "eq": Operand.SAME,
     "neq": Operand.SAME,
@@ -79,7 +79,7 @@ _ENUM = _EQUALITY | _NULL
 
 
 def operators(type_: ValueType) -> dict[str, Operand]:
-    """The operators of a column's type: name to what it takes. Not to be changed."""
+    """Return the operators of a column's type, with the operand of each. Do not change the result."""
     if type_.name == "JSON" and (type_.is_list or not is_binary_json(type_)):
         return _NULL
     if type_.is_list:
@@ -88,17 +88,20 @@ def operators(type_: ValueType) -> dict[str, Operand]:
 
 
 def filter_type_name(type_: ValueType) -> str:
-    """The name of the input type with these operators: `StringFilter`, `AgentStatusListFilter`."""
+    """Return the name of the input type that holds these operators: `StringFilter`, `AgentStatusListFilter`."""
     if type_.name == "JSON" and not is_binary_json(type_):
         return "JSONTextFilter"
     return f"{type_.name}{'List' if type_.is_list else ''}Filter"
 
 
 def is_binary_json(type_: ValueType) -> bool:
-    """Whether a JSON column is `jsonb`: `json` has no operators, and a cast could raise on what it holds."""
+    """Return whether a JSON column is `jsonb`.
+
+    A `json` column has no operators, and casting its values to `jsonb` could raise.
+    """
     return type_.sql.lower() == "jsonb"
 
 
 def sortable(type_: ValueType) -> bool:
-    """Whether `orderBy` takes a column of this type."""
+    """Return whether `orderBy` takes a column of this type."""
     return not type_.is_list and type_.name not in ("JSON", "Bytes")

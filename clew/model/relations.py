@@ -1,4 +1,4 @@
-"""Relations: a to-one holds a key; every other kind is found from the to-one on the other side."""
+"""Relations: a to-one holds a key; every other kind is derived from the to-one on the other side."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 def pairs(columns: tuple[KeyColumn, ...]) -> Pairs:
-    """(own column, target column) of a to-one."""
+    """Return the pairs (own column, target column) of a to-one."""
     return tuple((column.column, column.target) for column in columns)
 
 
 def turned(pairs_: Pairs) -> Pairs:
-    """The pairs seen from the other side."""
+    """Return the pairs seen from the other side."""
     return tuple((target, own) for own, target in pairs_)
 
 
 @dataclass
 class Relations:
-    """Builds the relations of entities; reports sides that are missing, ambiguous or no fit."""
+    """Builds the relations of entities. Reports sides that are missing, ambiguous or of the wrong type."""
 
     scope: Scope
     keys: Keys
@@ -42,7 +42,7 @@ class Relations:
 
     def of(self, entity: EntityType) -> tuple[Relation, ...]:
         to_ones = self.keys.to_ones(entity)
-        found: list[Relation] = []
+        built: list[Relation] = []
         for field_ in entity.type.fields.values():
             kind = entity.kinds[field_.name]
             relation: Relation | None = None
@@ -53,8 +53,8 @@ class Relations:
             elif kind is FieldKind.MANY_TO_MANY:
                 relation = self._many_to_many(entity, field_)
             if relation is not None:
-                found.append(relation)
-        return tuple(found)
+                built.append(relation)
+        return tuple(built)
 
     def _to_one(self, field_: Field, to_ones: Mapping[str, tuple[KeyColumn, ...]]) -> Relation | None:
         columns = to_ones[field_.name]
@@ -90,7 +90,7 @@ class Relations:
         return _relation(field_, RelationKind.REVERSE_ONE, nullable=True, on=on, inverse=inverse.name)
 
     def _inverse(self, entity: EntityType, field_: Field, target: EntityType) -> Field | None:
-        """The to-one of `target` that holds the key of `entity`."""
+        """Return the to-one of `target` that holds the key of `entity`."""
         sides = target.to_ones.get(entity.name, ())
         relation = field_.first(d.Relation)
         name = f'"{entity.name}.{field_.name}"'
@@ -160,13 +160,13 @@ class Relations:
 def _side_hint(entity: EntityType, target: EntityType, options: tuple[str, ...] | list[str]) -> str:
     if options:
         return f"its to-one relations to {entity.name} are: {', '.join(options)}"
-    # The same name for both sides: whoever follows both hints gets one link.
+    # The same name for both sides: following both hints gives one link.
     link = "".join(sorted((entity.name, target.name)))
     return f'add to {target.name}: {entity.single}: {entity.name}! (for many-to-many: @relation(through: "{link}"))'
 
 
 def _is_unique(entity: EntityType, side: Field) -> bool:
-    """Whether at most one row of `entity` can hold the same key in `side`."""
+    """Return whether at most one row of `entity` can hold the same key in `side`."""
     if any(unique.where is None and unique.sql is None for unique in side.all(d.Unique)):
         return True
     if [key.name for key in entity.keys] == [side.name]:

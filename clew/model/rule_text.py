@@ -1,4 +1,4 @@
-"""Access rules as people read them: a line each, with named predicates filled in."""
+"""Access rules as people read them: one line each, with named predicates filled in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.model.types import AllowRule, Column, Constant, Entity, GuardRule, Mod
 
 @dataclass(frozen=True, slots=True)
 class RuleText:
-    """A rule in words: `subject` is what it is about (`rows of Post`), `text` what it says of that."""
+    """A rule in words: `subject` names its object (`rows of Post`), `text` describes the rule."""
 
     subject: str
     text: str
@@ -22,7 +22,7 @@ class RuleText:
 
 
 def rules_of(model: Model, roles: frozenset[str]) -> Iterator[RuleText]:
-    """The rules that count for who holds these roles, guards of what they open included; in the schema's order."""
+    """Yield the rules that apply to these roles, in the schema's order, with the guards of every opened type."""
     for entity in model.entities.values():
         rules = [rule for rule in entity.allow if not roles.isdisjoint(rule.roles)]
         for rule in rules:
@@ -40,7 +40,7 @@ def rules_of(model: Model, roles: frozenset[str]) -> Iterator[RuleText]:
 
 
 def rules_of_admin(model: Model) -> Iterator[RuleText]:
-    """What binds an admin: guards with `bindsAdmin`."""
+    """Yield the rules that bind an admin: guards with `bindsAdmin`."""
     for entity in model.entities.values():
         for guard in entity.guards:
             if guard.binds_admin:
@@ -48,12 +48,12 @@ def rules_of_admin(model: Model) -> Iterator[RuleText]:
 
 
 def members(entity: Entity) -> tuple[Column | Relation | ResolverField, ...]:
-    """What can have rules of its own: columns, relations and resolvers."""
+    """Return the members that can have their own rules: columns, relations and resolvers."""
     return (*entity.columns, *entity.relations, *entity.resolvers)
 
 
 def allow_text(model: Model, entity: Entity, rule: AllowRule) -> str:
-    """What `@allow` opens: `READ, where {ownerId: "$auth.sub"}, fields [id, title], limit 20`."""
+    """Describe an `@allow` rule: `READ, where {ownerId: "$auth.sub"}, fields [id, title], limit 20`."""
     parts = _conditions(model, entity, rule.to, rule.where, rule.check)
     if rule.fields is not None:
         parts.append(f"fields [{', '.join(sorted(rule.fields))}]")
@@ -63,13 +63,13 @@ def allow_text(model: Model, entity: Entity, rule: AllowRule) -> str:
 
 
 def guard_text(model: Model, entity: Entity, guard: GuardRule) -> str:
-    """What `@guard` demands: `READ, where {region: "eu"}`."""
+    """Describe a `@guard` rule: `READ, where {region: "eu"}`."""
     parts = _conditions(model, entity, guard.to, guard.where, guard.check)
     return ", ".join([*parts, "binds admin"] if guard.binds_admin else parts)
 
 
 def conjuncts(model: Model, entity: Entity, where: Constant) -> Iterator[tuple[Constant, str]]:
-    """What a condition demands, each part with its text: `{state: "draft", is: mine}` demands two things or more."""
+    """Yield each part of a condition with its text: `{state: "draft", is: mine}` has two parts or more."""
     for name, value in (where or {}).items():
         if name == "and":
             for item in value if isinstance(value, list) else [value]:
@@ -89,20 +89,20 @@ def _conditions(model: Model, entity: Entity, to: frozenset[Operation], where: C
 
 
 def _expanded(model: Model, entity: Entity, where: Mapping[str, Any]) -> dict[str, Any]:
-    """The condition with what each `{is: name}` stands for in its place: a change of that must be seen here."""
-    found: dict[str, Any] = {}
+    """Replace each `{is: name}` by the condition that it stands for, so that a change of the predicate shows."""
+    expanded: dict[str, Any] = {}
     for name, value in where.items():
         if name in ("and", "or"):
             items = value if isinstance(value, list) else [value]
-            found[name] = [_expanded(model, entity, item) for item in items]
+            expanded[name] = [_expanded(model, entity, item) for item in items]
         elif name == "not":
-            found[name] = _expanded(model, entity, value)
+            expanded[name] = _expanded(model, entity, value)
         elif name != "is":
-            found[name] = _expanded_field(model, entity, name, value)
+            expanded[name] = _expanded_field(model, entity, name, value)
     if "is" not in where:
-        return found
-    meant = _expanded(model, entity, entity.predicates[where["is"]])
-    return {"and": [meant, found]} if meant.keys() & found.keys() else meant | found
+        return expanded
+    predicate = _expanded(model, entity, entity.predicates[where["is"]])
+    return {"and": [predicate, expanded]} if predicate.keys() & expanded.keys() else predicate | expanded
 
 
 def _expanded_field(model: Model, entity: Entity, name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What every step of the build shares: the document, the report, and how types turn into SQL types."""
+"""The document and the report that every step of the build shares, and the mapping of types to SQL types."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SQL_TYPES: Mapping[str, str] = {
 
 
 def value_type(field: Field) -> ValueType:
-    """The type of a column field, with `@column(type:)` counted in."""
+    """Return the type of a column field, with `@column(type:)` applied."""
     ref = field.type
     column = field.first(d.Column)
     sql = column.type.strip() if column is not None and column.type is not None else ""
@@ -42,7 +42,7 @@ def value_type(field: Field) -> ValueType:
 
 
 def declared_column(field: Field) -> str:
-    """The SQL name of a column field."""
+    """Return the SQL name of a column field."""
     column = field.first(d.Column)
     return column.name if column is not None and column.name else names.column_name(field.name)
 
@@ -75,11 +75,11 @@ class EntityType:
     @cached_property
     def to_ones(self) -> Mapping[str, tuple[Field, ...]]:
         """The to-one fields by the type that they lead to."""
-        found: dict[str, tuple[Field, ...]] = {}
+        fields: dict[str, tuple[Field, ...]] = {}
         for field in self.type.fields.values():
             if self.kinds[field.name] is FieldKind.TO_ONE:
-                found[field.type.name] = (*found.get(field.type.name, ()), field)
-        return found
+                fields[field.type.name] = (*fields.get(field.type.name, ()), field)
+        return fields
 
     @cached_property
     def columns(self) -> Mapping[str, Field]:
@@ -90,7 +90,7 @@ class EntityType:
 
 @dataclass(frozen=True)
 class Scope:
-    """The document being built, and where faults go."""
+    """The document being built, and the report that collects faults."""
 
     document: Document
     report: Report
@@ -116,13 +116,13 @@ def _entity(document: Document, type_: Type) -> EntityType:
 
 
 def description(node: Node) -> str | None:
-    """The text of a definition's description."""
+    """Return the description of a definition."""
     text: StringValueNode | None = getattr(node, "description", None)
     return text.value if text is not None else None
 
 
 def deprecation(nodes: tuple[DirectiveNode, ...] | None) -> str | None:
-    """The reason of `@deprecated`, GraphQL's own default where none is given."""
+    """Return the reason of `@deprecated`, or GraphQL's own default text if the SDL gives none."""
     for node in nodes or ():
         if node.name.value == "deprecated":
             for argument in node.arguments or ():

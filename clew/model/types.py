@@ -1,4 +1,4 @@
-"""The model: what the SDL says, resolved, checked and frozen.
+"""The model: the SDL, resolved, checked and frozen.
 
 Every later stage (schema, plan, tables, migrations, live, jobs) reads the model and
 nothing else of the SDL. Entities refer to one another by name, through `Model.entities`.
@@ -26,7 +26,7 @@ Constant = Any
 
 
 class FieldKind(StrEnum):
-    """What a generated field over an entity's rows gives. The value ends the field's name."""
+    """The results that a generated field can give over an entity's rows. The value is the field's suffix."""
 
     LIST = ""
     CONNECTION = "Connection"
@@ -35,7 +35,7 @@ class FieldKind(StrEnum):
 
 
 class Operation(StrEnum):
-    """What a rule allows (SPEC 6)."""
+    """An operation that a rule allows (docs/access.md)."""
 
     CREATE = "CREATE"
     READ = "READ"
@@ -78,7 +78,7 @@ class ValueType:
 
     @property
     def item(self) -> ValueType:
-        """The type of one item of a list; a type that is no list, itself."""
+        """The type of one item of a list. A type that is not a list returns itself."""
         return ValueType(self.name, self.sql, self.is_enum) if self.is_list else self
 
 
@@ -120,10 +120,10 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class AllowRule:
-    """`@allow` (SPEC 6). `fields` None means all; `where`/`check` None mean no condition.
+    """`@allow` (docs/access.md). `fields` is None for all fields; `where`/`check` are None without a condition.
 
-    `where` and `check` are filter objects as constants, with `"$auth.x"`, `"$now"`,
-    `"$row.x"` and `{is: name}` still in them.
+    `where` and `check` are filter objects as constants. They still hold `"$auth.x"`, `"$now"`,
+    `"$row.x"` and `{is: name}`.
     """
 
     roles: tuple[str, ...]
@@ -137,7 +137,7 @@ class AllowRule:
 
 @dataclass(frozen=True, slots=True)
 class GuardRule:
-    """`@guard`: a condition AND-ed to every rule of its type."""
+    """`@guard`: a condition that is AND-ed to every rule of its type."""
 
     to: frozenset[Operation]
     where: Constant = None
@@ -150,8 +150,8 @@ class GuardRule:
 class Column:
     """A field of an entity that holds a value: declared, computed, or a to-one's scalar key.
 
-    `name` is the API's, `column` the SQL's. `relation` names the to-one whose key this
-    is when the column was made for it (`authorId` for `author`).
+    `name` is the API name, `column` the SQL name. If the column was made for a to-one's key
+    (`authorId`), `relation` names that to-one (`author`).
     """
 
     name: str
@@ -195,7 +195,7 @@ class OnDelete(StrEnum):
 class Through:
     """The link of a many-to-many: `entity` has a to-one to each end.
 
-    `local` are pairs (column of this entity, column of the link); `remote` are pairs
+    `local` are pairs (column of this entity, column of the link). `remote` are pairs
     (column of the link, column of the target). All are SQL names.
     """
 
@@ -209,9 +209,9 @@ class Relation:
     """A field of an entity that leads to other rows.
 
     `on` are pairs (SQL column of this entity, SQL column of the target), joined by
-    equality; empty for many-to-many, whose pairs are in `through`.
+    equality. It is empty for many-to-many, whose pairs are in `through`.
     `key` are the API names of this entity's columns that hold a TO_ONE's key.
-    `inverse` names the owning field on the target (`from:`) of the reverse kinds.
+    `inverse` names the to-one on the target (`from:`) that a reverse relation belongs to.
     """
 
     name: str
@@ -246,9 +246,9 @@ class RowArgument:
 
 @dataclass(frozen=True, slots=True)
 class ResolverField:
-    """A field resolved by Ariadne on an entity.
+    """A field of an entity that a Python function resolves.
 
-    `type` names its type, within lists; `requires` are API names of the entity's columns.
+    `type` is the name of its type, without lists. `requires` are API names of the entity's columns.
     """
 
     name: str
@@ -262,9 +262,9 @@ class ResolverField:
 
 @dataclass(frozen=True, slots=True)
 class UniqueKey:
-    """A unique constraint. `columns` are API names; empty for an `sql` expression.
+    """A unique constraint. `columns` are API names; they are empty for an `sql` expression.
 
-    `lookup` is the generated query field (`userByEmail`), None where there is none.
+    `lookup` is the generated query field (`userByEmail`), or None if there is none.
     """
 
     name: str
@@ -277,7 +277,7 @@ class UniqueKey:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`@index`. `columns` are API names; `using` an access method such as `btree`, `gin`."""
+    """`@index`. `columns` are API names. `using` is an access method such as `btree` or `gin`."""
 
     columns: tuple[str, ...]
     using: str | None = None
@@ -287,7 +287,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class SearchField:
-    """One field of the generated tsvector: API name and weight A to D."""
+    """One field of the generated tsvector: its API name, and its weight from A to D."""
 
     column: str
     weight: str
@@ -299,8 +299,8 @@ class Entity:
     """A `@table` or `@view` type.
 
     `single` and `plural` are the API's root fields (`agentRun`, `agentRuns`). `columns`
-    are in SDL order, with a to-one's scalar key at the place of its relation.
-    `primary_key` are API names of columns; empty for a view that is only listed.
+    are in SDL order; a to-one's scalar key stands at the place of its relation.
+    `primary_key` are API names of columns. It is empty for a view without a key.
     """
 
     name: str
@@ -342,11 +342,11 @@ class Entity:
                     self._many.setdefault(relation.name + kind, (relation, kind))
 
     def column(self, name: str) -> Column | None:
-        """The column with this API name."""
+        """Return the column with this API name."""
         return self._column.get(name)
 
     def column_by_sql(self, name: str) -> Column | None:
-        """The column with this SQL name."""
+        """Return the column with this SQL name."""
         return self._by_sql.get(name)
 
     def relation(self, name: str) -> Relation | None:
@@ -356,7 +356,7 @@ class Entity:
         return self._resolver.get(name)
 
     def many(self, name: str) -> tuple[Relation, FieldKind] | None:
-        """The to-many that a field is about: `comments`, `commentsConnection`, `commentsAggregate`."""
+        """Return the to-many behind a field such as `comments`, `commentsConnection` or `commentsAggregate`."""
         return self._many.get(name)
 
     @property
@@ -420,7 +420,7 @@ class CronTrigger:
 
 @dataclass(frozen=True, slots=True)
 class RootField:
-    """A generated field of Query. `unique` is the key of its one row, None for the fields over many rows."""
+    """A generated field of Query. `unique` is the key of its one row, or None for a field over many rows."""
 
     entity: Entity
     kind: FieldKind = FieldKind.LIST
@@ -428,7 +428,7 @@ class RootField:
 
 
 class WriteKind(StrEnum):
-    """What a generated field of Mutation does."""
+    """The write that a generated field of Mutation does."""
 
     CREATE = "CREATE"
     CREATE_MANY = "CREATE_MANY"
@@ -443,7 +443,7 @@ class WriteKind(StrEnum):
 
     @property
     def bulk(self) -> bool:
-        """Whether it gives a count and rows instead of one row."""
+        """Whether it returns a count and rows instead of one row."""
         return self in _BULK
 
 
@@ -468,11 +468,11 @@ class WriteField:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A whole application: entities and enums by name, and what is the user's own.
+    """A whole application: entities and enums by name, and the user's own definitions.
 
-    `custom_types` are the definitions of types that are no entities, with their
-    extensions folded in, free of Clew's directives; `custom_fields` are the fields
-    added to the three root types.
+    `custom_types` are the definitions of types that are not entities, with their
+    extensions merged in and without Clew's directives. `custom_fields` are the fields
+    that the user added to the three root types.
     """
 
     entities: Mapping[str, Entity]
@@ -483,23 +483,23 @@ class Model:
     crons: tuple[CronTrigger, ...] = ()
 
     def entity(self, name: str) -> Entity:
-        """The entity of this type name; KeyError if there is none."""
+        """Return the entity with this type name; raise KeyError if there is none."""
         return self.entities[name]
 
     @cached_property
     def references(self) -> Mapping[str, Sequence[tuple[Entity, Relation]]]:
-        """The to-ones that lead to an entity, by its name, each with the entity that has it."""
-        found: dict[str, list[tuple[Entity, Relation]]] = {}
+        """The to-ones that lead to an entity, by the entity's name, each with the entity that declares it."""
+        references: dict[str, list[tuple[Entity, Relation]]] = {}
         for entity in self.entities.values():
             for relation in entity.relations:
                 if relation.kind is RelationKind.TO_ONE:
-                    found.setdefault(relation.target, []).append((entity, relation))
-        return found
+                    references.setdefault(relation.target, []).append((entity, relation))
+        return references
 
     @cached_property
     def linking(self) -> Mapping[tuple[str, str], Sequence[Relation]]:
-        """The many-to-many fields that a link carries, by the link's name and the to-one for the end that has them."""
-        found: dict[tuple[str, str], list[Relation]] = {}
+        """The many-to-many fields over a link, by the link's name and its to-one to the entity that declares them."""
+        linking: dict[tuple[str, str], list[Relation]] = {}
         for entity in self.entities.values():
             for relation in entity.relations:
                 if relation.through is not None:
@@ -507,8 +507,8 @@ class Model:
                     link = self.entity(relation.through.entity)
                     for end in link.relations:
                         if end.kind is RelationKind.TO_ONE and end.target == entity.name and set(end.on) == here:
-                            found.setdefault((link.name, end.name), []).append(relation)
-        return found
+                            linking.setdefault((link.name, end.name), []).append(relation)
+        return linking
 
     @cached_property
     def root_fields(self) -> Mapping[str, RootField]:
@@ -526,24 +526,26 @@ class Model:
 
     @cached_property
     def write_fields(self) -> Mapping[str, WriteField]:
-        """The generated fields of Mutation by name. Views, and rows without a key, are not written."""
+        """The generated fields of Mutation by name. Views and entities without a key have none."""
         fields: dict[str, WriteField] = {}
         for entity in self.entities.values():
             if entity.view_sql is None and entity.primary_key:
-                found = mutation_fields(entity.single, entity.plural, entity.soft_delete is not None)
-                fields.update((name, WriteField(entity, kind)) for name, kind in zip(found, WriteKind, strict=False))
+                root_names = mutation_fields(entity.single, entity.plural, entity.soft_delete is not None)
+                fields.update(
+                    (name, WriteField(entity, kind)) for name, kind in zip(root_names, WriteKind, strict=False)
+                )
         return fields
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a role set may ever see of an entity, whatever its claims.
+    """The parts of an entity that a role set may ever see or write, whatever its claims.
 
-    `fields` are API names open for some row; `conditional` those of them that a visible
-    row may hide. `unconditional`: every row is visible. `shown` are to-ones that lead to a
-    visible row because of what makes their own row visible. `creates` and `updates` are the
-    fields that may be written, None where the operation is not held; `deletes`: rows may be deleted, and
-    deleted ones asked for.
+    `fields` are API names that are open for some row. A visible row may hide those of them
+    in `conditional`. `unconditional` is true if every row is visible. `shown` are the to-ones
+    that surely lead to a visible row, because the rule of their own row proves it. `creates` and
+    `updates` are the fields that may be written, or None without that operation. `deletes` is
+    true if rows may be deleted and deleted rows may be asked for.
     """
 
     fields: frozenset[str]

@@ -1,6 +1,6 @@
-"""Model -> graphql-core schema, as objects: an SDL string in between costs five times as much.
+"""Build graphql-core schema objects from the model. Going through an SDL string would cost five times as much.
 
-The plan reads back what a field or argument stands for from the model, by name; so the
+The plan reads the meaning of a field or argument from the model, by name. So the
 schema holds types only, and resolvers only where Ariadne binds them.
 """
 
@@ -72,16 +72,16 @@ from clew.schema.scalars import SCALARS
 DIRECTIONS = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")
 
 
-# One generated object as the database gave it: values in output form, by response key. No class of its own: the garbage
-# collector does not look at plain dicts of plain values, and there may be a million of them.
+# One generated object as the database returned it: values in output form, by response key. Rows have no class of their
+# own, because the garbage collector skips plain dicts of plain values, and there may be a million of them.
 Row = dict[str, Any]
 
 
 def resolve_generated(source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> Any:
-    """Resolve a generated field from what the statement returned for its response key.
+    """Resolve a generated field from the statement's value for its response key.
 
-    The database gives an enum's name; what the executor expects is the value that
-    Ariadne may have bound to it.
+    The database returns an enum's name. The executor expects the value that Ariadne may have
+    bound to that name.
     """
     value = source[info.path.key]
     if value is None:
@@ -107,14 +107,14 @@ def build_schema(
     openings: Mapping[str, Opening] | None = None,
     custom_fields: Collection[CustomField] | None = None,
 ) -> GraphQLSchema:
-    """The API schema as a role set sees it.
+    """Return the API schema as a role set sees it.
 
     Args:
-        openings: by entity; one that is missing does not exist for the roles. None: everything is open.
+        openings: by entity. An entity without one does not exist for the roles. None: everything is open.
         custom_fields: the user's own root fields that the roles may use. None: all.
 
-    The result is valid by construction and marked so: graphql-core's own check of some
-    thousand types takes longer than everything else; the tests run it.
+    The result is valid by construction and marked so. graphql-core's own check of a
+    thousand types takes longer than the whole build. The tests run that check.
     """
     if openings is None:
         openings = {entity.name: _everything(entity) for entity in model.entities.values()}
@@ -162,12 +162,12 @@ class _Builder:
     # --- what is open -----------------------------------------------------------------
 
     def columns(self, entity: Entity) -> list[Column]:
-        """The columns that the roles may ever see."""
+        """Return the columns that the roles may ever see."""
         fields = self.openings[entity.name].fields
         return [column for column in entity.columns if not column.hidden and column.name in fields]
 
     def relations(self, entity: Entity) -> list[Relation]:
-        """The relations that the roles may ever follow."""
+        """Return the relations that the roles may ever follow."""
         fields = self.openings[entity.name].fields
         return [
             relation
@@ -188,19 +188,19 @@ class _Builder:
         return name in self.openings[entity.name].conditional
 
     def shown(self, entity: Entity, relation: Relation) -> bool:
-        """Whether a to-one always leads to a visible row: no rule hides it, and it cannot be soft-deleted."""
+        """Return whether a to-one always leads to a visible row: no rule hides it, and it cannot be soft-deleted."""
         target = self.model.entity(relation.target)
         always = self.openings[target.name].unconditional or relation.name in self.openings[entity.name].shown
         return always and target.soft_delete is None and not self.conditional(entity, relation.name)
 
     def always_there(self, entity: Entity) -> bool:
-        """Whether every row is visible."""
+        """Return whether every row is visible."""
         return self.openings[entity.name].unconditional and entity.soft_delete is None
 
     def build(self) -> GraphQLSchema:
         writes = self.writes.fields()
         custom = self._custom_definitions(has_writes=bool(writes))
-        # extend_schema looks names up in the generated schema: what only the user's own types use must be there too.
+        # extend_schema looks names up in the generated schema. So types that only custom types use must be there too.
         used = {name for node in custom for name in _named_types(node)}
         extra: list[GraphQLNamedType] = [SCALARS[name] for name in SCALARS if name in used]
         extra += [type_ for name, type_ in self.enums.items() if name in used]
@@ -221,7 +221,7 @@ class _Builder:
     def _custom_definitions(self, *, has_writes: bool) -> list[DefinitionNode]:
         definitions: list[DefinitionNode] = []
         for parent in ("Query", "Mutation", "Subscription"):
-            # A job's field appears with the jobs themselves.
+            # Job fields are not in the schema yet.
             nodes = self.own.fields(
                 custom.node for custom in self.custom_fields if custom.parent == parent and custom.job is None
             )
@@ -243,22 +243,22 @@ class _Builder:
         return [*self._reachable_types(definitions), *definitions]
 
     def _reachable_types(self, definitions: Sequence[DefinitionNode]) -> list[DefinitionNode]:
-        """The user's own types that these definitions lead to: what nobody may use is not there."""
+        """Return the user's own types that these definitions lead to. Others cannot be reached and are left out."""
         own = {node.name.value: node for node in self.own.types if node.name.value not in self.model.enums}
-        found: dict[str, DefinitionNode] = {}
+        reachable: dict[str, DefinitionNode] = {}
         wanted = [name for node in definitions for name in _named_types(node)]
         while wanted:
             name = wanted.pop()
-            if name in own and name not in found:
-                found[name] = own[name]
+            if name in own and name not in reachable:
+                reachable[name] = own[name]
                 wanted += _named_types(own[name])
-                # Who returns an interface may return each type that implements it.
+                # A field that returns an interface may return any type that implements it.
                 wanted += [
                     other
                     for other, node in own.items()
                     if name in {i.name.value for i in getattr(node, "interfaces", None) or ()}
                 ]
-        return [found[name] for name in own if name in found]
+        return [reachable[name] for name in own if name in reachable]
 
     def _resolver_node(self, entity: Entity, resolver: ResolverField) -> FieldDefinitionNode:
         node = resolver.node
@@ -344,7 +344,7 @@ class _Builder:
         return fields
 
     def _many_fields(self, relation: Relation) -> dict[str, GraphQLField]:
-        """What stands beside the list of a to-many."""
+        """Return the fields that stand beside the list field of a to-many."""
         target = self.model.entity(relation.target)
         fields = {}
         if target.primary_key:
@@ -438,7 +438,7 @@ class _Builder:
         return arguments
 
     def _row_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
-        """The arguments that say which rows."""
+        """Return the arguments that select rows."""
         arguments = {
             "where": GraphQLArgument(self.filters[entity.name], description="Only rows that match this filter.")
         }
@@ -578,7 +578,7 @@ class _Builder:
 
 
 def _named_types(node: Node) -> set[str]:
-    """The names of the types that a definition refers to."""
+    """Return the names of the types that a definition refers to."""
     names: set[str] = set()
 
     class Names(Visitor):

@@ -31,7 +31,7 @@ _Made = TypeVar("_Made")
 
 
 class Builder(Protocol):
-    """What of the schema's builder these types are made with."""
+    """The parts of the schema's builder that these types need."""
 
     model: Model
     entities: list[Entity]
@@ -53,20 +53,20 @@ class Builder(Protocol):
 
 
 def _once(make: Callable[[WriteTypes, Entity], _Made]) -> Callable[[WriteTypes, Entity], _Made]:
-    """Make it of each entity once: several fields and types ask for it."""
+    """Make the result once for each entity, because several fields and types ask for it."""
 
     def made(types: WriteTypes, entity: Entity) -> _Made:
         key = (make.__name__, entity.name)
         if key not in types.made:
             types.made[key] = make(types, entity)
-        found: _Made = types.made[key]
-        return found
+        result: _Made = types.made[key]
+        return result
 
     return made
 
 
 class WriteTypes:
-    """Makes each type once, when a field first needs it."""
+    """Makes the types for writing, each once, when a field first needs it."""
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
@@ -78,7 +78,7 @@ class WriteTypes:
     # --- root fields ------------------------------------------------------------------
 
     def fields(self) -> dict[str, GraphQLField]:
-        """The generated fields of Mutation that the roles may use."""
+        """Return the generated fields of Mutation that the roles may use."""
         return {
             name: self._field(write.entity, write.kind)
             for name, write in self._builder.model.write_fields.items()
@@ -106,7 +106,7 @@ class WriteTypes:
         if kind.bulk:
             type_ = GraphQLNonNull(self._bulk(entity))
         elif kind in (WriteKind.CREATE, WriteKind.UPSERT):
-            # The row is readable, or nothing is written.
+            # Never null: a row that the viewer may not read is not written.
             type_ = GraphQLNonNull(one)
         return self._builder.generated(type_, self._arguments(entity, kind), description=_describe(entity, kind))
 
@@ -133,12 +133,12 @@ class WriteTypes:
                 updates = GraphQLNonNull(GraphQLList(GraphQLNonNull(self._update_input(entity))))
                 return {"updates": GraphQLArgument(updates, description="The key of each row, and its changes.")}
             case WriteKind.UPSERT | WriteKind.UPSERT_MANY:
-                given = many
+                inputs = many
                 if kind is WriteKind.UPSERT:
-                    given = GraphQLArgument(GraphQLNonNull(self._create_input(entity)))
+                    inputs = GraphQLArgument(GraphQLNonNull(self._create_input(entity)))
                 update = GraphQLList(GraphQLNonNull(self._field_enum(entity)))
                 return {
-                    "input" if kind is WriteKind.UPSERT else "inputs": given,
+                    "input" if kind is WriteKind.UPSERT else "inputs": inputs,
                     "on": GraphQLArgument(
                         GraphQLNonNull(self._key_enum(entity)), description="The unique key that identifies the row."
                     ),
@@ -205,11 +205,11 @@ class WriteTypes:
 
     @_once
     def _changes(self, entity: Entity) -> _Inputs:
-        """`set`, `inc` and `append`, those of them that the roles have."""
-        found: _Inputs = {}
+        """Return `set`, `inc` and `append`, as far as the roles have them."""
+        changes: _Inputs = {}
         if self._set_fields(entity):
-            found["set"] = GraphQLInputField(self._set_input(entity), description="New values.")
-        # The sum would tell of a number that the roles cannot read.
+            changes["set"] = GraphQLInputField(self._set_input(entity), description="New values.")
+        # The result of `inc` or `append` would reveal a value that the roles cannot read.
         readable = self._builder.openings[entity.name].fields
         columns = [column for column in self._updates(entity) if column.name in readable]
         for name, suffix, suited, description in (
@@ -220,13 +220,13 @@ class WriteTypes:
                 c.name: GraphQLInputField(self._builder.nullable_input_type(c.type)) for c in columns if suited(c)
             }
             if fields:
-                found[name] = GraphQLInputField(
+                changes[name] = GraphQLInputField(
                     self._input(f"{entity.name}{suffix}", _constant(fields), description), description=description
                 )
-        return found
+        return changes
 
     def _updates(self, entity: Entity) -> list[Column]:
-        """The columns that the roles may update."""
+        """Return the columns that the roles may update."""
         updates = self._builder.openings[entity.name].updates or frozenset()
         return [c for c in entity.columns if c.name in updates and c.name not in entity.primary_key]
 
@@ -243,7 +243,7 @@ class WriteTypes:
     def _nested(
         self, entity: Entity, relation: Relation, held: frozenset[str], *, setting: bool = False
     ) -> GraphQLInputObjectType | None:
-        """What a relation takes in an input, None for nothing; `held` are the fields that a rule holds."""
+        """Return the input type of a relation, or None if it takes none. `held` are the fields that a rule allows."""
         if relation.target not in self._builder.openings:
             return None
         other = self._builder.model.entity(relation.target)
@@ -256,18 +256,18 @@ class WriteTypes:
         if not setting:
             ways &= {"create", "connect"}
         elif not is_read:
-            # Which rows belong here is not the roles' to know.
+            # The roles may not learn which rows belong to this list.
             ways -= {"disconnect", "update", "delete"}
         return self._many_input(entity, relation, other, ways, setting=setting)
 
     def _owned(self, relation: Relation) -> set[str]:
-        """What may become of rows whose own to-one leads here: it is written under their rules."""
+        """Return the ways to write rows that hold the key of this row. Their own rules apply."""
         target = self._builder.model.entity(relation.target)
         opening = self._builder.openings[target.name]
         owner = owner_of(self._builder.model, relation)
         key = [column for column in target.columns if column.name in owner.key]
         ways = {"update", "delete"}
-        # A preset fills it too, and agrees with what the row is nested in.
+        # A preset may fill the key too. It must then agree with the row that the new row is nested in.
         if all(c.preset or c.hidden or c.name in (opening.creates or ()) for c in key):
             ways.add("create")
         if (opening.updates or frozenset()).issuperset(owner.key) and not set(owner.key) & set(target.primary_key):
@@ -277,7 +277,7 @@ class WriteTypes:
         return ways
 
     def _linked(self, relation: Relation, through: Through, held: frozenset[str]) -> set[str]:
-        """What may become of the rows of a many-to-many: links are rows too, with rules of their own or the field's."""
+        """Return the ways to write the rows of a many-to-many. The link's own rules apply, or else the field's."""
         link = self._builder.model.entity(through.entity)
         ways = {"create", "connect", "disconnect", "update", "delete"}
         if is_free_link(link):
@@ -293,12 +293,12 @@ class WriteTypes:
 
     def _one_input(self, target: Entity) -> GraphQLInputObjectType | None:
         def fields() -> _Inputs:
-            found: _Inputs = {}
+            ways: _Inputs = {}
             if self._can_create(target):
-                found["create"] = GraphQLInputField(self._create_input(target), description="A new row.")
+                ways["create"] = GraphQLInputField(self._create_input(target), description="A new row.")
             if unique := self._unique_input(target):
-                found["connect"] = GraphQLInputField(unique, description="An existing row, by a key.")
-            return found
+                ways["connect"] = GraphQLInputField(unique, description="An existing row, by a key.")
+            return ways
 
         if not fields():
             return None
@@ -346,7 +346,7 @@ class WriteTypes:
 
     @_once
     def _keys(self, entity: Entity) -> dict[str, tuple[str, ...]]:
-        """The unique keys that the roles may read."""
+        """Return the unique keys that the roles may read."""
         fields = self._builder.openings[entity.name].fields
         return {name: key for name, key in unique_keys(entity).items() if key and fields.issuperset(key)}
 
@@ -403,7 +403,7 @@ def _is_list(column: Column) -> bool:
     return column.type.is_list
 
 
-# What may become of the rows of a to-many.
+# The ways to write the rows of a to-many.
 _WAYS = {
     "create": "New rows.",
     "connect": "Existing rows, by a key.",

@@ -29,7 +29,7 @@ from clew.model.types import Column, Entity, Model, Relation, ValueType
 from clew.schema.objects import InputType, ObjectType
 
 _UNITS = ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE")
-# What follows "Aggregate" in the name of a function's types: `min` and `max` share theirs, as orders of numbers do.
+# The suffix of a function's types after "Aggregate". `min` and `max` share theirs, and so do orders of numbers.
 _SUFFIXES = {"countDistinct": "CountDistinct", "sum": "Sum", "avg": "Avg", "min": "MinMax", "max": "MinMax"}
 _ORDER_SUFFIXES = {**_SUFFIXES, "sum": "Number", "avg": "Number"}
 _DESCRIPTIONS = {
@@ -42,7 +42,7 @@ _DESCRIPTIONS = {
 
 
 class Builder(Protocol):
-    """What of the schema's builder these types are made with."""
+    """The parts of the schema's builder that these types need."""
 
     model: Model
     objects: dict[str, GraphQLObjectType]
@@ -68,7 +68,7 @@ class Builder(Protocol):
 
 
 class ManyTypes:
-    """Makes each type once, when a field first needs it."""
+    """Makes the types of connections, aggregates and groups, each once, when a field first needs it."""
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
@@ -79,7 +79,7 @@ class ManyTypes:
     # --- connections ------------------------------------------------------------------
 
     def connection(self, entity: Entity) -> GraphQLOutputType:
-        """`PostConnection!`."""
+        """Return `PostConnection!`."""
         generated = self._builder.generated
         node = GraphQLNonNull(self._builder.objects[entity.name])
         edge = self._object(
@@ -131,7 +131,7 @@ class ManyTypes:
     # --- aggregates -------------------------------------------------------------------
 
     def aggregate(self, entity: Entity) -> GraphQLOutputType:
-        """`PostAggregate!`."""
+        """Return `PostAggregate!`."""
         return GraphQLNonNull(
             self._object(
                 f"{entity.name}Aggregate",
@@ -164,14 +164,14 @@ class ManyTypes:
         )
 
     def _measured(self, entity: Entity, function: str) -> Iterator[tuple[str, ValueType]]:
-        """The columns that have this function, with the type of its result."""
+        """Yield the columns that have this function, with the type of its result."""
         for column in self._builder.columns(entity):
             type_ = measured(function, column.type)
             if type_ is not None:
                 yield column.name, type_
 
     def aggregate_filter(self, entity: Entity) -> GraphQLInputObjectType:
-        """`PostAggregateFilter`."""
+        """Return `PostAggregateFilter`."""
         value_filter = self._builder.value_filter
 
         def functions() -> dict[str, GraphQLInputType]:
@@ -193,7 +193,7 @@ class ManyTypes:
         )
 
     def aggregate_order(self, entity: Entity) -> GraphQLInputObjectType:
-        """`PostAggregateOrderBy`."""
+        """Return `PostAggregateOrderBy`."""
         return self._input(
             f"{entity.name}AggregateOrderBy",
             lambda: self._measure_orders(entity),
@@ -218,11 +218,11 @@ class ManyTypes:
     # --- groups -----------------------------------------------------------------------
 
     def groupable(self, entity: Entity) -> bool:
-        """Whether there is a column that rows can be grouped by."""
+        """Return whether there is a column that rows can be grouped by."""
         return any(sortable(column.type) for column in self._builder.columns(entity))
 
     def group_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
-        """`by`, `timeZone` and `orderBy` of `postsGroups`."""
+        """Return the arguments `by`, `timeZone` and `orderBy` of `postsGroups`."""
         return {
             "by": GraphQLArgument(
                 GraphQLNonNull(GraphQLList(GraphQLNonNull(self._group_by(entity)))),
@@ -270,7 +270,7 @@ class ManyTypes:
         )
 
     def group_row(self, entity: Entity) -> GraphQLOutputType:
-        """`PostGroupRow`."""
+        """Return `PostGroupRow`."""
         generated = self._builder.generated
         return self._object(
             f"{entity.name}GroupRow",
@@ -287,14 +287,14 @@ class ManyTypes:
         generated, output = self._builder.generated, self._builder.nullable_output_type
 
         def fields() -> dict[str, GraphQLField]:
-            found = {
+            columns = {
                 column.name: generated(output(column.type))
                 for column in self._builder.columns(entity)
                 if sortable(column.type)
             }
             for relation, target in self._to_ones(entity):
-                found[relation.name] = generated(GraphQLNonNull(self._group_key(target)))
-            return found
+                columns[relation.name] = generated(GraphQLNonNull(self._group_key(target)))
+            return columns
 
         return self._object(f"{entity.name}GroupRowKey", fields, f"The keys of a group of {entity.name}.")
 

@@ -1,7 +1,7 @@
-"""The types that the schema is built of: graphql-core's, without its check of every single name.
+"""The types that make up the schema: graphql-core's, without its check of every single name.
 
-That takes a fifth of the time in which a schema is built. The names are those of a checked
-document or made of them; the tests validate whole schemas.
+That check takes a fifth of the time of building a schema. All names come from a checked
+document or are derived from it, and the tests validate whole schemas.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def field(
     description: str | None = None,
     deprecation_reason: str | None = None,
 ) -> GraphQLField:
-    """A field with its arguments."""
-    found = GraphQLField(type_, resolve=resolve, description=description, deprecation_reason=deprecation_reason)
+    """Return a field with its arguments."""
+    built = GraphQLField(type_, resolve=resolve, description=description, deprecation_reason=deprecation_reason)
     if arguments:
-        found.args = arguments
-    return found
+        built.args = arguments
+    return built

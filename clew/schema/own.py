@@ -1,4 +1,4 @@
-"""The user's own fields and types as a role set sees them: what leads to hidden entities only is not there."""
+"""The user's own fields and types as a role set sees them, without those that lead only to hidden entities."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from graphql import (
 
 
 def type_name(node: TypeNode) -> str:
-    """The name inside lists and non-nulls."""
+    """Return the name of the type inside lists and non-nulls."""
     while not isinstance(node, NamedTypeNode):
         assert isinstance(node, ListTypeNode | NonNullTypeNode)
         node = node.type
@@ -28,12 +28,12 @@ def type_name(node: TypeNode) -> str:
 
 
 class OwnTypes:
-    """What a role set has of the user's own types.
+    """The user's own types as a role set sees them.
 
     Args:
-        types: all of them.
-        hidden: the entities that the roles see nothing of.
-        partial: those of which a row may be hidden.
+        types: all of the user's own types.
+        hidden: the entities that the roles cannot see.
+        partial: the entities of which the roles may not see every row.
     """
 
     def __init__(self, types: Sequence[TypeDefinitionNode], hidden: Collection[str], partial: Collection[str]) -> None:
@@ -44,7 +44,7 @@ class OwnTypes:
         self.types = tuple(self._pruned(node) for node in types if node.name.value not in self._hidden)
 
     def fields(self, nodes: Iterable[FieldDefinitionNode]) -> tuple[FieldDefinitionNode, ...]:
-        """Those of the fields that there are; nullable where an entity's row may be hidden."""
+        """Return the fields that exist for the roles. A field is nullable if it may lead to a hidden row."""
         return tuple(self._field(node) for node in nodes if type_name(node.type) not in self._hidden)
 
     def _field(self, node: FieldDefinitionNode) -> FieldDefinitionNode:
@@ -72,7 +72,7 @@ class OwnTypes:
 
 
 def _nullable(node: TypeNode) -> TypeNode:
-    """A list's items may be null; what is no list may."""
+    """Make the innermost type nullable: the items of a list, or a single value."""
     if isinstance(node, NonNullTypeNode):
         if isinstance(node.type, ListTypeNode):
             return replace(node, type=replace(node.type, type=_nullable(node.type.type)))

@@ -1,8 +1,8 @@
-"""One text with what every role sees (`clew schema --all-roles`), and what changed between two of them.
+"""One text with the schema of every role (`clew schema --all-roles`), and the changes between two such texts.
 
-A section for each role: a comment `# role: editor`, a comment for each rule that counts for
-its holders, and the definitions of their schema; after a comment `# generated` those that Clew
-makes of the others, filters and the like. It parses as SDL as a whole.
+Each role has a section: a comment `# role: editor`, a comment for each rule that applies to the
+role, and the definitions of its schema. Generated definitions, such as filters, come after a
+comment `# generated`. The whole text parses as SDL.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ _SUBJECTS = ("rows of ", "field ", "guard on ", "argument ")
 
 
 def all_roles(model: Model, full: GraphQLSchema) -> str:
-    """The text: a section for anon, user, every other role that a rule names, and admin.
+    """Return the text: a section for anon, user, every other role that a rule names, and admin.
 
     Args:
-        full: the schema of everything, resolvers bound.
+        full: the schema of everything, with resolvers bound.
     """
     others = sorted(Access(model).rules.roles() - {ANON, USER, ADMIN})
     parts = [HEAD]
@@ -67,7 +67,7 @@ def all_roles(model: Model, full: GraphQLSchema) -> str:
 
 
 def _definitions(model: Model, schema: GraphQLSchema) -> list[str]:
-    """The schema's types, those of the SDL first; all sorted: a difference shows what changed, not what moved."""
+    """Return the schema's types, sorted, those of the SDL first. So a diff shows changes and no moves."""
     authored = {*model.entities, *model.enums, *(node.name.value for node in model.custom_types)}
     authored |= {"Query", "Mutation", "Subscription"}
     printed: tuple[list[str], list[str]] = ([], [f"# {_GENERATED}"])
@@ -82,11 +82,11 @@ def _definitions(model: Model, schema: GraphQLSchema) -> list[str]:
 
 @dataclass
 class Seen:
-    """What one role sees, in facts.
+    """The schema and the rules of one role, as facts.
 
-    `types` are facts of the schema, by what they are about (`Post.title`, `Query.posts(limit)`), and
-    `parents` what such a fact is a part of; `generated` are such facts by the generated type,
-    `rules` the texts of rules by their subjects.
+    `types` are facts of the schema, by their subject (`Post.title`, `Query.posts(limit)`). `parents` maps
+    a fact to the fact that it is a part of. `generated` holds the facts of each generated type.
+    `rules` are the texts of rules by their subjects.
     """
 
     types: dict[str, str] = field(default_factory=dict)
@@ -96,16 +96,16 @@ class Seen:
 
 
 def read_roles(text: str) -> dict[str, Seen]:
-    """What each role of such a text sees.
+    """Read the facts of each role from such a text.
 
     Raises:
-        GraphQLSyntaxError: it is no SDL.
-        ValueError: it has no role's section, or definitions outside of one.
+        GraphQLSyntaxError: it is not SDL.
+        ValueError: it has no section of a role, or definitions outside of one.
     """
     document = parse(text)
     assert document.loc is not None
     definitions = {node.loc.start: node for node in document.definitions if node.loc is not None}
-    found: dict[str, Seen] = {}
+    roles: dict[str, Seen] = {}
     seen: Seen | None = None
     generated = False
     token: Token | None = document.loc.start_token
@@ -113,7 +113,7 @@ def read_roles(text: str) -> dict[str, Seen]:
         if token.kind is TokenKind.COMMENT:
             comment = (token.value or "").strip()
             if comment.startswith(_ROLE):
-                seen, generated = found.setdefault(comment.removeprefix(_ROLE), Seen()), False
+                seen, generated = roles.setdefault(comment.removeprefix(_ROLE), Seen()), False
             elif comment == _GENERATED:
                 generated = True
             elif seen is not None and comment.startswith(_SUBJECTS):
@@ -124,15 +124,15 @@ def read_roles(text: str) -> dict[str, Seen]:
                 raise ValueError("it has a definition before the first role")
             definition = definitions[token.start]
             if generated and isinstance(definition, TypeDefinitionNode):
-                of_it = Seen()
-                _note(of_it, definition)
-                seen.generated[definition.name.value] = of_it.types
+                facts = Seen()
+                _note(facts, definition)
+                seen.generated[definition.name.value] = facts.types
             else:
                 _note(seen, definition)
         token = token.next
-    if not found:
+    if not roles:
         raise ValueError("it has no line such as `# role: anon`")
-    return found
+    return roles
 
 
 _KINDS: Mapping[type[TypeDefinitionNode], str] = {
@@ -184,9 +184,9 @@ def _input(node: InputValueDefinitionNode) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a role newly sees, what it loses, and what is different, a line each.
+    """The facts that a role gains, loses or sees changed, a line each.
 
-    `generated` are the names of generated types that came, went or changed: they follow from the rest.
+    `generated` are the names of generated types that were added, removed or changed. These follow from the rest.
     """
 
     gained: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ class Changes:
 
     @property
     def lines(self) -> Iterator[str]:
-        """With `+`, `-` or `~` before each; the generated types are one line."""
+        """The changes with `+`, `-` or `~` before each. The generated types take one line."""
         for sign, lines in (("+", self.gained), ("-", self.lost), ("~", self.changed)):
             for line in lines:
                 yield f"{sign} {line}"
@@ -208,15 +208,15 @@ class Changes:
 
 
 def compare(before: Mapping[str, Seen], after: Mapping[str, Seen]) -> dict[str, Changes]:
-    """What changed for each role of either text.
+    """Return the changes for each role in either text.
 
-    A role that one of them lacks saw, or will see, what everybody does: that is anon's.
+    A role that one text lacks has the rights of anon there.
     """
-    found: dict[str, Changes] = {}
+    changes: dict[str, Changes] = {}
     for role in dict.fromkeys([*after, *before]):
         old, new = (side.get(role) or side.get(ANON) or Seen() for side in (before, after))
-        found[role] = _compared(old, new)
-    return found
+        changes[role] = _compared(old, new)
+    return changes
 
 
 def _compared(old: Seen, new: Seen) -> Changes:
@@ -239,7 +239,7 @@ def _compared(old: Seen, new: Seen) -> Changes:
 
 
 def _added(old: Seen, new: Seen) -> list[str]:
-    """What `new` has and `old` has not; of what is new as a whole, not its parts."""
+    """Return the facts that only `new` has. Leave out parts of a fact that is itself new."""
     added = sorted(key for key in new.types if key not in old.types)
     return [key for key in added if new.parents.get(key) is None or new.parents[key] in old.types]
 

@@ -1,4 +1,4 @@
-"""What a role set gets: a schema of its own, in which what is hidden does not exist."""
+"""Build a schema for each role set. Hidden fields and types do not exist in it."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class RoleSchema:
 
 
 def roles_of(viewer: Viewer, known: frozenset[str]) -> Sight:
-    """The role set of a viewer who is no admin: roles that no rule and no limit names make no difference."""
+    """Return the role set of a viewer who is not an admin, without roles that no rule and no limit names."""
     return Sight(admin=False, roles=(viewer.roles | {ANON}) & known)
 
 
 def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight, role_limits: RoleLimits) -> RoleSchema:
-    """Build the schema of a role set; some hundred milliseconds for some hundred entities.
+    """Build the schema of a role set. It takes hundreds of milliseconds for hundreds of entities.
 
     Args:
-        full: the schema of everything, resolvers bound.
-        roles: with no claims in it.
+        full: the schema of everything, with resolvers bound.
+        roles: the role set, without claims.
     """
     limits = role_limits.of(roles.roles, admin=roles.admin)
     if roles.admin:  # alike if false: a shortcut: an admin's openings are all
@@ -53,7 +53,7 @@ def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight,
 
 
 def schema_of(model: Model, full: GraphQLSchema, viewer: Viewer) -> GraphQLSchema:
-    """The schema of a viewer's roles to be printed: nothing of Ariadne's is bound to it."""
+    """Return the schema of a viewer's roles for printing, without Ariadne's bindings."""
     if viewer.is_admin:
         return full
     access = Access(model)
@@ -62,7 +62,7 @@ def schema_of(model: Model, full: GraphQLSchema, viewer: Viewer) -> GraphQLSchem
 
 
 def _copy_bindings(source: GraphQLSchema, target: GraphQLSchema) -> None:
-    """Give the types of `target` what Ariadne bound to those of the same name in `source`."""
+    """Copy Ariadne's bindings from the types of `source` to the types of the same name in `target`."""
     for name, type_ in target.type_map.items():
         bound = source.type_map.get(name)
         if isinstance(type_, GraphQLObjectType) and isinstance(bound, GraphQLObjectType):

@@ -1,8 +1,8 @@
-"""The scalars of SPEC 2: how each is read from a client and written to one.
+"""The scalars (docs/scalars.md): how to read each from a client, and how to write it to one.
 
-Input gives what Postgres' driver takes (`datetime`, `Decimal`, `UUID`, `bytes`); output
-accepts that as well as the text that Postgres' own JSON already holds, because both
-resolvers and the database fill fields.
+Input returns the type that Postgres' driver takes (`datetime`, `Decimal`, `UUID`, `bytes`). Output
+accepts that type and also the text in Postgres' own JSON, because both resolvers and the
+database fill fields.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from graphql import (
 )
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-# Longer numbers are no use to anybody, and Postgres stops at 131,072 digits.
+# Nobody needs longer numbers, and Postgres stops at 131,072 digits.
 DECIMAL_DIGITS = 1000
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
 _DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}(:?\d{2})?)?", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
-# Python's own reader takes 0x and underscores too.
+# Python's own parser also accepts 0x and underscores.
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
 
 
 def _refuse(scalar: str, expected: str) -> GraphQLError:
-    # The value is left out: it may be long, and it is the client's own.
+    # The value is left out: it may be long, and the client knows it.
     return GraphQLError(f"{scalar} cannot represent this value: expected {expected}.")
 
 
@@ -72,7 +72,7 @@ def _parse_datetime(value: Any) -> datetime:
     if isinstance(value, str) and _DATETIME.fullmatch(value):
         try:
             moment = datetime.fromisoformat(value.upper())
-            # A time without an offset is UTC, as everything in a session is.
+            # A time without an offset is UTC, the time zone of every session.
             if moment.tzinfo is None:
                 return moment.replace(tzinfo=UTC)
             return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
@@ -115,14 +115,14 @@ def _parse_bytes(value: Any) -> bytes:
 
 
 def _parse_json(value: Any) -> Any:
-    # Postgres' jsonb has no NaN, no infinity.
+    # jsonb has neither NaN nor infinity.
     if isinstance(value, float) and not math.isfinite(value):
         raise _refuse("JSON", "JSON without NaN or infinity")
     return value
 
 
 def _text(types: type | tuple[type, ...], write: Callable[[Any], str], scalar: str) -> Callable[[Any], str]:
-    """An output coercion: text of the database passes, Python values are written."""
+    """Return an output coercion. It passes on text from the database, and writes Python values as text."""
 
     def coerce(value: Any) -> str:
         if isinstance(value, str):
@@ -139,7 +139,7 @@ def _write_datetime(value: datetime) -> str:
 
 
 def _literal(node: ValueNode) -> Any:
-    """A literal as plain Python, a number as its text: in between a float would round it."""
+    """Return a literal as plain Python. A number stays text, because a float in between would round it."""
     return node.value if isinstance(node, IntValueNode | FloatValueNode) else value_from_ast_untyped(node)
 
 

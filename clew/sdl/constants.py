@@ -27,10 +27,10 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def constant(node: ValueNode) -> Any:
-    """None, bool, int, float, str, list or dict; enum values and bare names are strings.
+    """Return the constant as None, bool, int, float, str, list or dict. Enum values and bare names are strings.
 
     Raises:
-        ValueError: a variable, which the SDL cannot hold.
+        ValueError: for a variable, which the SDL cannot hold.
     """
     if isinstance(node, StringValueNode | EnumValueNode):
         return node.value
@@ -50,7 +50,7 @@ def constant(node: ValueNode) -> Any:
 
 
 def typed_constant(node: ValueNode, scalar: str) -> Any:
-    """Like `constant`, but a Decimal keeps its digits as a string, and one for an array is a list of such."""
+    """Read a constant as `constant` does, but keep each Decimal as a string, so that it loses no digits."""
     if scalar == "Decimal":
         if isinstance(node, ListValueNode):
             return [typed_constant(item, scalar) for item in node.values or ()]
@@ -91,7 +91,7 @@ def _is_decimal(value: Any) -> bool:
     return _is_float(value) or (isinstance(value, str) and _NUMBER.fullmatch(value) is not None)
 
 
-# The built-in scalars of a column: how a constant of each is told, and what it looks like.
+# The built-in scalars of a column: a test for its constants, and an example for messages.
 _SCALARS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "ID": (lambda value: isinstance(value, str) or _int_of(64)(value), "a string or an integer"),
     "Int": (_int_of(32), "an integer of 32 bits"),
@@ -110,12 +110,12 @@ _SCALARS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def misfit(value: Any, scalar: str, enum_values: Sequence[str] | None = None) -> str | None:
-    """What is expected instead, when `value` is no constant of this type; None when it fits.
+    """Return the form that the type expects if `value` does not have it, or None if it does.
 
     Args:
-        value: a constant; not a list.
+        value: a constant, not a list.
         scalar: the name of a column scalar or of an enum.
-        enum_values: the enum's values, for an enum.
+        enum_values: the enum's values, if `scalar` is an enum.
     """
     if enum_values is not None:
         return None if value in enum_values else "one of " + ", ".join(enum_values)

@@ -6,7 +6,7 @@ import re
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-# Name, lowest, highest, and the words that stand for numbers from the lowest on.
+# Each field's name, its lowest and highest number, and the words for its numbers from the lowest on.
 _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
@@ -18,7 +18,7 @@ _PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d{1,3}))?")
 
 
 def fault(schedule: str) -> str | None:
-    """What is wrong with a schedule such as `*/5 8-18 * * MON-FRI`; None when nothing is."""
+    """Describe the fault of a schedule such as `*/5 8-18 * * MON-FRI`, or return None if it has none."""
     parts = schedule.split()
     if len(parts) != 5:
         return f"a schedule has five fields (minute hour day month weekday), not {len(parts)}"

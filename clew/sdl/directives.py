@@ -1,7 +1,7 @@
-"""Clew's directives, typed (SPEC 2).
+"""Clew's directives, typed (docs/directives.md).
 
-`directives.graphql` says which arguments a directive has, of which types and where it may
-stand; the classes here are what the rest of the compiler reads. A test holds them equal.
+`directives.graphql` declares each directive's arguments, their types and its places. The rest
+of the compiler reads the classes here. A test checks that both agree.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from graphql import (
 from clew.sdl.constants import constant
 from clew.sdl.report import Report, did_you_mean, shown
 
-# Directives of GraphQL itself that may stand in an SDL.
+# Directives of GraphQL itself that an SDL may use.
 STANDARD = {"deprecated": ("reason",), "specifiedBy": ("url",), "oneOf": ()}
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directive:
-    """One use of a directive: its node, and the value node of each argument given."""
+    """One use of a directive: its node, and in `given` the value node of each argument that is written."""
 
     node: DirectiveNode
     given: Mapping[str, ValueNode]
@@ -229,7 +229,7 @@ CLASSES: Mapping[str, type[Directive]] = {kind.__name__[0].lower() + kind.__name
 
 
 def name_of(kind: type[Directive]) -> str:
-    """The directive's name without its `@`."""
+    """Return the directive's name without its `@`."""
     return kind.__name__[0].lower() + kind.__name__[1:]
 
 
@@ -259,7 +259,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """Everything that `directives.graphql` declares, by name."""
+    """The definitions of `directives.graphql`, by name."""
 
     directives: Mapping[str, Definition]
     scalars: Mapping[str, ScalarTypeDefinitionNode]
@@ -268,13 +268,13 @@ class Definitions:
 
 
 def directives_text() -> str:
-    """The text of `graphql/directives.graphql`, which `clew check --directives` writes."""
+    """Return the text of `directives.graphql`, which `clew check --directives` writes."""
     return files("clew.sdl").joinpath("directives.graphql").read_text("utf-8")
 
 
 @cache
 def definitions() -> Definitions:
-    """Clew's own definitions, parsed once."""
+    """Return Clew's own definitions, parsed once."""
     directives: dict[str, Definition] = {}
     scalars: dict[str, ScalarTypeDefinitionNode] = {}
     enums: dict[str, EnumTypeDefinitionNode] = {}
@@ -293,7 +293,7 @@ def definitions() -> Definitions:
 
 
 def snake(name: str) -> str:
-    """`bindsAdmin` -> `binds_admin`; `from` gets an underscore, being a word of Python."""
+    """Return the attribute's name: `bindsAdmin` -> `binds_admin`. `from` is a keyword of Python: `from_`."""
     name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
     return "from_" if name == "from" else name
 
@@ -332,12 +332,12 @@ def bind(node: DirectiveNode, place: str, report: Report) -> Directive | None:
     """Read one use of a Clew directive.
 
     Args:
-        node: the directive as parsed; its name is one of Clew's.
-        place: the GraphQL directive location where it stands, such as `OBJECT`.
-        report: takes the faults: wrong place, unknown, missing, doubled or mistyped arguments.
+        node: the parsed directive; its name is one of Clew's.
+        place: the GraphQL directive location of the use, such as `OBJECT`.
+        report: collects the faults: a wrong place; unknown, missing, repeated or mistyped arguments.
 
     Returns:
-        an instance of its class, or None after a fault.
+        an instance of the directive's class, or None after a fault.
     """
     definition = definitions().directives[node.name.value]
     faults = len(report)
@@ -405,7 +405,7 @@ def _expected(argument: Argument) -> str:
 
 
 def _read(argument: Argument, node: ValueNode) -> Any:
-    """The value of one argument; null is only a value for ClewValue."""
+    """Return the value of one argument. Null is a value only for an argument of type ClewValue."""
     if argument.is_list:
         if isinstance(node, ListValueNode):
             return tuple(_read_one(argument.type, item) for item in node.values or ())
@@ -431,7 +431,7 @@ def _read_one(type_: str, node: ValueNode) -> Any:
     if type_ == "ClewName":
         if isinstance(node, EnumValueNode) or (isinstance(node, StringValueNode) and node.value.strip()):
             return node.value
-        # `fields: [null]` and the like; a bare true or false cannot be a name.
+        # An item may be null, as in `fields: [null]`. A bare true or false cannot be a name.
         raise _WrongTypeError(node)
     if type_ == "ClewFilter" and isinstance(node, ObjectValueNode):
         return constant(node)
@@ -444,5 +444,5 @@ def _read_one(type_: str, node: ValueNode) -> Any:
 
 
 def argument_names(kind: type[Directive]) -> tuple[str, ...]:
-    """The attributes that hold a directive's arguments."""
+    """Return the attributes that hold a directive's arguments."""
     return tuple(field.name for field in class_fields(kind) if field.name not in ("node", "given"))

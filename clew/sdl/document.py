@@ -1,4 +1,4 @@
-"""All files as one document: extensions folded into their types, directives typed."""
+"""Merge all files into one document: fold extensions into their types and type the directives."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ TypeNodes = TypeDefinitionNode | TypeExtensionNode
 
 @dataclass(frozen=True, slots=True)
 class TypeRef:
-    """The type of a field: a name, at most one list around it that counts (`depth` says how many there are)."""
+    """The type of a field: its name, and the number of lists around it (`depth`)."""
 
     name: str
     node: NamedTypeNode
@@ -101,20 +101,20 @@ class TypeRef:
 
 
 class Directed:
-    """What has directives."""
+    """A part of the SDL that can have directives."""
 
     __slots__ = ()
     directives: tuple[Directive, ...]
 
     def first(self, kind: type[D]) -> D | None:
-        """The directive of this class, or the first of several."""
+        """Return the directive of this class, or the first of several."""
         for directive in self.directives:
             if isinstance(directive, kind):
                 return directive
         return None
 
     def all(self, kind: type[D]) -> tuple[D, ...]:
-        """Every directive of this class, in order."""
+        """Return every directive of this class, in order."""
         return tuple(directive for directive in self.directives if isinstance(directive, kind))
 
 
@@ -128,20 +128,20 @@ class Argument(Directed):
 
 @dataclass(frozen=True, slots=True)
 class Field(Directed):
-    """A field of a type or an input; an input's field has no arguments."""
+    """A field of a type or of an input. An input's field has no arguments."""
 
     name: str
     node: FieldDefinitionNode | InputValueDefinitionNode
     type: TypeRef
     directives: tuple[Directive, ...] = ()
     arguments: tuple[Argument, ...] = ()
-    # A directive of this field was at fault: what depends on it is not worth a second error.
+    # One of the field's directives has a fault, so faults that may follow from it are not reported.
     broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Type(Directed):
-    """A type with its extensions. `node` is the definition, or the first extension where there is none."""
+    """A type with its extensions. `node` is the definition, or the first extension if there is no definition."""
 
     name: str
     kind: Kind
@@ -171,7 +171,7 @@ class Type(Directed):
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A name given twice: the second node, the first, and what it is called in the message."""
+    """A name that is declared twice: the second node, the first node, and its description for the message."""
 
     node: NameNode
     first: NameNode
@@ -180,7 +180,7 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Document:
-    """The merged SDL, in file order."""
+    """The merged SDL in file order."""
 
     types: Mapping[str, Type]
     schema_nodes: tuple[SchemaDefinitionNode | SchemaExtensionNode, ...] = ()
@@ -196,17 +196,17 @@ class Document:
         return type_ is not None and type_.is_entity
 
     def knows(self, name: str) -> bool:
-        """Whether a type of this name is there; what depends on one that is not needs no second error."""
+        """Return whether a type of this name exists. A use of an unknown type is reported once, elsewhere."""
         return name in COLUMN_SCALARS or name in self.types
 
     def root_fields(self, parent: str) -> Mapping[str, Field]:
-        """The user's own fields of Query, Mutation or Subscription."""
+        """Return the user's own fields of Query, Mutation or Subscription."""
         root = self.types.get(parent)
         return root.fields if root is not None else {}
 
 
 class FieldKind(StrEnum):
-    """What a field of an entity is, before its relation is resolved."""
+    """The kind of an entity's field, before its relation is resolved."""
 
     RESOLVER = "a @resolver field"
     COLUMN = "a column"
@@ -226,7 +226,7 @@ COLUMN_SCALARS = frozenset(
 
 
 def field_kind(document: Document, field: Field) -> FieldKind:
-    """What this field of an entity is."""
+    """Return the kind of an entity's field."""
     if field.first(Resolver):
         return FieldKind.RESOLVER
     name = field.type.name
@@ -250,7 +250,7 @@ def read_document(documents: Sequence[DocumentNode], report: Report) -> Document
 
     Args:
         documents: the files in order.
-        report: takes faults of directives, and definitions that are no SDL.
+        report: collects faults of directives, and definitions that do not belong in an SDL.
     """
     return _Merger(report).merge(documents)
 
@@ -277,14 +277,14 @@ class _Merger:
             else:
                 hint = "operations belong into graphql/operations/"
                 self.report.error(definition, "a schema cannot contain an operation", hint)
-        types = {name: merged for name, found in nodes.items() if (merged := self._type(name, found)) is not None}
+        types = {name: merged for name, group in nodes.items() if (merged := self._type(name, group)) is not None}
         schema_directives: list[Directive] = []
         for node in schema_nodes:
             schema_directives += self._directives(node.directives, "SCHEMA")[0]
         return Document(types, tuple(schema_nodes), tuple(schema_directives), tuple(self.duplicates))
 
     def _is_clews_own(self, node: TypeNodes) -> bool:
-        """Whether this is a definition that `directives.graphql` has; a differing one is reported."""
+        """Return whether `directives.graphql` has this definition. Report a definition that differs from it."""
         name = node.name.value
         if name in self.own.scalars:
             if not isinstance(node, ScalarTypeDefinitionNode) or node.directives:
@@ -332,8 +332,8 @@ class _Merger:
         broken = False
         part: TypeNodes
         for part in (base, *extensions):
-            found, fault = self._directives(part.directives, _PLACE[kind])
-            directives += found
+            uses, fault = self._directives(part.directives, _PLACE[kind])
+            directives += uses
             broken |= fault
             interfaces += getattr(part, "interfaces", None) or ()
             if kind is Kind.UNION:
@@ -378,17 +378,17 @@ class _Merger:
         if isinstance(node, FieldDefinitionNode):
             names: dict[str, NameNode] = {}
             for argument in node.arguments or ():
-                found, _ = self._directives(argument.directives, "ARGUMENT_DEFINITION")
-                self._repeated(found)
+                uses, _ = self._directives(argument.directives, "ARGUMENT_DEFINITION")
+                self._repeated(uses)
                 if self._is_new(names, argument.name, f'the argument "{argument.name.value}" of "{name}"'):
-                    arguments.append(Argument(argument.name.value, argument, type_ref(argument.type), tuple(found)))
+                    arguments.append(Argument(argument.name.value, argument, type_ref(argument.type), tuple(uses)))
         return Field(name, node, type_, tuple(directives), tuple(arguments), broken)
 
     def _directives(self, nodes: Sequence[DirectiveNode] | None, place: str) -> tuple[Sequence[Directive], bool]:
-        """The Clew directives among `nodes`, and whether one of them was at fault."""
+        """Return the Clew directives among `nodes`, and whether one of them had a fault."""
         if not nodes:
             return (), False
-        found: list[Directive] = []
+        directives: list[Directive] = []
         broken = False
         for node in nodes:
             name = node.name.value
@@ -397,7 +397,7 @@ class _Merger:
                 if directive is None:
                     broken = True
                 else:
-                    found.append(directive)
+                    directives.append(directive)
             elif name in STANDARD:
                 broken |= self._standard(node)
             elif name not in self.users:
@@ -405,7 +405,7 @@ class _Merger:
                 hint = did_you_mean(name, known, "@") or f"declare it: directive @{name} on ..."
                 self.report.error(node, f"unknown directive @{name}", hint)
                 broken = True
-        return found, broken
+        return directives, broken
 
     def _repeated(self, directives: Iterable[Directive]) -> None:
         seen: set[str] = set()
@@ -416,7 +416,7 @@ class _Merger:
             seen.add(name)
 
     def _standard(self, node: DirectiveNode) -> bool:
-        """Check a use of a directive of GraphQL's own; True after a fault."""
+        """Check a use of one of GraphQL's own directives. Return True after a fault."""
         name = node.name.value
         faults = len(self.report)
         for argument in node.arguments or ():
@@ -434,7 +434,7 @@ OWN_HINT = "write graphql/directives.graphql again with: clew check --directives
 
 
 def type_ref(node: TypeNode) -> TypeRef:
-    """Read a type such as `[Post!]!`; of lists in lists, the outermost and the innermost item count."""
+    """Read a type such as `[Post!]!`. Of nested lists, keep the nullability of the outermost and the innermost item."""
     nullable = not isinstance(node, NonNullTypeNode)
     inner: TypeNode = node.type if isinstance(node, NonNullTypeNode) else node
     depth = 0
@@ -451,7 +451,7 @@ def type_ref(node: TypeNode) -> TypeRef:
 
 
 def same(one: Node, other: Node) -> bool:
-    """Whether two definitions say the same; descriptions do not count."""
+    """Return whether two definitions are equal apart from descriptions."""
     return _bare(one) == _bare(other)
 
 

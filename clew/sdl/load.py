@@ -1,4 +1,4 @@
-"""Files -> parsed documents. Every unreadable file and every syntax error is reported, not the first alone."""
+"""Read and parse files. Report every unreadable file and every syntax error, not only the first."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from clew.errors import Diagnostic, Location
 from clew.sdl.report import LINE_END, Report
 
 SUFFIXES = (".graphql", ".gql")
-# Trusted documents (SPEC 7): operations, not SDL.
+# The folder of trusted documents, which are operations and not SDL.
 OPERATIONS = "operations"
 
 
 def sdl_files(folder: Path) -> list[Path]:
-    """The SDL files under `folder`, sorted by path; `operations/` is left out.
+    """Return the SDL files under `folder`, sorted by path, without those in `operations/`.
 
     Raises:
         OSError: the folder cannot be listed.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
 
     def fail(error: OSError) -> None:
         raise error
@@ -31,8 +31,8 @@ def sdl_files(folder: Path) -> list[Path]:
         here = Path(root)
         if here == folder and OPERATIONS in folders:
             folders.remove(OPERATIONS)
-        found += [here / name for name in files if name.endswith(SUFFIXES)]
-    return sorted(found)
+        paths += [here / name for name in files if name.endswith(SUFFIXES)]
+    return sorted(paths)
 
 
 def read_sources(folder: Path, base: Path | None = None) -> tuple[list[Source], list[Diagnostic]]:
@@ -40,7 +40,7 @@ def read_sources(folder: Path, base: Path | None = None) -> tuple[list[Source], 
 
     Args:
         folder: the project's `graphql/`.
-        base: files are named relative to it; by default by their path as given.
+        base: the folder that file names are relative to. By default they begin with `folder`.
 
     Returns:
         the sources in order, and a diagnostic for each file that cannot be read.
@@ -65,10 +65,10 @@ def read_sources(folder: Path, base: Path | None = None) -> tuple[list[Source], 
             faults.append(Diagnostic(f"the file cannot be read: {error.strerror}", Location(name, 1, 1)))
             continue
         try:
-            # Editors on Windows begin files with a byte order mark.
+            # Editors on Windows write a byte order mark at the start of files.
             sources.append(Source(data.decode("utf-8-sig"), name))
         except UnicodeDecodeError as error:
-            # utf-8-sig counts its offsets after the mark.
+            # The offsets of utf-8-sig's errors do not count the mark.
             data = data.removeprefix(b"\xef\xbb\xbf")
             before = LINE_END.split(data[: error.start].decode("utf-8", "replace"))
             message = f"the file is not UTF-8: byte 0x{data[error.start]:02x} cannot be read"
@@ -78,7 +78,7 @@ def read_sources(folder: Path, base: Path | None = None) -> tuple[list[Source], 
 
 
 def parse_sources(sources: Sequence[Source], report: Report) -> list[DocumentNode]:
-    """Parse each source; syntax errors go into `report`. A file of comments alone is an empty document."""
+    """Parse each source and report syntax errors. A file with only comments is an empty document."""
     documents: list[DocumentNode] = []
     for source in sources:
         try:
@@ -103,7 +103,7 @@ def parse_sources(sources: Sequence[Source], report: Report) -> list[DocumentNod
 
 
 class _Texts(Visitor):
-    """Reports what Postgres cannot store in a text."""
+    """Reports characters in strings that Postgres cannot store."""
 
     def __init__(self, report: Report) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Collects every fault of the SDL, with the line and the caret, so that all are shown at once."""
+"""Collect every fault of the SDL with its line and caret, so that all are shown at once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from graphql import DirectiveNode, Node, Source, print_ast
 
 from clew.errors import Diagnostic, Location, SchemaError, Severity
 
-# The line ends of the GraphQL specification; str.splitlines knows more of them.
+# The line ends of the GraphQL specification. str.splitlines splits at more characters.
 LINE_END = re.compile(r"\r\n|[\n\r]")
 _TOKEN = re.compile(r'"(?:[^"\\\n\r]|\\.)*"|[^\W\d]\w*|\S')
 
 
 def location_of(node: Node) -> Location | None:
-    """Where `node` begins; None for a node that was not parsed from a file."""
+    """Return the place where `node` begins, or None for a node that was not parsed from a file."""
     if node.loc is None:
         return None
     token = node.loc.start_token
@@ -24,7 +24,7 @@ def location_of(node: Node) -> Location | None:
 
 
 def did_you_mean(word: str, options: Iterable[str], prefix: str = "") -> str | None:
-    """The hint that names the nearest of `options`, after `prefix`, or None when none is near."""
+    """Return a hint that names the nearest of `options`, after `prefix`, or None if none is near."""
     options = list(options)
     near = get_close_matches(word, options, n=1, cutoff=0.6)
     if not near:
@@ -33,7 +33,7 @@ def did_you_mean(word: str, options: Iterable[str], prefix: str = "") -> str | N
 
 
 def shown(node: Node) -> str:
-    """A value or type as a message quotes it: one line, cut when long."""
+    """Return a value or type as messages quote it: on one line, shortened if long."""
     text = " ".join(print_ast(node).split())
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -42,7 +42,7 @@ class Report:
     """The faults found so far.
 
     Args:
-        files: the name of every file, in the order in which faults are to be listed.
+        files: the name of every file, in the order for listing faults.
     """
 
     def __init__(self, files: Sequence[str] = ()) -> None:
@@ -55,7 +55,7 @@ class Report:
         return len(self._diagnostics)
 
     def error(self, node: Node | None, message: str, hint: str | None = None) -> None:
-        """Add a fault at `node`; None stands for the schema as a whole. A repeated fault counts once."""
+        """Add a fault at `node`, or of the whole schema if `node` is None. A repeated fault counts once."""
         if node is None or node.loc is None:
             self.add(Diagnostic(message, hint=hint))
             return
@@ -73,11 +73,11 @@ class Report:
         self.add(Diagnostic(message, Location(loc.source.name, first.line, first.column), line, length, hint))
 
     def error_at(self, source: Source, line: int, column: int, message: str, hint: str | None = None) -> None:
-        """Add a fault at a place of `source`, counted from 1; the caret covers the token there."""
+        """Add a fault at a place of `source`. Line and column count from 1; the caret marks the token there."""
         self._add_at(source, line, column, message, hint, Severity.ERROR)
 
     def warning_at(self, source: Source, line: int, column: int, message: str, hint: str | None = None) -> None:
-        """Add a warning at a place of `source`, as `error_at` does a fault."""
+        """Add a warning at a place of `source`, as `error_at` adds a fault."""
         self._add_at(source, line, column, message, hint, Severity.WARNING)
 
     def _add_at(
@@ -113,6 +113,6 @@ class Report:
         return tuple(sorted(self._diagnostics, key=place))
 
     def raise_if_any(self) -> None:
-        """Raise SchemaError with every fault, if there is one."""
+        """Raise SchemaError with every fault, if there is any."""
         if self._diagnostics:
             raise SchemaError(self.diagnostics)

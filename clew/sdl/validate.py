@@ -1,4 +1,4 @@
-"""Runs every rule over the merged document."""
+"""Run every rule over the merged document."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from clew.sdl.rules import RULES
 
 
 def validate(document: Document, report: Report) -> None:
-    """Report every fault that the document itself shows."""
+    """Report every fault that needs no resolved names."""
     for rule in RULES:
         rule(document, report)

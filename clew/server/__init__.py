@@ -1,1 +1,1 @@
-"""Processes that serve HTTP: the listening socket, uvicorn as Clew configures it, and worker processes."""
+"""Processes that serve HTTP: the listening socket, uvicorn with Clew's configuration, and worker processes."""

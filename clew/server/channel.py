@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Channel:
-    """The child's end. The supervisor's death shows as the end of the stream, whatever killed it."""
+    """The child's end. However the supervisor dies, the stream ends."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
@@ -18,14 +18,14 @@ class Channel:
         self._lines = self._socket.makefile("r", encoding="utf-8")
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message; the supervisor may be gone, then nobody needs it."""
+        """Send one message. If the supervisor is gone, nobody needs it."""
         try:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
             return
 
     def receive(self) -> Mapping[str, Any] | None:
-        """Wait for the next message; None when the supervisor is gone."""
+        """Wait for the next message. Return None when the supervisor is gone."""
         try:
             line = self._lines.readline()
         except OSError:
@@ -39,14 +39,14 @@ class Channel:
         self._socket.close()
 
     def when_closed(self, action: Callable[[], None]) -> None:
-        """Call `action` on the running loop when the supervisor is gone; no message may be awaited any more."""
+        """Call `action` on the running loop when the supervisor is gone. No `receive` may wait from then on."""
         loop = asyncio.get_running_loop()
 
         def readable() -> None:
             try:
                 gone = self._socket.recv(4096) == b""
             except ConnectionError:
-                gone = True  # it went without having read our last message
+                gone = True  # the supervisor ended without reading our last message
             if gone:
                 loop.remove_reader(self._socket)
                 action()

@@ -1,4 +1,4 @@
-"""uvicorn, configured for production, with a shutdown that load balancers can follow."""
+"""Configure uvicorn for production, with a shutdown that load balancers can follow."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from clew.config import Settings
 from clew.server.listen import BACKLOG
 from clew.server.protocol import Connection, Door, Patience
 
-# What the app's own shutdown may take after the last request, before the process is ended by force.
+# In seconds: the time for the app's own shutdown after the last request. Then the process is killed.
 LAST_SECONDS = 5.0
 
 
 @runtime_checkable
 class Drains(Protocol):
-    """An ASGI app that wants to know of the shutdown before it begins: from `drain()` on its readiness fails."""
+    """An ASGI app that is told of the shutdown before it begins. After `drain()` its readiness check fails."""
 
     def drain(self) -> None:
-        """The process is about to stop; requests still come in and are served."""
+        """Take note that the process will stop. Requests still arrive and are served."""
 
 
 class Server(uvicorn.Server):
-    """Serves one app. The first signal drains, a second one stops at once.
+    """Serves one app. The first signal drains it, a second signal stops it at once.
 
-    On SIGTERM or SIGINT: the app's `drain()` is called (readiness fails) and requests are still
-    accepted for `drain_seconds`; then the listener closes and what is in flight has
-    `shutdown_seconds`; then it is cancelled. The process cannot outlive that by more than 5 seconds.
+    On SIGTERM or SIGINT the server calls the app's `drain()` (readiness fails) and still accepts
+    requests for `drain_seconds`. Then it closes the listener. Running requests have
+    `shutdown_seconds` to end, and are then cancelled. At most 5 seconds later the process ends.
 
     Args:
-        app: the ASGI app; if it has a `drain()` that is called first.
+        app: the ASGI app. If it has a `drain()`, that is called first.
         settings: the limits and times.
         on_started: called when requests are accepted.
-        on_closed: called when, without a time to drain, a signal has closed the listener.
-        patience: with slow clients.
+        on_closed: called when a signal has closed the listener at once, without a time to drain.
+        patience: the deadlines for slow clients.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
         self._drained_at: float | None = None
 
     def serve_on(self, listener: socket.socket) -> None:
-        """Serve until a signal comes; the signal is in `stopped_by`. Exits with 3 if the app fails to start."""
+        """Serve until a signal arrives, and keep it in `stopped_by`. Exit with 3 if the app fails to start."""
         self.run(sockets=[listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -77,13 +77,13 @@ class Server(uvicorn.Server):
             self._on_started()
 
     async def on_tick(self, counter: int) -> bool:
-        """Runs ten times a second; True ends the main loop."""
+        """Check for the end of the drain time. uvicorn calls this ten times a second; True ends its main loop."""
         if self._drained_at is not None and time.monotonic() >= self._drained_at:
             self.should_exit = True
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin the shutdown (first signal) or cut it short (any further one)."""
+        """Begin the shutdown on the first signal, and cut it short on a further one."""
         self.stopped_by = sig
         if self._drained_at is not None:
             super().handle_exit(sig, frame)
@@ -106,9 +106,9 @@ class Server(uvicorn.Server):
             self._on_closed()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the listener, wait for what is in flight, stop the app."""
+        """Close the listener, wait for running requests, and stop the app."""
         await super().shutdown(sockets)
-        # uvicorn would kill the process with the signal once more, and with it every `finally` above.
+        # uvicorn would raise the signal again. That would kill the process before the callers' `finally` blocks run.
         self._captured_signals.clear()
 
 
@@ -132,5 +132,5 @@ def _config(app: ASGIApp, settings: Settings, patience: Patience) -> uvicorn.Con
 
 
 def exit_code(server: Server) -> int:
-    """What the process exits with after `server` stopped: 130 for Ctrl-C, 0 for SIGTERM."""
+    """Return the exit code of the process after `server` stopped: 130 for Ctrl-C, 0 for SIGTERM."""
     return 130 if server.stopped_by == signal.SIGINT else 0

@@ -11,18 +11,18 @@ BACKLOG = 2048
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; connections wait in it while no process serves it.
+    """Return a listening TCP socket. Connections wait in it while no process serves it.
 
     Raises:
         StartupError: the port is taken or not allowed, or the host is not an address of this machine.
     """
     try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise StartupError(
             f"CLEW_HOST {host!r} is not an address: {error}.", "Use 127.0.0.1 for this machine only, 0.0.0.0 for all."
         ) from None
-    family, kind, protocol, _, address = found[0]
+    family, kind, protocol, _, address = addresses[0]
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -36,7 +36,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """`http://host:port` as a browser on this machine reaches it."""
+    """Return `http://host:port` with a host that a browser on this machine can reach."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104

@@ -1,4 +1,4 @@
-"""A server process of our own: started with the shared listener and a channel, stopped by its process id."""
+"""Clew's own server processes: started with the shared listener and a channel, stopped by process id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Child:
-    """A running `python -m MODULE LISTENER_FD CHANNEL_FD`, in a session of its own: Ctrl-C reaches only us."""
+    """A running `python -m MODULE LISTENER_FD CHANNEL_FD`, in its own session: Ctrl-C reaches only the parent."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -25,7 +25,7 @@ class Child:
 
     @classmethod
     async def start(cls, module: str, listener: socket.socket, environment: Mapping[str, str]) -> Child:
-        """Start `module` with `environment` on top of ours."""
+        """Start `module` with `environment` added to the parent's."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -49,11 +49,11 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process has not ended."""
         return self._process.returncode is None
 
     async def receive(self) -> Mapping[str, Any] | None:
-        """The next message; None when the process has closed its end."""
+        """Return the next message, or None once the process has closed its end."""
         try:
             line = await self._reader.readline()
         except (ConnectionError, ValueError):
@@ -62,17 +62,17 @@ class Child:
         return message
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message; a process that is gone shows in `receive` and `wait`."""
+        """Send a message. If the process is gone, `receive` and `wait` will tell."""
         with suppress(ConnectionError):
             self._writer.write(json.dumps(message).encode() + b"\n")
             await self._writer.drain()
 
     async def wait(self) -> int:
-        """Wait for its end; its exit code, negative for a signal."""
+        """Wait until the process ends, and return its exit code. The code is negative for a signal."""
         return await self._process.wait()
 
     async def stop(self, seconds: float) -> None:
-        """Ask it to end, and kill it after `seconds`; returns when it is gone."""
+        """Ask the process to end, kill it after `seconds`, and return once it is gone."""
         try:
             if self.running:
                 with suppress(ProcessLookupError):

@@ -1,13 +1,13 @@
-"""One HTTP/1.1 connection, with deadlines: uvicorn alone waits without end for what a client sends or reads.
+"""One HTTP/1.1 connection with deadlines. uvicorn alone would wait for a slow client forever.
 
-| the connection | may take |
+| state of the connection | deadline |
 | --- | --- |
-| is new, or begins a request | `Patience.head` seconds, and `MAX_HEAD_BYTES`, until the headers are complete |
-| sends a body | `Patience.body` seconds, and more at the slowest rate, until the body is complete |
-| is answered | `Patience.stall` seconds in which the client reads less than at the slowest rate |
-| is idle | the keep-alive time of uvicorn |
+| new, or a request begins | the headers complete in `Patience.head` seconds and `MAX_HEAD_BYTES` |
+| the body arrives | `Patience.body` seconds, plus the time that its bytes take at the slowest rate |
+| the response is sent | the client reads at least at the slowest rate over `Patience.stall` seconds |
+| idle | uvicorn's keep-alive time |
 
-A request that is whole in what was read at once starts no timer.
+A request that arrives whole in one read starts no timer.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from clew.engine.outcome import new_request_id, refusal
 from clew.errors import ClewError, Code
 
 MAX_HEAD_BYTES = 64 * 1024
-# Bytes a second.
+# In bytes a second.
 _SLOWEST = 4096
 
 
-# What is expected of the client. Nothing of one whose request is whole, or whose connection another protocol has.
+# The next part that the client must send: nothing, once its request is complete or another protocol took over.
 _HEAD, _BODY, _NOTHING = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a connection may take, in seconds, and how many connections there may be.
+    """The time that a connection may take, in seconds, and the number of connections.
 
-    `body` is longer than the time that Clew's own routes give a body, for those answer before they close.
+    `body` is longer than the time that Clew's own routes give a body, because those answer before they close.
     """
 
     head: float = 10.0
@@ -47,9 +47,9 @@ class Patience:
 
 @dataclass(slots=True)
 class Door:
-    """What the connections of one server share.
+    """The state that the connections of one server share.
 
-    `waiting` are those without a request under way, the one that has waited for the longest time first.
+    `waiting` are the connections without a running request. The longest waiting one comes first.
     """
 
     patience: Patience
@@ -57,26 +57,26 @@ class Door:
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol with the deadlines of `door`."""
+    """uvicorn's protocol with deadlines."""
 
     def __init__(self, *arguments: Any, door: Door, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._waiting = door.waiting
         self._patience = door.patience
         self._stage = _HEAD
-        # Of the stage: its deadline, when that was set, and the bytes that came.
+        # The deadline of this stage, the time when it was set, and the bytes received.
         self._deadline: asyncio.TimerHandle | None = None
         self._began = 0.0
         self._received = 0
         self._has_moved = False
-        # Looks whether the client reads; `_answers` tells whether it has asked for more meanwhile.
+        # A timer that checks whether the client reads. `_answers` tells whether another response was written meanwhile.
         self._watch: asyncio.TimerHandle | None = None
         self._answers = 0
 
-    # --- what comes -------------------------------------------------------------------
+    # --- receiving --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection; at the cap, in the place of the one that has waited for the longest time."""
+        """Take a connection. At the limit it replaces the one that has waited longest."""
         super().connection_made(transport)
         if len(self.connections) > self._patience.connections:
             oldest = next(iter(self._waiting), None)
@@ -97,7 +97,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, and see that what was begun is completed in time."""
+        """Parse the data, and set a deadline for a request that is not complete yet."""
         if self.transport.is_closing():
             return
         self._has_moved = False
@@ -113,7 +113,7 @@ class Connection(HttpToolsProtocol):
             self._set_deadline(self._patience.body if self._stage == _BODY else self._patience.head)
 
     def on_headers_complete(self) -> None:
-        """The headers are there."""
+        """Begin the stage of the body."""
         self._enter(_BODY)
         self._waiting.pop(self, None)
         if not self.url.startswith(b"/"):
@@ -121,19 +121,19 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """End the stages of this request, because it is complete."""
         self._enter(_NOTHING if self._is_answering() else _HEAD)
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over."""
+        """Hand the connection over to the WebSocket protocol."""
         self._enter(_NOTHING)
         super().handle_websocket_upgrade()
 
-    # --- what goes --------------------------------------------------------------------
+    # --- sending ----------------------------------------------------------------------
 
     def on_response_complete(self) -> None:
-        """An answer is written; the client may not have read it."""
+        """Take note that a response is written. The client may not have read it yet."""
         super().on_response_complete()
         self._answers += 1
         if self.transport.get_write_buffer_size():
@@ -143,12 +143,12 @@ class Connection(HttpToolsProtocol):
             self._waiting[self] = None
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than it is written to."""
+        """Watch a client that reads more slowly than the app writes."""
         super().pause_writing()
         self._watch_reading()
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Stop watching, because the client has read enough."""
         super().resume_writing()
         self._stop_watching()
 
@@ -166,7 +166,7 @@ class Connection(HttpToolsProtocol):
         self._watch = None
         unread = self.transport.get_write_buffer_size()
         if unread and answers == self._answers and before - unread < self._patience.stall * _SLOWEST:
-            # Not `close`, which waits for it to be read.
+            # `close` would wait until the client has read the rest.
             self.transport.abort()
         elif unread:
             self._watch_reading()
@@ -190,7 +190,7 @@ class Connection(HttpToolsProtocol):
 
     def _late(self) -> None:
         if self._stage == _BODY:
-            # While reading is paused it is the application that is slow.
+            # While reading is paused, the application is slow and not the client.
             seconds = self._patience.body + self._received / _SLOWEST
             left = self._patience.body if self.flow.read_paused else self._began + seconds - self.loop.time()
             if left > 0:
@@ -202,15 +202,15 @@ class Connection(HttpToolsProtocol):
                 HTTPStatus.REQUEST_TIMEOUT, ClewError("The request did not arrive in time.", code=Code.TIMEOUT)
             )
         else:
-            # At once, or when the request before is answered.
+            # This closes at once, or after the response to an earlier request.
             self.shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, in the words and with the headers of all other refusals. uvicorn's hook."""
+        """Refuse bytes that are not HTTP, in the form of all other refusals. uvicorn calls this."""
         self._refuse(HTTPStatus.BAD_REQUEST, ClewError("The request is not valid HTTP."))
 
     def _refuse(self, status: HTTPStatus, error: ClewError, headers: bytes = b"") -> None:
-        """Answer without the application, and close."""
+        """Send a refusal without the application, and close the connection."""
         if self._is_answering():
             self.transport.abort()
             return

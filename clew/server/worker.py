@@ -1,4 +1,4 @@
-"""One server process of `clew serve --workers N`; its parent has checked settings, schema and database."""
+"""One server process of `clew serve --workers N`. Its parent has checked settings, schema and database."""
 
 from __future__ import annotations
 

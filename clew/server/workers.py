@@ -1,4 +1,4 @@
-"""The parent of several server processes: keeps their number, stops them together."""
+"""The parent of several server processes: it replaces ended ones, and stops all together."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from clew.server.processes import Child
 
 WORKER = "clew.server.worker"
 
-# A process that ends this soon after its start would only do so again at once.
+# In seconds. A process that ends sooner after its start would most likely do so again, so its restart waits.
 SHORT_LIFE = 5.0
 
 log = get_logger("clew.serve")
 
 
 async def run_workers(listener: socket.socket, settings: Settings, environment: dict[str, str]) -> int:
-    """Run `settings.workers` processes until SIGTERM or SIGINT; returns the exit code.
+    """Run `settings.workers` processes until SIGTERM or SIGINT, and return the exit code.
 
     Raises:
-        StartupError: a process does not come up at first.
+        StartupError: a process fails to start at the beginning.
     """
     loop = asyncio.get_running_loop()
     stopped_by: asyncio.Future[Any] = loop.create_future()
@@ -54,7 +54,7 @@ async def run_workers(listener: socket.socket, settings: Settings, environment: 
 
 
 async def _keep(index: int, listener: socket.socket, environment: dict[str, str], grace: float) -> None:
-    """Keep one process alive; cancelled, stop it."""
+    """Keep one process running. Stop it on cancellation."""
     served = False
     while True:
         began = time.monotonic()

@@ -32,9 +32,9 @@ _PLAYGROUND = Path(__file__).parent / "playground.html"
 class Application(Starlette):
     """Clew as an ASGI app: run it, or mount it under Starlette or FastAPI.
 
-    Mounted, its lifespan may never run; the pool opens with the first request all the same. `on_begin` is called
-    before the first of whatever comes, on the loop that serves. `local_admin`: whether a local request without
-    credentials is admin, as `clew dev` has it.
+    If it is mounted, its lifespan may never run; the pool still opens with the first request. `on_begin` is
+    called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a local
+    request without credentials is an admin's, as under `clew dev`.
     """
 
     def __init__(
@@ -82,23 +82,23 @@ class Application(Starlette):
             lifespan=self._lifespan,
             exception_handlers={HTTPException: refused_by_http},
         )
-        # A redirect would be to the Host that the client names, with the ticket in the URL.
+        # A redirect would go to the client's Host header, with the ticket in the URL.
         self.router.redirect_slashes = False
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Starlette's hook on the first call of the app."""
+        """Build the middleware. Starlette calls this on the app's first call."""
         if self._on_begin is not None:
             self._on_begin()
         return NoSniff(super().build_middleware_stack())
 
     def drain(self) -> None:
-        """The process is about to stop: `/readyz` fails from now on, requests are still served."""
+        """Let `/readyz` fail from now on, because the process will stop. Requests are still served."""
         self.readiness.draining = True
 
     @asynccontextmanager
     async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
-        # The schema and the model stay for good: the garbage collector need not walk them again and again,
-        # nor once before that, which would be a tenth of the start.
+        # The schema and the model stay until the end. The garbage collector must not walk them again and again. A full
+        # collection before freezing would take a tenth of the start.
         collector.freeze()
         try:
             yield

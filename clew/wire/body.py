@@ -1,4 +1,4 @@
-"""The body of a request: JSON, whole, and not too large."""
+"""Read the body of a request: complete JSON of a limited size."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from starlette.types import Receive
 from clew.errors import ClewError, Code
 from clew.wire.disconnect import ClientGone
 
-# In seconds, for the whole of a body.
+# In seconds, for the whole body.
 _SECONDS = 10.0
 
 
 class HTTPError(Exception):
-    """The request is refused by HTTP's own rules."""
+    """The request is refused by the rules of HTTP."""
 
     def __init__(self, status: int, error: ClewError, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().__init__(status)
@@ -25,17 +25,17 @@ class HTTPError(Exception):
 
 
 async def json_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
-    """The bytes of a body that is said to be JSON.
+    """Return the bytes of a body whose Content-Type is JSON.
 
     Args:
         headers: by lower-case name.
-        most: bytes.
+        most: the largest number of bytes.
 
     Raises:
-        HTTPError: 415 for another type, 413 for too many bytes, 408 when they do not come.
+        HTTPError: 415 for another type, 413 for too many bytes, 408 if they do not arrive in time.
         ClientGone: the client left.
     """
-    # Only a type that a foreign page's form cannot send: that is the protection against CSRF.
+    # A form on a foreign page cannot send this type. That is the protection against CSRF.
     kind, _, parameters = headers.get(b"content-type", b"").partition(b";")
     if kind.strip().lower() != b"application/json":
         raise HTTPError(
@@ -69,9 +69,9 @@ async def json_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
 
 
 def too_large(most: int) -> HTTPError:
-    """The refusal of a request of more than so many bytes."""
+    """Return the refusal of a request with more bytes than allowed."""
     error = ClewError(f"The request is larger than {most} bytes.", code=Code.LIMIT_EXCEEDED)
-    # What is left of the body is not read: the connection cannot be used again.
+    # The rest of the body is not read, so the connection cannot be used again.
     return HTTPError(413, error, ((b"connection", b"close"),))
 
 

@@ -1,4 +1,4 @@
-"""Stop working for a client that has gone."""
+"""Stop the work for a client that has disconnected."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from starlette.types import Receive
 
 Result = TypeVar("Result")
 
-# In seconds. Watching costs a task; an operation shorter than this ends before it is worth one.
+# In seconds. Watching costs a task. A shorter operation ends before the watch would pay.
 _GRACE = 0.02
 
 
-class ClientGone(Exception):  # noqa: N818  nobody is there to be told of an error
-    """The client closed the connection before the answer was ready."""
+class ClientGone(Exception):  # noqa: N818  no client is left to get an error
+    """The client closed the connection before the response was ready."""
 
 
 async def until_disconnect(work: Awaitable[Result], receive: Receive) -> Result:
-    """Await `work`, cancelled as soon as the client leaves; its SQL stops with it.
+    """Await `work`, but cancel it as soon as the client leaves. That also stops its SQL.
 
     Args:
-        work: what to do; runs in the caller's task.
-        receive: the ASGI channel, the request's body read to its end.
+        work: runs in the caller's task.
+        receive: the ASGI channel, after the request's body was read to its end.
 
     Raises:
         ClientGone: the client left.
@@ -32,7 +32,7 @@ async def until_disconnect(work: Awaitable[Result], receive: Receive) -> Result:
     try:
         result = await work
         if watch.gone:
-            # The work ended in spite of being cancelled.
+            # The work ended although it was cancelled.
             _uncancel()
             raise ClientGone
         return result

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz` (SPEC 7)."""
+"""`/healthz` and `/readyz` (docs/deployment.md)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from clew.errors import ClewError, StartupError
 
 log = structlog.get_logger("clew.wire")
 
-# In seconds: how long one answer of the database serves all who ask.
+# In seconds: the time for which one result of the database check serves all probes.
 _FRESH = 1.0
 
 
 async def healthz(_request: Request) -> Response:
-    """The process lives. It says nothing of the database: a restart would not mend that."""
+    """Report that the process lives. The database is not checked: a restart would not repair it."""
     return JSONResponse({"status": "ok"})
 
 
 class Readiness:
-    """Whether requests should be sent here.
+    """Reports whether this server can take requests.
 
     Args:
-        check: raises ClewError or StartupError when the database cannot serve this schema.
+        check: raises ClewError or StartupError if the database cannot serve this schema.
     """
 
     def __init__(self, check: Callable[[], Awaitable[None]]) -> None:
@@ -44,7 +44,7 @@ class Readiness:
         return JSONResponse({"status": "unavailable", "reason": reason}, 503, {"Retry-After": "1"})
 
     async def _database(self) -> str | None:
-        # One question at a time, however many probes: a slow database is not asked more often.
+        # One check at a time, however many probes wait: they must not add load to a slow database.
         async with self._lock:
             if time.monotonic() - self._checked > _FRESH or self._reason is not None:
                 self._reason = None

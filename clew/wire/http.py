@@ -1,7 +1,7 @@
 """GraphQL over HTTP: `POST` and `GET /graphql`.
 
-https://graphql.github.io/graphql-over-http/draft/. Pure ASGI: a Request and a Response
-object a request would cost more than the engine does.
+https://graphql.github.io/graphql-over-http/draft/. This is pure ASGI: creating a Request and a
+Response object for each request would cost more than the engine.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _LONGEST_ACCEPT = 1000
 
 
 class HTTPHandler(GraphQLHTTPHandler):
-    """Ariadne's seam for HTTP; everything behind it is ours.
+    """Ariadne's interface for HTTP. Clew implements everything behind it.
 
     Args:
         engine: runs the operations.
-        authenticator: tells who asks.
+        authenticator: finds the sender of a request.
         max_body: bytes.
-        playground: the page for `Accept: text/html`, None for none.
+        playground: the page for `Accept: text/html`, or None.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, flight: Flight) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        given = headers.get(b"x-request-id")
+        sent_id = headers.get(b"x-request-id")
         request_id = given_request_id(headers)
         media: str | None = JSON
         extra: tuple[tuple[bytes, bytes], ...] = ()
@@ -101,7 +101,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             request_id = request_id or new_request_id()
             outcome, status, extra = refused(error, request_id)
             body = outcome.body
-        if given is not None and request_id is not None:
+        if sent_id is not None and request_id is not None:
             extra += ((b"x-request-id", request_id.encode()),)
         extra += retry_headers(status, outcome)
         if status == 405:
@@ -110,7 +110,7 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def _request(self, scope: Scope, headers: Headers, receive: Receive, request_id: str | None) -> Request:
         method = scope["method"]
-        # Behind a trusted proxy the server has put the client's own address here.
+        # Behind a trusted proxy, the server has put the client's own address here.
         client: str = (scope.get("client") or ("",))[0]
         if method == "POST":
             request = from_json(await json_body(headers, receive, self.max_body), request_id, client)
@@ -120,30 +120,30 @@ class HTTPHandler(GraphQLHTTPHandler):
             query_string: bytes = scope["query_string"]
             if len(query_string) > self.max_body:
                 raise too_large(self.max_body)
-            # There is no body to read, but the channel must be past it to tell of a disconnect.
+            # There is no body to read. But the channel reports a disconnect only after the body was read.
             await receive()
             return from_query_string(query_string, request_id, client)
         raise HTTPError(405, ClewError("Use POST, or GET for queries."))
 
 
 def given_request_id(headers: Headers) -> str | None:
-    """The client's own id for its request; None for one that must not be echoed or logged."""
-    given = headers.get(b"x-request-id")
-    return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else None
+    """Return the client's own id of its request, or None for one that is unsafe to echo or log."""
+    value = headers.get(b"x-request-id")
+    return value.decode() if value is not None and _REQUEST_ID.fullmatch(value) else None
 
 
 def idempotency_key(headers: Headers) -> str | None:
-    """The client's key for a request that it may send again, exactly as it is, quotes included.
+    """Return the client's key for repeating a request, unchanged, with its quotes.
 
     Raises:
-        ClewError: BAD_USER_INPUT for one that is empty, too long, or has other than visible ASCII characters.
+        ClewError: BAD_USER_INPUT for a key that is empty, too long, or has other than visible ASCII characters.
     """
-    given = headers.get(b"idempotency-key")
-    if given is None:
+    key = headers.get(b"idempotency-key")
+    if key is None:
         return None
-    if not _IDEMPOTENCY_KEY.fullmatch(given):
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise ClewError("An Idempotency-Key has 1 to 255 visible ASCII characters.", hint="Send a random UUID.")
-    return given.decode()
+    return key.decode()
 
 
 _HTML_HEADERS = ((b"cache-control", b"no-cache"), (b"x-frame-options", b"DENY"))

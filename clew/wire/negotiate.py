@@ -1,4 +1,4 @@
-"""Which media type answers a request (GraphQL over HTTP, "Accept")."""
+"""Choose the media type of a response (GraphQL over HTTP, "Accept")."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ HTML = "text/html"
 
 @lru_cache(maxsize=256)
 def negotiate(accept: str, html: bool = True) -> str | None:
-    """The best of what we can answer with; None if nothing fits.
+    """Return the best media type that Clew supports, or None if none fits.
 
     Args:
-        accept: the header's value, at most some hundred characters; empty if absent,
-            which means `application/json` as before the specification.
-        html: whether there is a page to answer with.
+        accept: the header's value, of limited length. It is empty if the header is absent,
+            which means `application/json` for clients that are older than the specification.
+        html: whether there is a page to send.
     """
     if not accept.strip():
         return JSON
@@ -41,7 +41,7 @@ def negotiate(accept: str, html: bool = True) -> str | None:
         if media in ("*/*", "application/*"):
             media = JSON
         if media in (RESPONSE, JSON, HTML) and (html or media != HTML) and quality > 0:
-            # Ranges of equal quality are taken in the order in which they stand.
+            # Of ranges with equal quality, the first one wins.
             candidate = (quality, -index, media)
             if best is None or candidate > best:
                 best = candidate

@@ -1,4 +1,4 @@
-"""`X-Content-Type-Options: nosniff` on every answer: no browser takes one for another type than it says."""
+"""Set `X-Content-Type-Options: nosniff` on every response, so that no browser guesses another media type."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _STARTS = ("http.response.start", "websocket.http.response.start")
 
 
 class NoSniff:
-    """ASGI middleware around all else, answers to faults of the application's own code among it.
+    """The outermost ASGI middleware. It also sees responses to faults in the application's own code.
 
-    The refusal of a WebSocket is an answer, too, if the server lets an application say it.
+    The refusal of a WebSocket is a response too, if the server supports responses to a handshake.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,7 +47,7 @@ def _can_refuse(scope: Scope) -> bool:
 
 
 async def _refuse(send: Send) -> None:
-    """Answer a handshake as a server does of itself for an application that closes, with a type and a body."""
+    """Refuse a handshake with 403, as servers do when an application closes it, but with a type and a body."""
     error = ClewError("There is no WebSocket here.", code=Code.FORBIDDEN)
     body = refusal(error, new_request_id()).body
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), _HEADER]

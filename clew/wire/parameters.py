@@ -1,4 +1,4 @@
-"""The GraphQL request in an HTTP request: from a JSON body or a query string, checked."""
+"""Read and check the GraphQL request in an HTTP request: from a JSON body or a query string."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clew.collector import paused
 from clew.engine.types import Request
 from clew.errors import ClewError
 
-# Characters from which on the garbage collector waits until a text is read.
+# In characters: above this length the garbage collector pauses while a text is parsed.
 _LARGE = 64 * 1024
 _PARAMETERS = ("query", "variables", "operationName", "extensions")
 
@@ -20,42 +20,42 @@ def _refuse_constant(name: str) -> Any:
     raise json.JSONDecodeError(name, "", 0)
 
 
-# NaN and Infinity are no JSON, though Python reads them.
+# NaN and Infinity are not JSON, but Python accepts them.
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
-    """A value of JSON from a client.
+    """Parse JSON from a client.
 
     Args:
         what: begins the sentence that refuses it: "The body".
 
     Raises:
-        ClewError: BAD_USER_INPUT for what is no JSON in UTF-8, and for a number too long to be read.
+        ClewError: BAD_USER_INPUT for text that is not JSON in UTF-8, and for a number with too many digits.
     """
     fault = "is not valid JSON"
     try:
         if len(text) < _LARGE:
             return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
-        # A megabyte may hold hundreds of thousands of lists: the garbage collector would walk them again and again.
+        # A megabyte may hold hundreds of thousands of lists. The garbage collector would walk them again and again.
         with paused():
             return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         pass
     except ValueError:
-        # Python reads no integer of more than 4,300 digits.
+        # Python parses no integer of more than 4,300 digits.
         fault, hint = "holds a number with too many digits", None
     raise ClewError(f"{what} {fault}.", hint=hint)
 
 
 def from_json(body: bytes, request_id: str | None, client: str) -> Request:
-    """The request in a JSON body.
+    """Return the request in a JSON body.
 
     Args:
-        client: the address that it came from.
+        client: the client's address.
 
     Raises:
-        ClewError: BAD_USER_INPUT for what is no JSON object, or holds a wrong parameter.
+        ClewError: BAD_USER_INPUT if the body is not a JSON object, or has a wrong parameter.
     """
     value = read_json(body, "The body", 'Send {"query": "...", "variables": {...}}.')
     if isinstance(value, list):
@@ -66,10 +66,10 @@ def from_json(body: bytes, request_id: str | None, client: str) -> Request:
 
 
 def from_query_string(query_string: bytes, request_id: str | None, client: str) -> Request:
-    """The request in a URL; variables and extensions are JSON.
+    """Return the request in a URL. Its variables and extensions are JSON.
 
     Raises:
-        ClewError: BAD_USER_INPUT as `from_json`, and for a parameter given twice.
+        ClewError: BAD_USER_INPUT as `from_json`, and for a parameter that occurs twice.
     """
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
@@ -92,7 +92,7 @@ def _request(value: Mapping[str, Any], request_id: str | None, client: str, *, q
     query = value.get("query")
     extensions = value.get("extensions")
     if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
-        # Apollo Client and urql know this message: they send the document from then on.
+        # Apollo Client and urql know this message. From then on they send the document.
         raise ClewError("PersistedQueryNotSupported", hint="Send the document as `query`.")
     if not isinstance(query, str) or not query:
         raise ClewError("`query` must be a GraphQL document.", hint='Send {"query": "{ __typename }"}.')

@@ -1,4 +1,4 @@
-"""Answers of HTTP: statuses of outcomes and errors (`docs/errors.md`), and how an answer is sent."""
+"""HTTP responses: the statuses of outcomes and errors (`docs/errors.md`), and how a response is sent."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ log = structlog.get_logger("clew.wire")
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-# Bytes of an answer that a server keeps for the client without waiting for it.
+# The bytes of a response that a server buffers for the client without waiting for it.
 _BUFFERED = 64 * 1024
 
-# The status of a request that was refused before it was executed, by its error's code; 400 for others.
+# The status of a request that was refused before execution, by its error's code. Other codes have 400.
 _STATUS = {
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
@@ -33,15 +33,15 @@ _STATUS = {
     Code.INTERNAL: 500,
 }
 _CODE = {status: code for code, status in _STATUS.items()}
-# Codes whose status a client of application/json sees too: they are not about the document.
+# Codes whose status a client of application/json sees too, because they do not concern the document.
 _ALWAYS = frozenset({Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.RATE_LIMITED, Code.UNAVAILABLE})
 
 
 def status_of(outcome: Outcome, media: str) -> int:
     """Return the HTTP status of an outcome.
 
-    `application/json` has 200 for every well-formed GraphQL request, as old clients expect. The newer type says by
-    its status whether the operation was executed (GraphQL over HTTP, section 6.4).
+    For `application/json` it is 200 for every well-formed GraphQL request, as old clients expect. For the newer media
+    type the status tells whether the operation was executed (GraphQL over HTTP, section 6.4).
     """
     code, error = outcome.code, outcome.error
     if code is None:
@@ -49,7 +49,7 @@ def status_of(outcome: Outcome, media: str) -> int:
     if isinstance(error, TooManyInFlightError):
         return 429
     if outcome.executed:
-        # An operation of which a part succeeded is one that the server answered.
+        # An operation that partly succeeded counts as answered.
         return 503 if error is not None and code is Code.UNAVAILABLE else 200
     if code in _ALWAYS:
         return _STATUS[code]
@@ -57,7 +57,7 @@ def status_of(outcome: Outcome, media: str) -> int:
 
 
 def retry_headers(status: int, outcome: Outcome | None = None) -> Headers:
-    """Return `Retry-After`, in seconds, for a status that asks for it."""
+    """Return the header `Retry-After`, in seconds, for a status that needs it."""
     if status not in (429, 503):
         return ()
     error = outcome.error if outcome is not None else None
@@ -66,7 +66,7 @@ def retry_headers(status: int, outcome: Outcome | None = None) -> Headers:
 
 
 def refused(error: Exception, request_id: str) -> tuple[Outcome, int, Headers]:
-    """Return the answer to a request that an exception ended before it was executed: outcome, status, headers."""
+    """Return the response to a request that an exception ended before execution: outcome, status, headers."""
     if isinstance(error, HTTPError):
         return refusal(error.error, request_id), error.status, error.headers
     if isinstance(error, ClewError):
@@ -76,7 +76,7 @@ def refused(error: Exception, request_id: str) -> tuple[Outcome, int, Headers]:
 
 
 def refused_by_http(_request: Request, error: Exception) -> Response:
-    """Return the JSON answer for an HTTPException, those of the application's own routes among them."""
+    """Return the JSON response to an HTTPException, also to those of the application's own routes."""
     assert isinstance(error, HTTPException)
     status = error.status_code
     code = _CODE.get(status, Code.BAD_USER_INPUT) if status < 500 else Code.INTERNAL
@@ -86,11 +86,11 @@ def refused_by_http(_request: Request, error: Exception) -> Response:
 
 
 async def send_answer(send: Send, status: int, content_type: bytes, body: bytes, extra: Headers = ()) -> None:
-    """Send a whole HTTP response. A large one is sent when the client has read nearly all of it."""
+    """Send a whole HTTP response. Return from a large one once the client has read nearly all of it."""
     headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     large = len(body) > _BUFFERED
     await send({"type": "http.response.body", "body": body, "more_body": large})
     if large:
-        # Servers take a next part when there is room for it.
+        # Servers accept the next part when their buffer has room.
         await send({"type": "http.response.body", "body": b""})

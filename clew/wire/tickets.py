@@ -1,4 +1,4 @@
-"""`POST /tickets`: a ticket for who cannot send a header, such as EventSource or a download link."""
+"""`POST /tickets`: a ticket for a client that cannot send a header, such as EventSource or a download link."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LARGEST = 16 * 1024
 
 
 class TicketOffice:
-    """Answers with `{"ticket": "...", "expiresIn": 60}`; an ASGI app.
+    """An ASGI app that answers with `{"ticket": "...", "expiresIn": 60}`.
 
     Args:
-        authenticator: tells who asks.
+        authenticator: finds the sender of a request.
     """
 
     def __init__(self, authenticator: Authenticator) -> None:
@@ -53,14 +53,14 @@ class TicketOffice:
 
 
 def _path(body: bytes, routes: Sequence[BaseRoute]) -> str:
-    """The path that a request for a ticket names, decoded. Raises ClewError."""
+    """Return the decoded path that a request for a ticket names. Raise ClewError if it is not valid."""
     value = read_json(body, "The body", _HINT)
     if not isinstance(value, dict) or set(value) != {"path"}:
         raise ClewError("The body must be a JSON object with only `path`.", hint=_HINT)
-    given = value["path"]
-    if not isinstance(given, str) or not given.startswith("/") or "?" in given or "#" in given:
+    raw = value["path"]
+    if not isinstance(raw, str) or not raw.startswith("/") or "?" in raw or "#" in raw:
         raise ClewError("`path` must be a path without query, such as /graphql.", hint=_HINT)
-    path = unquote(given)
+    path = unquote(raw)
     wanted = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
     if not any(route.matches(wanted)[0] is not Match.NONE for route in routes):
         raise ClewError("This server has no such `path`.", hint="Leave out the path under which Clew is mounted.")

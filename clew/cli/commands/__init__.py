@@ -1,1 +1,1 @@
-"""One module a sub-command: `configure` adds its arguments, `run` does it and returns the exit code."""
+"""One module for each sub-command. `configure` adds its arguments; `run` runs it and returns the exit code."""

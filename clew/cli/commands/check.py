@@ -1,4 +1,4 @@
-"""`clew check`: is the project right?"""
+"""`clew check`: check the SDL and the bindings of a project."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def configure(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every error, or the warnings and how many entities there are; then what changed for each role."""
+    """Print every error, or the warnings and the number of entities; then the changes for each role."""
     project = Project.open(arguments.project)
     if arguments.directives:
         write_directives(project)
     clew = load_app(project)
     model = clew.build()[0]
     count = len(model.entities)
-    found = warnings(model, read_sources(project.graphql_dir, project.root)[0])
-    for warning in found:
+    reported = warnings(model, read_sources(project.graphql_dir, project.root)[0])
+    for warning in reported:
         print(f"{warning.render()}\n", file=sys.stderr)
-    note = f", {len(found)} warning{'s' if len(found) > 1 else ''}" if found else ""
+    note = f", {len(reported)} warning{'s' if len(reported) > 1 else ''}" if reported else ""
     print(f"No errors{note}; {count} {'entity' if count == 1 else 'entities'}.")
     if arguments.diff is not None:
         print()
@@ -57,10 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _differences(file: str, now: str) -> str:
-    """What the roles see otherwise than `file` says.
+    """Describe the differences between `file` and the present schemas of the roles.
 
     Raises:
-        StartupError: the file cannot be read, or is not what `clew schema --all-roles` prints.
+        StartupError: the file cannot be read, or was not printed by `clew schema --all-roles`.
     """
     try:
         before = read_roles(read_file(file))
@@ -73,22 +73,22 @@ def _differences(file: str, now: str) -> str:
         ) from None
     after = read_roles(now)
     lines: list[str] = []
-    found = {role: changes for role, changes in compare(before, after).items() if changes}
-    for role, changes in found.items():
+    by_role = {role: changes for role, changes in compare(before, after).items() if changes}
+    for role, changes in by_role.items():
         note = "" if role in before and role in after else " (a new role)" if role in after else " (no longer a role)"
         lines += [role + note, *(f"  {line}" for line in changes.lines), ""]
-    if not found:
+    if not by_role:
         return "No role sees anything new, or loses anything."
     gained, lost, changed = (
         sum(len(changes) for changes in kind)
-        for kind in zip(*((c.gained, c.lost, c.changed) for c in found.values()), strict=True)
+        for kind in zip(*((c.gained, c.lost, c.changed) for c in by_role.values()), strict=True)
     )
-    many = f"{len(found)} role{'s' if len(found) > 1 else ''}"
+    many = f"{len(by_role)} role{'s' if len(by_role) > 1 else ''}"
     return "\n".join([*lines, f"{many} with differences: {gained} new (+), {lost} lost (-), {changed} changed (~)."])
 
 
 def write_directives(project: Project) -> None:
-    """Write Clew's directive definitions beside the SDL; the loader accepts that file."""
+    """Write Clew's directive definitions beside the SDL. The loader accepts that file."""
     target = project.graphql_dir / "directives.graphql"
     try:
         target.write_text(files("clew.sdl").joinpath("directives.graphql").read_text("utf-8"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`clew explain`: what an operation becomes."""
+"""`clew explain`: show the rules, the plan and the SQL of an operation."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _viewer(arguments: argparse.Namespace) -> Viewer:
     if arguments.role is None and arguments.claims is not None:
-        # Who forgot the role would see everything, and take it for what another sees.
+        # Without the role the admin would see everything, and believe that the other viewer does.
         raise StartupError("--claims needs --role.", "Such as --role user.")
     return Viewer.admin() if arguments.role is None else Viewer.seen_as(arguments.role, arguments.claims)

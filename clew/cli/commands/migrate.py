@@ -1,4 +1,4 @@
-"""`clew migrate`: the database follows the SDL. Alembic does the work; its own command line works too."""
+"""`clew migrate`: bring the database to the SDL. Alembic does the work; its own command line works too."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def configure(commands: Any) -> None:
 
 
 def run_make(arguments: argparse.Namespace) -> int:
-    """Write a revision; it is asked about what loses data."""
+    """Write a revision. Changes that lose data need a confirmation."""
     project = Project.open(arguments.project)
     model = load_app(project).build()[0]
     losses = [change.loses for change in pending_changes(project.root, model) if change.loses is not None]
@@ -88,37 +88,37 @@ def run_down(arguments: argparse.Namespace) -> int:
 
 
 def run_status(arguments: argparse.Namespace) -> int:
-    """Print where the database stands; exit 1 unless it is at the head and the SDL has not changed since."""
+    """Print the database's revision. Exit with 1 unless it is the head and the SDL has no further changes."""
     project, settings = _open(arguments)
     model = load_app(project).build()[0]
     changes = pending_changes(project.root, model)
     with database_of(project, settings) as url:
-        found = asyncio.run(status(project.root, url))
-    _report(found)
+        database = asyncio.run(status(project.root, url))
+    _report(database)
     named = [change.summary for change in changes if change.summary]
     if changes:
         print("The SDL has changed since the last migration; `clew migrate make -m TEXT` writes the next one:")
         for summary in named:
             print(f"  {summary}")
-    return 0 if found.state is State.AT_HEAD and not changes else 1
+    return 0 if database.state is State.AT_HEAD and not changes else 1
 
 
 def run_sql(arguments: argparse.Namespace) -> int:
-    """Print SQL; needs no database."""
+    """Print the SQL of migrations. This needs no database."""
     project = Project.open(arguments.project)
     print(offline_sql(project.root, arguments.start).rstrip())
     return 0
 
 
-def _report(found: Status) -> None:
-    at = found.current or "no revision"
-    if found.state is State.AT_HEAD:
+def _report(database: Status) -> None:
+    at = database.current or "no revision"
+    if database.state is State.AT_HEAD:
         print(f"The database is at {at}, the head.")
-    elif found.state is State.AHEAD:
+    elif database.state is State.AHEAD:
         print(f"The database is at {at}, which is not in migrations/versions: it is ahead of this code.")
     else:
         print(f"The database is at {at}; `clew migrate up` runs:")
-        for revision in found.pending:
+        for revision in database.pending:
             print(f"  {revision}")
 
 

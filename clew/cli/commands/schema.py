@@ -1,4 +1,4 @@
-"""`clew schema`: the API's schema as SDL."""
+"""`clew schema`: print the API's schema as SDL."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def configure(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print it to standard output."""
+    """Print the schema to standard output."""
     clew = load_app(Project.open(arguments.project))
     if arguments.all_roles:
         print(clew.all_roles_sdl().rstrip())

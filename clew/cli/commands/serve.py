@@ -1,4 +1,4 @@
-"""`clew serve`: production."""
+"""`clew serve`: serve in production."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def configure(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Refuse whatever is not fit for production, with every fault; then serve until SIGTERM."""
+    """Refuse settings and projects that are not fit for production, with every fault; then serve until SIGTERM."""
     project = Project.open(arguments.project)
     settings = _settings(arguments, project)
     settings.require_production()
@@ -49,6 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace, project: Project) -> Settings:
-    given = {"host": arguments.host, "port": arguments.port, "workers": arguments.workers}
+    options = {"host": arguments.host, "port": arguments.port, "workers": arguments.workers}
     settings = Settings.load(project.root, "production")
-    return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    return settings.model_copy(update={name: value for name, value in options.items() if value is not None})

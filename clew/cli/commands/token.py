@@ -1,4 +1,4 @@
-"""`clew token`: a token to try access rules with."""
+"""`clew token`: make a token for trying access rules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def configure(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print it to standard output, and nothing else."""
+    """Print the token to standard output, and nothing else."""
     settings = Settings.load(Project.open(arguments.project).root, "dev")
     print(mint(settings, arguments.sub, arguments.role, arguments.claims, arguments.expires))
     return 0

@@ -1,4 +1,4 @@
-"""The difference between two schemas as an ordered list of changes."""
+"""Compute the difference between two schemas as an ordered list of changes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["diff"]
 
 
 def diff(old: Snapshot, new: Snapshot, renames: Renames | None = None) -> tuple[Change, ...]:
-    """What leads from `old` to `new`, in the order to run it; empty if they are the same schema.
+    """Return the changes from `old` to `new` in the order to run them. Equal schemas have none.
 
-    What stands on columns (triggers, views, keys, checks, indexes, generated columns) makes way
-    first and comes back last; foreign keys come after every table.
+    Objects that depend on columns (triggers, views, keys, checks, indexes, generated columns) are
+    dropped first and made again last. Foreign keys come after every table.
 
     Args:
         old: the schema that the migrations lead to.
         new: the schema that the SDL asks for.
-        renames: tables and columns that go on under another name; see `find_renames`.
+        renames: tables and columns that continue under another name; see `find_renames`.
     """
     context = Context(old, new, renames or Renames())
     phases = (
@@ -53,7 +53,7 @@ def diff(old: Snapshot, new: Snapshot, renames: Renames | None = None) -> tuple[
 
 
 def _schemas(context: Context) -> Iterator[Change]:
-    # IF NOT EXISTS, and left in place on the way down: a schema may be older than the project
+    # Use IF NOT EXISTS, and keep the schema on the way down: it may be older than the project.
     old = {item.schema for items in (context.before.tables, context.before.views) for item in items.values()}
     new = {item.schema for items in (context.new.tables, context.new.views) for item in items.values()}
     for schema in sorted(name for name in new - old if name):

@@ -28,10 +28,10 @@ def _required_without_value(column: Column) -> bool:
 
 
 def drop_generated(context: Context) -> Iterator[Change]:
-    """Generated columns that go away or are rebuilt, before the columns that they are made from change."""
+    """Drop generated columns that are removed or rebuilt, before the columns that they depend on change."""
     for key, old, new in context.kept:
         rebuilt = context.rebuilt.get(key, frozenset())
-        # a plain column that becomes computed may be an operand of one that goes: so it goes after it
+        # A dropped generated column may use a plain column that becomes computed. So drop the plain column later.
         for name, column in sorted(old.columns.items(), key=lambda item: item[1].generated is None):
             place = ddl.column_key(key, name)
             if column.generated is not None and (name not in new.columns or name in rebuilt):
@@ -45,7 +45,7 @@ def drop_generated(context: Context) -> Iterator[Change]:
 
 
 def add_generated(context: Context) -> Iterator[Change]:
-    """Generated columns that are new or rebuilt."""
+    """Add generated columns that are new or rebuilt."""
     for key, old, new in context.kept:
         rebuilt = context.rebuilt.get(key, frozenset())
         for name, column in new.columns.items():
@@ -55,7 +55,7 @@ def add_generated(context: Context) -> Iterator[Change]:
 
 
 def change_columns(context: Context) -> Iterator[Change]:
-    """Plain columns: dropped, added, and changed in place."""
+    """Drop, add and change plain columns."""
     for key, old, new in context.kept:
         yield from _drop_and_add(key, old, new)
         rebuilt = context.rebuilt.get(key, frozenset())
@@ -116,13 +116,13 @@ def _retype(key: str, name: str, old: Column, new: Column) -> Change:
     place = ddl.column_key(key, name)
 
     def statements(source: Column, target: Column) -> tuple[str, ...]:
-        made = []
+        lines = []
         if source.default is not None:  # Postgres would have to cast the default as well
-            made.append(f"{alter} DROP DEFAULT")
-        made.append(f"{alter} TYPE {target.type} USING {using(quote_name(name), source.type, target.type)}")
+            lines.append(f"{alter} DROP DEFAULT")
+        lines.append(f"{alter} TYPE {target.type} USING {using(quote_name(name), source.type, target.type)}")
         if target.default is not None:
-            made.append(f"{alter} SET DEFAULT {target.default}")
-        return tuple(made)
+            lines.append(f"{alter} SET DEFAULT {target.default}")
+        return tuple(lines)
 
     loses = None
     if not keeps_every_value(old.type, new.type):
@@ -146,7 +146,7 @@ def _nullability(key: str, name: str, new: Column) -> Change:
 
 
 def _enum_values(place: str, old: Column, new: Column) -> Iterator[Change]:
-    # the CHECK that holds the values changes by itself: this names what that means
+    # The CHECK over the values is changed elsewhere. This only names the change for the summary.
     if old.enum is None or new.enum is None:
         return
     for value in old.enum:

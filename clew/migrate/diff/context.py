@@ -1,4 +1,4 @@
-"""What two snapshots have in common, and what a change to a column drags along."""
+"""The common parts of two snapshots, and the objects that a change of a column affects."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from clew.sql.words import identifiers
 
 @dataclass(frozen=True)
 class Context:
-    """The old schema as it is (`before`) and under its new names (`old`), and the new one.
+    """Three schemas: the old one unchanged (`before`) and under its new names (`old`), and the new one (`new`).
 
-    Tables are named by key, as are the sets of columns below.
+    Tables are named by key. So are the tables of the sets of columns below.
     """
 
     before: Snapshot
@@ -41,8 +41,8 @@ class Context:
 
     @cached_property
     def rebuilt(self) -> Mapping[str, frozenset[str]]:
-        """Columns that are dropped and added again: generated ones whose expression or operands change."""
-        found = {}
+        """Generated columns that are dropped and added again, because their expression or operands change."""
+        rebuilt = {}
         for key, old, new in self.kept:
             retyped = self.retyped.get(key, frozenset())
             names = frozenset(
@@ -51,13 +51,13 @@ class Context:
                 if name in old.columns and _is_rebuilt(old.columns[name], column, retyped)
             )
             if names:
-                found[key] = names
-        return found
+                rebuilt[key] = names
+        return rebuilt
 
     @cached_property
     def retyped(self) -> Mapping[str, frozenset[str]]:
         """Columns whose type changes in place."""
-        found = {}
+        retyped = {}
         for key, old, new in self.kept:
             names = frozenset(
                 name
@@ -65,13 +65,13 @@ class Context:
                 if name in old.columns and column.generated is None and old.columns[name].type != column.type
             )
             if names:
-                found[key] = names
-        return found
+                retyped[key] = names
+        return retyped
 
     @cached_property
     def released(self) -> Mapping[str, frozenset[str]]:
-        """Computed columns that become plain; undoing that drops them and adds them again."""
-        found = {}
+        """Computed columns that become plain. Undoing that drops them and adds them again."""
+        released = {}
         for key, old, new in self.kept:
             names = frozenset(
                 name
@@ -79,19 +79,19 @@ class Context:
                 if column.generated is not None and name in new.columns and new.columns[name].generated is None
             )
             if names:
-                found[key] = names
-        return found
+                released[key] = names
+        return released
 
     def remade(self, key: str) -> frozenset[str]:
-        """Columns that are dropped and added again, on the way up or down."""
+        """Return the columns that are dropped and added again, on the way up or down."""
         return self.rebuilt.get(key, frozenset()) | self.released.get(key, frozenset())
 
     def touched(self, key: str) -> frozenset[str]:
-        """Columns that nothing may stand on while they change."""
+        """Return the columns that no other object may depend on while they change."""
         return self.retyped.get(key, frozenset()) | self.remade(key)
 
     def constraint_is_forced(self, key: str, text: str) -> bool:
-        """Whether an unchanged constraint must make way while the columns that it names change."""
+        """Return whether an unchanged constraint must be dropped while the columns that it names change."""
         columns = self.touched(key) if text.startswith("CHECK") else self.remade(key)
         return bool(columns) and not columns.isdisjoint(identifiers(text))
 
@@ -101,14 +101,14 @@ class Context:
 
     @cached_property
     def rekeyed(self) -> frozenset[str]:
-        """Tables that lose a primary key or unique constraint, on which foreign keys may rest."""
-        found = set()
+        """Tables that lose a primary key or unique constraint. Foreign keys may depend on it."""
+        rekeyed = set()
         for key, old, new in self.kept:
             kept = set(new.constraints.values())
             for text in old.constraints.values():
                 if not text.startswith("CHECK") and (text not in kept or self.constraint_is_forced(key, text)):
-                    found.add(key)
-        return frozenset(found)
+                    rekeyed.add(key)
+        return frozenset(rekeyed)
 
     def foreign_key_is_forced(self, key: str, foreign: ForeignKey) -> bool:
         return (

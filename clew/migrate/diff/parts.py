@@ -1,6 +1,6 @@
 """Changes of constraints, indexes, foreign keys and triggers.
 
-Each is dropped in one phase and made in a later one, so that columns can change in between.
+They are dropped in one phase and made in a later one, so that columns can change in between.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _Item = TypeVar("_Item")
 
 
 def _renamed(old: Mapping[str, _Item], new: Mapping[str, _Item]) -> dict[str, str]:
-    """Old name -> new name of what is the same but for its name."""
+    """Return the new names of items that change only their name, by the old name."""
     free = [(name, item) for name, item in new.items() if name not in old]
-    found: dict[str, str] = {}
+    renamed: dict[str, str] = {}
     for name, item in old.items():
         if name in new:
             continue
         match = next((other for other, other_item in free if other_item == item), None)
         if match is not None:
-            found[name] = match
+            renamed[name] = match
             free = [pair for pair in free if pair[0] != match]
-    return found
+    return renamed
 
 
 def drop_foreign_keys(context: Context) -> Iterator[Change]:
@@ -49,7 +49,7 @@ def drop_foreign_keys(context: Context) -> Iterator[Change]:
 
 
 def is_dropped_apart(context: Context, key: str, references: str) -> bool:
-    """Whether a dropped table's foreign key goes before the table: what it refers to changes too."""
+    """Return whether a dropped table's foreign key must go before the table, because its target changes too."""
     if references == key:
         return False
     return references in context.dropped or references in context.rekeyed or bool(context.touched(references))
@@ -120,11 +120,11 @@ def add_constraints(context: Context) -> Iterator[Change]:
 
 
 def drop_triggers(context: Context) -> Iterator[Change]:
-    """Runs before renames: keys and texts are the old ones."""
+    """Drop triggers. This runs before renames, so the keys and texts are the old ones."""
     for old_key, old in context.before.tables.items():
         new = context.new.tables.get(context.renames.table(old_key))
         if new is None:
-            continue  # they go with their table
+            continue  # they are dropped with their table
         for name, text in old.triggers.items():
             if new.triggers.get(name) != text:
                 yield Change((ddl.drop_trigger(old_key, name),), (text,), f"drop trigger {name}")

@@ -1,6 +1,6 @@
-"""Changes of views. A changed view is dropped and made again, as is each one that stands on it.
+"""Changes of views. A changed view is dropped and made again, and so is each view that uses it.
 
-`CREATE OR REPLACE VIEW` only appends columns, and no view lets the columns under it change.
+`CREATE OR REPLACE VIEW` can only append columns, and a view blocks changes of the columns that it uses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from clew.sql.words import identifiers
 
 
 def _in_order(views: Mapping[str, View]) -> list[str]:
-    """Keys of views, each after those that its query names."""
+    """Return the keys of views, each after the views that its query names."""
     ordered: list[str] = []
     waiting: set[str] = set()
 
@@ -35,7 +35,7 @@ def _in_order(views: Mapping[str, View]) -> list[str]:
 
 
 def _changed_columns(context: Context) -> dict[str, frozenset[str] | None]:
-    """Columns that go away or change, by old table name; None for all of a table that goes."""
+    """Return the columns that are removed or changed, by old table name. None stands for a whole removed table."""
     changed: dict[str, frozenset[str] | None] = {table.name: None for table in context.dropped.values()}
     for old_key, table in context.before.tables.items():
         key = context.renames.table(old_key)
@@ -52,7 +52,7 @@ def _stands_on(view: View, changed: Mapping[str, frozenset[str] | None]) -> bool
     words = identifiers(view.sql)
     for name in words & changed.keys():
         columns = changed[name]
-        # a star may mean any column; a multiplication is taken for one
+        # A star may stand for any column. A multiplication looks like one, which is harmless.
         if columns is None or "*" in view.sql or not words.isdisjoint(columns):
             return True
     return False
@@ -63,15 +63,15 @@ def _same(old: View | None, new: View | None) -> bool:
 
 
 def _remade(context: Context) -> list[str]:
-    """Old views that must be dropped, each after those that it stands on."""
+    """Return the old views that must be dropped, each after the views that it uses."""
     changed = _changed_columns(context)
-    found = []
+    remade = []
     for key in _in_order(context.before.views):
         view = context.before.views[key]
         if not _same(view, context.new.views.get(key)) or _stands_on(view, changed):
-            found.append(key)
+            remade.append(key)
             changed[view.name] = None
-    return found
+    return remade
 
 
 def drop_views(context: Context) -> Iterator[Change]:

@@ -1,8 +1,8 @@
 """Clew's own database objects, as numbered SQL steps that revisions apply.
 
-Each `NNNN_name.sql` in this folder is one step: statements that each end with a line `--;;`, then a line
-`-- down` and the statements that undo it. Steps are idempotent. A released step is never edited: revisions
-in users' projects name it by number, and a new step makes their next `clew migrate make` apply it.
+Each `NNNN_name.sql` in this folder is one step. It holds statements that each end with a line `--;;`, then a
+line `-- down`, then the statements that undo the step. Steps are idempotent. A released step is never edited,
+because revisions in users' projects name it by number. A new step is applied by their next `clew migrate make`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 
 class Operations(Protocol):
-    """The part of `alembic.op` that is needed here."""
+    """The part of `alembic.op` that Clew uses."""
 
     def execute(self, sqltext: str) -> None: ...
 
@@ -37,7 +37,7 @@ VERSION = len(_steps())
 
 
 def statements(version: int, since: int = 0) -> tuple[str, ...]:
-    """The SQL that leads from step `since` to step `version`; undoes steps where `version` is lower."""
+    """Return the SQL from step `since` to step `version`. A lower `version` undoes steps."""
     if version >= since:
         return tuple(sql for up, _ in _steps()[since:version] for sql in up)
     return tuple(sql for _, down in reversed(_steps()[version:since]) for sql in down)

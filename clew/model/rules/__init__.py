@@ -1,4 +1,4 @@
-"""The rules of the model, one a file: those that need names, columns and relations resolved."""
+"""The rules that need resolved names, columns and relations, one a file."""
 
 from __future__ import annotations
 

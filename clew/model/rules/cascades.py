@@ -1,4 +1,4 @@
-"""Deleting softly reaches what a cascade would remove: those rows must be able to be deleted softly too."""
+"""A soft delete reaches the rows that a cascade would remove: those rows need @softDelete too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.sdl import directives as d
 
 def check(scope: Scope, model: Model) -> None:
     for entity in model.entities.values():
-        # The rows of a generated link are seen only when both ends are, so they can stay.
+        # A row of a generated link is visible only while both ends are, so it can stay.
         if entity.soft_delete is not None or entity.generated_link or entity.view_sql is not None:
             continue
         for relation in entity.relations:

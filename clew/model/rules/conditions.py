@@ -1,7 +1,7 @@
 """The filter objects of rules: `where` and `check` of @allow and @guard, `where` of @is, `when` of @on.
 
-Everything that such an object names is looked up: fields, relations, operators, predicates,
-paths of `$row`, and constants are held against their column's type.
+Every name in such an object is looked up: fields, relations, operators, predicates and
+paths of `$row`. Constants are checked against their column's type.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TIMES = ("DateTime", "Date", "Time")
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """Where a predicate is used: the entity and the name used there, and the value that says so."""
+    """A use of a predicate: the entity, the name used there, and the value node that names it."""
 
     entity: str
     name: str
@@ -47,7 +47,7 @@ class _Use:
 
 @dataclass
 class _Walk:
-    """One pass over all conditions. `uses` are the predicates that each predicate uses."""
+    """One pass over all conditions. `uses` maps each predicate to the uses in its own condition."""
 
     scope: Scope
     model: Model
@@ -62,9 +62,10 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """`ruled` is the entity that `$row` stands for, None where that is not known or not allowed (`row` False).
+    """The condition being read, and the names that it may use.
 
-    `predicate` is the one whose own condition is being read.
+    `ruled` is the entity that `$row` stands for. It is None where that is unknown, or where `row`
+    is false and `$row` is forbidden. `predicate` is the predicate whose own condition is being read.
     """
 
     ruled: str | None
@@ -114,7 +115,7 @@ def _conditions(type_: Type) -> Iterator[ValueNode]:
 
 
 def _object(walk: _Walk, entity: Entity, node: ValueNode, context: _Context) -> None:
-    """A filter object on an entity."""
+    """Check a filter object on an entity."""
     if not isinstance(node, ObjectValueNode):
         hint = "write {" + f"{entity.fields[0] if entity.fields else 'id'}: ..." + "}"
         walk.report.error(node, f"a condition on {entity.name} is an object, not {shown(node)}", hint)
@@ -161,7 +162,7 @@ def _field(walk: _Walk, entity: Entity, part: ObjectFieldNode, context: _Context
 
 
 def _is_faulty(walk: _Walk, entity: Entity, name: str) -> bool:
-    """Whether the field is declared, but at fault itself: that has been reported."""
+    """Return whether the field is declared but has a fault itself, which is reported elsewhere."""
     declared = walk.scope.entities.get(entity.name)
     if declared is None or entity.resolver(name):
         return False
@@ -217,7 +218,7 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
 
 
 def _value(walk: _Walk, column: Column, node: ValueNode, context: _Context) -> None:
-    """A column's operators, or a bare value, which means eq."""
+    """Check a column's operators. A bare value means `eq`."""
     if isinstance(node, ObjectValueNode):
         _operators(walk, column.name, column.type, node, context)
     elif "eq" not in operators(column.type):
@@ -303,7 +304,7 @@ def _variable(walk: _Walk, name: str, type_: ValueType, node: StringValueNode, c
 
 
 def _row(walk: _Walk, node: StringValueNode, path: list[str], ruled: str) -> None:
-    """`$row.company.ownerId`: to-one relations, and a column at the end."""
+    """Check a path such as `$row.company.ownerId`: to-one relations, then a column."""
     entity = walk.model.entities[ruled]
     for number, step in enumerate(path):
         is_last = number == len(path) - 1
@@ -326,7 +327,7 @@ def _row(walk: _Walk, node: StringValueNode, path: list[str], ruled: str) -> Non
 
 
 def _predicate(walk: _Walk, entity: Entity, node: ValueNode, context: _Context) -> None:
-    """`{is: "mine"}`: the predicate is there, and read with this rule's own row."""
+    """Check `{is: "mine"}`: the predicate exists and fits this rule's own row."""
     value = constant(node)
     if not isinstance(value, str):
         walk.report.error(node, f'"is" takes the name of a predicate, not {shown(node)}')

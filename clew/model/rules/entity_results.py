@@ -1,4 +1,4 @@
-"""A field of the user's own that is an entity takes a key from its resolver: the entity must have one."""
+"""A custom field that returns an entity takes a key from its resolver: the entity must have one."""
 
 from __future__ import annotations
 

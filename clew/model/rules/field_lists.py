@@ -1,4 +1,4 @@
-"""Fields that directives name are there: @allow(fields:)."""
+"""Fields that `@allow(fields:)` names must exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields that a relation brings with it clash with nothing that is declared."""
+"""The fields that a relation adds must not clash with declared ones."""
 
 from __future__ import annotations
 

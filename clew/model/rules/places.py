@@ -1,4 +1,4 @@
-"""The node that a fault of the model is shown at."""
+"""Where in the SDL a fault of the model is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.sdl import directives as d
 
 
 def entity_node(scope: Scope, entity: Entity) -> Node | None:
-    """The name of the entity's type; for a generated link, the `through` that asked for it."""
+    """Return the name node of the entity's type; for a generated link, the `through` that asked for it."""
     declared = scope.entities.get(entity.name)
     if declared is not None:
         return declared.type.node.name
@@ -23,7 +23,7 @@ def entity_node(scope: Scope, entity: Entity) -> Node | None:
 
 
 def field_node(scope: Scope, entity: Entity, name: str) -> Node | None:
-    """The name of a field; for a to-one's key, of its relation."""
+    """Return the name node of a field; for a to-one's key, that of its relation."""
     declared = scope.entities.get(entity.name)
     if declared is None:
         return entity_node(scope, entity)

@@ -1,4 +1,4 @@
-"""Root fields that Clew generates clash with nothing that is declared, nor with one another."""
+"""Generated root fields must clash neither with declared ones nor with each other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Generated:
 
 
 def check(scope: Scope, model: Model) -> None:
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     has_jobs = any(field.job is not None for field in model.custom_fields)
     for root in ROOTS:
         owners: dict[str, str] = dict.fromkeys(_globals(root, has_jobs), "Clew itself")
@@ -35,9 +35,9 @@ def check(scope: Scope, model: Model) -> None:
                 continue
             for field in _fields(root, entity):
                 first = owners.setdefault(field.name, f'the entity "{entity.name}"')
-                # One clash stands for all those of two entities.
-                if first != f'the entity "{entity.name}"' and (entity.name, first) not in told:
-                    told.add((entity.name, first))
+                # Report two entities that clash once.
+                if first != f'the entity "{entity.name}"' and (entity.name, first) not in reported:
+                    reported.add((entity.name, first))
                     message = f'the entity "{entity.name}" brings the field "{root}.{field.name}", and so does {first}'
                     scope.report.error(entity_node(scope, entity), message, '@table(plural: "...") names the list')
         for own in scope.document.root_fields(root).values():

@@ -1,4 +1,4 @@
-"""An argument with @row is a key of the entity: its scalar, or an input of the key's fields; or a list of them."""
+"""An argument with @row takes a key of the entity (its scalar, or an input of the key's fields) or a list of keys."""
 
 from __future__ import annotations
 
@@ -19,29 +19,33 @@ def check(scope: Scope, model: Model) -> None:
 
 
 def _check(scope: Scope, argument: Argument, row: d.Row, entity: Entity) -> None:
-    given = argument.type
+    argument_type = argument.type
     columns = entity.key_columns
     if not columns:
         message = f'@row cannot name rows of "{entity.name}", which has no key'
         scope.report.error(row.given["type"], message, "mark a field with @id")
-    elif given.depth > 1:
-        scope.report.error(given.node, f'"{argument.name}" is a list of lists: a key or a list of keys is needed')
+    elif argument_type.depth > 1:
+        scope.report.error(
+            argument_type.node, f'"{argument.name}" is a list of lists: a key or a list of keys is needed'
+        )
     elif len(columns) == 1:
-        if given.name != columns[0].type.name:
+        if argument_type.name != columns[0].type.name:
             message = f'"{argument.name}" is not a key of "{entity.name}", which is of type {columns[0].type.name}'
-            scope.report.error(given.node, message, f"write: {argument.name}: {columns[0].type.name}")
-    elif not _is_input_of(scope, given, columns):
+            scope.report.error(argument_type.node, message, f"write: {argument.name}: {columns[0].type.name}")
+    elif not _is_input_of(scope, argument_type, columns):
         message = f'"{argument.name}" is not a key of "{entity.name}", which has several fields'
         fields = " ".join(f"{column.name}: {column.type.name}!" for column in columns)
-        scope.report.error(given.node, message, f"use an input of just these: input {entity.name}Id {{ {fields} }}")
+        scope.report.error(
+            argument_type.node, message, f"use an input of just these: input {entity.name}Id {{ {fields} }}"
+        )
 
 
-def _is_input_of(scope: Scope, given: TypeRef, columns: tuple[Column, ...]) -> bool:
-    type_ = scope.document.types.get(given.name)
+def _is_input_of(scope: Scope, argument_type: TypeRef, columns: tuple[Column, ...]) -> bool:
+    type_ = scope.document.types.get(argument_type.name)
     if type_ is None:
-        # Reported as such.
+        # This fault is reported elsewhere.
         return True
-    found = {name: field.type for name, field in type_.fields.items()}
+    types = {name: field.type for name, field in type_.fields.items()}
     return type_.kind is Kind.INPUT and {
-        name: (type_.name, type_.nullable, type_.depth) for name, type_ in found.items()
+        name: (type_.name, type_.nullable, type_.depth) for name, type_ in types.items()
     } == {column.name: (column.type.name, False, 0) for column in columns}

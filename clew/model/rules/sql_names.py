@@ -1,4 +1,4 @@
-"""Postgres cuts names at 63 bytes without a word; a name must be whole."""
+"""SQL names must fit into 63 bytes: Postgres cuts longer ones silently."""
 
 from __future__ import annotations
 

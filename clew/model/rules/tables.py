@@ -1,4 +1,4 @@
-"""No two entities are one table, no two fields one column, and no column is Postgres' own."""
+"""Two entities need two tables, two fields need two columns, and no column may have a name reserved by Postgres."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SYSTEM_COLUMNS = frozenset(("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"))
 def check(scope: Scope, model: Model) -> None:
     tables: dict[tuple[str | None, str], Entity] = {}
     for entity in model.entities.values():
-        # A table without a schema is in the default one, which is "public" unless the database says otherwise.
+        # A table without a schema is in the default one: "public", unless the database has another default.
         schema = None if entity.schema == "public" else entity.schema
         first = tables.setdefault((schema, entity.table), entity)
         if first is not entity:

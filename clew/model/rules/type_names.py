@@ -1,4 +1,4 @@
-"""Types that Clew generates clash with nothing that is declared, nor with one another."""
+"""Generated types must clash neither with declared ones nor with each other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check(scope: Scope, model: Model) -> None:
 
 
 def _generated(model: Model) -> Iterator[tuple[str, str]]:
-    """Each generated type with what it is generated for."""
+    """Yield each generated type with the entity, scalar, enum or job that it is generated for."""
     yield "OrderDirection", "orderBy"
     yield "JSONTextFilter", "the scalar JSON"
     for scalar in SQL_TYPES:

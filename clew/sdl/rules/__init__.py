@@ -1,6 +1,6 @@
 """The rules of the SDL, one a file, in the order in which they run.
 
-A rule is a function of the merged document that reports every fault it finds. Rules that
+A rule is a function that reports every fault of one kind in the merged document. Rules that
 need resolved names (columns, relations, keys) are in `clew.model.rules`.
 """
 

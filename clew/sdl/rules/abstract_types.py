@@ -1,4 +1,4 @@
-"""Interfaces and unions over entities come later."""
+"""Interfaces and unions may not include entities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A check is a pattern or a condition."""
+"""A check has either a pattern or a condition."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(document: Document, report: Report) -> None:
 
 
 def _is_pattern(pattern: str) -> bool:
-    # Postgres' dialect knows classes and escapes that Python does not: only what is broken in both is refused.
+    # Postgres has classes and escapes that Python lacks. So only a pattern that is broken in both is refused.
     try:
         re.compile(re.sub(r"\[\[:\w+:\]\]|\\[mMyYAZ]", "x", pattern))
     except (re.error, OverflowError, RecursionError):

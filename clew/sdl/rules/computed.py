@@ -1,4 +1,4 @@
-"""A computed field is an expression over the row alone."""
+"""A computed field is an SQL expression over its own row only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clew.sdl.directives import Computed
 from clew.sdl.document import Document
 from clew.sdl.report import Report
 
-# Text in quotes may hold any word; comments could hide the rest of a statement.
+# Quoted text may hold any word. Comments are refused, as they could hide the rest of a statement.
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _SUBQUERY = re.compile(r"\b(select|with|values|table)\b", re.IGNORECASE)
 _BREAK = re.compile(r";|--|/\*")
@@ -24,8 +24,8 @@ def check(document: Document, report: Report) -> None:
             text = _QUOTED.sub("''", computed.sql)
             if not text.strip():
                 report.error(node, f'the expression of "{field.name}" is empty')
-            elif found := _SUBQUERY.search(text):
-                message = f'"{field.name}" is computed over its own row: no subquery ({found.group().upper()})'
+            elif subquery := _SUBQUERY.search(text):
+                message = f'"{field.name}" is computed over its own row: no subquery ({subquery.group().upper()})'
                 report.error(node, message, "use a relation, an aggregate, a @view or a @resolver")
             elif _BREAK.search(text):
                 report.error(node, f'the expression of "{field.name}" cannot hold ; or a comment')

@@ -1,4 +1,4 @@
-"""A default is of its field's type."""
+"""A default has its field's type."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check(document: Document, report: Report) -> None:
 
 
 def check_value(document: Document, field: Field, node: ValueNode, what: str, report: Report) -> None:
-    """Report a constant that is not of the field's type. A to-one's is judged with its key, by the model."""
+    """Report a constant that does not have the field's type. The model checks that of a to-one, against its key."""
     if field_kind(document, field) is not FieldKind.COLUMN:
         return
     if field.type.is_list and isinstance(node, ListValueNode):

@@ -1,4 +1,4 @@
-"""What an entity is called and that it has fields."""
+"""An entity has valid names and at least one column."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from clew.sdl.directives import Index, Renamed, Resolver, Table, Unique, View
 from clew.sdl.document import Document, Type
 from clew.sdl.report import Report
 
-# Clew's own tables live there.
+# The schema of Clew's own tables.
 CLEW_SCHEMA = "clew"
-# Where Alembic keeps the revision.
+# Alembic stores the revision in this table.
 ALEMBIC_TABLE = "alembic_version"
 
 

@@ -1,4 +1,4 @@
-"""Fields of entities: scalars, enums, relations; everything else is a resolver's."""
+"""A field of an entity is a scalar, an enum or a relation. Any other field needs a resolver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Directives on fields and arguments stand on the fields that they are for."""
+"""Directives on fields and arguments must fit their field."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _HINTS: dict[tuple[FieldKind, type[Directive]], str] = {
     (FieldKind.TO_ONE, Column): 'name its key\'s column with @relation(column: "...")',
     (FieldKind.COLUMN, Relation): "a relation's type is an entity",
 }
-# A computed column has no value of its own to be filled, checked or renamed.
+# A computed column stores no value that could be filled, checked or renamed.
 _NOT_COMPUTED = (*(Id, Column, Default, Check, CreatedAt, UpdatedAt, Version, SoftDelete, Search, Preset, Renamed),)
 
 

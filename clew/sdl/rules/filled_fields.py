@@ -1,4 +1,4 @@
-"""Fields that the server fills have the type for it, and are there once."""
+"""Fields that the server fills have a fitting type, and each directive for them occurs once a type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from clew.sdl.directives import CreatedAt, Default, Directive, SoftDelete, Updat
 from clew.sdl.document import Document, Field, Type
 from clew.sdl.report import Report
 
-# The directive, the types it may have, and whether the field may, must or must not be null.
+# The directive, its allowed types, and whether the field must be nullable (True), not null (False) or either (None).
 _FILLED: tuple[tuple[type[Directive], tuple[str, ...], bool | None], ...] = (
     (CreatedAt, ("DateTime",), None),
     (UpdatedAt, ("DateTime",), None),

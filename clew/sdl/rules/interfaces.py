@@ -1,4 +1,4 @@
-"""A type of the user's own has the fields of the interfaces that it implements."""
+"""A custom type has the fields of the interfaces that it implements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs, what starts them, and the arguments that name rows."""
+"""Jobs, their triggers, and the arguments that name rows."""
 
 from __future__ import annotations
 

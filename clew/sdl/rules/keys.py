@@ -1,4 +1,4 @@
-"""A table has a key, of fields that can be one."""
+"""A table has a key, and every field of the key can be part of one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check(document: Document, report: Report) -> None:
 def _no_key(type_: Type, report: Report) -> None:
     if any(field.broken for field in type_.fields.values()):
         return
-    # Without any column, that is the fault to tell.
+    # A type without columns is a fault of its own, reported elsewhere.
     if all(field.first(Resolver) for field in type_.fields.values()):
         return
     field = type_.fields.get("id")

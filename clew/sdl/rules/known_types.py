@@ -1,4 +1,4 @@
-"""Every type that is named exists, and stands where its kind may."""
+"""Every named type exists and is of a kind that fits its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A preset has one source, of its field's type."""
+"""A preset has one source, and its value has the field's type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arguments of @relation go together."""
+"""The arguments of @relation must fit together."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ def check(document: Document, report: Report) -> None:
 def _check(document: Document, type_: Type, field: Field, relation: Relation, report: Report) -> None:
     kind = field_kind(document, field)
     name = f'"{type_.name}.{field.name}"'
-    given = relation.given
-    if "from" in given and "through" in given:
-        report.error(given["through"], f"{name} takes from or through, not both")
-    if "column" in given and "columns" in given:
-        report.error(given["columns"], f"{name} takes column or columns, not both")
+    arguments = relation.given
+    if "from" in arguments and "through" in arguments:
+        report.error(arguments["through"], f"{name} takes from or through, not both")
+    if "column" in arguments and "columns" in arguments:
+        report.error(arguments["columns"], f"{name} takes column or columns, not both")
     if kind is FieldKind.TO_ONE:
-        if "through" in given:
+        if "through" in arguments:
             report.error(
-                given["through"], f"{name} is not a list: through is for many-to-many", f"write [{field.type.name}!]!"
+                arguments["through"],
+                f"{name} is not a list: through is for many-to-many",
+                f"write [{field.type.name}!]!",
             )
         if relation.on_delete == "SET_NULL" and not field.type.nullable:
             message = f"{name} cannot be set to null: its type is {field.type.name}!"
-            report.error(given["onDelete"], message, f"write {field.type.name}, or onDelete: CASCADE")
+            report.error(arguments["onDelete"], message, f"write {field.type.name}, or onDelete: CASCADE")
     elif kind in (FieldKind.REVERSE_ONE, FieldKind.TO_MANY, FieldKind.MANY_TO_MANY):
         for argument in _OWNING.values():
-            if argument in given:
+            if argument in arguments:
                 message = f"{argument} is for to-one relations, and {name} is {kind.value}"
-                report.error(given[argument], message, "put it on the other side, which holds the key")
+                report.error(arguments[argument], message, "put it on the other side, which holds the key")

@@ -1,4 +1,4 @@
-"""An earlier name has one successor, and is gone."""
+"""Only one field or type may claim an earlier name with @renamed, and that name must no longer exist."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Names that GraphQL, Clew's filters or generated types need for themselves."""
+"""Names that are reserved for GraphQL, for Clew's filters or for generated types."""
 
 from __future__ import annotations
 
 from clew.sdl.document import COLUMN_SCALARS, ROOTS, Document, Kind, Type
 from clew.sdl.report import Report
 
-# Keys of a filter object beside the fields.
+# Keys of a filter object that are not fields.
 FILTER_WORDS = ("and", "or", "not", "is")
 GENERATED = ("Viewer", "PageInfo", "DeletedRows", "JSONPathFilter", "GroupUnit", "DateGroupUnit", "DateTimeGroupUnit")
 JOB_TYPES = ("Job", "JobStatus")

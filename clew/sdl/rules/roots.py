@@ -1,4 +1,4 @@
-"""`schema {...}` may only say what Clew does anyway; a type that is extended must be there."""
+"""`schema {...}` may only repeat Clew's defaults, and an extended type must exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arguments of @allow and @guard that need no names resolved."""
+"""The arguments of @allow and @guard that can be checked before names are resolved."""
 
 from __future__ import annotations
 

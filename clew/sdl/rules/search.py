@@ -1,4 +1,4 @@
-"""Full text search is over text."""
+"""Full text search works on text fields only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL that is given says something."""
+"""SQL in directives must not be empty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Directives on types stand on the types that they are for."""
+"""Directives on types must fit their type."""
 
 from __future__ import annotations
 
