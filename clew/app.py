@@ -35,8 +35,6 @@ from clew.wire.application import Application
 from clew.wire.health import Readiness
 from clew.writes.fields import bind_writes
 
-_ADMIN = Viewer.admin()
-
 JobHandler = TypeVar("JobHandler", bound=Callable[..., Any])
 
 
@@ -175,7 +173,7 @@ class Clew:
         return compiled(self._offline_engine(), document, variables or {})
 
     async def graphql(
-        self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN
+        self, document: str, variables: Mapping[str, Any] | None = None, *, viewer: Viewer
     ) -> dict[str, Any]:
         """Run one operation, for routes, scripts, seeds and tests.
 
@@ -185,7 +183,7 @@ class Clew:
         Args:
             document: one query or mutation.
             variables: by name, as JSON has them.
-            viewer: whose rules bind it.
+            viewer: whose rules bind it: that of `viewer(request)` in a route, `Viewer.admin()` for nobody's rules.
 
         Returns:
             its `data`.
@@ -223,7 +221,7 @@ class Clew:
             self._open = before
             await engine.pool.close()
 
-    async def explain(self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN) -> str:
+    async def explain(self, document: str, variables: Mapping[str, Any] | None = None, *, viewer: Viewer) -> str:
         """The access rules, the plan, the SQL and Postgres' EXPLAIN of a viewer's query, as text.
 
         Raises:
