@@ -1,4 +1,7 @@
-"""Who sent a request (SPEC 6): ticket, admin secret, the application's own way, bearer token, this machine."""
+"""Who sent a request: ticket, admin secret, the application's own way, bearer token, this machine.
+
+`docs/access.md`, "Who asks". A WebSocket's opening handshake is a request like any other.
+"""
 
 from __future__ import annotations
 
@@ -69,13 +72,12 @@ class Authenticator:
 
     async def caller(self, scope: Scope, headers: Headers) -> Viewer:
         """Who sent a request, whoever's eyes it is to be answered for. Args and errors as `viewer`."""
-        ticket = _ticket(scope["query_string"]) if scope.get("query_string") else None
+        ticket = given_ticket(scope)
         if ticket is not None:
             if b"authorization" in headers or b"x-clew-admin-secret" in headers:
                 raise ClewError("A ticket and other credentials are sent.", hint="Send one of them.")
             try:
-                # Its path is without what the app is mounted under.
-                return self.tickets.viewer(ticket, scope["path"].removeprefix(scope.get("root_path", "")))
+                return self.tickets.viewer(ticket, scope["path"])
             except InvalidTicketError:
                 raise _unauthenticated() from None
         secret = headers.get(b"x-clew-admin-secret")
@@ -84,7 +86,7 @@ class Authenticator:
                 return Viewer.admin()
             raise _unauthenticated()
         if self._own is not None:
-            found = await self._own(Request(scope))
+            found = await self._own(_handshake(scope) if scope["type"] == "websocket" else Request(scope))
             if found is not None:
                 return Viewer(found.id, frozenset(found.roles) | {ANON}, found.claims)
         authorization = headers.get(b"authorization")
@@ -127,8 +129,14 @@ def _unauthenticated() -> ClewError:
     return ClewError("The credentials are not valid.", code=Code.UNAUTHENTICATED)
 
 
-def _ticket(query_string: bytes) -> str | None:
-    """The parameter `ticket` of a URL; empty, which no ticket is, where it cannot be read or is given twice."""
+def _handshake(scope: Scope) -> Request:
+    """The request that opens a WebSocket: a GET (RFC 6455, section 4.1)."""
+    return Request({**scope, "type": "http", "method": "GET"})
+
+
+def given_ticket(scope: Scope) -> str | None:
+    """Return the ticket in a URL; empty, which no ticket is, where it cannot be read or is given twice."""
+    query_string: bytes = scope.get("query_string", b"")
     if b"ticket=" not in query_string:
         return None
     try:

@@ -60,17 +60,13 @@ class Tickets:
         """A ticket for this viewer and path; it ends with the viewer's token, if that is sooner.
 
         Args:
-            path: of a URL as the server has it: decoded, without the query.
+            path: of a URL as the server has it: whole, decoded, without the query.
 
         Raises:
-            ClewError: UNAVAILABLE without a secret, BAD_USER_INPUT for the path of tickets themselves,
-                LIMIT_EXCEEDED when the claims are too large for a URL.
+            ClewError: UNAVAILABLE without a secret, LIMIT_EXCEEDED when the claims are too large for a URL.
         """
         if self._key is None:
             raise ClewError("There are no tickets on this server.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
-        if path == TICKETS:
-            # Or a ticket could be renewed for ever.
-            raise ClewError("A ticket is no way to get another.")
         now = self._clock()
         expires = now + LIFETIME
         ending = viewer.claims.get("exp")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ariadne.asgi import GraphQL
 from starlette.applications import Starlette
@@ -13,17 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, ExceptionHandler
 
 from clew import collector
 from clew.auth.authenticate import Authenticate, Authenticator
 from clew.auth.tickets import TICKETS
 from clew.config import Settings
 from clew.engine import Engine
+from clew.errors import ClewError
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.nosniff import NoSniff
-from clew.wire.respond import refused_by_http
+from clew.wire.respond import refused_in_route
 from clew.wire.tickets import TicketOffice
 
 _PLAYGROUND = Path(__file__).parent / "playground.html"
@@ -32,9 +33,9 @@ _PLAYGROUND = Path(__file__).parent / "playground.html"
 class Application(Starlette):
     """Clew as an ASGI app: run it, or mount it under Starlette or FastAPI.
 
-    Mounted, its lifespan may never run; the pool opens with the first request all the same. `on_begin` is called
-    before the first of whatever comes, on the loop that serves. `local_admin`: whether a local request without
-    credentials is admin, as `clew dev` has it.
+    Mounted, its `lifespan` runs only if that of the app around it has it run; the pool opens with the first request
+    all the same. `on_begin` is called before the first of whatever comes, on the loop that serves. `local_admin`:
+    whether a local request without credentials is admin, as `clew dev` has it.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Application(Starlette):
         self.engine = engine
         self._on_begin = on_begin
         self.readiness = readiness
-        authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
+        self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         handler = HTTPHandler(
             engine,
             authenticator,
@@ -79,24 +80,33 @@ class Application(Starlette):
                 *routes,
             ],
             middleware=[*outermost, *middleware],
-            lifespan=self._lifespan,
-            exception_handlers={HTTPException: refused_by_http},
+            lifespan=self.lifespan,
+            exception_handlers=dict.fromkeys((ClewError, HTTPException), cast("ExceptionHandler", refused_in_route)),
         )
         # A redirect would be to the Host that the client names, with the ticket in the URL.
         self.router.redirect_slashes = False
 
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's hook on the first call of the app."""
+        self.begin()
+        return NoSniff(super().build_middleware_stack())
+
+    def begin(self) -> None:
+        """Take the running loop for the one that serves."""
         if self._on_begin is not None:
             self._on_begin()
-        return NoSniff(super().build_middleware_stack())
 
     def drain(self) -> None:
         """The process is about to stop: `/readyz` fails from now on, requests are still served."""
         self.readiness.draining = True
 
     @asynccontextmanager
-    async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
+    async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
+        """Keep connections for as long as this is entered, and close them at the end.
+
+        Starlette runs no lifespan of what it mounts: give this to the app around this one, or enter it in its own.
+        """
+        self.begin()
         # The schema and the model stay for good: the garbage collector need not walk them again and again,
         # nor once before that, which would be a tenth of the start.
         collector.freeze()

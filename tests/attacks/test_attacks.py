@@ -18,7 +18,7 @@ from tests.auth.tokens import RSA, jwks
 
 pytestmark = pytest.mark.anyio
 
-TRANSPORTS = ("in process", "POST", "GET", "ticket")
+TRANSPORTS = ("in process", "POST", "GET", "ticket", "route")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.auth.tokens import RSA, jwks
 
 pytestmark = pytest.mark.anyio
 
-TRANSPORTS = ("in process", "POST", "GET", "ticket", "within")
+TRANSPORTS = ("in process", "POST", "GET", "ticket", "route", "within")
 BY_GET = Refused((Code.BAD_USER_INPUT, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_PARSE_FAILED))
 
 

@@ -11,13 +11,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from clew import Clew
 from clew.config import Settings
-from clew.engine import Engine, Request
+from clew.engine import Engine
+from clew.engine import Request as Operation
 from clew.viewer import Viewer
 from clew.wire.application import Application
-from tests.attacks.attack import Answer, Attack, Transport, Who
+from tests.attacks.attack import Answer, Attack, Refused, Repeated, Transport, Who
 from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
 ISSUER, AUDIENCE = "https://id.example", "clew"
@@ -47,7 +51,7 @@ class InProcess:
         subject = who.sub if isinstance(who.sub, str) else None
         viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
         given = {name: int("1" * 4000) * 10**1000 if value == DIGITS else value for name, value in variables.items()}
-        response = await self.engine.execute(Request(document, given, id="same", idempotency_key=key), viewer)
+        response = await self.engine.execute(Operation(document, given, id="same", idempotency_key=key), viewer)
         return Answer(response.body, (response.executed, response.code))
 
 
@@ -111,6 +115,36 @@ class Ticket:
 
 
 @dataclass
+class OwnRoute:
+    """A route of the application's own that runs what it is sent by `clew.viewer` and `clew.graphql`."""
+
+    servers: Mapping[bool, httpx.AsyncClient]
+    name: str = "route"
+    writes: bool = True
+
+    def carries(self, attack: Attack) -> bool:
+        # The limits and repeatable mutations are for what clients send.
+        expect = attack.expect
+        is_too_large = isinstance(expect, Refused) and (expect.message or "").startswith("The response is too large")
+        return attack.about_rules and not is_too_large and not isinstance(expect, Repeated)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        body = _json({"document": document, "variables": dict(variables)})
+        return _answer(await self.servers[who.keys].post("/ask", content=body, headers=_headers(who)))
+
+
+def asking(clew: Clew) -> Route:
+    """The route of `OwnRoute`."""
+
+    async def ask(request: Request) -> JSONResponse:
+        given = await request.json()
+        viewer = await clew.viewer(request)
+        return JSONResponse({"data": await clew.graphql(given["document"], given["variables"], viewer=viewer)})
+
+    return Route("/ask", ask, methods=["POST"])
+
+
+@dataclass
 class Within:
     """`info.context.graphql` of a resolver, over another way: the field `relay` of the club, which always succeeds."""
 
@@ -156,11 +190,13 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
     async with AsyncExitStack() as stack:
         clients: dict[bool, httpx.AsyncClient] = {}
         for with_keys, app in apps.items():
+            app.router.routes.append(asking(clew))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
             clients[with_keys] = await stack.enter_async_context(client)
             stack.push_async_callback(app.engine.pool.close)
-        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients), Ticket(clients))
+        served = (Post(clients), Get(clients), Ticket(clients), OwnRoute(clients))
+        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), *served)
         yield {way.name: way for way in ways}
 
 

@@ -202,7 +202,8 @@ async def test_clew_runs_operations_as_an_admin_or_as_another(desk: Desk) -> Non
 async def test_who_asks_must_be_said(desk: Desk) -> None:
     ask: Any = desk.office.clew.graphql
     async with desk.office.clew.running(desk.office.settings):
-        for given in ((), ({},), ({}, ADMIN)):
+        arguments: tuple[tuple[Any, ...], ...] = ((), ({},), ({}, ADMIN))
+        for given in arguments:
             with pytest.raises(TypeError):
                 await ask("{ people { id } }", *given)
         with pytest.raises(AttributeError):
