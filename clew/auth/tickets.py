@@ -66,7 +66,7 @@ class Tickets:
             ClewError: UNAVAILABLE without a secret, LIMIT_EXCEEDED when the claims are too large for a URL.
         """
         if self._key is None:
-            raise ClewError("There are no tickets on this server.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
+            raise ClewError("This server makes no tickets.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
         now = self._clock()
         expires = now + LIFETIME
         ending = viewer.claims.get("exp")

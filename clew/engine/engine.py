@@ -43,6 +43,7 @@ from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
 from clew.engine.statements import Statements
 from clew.engine.types import Executable, Ready, Request, Session
+from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
@@ -99,18 +100,21 @@ class Engine:
         """The compiled rules of the model."""
         return self.statements.access
 
-    async def execute(self, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
+    async def execute(
+        self, request: Request, viewer: Viewer, flight: Flight | None = None, witness: Recorder | None = None
+    ) -> Outcome:
         """Run one operation for a viewer. Never raises but for cancellation and faults of our own.
 
         Args:
             flight: counts the operation as under way until the caller ends it, when the answer is sent; without one
                 it is until this returns.
+            witness: is told what a mutation does, and why it is refused.
         """
         if flight is not None:
-            return await self._execute(request, viewer, flight)
+            return await self._execute(request, viewer, flight, witness=witness)
         flight = Flight()
         try:
-            return await self._execute(request, viewer, flight)
+            return await self._execute(request, viewer, flight, witness=witness)
         finally:
             flight.end()
 
@@ -155,10 +159,11 @@ class Engine:
         *,
         own: bool = False,
         within: RunningOperation | None = None,
+        witness: Recorder | None = None,
     ) -> Outcome:
         try:
             if within is not None and within.depth == _MOST_WITHIN:
-                message = f"Operations run within one another: at most {_MOST_WITHIN} levels are allowed."
+                message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
             role = await self.role(viewer)
             if request.client is not None:
@@ -173,7 +178,7 @@ class Engine:
             session = self._session(role, viewer)
             ready = await self.statements.ready(prepared, request.variables, session)
             if kind is OperationType.MUTATION:
-                return await self._mutation(prepared, ready, request, session, within)
+                return await self._mutation(prepared, ready, request, session, within, witness)
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
@@ -246,6 +251,7 @@ class Engine:
         within: RunningOperation | None,
         *,
         in_transaction: bool = False,
+        witness: Recorder | None = None,
     ) -> RunningOperation:
         return RunningOperation(
             self.statements,
@@ -258,6 +264,7 @@ class Engine:
             in_transaction=in_transaction or (within is not None and within.in_transaction),
             depth=0 if within is None else within.depth + 1,
             graphql=self.graphql,
+            witness=witness,
         )
 
     async def role(self, viewer: Viewer) -> RoleSchema:
@@ -288,12 +295,36 @@ class Engine:
             found = viewer.known[known] = sight, bound
         return Session(viewer, role, *found)
 
+    async def rehearse(self, request: Request, viewer: Viewer, witness: Recorder) -> Outcome:
+        """Run a mutation of generated fields as `execute` does, and roll it back whatever comes of it.
+
+        Raises:
+            InvalidDocument, ClewError: it cannot be run; BAD_USER_INPUT where it has fields of the application's own.
+        """
+        session = await self.open(viewer)
+        prepared = await self.statements.prepared(session.role, request.query, request.operation_name, False)
+        if not can_run_again(prepared, self.model):
+            raise ClewError(
+                "The mutation runs Python of the project, whose effects a rollback may not undo.",
+                hint="Leave out the fields that are not generated.",
+            )
+        ready = await self.statements.ready(prepared, request.variables, session)
+        operation = self._running(prepared, ready, request, session, None, in_transaction=True, witness=witness)
+        witness.explain = operation.connection.fetch
+        return await self._mutate(operation, None, is_rehearsal=True)
+
     async def _mutation(
-        self, prepared: Prepared, ready: Ready, request: Request, session: Session, within: RunningOperation | None
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        request: Request,
+        session: Session,
+        within: RunningOperation | None,
+        witness: Recorder | None,
     ) -> Outcome:
         if within is not None and not within.in_transaction:
-            raise ClewError("A query's resolver cannot run a mutation.", hint="Make the field one of Mutation.")
-        run = partial(self._running, prepared, ready, request, session, within, in_transaction=True)
+            raise ClewError("A query's resolver cannot run a mutation.", hint="Move the field to Mutation.")
+        run = partial(self._running, prepared, ready, request, session, within, in_transaction=True, witness=witness)
         if within is not None:
             return await self._mutate(run(), within)
         kept = repeatable(request, session.viewer)
@@ -302,13 +333,24 @@ class Engine:
             if not outcome.contended or not can_run_again(prepared, self.model):
                 break
             await asyncio.sleep(pause)
+            if witness is not None:
+                witness.restart()
             outcome = await self._mutate(run(), None, kept)
         return outcome
 
     async def _mutate(
-        self, operation: RunningOperation, within: RunningOperation | None, kept: Repeatable | None = None
+        self,
+        operation: RunningOperation,
+        within: RunningOperation | None,
+        kept: Repeatable | None = None,
+        *,
+        is_rehearsal: bool = False,
     ) -> Outcome:
-        """Run all root fields in one transaction; any error rolls back and makes `data` null."""
+        """Run all root fields in one transaction; any error rolls back and makes `data` null.
+
+        Args:
+            is_rehearsal: roll back without an error, too.
+        """
         connection = operation.connection
         try:
             if within is not None:
@@ -316,7 +358,7 @@ class Engine:
                 async with within.mutating:
                     return await self._in_transaction(operation, None, is_savepoint=True)
             try:
-                return await self._in_transaction(operation, kept, is_savepoint=False)
+                return await self._in_transaction(operation, kept, is_savepoint=False, is_rehearsal=is_rehearsal)
             finally:
                 await connection.finish()
         except ClewError as error:
@@ -325,7 +367,12 @@ class Engine:
             return outcome
 
     async def _in_transaction(
-        self, operation: RunningOperation, kept: Repeatable | None, *, is_savepoint: bool
+        self,
+        operation: RunningOperation,
+        kept: Repeatable | None,
+        *,
+        is_savepoint: bool,
+        is_rehearsal: bool = False,
     ) -> Outcome:
         connection = operation.connection
         async with connection.raw() as raw:
@@ -338,6 +385,9 @@ class Engine:
             outcome = found or await operation.run(Row(), all_or_nothing=True)
             if kept is not None and found is None and not outcome.errors:
                 await kept.store(connection, await self.statements.encoded(outcome.data))
+            if is_rehearsal and not outcome.errors:
+                # A commit would judge the constraints that are deferred.
+                await connection.fetch("SET CONSTRAINTS ALL IMMEDIATE", ())
         except BaseException:
             # A broken connection cannot be rolled back, and needs not be.
             with suppress(ClewError):
@@ -346,7 +396,7 @@ class Engine:
             raise
         # What a resolver has started and forgotten is not waited for.
         async with connection.raw(wait=is_savepoint):
-            if outcome.errors:
+            if outcome.errors or is_rehearsal:
                 await transaction.rollback()
             else:
                 await transaction.commit()

@@ -30,9 +30,9 @@ class TooManyInFlightError(ClewError):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"Too many operations at once: at most {most} may be under way.",
+            f"Too many operations at once: at most {most} may run.",
             code=Code.LIMIT_EXCEEDED,
-            hint="Send the next one when one has been answered.",
+            hint="Wait for an answer before you send the next one.",
         )
 
 

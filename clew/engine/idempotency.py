@@ -59,7 +59,7 @@ class Repeatable:
             error = ClewError(
                 "This Idempotency-Key was sent with another operation or other variables.",
                 code=Code.CONFLICT,
-                hint="Make a new key for each new request; use it again only to repeat that one.",
+                hint="Make a new key for each request. Use a key again only to repeat its request.",
             )
             return refusal(error, request_id)
         return Outcome(response)

@@ -21,16 +21,20 @@ from graphql.execution.collect_fields import FragmentDetails
 from graphql.pyutils import is_awaitable
 
 from clew.access.types import MOST_BYTES, Identity
+from clew.access.visible import Permit
 from clew.database.alchemy import OperationConnection
 from clew.database.errors import ContentionError
 from clew.database.violations import cause_of
 from clew.document.collect import collect
 from clew.document.prepare import Prepared
-from clew.engine.outcome import Outcome, ResponseTooLargeError, failure, formatted
+from clew.engine.judge import place_of as rule_place
+from clew.engine.outcome import Outcome, ResponseTooLargeError, failure, formatted, log
 from clew.engine.statements import Statements
 from clew.engine.types import Ready, Request, Session
+from clew.engine.witness import Recorder
 from clew.errors import Code
 from clew.model.types import Entity
+from clew.plan.types import Read
 from clew.plan.weight import check_conditions
 from clew.resolvers.batches import Batches, Info, Place, place_of
 from clew.resolvers.context import Context
@@ -41,7 +45,9 @@ from clew.sql.keys import Key, bound_keys
 from clew.sql.statement import Statement
 from clew.viewer import Viewer
 from clew.writes.drafts import InputReader
+from clew.writes.errors import ForbiddenError, GuardedError
 from clew.writes.store import Store
+from clew.writes.witness import Refusal
 from clew.writes.writer import Writer
 
 
@@ -61,6 +67,7 @@ class RunningOperation:
         graphql: runs another operation within this one.
         in_transaction: all its statements are part of the transaction on `connection`.
         depth: how many operations it runs within.
+        witness: of a mutation, where somebody wants to know what it does.
     """
 
     def __init__(
@@ -76,6 +83,7 @@ class RunningOperation:
         in_transaction: bool,
         depth: int,
         graphql: RunWithin,
+        witness: Recorder | None = None,
     ) -> None:
         self.connection = connection
         self.request_id = request_id
@@ -97,6 +105,7 @@ class RunningOperation:
         self._claims = session.claims
         # What all its statements beside the first come to, and the places of those that are counted.
         self._conditions = 0
+        self._witness = witness
         self._weighed: set[Place] = set()
 
     @property
@@ -148,6 +157,11 @@ class RunningOperation:
         errors = [
             formatted(error, self.request_id, Code.INTERNAL, cause) for error, cause in zip(found, causes, strict=True)
         ]
+        for entry, cause in zip(errors, causes, strict=True):
+            if isinstance(cause, ForbiddenError | GuardedError):
+                self._log(entry, cause.refusal)
+                if self._witness is not None and (known := self._witness.of(cause.refusal)) is not None:
+                    entry["extensions"]["refusal"] = known.extension()
         for error in result.errors:
             _forget_frames(error)
         return await self._whole(
@@ -156,6 +170,24 @@ class RunningOperation:
                 errors,
                 contended=any(isinstance(cause, ContentionError) for cause in causes),
             )
+        )
+
+    def _log(self, entry: Mapping[str, Any], refusal: Refusal) -> None:
+        """Log which rules have refused a write, without values."""
+        permits = refusal.permits
+        tried: list[Permit] = []
+        if permits is not None:
+            own = (permit for name in refusal.fields for permit in permits.own.get(name, ()))
+            tried = [*permits.rules, *own, *permits.guards]
+        log.info(
+            "write refused",
+            request_id=self.request_id,
+            viewer=self._viewer.id,
+            field=".".join(str(key) for key in entry.get("path", ())),
+            entity=refusal.entity.name,
+            operation=refusal.operation.value,
+            phase=refusal.phase.value,
+            rules=[rule_place(permit.rule.location) for permit in tried if permit.rule is not None],
         )
 
     def count(self, *read: bytes | None) -> None:
@@ -191,7 +223,7 @@ class RunningOperation:
         statement = self._statements.held(self._sight, tuple(given))
         bound: dict[Any, Any] = dict(self._claims)
         for row, keys in given.items():
-            bound |= bound_keys(self._statements.model.entity(row.entity), keys, f"{row.argument}.")
+            bound |= bound_keys(self._statements.model.entity(row.entity), keys, row.argument)
         (held,) = await self._fetch(statement, bound)
         for row, is_held in zip(given, held, strict=True):
             if not is_held:
@@ -208,7 +240,10 @@ class RunningOperation:
             self._weighed.add(place)
             self._weigh(statement.conditions)
         bound = {**self._claims, **bound_keys(entity, keys), MOST_BYTES: self._bytes_left}
-        found = await self._fetch(statement, bound)
+        plan: Read | None = None
+        if self._witness is not None:
+            plan = self._statements.rows_plan(self._prepared, self._ready, self._sight, entity, nodes)
+        found = await self._fetch(statement, bound, plan)
         if not found:
             assert self._most_bytes is not None
             self._bytes_left = -1
@@ -228,8 +263,10 @@ class RunningOperation:
         self._conditions += conditions
         check_conditions(self._conditions, self._prepared.limits.conditions)
 
-    def writer(self) -> Writer:
-        """Runs one generated root field of a mutation."""
+    def writer(self, field: str | int) -> Writer:
+        """Runs one generated root field of a mutation, by its response key."""
+        if self._witness is not None:
+            self._witness.field = str(field)
         statements, schema = self._statements, self._prepared.schema
         store = Store(
             statements.model,
@@ -243,6 +280,7 @@ class RunningOperation:
             statements.aside,
             statements.slices,
             self._weigh,
+            self._witness,
         )
         return Writer(store, InputReader(statements.model, schema, self._viewer, self._sight))
 
@@ -278,8 +316,12 @@ class RunningOperation:
                 found[key] = await self._rows(entity, place, nodes, keys) if keys else []
         return found
 
-    async def _fetch(self, statement: Statement, bound: Mapping[Any, Any]) -> list[asyncpg.Record]:
+    async def _fetch(
+        self, statement: Statement, bound: Mapping[Any, Any], plan: Read | None = None
+    ) -> list[asyncpg.Record]:
         arguments = await self._statements.bound(statement, self._ready, bound)
+        if self._witness is not None:
+            await self._witness.reads(plan, statement, arguments)
         return await self.connection.fetch(statement.sql, arguments)
 
 

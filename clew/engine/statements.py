@@ -23,7 +23,7 @@ from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.paging import order_of_ties, shows_its_keys
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.types import ReadPlan, RootTypeName
+from clew.plan.types import Read, ReadPlan, RootTypeName
 from clew.plan.weight import BudgetError, check_weight, plan_weight, read_weight
 from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
@@ -229,17 +229,21 @@ class Statements:
         self._keep(prepared)
         return statement
 
-    @_not_too_deep
-    def _rows(
+    def rows_plan(
         self,
         prepared: Prepared,
         ready: Ready,
         sight: Sight,
         entity: Entity,
         nodes: Sequence[FieldNode],
-        budget: int | None,
-    ) -> Statement:
-        read = plan_rows(
+        budget: int | None = None,
+    ) -> Read:
+        """Return the plan of `rows`.
+
+        Args:
+            budget: the parts that it may have, as `plan_rows` counts them.
+        """
+        return plan_rows(
             self.access,
             prepared.schema,
             entity,
@@ -250,6 +254,18 @@ class Statements:
             prepared.limits,
             budget,
         )
+
+    @_not_too_deep
+    def _rows(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        sight: Sight,
+        entity: Entity,
+        nodes: Sequence[FieldNode],
+        budget: int | None,
+    ) -> Statement:
+        read = self.rows_plan(prepared, ready, sight, entity, nodes, budget)
         weight = read_weight(read)
         check_weight(weight, prepared.limits.conditions, budget)
         is_bounded = prepared.limits.response_bytes is not None

@@ -173,7 +173,7 @@ GraphQLDecimal = _scalar(
 )
 GraphQLDateTime = _scalar(
     "DateTime",
-    "A moment in time, as ISO 8601 with offset: `2026-01-01T05:00:00+00:00`. Without an offset it is UTC.",
+    "A point in time, as ISO 8601 with offset: `2026-01-01T05:00:00+00:00`. Without an offset it is UTC.",
     _parse_datetime,
     _text(datetime, _write_datetime, "DateTime"),
 )

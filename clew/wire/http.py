@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from clew.auth.authenticate import Authenticator, seen_through
 from clew.engine import Engine, Request
-from clew.engine.explain import execute_explained
+from clew.engine.explain import execute_explained, execute_witnessed
 from clew.engine.flights import Flight
 from clew.engine.outcome import QueriesOnlyError, new_request_id
 from clew.errors import ClewError
@@ -80,7 +80,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             if media is None:
                 media = JSON
                 raise HTTPError(
-                    406, ClewError(f"Only {RESPONSE} and {JSON} can be answered.", hint="Change the Accept header.")
+                    406, ClewError(f"Only {RESPONSE} and {JSON} are supported.", hint="Change the Accept header.")
                 )
             request = await self._request(scope, headers, receive, request_id)
             caller = await self.authenticator.caller(scope, headers)
@@ -88,6 +88,8 @@ class HTTPHandler(GraphQLHTTPHandler):
             execute = self.engine.execute
             if headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
                 execute = partial(execute_explained, self.engine)
+            elif self.authenticator.dev:
+                execute = partial(execute_witnessed, self.engine)
             outcome = await until_disconnect(execute(request, viewer, flight), receive)
             if isinstance(outcome.error, QueriesOnlyError):
                 raise HTTPError(405, ClewError("A mutation must be sent with POST.", hint="Use POST."))

@@ -41,7 +41,7 @@ class TicketOffice:
             path = _path(await json_body(headers, receive, _LARGEST), scope)
             if given_ticket(scope) is not None:
                 # Or a ticket could be renewed for ever.
-                raise ClewError("A ticket is no way to get another.", code=Code.UNAUTHENTICATED)
+                raise ClewError("A ticket cannot get another ticket.", code=Code.UNAUTHENTICATED)
             viewer = await self._authenticator.viewer(scope, headers)
             ticket = self._authenticator.tickets.issue(viewer, path)
             body, status = encode({"ticket": ticket.text, "expiresIn": ticket.expires_in}), 201
@@ -65,18 +65,18 @@ def _path(body: bytes, scope: Scope) -> str:
     """
     value = read_json(body, "The body", _HINT)
     if not isinstance(value, dict) or set(value) != {"path"}:
-        raise ClewError("The body must be a JSON object with `path` alone.", hint=_HINT)
+        raise ClewError("The body must be a JSON object with only `path`.", hint=_HINT)
     given = value["path"]
     if not isinstance(given, str) or not given.startswith("/") or "?" in given or "#" in given:
         raise ClewError("`path` must be a path without query, such as /graphql.", hint=_HINT)
     path = unquote(given)
     if path == TICKETS:
-        raise ClewError("A ticket is no way to get another.")
+        raise ClewError("A ticket cannot get another ticket.")
     if _is_routed(path, scope["app"].routes):
         return str(scope["path"]).removesuffix(TICKETS) + path
     if _is_routed(path, scope["router"].routes):
         return path
-    raise ClewError("`path` is no path of this server.", hint="Send the path of the URL, such as /graphql.")
+    raise ClewError("This server has no such `path`.", hint="Send the path of the URL, such as /graphql.")
 
 
 def _is_routed(path: str, routes: Sequence[BaseRoute]) -> bool:

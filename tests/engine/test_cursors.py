@@ -36,7 +36,7 @@ async def refused(engine: Engine, cursor: Any, arguments: str = "orderBy: [{born
     ):
         (error,) = response["errors"]
         assert error["extensions"]["code"] == "BAD_USER_INPUT", response
-        assert error["message"] in {f"`{p}` is no cursor of this list in this order." for p in (name, place)}
+        assert error["message"] in {f"`{p}` is not a cursor of this list in this order." for p in (name, place)}
 
 
 @pytest.mark.anyio

@@ -354,13 +354,13 @@ async def test_sqlalchemy_opens_and_closes_no_connection_of_its_own(lab: Lab) ->
 # --- constraints ----------------------------------------------------------------------
 
 CONSTRAINTS: dict[str, tuple[list[str] | None, str]] = {
-    "UPDATE items SET name = 'two' WHERE id = 1": (["name"], "The data do not allow this."),
-    "UPDATE items SET id = 2 WHERE id = 1": (["id"], "The data do not allow this."),
-    "UPDATE items SET parent_id = 99 WHERE id = 1": (["parent"], "The data do not allow this."),
-    "UPDATE items SET name = NULL WHERE id = 1": (["name"], "The data do not allow this."),
+    "UPDATE items SET name = 'two' WHERE id = 1": (["name"], "A database constraint was violated."),
+    "UPDATE items SET id = 2 WHERE id = 1": (["id"], "A database constraint was violated."),
+    "UPDATE items SET parent_id = 99 WHERE id = 1": (["parent"], "A database constraint was violated."),
+    "UPDATE items SET name = NULL WHERE id = 1": (["name"], "A database constraint was violated."),
     "UPDATE items SET code = 'A1' WHERE id = 1": (["code"], "A code has lower-case letters."),
     # The schema knows nothing of it.
-    "UPDATE items SET weight = 2 WHERE id = 1": (None, "The data do not allow this."),
+    "UPDATE items SET weight = 2 WHERE id = 1": (None, "A database constraint was violated."),
 }
 
 

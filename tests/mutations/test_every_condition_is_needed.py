@@ -122,8 +122,7 @@ ALIKE: dict[str, str] = {
     "clew.access.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
-    f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
-    f"{_VISIBLE}._shown: without `_follows_its_ends(target)` in `relation.to_many or _follows_its_ends(target) or "
+    f"{_VISIBLE}._shown: without `is_free_link(target)` in `relation.to_many or is_free_link(target) or "
     "self._guards(target, sight)`": "a generated link has no rule to be the same as",
     f"{_VISIBLE}._shown: without `bool(rules)` in `bool(rules) and all((any((isinstance(item, Exists) and "
     "item.relation == relation and (i...`": "without rules there is no opening",

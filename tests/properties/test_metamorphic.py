@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 
 from clew.engine import Engine
 from clew.model.types import Entity
+from tests.depth import examples
 from tests.properties.database import LIMITS, World, answer, canonical, make_world
 from tests.properties.models import make_case
 from tests.properties.operations import Source, filters, orders
 
 SETTINGS = settings(
-    max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(150) // 10,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 
 

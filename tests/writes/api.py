@@ -18,6 +18,7 @@ from clew.model.build import parse_model
 from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
+from clew.writes.fields import bind_writes
 from tests.properties.database import LIMITS, create_tables
 from tests.reference import table_sql
 
@@ -73,9 +74,14 @@ class Api:
     async def dump(self) -> dict[str, list[str]]:
         """Every row of every table, as Postgres writes it."""
         found: dict[str, list[str]] = {}
-        for entity in self.engine.model.entities.values():
-            if entity.view_sql is None:
-                found[entity.name] = await self.sql(f"SELECT t::text FROM {table_sql(entity)} AS t ORDER BY 1")
+        connection = await asyncpg.connect(self.url)
+        try:
+            for entity in self.engine.model.entities.values():
+                if entity.view_sql is None:
+                    rows = await connection.fetch(f"SELECT t::text FROM {table_sql(entity)} AS t ORDER BY 1")
+                    found[entity.name] = [row[0] for row in rows]
+        finally:
+            await connection.close()
         return found
 
     @asynccontextmanager
@@ -98,6 +104,7 @@ async def api_of(url: str, sdl: str, data: str = "SELECT 1") -> AsyncIterator[Ap
         await connection.close()
     schema = build_schema(model)
     assert bind(schema, model, []) == []
+    bind_writes(schema, model)
     pool = Pool(url, size=2, application_name="clew-writes")
     try:
         yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url)
