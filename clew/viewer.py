@@ -35,11 +35,17 @@ class Viewer:
 
     @classmethod
     def seen_as(cls, roles: Iterable[str], claims: Mapping[str, Any] | None = None) -> Viewer:
-        """Who holds these roles and claims, to look through their eyes; nothing but `anon` is added."""
+        """Who holds these roles and claims, to look through their eyes; nothing but `anon` is added.
+
+        A `sub` that is a whole number is the text that a token has for it (RFC 7519, section 4.1.2: always a text).
+        """
         roles, claims = frozenset(roles), claims or {}
         if ADMIN in roles:
             return cls.admin()
         subject = claims.get("sub")
+        if isinstance(subject, int) and not isinstance(subject, bool):
+            subject = str(subject)
+            claims = {**claims, "sub": subject}
         return cls(subject if isinstance(subject, str) else None, roles | {ANON}, claims)
 
     @property
