@@ -38,7 +38,12 @@ UPDATE orders SET deleted_at=NULL FROM unnest($1::BIGINT[]) WITH ORDINALITY AS c
 --   Mark entity=OrderLine relation=order restores=True
 UPDATE order_lines SET deleted_at=NULL FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) WHERE order_lines.deleted_at = $2::TIMESTAMP WITH TIME ZONE AND order_lines.order_id = clew_given.clew_key0 RETURNING order_lines.order_id, order_lines.number;
 
--- 8: restoreOrder, read
+-- 8: restoreOrder, write
+--   Hold entity=OrderLine relation=order
+SELECT t1.deleted_at IS NULL AS there 
+FROM unnest($1::BIGINT[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position) JOIN order_lines AS t0 ON t0.order_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 JOIN orders AS t1 ON t0.order_id = t1.id ORDER BY t1.id FOR SHARE OF t1;
+
+-- 9: restoreOrder, read
 --   Read
 --     Rows visible=Order
 --     Many key='lines' relation=lines
