@@ -7,6 +7,7 @@ with paused():
     from clew.app import Clew
     from clew.errors import ClewError, Code
     from clew.jobs import JobContext
+    from clew.resolvers.batched import batched
     from clew.viewer import Viewer
 
-__all__ = ["Clew", "ClewError", "Code", "JobContext", "Viewer"]
+__all__ = ["Clew", "ClewError", "Code", "JobContext", "Viewer", "batched"]

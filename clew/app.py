@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from graphql import GraphQLSchema, print_schema
 from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
 from clew.auth.authenticate import Authenticate
@@ -19,7 +21,7 @@ from clew.database.pool import Pool
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
-from clew.errors import Diagnostic, SchemaError, StartupError
+from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
@@ -33,9 +35,8 @@ from clew.sql.tables import build_tables
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.wire.health import Readiness
+from clew.wire.respond import RoutedError
 from clew.writes.fields import bind_writes
-
-_ADMIN = Viewer.admin()
 
 JobHandler = TypeVar("JobHandler", bound=Callable[..., Any])
 
@@ -69,6 +70,9 @@ class Clew:
         self._jobs: dict[str, Callable[..., Any]] = {}
         # The engine of the served app or of `running`, and the event loop that its connections belong to.
         self._open: tuple[Engine, asyncio.AbstractEventLoop] | None = None
+        # Of those that `asgi` has made the last one, which serves; tests make more.
+        self._served: Application | None = None
+        self._applications: WeakSet[Application] = WeakSet()
         self._built: tuple[Model, GraphQLSchema] | None = None
 
     @property
@@ -157,7 +161,7 @@ class Clew:
             self._open = engine, asyncio.get_running_loop()
 
         readiness = Readiness(check)
-        return Application(
+        self._served = Application(
             engine,
             settings,
             readiness,
@@ -167,6 +171,38 @@ class Clew:
             began,
             local_admin,
         )
+        self._applications.add(self._served)
+        return self._served
+
+    async def viewer(self, request: HTTPConnection) -> Viewer:
+        """Tell who sent a request to a route of the application's own, as `/graphql` tells it.
+
+        The route may be one of `Clew(routes=)`, or one of an app that mounts this one (docs/mounting.md). Tickets for
+        the route's path count.
+
+        Args:
+            request: the route's Starlette Request or WebSocket.
+
+        Returns:
+            the viewer; without credentials the anonymous one.
+
+        Raises:
+            ClewError: UNAUTHENTICATED for credentials that are not valid, FORBIDDEN or BAD_USER_INPUT as `/graphql`
+                has them. A route may let it pass: the answer has its status.
+            StartupError: `asgi` has not been called.
+        """
+        app = request.scope.get("app")
+        if app not in self._applications:
+            app = self._served
+        if app is None:
+            raise StartupError("Nobody can be told apart before `clew.asgi()` is called.", "Mount what it returns.")
+        if self._engine_here() is None:
+            app.begin()
+        try:
+            found: Viewer = await app.authenticator.viewer(request.scope, dict(request.scope["headers"]))
+        except ClewError as error:
+            raise RoutedError(error) from error
+        return found
 
     def compile(self, document: str, variables: Mapping[str, Any] | None = None) -> Compiled:
         """Return the one statement for a query's generated fields.
@@ -177,7 +213,7 @@ class Clew:
         return compiled(self._offline_engine(), document, variables or {})
 
     async def graphql(
-        self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN
+        self, document: str, variables: Mapping[str, Any] | None = None, *, viewer: Viewer
     ) -> dict[str, Any]:
         """Run one operation, for routes, scripts, seeds and tests.
 
@@ -187,7 +223,7 @@ class Clew:
         Args:
             document: one query or mutation.
             variables: by name, as JSON has them.
-            viewer: the viewer whose rules apply.
+            viewer: the viewer whose rules apply: `viewer(request)` in a route, `Viewer.admin()` for no rules.
 
         Returns:
             its `data`.
@@ -196,15 +232,17 @@ class Clew:
             ClewError: the first of its errors.
             SchemaError, StartupError: as `asgi`, if it opens a connection.
         """
-        if self._open is not None:
-            engine, loop = self._open
-            if loop is asyncio.get_running_loop() and not engine.pool.is_closed:
-                return await engine.graphql(document, variables or {}, viewer)
-        engine = self._new_engine(Settings.load(self.root, "dev"), size=1)
         try:
-            return await engine.graphql(document, variables or {}, viewer)
-        finally:
-            await engine.pool.close()
+            engine = self._engine_here()
+            if engine is not None:
+                return await engine.graphql(document, variables or {}, viewer)
+            engine = self._new_engine(Settings.load(self.root, "dev"), size=1)
+            try:
+                return await engine.graphql(document, variables or {}, viewer)
+            finally:
+                await engine.pool.close()
+        except ClewError as error:
+            raise RoutedError(error) from error
 
     @asynccontextmanager
     async def running(self, settings: Settings | None = None) -> AsyncIterator[None]:
@@ -225,7 +263,7 @@ class Clew:
             self._open = before
             await engine.pool.close()
 
-    async def explain(self, document: str, variables: Mapping[str, Any] | None = None, viewer: Viewer = _ADMIN) -> str:
+    async def explain(self, document: str, variables: Mapping[str, Any] | None = None, *, viewer: Viewer) -> str:
         """Return the access rules, the plan, the SQL and Postgres' EXPLAIN of an operation for a viewer, as text.
 
         Raises:
@@ -236,6 +274,13 @@ class Clew:
             return await explained(engine, document, variables or {}, viewer)
         finally:
             await engine.pool.close()
+
+    def _engine_here(self) -> Engine | None:
+        """The engine that serves on the running loop; None where none does."""
+        if self._open is None:
+            return None
+        engine, loop = self._open
+        return engine if loop is asyncio.get_running_loop() and not engine.pool.is_closed else None
 
     def _new_engine(self, settings: Settings, size: int | None = None) -> Engine:
         if settings.database_url is None:

@@ -35,11 +35,17 @@ class Viewer:
 
     @classmethod
     def seen_as(cls, roles: Iterable[str], claims: Mapping[str, Any] | None = None) -> Viewer:
-        """Return a viewer with these roles and claims, for an admin to act as. Only the role `anon` is added."""
+        """Return a viewer with these roles and claims, for an admin to act as. Only the role `anon` is added.
+
+        A `sub` that is a whole number becomes text, as a token has it (RFC 7519, section 4.1.2).
+        """
         roles, claims = frozenset(roles), claims or {}
         if ADMIN in roles:
             return cls.admin()
         subject = claims.get("sub")
+        if isinstance(subject, int) and not isinstance(subject, bool):
+            subject = str(subject)
+            claims = {**claims, "sub": subject}
         return cls(subject if isinstance(subject, str) else None, roles | {ANON}, claims)
 
     @property

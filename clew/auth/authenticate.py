@@ -1,4 +1,7 @@
-"""Find the sender of a request: by ticket, admin secret, custom function, bearer token, or as this machine."""
+"""Find the sender of a request: by ticket, admin secret, custom function, bearer token, or as this machine.
+
+See `docs/access.md`, "Who asks". The opening handshake of a WebSocket is a request like any other.
+"""
 
 from __future__ import annotations
 
@@ -69,13 +72,12 @@ class Authenticator:
 
     async def caller(self, scope: Scope, headers: Headers) -> Viewer:
         """Return who sent a request, even if it acts as another viewer. Arguments and errors are those of `viewer`."""
-        ticket = _ticket(scope["query_string"]) if scope.get("query_string") else None
+        ticket = given_ticket(scope)
         if ticket is not None:
             if b"authorization" in headers or b"x-clew-admin-secret" in headers:
                 raise ClewError("The request has a ticket and other credentials.", hint="Send only one of them.")
             try:
-                # The ticket's path does not include the prefix that the app is mounted under.
-                return self.tickets.viewer(ticket, scope["path"].removeprefix(scope.get("root_path", "")))
+                return self.tickets.viewer(ticket, scope["path"])
             except InvalidTicketError:
                 raise _unauthenticated() from None
         secret = headers.get(b"x-clew-admin-secret")
@@ -84,7 +86,7 @@ class Authenticator:
                 return Viewer.admin()
             raise _unauthenticated()
         if self._own is not None:
-            identity = await self._own(Request(scope))
+            identity = await self._own(_handshake(scope) if scope["type"] == "websocket" else Request(scope))
             if identity is not None:
                 return Viewer(identity.id, frozenset(identity.roles) | {ANON}, identity.claims)
         authorization = headers.get(b"authorization")
@@ -127,8 +129,14 @@ def _unauthenticated() -> ClewError:
     return ClewError("The credentials are not valid.", code=Code.UNAUTHENTICATED)
 
 
-def _ticket(query_string: bytes) -> str | None:
-    """Return the URL's parameter `ticket`. Return "", an invalid ticket, if it is unreadable or occurs twice."""
+def _handshake(scope: Scope) -> Request:
+    """Return the request that opens a WebSocket: a GET (RFC 6455, section 4.1)."""
+    return Request({**scope, "type": "http", "method": "GET"})
+
+
+def given_ticket(scope: Scope) -> str | None:
+    """Return the parameter `ticket` of a URL. Return "", an invalid ticket, if it is unreadable or occurs twice."""
+    query_string: bytes = scope.get("query_string", b"")
     if b"ticket=" not in query_string:
         return None
     try:

@@ -46,6 +46,9 @@ def is_local(scope: Scope) -> bool:
             return False
     if len(hosts) != 1 or len(origins) > 1 or not _LOCAL.fullmatch(hosts[0]):
         return False
+    if scope["type"] == "websocket" and not origins:
+        # Every browser sends the origin of the page that opens a socket, and none asks the server first.
+        return False
     # Other ports of this machine belong to other programs. So only the server's own origin is trusted.
     host = hosts[0].lower()
     return all(origin.lower() in (b"http://" + host, b"https://" + host) for origin in origins)

@@ -60,17 +60,13 @@ class Tickets:
         """Return a ticket for this viewer and path. It never outlives the viewer's token.
 
         Args:
-            path: of a URL as the server sees it: decoded, without the query.
+            path: of a URL as the server sees it: whole, decoded, without the query.
 
         Raises:
-            ClewError: UNAVAILABLE without a secret, BAD_USER_INPUT for the path of tickets themselves,
-                LIMIT_EXCEEDED if the claims are too large for a URL.
+            ClewError: UNAVAILABLE without a secret, LIMIT_EXCEEDED if the claims are too large for a URL.
         """
         if self._key is None:
             raise ClewError("This server makes no tickets.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
-        if path == TICKETS:
-            # Otherwise a ticket could be renewed forever.
-            raise ClewError("A ticket cannot get another ticket.")
         now = self._clock()
         expires = now + LIFETIME
         ending = viewer.claims.get("exp")

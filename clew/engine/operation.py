@@ -154,8 +154,13 @@ class RunningOperation:
             # After the first root field that fails the transaction is over: errors of the next ones are no news.
             found = [error for error in found if _root_key(error) == _root_key(found[0])]
         causes = [cause_of(error.original_error, self._statements.tables, prepared.schema) for error in found]
+        # One exception may be the error of many fields: the log has it once.
+        first = {id(error.original_error or error): error for error in reversed(found)}
         errors = [
-            formatted(error, self.request_id, Code.INTERNAL, cause) for error, cause in zip(found, causes, strict=True)
+            formatted(
+                error, self.request_id, Code.INTERNAL, cause, is_news=first[id(error.original_error or error)] is error
+            )
+            for error, cause in zip(found, causes, strict=True)
         ]
         for entry, cause in zip(errors, causes, strict=True):
             if isinstance(cause, ForbiddenError | GuardedError):

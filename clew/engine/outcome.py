@@ -70,7 +70,12 @@ class Outcome:
 
 
 def formatted(
-    error: GraphQLError, request_id: str, default: Code, cause: BaseException | None = None
+    error: GraphQLError,
+    request_id: str,
+    default: Code,
+    cause: BaseException | None = None,
+    *,
+    is_news: bool = True,
 ) -> dict[str, Any]:
     """One entry of `errors`.
 
@@ -78,17 +83,19 @@ def formatted(
         error: from parsing, validation, coercion or execution.
         default: the code of an error that is no ClewError's and no exception's.
         cause: what it is made of, instead of its original error.
+        is_news: whether the log has not had its original error yet.
     """
     cause = cause or error.original_error
     if isinstance(cause, ClewError):
         return _entry(cause.message, cause.code, request_id, error, cause.hint, cause.extensions)
     if default is Code.INTERNAL:
-        log.error(
-            "resolver failed",
-            request_id=request_id,
-            path=".".join(str(key) for key in error.path or ()),
-            exc_info=cause if cause is not None else error,
-        )
+        if is_news:
+            log.error(
+                "resolver failed",
+                request_id=request_id,
+                path=".".join(str(key) for key in error.path or ()),
+                exc_info=cause if cause is not None else error,
+            )
         return _entry(INTERNAL, Code.INTERNAL, request_id, error)
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
     message = error.message

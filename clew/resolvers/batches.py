@@ -1,8 +1,9 @@
-"""The rows of entities that the user's own code names by key, read together.
+"""Calls on one level that are answered together: rows of entities by key, and `batched` resolvers.
 
 graphql-core calls a field's resolver once for each object that the field stands on. Where such a
 field is an entity, its calls on one level are a batch, and a batch is one statement: it waits until
-every resolver has returned its keys, the quick and the slow, reads all the rows, and answers.
+every resolver has returned its keys, the quick and the slow, reads all the rows, and answers. The
+calls of a `batched` resolver are a batch as well, and one call of the user's function answers them.
 
 Calls on one level begin together, or nearly so: what an earlier batch has answered, and what async
 resolvers above have returned, reaches them over a few turns of the event loop. So a batch runs when
@@ -31,6 +32,8 @@ Place = tuple[tuple[str | int, str | None], ...]
 ReadRows = Callable[[Entity, Place, Info, Sequence[Key]], Awaitable[Sequence[Row | None]]]
 # A key, None, or a list of such, as deep as the field's type.
 Keys = Any
+# Gives the answers to what has been asked, in its order; an exception is the answer to one alone.
+AnswerAll = Callable[[list[Any]], Awaitable[Sequence[Any]]]
 
 
 def place_of(path: Path) -> Place:
@@ -54,16 +57,16 @@ class _Level:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Batch(_Level):
-    """One place whose field is an entity.
+    """One place whose calls are answered together.
 
-    `resolving` counts the resolvers that have not returned; `waiting` are the others' keys and
+    `resolving` counts the resolvers that have not returned; `waiting` is what the others ask, and their
     answers; `turns` are those of the event loop to let pass, None while nothing is planned.
     """
 
-    entity: Entity
     info: Info
+    answer_all: AnswerAll
     resolving: int = 0
-    waiting: list[tuple[Keys, asyncio.Future[Any]]] = field(default_factory=list)
+    waiting: list[tuple[Any, asyncio.Future[Any]]] = field(default_factory=list)
     turns: int | None = None
 
 
@@ -73,6 +76,8 @@ class Batches:
     def __init__(self, read: ReadRows) -> None:
         self._read = read
         self._levels: dict[Place, _Level] = {}
+        # At a place may be both: a `batched` resolver that gives keys, and the rows of these.
+        self._gathered: dict[Place, _Batch] = {}
         self._futures: set[asyncio.Future[Any]] = set()
         self._once: dict[Place, asyncio.Future[Any]] = {}
 
@@ -87,14 +92,25 @@ class Batches:
         """
         if not is_awaitable(outcome):
             keys = _keys(outcome, info.return_type, entity, info)
-            return self._wait(self._batch(entity, info), keys) if _any(keys) else keys
+            if not _any(keys):
+                return keys
+            batch = self._batch(entity, info)
+            return self._wait(batch, keys, self._answer(batch))
         batch = self._batch(entity, info)
         batch.resolving += 1
         answer = self._answer(batch)
         resolving = self._own(outcome)
-        resolving.add_done_callback(partial(self._returned, batch, answer))
+        resolving.add_done_callback(partial(self._returned, batch, entity, answer))
         answer.add_done_callback(lambda _: resolving.cancel())
         return answer
+
+    def gather(self, info: Info, parent: Any, answer_all: AnswerAll) -> asyncio.Future[Any]:
+        """The answer to one call of a `batched` resolver, for its parent; the first call's function answers all."""
+        place = place_of(info.path)
+        batch = self._gathered.get(place)
+        if batch is None:
+            batch = self._gathered[place] = _Batch(place=place, info=info, answer_all=answer_all)
+        return self._wait(batch, parent, self._own(asyncio.get_running_loop().create_future()))
 
     def track(self, info: Info, outcome: Awaitable[Any]) -> Awaitable[Any]:
         """Let batches below this field wait for it: it runs from now on."""
@@ -128,13 +144,13 @@ class Batches:
         place = place_of(info.path)
         batch = self._levels.get(place)
         if batch is None:
-            batch = self._levels[place] = _Batch(place=place, entity=entity, info=info)
+            rows = partial(self._read_rows, entity, place, info)
+            batch = self._levels[place] = _Batch(place=place, info=info, answer_all=rows)
         assert isinstance(batch, _Batch)
         return batch
 
-    def _wait(self, batch: _Batch, keys: Keys) -> asyncio.Future[Any]:
-        answer = self._answer(batch)
-        batch.waiting.append((keys, answer))
+    def _wait(self, batch: _Batch, asked: Any, answer: asyncio.Future[Any]) -> asyncio.Future[Any]:
+        batch.waiting.append((asked, answer))
         self._plan(batch)
         return answer
 
@@ -145,7 +161,9 @@ class Batches:
         answer.add_done_callback(partial(self._answered, batch))
         return answer
 
-    def _returned(self, batch: _Batch, answer: asyncio.Future[Any], resolving: asyncio.Future[Any]) -> None:
+    def _returned(
+        self, batch: _Batch, entity: Entity, answer: asyncio.Future[Any], resolving: asyncio.Future[Any]
+    ) -> None:
         """An async resolver has come to its end."""
         batch.resolving -= 1
         if resolving.cancelled():
@@ -154,7 +172,7 @@ class Batches:
             _fail(answer, fault)
         elif not answer.done():
             try:
-                keys = _keys(resolving.result(), batch.info.return_type, batch.entity, batch.info)
+                keys = _keys(resolving.result(), batch.info.return_type, entity, batch.info)
             except TypeError as error:
                 _fail(answer, error)
             else:
@@ -164,7 +182,7 @@ class Batches:
     def _answered(self, level: _Level, _answer: asyncio.Future[Any]) -> None:
         level.open -= 1
         if level.open == 0:
-            for below in self._levels.values():
+            for below in (*self._levels.values(), *self._gathered.values()):
                 if isinstance(below, _Batch) and below.waiting and below.place[: len(level.place)] == level.place:
                     self._plan(below)
 
@@ -191,20 +209,26 @@ class Batches:
         levels = (self._levels.get(place[:length]) for length in range(1, len(place)))
         return any(level is not None and level.open for level in levels)
 
-    async def _run(self, batch: _Batch, waiting: list[tuple[Keys, asyncio.Future[Any]]]) -> None:
-        numbers: dict[Key, int] = {}
-        for keys, _ in waiting:
-            for key in _flat(keys):
-                numbers.setdefault(key, len(numbers))
+    async def _run(self, batch: _Batch, waiting: list[tuple[Any, asyncio.Future[Any]]]) -> None:
         try:
-            rows = await self._read(batch.entity, batch.place, batch.info, list(numbers)) if numbers else ()
+            answers = await batch.answer_all([asked for asked, _ in waiting])
         except Exception as error:
             for _, answer in waiting:
                 _fail(answer, error)
             return
-        for keys, answer in waiting:
-            if not answer.done():
-                answer.set_result(_rows(keys, numbers, rows))
+        for (_, answer), found in zip(waiting, answers, strict=True):
+            if isinstance(found, Exception):
+                _fail(answer, found)
+            elif not answer.done():
+                answer.set_result(found)
+
+    async def _read_rows(self, entity: Entity, place: Place, info: Info, asked: list[Keys]) -> list[Any]:
+        numbers: dict[Key, int] = {}
+        for keys in asked:
+            for key in _flat(keys):
+                numbers.setdefault(key, len(numbers))
+        rows = await self._read(entity, place, info, list(numbers)) if numbers else ()
+        return [_rows(keys, numbers, rows) for keys in asked]
 
     def _own(self, work: Awaitable[Any]) -> asyncio.Future[Any]:
         """A future, of a task if need be, that ends with the operation if not before."""

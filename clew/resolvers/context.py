@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -41,13 +42,15 @@ class Context:
     """The context of one operation.
 
     `connection` is the operation's: in a mutation everything on it is part of the one
-    transaction; a query takes it when it is first used.
+    transaction; a query takes it when it is first used. `state` is the application's own: attributes of any
+    name, for this operation alone.
     """
 
     viewer: Viewer
     connection: AsyncConnection
     request_id: str
     running: Running = field(repr=False)
+    state: SimpleNamespace = field(default_factory=SimpleNamespace, repr=False)
 
     async def graphql(self, document: str, /, **variables: Any) -> dict[str, Any]:
         """Run another operation as the same viewer, in the same transaction if this is a mutation.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ariadne.asgi import GraphQL
 from starlette.applications import Starlette
@@ -13,17 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, ExceptionHandler
 
 from clew import collector
 from clew.auth.authenticate import Authenticate, Authenticator
 from clew.auth.tickets import TICKETS
 from clew.config import Settings
 from clew.engine import Engine
+from clew.errors import ClewError
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.nosniff import NoSniff
-from clew.wire.respond import refused_by_http
+from clew.wire.respond import refused_in_route
 from clew.wire.tickets import TicketOffice
 
 _PLAYGROUND = Path(__file__).parent / "playground.html"
@@ -32,9 +33,9 @@ _PLAYGROUND = Path(__file__).parent / "playground.html"
 class Application(Starlette):
     """Clew as an ASGI app: run it, or mount it under Starlette or FastAPI.
 
-    If it is mounted, its lifespan may never run; the pool still opens with the first request. `on_begin` is
-    called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a local
-    request without credentials is an admin's, as under `clew dev`.
+    If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
+    `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
+    local request without credentials is an admin's, as under `clew dev`.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Application(Starlette):
         self.engine = engine
         self._on_begin = on_begin
         self.readiness = readiness
-        authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
+        self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         handler = HTTPHandler(
             engine,
             authenticator,
@@ -79,24 +80,34 @@ class Application(Starlette):
                 *routes,
             ],
             middleware=[*outermost, *middleware],
-            lifespan=self._lifespan,
-            exception_handlers={HTTPException: refused_by_http},
+            lifespan=self.lifespan,
+            exception_handlers=dict.fromkeys((ClewError, HTTPException), cast("ExceptionHandler", refused_in_route)),
         )
         # A redirect would go to the client's Host header, with the ticket in the URL.
         self.router.redirect_slashes = False
 
     def build_middleware_stack(self) -> ASGIApp:
         """Build the middleware. Starlette calls this on the app's first call."""
+        self.begin()
+        return NoSniff(super().build_middleware_stack())
+
+    def begin(self) -> None:
+        """Use the running event loop as the one that serves."""
         if self._on_begin is not None:
             self._on_begin()
-        return NoSniff(super().build_middleware_stack())
 
     def drain(self) -> None:
         """Let `/readyz` fail from now on, because the process will stop. Requests are still served."""
         self.readiness.draining = True
 
     @asynccontextmanager
-    async def _lifespan(self, _app: Any) -> AsyncIterator[None]:
+    async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
+        """Keep connections while this is entered, and close them at the end.
+
+        Starlette does not run the lifespan of a mounted app. Give this one to the outer app, or enter it in that of the
+        outer app.
+        """
+        self.begin()
         # The schema and the model stay until the end. The garbage collector must not walk them again and again. A full
         # collection before freezing would take a tenth of the start.
         collector.freeze()

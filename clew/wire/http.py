@@ -24,7 +24,7 @@ from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
 from clew.wire.negotiate import HTML, JSON, RESPONSE, negotiate
 from clew.wire.parameters import from_json, from_query_string
-from clew.wire.respond import refused, retry_headers, send_answer, status_of
+from clew.wire.respond import given_request_id, refused, retry_headers, send_answer, status_of
 
 Headers = Mapping[bytes, bytes]
 
@@ -32,7 +32,6 @@ _CONTENT_TYPES = {
     JSON: b"application/json; charset=utf-8",
     RESPONSE: b"application/graphql-response+json; charset=utf-8",
 }
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,255}")
 _LONGEST_ACCEPT = 1000
 
@@ -124,12 +123,6 @@ class HTTPHandler(GraphQLHTTPHandler):
             await receive()
             return from_query_string(query_string, request_id, client)
         raise HTTPError(405, ClewError("Use POST, or GET for queries."))
-
-
-def given_request_id(headers: Headers) -> str | None:
-    """Return the client's own id of its request, or None for one that is unsafe to echo or log."""
-    value = headers.get(b"x-request-id")
-    return value.decode() if value is not None and _REQUEST_ID.fullmatch(value) else None
 
 
 def idempotency_key(headers: Headers) -> str | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from inspect import isroutine
+
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Send
+from starlette.websockets import WebSocket, WebSocketState
 
 from clew.engine.flights import TooManyInFlightError
 from clew.engine.outcome import INTERNAL, Outcome, RateLimitedError, new_request_id, refusal
@@ -20,6 +25,11 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 # The bytes of a response that a server buffers for the client without waiting for it.
 _BUFFERED = 64 * 1024
+
+# RFC 6455: bytes of the reason in a close frame (5.5), and the code for a violation of policy (7.4.1).
+_LONGEST_REASON = 123
+_POLICY_VIOLATION = 1008
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 # The status of a request that was refused before execution, by its error's code. Other codes have 400.
 _STATUS = {
@@ -56,6 +66,12 @@ def status_of(outcome: Outcome, media: str) -> int:
     return 200 if media == JSON else _STATUS.get(code, 400)
 
 
+def given_request_id(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the client's own id for its request; None for one that must not be echoed or logged."""
+    given = headers.get(b"x-request-id")
+    return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+
 def retry_headers(status: int, outcome: Outcome | None = None) -> Headers:
     """Return the header `Retry-After`, in seconds, for a status that needs it."""
     if status not in (429, 503):
@@ -75,14 +91,54 @@ def refused(error: Exception, request_id: str) -> tuple[Outcome, int, Headers]:
     return refusal(ClewError(INTERNAL, code=Code.INTERNAL), request_id), 500, ()
 
 
-def refused_by_http(_request: Request, error: Exception) -> Response:
-    """Return the JSON response to an HTTPException, also to those of the application's own routes."""
-    assert isinstance(error, HTTPException)
-    status = error.status_code
-    code = _CODE.get(status, Code.BAD_USER_INPUT) if status < 500 else Code.INTERNAL
-    hint = "The API is at /graphql." if status == 404 else None
-    body = refusal(ClewError(f"{error.detail}.", code=code, hint=hint), new_request_id()).body
-    return Response(body, status, error.headers, "application/json")
+class RoutedError(ClewError, HTTPException):
+    """A ClewError that a route of the application may let pass: any Starlette app answers with its status.
+
+    Args:
+        error: what it says.
+    """
+
+    def __init__(self, error: ClewError) -> None:
+        super().__init__(error.message, code=error.code, hint=error.hint, extensions=error.extensions)
+        self.status_code = _STATUS.get(error.code, 400)
+        self.detail = error.message
+        self.headers = {name.decode(): value.decode() for name, value in retry_headers(self.status_code)}
+
+    def __str__(self) -> str:
+        return self.message
+
+
+async def refused_in_route(connection: Request | WebSocket, error: Exception) -> Response | None:
+    """Return the JSON answer to a ClewError or HTTPException, those of the application's own routes among them.
+
+    An open socket is closed, and its close frame has the message.
+    """
+    if isinstance(error, ClewError):
+        told: ClewError = error
+        answered: HTTPException = RoutedError(error)
+    else:
+        assert isinstance(error, HTTPException)
+        code = _CODE.get(error.status_code, Code.BAD_USER_INPUT) if error.status_code < 500 else Code.INTERNAL
+        hint = "The API is at /graphql." if error.status_code == 404 else None
+        told, answered = ClewError(f"{error.detail}.", code=code, hint=hint), error
+    if isinstance(connection, WebSocket) and not _takes_a_response(connection):
+        reason = told.message.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        await connection.close(_POLICY_VIOLATION, reason)
+        return None
+    request_id = given_request_id(dict(connection.scope["headers"]))
+    headers = dict(answered.headers or {})
+    if request_id is not None:
+        headers["x-request-id"] = request_id
+    body = refusal(told, request_id or new_request_id()).body
+    return Response(body, answered.status_code, headers, "application/json")
+
+
+def _takes_a_response(socket: WebSocket) -> bool:
+    """Return whether a socket is not open yet and its server can send a response instead."""
+    # Starlette passes on the socket of a function. Another endpoint has its own, which may be open already.
+    is_its_own = isroutine(socket.scope.get("endpoint"))
+    can_deny = "websocket.http.response" in socket.scope.get("extensions", {})
+    return is_its_own and can_deny and socket.application_state is WebSocketState.CONNECTING
 
 
 async def send_answer(send: Send, status: int, content_type: bytes, body: bytes, extra: Headers = ()) -> None:

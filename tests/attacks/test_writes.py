@@ -11,13 +11,25 @@ import pytest
 from clew.errors import Code
 from tests.attacks.attack import AsUnknown, Attack, Refused, Transport
 from tests.attacks.club import Club, Rows, changes, make_club
-from tests.attacks.transports import Asking, Get, InProcess, Post, Ticket, Within, Witnessed, carried, name_of, ways_in
+from tests.attacks.transports import (
+    Asking,
+    Get,
+    InProcess,
+    OwnRoute,
+    Post,
+    Ticket,
+    Within,
+    Witnessed,
+    carried,
+    name_of,
+    ways_in,
+)
 from tests.attacks.writes import ADMIN, HIDDEN, WRITES
 from tests.auth.tokens import RSA, jwks
 
 pytestmark = pytest.mark.anyio
 
-WAYS = (InProcess, Witnessed, Post, Asking, Get, Ticket, Within)
+WAYS = (InProcess, Witnessed, Post, Asking, Get, Ticket, OwnRoute, Within)
 BY_GET = Refused((Code.BAD_USER_INPUT, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_PARSE_FAILED))
 
 

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import httpx
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from clew import Clew
 from clew.config import Settings
@@ -19,7 +22,7 @@ from clew.engine.explain import recorder
 from clew.engine.outcome import Outcome
 from clew.viewer import Viewer
 from clew.wire.application import Application
-from tests.attacks.attack import Answer, Attack, Transport, Who
+from tests.attacks.attack import Answer, Attack, Refused, Repeated, Transport, Who
 from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
 ISSUER, AUDIENCE = "https://id.example", "clew"
@@ -155,6 +158,37 @@ class Ticket:
 
 
 @dataclass
+class OwnRoute:
+    """A route of the application that runs what it is sent, by `clew.viewer` and `clew.graphql`."""
+
+    servers: Mapping[bool, httpx.AsyncClient]
+    name: ClassVar[str] = "route"
+    writes: ClassVar[bool] = True
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        # The limits and repeatable mutations are for what clients send.
+        expect = attack.expect
+        is_too_large = isinstance(expect, Refused) and (expect.message or "").startswith("The response is too large")
+        return attack.about_rules and not is_too_large and not isinstance(expect, Repeated)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        body = _json({"document": document, "variables": dict(variables)})
+        return _answer(await self.servers[who.keys].post("/ask", content=body, headers=_headers(who)))
+
+
+def asking(clew: Clew) -> Route:
+    """The route of `OwnRoute`."""
+
+    async def ask(request: HTTPRequest) -> JSONResponse:
+        given = await request.json()
+        viewer = await clew.viewer(request)
+        return JSONResponse({"data": await clew.graphql(given["document"], given["variables"], viewer=viewer)})
+
+    return Route("/ask", ask, methods=["POST"])
+
+
+@dataclass
 class Within:
     """`info.context.graphql` of a resolver, asked by POST: the field `relay` of the club, which always succeeds."""
 
@@ -211,12 +245,13 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
     async with AsyncExitStack() as stack:
         clients: dict[bool, httpx.AsyncClient] = {}
         for with_keys, app in apps.items():
+            app.router.routes.append(asking(clew))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
             clients[with_keys] = await stack.enter_async_context(client)
             stack.push_async_callback(app.engine.pool.close)
         engine = apps[False].engine
-        of_http = (Post(clients), Asking(clients), Get(clients), Ticket(clients))
+        of_http = (Post(clients), Asking(clients), Get(clients), Ticket(clients), OwnRoute(clients))
         ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), *of_http)
         yield {way.name: way for way in ways}
 

@@ -187,13 +187,29 @@ def through(role: str | None, claims: str | None = None, **more: str) -> dict[st
         ("", None, ANON),
         (",", '{"team":["é"]}', Viewer(None, frozenset({"anon"}), {"team": ["é"]})),
         ("Admin", None, Viewer(None, frozenset({"anon", "Admin"}))),
-        ("user", '{"sub":42}', Viewer(None, frozenset({"anon", "user"}), {"sub": 42})),
+        ("user", '{"sub":42}', Viewer("42", frozenset({"anon", "user"}), {"sub": "42"})),
     ],
 )
 async def test_an_admin_looks_through_anothers_eyes(role: str, given: str | None, viewer: Viewer) -> None:
     found = await seen(through(role, given))
     assert found == viewer
     assert not found.is_admin
+
+
+@pytest.mark.parametrize(
+    ("sub", "expected"),
+    [
+        *(("1", "1"), ("-7", "-7"), ("0", "0"), ('"1"', "1"), ("9" * 400, "9" * 400)),
+        # No whole number: no subject.
+        *((given, None) for given in ("1.0", "1e3", "true", "false", "null", "[1]", '{"a": 1}')),
+    ],
+)
+async def test_a_subject_may_be_a_whole_number(sub: str, expected: str | None) -> None:
+    found = await seen(through("user", f'{{"sub": {sub}, "team": 3}}'))
+    assert found.id == expected
+    assert found.claims["team"] == 3
+    if expected is not None:
+        assert found == Viewer(expected, frozenset({"anon", "user"}), {"sub": expected, "team": 3})
 
 
 async def test_every_admin_may() -> None:

@@ -108,11 +108,6 @@ def test_the_secret_itself_is_not_the_key() -> None:
     refused(tickets(), jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM"}, content, key))
 
 
-def test_a_ticket_gets_no_other() -> None:
-    with pytest.raises(ClewError, match="cannot get another ticket"):
-        tickets().issue(EDITOR, "/tickets")
-
-
 def test_claims_that_are_too_large_for_a_url_are_refused() -> None:
     with pytest.raises(ClewError) as error:
         tickets().issue(Viewer("42", EDITOR.roles, {"x": "y" * 5000}), "/graphql")

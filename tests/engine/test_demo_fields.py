@@ -55,7 +55,9 @@ async def test_strangers_see_the_busiest_agents_without_their_instructions(clew:
 @pytest.mark.anyio
 async def test_threads_are_pinned_by_their_owner_and_not_without_end(clew: Clew) -> None:
     async with clew.running():
-        threads = (await clew.graphql("{ threads(where: {pinned: {eq: false}}) { id owner { id } } }"))["threads"]
+        threads = (await clew.graphql("{ threads(where: {pinned: {eq: false}}) { id owner { id } } }", viewer=ADMIN))[
+            "threads"
+        ]
         by_owner: dict[str, list[str]] = {}
         for row in threads:
             by_owner.setdefault(row["owner"]["id"], []).append(row["id"])
@@ -63,19 +65,20 @@ async def test_threads_are_pinned_by_their_owner_and_not_without_end(clew: Clew)
         other = next(ids[0] for key, ids in by_owner.items() if key != owner)
         viewer = Viewer(owner, frozenset({"user"}))
         with pytest.raises(ClewError, match="threadId"):
-            await clew.graphql(PIN, {"id": other}, viewer)
+            await clew.graphql(PIN, {"id": other}, viewer=viewer)
         assert len(mine) > MOST_PINNED
         have = len((await clew.graphql("{ threads(where: {pinned: {eq: true}}) { id } }", viewer=viewer))["threads"])
         for key in mine[have:MOST_PINNED]:
-            assert await clew.graphql(PIN, {"id": key}, viewer) == {"pinThread": {"id": key, "pinned": True}}
+            assert await clew.graphql(PIN, {"id": key}, viewer=viewer) == {"pinThread": {"id": key, "pinned": True}}
         with pytest.raises(ClewError, match="pin 5"):
-            await clew.graphql(PIN, {"id": mine[MOST_PINNED]}, viewer)
+            await clew.graphql(PIN, {"id": mine[MOST_PINNED]}, viewer=viewer)
         pinned = await clew.graphql("{ threads(where: {pinned: {eq: true}}) { id } }", viewer=viewer)
         assert len(pinned["threads"]) == MOST_PINNED
 
 
 # --- writes ---------------------------------------------------------------------------
 
+ADMIN = Viewer.admin()
 FARAH = Viewer("019aea4b-579f-73ca-9c37-dcb7b11bd01b", frozenset({"user"}))
 BEGIN = """mutation ($agent: ID!, $title: String!) {
   createThread(input: {agentId: $agent, title: $title, messages: {create: [{position: 1, content: "Hello"}]}}) {
@@ -87,7 +90,8 @@ BEGIN = """mutation ($agent: ID!, $title: String!) {
 
 
 async def agent(clew: Clew, slug: str) -> str:
-    found = await clew.graphql("query ($slug: String!) { agents(where: {slug: {eq: $slug}}) { id } }", {"slug": slug})
+    document = "query ($slug: String!) { agents(where: {slug: {eq: $slug}}) { id } }"
+    found = await clew.graphql(document, {"slug": slug}, viewer=ADMIN)
     key: str = found["agents"][0]["id"]
     return key
 
@@ -95,12 +99,12 @@ async def agent(clew: Clew, slug: str) -> str:
 @pytest.mark.anyio
 async def test_a_user_begins_threads_of_her_own_with_agents_that_she_sees(clew: Clew) -> None:
     async with clew.running():
-        made = await clew.graphql(BEGIN, {"agent": await agent(clew, "concierge"), "title": "Zanzibar"}, FARAH)
+        made = await clew.graphql(BEGIN, {"agent": await agent(clew, "concierge"), "title": "Zanzibar"}, viewer=FARAH)
         assert made["createThread"]["owner"] == {"id": FARAH.id}
         assert made["createThread"]["messages"] == [{"author": "USER", "position": 1}]
         # Retired, and of another team.
         with pytest.raises(ClewError) as raised:
-            await clew.graphql(BEGIN, {"agent": await agent(clew, "scout"), "title": "Zanzibar"}, FARAH)
+            await clew.graphql(BEGIN, {"agent": await agent(clew, "scout"), "title": "Zanzibar"}, viewer=FARAH)
         assert raised.value.code == "CONSTRAINT_VIOLATION"
         with pytest.raises(ClewError, match="owner"):
             await clew.graphql('mutation { createThread(input: {ownerId: 1, title: "x"}) { id } }', viewer=FARAH)
@@ -112,16 +116,16 @@ async def test_a_user_renames_deletes_and_restores_own_threads_and_no_others(cle
     bin_ = "mutation ($id: ID!) { deleteThread(id: $id) { messages { id } } }"
     back = "mutation ($id: ID!) { restoreThread(id: $id) { messages { id } } }"
     async with clew.running():
-        made = await clew.graphql(BEGIN, {"agent": await agent(clew, "concierge"), "title": "Zagreb"}, FARAH)
+        made = await clew.graphql(BEGIN, {"agent": await agent(clew, "concierge"), "title": "Zagreb"}, viewer=FARAH)
         mine = {"id": made["createThread"]["id"]}
-        assert await clew.graphql(rename, mine, FARAH) == {"updateThread": {"title": "Zz"}}
-        assert len((await clew.graphql(bin_, mine, FARAH))["deleteThread"]["messages"]) == 1
-        assert await clew.graphql("query ($id: ID!) { thread(id: $id) { id } }", mine) == {"thread": None}
-        assert len((await clew.graphql(back, mine, FARAH))["restoreThread"]["messages"]) == 1
+        assert await clew.graphql(rename, mine, viewer=FARAH) == {"updateThread": {"title": "Zz"}}
+        assert len((await clew.graphql(bin_, mine, viewer=FARAH))["deleteThread"]["messages"]) == 1
+        assert await clew.graphql("query ($id: ID!) { thread(id: $id) { id } }", mine, viewer=ADMIN) == {"thread": None}
+        assert len((await clew.graphql(back, mine, viewer=FARAH))["restoreThread"]["messages"]) == 1
         where = "query ($me: ID!) { threads(where: {ownerId: {neq: $me}}, limit: 1) { id } }"
-        other = (await clew.graphql(where, {"me": FARAH.id}))["threads"][0]
+        other = (await clew.graphql(where, {"me": FARAH.id}, viewer=ADMIN))["threads"][0]
         for document in (rename, bin_, back):
-            assert list((await clew.graphql(document, other, FARAH)).values()) == [None]
+            assert list((await clew.graphql(document, other, viewer=FARAH)).values()) == [None]
 
 
 @pytest.mark.anyio
@@ -132,17 +136,17 @@ async def test_editors_change_the_agents_of_their_team_and_nobody_else_does(clew
     async with clew.running():
         # She edits at Oakline, and is a viewer at Brightdesk.
         own, foreign = await agent(clew, "fine-print"), await agent(clew, "concierge")
-        assert await clew.graphql(change, {"id": own}, FARAH) == {"updateAgent": {"version": 2}}
+        assert await clew.graphql(change, {"id": own}, viewer=FARAH) == {"updateAgent": {"version": 2}}
         with pytest.raises(ClewError) as raised:
-            await clew.graphql(change, {"id": own, "version": 1}, FARAH)
+            await clew.graphql(change, {"id": own, "version": 1}, viewer=FARAH)
         assert raised.value.code == "CONFLICT"
-        assert await clew.graphql(change, {"id": foreign}, FARAH) == {"updateAgent": None}
-        team = (await clew.graphql('{ teamBySlug(slug: "brightdesk") { id } }'))["teamBySlug"]["id"]
+        assert await clew.graphql(change, {"id": foreign}, viewer=FARAH) == {"updateAgent": None}
+        team = (await clew.graphql('{ teamBySlug(slug: "brightdesk") { id } }', viewer=ADMIN))["teamBySlug"]["id"]
         create = """mutation ($team: ID!) {
           createAgent(input: {teamId: $team, name: "X", slug: "x", instructions: "", model: "kestrel-2"}) { id }
         }"""
         with pytest.raises(ClewError) as raised:
-            await clew.graphql(create, {"team": team}, FARAH)
+            await clew.graphql(create, {"team": team}, viewer=FARAH)
         assert raised.value.code == "FORBIDDEN"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from clew import Clew, ClewError, Code
+from clew import Clew, ClewError, Code, Viewer
 from clew.errors import StartupError
 from tests.engine.conftest import Desk
 from tests.engine.office import PEOPLE, Office, group, mutation, person, query, task, user
@@ -21,6 +22,7 @@ from tests.engine.office import PEOPLE, Office, group, mutation, person, query, 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).resolve().parents[2]
 ASK = "query ($d: String!, $s: Boolean, $t: Boolean) { ask(document: $d, system: $s, twice: $t) }"
+ADMIN = Viewer.admin()
 RUN = "mutation ($d: [String!]!, $c: Boolean, $s: Boolean) { run(documents: $d, caught: $c, system: $s) }"
 
 
@@ -185,29 +187,45 @@ async def test_clew_runs_operations_as_an_admin_or_as_another(desk: Desk) -> Non
     clew = desk.office.clew
     document = "query ($k: String!) { person(id: $k) { salary } viewer { id } }"
     async with clew.running(desk.office.settings):
-        assert await clew.graphql(document, {"k": "p7"}) == {"person": {"salary": 700}, "viewer": {"id": None}}
-        assert await clew.graphql(document, {"k": "p7"}, user(1)) == {"person": None, "viewer": {"id": "p1"}}
+        assert await clew.graphql(document, {"k": "p7"}, viewer=ADMIN) == {
+            "person": {"salary": 700},
+            "viewer": {"id": None},
+        }
+        assert await clew.graphql(document, {"k": "p7"}, viewer=user(1)) == {"person": None, "viewer": {"id": "p1"}}
         with pytest.raises(ClewError) as caught:
-            await clew.graphql(fail(1))
+            await clew.graphql(fail(1), viewer=ADMIN)
         assert (caught.value.code, caught.value.hint) == (Code.CONFLICT, "Try another.")
         with pytest.raises(ClewError, match="subscription"):
-            await clew.graphql("subscription { x }")
+            await clew.graphql("subscription { x }", viewer=ADMIN)
+
+
+async def test_who_asks_must_be_said(desk: Desk) -> None:
+    ask: Any = desk.office.clew.graphql
+    async with desk.office.clew.running(desk.office.settings):
+        arguments: tuple[tuple[Any, ...], ...] = ((), ({},), ({}, ADMIN))
+        for given in arguments:
+            with pytest.raises(TypeError):
+                await ask("{ people { id } }", *given)
+        with pytest.raises(AttributeError):
+            await ask("{ people { id } }", viewer=None)
+        assert await ask("{ viewer { id roles } }", viewer=Viewer()) == {"viewer": {"id": None, "roles": []}}
 
 
 async def test_a_mutation_is_a_transaction_of_its_own(desk: Desk) -> None:
     before = await desk.names()
+    both = 'mutation { rename(id: "p1", name: "x") { id } fail(id: "p1") }'
     async with desk.office.clew.running(desk.office.settings):
         with pytest.raises(ClewError):
-            await desk.office.clew.graphql('mutation { rename(id: "p1", name: "x") { id } fail(id: "p1") }')
+            await desk.office.clew.graphql(both, viewer=ADMIN)
         assert await desk.names() == before
-        await desk.office.clew.graphql('mutation { rename(id: "p1", name: "x") { id } }')
+        await desk.office.clew.graphql('mutation { rename(id: "p1", name: "x") { id } }', viewer=ADMIN)
     assert (await desk.names())["p1"] == "x"
     await desk.engine.pool.fetch("UPDATE people SET name = 'Person 1' WHERE id = 'p1'", ())
 
 
 async def test_routes_of_a_served_app_use_its_connections(desk: Desk) -> None:
     async def people(_: Request) -> JSONResponse:
-        return JSONResponse(await clew.graphql("{ people { id } }"))
+        return JSONResponse(await clew.graphql("{ people { id } }", viewer=ADMIN))
 
     bindables = [query, mutation, person, task, group]
     clew = Clew(bindables, project=desk.office.clew.root, routes=[Route("/people", people)])
@@ -235,7 +253,7 @@ def test_a_loop_that_has_ended_leaves_nothing_to_the_next(
             assert (await client.get("/healthz")).status_code == 200
 
     asyncio.run(serve())
-    assert len(asyncio.run(office.clew.graphql("{ people { id } }"))["people"]) == PEOPLE
+    assert len(asyncio.run(office.clew.graphql("{ people { id } }", viewer=ADMIN))["people"]) == PEOPLE
     assert app.engine.pool._open == 0
 
 
@@ -250,33 +268,33 @@ async def backends(url: str) -> int:
 async def test_outside_it_brings_its_own_and_leaves_none(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", desk.office.url)
     clew = desk.office.clew
-    found = await asyncio.gather(*(clew.graphql("{ people { next { id } } }") for _ in range(3)))
+    found = await asyncio.gather(*(clew.graphql("{ people { next { id } } }", viewer=ADMIN) for _ in range(3)))
     assert found[0] == found[1] == found[2]
     async with clew.running():
-        first = await clew.graphql("{ people { id } }")
-        assert await clew.graphql("{ people { id } }") == first
+        first = await clew.graphql("{ people { id } }", viewer=ADMIN)
+        assert await clew.graphql("{ people { id } }", viewer=ADMIN) == first
         assert await backends(desk.office.url) == 1
     assert await backends(desk.office.url) == 0
 
 
 async def test_without_a_database_it_says_so(desk: Desk) -> None:
     with pytest.raises(StartupError, match="DATABASE_URL"):
-        await desk.office.clew.graphql("{ people { id } }")
+        await desk.office.clew.graphql("{ people { id } }", viewer=ADMIN)
 
 
 SCRIPT = """
 import asyncio, sys
 from pathlib import Path
-from clew import Clew
+from clew import Clew, Viewer
 from tests.engine.office import group, mutation, person, query, task
 
 clew = Clew([query, mutation, person, task, group], project=Path(sys.argv[1]))
 
 async def main() -> None:
-    print(await clew.graphql('{ pick(id: "p1") { name next { name } } }'))
+    print(await clew.graphql('{ pick(id: "p1") { name next { name } } }', viewer=Viewer.admin()))
     async with clew.running():
         for _ in range(2):
-            print(await clew.graphql("{ viewer { roles } }"))
+            print(await clew.graphql("{ viewer { roles } }", viewer=Viewer.admin()))
 
 asyncio.run(main())
 """

@@ -159,13 +159,14 @@ async def test_it_ends_with_its_token(app: Application) -> None:
         assert response.json()["expiresIn"] in (18, 19, 20)
 
 
-async def test_mounted_the_path_is_without_the_mount(app: Application) -> None:
+async def test_mounted_the_path_is_with_or_without_the_mount(app: Application) -> None:
     async with client_of(Starlette(routes=[Mount("/api", app)])) as client:
-        response = await client.post("/api/tickets", json={"path": "/graphql"}, headers=bearer())
-        text = response.json()["ticket"]
-        found = await client.get("/api/graphql", params={**WHO, "ticket": text})
-        assert found.json()["data"]["viewer"]["id"] == "42"
-        refused = await client.post("/api/tickets", json={"path": "/api/graphql"})
+        for path in ("/graphql", "/api/graphql"):
+            response = await client.post("/api/tickets", json={"path": path}, headers=bearer())
+            text = response.json()["ticket"]
+            found = await client.get("/api/graphql", params={**WHO, "ticket": text})
+            assert found.json()["data"]["viewer"]["id"] == "42"
+        refused = await client.post("/api/tickets", json={"path": "/other/graphql"})
         assert "has no such `path`" in refused.text
 
 

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_written(project.root, model)
         os.environ["DATABASE_URL"] = url
         try:
-            print(asyncio.run(clew.explain(document, arguments.variables, viewer)))
+            print(asyncio.run(clew.explain(document, arguments.variables, viewer=viewer)))
         except ClewError as error:
             raise StartupError(error.message, error.hint) from None
     return 0
