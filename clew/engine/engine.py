@@ -44,6 +44,7 @@ from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, pauses
 from clew.engine.types import Request, Response
 from clew.errors import ClewError, Code
+from clew.exact import exact_float
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.paging import order_of_ties, shows_its_keys
@@ -203,7 +204,7 @@ class Engine:
         """
         request = Request(document, variables, id=None if within is None else within.request_id)
         response = await self._execute(request, viewer, own=True, within=within)
-        found = json.loads(response.body)
+        found = json.loads(response.body, parse_float=exact_float)
         if response.code is not None:
             raise raised(found["errors"][0])
         data: dict[str, Any] = found["data"]
@@ -308,10 +309,12 @@ class Engine:
     async def decoded(self, text: bytes) -> Any:
         """What the database gave as JSON: aside where it is much."""
         if len(text) <= FEW_BYTES:
-            return json.loads(text)
+            return json.loads(text, parse_float=exact_float)
         # The hook is in Python's own words: between them other threads have their turn, which they have not within
         # one call.
-        return await self.aside.run(partial(json.loads, text, object_hook=lambda found: found), begun=True)
+        return await self.aside.run(
+            partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found), begun=True
+        )
 
     async def encoded(self, answer: Mapping[str, Any]) -> bytes:
         """A response as JSON: aside where it is much."""

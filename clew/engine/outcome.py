@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from graphql import GraphQLError, GraphQLSyntaxError
 
 from clew.engine.types import Response
 from clew.errors import ClewError, Code
+from clew.exact import encode as encode
 
 log = structlog.get_logger("clew.engine")
 
@@ -114,11 +114,6 @@ def raised(entry: Mapping[str, Any]) -> ClewError:
 def new_request_id() -> str:
     """An id for a request that came without one."""
     return uuid.uuid4().hex
-
-
-def encode(value: Any) -> bytes:
-    # A resolver's NaN is no JSON: better no answer than one that the client cannot read.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
 
 
 def encode_in_parts(value: Any) -> bytes:

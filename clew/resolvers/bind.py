@@ -36,6 +36,7 @@ Bindable = SchemaBindable | type[Enum] | Sequence[Any]
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "BigInt": int,
+    "Float": float,
     "Decimal": Decimal,
     "DateTime": datetime.fromisoformat,
     "Date": date.fromisoformat,

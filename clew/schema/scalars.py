@@ -18,6 +18,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from graphql import (
+    ConstListValueNode,
+    ConstObjectFieldNode,
+    ConstObjectValueNode,
+    ConstValueNode,
     FloatValueNode,
     GraphQLBoolean,
     GraphQLError,
@@ -27,13 +31,17 @@ from graphql import (
     GraphQLScalarType,
     GraphQLString,
     IntValueNode,
+    ListValueNode,
+    NameNode,
+    ObjectValueNode,
     ValueNode,
     value_from_ast_untyped,
 )
+from graphql.utilities.value_to_literal import default_scalar_value_to_literal
+
+from clew.exact import MOST_DIGITS, ExactFloat, Written, dumps, exact_float, holds_exact
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-# Longer numbers are no use to anybody, and Postgres stops at 131,072 digits.
-DECIMAL_DIGITS = 1000
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
@@ -58,12 +66,12 @@ def _parse_bigint(value: Any) -> int:
 
 def _parse_decimal(value: Any) -> Decimal:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if isinstance(text, str) and len(text) <= DECIMAL_DIGITS:
+    if isinstance(text, str) and len(text) <= MOST_DIGITS:
         try:
             number = Decimal(text)
         except InvalidOperation:
             number = Decimal("nan")
-        if number.is_finite() and abs(number.adjusted()) <= DECIMAL_DIGITS:
+        if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS:
             return number
     raise _refuse("Decimal", "a decimal number as a string")
 
@@ -116,9 +124,24 @@ def _parse_bytes(value: Any) -> bytes:
 
 def _parse_json(value: Any) -> Any:
     # Postgres' jsonb has no NaN, no infinity.
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not isinstance(value, ExactFloat) and not math.isfinite(value):
         raise _refuse("JSON", "JSON without NaN or infinity")
     return value
+
+
+def _write_json(value: Any) -> Any:
+    return Written(dumps(value, compact=True)) if holds_exact(value) else value
+
+
+def _read_json(node: ValueNode) -> Any:
+    """A literal as the value of JSON that it looks like, its numbers as they are written."""
+    if isinstance(node, FloatValueNode):
+        return exact_float(node.value)
+    if isinstance(node, ListValueNode):
+        return [_read_json(item) for item in node.values]
+    if isinstance(node, ObjectValueNode):
+        return {field.name.value: _read_json(field.value) for field in node.fields}
+    return value_from_ast_untyped(node)
 
 
 def _text(types: type | tuple[type, ...], write: Callable[[Any], str], scalar: str) -> Callable[[Any], str]:
@@ -143,6 +166,19 @@ def _literal(node: ValueNode) -> Any:
     return node.value if isinstance(node, IntValueNode | FloatValueNode) else value_from_ast_untyped(node)
 
 
+def _as_literal(value: Any) -> ConstValueNode:
+    """A value of JSON as a literal, for a variable within one: graphql-core's own way takes 1e400 for null."""
+    if isinstance(value, ExactFloat):
+        return FloatValueNode(value=value.text)
+    if isinstance(value, list):
+        return ConstListValueNode(values=tuple(map(_as_literal, value)))
+    if isinstance(value, dict):
+        items = value.items()
+        fields = (ConstObjectFieldNode(name=NameNode(value=key), value=_as_literal(item)) for key, item in items)
+        return ConstObjectValueNode(fields=tuple(fields))
+    return default_scalar_value_to_literal(value)
+
+
 def _scalar(
     name: str,
     description: str,
@@ -158,6 +194,7 @@ def _scalar(
         coerce_input_literal=lambda node: parse(read(node)),
         coerce_output_value=write,
         specified_by_url=url,
+        value_to_literal=_as_literal,
     )
 
 
@@ -180,7 +217,7 @@ GraphQLDateTime = _scalar(
 GraphQLDate = _scalar("Date", "A day: `2026-01-31`.", _parse_date, _text(date, date.isoformat, "Date"))
 GraphQLTime = _scalar("Time", "A time of day: `05:00:00`.", _parse_time, _text(time, time.isoformat, "Time"))
 GraphQLUUID = _scalar("UUID", "A UUID.", _parse_uuid, _text(uuid.UUID, str, "UUID"))
-GraphQLJSON = _scalar("JSON", "Any JSON value.", _parse_json, lambda value: value)
+GraphQLJSON = _scalar("JSON", "Any JSON value.", _parse_json, _write_json, read=_read_json)
 GraphQLBytes = _scalar(
     "Bytes",
     "Binary data, as base64.",

@@ -23,6 +23,8 @@ from graphql import (
     ValueNode,
 )
 
+from clew.exact import ExactFloat, exact_float
+
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -37,7 +39,7 @@ def constant(node: ValueNode) -> Any:
     if isinstance(node, IntValueNode):
         return int(node.value)
     if isinstance(node, FloatValueNode):
-        return float(node.value)
+        return exact_float(node.value)
     if isinstance(node, BooleanValueNode):
         return node.value
     if isinstance(node, ListValueNode):
@@ -88,7 +90,7 @@ def _is_float(value: Any) -> bool:
 
 
 def _is_decimal(value: Any) -> bool:
-    return _is_float(value) or (isinstance(value, str) and _NUMBER.fullmatch(value) is not None)
+    return _is_float(value) or (isinstance(value, str | ExactFloat) and _NUMBER.fullmatch(str(value)) is not None)
 
 
 # The built-in scalars of a column: how a constant of each is told, and what it looks like.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import struct
@@ -32,6 +31,7 @@ from clew.access.types import (
 )
 from clew.document.inputs import enum_names
 from clew.errors import ClewError, Code
+from clew.exact import ExactFloat, dumps
 from clew.model.types import ValueType
 from clew.schema.scalars import SCALARS
 from clew.sql.cursors import Cursors
@@ -335,6 +335,9 @@ def _json(value: Any, place: str) -> str:
     def check(item: Any) -> None:
         if isinstance(item, str):
             _text(item, place)
+        elif isinstance(item, ExactFloat):
+            if not item.is_storable:
+                raise ClewError(f"`{place}` holds a number that is too long, too large or too small.")
         elif isinstance(item, float) and not math.isfinite(item):
             raise ClewError(f"`{place}` must not hold NaN or infinity.")
         elif isinstance(item, Mapping):
@@ -346,7 +349,7 @@ def _json(value: Any, place: str) -> str:
                 check(inner)
 
     check(value)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return dumps(value)
 
 
 def _pattern(value: str, form: str, place: str) -> str:

@@ -65,7 +65,7 @@ def preset_value(column: Column, value: Any) -> Any:
 
 def _as_json(items: Sequence[Any], type_: ValueType) -> str:
     """Arrays of arrays cannot be unnested: a list travels as JSON."""
-    return json.dumps([None if item is None else _json_item(item, type_) for item in items])
+    return "[" + ", ".join("null" if item is None else _json_item(item, type_) for item in items) + "]"
 
 
 def _storing_item(type_: ValueType) -> Storing:
@@ -109,14 +109,15 @@ def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
     return None
 
 
-def _json_item(value: Any, type_: ValueType) -> Any:
+def _json_item(value: Any, type_: ValueType) -> str:
     match value:
-        case bool() | int() | float():
-            return value
         case datetime() | date() | time():
-            return value.isoformat()
+            value = value.isoformat()
         case bytes():
-            return "\\x" + value.hex()
+            value = "\\x" + value.hex()
         case Decimal() | UUID():
-            return str(value)
-    return json.loads(value) if type_.name == "JSON" else value
+            value = str(value)
+        case str() if type_.name == "JSON":
+            # It is JSON text already.
+            return value
+    return json.dumps(value)

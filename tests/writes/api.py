@@ -18,6 +18,7 @@ from clew.model.build import parse_model
 from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
+from clew.writes.fields import bind_writes
 from tests.properties.database import LIMITS, create_tables
 from tests.reference import table_sql
 
@@ -98,6 +99,7 @@ async def api_of(url: str, sdl: str, data: str = "SELECT 1") -> AsyncIterator[Ap
         await connection.close()
     schema = build_schema(model)
     assert bind(schema, model, []) == []
+    bind_writes(schema, model)
     pool = Pool(url, size=2, application_name="clew-writes")
     try:
         yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url)

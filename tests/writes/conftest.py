@@ -19,6 +19,7 @@ from clew.model.types import Model
 from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
+from clew.writes.fields import bind_writes
 from tests.properties.database import LIMITS, create_tables, new_database
 from tests.reference import table_sql
 from tests.shop import HERE as SHOP
@@ -78,6 +79,7 @@ async def club(club_database: Club) -> AsyncIterator[Api]:
     await fill(url, model, (CLUB / "data.sql").read_text())
     schema = build_schema(model)
     assert bind(schema, model, []) == []
+    bind_writes(schema, model)
     pool = Pool(url, size=2, application_name="clew-writes")
     yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url)
     await pool.close()
