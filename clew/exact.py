@@ -11,6 +11,9 @@ from typing import Any
 # No column's type has longer numbers that anybody uses, and Postgres stops at 131,072 digits.
 MOST_DIGITS = 1000
 
+# What `numeric` holds beside numbers, as Postgres writes it.
+NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
+
 # Stands for a piece of JSON while the JSON around it is written. Nobody outside can know it.
 _MARK = secrets.token_hex(16)
 

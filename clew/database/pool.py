@@ -58,6 +58,9 @@ class Pool:
         self._settings = {
             "application_name": application_name,
             "timezone": "UTC",
+            # Whatever the database's default: values are written so that they are read again as the same.
+            "datestyle": "ISO, MDY",
+            "extra_float_digits": "1",
             # 0 would mean none.
             "statement_timeout": str(max(1, round(statement_timeout * 1000))),
             # Compiling a statement takes longer than one that builds a page of JSON runs.

@@ -150,6 +150,7 @@ class Engine:
         self.flights = Flights(pool.wait)
         self._alchemy: AsyncEngine = alchemy_engine(pool)
         self._access = Access(model)
+        self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
         self._known_roles = self._access.roles() | limits.roles
         self.rates = rates or MemoryRateLimiter()
         self._admin = role_schema(self._access, model, schema, ADMIN, limits)
@@ -283,7 +284,7 @@ class Engine:
                     row = [None if value is None else self.cursors.seal(value, statement.orders, who) for value in row]
         except ClewError as error:
             return failure(error, _request_id(request))
-        if executable.pieces:
+        if executable.pieces and not (self._has_floats and any(map(_may_be_no_float, row))):
             return Response(_join(executable, row, viewer))
         operation = self._running(prepared, ready, request, viewer, sight, claims, within)
         operation.count(*row)
@@ -622,6 +623,14 @@ class Engine:
             else:
                 await transaction.commit()
         return response
+
+
+def _may_be_no_float(value: bytes | None) -> bool:
+    """Whether a Float of an answer may be NaN or infinity: the executor then looks at each, and tells which.
+
+    https://spec.graphql.org/draft/#sec-Float.Result-Coercion
+    """
+    return value is not None and (b'"NaN"' in value or b'Infinity"' in value)
 
 
 def _rate_limited(request: Request, rate: int, seconds: int) -> Response:

@@ -39,13 +39,11 @@ from graphql import (
 )
 from graphql.utilities.value_to_literal import default_scalar_value_to_literal
 
-from clew.exact import MOST_DIGITS, ExactFloat, Written, dumps, exact_float, holds_exact
+from clew.exact import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, dumps, exact_float, holds_exact
+from clew.moments import read_date, read_moment, read_time
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}(:?\d{2})?)?", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 # Python's own reader takes 0x and underscores too.
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
@@ -66,6 +64,8 @@ def _parse_bigint(value: Any) -> int:
 
 def _parse_decimal(value: Any) -> Decimal:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(text, str) and text in NOT_FINITE:
+        return Decimal(text)
     if isinstance(text, str) and len(text) <= MOST_DIGITS:
         try:
             number = Decimal(text)
@@ -76,32 +76,28 @@ def _parse_decimal(value: Any) -> Decimal:
     raise _refuse("Decimal", "a decimal number as a string")
 
 
-def _parse_datetime(value: Any) -> datetime:
-    if isinstance(value, str) and _DATETIME.fullmatch(value):
+def _parse_datetime(value: Any) -> datetime | str:
+    if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value.upper())
-            # A time without an offset is UTC, as everything in a session is.
-            if moment.tzinfo is None:
-                return moment.replace(tzinfo=UTC)
-            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-        except (ValueError, OverflowError):
+            return read_moment(value)
+        except ValueError:
             pass
     raise _refuse("DateTime", "ISO 8601 such as 2026-01-01T05:00:00+00:00")
 
 
-def _parse_date(value: Any) -> date:
-    if isinstance(value, str) and _DATE.fullmatch(value):
+def _parse_date(value: Any) -> date | str:
+    if isinstance(value, str):
         try:
-            return date.fromisoformat(value)
+            return read_date(value)
         except ValueError:
             pass
     raise _refuse("Date", "ISO 8601 such as 2026-01-31")
 
 
-def _parse_time(value: Any) -> time:
-    if isinstance(value, str) and _TIME.fullmatch(value):
+def _parse_time(value: Any) -> time | str:
+    if isinstance(value, str):
         try:
-            return time.fromisoformat(value)
+            return read_time(value)
         except ValueError:
             pass
     raise _refuse("Time", "ISO 8601 such as 05:00:00")
@@ -205,7 +201,7 @@ GraphQLDecimal = _scalar(
     "Decimal",
     "An exact decimal number, as a string.",
     _parse_decimal,
-    _text((Decimal, int, float), str, "Decimal"),
+    _text((Decimal, int, float), lambda value: str(Decimal(str(value))), "Decimal"),
     read=_literal,
 )
 GraphQLDateTime = _scalar(

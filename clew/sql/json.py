@@ -14,7 +14,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from clew.model.types import ValueType
-from clew.sql.binds import bare_type
+from clew.sql.binds import bare_type, is_padded
 from clew.sql.types import sql_type
 
 JSON_TEXT = sql_type(ValueType("JSON", "json"))
@@ -26,6 +26,7 @@ _BASE64: ColumnElement[Any] = sa.literal_column("'base64'")
 _NEWLINE: ColumnElement[Any] = sa.literal_column("E'\\n'")
 _EMPTY_TEXT: ColumnElement[Any] = sa.literal_column("''")
 EMPTY_ARRAY: ColumnElement[Any] = sa.literal_column("'[]'::json", JSON_TEXT)
+_WHOLE: ColumnElement[Any] = sa.literal_column("'{}'::text[]")
 _TEXT_ARRAY = sa.ARRAY(sa.Text())
 _MOMENT_ARRAY = sql_type(ValueType("DateTime", "timestamptz", is_list=True))
 # Where the text of a JSON object is cut: before its last character, from its second one on.
@@ -136,6 +137,13 @@ def _compile_array(element: JsonArray, compiler: SQLCompiler, **options: Any) ->
 def _inside(options: dict[str, Any]) -> dict[str, Any]:
     """The compiler's options for what is no column of a SELECT, but a part of one."""
     return {**options, "within_columns_clause": False, "add_to_result_map": None}
+
+
+def key_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
+    """A column of a row as Clew keeps it, to bind it again: of what asyncpg has no value the text that is bound."""
+    if type_.name in ("DateTime", "Date", "Time"):
+        return sa.func.to_json(json_value(column, type_), type_=JSON_TEXT).op("#>>", return_type=sa.Text())(_WHOLE)
+    return sa.cast(column, sa.Text()) if type_.name in ("ID", "String") and is_padded(type_) else column
 
 
 def json_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:

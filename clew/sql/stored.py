@@ -8,7 +8,6 @@ import math
 import re
 import struct
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 from uuid import UUID
@@ -100,7 +99,10 @@ def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
         bound = Decimal(10) ** (precision - scale)
         step = Decimal(1).scaleb(-scale)
         # Half up, as Postgres rounds; the default context has fewer digits than a column may.
-        return lambda value: abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound
+        return lambda value: (
+            value.is_nan()
+            or (value.is_finite() and abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound)
+        )
     if base in ("real", "float4"):
         # Postgres raises where rounding leaves infinity, or nothing.
         return lambda value: (
@@ -111,8 +113,6 @@ def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
 
 def _json_item(value: Any, type_: ValueType) -> str:
     match value:
-        case datetime() | date() | time():
-            value = value.isoformat()
         case bytes():
             value = "\\x" + value.hex()
         case Decimal() | UUID():

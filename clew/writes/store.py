@@ -20,6 +20,7 @@ from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.moments import written
 from clew.plan.weight import predicate_weight
 from clew.plan.write import Check, Delete, Filled, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.slices import Slices
@@ -339,14 +340,14 @@ class Store:
         """Delete locked rows; the database deletes or empties what points to them."""
         await self.run(Delete(entity), bound_keys(entity, keys))
 
-    async def mark(self, entity: Entity, keys: Sequence[Key], at: datetime | None = None) -> None:
+    async def mark(self, entity: Entity, keys: Sequence[Key], at: str | None = None) -> None:
         """Set the time of deletion, here and of all that a cascade reaches; or clear it.
 
         Args:
             at: the time of the deletion to undo. None: this is a deletion.
         """
         restores = at is not None
-        bound = bound_keys(entity, keys) | {Keys("at"): at or datetime.now(UTC)}
+        bound = bound_keys(entity, keys) | {Keys("at"): at or written(datetime.now(UTC))}
         await self.run(Mark(entity, None, restores), bound)
         pending = [(entity, list(keys))]
         while pending:
@@ -369,7 +370,7 @@ class Store:
         ]
 
     async def reach(
-        self, entity: Entity, keys: Sequence[Key], restored: datetime | None = None
+        self, entity: Entity, keys: Sequence[Key], restored: str | None = None
     ) -> AsyncIterator[tuple[Entity, Relation, list[Key]]]:
         """Lock the rows that the deletion of locked ones will delete or change, before it does.
 

@@ -139,3 +139,34 @@ def test_requests_whose_numbers_differ_in_a_digit_are_other_requests() -> None:
         '{"a": 12345678901234567.88, "b": {"c": 1, "d": [2]}}'
     )
     assert key('{"a": 1.5, "b": {"c": 1, "d": [2]}}') == key('{"b": {"d": [2], "c": 1}, "a": 1.5}')
+
+
+FLOATS = """
+type Cell @table { id: Int! @id  ratio: Float  sure: Float!  text: String @default(value: "NaN")  of: Row }
+type Row @table { id: Int! @id  cells: [Cell!]! @relation(from: "of") }
+"""
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+async def test_a_float_that_is_no_number_is_an_error_of_its_field(value: str, database_url: str) -> None:
+    data = (
+        f"INSERT INTO rows DEFAULT VALUES; INSERT INTO cells (of_id, ratio, sure) VALUES (1, 1.5, 1), (1, '{value}', 2)"
+    )
+    async with api_of(database_url, FLOATS, data) as api:
+        rows = "{ rows { cells(orderBy: [{id: ASC}]) { ratio text } } }"
+        found = await api.run(rows)
+        assert found["data"] == {"rows": [{"cells": [{"ratio": 1.5, "text": "NaN"}, {"ratio": None, "text": "NaN"}]}]}
+        (error,) = found["errors"]
+        assert error["path"] == ["rows", 0, "cells", 1, "ratio"]
+        assert error["extensions"]["code"] == "INTERNAL"
+        (error,) = (await api.run("{ cellsAggregate { max { ratio } min { ratio } sum { sure } } }"))["errors"]
+        assert error["path"][0] == "cellsAggregate"
+        # Where no null can be, the nearest that can be null is.
+        await api.sql(f"UPDATE cells SET sure = '{value}' WHERE id = 2")
+        found = await api.run("{ row(id: 1) { id cells { sure } } other: row(id: 1) { id } }")
+        assert found["data"] == {"row": None, "other": {"id": 1}}
+        # What is not asked for is no fault, and a text is a text.
+        assert await api.ok("{ cells(orderBy: [{id: ASC}]) { id text } }") == {
+            "cells": [{"id": 1, "text": "NaN"}, {"id": 2, "text": "NaN"}]
+        }
+        assert await api.ok("{ cells(where: {ratio: {gt: 1}}) { text } }")
