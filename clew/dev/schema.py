@@ -15,8 +15,10 @@ from clew.migrate.history import Paths, load_history
 from clew.migrate.revisions import make, pending_changes
 from clew.migrate.run import State, status, upgrade
 from clew.migrate.scaffold import revision_files
+from clew.migrate.trial import try_sql
 from clew.model.types import Model
 from clew.project import Project
+from clew.sdl.load import read_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,23 @@ async def apply(project: Project, model: Model, url: str, found: Pending) -> lis
     """Write the migration that is missing, and run what the database lacks; the names of the revisions run.
 
     Raises:
-        StartupError: a statement failed; neither a file nor the database has changed then.
+        StartupError: a statement failed; no file has changed then, and of the database only what older revisions do.
+        SchemaError: SQL of the SDL is at fault, tried on the database.
     """
+    done = await _upgraded(project, url)
+    # What migrations of the user's own make, functions and types, is there by now.
+    await try_sql(model, read_sources(project.graphql_dir, project.root)[0], url)
     with _files_restored_on_failure(Paths(project.root)):
         make(project.root, model, title(found.changes), accept_loss=True)
-        before = await status(project.root, url)
-        if before.pending:
-            await upgrade(project.root, url)
-        return list(before.pending)
+        return done + await _upgraded(project, url)
+
+
+async def _upgraded(project: Project, url: str) -> list[str]:
+    """Run what the database lacks of the revisions on disk; their names."""
+    before = await status(project.root, url)
+    if before.pending:
+        await upgrade(project.root, url)
+    return list(before.pending)
 
 
 def title(changes: tuple[Change, ...]) -> str:
