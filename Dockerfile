@@ -1,4 +1,4 @@
-# The project of this folder, for production. Runs as nobody in particular on a read-only file system:
+# The project of this folder, for production. It runs as an unprivileged user on a read-only file system:
 #   docker run --read-only --tmpfs /tmp --cap-drop ALL -e DATABASE_URL=... -e CLEW_SECRET=... -e CLEW_ADMIN_SECRET=... clew
 FROM python:3.13-slim AS build
 WORKDIR /build
@@ -22,5 +22,5 @@ USER 65532:65532
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", \
     "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
-# Without a shell in between SIGTERM reaches Clew itself.
+# There is no shell in between, so SIGTERM reaches Clew.
 CMD ["clew", "serve"]

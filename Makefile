@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help install dev test deep check bench lock dist clean
 
-help: ## what there is to make
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## set up .venv with the locked dependencies and the command .venv/bin/clew
@@ -16,7 +16,7 @@ install: $(STAMP) ## set up .venv with the locked dependencies and the command .
 dev: install ## serve the demo project on http://127.0.0.1:8000 with an embedded Postgres
 	$(BIN)/clew dev
 
-test: install ## run the tests on an embedded Postgres; some of them with ARGS="tests/writes -k upsert"
+test: install ## run the tests on an embedded Postgres; ARGS="tests/writes -k upsert" selects some
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 EXAMPLES ?= 10000
@@ -38,7 +38,7 @@ bench: install ## measure against the alternatives, side by side
 COMPILE := uv pip compile pyproject.toml requirements.in --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
 
-lock: ## resolve the dependencies anew (needs uv)
+lock: ## resolve the dependencies again (needs uv)
 	$(COMPILE) --extra dev --group dev --output-file requirements-dev.lock --upgrade
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock --upgrade
 

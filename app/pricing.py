@@ -1,4 +1,4 @@
-"""What the demo's (invented) models cost. The seed and the `modelPricing` field read the same table."""
+"""The prices of the demo's invented models. The seed and the `modelPricing` field use the same table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """US dollars per million tokens, and how many tokens fit in one request."""
+    """Prices in US dollars per million tokens, and the most tokens of one request."""
 
     model: str
     prompt: Decimal
@@ -18,7 +18,7 @@ class ModelPrice:
     context_window: int
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> Decimal:
-        """The cost of one run in US dollars, to six places."""
+        """Return the cost of one run in US dollars, to six places."""
         cost = self.prompt * prompt_tokens / _MILLION + self.completion * completion_tokens / _MILLION
         return cost.quantize(Decimal("0.000001"))
 

@@ -1,7 +1,7 @@
 """The demo's own fields, in plain Ariadne.
 
-The parent of an entity's `@resolver` field is a dict with the fields that its
-`requires` names, under their SDL names (SPEC 2).
+The parent of an entity's `@resolver` field is a dict. It has the fields that
+`requires` names, under their SDL names (docs/resolvers.md).
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ def _price(price: ModelPrice) -> dict[str, str | int | Decimal]:
 
 @query.field("modelPricing")
 def model_pricing(_: object, info: Info, *, model: str) -> dict[str, str | int | Decimal] | None:
-    """One row of the price list."""
+    """Return the price of one model."""
     price = PRICES.get(model)
     return _price(price) if price else None
 
 
 @query.field("modelPrices")
 def model_prices(_: object, info: Info) -> list[dict[str, str | int | Decimal]]:
-    """The price list, the cheapest first."""
+    """Return the price of every model, the cheapest first."""
     return [_price(price) for price in sorted(PRICES.values(), key=lambda price: price.completion)]
 
 
 @query.field("serverTime")
 def server_time(_: object, info: Info) -> datetime:
-    """The server's clock, in UTC."""
+    """Return the server's time, in UTC."""
     return datetime.now(UTC)
 
 
 @query.field("busiestAgents")
 async def busiest_agents(_: object, info: Info, *, limit: int) -> list[uuid.UUID]:
-    """The keys of agents, which Clew reads as the viewer may see them."""
+    """Return the keys of agents. Clew reads the rows under the viewer's rules."""
     if not 1 <= limit <= 50:
-        raise ClewError("Between 1 and 50 agents can be asked for.", extensions={"argument": "limit"})
+        raise ClewError("The limit is between 1 and 50 agents.", extensions={"argument": "limit"})
     statement = text(
         "SELECT agents.id FROM agents JOIN runs ON runs.agent_id = agents.id WHERE agents.status = 'LIVE'"
         " GROUP BY agents.id ORDER BY count(*) DESC, agents.id LIMIT :limit"
@@ -75,7 +75,7 @@ async def busiest_agents(_: object, info: Info, *, limit: int) -> list[uuid.UUID
 
 @mutation.field("pinThread")
 async def pin_thread(_: object, info: Info, *, threadId: str, pinned: bool) -> str:  # noqa: N803
-    """The key of the thread; `@row` has seen to it that it is one of the viewer's."""
+    """Pin or unpin a thread, and return its key. `@row` has checked that the viewer may read the thread."""
     statement = text("UPDATE threads SET pinned = :pinned WHERE id = :id")
     await info.context.connection.execute(statement, {"id": uuid.UUID(threadId), "pinned": pinned})
     found = await info.context.graphql(PINNED, id=threadId)
@@ -89,7 +89,7 @@ PINNED = "query ($id: ID!) { thread(id: $id) { owner { threads(where: {pinned: {
 
 @user.field("avatarUrl")
 def avatar_url(parent: Mapping[str, Any], info: Info, *, size: int = 64) -> str:
-    """The address of a generated picture; the e-mail address enters it as a hash only."""
+    """Return the URL of a generated picture. It contains the e-mail address only as a hash."""
     if not 16 <= size <= 512:
         raise ClewError("An avatar's size is between 16 and 512 pixels.", extensions={"argument": "size"})
     digest = hashlib.sha256(parent["email"].strip().lower().encode()).hexdigest()
@@ -98,12 +98,12 @@ def avatar_url(parent: Mapping[str, Any], info: Info, *, size: int = 64) -> str:
 
 @thread.field("slug")
 def thread_slug(parent: Mapping[str, Any], info: Info) -> str:
-    """The title in lower-case ASCII with hyphens; `thread` if nothing of it is left."""
+    """Return the title in lower-case ASCII with hyphens, or `thread` if nothing is left."""
     ascii_title = unicodedata.normalize("NFKD", parent["title"]).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_title.lower()).strip("-")[:80].rstrip("-") or "thread"
 
 
 @message.field("wordCount")
 def word_count(parent: Mapping[str, Any], info: Info) -> int:
-    """How many words the message has, split at white space."""
+    """Return the number of words in the message, split at white space."""
     return len(parent["content"].split())

@@ -1,4 +1,4 @@
-"""Demo data: some ten thousand rows of an AI-agent product, the same at every call.
+"""Demo data: about ten thousand rows of an AI-agent product, the same at every call.
 
 `[tool.clew] seed = "app.seed:seed"` names it; `clew dev` runs it on an empty database.
 """
@@ -17,15 +17,15 @@ _JSON_COLUMNS = {"settings", "arguments", "result"}
 
 
 def demo_rows(seed: int = 20) -> Tables:
-    """The rows of each table under their SQL names, in an order that satisfies the foreign keys."""
+    """Return the rows of each table by its SQL name, in an order that satisfies the foreign keys."""
     rng = random.Random(seed)
     before, profiles = organisations(rng)
     return before | History(rng, before, profiles).write()
 
 
 async def seed(connection: AsyncConnection) -> None:
-    """Fill the empty tables of the demo; the caller owns the transaction."""
+    """Fill the empty tables of the demo. The caller owns the transaction."""
     for name, rows in demo_rows().items():
-        # Columns without a type let Postgres decide; only JSON must be told from an array.
+        # Postgres decides the types. Only JSON columns need a type, because a list would be an array.
         columns = (column(key, JSON(none_as_null=True)) if key in _JSON_COLUMNS else column(key) for key in rows[0])
         await connection.execute(insert(table(name, *columns)), rows)

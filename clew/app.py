@@ -141,7 +141,9 @@ class Clew:
 
     def _application(self, settings: Settings, *, local_admin: bool = False) -> Application:
         if settings.trusted_only:
-            raise StartupError("CLEW_TRUSTED_ONLY is not supported yet.", "Unset it, or every document would be run.")
+            raise StartupError(
+                "CLEW_TRUSTED_ONLY is not supported yet.", "Unset it. Otherwise the server would run every document."
+            )
         engine = self._new_engine(settings)
         pool, root = engine.pool, self.root
 
@@ -238,7 +240,7 @@ class Clew:
     def _new_engine(self, settings: Settings, size: int | None = None) -> Engine:
         if settings.database_url is None:
             raise StartupError(
-                "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which brings a Postgres."
+                "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which starts a Postgres."
             )
         pool = Pool(
             settings.database_url,

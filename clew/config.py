@@ -53,7 +53,7 @@ def _validated_jwks_url(value: object) -> object:
     parts = urlsplit(value.strip())
     local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        raise ValueError("it is no https:// address")
+        raise ValueError("it is not an https:// address")
     return value.strip()
 
 
@@ -131,114 +131,122 @@ class Settings(BaseSettings):
 
     env: Environment = Field(
         "production",
-        description="`dev` or `production`. Unset it means production to whatever serves, and dev to `clew dev` and to "
-        "the commands and scripts that serve nobody. `dev` alone makes nobody admin.",
+        description="`dev` or `production`. If it is unset, servers are in production. `clew dev`, and commands and "
+        "scripts that serve no requests, are in dev. `dev` alone makes nobody admin.",
     )
     database_url: DatabaseUrl | None = Field(
         None,
         alias="DATABASE_URL",
         repr=False,
-        description="The Postgres (15 to 18) to use: `postgresql://user:password@host:5432/database`. Unset in dev: "
-        "the embedded one.",
+        description="The Postgres (15 to 18) to use: `postgresql://user:password@host:5432/database`. If it is unset "
+        "in dev, Clew starts the embedded Postgres.",
     )
     host: Text = Field("127.0.0.1", description="The address to listen on.")
-    port: Port = Field(8000, description="The port to listen on; 0 takes a free one.")
-    workers: Annotated[int, Field(ge=1, le=512)] = Field(1, description="Server processes of `clew serve`.")
+    port: Port = Field(8000, description="The port to listen on. 0 picks a free one.")
+    workers: Annotated[int, Field(ge=1, le=512)] = Field(
+        1, description="How many server processes `clew serve` starts."
+    )
 
     secret: SecretStr | None = Field(
         None,
-        description="Signs cursors and tickets; the same on every machine. At least 32 random characters. In dev one "
-        "is made and kept in `.clew/secret`.",
+        description="Encrypts cursors and tickets. Use the same value on every machine, with at least 32 random "
+        "characters. In dev Clew makes one and keeps it in `.clew/secret`.",
     )
     admin_secret: SecretStr | None = Field(
         None,
-        description="Who sends it as `X-Clew-Admin-Secret` is admin. At least 32 random characters. Unset in dev: "
-        "nobody is admin by it.",
+        description="A request with this secret in `X-Clew-Admin-Secret` is admin. At least 32 random characters. If "
+        "it is unset in dev, no secret makes an admin.",
     )
     jwt_secret: SecretStr | None = Field(
         None,
-        description="Verifies bearer tokens signed with HS256. In dev, where no keys are set either, one is made and "
-        "kept in `.clew/jwt-secret`.",
+        description="Verifies bearer tokens signed with HS256. If dev has no keys either, Clew makes a secret and "
+        "keeps it in `.clew/jwt-secret`.",
     )
     jwks_url: HttpsUrl | None = Field(None, description="Where the identity provider publishes its public keys.")
     jwks_file: Path | None = Field(None, description="A file of public keys (JWKS) instead of `CLEW_JWKS_URL`.")
-    jwt_issuer: Text | None = Field(None, description="The `iss` that a token must have; unset: any.")
-    jwt_audience: Text | None = Field(None, description="The `aud` that a token must have; unset: any.")
+    jwt_issuer: Text | None = Field(None, description="The `iss` that a token must have. If it is unset, any will do.")
+    jwt_audience: Text | None = Field(
+        None, description="The `aud` that a token must have. If it is unset, any will do."
+    )
     jwt_roles_claim: Annotated[Text, Field(min_length=1)] = Field(
-        "roles", description="The claim with the viewer's roles; may be dotted: `realm_access.roles`."
+        "roles", description="The claim with the viewer's roles. It may be a dotted path: `realm_access.roles`."
     )
 
     cors_origins: Names = Field((), description="Origins that browsers may call from, comma-separated.")
     playground: bool = Field(
         default_factory=lambda data: data.get("env") == "dev",
-        description="Serve the playground at `/graphql`. On in dev; refused in production.",
+        description="Serve the playground at `/graphql`. It is on in dev. Production refuses it.",
     )
     introspection: bool = Field(
-        True, description="Answer introspection queries. Each role sees only what it may use, so it is on by default."
+        True, description="Answer introspection queries. Each role sees only the schema that it may use."
     )
     trusted_only: bool = Field(
         False,
-        description="Run only the operations of `graphql/operations/`. Not supported yet: a server with it on refuses "
-        "to start.",
+        description="Run only the operations in `graphql/operations/`. Not supported yet: a server with this setting "
+        "on refuses to start.",
     )
     forwarded_ips: Names = Field(
-        (), description="Proxies whose `X-Forwarded-*` headers are believed: addresses or networks, comma-separated."
+        (), description="Proxies whose `X-Forwarded-*` headers Clew trusts: addresses or networks, comma-separated."
     )
 
     pool_max: Annotated[int, Field(ge=1, le=1000)] = Field(
-        10, description="Database connections that each process opens at most."
+        10, description="The most database connections that each process opens."
     )
     pool_timeout: Seconds = Field(
-        5.0, description="Seconds an operation waits for a connection before it is refused with `UNAVAILABLE`."
+        5.0, description="Seconds that an operation waits for a connection. After that it gets `UNAVAILABLE`."
     )
-    statement_timeout: Seconds = Field(10.0, description="Seconds one SQL statement may take before it is `TIMEOUT`.")
+    statement_timeout: Seconds = Field(
+        10.0, description="Seconds that one SQL statement may take. After that it ends with `TIMEOUT`."
+    )
 
     max_body_bytes: Count = Field(2**20, description="The largest request body and WebSocket message, in bytes.")
-    max_tokens: Count = Field(10_000, description="The most lexical tokens of a document.")
-    max_depth: Count = Field(20, description="The deepest selection of an operation; introspection is exempt.")
-    max_aliases: Count = Field(100, description="The most aliases in an operation, after fragments are spread.")
-    max_root_fields: Count = Field(50, description="The most root fields of an operation.")
-    max_directives: Count = Field(100, description="The most directives in a document.")
-    max_page: Count = Field(1000, description="The most rows of a list, and how many one without `limit` gets.")
+    max_tokens: Count = Field(10_000, description="The most lexical tokens in a document.")
+    max_depth: Count = Field(20, description="The deepest selection in an operation. Introspection is exempt.")
+    max_aliases: Count = Field(100, description="The most aliases in an operation, with its fragments expanded.")
+    max_root_fields: Count = Field(50, description="The most root fields in an operation.")
+    max_directives: Count = Field(100, description="The most directives in an operation.")
+    max_page: Count = Field(1000, description="The most rows of a list. A list without `limit` returns this many.")
 
     max_cost: Count = Field(
-        10_000_000, description="The most rows that the lists of a query may give, nested ones multiplied."
+        10_000_000, description="The most rows that all lists of a query together may return. Nested lists multiply."
     )
-    max_list_items: Count = Field(10_000, description="The most values of a list in an operation's input.")
+    max_list_items: Count = Field(10_000, description="The most items of one list in an operation's input.")
     max_conditions: Count = Field(
-        5000, description="The most conditions of an operation, those of the access rules that they meet included."
+        5000, description="The most conditions of an operation, including those of its access rules."
     )
-    max_rate: Count = Field(6000, description="The most operations that a viewer may run in a minute, or at once.")
+    max_rate: Count = Field(6000, description="The most operations that a viewer may run in a minute.")
     max_in_flight: Count = Field(
         default_factory=lambda data: max(1, data.get("pool_max", 0) // 2),
-        description="The most operations that a viewer may have under way at once, in each process. Half of "
-        "`CLEW_POOL_MAX` leaves connections to others.",
+        description="The most operations of one viewer that run at once, in each process. The default leaves half of "
+        "the database connections to others.",
     )
     max_response_bytes: Count = Field(16 * 2**20, description="The largest response to an operation, in bytes.")
     limits: Overrides = Field(
         {},
-        description='Other limits for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',
+        description='Limits that differ for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',
     )
 
     max_connections: Count = Field(
         1000,
-        description="Connections that each process holds at most. At the cap a new one takes the place of one without "
-        "a request under way; where there is none it is refused.",
+        description="The most client connections of each process. At the limit, a new connection closes the one that "
+        "has been idle longest. If none is idle, Clew refuses the new one.",
     )
     keep_alive_seconds: Seconds = Field(
         10.0,
-        description="Seconds that a connection may be idle between two requests. Make it longer than your load "
-        "balancer's, which must be the one to close.",
+        description="Seconds that a connection may be idle between two requests. Set it longer than your load "
+        "balancer's idle time, so that the load balancer closes first.",
     )
     drain_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
         2.0,
-        description="Seconds after SIGTERM in which `/readyz` already fails while requests are still accepted, so "
-        "that load balancers can turn away. 0 in dev.",
+        description="Seconds after SIGTERM in which `/readyz` fails and requests are still accepted. Load balancers "
+        "use this time to send requests elsewhere. 0 in dev.",
     )
     shutdown_seconds: Seconds = Field(
-        20.0, description="Seconds after that in which requests in flight may end before they are cancelled. 3 in dev."
+        20.0, description="Seconds after that in which running requests may finish. Then they are cancelled. 3 in dev."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged."
+    )
     log_format: Literal["json", "console"] = Field(
         default_factory=lambda data: "console" if data.get("env") == "dev" else "json",
         description="`json` (production) or `console` (dev).",
@@ -256,7 +264,7 @@ class Settings(BaseSettings):
             if value is not None
         ]
         if len(named) > 1:
-            raise ValueError(f"{' and '.join(named)} are set; tokens are verified by one of them only.")
+            raise ValueError(f"{' and '.join(named)} are set; set only one of them.")
         return self
 
     @classmethod
@@ -316,7 +324,7 @@ class Settings(BaseSettings):
         if "*" in self.cors_origins:
             faults.append("CLEW_CORS_ORIGINS allows every origin (*): list the origins.")
         if "*" in self.forwarded_ips:
-            faults.append("CLEW_FORWARDED_IPS believes everybody (*): list your proxies.")
+            faults.append("CLEW_FORWARDED_IPS trusts everybody (*): list your proxies.")
         return faults
 
     def require_production(self) -> None:

@@ -72,12 +72,21 @@ def holds_exact(value: Any) -> bool:
 
 
 class Written:
-    """A part of an answer that is JSON text already."""
+    """A part of an answer whose numbers are to be written as they were read."""
 
-    __slots__ = ("text",)
+    __slots__ = ("value",)
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def plain(answer: Any) -> Any:
+    """An answer with the values of its `Written` parts."""
+    if isinstance(answer, dict):
+        return {key: plain(item) for key, item in answer.items()}
+    if isinstance(answer, list):
+        return [plain(item) for item in answer]
+    return answer.value if isinstance(answer, Written) else answer
 
 
 def dumps(value: Any, *, compact: bool = False, allow_nan: bool = False) -> str:
@@ -113,7 +122,7 @@ def _key(key: Any) -> str:
 
 
 def encode(value: Any) -> bytes:
-    """An answer as JSON in UTF-8. What is `Written` in it stays as it is.
+    """An answer as JSON in UTF-8. The numbers of its `Written` parts are as they were read.
 
     Raises:
         ValueError: it holds NaN or infinity, which are no JSON: better no answer than one that no client can read.
@@ -123,7 +132,7 @@ def encode(value: Any) -> bytes:
     def mark(part: Any) -> str:
         if not isinstance(part, Written):
             raise TypeError(f"Object of type {type(part).__name__} is not JSON serializable")
-        written.append(part.text)
+        written.append(dumps(part.value, compact=True))
         return f"{_MARK}{len(written) - 1}."
 
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=mark)

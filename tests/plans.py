@@ -61,13 +61,12 @@ async def plans(
         modes: `CUSTOM` is the plan for these values, `GENERIC` the one for any, `CHOSEN` the one of them
             that Postgres settles for when it was asked often enough with these values.
     """
-    role = await engine.role(viewer)
-    prepared = engine.prepare(role, document, None)
+    session = await engine.open(viewer)
+    prepared = engine.statements.prepare(session.role, document, None)
     values = prepared.coerce(variables)
-    sight, claims = engine.sight(role, viewer)
-    statement = engine.executable(prepared, values, sight).statement
+    statement = engine.statements.executable(prepared, values, session.sight).statement
     assert statement is not None
-    bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
+    bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
     literals = [_literal(compute(values, bound)) for compute in statement.arguments]
     connection = await asyncpg.connect(url, server_settings={"jit": "off"})
     try:

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import cached_property, cmp_to_key, lru_cache, partial
+from functools import cmp_to_key, lru_cache, partial
 from itertools import combinations
 from typing import Any, TypeVar
 
@@ -124,6 +124,17 @@ def in_utc(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
+@lru_cache(maxsize=8)
+def schema_of(sdl: str) -> GraphQLSchema:
+    """Return the schema that is printed so. Viewers with the same roles share it."""
+    schema = build_schema(sdl, no_location=True)
+    decimal = schema.type_map.get("Decimal")
+    if isinstance(decimal, GraphQLScalarType):
+        # By itself graphql-core would read a number in a document as a float.
+        decimal.coerce_input_literal = literal
+    return schema
+
+
 class Reference:
     """Answers queries over `tables` as an admin.
 
@@ -137,14 +148,9 @@ class Reference:
         self.sdl = sdl
         self.cursors: dict[str, Place] = {}
 
-    @cached_property
+    @property
     def schema(self) -> GraphQLSchema:
-        schema = build_schema(self.sdl, no_location=True)
-        decimal = schema.type_map.get("Decimal")
-        if isinstance(decimal, GraphQLScalarType):
-            # By itself graphql-core would read a number in a document as a float.
-            decimal.coerce_input_literal = literal
-        return schema
+        return schema_of(self.sdl)
 
     def execute(self, document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The response to an operation: `data` and, with errors, their number."""

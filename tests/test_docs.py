@@ -50,7 +50,7 @@ from clew.model.types import ValueType
 from clew.schema.build import DIRECTIONS, build_schema
 from clew.schema.scalars import SCALARS
 from clew.sdl.directives import definitions
-from clew.wire.http import _ALWAYS, _STATUS
+from clew.wire.respond import _ALWAYS, _STATUS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -245,7 +245,7 @@ def demo(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         async with migration_engine(url) as engine, engine.connect() as connection, connection.begin():
             await seed(connection)
 
-    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0"))
+    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         make(root, clew.build()[0], "demo")
         asyncio.run(fill())
@@ -358,7 +358,7 @@ def test_a_command_is_documented_with_its_options(command: str) -> None:
 
 
 def setting_rows() -> dict[str, list[str]]:
-    text = read("docs/settings.md").partition("## Beside these")[0]
+    text = read("docs/settings.md").partition("## Project settings")[0]
     return {code(row[0])[0]: row for table in tables(text) for row in table}
 
 

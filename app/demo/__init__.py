@@ -1,1 +1,1 @@
-"""The demo data's vocabulary: invented people, teams, agents and conversations."""
+"""The vocabulary of the demo data: invented people, teams, agents and conversations."""

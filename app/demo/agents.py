@@ -1,4 +1,4 @@
-"""The agents of the demo: one for each topic, set up by several teams under names of their own."""
+"""The agents of the demo. Each topic has one; several teams use it under different names."""
 
 from __future__ import annotations
 
@@ -156,4 +156,4 @@ ERRORS = (
     "The provider is over capacity; try again in a minute.",
     "The answer was cut off at the token limit.",
 )
-"""What a failed run says to its reader."""
+"""Error messages of failed runs."""

@@ -16,17 +16,17 @@ from app.pricing import PRICES
 
 THREADS = 720
 PENDING = 5
-"""How many of the last threads still wait for their answer."""
+"""The number of last threads that still wait for an answer."""
 
 
 class History:
-    """Writes conversations, one `thread` after the other, into `tables`."""
+    """Write conversations into `tables`, one thread after the other."""
 
     def __init__(self, rng: random.Random, before: Tables, profiles: dict[Any, AgentProfile]) -> None:
         self._rng = rng
         self._profiles = profiles
         self._agents = [agent for agent in before["agents"] if agent["status"] != "DRAFT"]
-        # A few agents are popular and most are not, as everywhere.
+        # A few agents are popular, most are not.
         self._popularity = [1 / (1 + rank) ** 0.6 for rank in range(len(self._agents))]
         rng.shuffle(self._agents)
         self._members: dict[Any, list[Any]] = {}
@@ -35,7 +35,7 @@ class History:
         self.tables: Tables = {name: [] for name in ("threads", "runs", "messages", "tool_calls", "feedback_entries")}
 
     def write(self) -> Tables:
-        """All conversations, the oldest first."""
+        """Return all conversations, the oldest first."""
         starts = sorted(moment(self._rng) for _ in range(THREADS - PENDING))
         for start in starts:
             self._thread(start, pending=False)
@@ -75,7 +75,7 @@ class History:
     def _turn(
         self, thread: Row, agent: Row, turn: Turn, chosen: dict[str, str], at: datetime, *, pending: bool
     ) -> datetime:
-        """Question, failed attempts if any, answer; returns when the last of them was."""
+        """Write a question, any failed attempts and the answer. Return the time of the last one."""
         rng = self._rng
         self._message(thread, "USER", fill(turn.question, chosen), at, run=None)
         at += timedelta(milliseconds=rng.randrange(40, 400))
@@ -112,7 +112,7 @@ class History:
         rng = self._rng
         finished = status in ("SUCCEEDED", "FAILED", "CANCELLED")
         model = "heron-large" if rng.random() < 0.08 else agent["model"]
-        # A token is about four characters; instructions, tools and history make up most of the prompt.
+        # A token has about four characters. Instructions, tools and history are most of the prompt.
         prompt = (len(agent["instructions"]) + len(turn.question)) // 4 + rng.randrange(350, 2600)
         completion = len(turn.answer) // 4 + rng.randrange(10, 160) if status == "SUCCEEDED" else rng.randrange(60)
         started = None if status == "QUEUED" else at + timedelta(milliseconds=rng.randrange(5, 90))

@@ -19,13 +19,13 @@ USERS = 120
 
 
 def slugify(text: str) -> str:
-    """Lower-case ASCII letters and digits with single hyphens."""
+    """Return the text as lower-case ASCII letters and digits with single hyphens."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
 
 
 def organisations(rng: random.Random) -> tuple[Tables, dict[Any, AgentProfile]]:
-    """Everything that exists before the first conversation, and the profile behind each agent's key."""
+    """Return all rows from before the first conversation, and the profile of each agent by key."""
     teams = _teams(rng)
     users, memberships = _people(rng, teams)
     tags: list[Row] = [{"id": uuid7(rng, _before(400)), "name": name, "color": color} for name, color in TAGS.items()]
@@ -69,7 +69,7 @@ def _people(rng: random.Random, teams: list[Row]) -> tuple[list[Row], list[Row]]
     users: list[Row] = []
     memberships: list[Row] = []
     for number, (given, family) in enumerate(rng.sample(pairs, USERS)):
-        # The first few found the teams; after that, larger plans have more people.
+        # The first users found the teams. After them, larger plans get more people.
         home = number if number < len(teams) else rng.choices(range(len(teams)), (30, 22, 14, 22, 12, 10, 6, 4))[0]
         at = teams[home]["created_at"] + timedelta(hours=rng.uniform(0.2, 24 * 120 if number >= len(teams) else 2))
         user = {

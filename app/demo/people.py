@@ -1,4 +1,4 @@
-"""Invented people and teams. Given and family names are combined at random; nobody real is meant."""
+"""Invented people and teams. The seed combines given and family names at random."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIME_ZONES = (
 
 @dataclass(frozen=True, slots=True)
 class TeamProfile:
-    """A team: its name, its e-mail domain (reserved for examples), its plan and its monthly budget in dollars."""
+    """A team: its name, its e-mail domain (reserved for examples), its plan, and its monthly budget in dollars."""
 
     name: str
     domain: str
@@ -57,4 +57,4 @@ COMMENTS = {
     4: ("Clear and quick.", "Saved me a good half hour.", "Nearly perfect, one figure was rounded.", None),
     5: ("Exactly what I needed!", "Better than the wiki page.", "I pasted it straight into the reply.", None, None),
 }
-"""What people say beside a rating of 1 to 5."""
+"""Comments for each rating from 1 to 5."""

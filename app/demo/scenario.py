@@ -1,4 +1,4 @@
-"""The shape of a templated conversation, and how its slots are filled."""
+"""Templates of conversations, and the code that fills their slots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One call of a tool. `arguments` and `result` are JSON; `{slot}` inside their strings is filled."""
+    """One call of a tool. `arguments` and `result` are JSON; each `{slot}` in their strings is filled."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -19,7 +19,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question, the answer, and the tools that the agent called in between."""
+    """A question, its answer, and the tools that the agent called for it."""
 
     question: str
     answer: str
@@ -40,7 +40,7 @@ class Scenario:
     slots: Mapping[str, tuple[str | tuple[str, ...], ...]] = field(default_factory=dict)
 
     def choose(self, rng: random.Random) -> dict[str, str]:
-        """One value for each slot."""
+        """Return one value for each slot."""
         chosen: dict[str, str] = {}
         for names, choices in self.slots.items():
             choice = rng.choice(choices)
@@ -50,7 +50,7 @@ class Scenario:
 
 
 def fill(template: Any, chosen: Mapping[str, str]) -> Any:
-    """The template, a string or JSON with strings in it, with its slots filled."""
+    """Return the template with its slots filled. A template is a string, or JSON with strings."""
     if isinstance(template, str):
         return template.format_map(chosen)
     if isinstance(template, Mapping):

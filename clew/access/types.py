@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLInputType, ValueNode
@@ -69,15 +70,69 @@ class Claim:
     form: str = "value"
 
 
+class Change(StrEnum):
+    """How a write changes a column."""
+
+    SET = "set"
+    INCREASE = "inc"
+    APPEND = "append"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The rows of an entity that a root field has written, where a rule reads them as they were before.
+
+    `near`: the entity is a generated link, and its rows are the links of the judged row itself.
+    """
+
+    entity: str
+    near: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """One column of the keys that a statement is given when it runs, as a list that the database takes."""
+    """One column of the keys that a statement is given when it runs, as a list that the database takes.
 
-    name: str
+    `of` tells several sets of keys in one statement apart: the name of an argument, or the rows of a `Past`.
+    """
+
+    column: str
+    of: str | Past | None = None
 
 
-# How many bytes a statement may give.
-MOST_BYTES = Keys("\0bytes")
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The rows of a `Past` as they were, as a list of texts."""
+
+    of: Past
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a write gives to a column, as a list of one value a row."""
+
+    column: str
+    change: Change = Change.SET
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """One number for each row, where a write gives nothing else of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time of a deletion: to mark rows with, or to find those that it has marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class MostBytes:
+    """How many bytes a statement may give."""
+
+
+# What a statement is given when it runs, beside variables and claims.
+Supplied = Keys | Images | Values | Places | Moment | MostBytes
+MOST_BYTES = MostBytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +172,7 @@ class Identity:
     """Who asks, as bytes: what stands beside the claims' values, for cursors and digests to be the viewer's own."""
 
 
-Source = Literal | Variable | Template | Constant | Claim | Keys | Now | Ruled | CursorKey | Marker | TieKey
+Source = Literal | Variable | Template | Constant | Claim | Supplied | Now | Ruled | CursorKey | Marker | TieKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +332,15 @@ class Visible:
     forgets the rules cannot be expressed; `access.implied` leaves out what another row has
     shown already. `page` is the largest page, None for none.
     `masks` are, by field, when it is open: always, where there is none. The predicates
-    are about the row itself: it is what `Ruled` operands in them refer to.
+    are about the row itself: it is what `Ruled` operands in them refer to. `deleted`:
+    deleted rows were asked for.
     """
 
     entity: Entity
     where: Predicate = TRUE
     page: int | None = None
     masks: Mapping[str, Predicate] = field(default_factory=dict)
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ claims it names the viewer has; nothing else of a viewer goes into a plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,7 +46,8 @@ from clew.model.types import (
     RelationKind,
     ValueType,
 )
-from clew.model.writing import is_generated_key, writable_fields
+from clew.model.writing import is_free_link, is_generated_key, writable_fields
+from clew.same import Same
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,15 @@ ADMIN = Sight(admin=True)
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A rule for writing: `before` of the row as it was, `after` of what becomes of it; `fields` None for all."""
+    """A rule for writing: `before` of the row as it was, `after` of what becomes of it; `fields` None for all.
+
+    `rule` is the model's, None for what binds an admin.
+    """
 
     before: Predicate
     after: Predicate
     fields: frozenset[str] | None = None
+    rule: AllowRule | GuardRule | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class Permits:
     rules: tuple[Permit, ...]
     own: Mapping[str, tuple[Permit, ...]]
     guards: tuple[Permit, ...]
+    operation: Operation = field(default=Operation.UPDATE, compare=False)
 
     @property
     def every(self) -> tuple[Permit, ...]:
@@ -118,12 +124,12 @@ class Access:
     """The compiled rules of a model; immutable but for its caches."""
 
     model: Model
-    _rules: dict[tuple[str, int], _Rule] = field(default_factory=dict)
+    _rules: dict[tuple[str, Same], _Rule] = field(default_factory=dict)
     _visible: dict[tuple[str, Sight, str | None, tuple[str, ...]], Visible] = field(default_factory=dict)
     _permits: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _guarding: dict[tuple[str, Sight, Operation], Permits] = field(default_factory=dict)
     _all: dict[str, Visible] = field(default_factory=dict)
-    _claims: dict[tuple[str, int], frozenset[Claim]] = field(default_factory=dict)
+    _claims: dict[tuple[str, Same], frozenset[Claim]] = field(default_factory=dict)
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
         """What each entity shows to the roles of `sight`; those that show nothing are left out.
@@ -139,7 +145,7 @@ class Access:
                 entity = self.model.entity(name)
                 dead = {r.name for r in entity.relations if self._leads_nowhere(r, openings, sight)}
                 dead |= {r.name for r in entity.resolvers if r.type in self.model.entities and r.type not in openings}
-                ends_shown = not dead or not _follows_its_ends(entity)
+                ends_shown = not dead or not is_free_link(entity)
                 if ends_shown and (fields := opening.fields - dead):
                     shown[name] = replace(opening, fields=fields)
             if shown == openings:
@@ -149,10 +155,13 @@ class Access:
     def _leads_nowhere(self, relation: Relation, openings: Mapping[str, Opening], sight: Sight) -> bool:
         """Whether no row can ever be at the other end, whatever the claims."""
         owner, to_ones = self._owning(relation)
-        if relation.target not in openings or owner.name not in openings:
+        if relation.target not in openings:
             return True
-        if sight.admin or _follows_its_ends(owner):
+        # Each of the two lists that such a link is in is open by its own rules.
+        if sight.admin or is_free_link(owner):
             return False
+        if owner.name not in openings:
+            return True
         rules = list(self._reading(owner, owner.allow, sight.roles))
         return any(self._mask(owner, to_one, rules, sight) == FALSE for to_one in to_ones)
 
@@ -182,7 +191,7 @@ class Access:
 
     def _named(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
         """The claims of a rule's conditions, before and after."""
-        key = (entity.name, id(rule))
+        key = (entity.name, Same(rule))
         if key not in self._claims:
             conditions = (self.condition(entity, rule.where), self.condition(entity, rule.check))
             self._claims[key] = frozenset(claim for condition in conditions for claim in _claims(condition))
@@ -213,9 +222,8 @@ class Access:
         if sight.admin:
             unguarded = not self._guards(entity, sight)
             return Opening(everything, unconditional=unguarded, creates=creates, updates=updates, deletes=deletes)
-        if _follows_its_ends(entity):
-            ends = [self.opening(self.model.entity(end.target), sight) for end in entity.relations]
-            return None if None in ends else Opening(everything)
+        if is_free_link(entity):
+            return self._opening_of_link(entity, everything, sight)
         rules = list(self._reading(entity, entity.allow, sight.roles))
         if not rules:
             return None
@@ -233,6 +241,33 @@ class Access:
         unconditional = not self._guards(entity, sight) and any(rule.predicate == TRUE for rule in rules)
         shown = frozenset(r.name for r in entity.relations if self._shown(r, rules, sight))
         return Opening(frozenset(fields), frozenset(conditional), unconditional, shown, creates, updates, deletes)
+
+    def _opening_of_link(self, link: Entity, everything: frozenset[str], sight: Sight) -> Opening | None:
+        """What the roles may see of a link without rules of its own: with the keys that its ends show."""
+        fields, conditional = set(everything), set[str]()
+        for end in link.relations:
+            opening = self.opening(self.model.entity(end.target), sight)
+            if opening is None or any(field.name not in opening.fields for field in self._carried(link, end)):
+                return None
+            for column, key in self.keys_of(link, end):
+                if key.name not in opening.fields:
+                    fields.discard(column.name)
+                elif key.name in opening.conditional:
+                    conditional.add(column.name)
+        return Opening(frozenset(fields), frozenset(conditional))
+
+    def _carried(self, link: Entity, end: Relation) -> Sequence[Relation]:
+        """The many-to-many fields of the rows at one end of a link."""
+        return self.model.linking.get((link.name, end.name), ())
+
+    def keys_of(self, link: Entity, end: Relation) -> Iterable[tuple[Column, Column]]:
+        """The columns of a link that lead to one end, each with the part of the key there."""
+        target = self.model.entity(end.target)
+        for ours, theirs in end.on:
+            column, key = link.column_by_sql(ours), target.column_by_sql(theirs)
+            assert column is not None
+            assert key is not None
+            yield column, key
 
     def _may(self, entity: Entity, operation: Operation, roles: frozenset[str]) -> bool:
         """Whether some rule of the roles is for this operation."""
@@ -264,7 +299,7 @@ class Access:
     def _shown(self, relation: Relation, rules: list[_Rule], sight: Sight) -> bool:
         """Whether each rule that opens a row holds only where the to-one's row is open too, by the same condition."""
         target = self.model.entity(relation.target)
-        if relation.to_many or _follows_its_ends(target) or self._guards(target, sight):
+        if relation.to_many or is_free_link(target) or self._guards(target, sight):
             return False
         theirs = [rule.predicate for rule in self._reading(target, target.allow, sight.roles)]
         return bool(rules) and all(
@@ -300,9 +335,18 @@ class Access:
         owner, to_ones = self._owning(relation)
         if relation.through is None:
             return self._seen(target, sight, deleted, to_ones), None
-        # A generated link is visible when both ends are, and the relation looks at both anyway.
-        link = unmasked(owner) if _follows_its_ends(owner) else self._seen(owner, sight, None, to_ones)
+        # The relation looks at both ends itself, and is open by its own rules, whatever those of the list back.
+        link = unmasked(owner) if is_free_link(owner) else self._seen(owner, sight, None, to_ones)
         return self._seen(target, sight, deleted, ()), link
+
+    def telling(self, relation: Relation) -> tuple[Relation, ...]:
+        """The to-ones that say whose the rows at the other end are: a row is there where they are open."""
+        owner, names = self._owning(relation)
+        return () if is_free_link(owner) else tuple(one for one in owner.relations if one.name in names)
+
+    def carried(self, link: Entity) -> tuple[Relation, ...]:
+        """The many-to-many fields that a link without rules of its own follows."""
+        return tuple(field for end in link.relations for field in self._carried(link, end))
 
     def _owning(self, relation: Relation) -> tuple[Entity, tuple[str, ...]]:
         """The entity whose rows say who belongs to whom, and its to-ones that say it and are not the relation."""
@@ -359,7 +403,7 @@ class Access:
             if len(self._guarding) >= 4096:
                 self._guarding.clear()
             guards = self._guarding_permits(entity, sight, operation)
-            found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards)
+            found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards, operation)
         return found
 
     def every_row(self, entity: Entity) -> Visible:
@@ -370,7 +414,9 @@ class Access:
 
     def _guarding_permits(self, entity: Entity, sight: Sight, operation: Operation) -> tuple[Permit, ...]:
         return tuple(
-            self._permit(entity, guard, None) if self._usable(entity, guard, sight) else Permit(FALSE, FALSE)
+            self._permit(entity, guard, None)
+            if self._usable(entity, guard, sight)
+            else Permit(FALSE, FALSE, rule=guard)
             for guard in entity.guards
             if operation in guard.to and (guard.binds_admin or not sight.admin)
         )
@@ -379,7 +425,7 @@ class Access:
         guards = self._guarding_permits(entity, sight, operation)
         if sight.admin:
             everything = frozenset(member.name for member in _members(entity))
-            return Permits((Permit(TRUE, TRUE, everything),), {}, guards)
+            return Permits((Permit(TRUE, TRUE, everything),), {}, guards, operation)
 
         def permitting(rules: Iterable[AllowRule]) -> tuple[Permit, ...]:
             return tuple(
@@ -391,11 +437,11 @@ class Access:
         own = {member.name: permitting(member.allow) for member in _members(entity) if member.allow}
         # What the server fills no rule lets be set, not even by connecting the row to another from there.
         own |= {column.name: () for column in entity.columns if column.preset is not None}
-        return Permits(permitting(entity.allow), own, guards)
+        return Permits(permitting(entity.allow), own, guards, operation)
 
     def _permit(self, entity: Entity, rule: AllowRule | GuardRule, fields: frozenset[str] | None) -> Permit:
         before = self.condition(entity, rule.where)
-        return Permit(before, before if rule.check is None else self.condition(entity, rule.check), fields)
+        return Permit(before, before if rule.check is None else self.condition(entity, rule.check), fields, rule)
 
     def _usable(self, entity: Entity, rule: AllowRule | GuardRule, sight: Sight) -> bool:
         return self._compiled(entity, rule).is_usable(sight)
@@ -403,11 +449,11 @@ class Access:
     def _see(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
         guards = self._guards(entity, sight)
         present = self._present(entity, sight, deleted)
+        with_deleted = deleted is not None and entity.soft_delete is not None
         if sight.admin:
-            return Visible(entity, conjunction([present, *guards]))
-        if _follows_its_ends(entity):
-            ends = [Exists(end, Rows(self.visible(self.model.entity(end.target), sight))) for end in entity.relations]
-            return Visible(entity, conjunction([present, *guards, *ends]))
+            return Visible(entity, conjunction([present, *guards]), deleted=with_deleted)
+        if is_free_link(entity):
+            return self._see_link(entity, guards, sight)
         rules = [rule for rule in self._reading(entity, entity.allow, sight.roles) if rule.is_usable(sight)]
         masks: dict[str, Predicate] = {}
         for name in _names(entity):
@@ -420,7 +466,25 @@ class Access:
         masking = [mask for mask in opened if mask is not None]
         # The rules come last: `clew.access.implied` takes each by itself.
         where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
-        return Visible(entity, where, page, masks)
+        return Visible(entity, where, page, masks, with_deleted)
+
+    def _see_link(self, link: Entity, guards: Iterable[Predicate], sight: Sight) -> Visible:
+        """The rows of a link without rules of its own.
+
+        A row is there where both ends are, and where every many-to-many field that it carries is open on its end. It
+        shows the keys that its ends show.
+        """
+        asked = [*guards]
+        masks: dict[str, Predicate] = {}
+        for end in link.relations:
+            rows = self.visible(self.model.entity(end.target), sight)
+            carried = (_when_open(rows, field) for field in self._carried(link, end))
+            asked.append(_at_end(end, rows, [mask for mask in carried if mask is not None]))
+            for column, key in self.keys_of(link, end):
+                mask = _when_open(rows, key)
+                if mask is not None:
+                    masks[column.name] = _at_end(end, rows, [mask])
+        return Visible(link, conjunction(asked), masks=masks)
 
     def _present(self, entity: Entity, sight: Sight, deleted: str | None) -> Predicate:
         """What holds of the rows that are not deleted, or of those too on which the viewer holds DELETE."""
@@ -471,7 +535,7 @@ class Access:
                 yield self._compiled(entity, rule)
 
     def _compiled(self, entity: Entity, rule: AllowRule | GuardRule) -> _Rule:
-        key = (entity.name, id(rule))
+        key = (entity.name, Same(rule))
         if key not in self._rules:
             fields, limit = (rule.fields, rule.limit) if isinstance(rule, AllowRule) else (None, None)
             self._rules[key] = _Rule(self.condition(entity, rule.where), self._named(entity, rule), fields, limit)
@@ -569,8 +633,15 @@ def unmasked(entity: Entity) -> Visible:
     return Visible(entity, _present(entity))
 
 
-def _follows_its_ends(entity: Entity) -> bool:
-    return entity.generated_link and not entity.allow
+def _at_end(end: Relation, rows: Visible, also: Sequence[Predicate]) -> Predicate:
+    """Whether one of the rows, of which `also` holds too, is at an end of a link."""
+    where = conjunction([*also, rows.where])
+    return FALSE if where == FALSE else Exists(end, Rows(replace(rows, where=where)))
+
+
+def _when_open(rows: Visible, member: Column | Relation) -> Predicate | None:
+    """When a field of the rows is open: None for always."""
+    return FALSE if member.hidden else rows.masks.get(member.name)
 
 
 def _present(entity: Entity) -> Predicate:

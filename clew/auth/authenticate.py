@@ -39,7 +39,7 @@ class Authenticator:
     def __init__(self, settings: Settings, own: Authenticate | None = None, *, local_admin: bool = False) -> None:
         secret = settings.admin_secret
         self._secret = secret.get_secret_value().encode() if secret is not None else None
-        self._dev = settings.env == "dev"
+        self.dev = settings.env == "dev"
         self._local_admin = local_admin
         self._anon = Viewer(roles=frozenset({ANON}))
         self._own = own
@@ -66,14 +66,14 @@ class Authenticator:
 
     def may_explain(self, caller: Viewer) -> bool:
         """Whether a caller may see plans, rules and SQL: in development everybody, else an admin."""
-        return self._dev or caller.is_admin
+        return self.dev or caller.is_admin
 
     async def caller(self, scope: Scope, headers: Headers) -> Viewer:
         """Who sent a request, whoever's eyes it is to be answered for. Args and errors as `viewer`."""
         ticket = _ticket(scope["query_string"]) if scope.get("query_string") else None
         if ticket is not None:
             if b"authorization" in headers or b"x-clew-admin-secret" in headers:
-                raise ClewError("A ticket and other credentials are sent.", hint="Send one of them.")
+                raise ClewError("The request has a ticket and other credentials.", hint="Send only one of them.")
             try:
                 # Its path is without what the app is mounted under.
                 return self.tickets.viewer(ticket, scope["path"].removeprefix(scope.get("root_path", "")))
@@ -117,10 +117,10 @@ def seen_through(caller: Viewer, headers: Headers) -> Viewer:
     if role is None and claims is None:
         return caller
     if not caller.is_admin:
-        raise ClewError("Only an admin may look through another's eyes.", code=Code.FORBIDDEN)
+        raise ClewError("Only an admin may act as another viewer.", code=Code.FORBIDDEN)
     if role is None:
         # Who forgot the role would see everything, and take it for what another sees.
-        raise ClewError("X-Clew-Claims needs X-Clew-Role.", hint="Such as X-Clew-Role: user.")
+        raise ClewError("X-Clew-Claims needs X-Clew-Role.", hint="Send a role too, such as X-Clew-Role: user.")
     return _seen_as(role, claims)
 
 
@@ -149,5 +149,5 @@ def _seen_as(role: bytes, claims: bytes | None) -> Viewer:
         except (ValueError, RecursionError):
             value = None
     if not isinstance(value, dict):
-        raise ClewError("X-Clew-Claims must be a JSON object.", hint='Such as {"sub": "42"}.')
+        raise ClewError("X-Clew-Claims must be a JSON object.", hint='Send an object such as {"sub": "42"}.')
     return Viewer.seen_as(roles, value)

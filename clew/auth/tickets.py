@@ -68,10 +68,10 @@ class Tickets:
                 LIMIT_EXCEEDED when the claims are too large for a URL.
         """
         if self._key is None:
-            raise ClewError("There are no tickets on this server.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
+            raise ClewError("This server makes no tickets.", code=Code.UNAVAILABLE, hint="It needs CLEW_SECRET.")
         if path == TICKETS:
             # Or a ticket could be renewed for ever.
-            raise ClewError("A ticket is no way to get another.")
+            raise ClewError("A ticket cannot get another ticket.")
         now = self._clock()
         expires = now + LIFETIME
         ending = viewer.claims.get("exp")

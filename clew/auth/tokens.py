@@ -170,7 +170,7 @@ def mint(
             # A copy: the caller's claims stay as they are.
             inner = place.get(step, {})
             if not isinstance(inner, Mapping):
-                raise StartupError(f"The claim {step!r} is no object, and the roles go into it.")
+                raise StartupError(f"The roles go into the claim {step!r}, but it is not an object.")
             place[step] = place = dict(inner)
         place[name] = sorted(roles)
     return jwt.encode({"alg": "HS256"}, payload, OctKey.import_key(settings.jwt_secret.get_secret_value()))

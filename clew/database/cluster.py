@@ -54,7 +54,7 @@ def initialise(data: Path, durable: bool) -> None:
         if found != str(VERSION):
             raise StartupError(
                 f"{data} holds the data of Postgres {found}; this Clew embeds Postgres {VERSION}.",
-                f"Move {data.parent} away to begin with an empty database, or set DATABASE_URL to your own server.",
+                f"Move {data.parent} away to start with an empty database, or set DATABASE_URL to your own server.",
             )
         return
     if data.is_dir() and any(data.iterdir()):
@@ -184,7 +184,7 @@ def _failed_to_start(data: Path) -> StartupError:
     detail = "".join(f"\n  {line}" for line in last)
     return StartupError(
         f"The embedded Postgres in {data} did not start.{detail}",
-        f"Move {data.parent} away to begin with an empty database, or set DATABASE_URL to a server of your own.",
+        f"Move {data.parent} away to start with an empty database, or set DATABASE_URL to a server of your own.",
     )
 
 

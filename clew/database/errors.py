@@ -31,9 +31,9 @@ class ContentionError(ClewError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Others have changed the same data at the same time.",
+            "Another transaction changed the same data at the same time.",
             code=Code.CONFLICT,
-            hint="Nothing was done: send it again.",
+            hint="Nothing was written. Send the operation again.",
         )
 
 
@@ -68,7 +68,7 @@ def client_error(error: BaseException) -> ClewError:
             table=fields.get("table_name"),
             constraint=fields.get("constraint_name"),
         )
-        return ClewError("The data do not allow this.", code=Code.CONSTRAINT_VIOLATION)
+        return ClewError("A database constraint was violated.", code=Code.CONSTRAINT_VIOLATION)
     # After a first fault, which has been logged, each further statement of the transaction fails.
     tell = log.debug if isinstance(error, exceptions.InFailedSQLTransactionError) else log.error
     tell(

@@ -19,7 +19,7 @@ class ViolationError(ClewError):
 
     def __init__(self, fields: Sequence[str] = (), message: str | None = None) -> None:
         super().__init__(
-            message or "The data do not allow this.",
+            message or "A database constraint was violated.",
             code=Code.CONSTRAINT_VIOLATION,
             extensions={"fields": list(fields)} if fields else None,
         )

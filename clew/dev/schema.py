@@ -40,7 +40,7 @@ async def pending(project: Project, model: Model, url: str) -> Pending:
     if found.state is State.AHEAD:
         raise StartupError(
             f"The database is at revision {found.current}, which is not in migrations/versions.",
-            "Bring that file back (another branch may have it), or begin with an empty database.",
+            "Bring that file back (another branch may have it), or start with an empty database.",
         )
     changes = pending_changes(project.root, model)
     return Pending(changes, [change.loses for change in changes if change.loses is not None])

@@ -188,10 +188,10 @@ class Supervisor:
         listed = "\n".join(f"  - {loss}" for loss in losses)
         if not terminal.interactive():
             raise RejectedError(
-                f"error: these changes of the database lose data, and nobody is there to confirm them:\n{listed}\n"
+                f"error: these database changes lose data, and there is no terminal to confirm them:\n{listed}\n"
                 "  hint: `clew dev --yes` accepts them; `clew migrate make` writes them down for review."
             )
-        terminal.say(f"These changes of the database lose data:\n{listed}", terminal.BOLD)
+        terminal.say(f"These database changes lose data:\n{listed}", terminal.BOLD)
         if not await self._unless_saved(terminal.confirm("Make them?")):
             raise RejectedError("Nothing was changed.")
 
@@ -213,11 +213,11 @@ class Supervisor:
             if child is not None:
                 code = await child.wait()
                 if child is self._current:
-                    terminal.complain(f"The server process ended by itself ({_ending(code)}).")
+                    terminal.complain(f"The server process ended unexpectedly ({_ending(code)}).")
                     if time.monotonic() - self._promoted_at > SHORT_LIFE:
                         self._note(["restart"])
                     else:
-                        terminal.complain("It had only just begun: the next save starts it again.")
+                        terminal.complain("It had just started. The next save starts it again.")
             while self._current is child:
                 await self._promoted.wait()
                 self._promoted.clear()
@@ -237,10 +237,10 @@ class Supervisor:
                 continue
             complaint = ""
             if removed:
-                terminal.complain("The embedded Postgres' folder was removed; it begins anew.")
+                terminal.complain("The embedded Postgres' folder was removed. It starts again, empty.")
                 self._note(["an empty database"])
             else:
-                terminal.complain("The embedded Postgres had died; it was started again.")
+                terminal.complain("The embedded Postgres had stopped. It was started again.")
 
     async def _stop(self) -> None:
         stops = [*self._drains]

@@ -23,7 +23,7 @@ from graphql import (
 from graphql.language.parser import MAX_NESTING_DEPTH
 from graphql.utilities.coerce_input_value import coerce_default_value
 
-# Gives the value of JSON, this many levels deep.
+# Gives the value of JSON, this many nested levels.
 Coerce = Callable[[Any, int], Any]
 
 # Where an input type keeps what coerces it: compiled when it is first met, since types of inputs go round in circles.

@@ -28,6 +28,6 @@ def split(cursor: Any, place: str) -> tuple[int, str]:
 def bad_cursor(place: str) -> ClewError:
     """The one error for every cursor that is not of this list in this order."""
     return ClewError(
-        f"`{place}` is no cursor of this list in this order.",
+        f"`{place}` is not a cursor of this list in this order.",
         hint="Take cursors from `edges` or `pageInfo` of the same field, with the same orderBy.",
     )

@@ -139,8 +139,11 @@ class _Size:
     root_fields: int = 0
     directives: int = 0
     fields: int = 0
+    schemas: int = 0
 
 
+# An answer to `__schema` is all of the schema: some hundred kilobytes, and a second for some hundred entities.
+_MOST_SCHEMAS = 2
 # How long tokens may be on average: comments, white space and strings are the padding of an attack.
 _CHARACTERS_A_TOKEN = 20
 # A token, after what GraphQL ignores. Possessive, so that what is no GraphQL costs no more than what is.
@@ -353,10 +356,11 @@ def _check_operation(operation: OperationDefinitionNode, meter: _Meter, limits: 
     size = meter.measure(operation.selection_set)
     variables = sum(meter.directives(variable) for variable in operation.variable_definitions or ())
     directives = size.directives + meter.directives(operation) + variables
-    _refuse_above(limits.depth, size.depth, "levels deep")
+    _refuse_above(limits.depth, size.depth, "nested levels")
     _refuse_above(limits.aliases, size.aliases, "aliases")
     _refuse_above(limits.root_fields, size.root_fields, "root fields")
     _refuse_above(limits.directives, directives, "directives")
+    _refuse_above(_MOST_SCHEMAS, size.schemas, "`__schema` fields")
     return size.fields
 
 
@@ -383,13 +387,14 @@ class _Meter:
         if not selection_set.selections:
             # graphql-core reads `{}`, which is no GraphQL.
             raise ClewError("Syntax Error: Expected Name, found '}'.", code=Code.GRAPHQL_PARSE_FAILED)
-        depth = aliases = root_fields = directives = fields = 0
+        depth = aliases = root_fields = directives = fields = schemas = 0
         for node in selection_set.selections:
             directives += self.directives(node)
             if isinstance(node, FieldNode):
                 root_fields += 1
                 fields += 1
                 aliases += node.alias is not None
+                schemas += node.name.value == "__schema"
                 inner = self.measure(node.selection_set) if node.selection_set else _Size()
                 exempt = node.name.value in ("__schema", "__type")
                 depth = max(depth, 1 if exempt else 1 + inner.depth)
@@ -404,7 +409,8 @@ class _Meter:
             aliases += inner.aliases
             directives += inner.directives
             fields += inner.fields
-        return _Size(depth, aliases, root_fields, directives, fields)
+            schemas += inner.schemas
+        return _Size(depth, aliases, root_fields, directives, fields, schemas)
 
     def directives(self, node: _Directed) -> int:
         """How many directives a node itself has."""
@@ -481,4 +487,4 @@ class _Overlap:
     def _step(self, count: int) -> None:
         self.steps += count
         if self.steps > _MOST_STEPS:
-            raise _too_large("The operation is too large: it asks for the same fields too many times.")
+            raise _too_large("The operation is too large: it repeats the same fields too often.")

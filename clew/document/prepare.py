@@ -65,6 +65,8 @@ _MOST_ERRORS = 20
 # No type has longer numbers, and Python has words of its own for those of more than 4,300 digits.
 _MOST_DIGITS = 1000
 _LONG_NUMBER = re.compile(rf"(?<![0-9])[0-9]{{{_MOST_DIGITS + 1}}}")
+# A name of an operation that an error repeats.
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}")
 # Statements kept for one document, since its variables may come in many shapes; and bytes that they take with it.
 _MOST_COMPILED = 64
 MOST_KEPT = 4 * 1024 * 1024
@@ -326,7 +328,8 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     if len(operations) == 1:
         return operations[0]
     if name is not None:
-        message = f"There is no operation named {name!r} in the document."
+        shown = f'named "{name}"' if _NAME.fullmatch(name) else "of that name"
+        message = f"There is no operation {shown} in the document."
     elif operations:
         message = "The document has several operations: say which with `operationName`."
     else:

@@ -1,6 +1,7 @@
-"""The request, top to bottom: document -> plan -> statement -> bytes."""
+"""One operation from start to end: document -> plan -> statement -> outcome."""
 
 from clew.engine.engine import Engine
-from clew.engine.types import Request, Response
+from clew.engine.outcome import Outcome
+from clew.engine.types import Request
 
-__all__ = ["Engine", "Request", "Response"]
+__all__ = ["Engine", "Outcome", "Request"]

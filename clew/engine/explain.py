@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from typing import Any
 
 from graphql import FieldNode, OperationType
@@ -15,22 +16,28 @@ from clew.access.types import (
     Claim,
     Constant,
     CursorKey,
+    Images,
+    Keys,
     Literal,
     Marker,
+    Moment,
     Now,
     Operand,
+    Past,
     Ruled,
     TieKey,
+    Values,
     Variable,
     Visible,
 )
-from clew.access.visible import ADMIN, Access
+from clew.access.visible import ADMIN, Access, Permits
 from clew.document.prepare import InvalidDocument
-from clew.engine.engine import Engine, Executable
+from clew.engine.engine import Engine
 from clew.engine.flights import Flight
-from clew.engine.judge import Judgement, Masked, is_part_of_plan, judge
-from clew.engine.outcome import encode
-from clew.engine.types import Request, Response
+from clew.engine.judge import Judgement, Masked, is_part_of_plan, judge, place_of
+from clew.engine.outcome import Outcome
+from clew.engine.types import Executable, Request
+from clew.engine.witness import Recorder, Step, Tried
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan.types import ReadPlan
@@ -60,34 +67,72 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What an operation became for a viewer; for a mutation, which resolvers run, nothing."""
+    """What a query became for a viewer."""
 
     viewer: Viewer
-    compiled: Compiled | None = None
+    compiled: Compiled
     rules: tuple[Judgement, ...] = ()
     masks: tuple[Masked, ...] = ()
 
     def extension(self) -> dict[str, Any]:
         """As a response carries it, for JSON."""
         found = self.compiled
-        statements = [found] if found is not None and found.sql else []
+        statements = [found] if found.sql else []
         return {
-            "viewer": {"id": self.viewer.id, "roles": sorted(self.viewer.roles)},
-            "plan": list(_outline(found.plan)) if found is not None else [],
+            "viewer": _viewer(self.viewer),
+            "plan": list(_outline(found.plan)),
             "sql": [statement.sql for statement in statements],
-            "parameters": [
-                [
-                    {"source": source if _is_path(source) else None, "value": _plain(value)}
-                    for source, value in zip(statement.arguments, statement.shown, strict=True)
-                ]
-                for statement in statements
-            ],
-            "rules": [
-                {"about": rule.about, "rule": rule.rule, "at": rule.at, "applies": rule.applies, "why": rule.why}
-                for rule in self.rules
-            ],
+            "parameters": [_parameters(statement.arguments, statement.shown) for statement in statements],
+            "rules": [_rule(rule) for rule in self.rules],
             "masks": [{"field": mask.field, "openedBy": list(mask.opened_by)} for mask in self.masks],
         }
+
+
+def witnessed(viewer: Viewer, witness: Recorder) -> dict[str, Any]:
+    """What a mutation did, as a response carries it, for JSON."""
+    steps = witness.steps
+    return {
+        "viewer": _viewer(viewer),
+        "plan": [line for step in steps for line in step_lines(step)],
+        "sql": [step.sql for step in steps],
+        "parameters": [_parameters(*_shown(step)) for step in steps],
+        "rules": [_rule(rule) for rule in witness.rules()],
+        "masks": [],
+        "missed": [missed.extension() for missed in witness.missed],
+        "refusals": [{"field": refused.field, **refused.extension()} for refused in witness.refusals],
+    }
+
+
+def _viewer(viewer: Viewer) -> dict[str, Any]:
+    return {"id": viewer.id, "roles": sorted(viewer.roles)}
+
+
+def _rule(rule: Judgement) -> dict[str, Any]:
+    return {"about": rule.about, "rule": rule.rule, "at": rule.at, "applies": rule.applies, "why": rule.why}
+
+
+def _parameters(sources: Sequence[Any], values: Sequence[Any]) -> list[dict[str, Any]]:
+    return [
+        {"source": source if _is_path(source) else None, "value": _plain(value)}
+        for source, value in zip(sources, values, strict=True)
+    ]
+
+
+def _shown(step: Step) -> tuple[list[Any], list[Any]]:
+    """Where the arguments of a step come from, and what may be shown of them."""
+    hidden = Marker | TieKey | CursorKey | Images
+    values = [
+        _HIDDEN if isinstance(operand.source, hidden) else value
+        for operand, value in zip(step.operands, step.arguments, strict=True)
+    ]
+    return [_source(operand) for operand in step.operands], values
+
+
+def step_lines(step: Step) -> Iterator[str]:
+    """A step's place and its plan, an indented line each."""
+    yield f"{step.field}, {step.phase}"
+    if step.plan is not None:
+        yield from _outline(step.plan, "  ")
 
 
 def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Compiled:
@@ -98,70 +143,90 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
     """
     role = role_schema(Access(engine.model), engine.model, engine.schema, ADMIN, engine.limits)
     try:
-        prepared = engine.prepare(role, document, None)
+        prepared = engine.statements.prepare(role, document, None)
         values = prepared.coerce(variables)
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
     if prepared.operation.operation is not OperationType.QUERY:
         raise ClewError("Only queries can be explained.", code=Code.BAD_USER_INPUT)
-    executable = engine.executable(prepared, values, ADMIN)
+    executable = engine.statements.executable(prepared, values, ADMIN)
     return _compiled(executable, values, {})
 
 
-async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Explanation:
-    """Which rules applied to an operation of this viewer, and what it was compiled to.
+async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Explanation | None:
+    """Which rules applied to a query of this viewer, and what it was compiled to; None for a mutation.
 
     Raises:
         InvalidDocument, ClewError: as running it would.
     """
-    role = await engine.role(viewer)
-    prepared = engine.prepare(role, request.query, request.operation_name)
+    session = await engine.open(viewer)
+    prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
     if prepared.operation.operation is not OperationType.QUERY:
-        return Explanation(viewer)
+        return None
     values = prepared.coerce(request.variables)
-    sight, claims = engine.sight(role, viewer)
-    executable = engine.executable(prepared, values, sight)
-    bound = {**claims, MOST_BYTES: prepared.limits.response_bytes}
-    rules, masks = judge(engine.access, executable.plan, sight, viewer)
+    executable = engine.statements.executable(prepared, values, session.sight)
+    bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
+    rules, masks = judge(engine.access, executable.plan, session.sight, viewer)
     return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks))
 
 
-async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Response:
-    """Run an operation as `Engine.execute` does; the response carries what it became as an extension.
+async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
+    """Run an operation as `Engine.execute` does; the outcome carries what it became as an extension.
 
     An operation that was refused before it ran has none.
     """
-    response = await engine.execute(request, viewer, flight)
-    if not response.executed:
-        return response
-    try:
-        found = await explanation(engine, request, viewer)
-    except (InvalidDocument, ClewError):
-        return response
-    extensions = encode({"clew": found.extension()})
-    return replace(response, body=b"".join((response.body[:-1], b',"extensions":', extensions, b"}")))
+    witness = await recorder(engine, viewer)
+    outcome = await engine.execute(request, viewer, flight, witness)
+    if outcome.executed:
+        with suppress(InvalidDocument, ClewError):
+            found = await explanation(engine, request, viewer)
+            outcome.extensions = {"clew": witnessed(viewer, witness) if found is None else found.extension()}
+    return outcome
+
+
+async def execute_witnessed(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
+    """Run an operation as `Engine.execute` does; an error for which rules are the reason tells of them."""
+    return await engine.execute(request, viewer, flight, await recorder(engine, viewer))
+
+
+async def recorder(engine: Engine, viewer: Viewer) -> Recorder:
+    """What notes a mutation of this viewer."""
+    session = await engine.open(viewer)
+    return Recorder(engine.access, session.sight, viewer)
+
+
+async def rehearsed(engine: Engine, request: Request, viewer: Viewer) -> tuple[Recorder, Outcome]:
+    """What a mutation of generated fields does, and its response. It is rolled back.
+
+    Raises:
+        InvalidDocument, ClewError: as `Engine.rehearse`.
+    """
+    witness = await recorder(engine, viewer)
+    return witness, await engine.rehearse(request, viewer, witness)
 
 
 async def explained(engine: Engine, document: str, variables: Mapping[str, Any], viewer: Viewer = _ADMIN_VIEWER) -> str:
-    """The rules, the plan, the SQL with its values and Postgres' EXPLAIN, as text.
+    """The rules, the plan, the SQL with its values and Postgres' EXPLAIN, as text; of a mutation that of each step.
+
+    A mutation is run and rolled back.
 
     Raises:
         ClewError: as `compiled`, and UNAVAILABLE.
     """
+    request = Request(document, variables)
     try:
-        found = await explanation(engine, Request(document, variables), viewer)
+        found = await explanation(engine, request, viewer)
+        if found is None:
+            return "\n".join(mutation_text(viewer, *await rehearsed(engine, request, viewer)))
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
     statement = found.compiled
-    if statement is None:
-        raise ClewError("Only queries can be explained.", code=Code.BAD_USER_INPUT)
     parts = ["Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}"]
     parts += ["", "Rules", *_rules(found)]
     parts += ["", "Plan", *("  " + line for line in _outline(statement.plan))]
     if statement.sql:
         parts += ["", "SQL", *("  " + line for line in statement.sql.splitlines())]
-        for index, (source, value) in enumerate(zip(statement.arguments, statement.shown, strict=True), 1):
-            parts.append(f"  ${index} = {value!r}" + (f" ({source})" if _is_path(source) else ""))
+        parts += _bound(statement.arguments, statement.shown)
         rows = await engine.pool.fetch(f"EXPLAIN (VERBOSE, COSTS) {statement.sql}", statement.values)
         parts += ["", "EXPLAIN", *("  " + row[0] for row in rows)]
     else:
@@ -169,19 +234,83 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
     return "\n".join(parts)
 
 
+def mutation_text(viewer: Viewer, witness: Recorder, outcome: Outcome) -> Iterator[str]:
+    """What a mutation did and what came of it, as lines."""
+    yield from ("Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}", "", "Rules")
+    yield from _tried(viewer, witness.rules())
+    for number, step in enumerate(witness.steps, 1):
+        place, *outline = step_lines(step)
+        yield from ("", f"Step {number}: {place}")
+        if outline:
+            yield from ("  Plan", *("  " + line for line in outline))
+        yield from ("  SQL", *("    " + line for line in step.sql.splitlines()))
+        yield from ("  " + line for line in _bound(*_shown(step)))
+        if step.explain:
+            yield from ("  EXPLAIN", *("    " + line for line in step.explain))
+    yield from ("", "Verdict", *_verdict(witness, outcome))
+
+
+def _verdict(witness: Recorder, outcome: Outcome) -> Iterator[str]:
+    for error in outcome.errors:
+        place = ".".join(str(key) for key in error.get("path", ()))
+        yield f"  refused: {place + ': ' if place else ''}{error['extensions']['code']} {error['message']}"
+    if not outcome.errors:
+        yield "  allowed"
+    for refused in witness.refusals:
+        of = refused.refusal
+        row = f"{of.entity.name} {_row(refused.row)}" if of.key else f"a new {of.entity.name}"
+        yield f"  {refused.field}, phase {of.phase}: {of.operation} of {row}"
+        yield f"    {of.why}"
+        yield from _of_tried(refused.tried)
+    for missed in witness.missed:
+        yield f"  {missed.field}: {missed.entity.name} {_row(missed.row)} is not there for {missed.operation}"
+        yield f"    {missed.why}"
+        yield from _of_tried(missed.tried)
+    yield "  Everything is rolled back."
+
+
+def _of_tried(rules: Iterable[Tried]) -> Iterator[str]:
+    for tried in rules:
+        rule = tried.judgement
+        if not rule.applies:
+            yield f"    dropped  {rule.at}  {rule.rule}: {rule.why}"
+            continue
+        held = [
+            f"{'held' if flag else 'did not hold'} {when}"
+            for flag, when in ((tried.before, "before"), (tried.after, "after"))
+            if flag is not None
+        ]
+        failed = [f"not true: {part}" if part.startswith("{") else part for part in tried.failed]
+        yield f"    applies  {rule.at}  {rule.rule}: " + "; ".join([*held, *failed] or ["not asked"])
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{name}: {value}" for name, value in row.items()) + "}"
+
+
+def _bound(sources: Sequence[Any], values: Sequence[Any]) -> Iterator[str]:
+    """What the parameters of a statement are."""
+    for index, (source, value) in enumerate(zip(sources, values, strict=True), 1):
+        yield f"  ${index} = {value!r}" + (f" ({source})" if _is_path(source) else "")
+
+
 def _rules(found: Explanation) -> Iterator[str]:
-    if found.viewer.is_admin:
-        yield "  An admin passes every @allow."
-    about = None
-    for rule in found.rules:
-        if rule.about != about:
-            about = rule.about
-            yield f"  {about}"
-        yield f"    {'applies' if rule.applies else 'dropped'}  {rule.at}  {rule.rule}: {rule.why}"
+    yield from _tried(found.viewer, found.rules)
     for mask in found.masks:
         yield f"  {mask.field} is masked: open " + (
             f"by {' or '.join(mask.opened_by)}" if mask.opened_by else "nowhere"
         )
+
+
+def _tried(viewer: Viewer, rules: Iterable[Judgement]) -> Iterator[str]:
+    if viewer.is_admin:
+        yield "  An admin passes every @allow."
+    about = None
+    for rule in rules:
+        if rule.about != about:
+            about = rule.about
+            yield f"  {about}"
+        yield f"    {'applies' if rule.applies else 'dropped'}  {rule.at}  {rule.rule}: {rule.why}"
 
 
 def _compiled(executable: Executable, values: VariableValues, claims: Claims) -> Compiled:
@@ -212,6 +341,12 @@ def _source(operand: Operand) -> Any:
             return "$now"
         case Ruled(path):
             return "$row." + ".".join(path)
+        case Keys(column, of):
+            return "$key." + (column if of is None else f"{of.entity if isinstance(of, Past) else of}.{column}")
+        case Values(column, change):
+            return f"${change}.{column}"
+        case Moment():
+            return "$deletedAt"
     return f"$({operand.place})"
 
 
@@ -244,7 +379,7 @@ def _outline(node: Any, indent: str = "") -> Iterator[str]:
         if field.name in ("mask", "masks"):
             if any(mask is not None for mask in (value if isinstance(value, tuple) else (value,))):
                 scalars.append("masked")
-        elif value is None or value is False or value == () or value == TRUE:
+        elif value is None or value is False or value == () or value == [] or value == TRUE:
             continue
         elif (text := _text(value)) is not None:
             scalars.append(f"{field.name}={text}")
@@ -262,11 +397,19 @@ def _text(value: Any) -> str | None:
             return value.name
         case Operand():
             return repr(_source(value))
+        case Permits():
+            return _permits(value)
         case Visible():
             return value.entity.name + (f" (at most {value.page})" if value.page is not None else "")
         case FieldNode():
             return value.name.value
-        case tuple():
+        case tuple() | list():
             texts = [_text(item) for item in value]
             return None if None in texts else f"[{', '.join(text for text in texts if text is not None)}]"
     return None if is_part_of_plan(value) else repr(value)
+
+
+def _permits(permits: Permits) -> str:
+    """Where the rules stand that a step tries; what binds an admin stands nowhere."""
+    rules = [permit.rule for permit in permits.every if permit.rule is not None]
+    return f"{permits.operation}[{', '.join(place_of(rule.location) for rule in rules)}]"

@@ -21,6 +21,21 @@ class _Viewer:
     waiters: deque[asyncio.Future[bool]] = field(default_factory=deque)
 
 
+class TooManyInFlightError(ClewError):
+    """The viewer has more operations under way than it may.
+
+    Args:
+        most: that are allowed.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"Too many operations at once: at most {most} may run.",
+            code=Code.LIMIT_EXCEEDED,
+            hint="Wait for an answer before you send the next one.",
+        )
+
+
 class Flight:
     """One operation, from its begin until its answer is on its way. To `end` one that never began is no fault."""
 
@@ -56,7 +71,7 @@ class Flights:
             most: operations that the viewer may have under way.
 
         Raises:
-            ClewError: LIMIT_EXCEEDED when none ends in time.
+            TooManyInFlightError: none ends in time.
         """
         viewer = self._viewers.get(who)
         if viewer is None:
@@ -87,11 +102,7 @@ class Flights:
             timer.cancel()
         if not is_given:
             _forget(viewer, waiter)
-            raise ClewError(
-                f"Too many operations at once: at most {most} may be under way.",
-                code=Code.LIMIT_EXCEEDED,
-                hint="Send the next one when one has been answered.",
-            )
+            raise TooManyInFlightError(most)
 
     def _end(self, who: Hashable) -> None:
         viewer = self._viewers[who]

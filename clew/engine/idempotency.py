@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.database.alchemy import OperationConnection
-from clew.engine.outcome import refusal
-from clew.engine.types import Request, Response
+from clew.engine.outcome import Outcome, refusal
+from clew.engine.types import Request
 from clew.errors import ClewError, Code
 from clew.exact import dumps
 from clew.viewer import Viewer
 
-# Who comes while the first is under way waits here until that has ended. A key older than a day is new again. Each
+# A concurrent request with this key blocks here until the first ends. A key older than a day is new again. Each
 # claim removes a few more keys than it adds, so that old ones do not pile up and no request pays for all of them.
 _CLAIM = """
 WITH old AS (
@@ -44,7 +44,7 @@ class Repeatable:
     id: bytes
     request: bytes
 
-    async def claim(self, connection: OperationConnection, request_id: str) -> Response | None:
+    async def claim(self, connection: OperationConnection, request_id: str) -> Outcome | None:
         """Begin, in the transaction of the mutation.
 
         Returns:
@@ -61,20 +61,20 @@ class Repeatable:
             error = ClewError(
                 "This Idempotency-Key was sent with another operation or other variables.",
                 code=Code.CONFLICT,
-                hint="Make a new key for each new request; use it again only to repeat that one.",
+                hint="Make a new key for each request. Use a key again only to repeat its request.",
             )
             return refusal(error, request_id)
-        return Response(response)
+        return Outcome(response)
 
-    async def store(self, connection: OperationConnection, response: Response) -> None:
-        """Keep the response, in the transaction of the mutation.
+    async def store(self, connection: OperationConnection, data: bytes) -> None:
+        """Keep the response's `data`, as JSON, in the transaction of the mutation.
 
         Raises:
             ClewError: UNAVAILABLE.
         """
         # What a resolver has started and forgotten is not waited for.
         async with connection.raw(wait=False) as raw:
-            await raw.execute(_STORE, self.id, response.body)
+            await raw.execute(_STORE, self.id, data)
 
 
 def repeatable(request: Request, viewer: Viewer) -> Repeatable | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from clew.access import types as access_types
 from clew.access.types import Predicate, Visible
-from clew.access.visible import Access, Sight
+from clew.access.visible import Access, Sight, unmasked
 from clew.errors import Location
 from clew.model.rule_text import allow_text, guard_text, members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation, Relation, ResolverField
+from clew.model.writing import is_free_link
 from clew.plan import types as plan_types
+from clew.plan import write as write_plans
 from clew.plan.types import ReadPlan, Required
 from clew.sql.arguments import claim_fault
 from clew.viewer import Viewer
@@ -20,10 +22,10 @@ from clew.viewer import Viewer
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A READ rule about something that an operation touches.
+    """A rule about something that an operation touches.
 
-    `about` is an entity or a field (`User`, `User.email`), `rule` what the rule says, `at` its
-    file and line, and `why` it applies to the viewer or does not.
+    `about` is an entity or a field (`User`, `User.email`), of a write with the operation (`User UPDATE`). `rule` is
+    what the rule says, `at` its file and line, and `why` it applies to the viewer or does not.
     """
 
     about: str
@@ -48,10 +50,13 @@ class Masked:
 class _Touched:
     """What of the model a plan touches: entities by name, columns and relations by identity.
 
-    `masked` are those of them that the plan reads through a mask; `required` are the masks of resolvers.
+    `deleted` are the names of those whose deleted rows are asked for. `masked` are the columns and relations that the
+    plan reads through a mask; `required` are the masks of resolvers.
     """
 
+    access: Access
     entities: dict[str, Entity] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
     members: set[int] = field(default_factory=set)
     masked: set[int] = field(default_factory=set)
     required: list[Predicate] = field(default_factory=list)
@@ -64,12 +69,13 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
         plan: made by `access` for `sight`.
         sight: of the viewer.
     """
-    touched = _Touched()
+    touched = _Touched(access)
     _walk(plan, touched)
     judgements: list[Judgement] = []
     masked: list[Masked] = []
     for entity in touched.entities.values():
-        judgements += _of_entity(access, entity, sight, viewer)
+        asked = {Operation.READ, Operation.DELETE} if entity.name in touched.deleted else {Operation.READ}
+        judgements += (judgement for _, judgement in rules_of(access, entity, asked, sight, viewer))
         hidden = access.visible(entity, sight).masks
         for member in members(entity):
             mask = hidden.get(member.name)
@@ -80,12 +86,14 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
             if not is_touched or sight.admin:
                 continue
             about = f"{entity.name}.{member.name}"
-            judgements += _of_allows(access, entity, about, member.allow, sight, viewer)
+            allowing = _of_allows(access, entity, about, member.allow, {Operation.READ}, sight, viewer)
+            judgements += (judgement for _, judgement in allowing)
             if mask is not None and is_masked:
+                whose, opening = _opening(access, entity, member)
                 opened_by = [
-                    _place(rule.location)
-                    for rule in _openers(entity, member)
-                    if _why_not(access, entity, rule, sight, viewer) is None
+                    place_of(rule.location)
+                    for rule in _openers(whose, opening)
+                    if _why_not(access, whose, rule, sight, viewer) is None
                 ]
                 masked.append(Masked(about, tuple(opened_by)))
     return judgements, masked
@@ -94,11 +102,13 @@ def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple
 def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
     """Note what is in a plan; not what is in its masks and visible rows, which are the rules themselves."""
     if isinstance(node, Visible):
-        touched.entities[node.entity.name] = node.entity
+        _walk_rows(node, touched)
     elif isinstance(node, Column | Relation):
         touched.members.add(id(node))
         if is_masked:
             touched.masked.add(id(node))
+        if isinstance(node, Relation):
+            _open_elsewhere(touched.access.telling(node), touched)
     elif isinstance(node, tuple):
         for item in node:
             _walk(item, touched, is_masked)
@@ -117,32 +127,77 @@ def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
 
 def is_part_of_plan(value: object) -> bool:
     """Return whether the value is one of the dataclasses that plans consist of."""
-    return type(value).__module__ in (access_types.__name__, plan_types.__name__)
+    return type(value).__module__ in (access_types.__name__, plan_types.__name__, write_plans.__name__)
 
 
-def _of_entity(access: Access, entity: Entity, sight: Sight, viewer: Viewer) -> Iterator[Judgement]:
+def _walk_rows(rows: Visible, touched: _Touched) -> None:
+    """Note whose rows they are; a link that Clew made has the rules of its ends, where it is read by itself."""
+    touched.entities[rows.entity.name] = rows.entity
+    if rows.deleted:
+        touched.deleted.add(rows.entity.name)
+    if is_free_link(rows.entity) and rows != unmasked(rows.entity):
+        model = touched.access.model
+        touched.entities.update((end.target, model.entity(end.target)) for end in rows.entity.relations)
+        _open_elsewhere(touched.access.carried(rows.entity), touched)
+
+
+def _open_elsewhere(relations: Iterable[Relation], touched: _Touched) -> None:
+    """Note relations that must be open for a row to be there, though the operation does not name them."""
+    for relation in relations:
+        touched.members.add(id(relation))
+        touched.masked.add(id(relation))
+
+
+def rules_of(
+    access: Access, entity: Entity, asked: Set[Operation], sight: Sight, viewer: Viewer
+) -> Iterator[tuple[AllowRule | GuardRule, Judgement]]:
+    """The rules and guards of an entity for some operations, without those of its fields."""
+    about = _about(entity.name, asked)
     if not sight.admin:
-        yield from _of_allows(access, entity, entity.name, entity.allow, sight, viewer)
+        yield from _of_allows(access, entity, about, entity.allow, asked, sight, viewer)
     for guard in entity.guards:
-        if Operation.READ in guard.to:
+        if not asked.isdisjoint(guard.to):
             applies = guard.binds_admin or not sight.admin
             fault = _fault(access, entity, guard, sight, viewer) if applies else None
             why = "it binds every role" if applies else "it binds no admin"
             if fault is not None:
-                why = f"{fault}: no row is visible"
+                if Operation.READ in asked:
+                    why = f"{fault}: no {'' if Operation.READ in guard.to else 'deleted '}row is visible"
+                else:
+                    why = f"{fault}: no row may be written"
             text = f"@guard {guard_text(access.model, entity, guard)}"
-            yield Judgement(entity.name, text, _place(guard.location), applies, why)
+            yield guard, Judgement(about, text, place_of(guard.location), applies, why)
+
+
+def rules_of_fields(
+    access: Access, entity: Entity, asked: Set[Operation], sight: Sight, viewer: Viewer, fields: Collection[str]
+) -> Iterator[tuple[AllowRule, Judgement]]:
+    """The rules of those of an entity's `fields` that have rules of their own, for an operation."""
+    if not sight.admin:
+        for member in (member for member in members(entity) if member.name in fields):
+            about = _about(f"{entity.name}.{member.name}", asked)
+            yield from _of_allows(access, entity, about, member.allow, asked, sight, viewer)
+
+
+def _about(name: str, asked: Set[Operation]) -> str:
+    return name if Operation.READ in asked else f"{name} {', '.join(sorted(asked))}"
 
 
 def _of_allows(
-    access: Access, entity: Entity, about: str, rules: tuple[AllowRule, ...], sight: Sight, viewer: Viewer
-) -> Iterator[Judgement]:
+    access: Access,
+    entity: Entity,
+    about: str,
+    rules: tuple[AllowRule, ...],
+    asked: Set[Operation],
+    sight: Sight,
+    viewer: Viewer,
+) -> Iterator[tuple[AllowRule, Judgement]]:
     for rule in rules:
-        if Operation.READ in rule.to:
+        if not asked.isdisjoint(rule.to):
             why_not = _why_not(access, entity, rule, sight, viewer)
             why = why_not or _named([role for role in rule.roles if role in sight.roles], "is held", "are held")
             text = f"@allow(role: {_listed(rule.roles)}) {allow_text(access.model, entity, rule)}"
-            yield Judgement(about, text, _place(rule.location), why_not is None, why)
+            yield rule, Judgement(about, text, place_of(rule.location), why_not is None, why)
 
 
 def _why_not(access: Access, entity: Entity, rule: AllowRule, sight: Sight, viewer: Viewer) -> str | None:
@@ -157,10 +212,22 @@ def _fault(access: Access, entity: Entity, rule: AllowRule | GuardRule, sight: S
     if viewer.id is not None:
         given["sub"] = viewer.id
     faults = {
-        f"claim {'.'.join(claim.path)} {claim_fault(claim, given) or 'is no text'}"
+        f"claim {'.'.join(claim.path)} {claim_fault(claim, given) or 'is not a text'}"
         for claim in access.claims_of(entity, rule) - sight.usable
     }
     return ", ".join(sorted(faults)) or None
+
+
+def _opening(
+    access: Access, entity: Entity, member: Column | Relation | ResolverField
+) -> tuple[Entity, Column | Relation | ResolverField]:
+    """The field whose rules open another, with its entity: of a key in a link that Clew made, that of the row there."""
+    if is_free_link(entity):
+        for end in entity.relations:
+            for column, key in access.keys_of(entity, end):
+                if column is member:
+                    return access.model.entity(end.target), key
+    return entity, member
 
 
 def _openers(entity: Entity, member: Column | Relation | ResolverField) -> list[AllowRule]:
@@ -181,5 +248,6 @@ def _named(roles: Sequence[str], one: str, several: str) -> str:
     return f"role {roles[0]} {one}" if len(roles) == 1 else f"roles {', '.join(roles)} {several}"
 
 
-def _place(location: Location | None) -> str:
+def place_of(location: Location | None) -> str:
+    """A rule's file and line."""
     return f"{location.file}:{location.line}" if location is not None else "?"

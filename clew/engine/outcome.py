@@ -1,15 +1,19 @@
-"""Errors as a client sees them (SPEC 10). What is not meant for the client goes to the log."""
+"""What became of an operation, and its errors as a client sees them: `docs/errors.md`.
+
+An `Outcome` knows nothing of a transport. A transport encodes it, and says by its own means what it says beside that.
+What is not meant for the client goes to the log.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from clew.engine.types import Response
 from clew.errors import ClewError, Code
 from clew.exact import encode as encode
 
@@ -18,6 +22,51 @@ log = structlog.get_logger("clew.engine")
 # Characters of graphql-core's messages.
 _LONGEST_MESSAGE = 1000
 INTERNAL = "Something went wrong on the server."
+
+
+# Not frozen: that would cost each request as much as the look into a cache.
+@dataclass(slots=True)
+class Outcome:
+    """What became of an operation.
+
+    `data` is JSON text where the database made it, else plain values; None is `null`.
+    `errors` are entries of `errors`, as JSON has them; `code` is the first one's.
+    `executed`: execution began, so the response has `data`. Otherwise the request was refused before.
+    `error` is what ended the operation as a whole. It is None where fields failed, or the document is not valid.
+    `extensions` of the response, as JSON has them.
+    `contended`: nothing was done, because another transaction was in the way; the same may succeed at once.
+    """
+
+    data: bytes | Mapping[str, Any] | None = None
+    errors: Sequence[Mapping[str, Any]] = ()
+    executed: bool = True
+    error: ClewError | None = None
+    extensions: Mapping[str, Any] | None = None
+    contended: bool = False
+
+    @property
+    def code(self) -> Code | None:
+        """The code of the first error, None without errors."""
+        return Code(self.errors[0]["extensions"]["code"]) if self.errors else None
+
+    @property
+    def body(self) -> bytes:
+        """The response as JSON."""
+        return self.response(encode(self.errors), self.data if isinstance(self.data, bytes) else encode(self.data))
+
+    def response(self, errors: bytes, data: bytes) -> bytes:
+        """Return the response as JSON, of errors and data that are JSON already."""
+        if not self.errors and self.extensions is None:
+            return b'{"data":%b}' % data
+        parts: list[bytes] = []
+        if self.errors:
+            parts += (b',"errors":', errors)
+        if self.executed:
+            parts += (b',"data":', data)
+        if self.extensions is not None:
+            parts += (b',"extensions":', encode(self.extensions))
+        parts[0] = b"{" + parts[0][1:]
+        return b"".join((*parts, b"}"))
 
 
 def formatted(
@@ -69,23 +118,47 @@ def _entry(
     return entry
 
 
-def refused(errors: Sequence[GraphQLError], request_id: str, default: Code) -> Response:
-    """The response to a request that was not executed."""
-    entries = [formatted(error, request_id, default) for error in errors]
-    return Response(encode({"errors": entries}), executed=False, code=Code(entries[0]["extensions"]["code"]))
+def refused(errors: Sequence[GraphQLError], request_id: str, default: Code) -> Outcome:
+    """Return the outcome of a request whose document or variables are not valid."""
+    return Outcome(errors=[formatted(error, request_id, default) for error in errors], executed=False)
 
 
-def refusal(error: ClewError, request_id: str) -> Response:
-    """The response to a request that one of our own errors stopped before it was executed."""
-    entry = _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
-    return Response(encode({"errors": [entry]}), executed=False, code=error.code)
+def refusal(error: ClewError, request_id: str) -> Outcome:
+    """Return the outcome of a request that one of our own errors stopped before it was executed."""
+    return Outcome(errors=[_told(error, request_id)], executed=False, error=error)
 
 
-def failure(error: ClewError, request_id: str) -> Response:
-    """The response to an operation that failed as a whole while it was executed."""
-    entry = _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
-    status = 503 if error.code is Code.UNAVAILABLE else None
-    return Response(encode({"errors": [entry], "data": None}), executed=True, code=error.code, status=status)
+def failure(error: ClewError, request_id: str) -> Outcome:
+    """Return the outcome of an operation that failed as a whole while it was executed."""
+    return Outcome(errors=[_told(error, request_id)], error=error)
+
+
+def _told(error: ClewError, request_id: str) -> dict[str, Any]:
+    return _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
+
+
+class QueriesOnlyError(ClewError):
+    """A request that may only run queries has another operation."""
+
+    def __init__(self) -> None:
+        super().__init__("This request can only run a query.")
+
+
+class RateLimitedError(ClewError):
+    """The viewer sends more operations than it may.
+
+    Args:
+        rate: operations that are allowed a minute.
+        seconds: after which the next one may be sent.
+    """
+
+    def __init__(self, rate: int, seconds: int) -> None:
+        super().__init__(
+            f"Too many operations: at most {rate} a minute are allowed.",
+            code=Code.RATE_LIMITED,
+            hint=f"Try again in {seconds} s.",
+        )
+        self.seconds = seconds
 
 
 class ResponseTooLargeError(ClewError):
@@ -103,8 +176,11 @@ class ResponseTooLargeError(ClewError):
         )
 
 
-def raised(entry: Mapping[str, Any]) -> ClewError:
-    """One entry of `errors` as the exception that it was made of, or could have been."""
+def raised(outcome: Outcome) -> ClewError | None:
+    """Return the first error as an exception, None without errors."""
+    if outcome.error is not None or not outcome.errors:
+        return outcome.error
+    entry = outcome.errors[0]
     extensions = dict(entry["extensions"])
     del extensions["requestId"]
     code, hint = extensions.pop("code"), extensions.pop("hint", None)
@@ -112,12 +188,12 @@ def raised(entry: Mapping[str, Any]) -> ClewError:
 
 
 def new_request_id() -> str:
-    """An id for a request that came without one."""
+    """Make an id for a request that came without one."""
     return uuid.uuid4().hex
 
 
 def encode_in_parts(value: Any) -> bytes:
-    """As `encode`, of what is large: a part after the other, so that other threads have their turn between them."""
+    """Encode a large value part by part, so that other threads have their turn between the parts."""
     parts: list[bytes] = []
     _encode_into(parts, value)
     return b"".join(parts)

@@ -1,12 +1,19 @@
-"""What goes into the engine and what comes out."""
+"""What goes into the engine, and an operation on its way through it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clew.errors import Code
+from graphql.execution.values import VariableValues
+
+from clew.access.visible import Sight
+from clew.plan.types import ReadPlan
+from clew.schema.roles import RoleSchema
+from clew.sql.arguments import Claims
+from clew.sql.statement import Statement
+from clew.viewer import Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +36,47 @@ class Request:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A GraphQL response as JSON.
+# This and `Ready` are not frozen: that would cost each request as much as the look into a cache.
+@dataclass(slots=True)
+class Session:
+    """A viewer with what the engine knows of it: `Engine.open` makes one for each operation.
 
-    `executed`: execution began, so the body has `data` (maybe null). Otherwise the request
-    was refused before. `code` is the first error's, None without errors. `status` is the
-    HTTP status where the code does not say it. `retry_after`: seconds after which the same
-    request may succeed, where that is known. `contended`: nothing was done, because another
-    transaction was in the way; the same may succeed at once.
+    `role` is the schema of the viewer's role set. `sight` is the part of the viewer that plans depend on, `claims` are
+    the values that statements bind.
     """
 
-    body: bytes
-    executed: bool = True
-    code: Code | None = None
-    status: int | None = None
-    retry_after: int | None = None
-    contended: bool = False
+    viewer: Viewer
+    role: RoleSchema
+    sight: Sight
+    claims: Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Executable:
+    """A plan with its statement.
+
+    `pieces` are the constant bytes between the values of a pass-through response. `most_cost`: the limit of cost,
+    where the values of variables decide whether the plan is within it. `size`: bytes, about.
+    """
+
+    plan: ReadPlan
+    statement: Statement | None
+    pieces: tuple[bytes, ...] = ()
+    most_cost: int | None = None
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Ready:
+    """An operation with its variables.
+
+    `values` are theirs; `shape` is the part of them that a plan depends on; `large`: there are many of them.
+    `executable` is what a query is to run, with its `arguments`; `is_new`: it was not in the cache.
+    """
+
+    values: VariableValues
+    shape: Any
+    large: bool
+    executable: Executable | None = None
+    arguments: Sequence[Any] = ()
+    is_new: bool = False

@@ -33,7 +33,7 @@ async def open_connection(url: str) -> asyncpg.Connection[Any]:
         )
     except ValueError as error:
         raise StartupError(
-            f"DATABASE_URL is no Postgres URL: {error}", "Write postgresql://user:password@host:5432/database."
+            f"DATABASE_URL is not a Postgres URL: {error}", "Write postgresql://user:password@host:5432/database."
         ) from error
     return connection
 

@@ -134,7 +134,7 @@ def refuse_loss(changes: Iterable[Change], accept_loss: bool) -> None:
         listed = "".join(f"\n  - {loss}" for loss in losses)
         raise StartupError(
             f"This migration would lose data or may fail:{listed}",
-            "If that is meant, confirm it (--yes). To keep a column's or table's data under a new name, "
+            "To accept this, confirm it (--yes). To keep a column's or table's data under a new name, "
             "use @renamed(from:). To add a required field, give it a @default.",
         )
 

@@ -149,7 +149,7 @@ async def downgrade(root: Path, url: str, target: str = "-1") -> Status:
     if before.state is State.AHEAD:
         raise _ahead(before)
     if before.current is None and target.startswith("-"):
-        raise StartupError("There is no migration to undo: the database is at no revision.")
+        raise StartupError("There is no migration to undo: the database has no revision yet.")
     if before.head is None:
         return before
     await _run(root, url, lambda config: command.downgrade(config, target))

@@ -180,7 +180,7 @@ def _resolvers(
                 message = f'@resolver(requires:) takes columns, and "{name}" is a relation'
                 scope.report.error(resolver.given["requires"], message, f"use {', '.join(relation.key)}")
             elif entity.kinds.get(name) is not FieldKind.TO_ONE:
-                message = f'@resolver(requires:) names "{name}", which is no column of "{entity.name}"'
+                message = f'@resolver(requires:) names "{name}", which is not a column of "{entity.name}"'
                 scope.report.error(resolver.given["requires"], message, did_you_mean(name, columns))
         found.append(build_resolver(field, tuple(requires)))
     return tuple(found)

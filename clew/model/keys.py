@@ -49,7 +49,7 @@ class Keys:
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
             message = f"the keys go round in a circle: {circle}"
-            hint = "give one of them a key of its own: id: ID! @id"
+            hint = "give one of them another key: id: ID! @id"
             self.scope.report.error(entity.type.node.name, message, hint)
             return ()
         self._open.append(name)

@@ -36,7 +36,7 @@ class Links:
         """The link `name` as seen from `entity`; None after a fault."""
         report = self.scope.report
         if not name.isidentifier() or not name.isascii() or name.startswith("__"):
-            report.error(node, f'"{name}" is no name for a type', "such as PostTag")
+            report.error(node, f'"{name}" is not a name for a type', "such as PostTag")
             return None
         # In the order of the alphabet, so that the table does not change with the order of files.
         ends = (entity, target) if entity.name <= target.name else (target, entity)

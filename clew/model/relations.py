@@ -103,7 +103,7 @@ class Relations:
             options = [side.name for side in sides]
             hint = did_you_mean(relation.from_, options) or _side_hint(entity, target, options)
             if relation.from_ in target.type.fields:
-                message = f'"{target.name}.{relation.from_}" is no to-one relation to {entity.name}'
+                message = f'"{target.name}.{relation.from_}" is not a to-one relation to {entity.name}'
             else:
                 message = f'"{target.name}" has no field "{relation.from_}"'
             report.error(node, message, hint)
@@ -134,7 +134,7 @@ class Relations:
         link = self.scope.entities.get(name)
         if link is None:
             if name in self.scope.document.types:
-                report.error(node, f'"{name}" is no entity: rows cannot be linked by it', f"add @table to {name}")
+                report.error(node, f'"{name}" is not an entity: it cannot link rows', f"add @table to {name}")
                 return None
             return self.links.through(entity, field_, target, name, node)
         near, far = list(link.to_ones.get(entity.name, ())), list(link.to_ones.get(target.name, ()))

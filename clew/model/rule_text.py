@@ -68,6 +68,18 @@ def guard_text(model: Model, entity: Entity, guard: GuardRule) -> str:
     return ", ".join([*parts, "binds admin"] if guard.binds_admin else parts)
 
 
+def conjuncts(model: Model, entity: Entity, where: Constant) -> Iterator[tuple[Constant, str]]:
+    """What a condition demands, each part with its text: `{state: "draft", is: mine}` demands two things or more."""
+    for name, value in (where or {}).items():
+        if name == "and":
+            for item in value if isinstance(value, list) else [value]:
+                yield from conjuncts(model, entity, item)
+        elif name == "is":
+            yield from conjuncts(model, entity, entity.predicates[value])
+        else:
+            yield {name: value}, _text(_expanded(model, entity, {name: value}))
+
+
 def _conditions(model: Model, entity: Entity, to: frozenset[Operation], where: Constant, check: Constant) -> list[str]:
     parts = ["ALL" if to == frozenset(Operation) else " ".join(operation for operation in Operation if operation in to)]
     parts.append("every row" if where is None else f"where {_text(_expanded(model, entity, where))}")

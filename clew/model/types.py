@@ -497,6 +497,20 @@ class Model:
         return found
 
     @cached_property
+    def linking(self) -> Mapping[tuple[str, str], Sequence[Relation]]:
+        """The many-to-many fields that a link carries, by the link's name and the to-one for the end that has them."""
+        found: dict[tuple[str, str], list[Relation]] = {}
+        for entity in self.entities.values():
+            for relation in entity.relations:
+                if relation.through is not None:
+                    here = {(theirs, ours) for ours, theirs in relation.through.local}
+                    link = self.entity(relation.through.entity)
+                    for end in link.relations:
+                        if end.kind is RelationKind.TO_ONE and end.target == entity.name and set(end.on) == here:
+                            found.setdefault((link.name, end.name), []).append(relation)
+        return found
+
+    @cached_property
     def root_fields(self) -> Mapping[str, RootField]:
         """The generated fields of Query by name."""
         roots: dict[str, RootField] = {}

@@ -48,7 +48,7 @@ def connection(
     """
     first, last = arguments.get("first"), arguments.get("last")
     if first is not None and last is not None:
-        raise ClewError("`first` and `last` exclude each other.", hint="Page forward with first, backward with last.")
+        raise ClewError("`first` and `last` cannot be combined.", hint="Page forward with first, backward with last.")
     backward = last is not None
     given = last if backward else first
     if given is None and page is not None:

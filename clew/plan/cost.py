@@ -56,9 +56,9 @@ def check_cost(plan: ReadPlan, variables: Mapping[str, Any], most: int) -> None:
     cost = _cost(plan, size)
     if cost > most:
         raise ClewError(
-            f"The operation may give {cost} rows: at most {most} are allowed.",
+            f"The operation may return {cost} rows: at most {most} are allowed.",
             code=Code.LIMIT_EXCEEDED,
-            hint="Give its lists a smaller `limit`: those of nested lists multiply.",
+            hint="Give the lists a smaller `limit`. Nested lists multiply.",
         )
 
 

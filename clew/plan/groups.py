@@ -39,7 +39,7 @@ class Grouping:
             self._zone = Operand(zone, TEXT, "timeZone", "zone")
         assert isinstance(by, list)
         if not by:
-            raise ClewError("`by` must have at least one key.", hint="For a total ask for the aggregate.")
+            raise ClewError("`by` must have at least one key.", hint="For a total use the aggregate.")
         self._places: dict[tuple[str, ...], int] = {}
         keys: list[GroupKey] = []
         for index, item in enumerate(by):
@@ -133,5 +133,5 @@ class Grouping:
     def _place(self, names: list[str], place: str) -> int:
         index = self._places.get(tuple(names))
         if index is None:
-            raise ClewError(f"`{place}` is not among the keys that rows are grouped by.", hint="Add it to `by`.")
+            raise ClewError(f"`{place}` is not one of the keys in `by`.", hint="Add it to `by`.")
         return index

@@ -103,8 +103,7 @@ def check_conditions(conditions: int, most: int | None) -> None:
     if most is not None and conditions > most:
         # How many there are would tell of rules that are none of the client's business.
         raise ClewError(
-            f"The operation is too large: at most {most} conditions are allowed,"
-            " with those of the access rules that each of them meets.",
+            f"The operation is too large: at most {most} conditions are allowed, including those of the access rules.",
             code=Code.LIMIT_EXCEEDED,
             hint="Use `in` for many values of one field, ask for fewer fields, or send several operations.",
         )

@@ -1,8 +1,8 @@
 """The plans of the statements that a mutation's root field takes, in the order of its three phases.
 
 First rows are found, locked and judged as they are (`Find`, `Lock`, `Leads`, `Reached`). Then they are written
-(`Insert`, `Update`, `Delete`, `Mark`). Then they are judged again (`Check`). A plan holds no values: those come in
-as arrays when the statement runs, so that any number of rows is one statement.
+(`Insert`, `Update`, `Delete`, `Mark`, `Hold`). Then they are judged again (`Check`). A plan holds no values: those come
+in as arrays when the statement runs, so that any number of rows is one statement.
 """
 
 from __future__ import annotations
@@ -140,6 +140,18 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Hold:
+    """Tell of each row with a given key that `relation` leads from whether the row there is not deleted.
+
+    That row is locked against a deletion, as a foreign key locks it against one that is not soft. Rows of which
+    the to-one is null are left out.
+    """
+
+    entity: Entity
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Check:
     """Give for each given key, in order, whether its row is readable, and which of `permits.every` hold after.
 
@@ -155,4 +167,4 @@ class Check:
     near: Sequence[str] = ()
 
 
-Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Check
+Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Hold | Check

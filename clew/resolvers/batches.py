@@ -235,7 +235,7 @@ def _keys(value: Any, type_: GraphQLOutputType, entity: Entity, info: Info) -> K
     if not isinstance(type_, GraphQLList):
         return returned_key(value, entity, info.schema)
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
-        raise TypeError(f"{value!r} is no list of keys of {entity.name}")
+        raise TypeError(f"{value!r} is not a list of keys of {entity.name}")
     return [_keys(item, type_.of_type, entity, info) for item in value]
 
 

@@ -36,7 +36,7 @@ def admitted(resolve: Callable[..., Any], rows: tuple[RowArgument, ...], model: 
 
 def not_found(row: RowArgument) -> ClewError:
     """The one answer for a row that is not there, that is hidden, and on which the operation is not held."""
-    return ClewError(f"`{row.argument}` is the key of no row.", code=Code.NOT_FOUND)
+    return ClewError(f"There is no row for `{row.argument}`.", code=Code.NOT_FOUND)
 
 
 def _keys(value: Any, row: RowArgument, model: Model, info: GraphQLResolveInfo[Any]) -> list[Key]:

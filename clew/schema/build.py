@@ -146,15 +146,15 @@ class _Builder:
         self.direction = GraphQLEnumType(
             "OrderDirection",
             {name: GraphQLEnumValue(name) for name in DIRECTIONS},
-            description="Which way to sort. Nulls come last in ASC and first in DESC unless said.",
+            description="The sort direction. By default nulls come last in ASC and first in DESC.",
         )
         self.deleted = GraphQLEnumType(
             "DeletedRows",
             {
-                "INCLUDE": GraphQLEnumValue("INCLUDE", description="Deleted rows as well as the others."),
-                "ONLY": GraphQLEnumValue("ONLY", description="Deleted rows alone."),
+                "INCLUDE": GraphQLEnumValue("INCLUDE", description="Deleted rows and the other rows."),
+                "ONLY": GraphQLEnumValue("ONLY", description="Only deleted rows."),
             },
-            description="Which deleted rows a list holds.",
+            description="Whether a list has deleted rows.",
         )
         self.many = ManyTypes(self)
         self.writes = WriteTypes(self)
@@ -280,14 +280,14 @@ class _Builder:
                 fields[entity.single] = self.generated(
                     type_,
                     self._key_arguments(entity, entity.primary_key),
-                    description=f"The {entity.name} with this key; null if there is none.",
+                    description=f"The {entity.name} with this key, or null.",
                 )
             for unique in entity.uniques:
                 if unique.lookup and self.has_all(entity, unique.columns):
                     fields[unique.lookup] = self.generated(
                         type_,
                         self._key_arguments(entity, unique.columns),
-                        description=f"The {entity.name} with this unique key; null if there is none.",
+                        description=f"The {entity.name} with this unique key, or null.",
                     )
             fields[entity.plural] = self.generated(
                 GraphQLNonNull(GraphQLList(GraphQLNonNull(type_))),
@@ -298,30 +298,32 @@ class _Builder:
                 fields[entity.plural + FieldKind.CONNECTION] = self.generated(
                     self.many.connection(entity),
                     self._connection_arguments(entity),
-                    description=f"A page of {entity.name} with cursors, and their number.",
+                    description=f"A page of {entity.name}, with cursors and the total count.",
                 )
             fields[entity.plural + FieldKind.AGGREGATE] = self.generated(
                 self.many.aggregate(entity),
                 self._row_arguments(entity),
-                description=f"What a list of {entity.name} comes to.",
+                description=f"Aggregates over {entity.name}.",
             )
             if self.many.groupable(entity):
                 rows = self._row_arguments(entity)
                 fields[entity.plural + FieldKind.GROUPS] = self.generated(
                     GraphQLNonNull(GraphQLList(GraphQLNonNull(self.many.group_row(entity)))),
-                    {**self.many.group_arguments(entity), **rows, "limit": self._limit("At most so many groups.")},
-                    description=f"What the groups of a list of {entity.name} come to.",
+                    {**self.many.group_arguments(entity), **rows, "limit": self._limit("The most groups to return.")},
+                    description=f"Aggregates over groups of {entity.name}.",
                 )
-        fields["viewer"] = self.generated(GraphQLNonNull(self._viewer()), description="Who asks.")
+        fields["viewer"] = self.generated(GraphQLNonNull(self._viewer()), description="The viewer of this request.")
         return fields
 
     def _viewer(self) -> GraphQLObjectType:
         roles = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))
         fields = {
-            "id": self.generated(GraphQLID, description="The subject of the token; null without one."),
-            "roles": self.generated(roles, description="The roles held, sorted."),
+            "id": self.generated(
+                GraphQLID, description="The viewer's id, such as the token's `sub`; null if there is none."
+            ),
+            "roles": self.generated(roles, description="The viewer's roles, sorted."),
         }
-        return ObjectType("Viewer", fields, description="Who asks.")
+        return ObjectType("Viewer", fields, description="The viewer of a request.")
 
     def _object(self, entity: Entity) -> GraphQLObjectType:
         return ObjectType(entity.name, lambda: self._object_fields(entity), description=entity.description)
@@ -347,12 +349,12 @@ class _Builder:
             fields[relation.name + FieldKind.CONNECTION] = self.generated(
                 self.many.connection(target),
                 self._connection_arguments(target),
-                description=f"A page of `{relation.name}` with cursors, and their number.",
+                description=f"A page of `{relation.name}`, with cursors and the total count.",
             )
         fields[relation.name + FieldKind.AGGREGATE] = self.generated(
             self.many.aggregate(target),
             self._row_arguments(target),
-            description=f"What `{relation.name}` come to.",
+            description=f"Aggregates over `{relation.name}`.",
         )
         return fields
 
@@ -434,15 +436,17 @@ class _Builder:
 
     def _row_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
         """The arguments that say which rows."""
-        arguments = {"where": GraphQLArgument(self.filters[entity.name], description="Only rows for which this holds.")}
+        arguments = {
+            "where": GraphQLArgument(self.filters[entity.name], description="Only rows that match this filter.")
+        }
         if self.has_all(entity, [part.column for part in entity.search]):
             arguments["search"] = GraphQLArgument(
                 GraphQLString,
-                description='Only rows with these words: `pear -plum "in quotes" or this`.',
+                description='Only rows with these words, such as `pear -plum "in quotes" or this`.',
             )
         if entity.soft_delete is not None and self.openings[entity.name].deletes:
             arguments["deleted"] = GraphQLArgument(
-                self.deleted, description="Deleted rows too, or alone; without it there are none."
+                self.deleted, description="Adds deleted rows, or shows only those. Default: no deleted rows."
             )
         return arguments
 
@@ -452,7 +456,7 @@ class _Builder:
         return {
             "orderBy": GraphQLArgument(
                 GraphQLList(GraphQLNonNull(self.orders[entity.name])),
-                description="The order, the first key first; the primary key comes last of itself.",
+                description="The order; the first key counts first. The primary key breaks ties.",
             )
         }
 
@@ -463,25 +467,25 @@ class _Builder:
         return {
             **self._row_arguments(entity),
             **self._order_arguments(entity),
-            "limit": self._limit("At most so many rows."),
-            "offset": self._limit("Leave out the first so many rows."),
+            "limit": self._limit("The most rows to return."),
+            "offset": self._limit("How many rows to skip at the start."),
         }
 
     def _connection_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
         return {
             **self._row_arguments(entity),
             **self._order_arguments(entity),
-            "first": self._limit("A page of so many rows from the start, or after `after`."),
-            "after": GraphQLArgument(GraphQLString, description="A cursor: only rows that follow it."),
-            "last": self._limit("A page of so many rows from the end, or before `before`."),
-            "before": GraphQLArgument(GraphQLString, description="A cursor: only rows that precede it."),
+            "first": self._limit("The number of rows, from the start or after `after`."),
+            "after": GraphQLArgument(GraphQLString, description="A cursor: only rows after it."),
+            "last": self._limit("The number of rows, from the end or before `before`."),
+            "before": GraphQLArgument(GraphQLString, description="A cursor: only rows before it."),
         }
 
     def _filter(self, entity: Entity) -> GraphQLInputObjectType:
         return InputType(
             f"{entity.name}Filter",
             lambda: self._filter_fields(entity),
-            description=f"What a {entity.name} must be like; all given fields must hold.",
+            description=f"A filter on {entity.name}. All given fields must match.",
         )
 
     def _filter_fields(self, entity: Entity) -> dict[str, GraphQLInputField]:
@@ -493,12 +497,14 @@ class _Builder:
                 fields[relation.name + FieldKind.AGGREGATE] = GraphQLInputField(self.many.aggregate_filter(target))
             else:
                 fields[relation.name] = GraphQLInputField(
-                    self.filters[relation.target], description="Such a row is there, and this holds for it."
+                    self.filters[relation.target], description="The row exists and matches this filter."
                 )
         own = self.filters[entity.name]
-        fields["and"] = GraphQLInputField(GraphQLList(GraphQLNonNull(own)), description="All of these hold.")
-        fields["or"] = GraphQLInputField(GraphQLList(GraphQLNonNull(own)), description="One of these holds.")
-        fields["not"] = GraphQLInputField(own, description="This does not hold.")
+        fields["and"] = GraphQLInputField(GraphQLList(GraphQLNonNull(own)), description="All of these filters match.")
+        fields["or"] = GraphQLInputField(
+            GraphQLList(GraphQLNonNull(own)), description="At least one of these filters matches."
+        )
+        fields["not"] = GraphQLInputField(own, description="This filter does not match.")
         return fields
 
     def _list_filter(self, target: str) -> GraphQLInputObjectType:
@@ -507,11 +513,11 @@ class _Builder:
             self.list_filters[target] = InputType(
                 f"{target}ListFilter",
                 {
-                    "some": GraphQLInputField(own, description="It holds for some row."),
-                    "none": GraphQLInputField(own, description="It holds for no row."),
-                    "every": GraphQLInputField(own, description="It holds for every row; so it does without any."),
+                    "some": GraphQLInputField(own, description="At least one row matches."),
+                    "none": GraphQLInputField(own, description="No row matches."),
+                    "every": GraphQLInputField(own, description="Every row matches; true if there are no rows."),
                 },
-                description=f"What the rows of a list of {target} must be like; all given fields must hold.",
+                description=f"A filter on a list of {target}. All given fields must match.",
             )
         return self.list_filters[target]
 
@@ -534,15 +540,15 @@ class _Builder:
                     GraphQLNonNull(
                         InputType(
                             "JSONPathFilter",
-                            {"at": GraphQLInputField(at, description="Keys, and indexes as text."), **path},
-                            description="What must be at a path of a JSON value; all given operators must hold.",
+                            {"at": GraphQLInputField(at, description="The path: keys, and indexes as text."), **path},
+                            description="A filter on the value at a path. All given operators must match.",
                         )
                     )
                 )
             self.value_filters[name] = InputType(
                 name,
                 {operator: GraphQLInputField(kinds[operand]) for operator, operand in known.items()},
-                description="All given operators must hold; null operands are refused, use `isNull`.",
+                description="All given operators must match. An operand cannot be null: use `isNull`.",
             )
         return self.value_filters[name]
 
@@ -550,7 +556,7 @@ class _Builder:
         return InputType(
             f"{entity.name}OrderBy",
             lambda: self._order_fields(entity),
-            description=f"One key of an ordering of {entity.name}.",
+            description=f"One sort key of {entity.name}.",
             is_one_of=True,
         )
 

@@ -23,7 +23,7 @@ from graphql import (
 
 from clew.model import names
 from clew.model.types import Column, Entity, Model, Opening, Relation, RelationKind, Through, ValueType, WriteKind
-from clew.model.writing import can_increase, is_required, owner_of, unique_keys
+from clew.model.writing import can_increase, is_free_link, is_required, owner_of, unique_keys
 from clew.schema.objects import InputType, ObjectType
 
 _Inputs = dict[str, GraphQLInputField]
@@ -112,8 +112,8 @@ class WriteTypes:
 
     def _arguments(self, entity: Entity, kind: WriteKind) -> dict[str, GraphQLArgument]:
         many = GraphQLArgument(GraphQLNonNull(GraphQLList(GraphQLNonNull(self._create_input(entity)))))
-        every = GraphQLArgument(GraphQLBoolean, description="Say true to mean all rows by an empty `where`.")
-        where = GraphQLArgument(GraphQLNonNull(self._builder.filters[entity.name]), description="Which rows.")
+        every = GraphQLArgument(GraphQLBoolean, description="Set true if an empty `where` means all rows.")
+        where = GraphQLArgument(GraphQLNonNull(self._builder.filters[entity.name]), description="The rows to write.")
         match kind:
             case WriteKind.CREATE:
                 return {"input": GraphQLArgument(GraphQLNonNull(self._create_input(entity)))}
@@ -124,14 +124,14 @@ class WriteTypes:
                 readable = self._builder.openings[entity.name].fields
                 if any(column.version and column.name in readable for column in entity.columns):
                     arguments["ifVersion"] = GraphQLArgument(
-                        GraphQLInt, description="Only if the row still has this version; else CONFLICT."
+                        GraphQLInt, description="Write only if the row still has this version; otherwise CONFLICT."
                     )
                 return arguments
             case WriteKind.UPDATE_WHERE:
                 return {"where": where, **self._change_arguments(entity), "all": every}
             case WriteKind.UPDATE_EACH:
                 updates = GraphQLNonNull(GraphQLList(GraphQLNonNull(self._update_input(entity))))
-                return {"updates": GraphQLArgument(updates, description="A row's key, and what changes.")}
+                return {"updates": GraphQLArgument(updates, description="The key of each row, and its changes.")}
             case WriteKind.UPSERT | WriteKind.UPSERT_MANY:
                 given = many
                 if kind is WriteKind.UPSERT:
@@ -140,10 +140,10 @@ class WriteTypes:
                 return {
                     "input" if kind is WriteKind.UPSERT else "inputs": given,
                     "on": GraphQLArgument(
-                        GraphQLNonNull(self._key_enum(entity)), description="The key by which a row is known."
+                        GraphQLNonNull(self._key_enum(entity)), description="The unique key that identifies the row."
                     ),
                     "update": GraphQLArgument(
-                        update, description="What changes of a row that is there already; default: all that is given."
+                        update, description="The fields to change if the row exists. Default: all given fields."
                     ),
                 }
             case WriteKind.DELETE_WHERE:
@@ -182,7 +182,7 @@ class WriteTypes:
         return fields
 
     def _set_input(self, entity: Entity) -> GraphQLInputObjectType:
-        return self._input(f"{entity.name}SetInput", lambda: self._set_fields(entity), "What fields are set to.")
+        return self._input(f"{entity.name}SetInput", lambda: self._set_fields(entity), "New values.")
 
     @_once
     def _set_fields(self, entity: Entity) -> _Inputs:
@@ -214,7 +214,7 @@ class WriteTypes:
         columns = [column for column in self._updates(entity) if column.name in readable]
         for name, suffix, suited, description in (
             ("inc", "IncInput", can_increase, "Numbers to add."),
-            ("append", "AppendInput", _is_list, "Items to put at the end of lists."),
+            ("append", "AppendInput", _is_list, "Items to add at the end of lists."),
         ):
             fields = {
                 c.name: GraphQLInputField(self._builder.nullable_input_type(c.type)) for c in columns if suited(c)
@@ -236,7 +236,7 @@ class WriteTypes:
             keys = {c.name: GraphQLInputField(GraphQLNonNull(input_type(c.type))) for c in entity.key_columns}
             return {**keys, **self._changes(entity)}
 
-        return self._input(f"{entity.name}UpdateInput", fields, f"A {entity.name} by its key, and what changes of it.")
+        return self._input(f"{entity.name}UpdateInput", fields, f"The key of a {entity.name}, and its changes.")
 
     # --- nested -----------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ class WriteTypes:
         """What may become of the rows of a many-to-many: links are rows too, with rules of their own or the field's."""
         link = self._builder.model.entity(through.entity)
         ways = {"create", "connect", "disconnect", "update", "delete"}
-        if link.generated_link and not link.allow:
+        if is_free_link(link):
             return ways if relation.name in held else set()
         opening = self._builder.openings.get(link.name)
         if opening is None:
@@ -297,12 +297,12 @@ class WriteTypes:
             if self._can_create(target):
                 found["create"] = GraphQLInputField(self._create_input(target), description="A new row.")
             if unique := self._unique_input(target):
-                found["connect"] = GraphQLInputField(unique, description="A row that is there, by a key.")
+                found["connect"] = GraphQLInputField(unique, description="An existing row, by a key.")
             return found
 
         if not fields():
             return None
-        description = f"The {target.name}: a new one, or one that is there."
+        description = f"A new or an existing {target.name}."
         return self._input(f"{target.name}OneInput", fields, description, one_of=True)
 
     def _many_input(
@@ -336,7 +336,7 @@ class WriteTypes:
             }
 
         name = names.nested_type(entity.name, relation.name, setting=setting)
-        what = "What becomes of" if setting else "What is there from the beginning of"
+        what = "Changes of" if setting else "The first rows of"
         return self._input(name, fields, f"{what} {entity.name}.{relation.name}.")
 
     def _can_create(self, target: Entity) -> bool:
@@ -372,11 +372,11 @@ class WriteTypes:
         if entity.name not in self._bulks:
             row: GraphQLOutputType = GraphQLNonNull(self._builder.objects[entity.name])
             fields = {
-                "count": GraphQLField(GraphQLNonNull(GraphQLInt), description="How many rows were written."),
+                "count": GraphQLField(GraphQLNonNull(GraphQLInt), description="The number of rows written."),
                 "rows": GraphQLField(GraphQLNonNull(GraphQLList(row)), description="The rows."),
             }
             self._bulks[entity.name] = ObjectType(
-                f"{entity.name}Bulk", fields, description=f"What became of several {entity.name}."
+                f"{entity.name}Bulk", fields, description=f"The result of writing several {entity.name}."
             )
         return self._bulks[entity.name]
 
@@ -406,23 +406,23 @@ def _is_list(column: Column) -> bool:
 # What may become of the rows of a to-many.
 _WAYS = {
     "create": "New rows.",
-    "connect": "Rows that are there, by a key.",
-    "disconnect": "Rows that no longer belong here.",
-    "update": "Changes of rows that belong here.",
-    "delete": "Rows that belong here, to be deleted.",
+    "connect": "Existing rows, by a key.",
+    "disconnect": "Rows to remove from this list.",
+    "update": "Changes of rows of this list.",
+    "delete": "Rows of this list to delete.",
 }
 
 _DESCRIPTIONS = {
     WriteKind.CREATE: "Create one {}.",
     WriteKind.CREATE_MANY: "Create several {}, in the order of the inputs.",
-    WriteKind.UPDATE: "Change one {}; null if there is none with this key.",
-    WriteKind.UPDATE_WHERE: "Change all {} for which `where` holds.",
+    WriteKind.UPDATE: "Change one {}, and return it, or null if there is none.",
+    WriteKind.UPDATE_WHERE: "Change all {} that match `where`.",
     WriteKind.UPDATE_EACH: "Change several {}, each in its own way.",
-    WriteKind.UPSERT: "Create one {}, or change the one that has its key already.",
-    WriteKind.UPSERT_MANY: "Create several {}, or change those that have their keys already.",
-    WriteKind.DELETE: "Delete one {}; null if there is none with this key.",
-    WriteKind.DELETE_WHERE: "Delete all {} for which `where` holds.",
-    WriteKind.RESTORE: "Bring one deleted {} back, with what was deleted together with it.",
+    WriteKind.UPSERT: "Create one {}, or change the one that has its key.",
+    WriteKind.UPSERT_MANY: "Create several {}, or change those that have their keys.",
+    WriteKind.DELETE: "Delete one {}, and return it, or null if there is none.",
+    WriteKind.DELETE_WHERE: "Delete all {} that match `where`.",
+    WriteKind.RESTORE: "Restore one deleted {}, and the rows that were deleted with it.",
 }
 
 

@@ -33,11 +33,11 @@ _UNITS = ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE")
 _SUFFIXES = {"countDistinct": "CountDistinct", "sum": "Sum", "avg": "Avg", "min": "MinMax", "max": "MinMax"}
 _ORDER_SUFFIXES = {**_SUFFIXES, "sum": "Number", "avg": "Number"}
 _DESCRIPTIONS = {
-    "countDistinct": "How many different values there are, nulls left out.",
-    "sum": "Sums; null without a value.",
-    "avg": "Means; null without a value.",
-    "min": "The least values; null without one.",
-    "max": "The greatest values; null without one.",
+    "countDistinct": "The number of different values, without nulls.",
+    "sum": "Sums; null if there is no value.",
+    "avg": "Averages; null if there is no value.",
+    "min": "Smallest values; null if there is none.",
+    "max": "Largest values; null if there is none.",
 }
 
 
@@ -85,10 +85,10 @@ class ManyTypes:
         edge = self._object(
             f"{entity.name}Edge",
             lambda: {
-                "cursor": generated(GraphQLNonNull(GraphQLString), description="Its place in the order."),
+                "cursor": generated(GraphQLNonNull(GraphQLString), description="The row's cursor."),
                 "node": generated(node),
             },
-            f"A {entity.name} and its place in a connection.",
+            f"A {entity.name} and its cursor.",
         )
         return GraphQLNonNull(
             self._object(
@@ -96,11 +96,11 @@ class ManyTypes:
                 lambda: {
                     "edges": generated(GraphQLNonNull(GraphQLList(GraphQLNonNull(edge)))),
                     "nodes": generated(
-                        GraphQLNonNull(GraphQLList(node)), description="The rows of the page without their cursors."
+                        GraphQLNonNull(GraphQLList(node)), description="The rows of the page, without cursors."
                     ),
                     "pageInfo": generated(GraphQLNonNull(self._page_info())),
                     "totalCount": generated(
-                        GraphQLNonNull(GraphQLInt), description="How many rows there are on all pages together."
+                        GraphQLNonNull(GraphQLInt), description="The number of rows on all pages together."
                     ),
                 },
                 f"A page of {entity.name}.",
@@ -112,12 +112,20 @@ class ManyTypes:
         return self._object(
             "PageInfo",
             lambda: {
-                "hasNextPage": generated(GraphQLNonNull(GraphQLBoolean), description="Whether rows follow."),
-                "hasPreviousPage": generated(GraphQLNonNull(GraphQLBoolean), description="Whether rows precede."),
-                "startCursor": generated(GraphQLString, description="The cursor of the first row; null without rows."),
-                "endCursor": generated(GraphQLString, description="The cursor of the last row; null without rows."),
+                "hasNextPage": generated(
+                    GraphQLNonNull(GraphQLBoolean), description="Whether there are rows after this page."
+                ),
+                "hasPreviousPage": generated(
+                    GraphQLNonNull(GraphQLBoolean), description="Whether there are rows before this page."
+                ),
+                "startCursor": generated(
+                    GraphQLString, description="The cursor of the first row; null if the page is empty."
+                ),
+                "endCursor": generated(
+                    GraphQLString, description="The cursor of the last row; null if the page is empty."
+                ),
             },
-            "Where a page lies in its connection.",
+            "The place of a page in its connection.",
         )
 
     # --- aggregates -------------------------------------------------------------------
@@ -128,13 +136,13 @@ class ManyTypes:
             self._object(
                 f"{entity.name}Aggregate",
                 lambda: self._measure_fields(entity),
-                f"What the rows of {entity.name} come to.",
+                f"Aggregates over {entity.name}.",
             )
         )
 
     def _measure_fields(self, entity: Entity) -> dict[str, GraphQLField]:
         generated = self._builder.generated
-        fields = {"count": generated(GraphQLNonNull(GraphQLInt), description="How many rows there are.")}
+        fields = {"count": generated(GraphQLNonNull(GraphQLInt), description="The number of rows.")}
         for function in FUNCTIONS:
             columns = dict(self._measured(entity, function))
             if columns:
@@ -152,7 +160,7 @@ class ManyTypes:
         return self._object(
             f"{entity.name}Aggregate{_SUFFIXES[function]}",
             lambda: {name: field(type_) for name, type_ in columns.items()},
-            f"Values of the columns of {entity.name}, taken together.",
+            f"Aggregates over columns of {entity.name}.",
         )
 
     def _measured(self, entity: Entity, function: str) -> Iterator[tuple[str, ValueType]]:
@@ -174,14 +182,14 @@ class ManyTypes:
                         f"{entity.name}Aggregate{_SUFFIXES[function]}Filter",
                         columns,
                         value_filter,
-                        f"What aggregated columns of {entity.name} must be like; all given fields must hold.",
+                        f"A filter on aggregated columns of {entity.name}. All given fields must match.",
                     )
             return {**types, "where": self._builder.filters[entity.name]}
 
         return self._input(
             f"{entity.name}AggregateFilter",
             functions,
-            f"What the rows of {entity.name} that `where` leaves must come to; all given fields must hold.",
+            f"A filter on aggregates over {entity.name}, for rows that match `where`. All given fields must match.",
         )
 
     def aggregate_order(self, entity: Entity) -> GraphQLInputObjectType:
@@ -189,7 +197,7 @@ class ManyTypes:
         return self._input(
             f"{entity.name}AggregateOrderBy",
             lambda: self._measure_orders(entity),
-            f"One key of an ordering by what the rows of {entity.name} come to.",
+            f"One sort key: an aggregate over {entity.name}.",
             one_of=True,
         )
 
@@ -202,7 +210,7 @@ class ManyTypes:
                     f"{entity.name}Aggregate{_ORDER_SUFFIXES[function]}OrderBy",
                     columns,
                     lambda _type: direction,
-                    f"One key of an ordering by aggregated columns of {entity.name}.",
+                    f"One sort key: an aggregated column of {entity.name}.",
                     one_of=True,
                 )
         return types
@@ -218,14 +226,14 @@ class ManyTypes:
         return {
             "by": GraphQLArgument(
                 GraphQLNonNull(GraphQLList(GraphQLNonNull(self._group_by(entity)))),
-                description="What rows of a group have in common.",
+                description="The keys that make a group.",
             ),
             "timeZone": GraphQLArgument(
-                GraphQLString, description="Where months and days begin: a name such as Europe/Berlin; default UTC."
+                GraphQLString, description="The time zone for units of time, such as Europe/Berlin. Default: UTC."
             ),
             "orderBy": GraphQLArgument(
                 GraphQLList(GraphQLNonNull(self._group_order(entity))),
-                description="The order, the first key first; the keys of `by` come last of themselves.",
+                description="The order; the first key counts first. The keys of `by` break ties.",
             ),
         }
 
@@ -238,9 +246,7 @@ class ManyTypes:
                 types[relation.name] = self._group_by(target)
             return types
 
-        return self._input(
-            f"{entity.name}GroupBy", fields, f"One key that rows of {entity.name} are grouped by.", one_of=True
-        )
+        return self._input(f"{entity.name}GroupBy", fields, f"One key to group {entity.name} by.", one_of=True)
 
     def _unit(self, column: Column) -> GraphQLEnumType:
         name = "GroupUnit"
@@ -250,7 +256,7 @@ class ManyTypes:
         elif column.type.name == "Date" and not column.type.is_enum:
             name, units = "DateGroupUnit", _UNITS[:4]
         if name not in self._units:
-            description = "What values are grouped by: themselves" + (", or a unit of time." if units else ".")
+            description = "How to group: by the value itself" + (", or by a unit of time." if units else ".")
             values = {unit: GraphQLEnumValue(unit) for unit in ("VALUE", *units)}
             self._units[name] = GraphQLEnumType(name, values, description=description)
         return self._units[name]
@@ -259,7 +265,7 @@ class ManyTypes:
         return self._input(
             f"{entity.name}GroupRowOrderBy",
             lambda: {"key": self._builder.orders[entity.name], **self._measure_orders(entity)},
-            f"One key of an ordering of groups of {entity.name}: one of those in `by`, or a measure.",
+            f"One sort key of groups of {entity.name}: a key of `by`, or an aggregate.",
             one_of=True,
         )
 
@@ -269,7 +275,9 @@ class ManyTypes:
         return self._object(
             f"{entity.name}GroupRow",
             lambda: {
-                "key": generated(GraphQLNonNull(self._group_key(entity)), description="What its rows have in common."),
+                "key": generated(
+                    GraphQLNonNull(self._group_key(entity)), description="The group's values of the keys in `by`."
+                ),
                 **self._measure_fields(entity),
             },
             f"A group of {entity.name}.",
@@ -288,9 +296,7 @@ class ManyTypes:
                 found[relation.name] = generated(GraphQLNonNull(self._group_key(target)))
             return found
 
-        return self._object(
-            f"{entity.name}GroupRowKey", fields, f"What the rows of a group of {entity.name} have in common."
-        )
+        return self._object(f"{entity.name}GroupRowKey", fields, f"The keys of a group of {entity.name}.")
 
     def _to_ones(self, entity: Entity) -> Iterable[tuple[Relation, Entity]]:
         for relation in self._builder.relations(entity):

@@ -39,7 +39,7 @@ from graphql import (
 )
 from graphql.utilities.value_to_literal import default_scalar_value_to_literal
 
-from clew.exact import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, dumps, exact_float, holds_exact
+from clew.exact import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, exact_float, holds_exact
 from clew.moments import read_date, read_moment, read_time
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -126,7 +126,7 @@ def _parse_json(value: Any) -> Any:
 
 
 def _write_json(value: Any) -> Any:
-    return Written(dumps(value, compact=True)) if holds_exact(value) else value
+    return Written(value) if holds_exact(value) else value
 
 
 def _read_json(node: ValueNode) -> Any:
@@ -206,7 +206,7 @@ GraphQLDecimal = _scalar(
 )
 GraphQLDateTime = _scalar(
     "DateTime",
-    "A moment in time, as ISO 8601 with offset: `2026-01-01T05:00:00+00:00`. Without an offset it is UTC.",
+    "A point in time, as ISO 8601 with offset: `2026-01-01T05:00:00+00:00`. Without an offset it is UTC.",
     _parse_datetime,
     _text(datetime, _write_datetime, "DateTime"),
 )

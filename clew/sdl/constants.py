@@ -49,7 +49,7 @@ def constant(node: ValueNode) -> Any:
         return {field.name.value: constant(field.value) for field in node.fields or ()}
     if isinstance(node, NullValueNode):
         return None
-    raise ValueError("a variable is no constant")
+    raise ValueError("a variable is not a constant")
 
 
 def typed_constant(node: ValueNode, scalar: str) -> Any:

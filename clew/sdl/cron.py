@@ -26,11 +26,11 @@ def fault(schedule: str) -> str | None:
         for item in text.split(","):
             match = _PART.fullmatch(item)
             if match is None:
-                return f'"{item}" is no {name}'
+                return f'"{item}" is not a valid {name}'
             first, last, step = match.groups()
             numbers = [_number(word, low, words) for word in (first, last) if word is not None]
             if any(number is None or not low <= number <= high for number in numbers):
-                return f'"{item}" is no {name}: it goes from {low} to {high}'
+                return f'"{item}" is not a valid {name}: it goes from {low} to {high}'
             if len(numbers) == 2 and (numbers[0] or 0) > (numbers[1] or 0):
                 return f'"{item}" runs backwards'
             if step is not None and not 1 <= int(step) <= high:

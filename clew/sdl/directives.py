@@ -342,7 +342,9 @@ def bind(node: DirectiveNode, place: str, report: Report) -> Directive | None:
     definition = definitions().directives[node.name.value]
     faults = len(report)
     if place not in definition.places:
-        report.error(node, f"@{definition.name} cannot stand on {_PLACES.get(place, 'this')}", _place_hint(definition))
+        report.error(
+            node, f"@{definition.name} cannot be used on {_PLACES.get(place, 'this')}", _place_hint(definition)
+        )
         return None
     given: dict[str, ValueNode] = {}
     values: dict[str, Any] = {argument.attribute: argument.default for argument in definition.arguments.values()}
@@ -392,7 +394,7 @@ _PLACES = {
 
 def _place_hint(definition: Definition) -> str:
     places = " or ".join(sorted(_PLACES[place] for place in definition.places))
-    return f"@{definition.name} stands on {places}"
+    return f"@{definition.name} belongs on {places}"
 
 
 def _expected(argument: Argument) -> str:

@@ -276,7 +276,7 @@ class _Merger:
                 self._directive_definition(definition)
             else:
                 hint = "operations belong into graphql/operations/"
-                self.report.error(definition, "an operation is no part of a schema", hint)
+                self.report.error(definition, "a schema cannot contain an operation", hint)
         types = {name: merged for name, found in nodes.items() if (merged := self._type(name, found)) is not None}
         schema_directives: list[Directive] = []
         for node in schema_nodes:
@@ -412,7 +412,7 @@ class _Merger:
         for directive in directives:
             name = directive.node.name.value
             if name in seen and not self.own.directives[name].repeatable:
-                self.report.error(directive.node, f"@{name} can stand here only once", "remove one of them")
+                self.report.error(directive.node, f"@{name} can be used here only once", "remove one of them")
             seen.add(name)
 
     def _standard(self, node: DirectiveNode) -> bool:
@@ -430,7 +430,7 @@ class _Merger:
         return len(self.report) > faults
 
 
-OWN_HINT = "write graphql/directives.graphql anew with: clew check --directives"
+OWN_HINT = "write graphql/directives.graphql again with: clew check --directives"
 
 
 def type_ref(node: TypeNode) -> TypeRef:

@@ -92,7 +92,7 @@ def parse_sources(sources: Sequence[Source], report: Report) -> list[DocumentNod
             line, column = (place.line, place.column) if place else (1, 1)
             message = error.message.removeprefix("Syntax Error: ").rstrip(".")
             hint = (
-                "what stands in braces has at least one member: add a field, or remove the braces"
+                "braces need at least one member: add a field, or remove the braces"
                 if message == "Expected Name, found '}'"
                 else None
             )

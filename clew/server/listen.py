@@ -20,7 +20,7 @@ def listen(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise StartupError(
-            f"CLEW_HOST {host!r} is no address: {error}.", "Use 127.0.0.1 for this machine only, 0.0.0.0 for all."
+            f"CLEW_HOST {host!r} is not an address: {error}.", "Use 127.0.0.1 for this machine only, 0.0.0.0 for all."
         ) from None
     family, kind, protocol, _, address = found[0]
     listener = socket.socket(family, kind, protocol)

@@ -198,14 +198,16 @@ class Connection(HttpToolsProtocol):
             else:
                 self.transport.close()
         elif self._received and not self._is_answering():
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, ClewError("The request did not come in time.", code=Code.TIMEOUT))
+            self._refuse(
+                HTTPStatus.REQUEST_TIMEOUT, ClewError("The request did not arrive in time.", code=Code.TIMEOUT)
+            )
         else:
             # At once, or when the request before is answered.
             self.shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the words and with the headers of all other refusals. uvicorn's hook."""
-        self._refuse(HTTPStatus.BAD_REQUEST, ClewError("The request is no valid HTTP."))
+        self._refuse(HTTPStatus.BAD_REQUEST, ClewError("The request is not valid HTTP."))
 
     def _refuse(self, status: HTTPStatus, error: ClewError, headers: bytes = b"") -> None:
         """Answer without the application, and close."""

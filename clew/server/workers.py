@@ -68,6 +68,6 @@ async def _keep(index: int, listener: socket.socket, environment: dict[str, str]
             await asyncio.shield(child.stop(grace))
         if not served:
             raise StartupError(f"Server process {index} ended before it served a request (exit code {code}).")
-        log.error("A server process ended by itself; starting another.", worker=index, exit_code=code)
+        log.error("A server process ended unexpectedly. Another one starts.", worker=index, exit_code=code)
         if time.monotonic() - began < SHORT_LIFE:
             await asyncio.sleep(SHORT_LIFE)

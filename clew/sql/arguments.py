@@ -21,10 +21,10 @@ from clew.access.types import (
     Constant,
     CursorKey,
     Identity,
-    Keys,
     Literal,
     Marker,
     Operand,
+    Supplied,
     Template,
     TieKey,
     Variable,
@@ -40,7 +40,7 @@ from clew.sql.cursors import Cursors
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
 Claims = Mapping[Any, Any]
-# Gives one argument from the coerced variables, and from the claims and `Keys` by themselves.
+# Gives one argument from the coerced variables, and from the claims and what is `Supplied` by themselves.
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 
 _MOST_SEARCHED = 2000
@@ -70,7 +70,7 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
     that Postgres could not take: a comparison in SQL must never raise.
     """
     source = operand.source
-    if isinstance(source, Claim | Keys):
+    if isinstance(source, Claim | Supplied):
         return lambda _variables, claims: claims[source]
     if isinstance(source, Marker):
         return lambda _variables, _claims: cursors.marker
@@ -313,7 +313,7 @@ def _zone(value: str, place: str) -> str:
     try:
         ZoneInfo("" if value.startswith(_UNKNOWN_ZONES) else value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ClewError(f"`{place}` is no time zone.", hint="Write a name such as Europe/Berlin.") from None
+        raise ClewError(f"`{place}` is not a time zone.", hint="Write a name such as Europe/Berlin.") from None
     return value
 
 
@@ -329,7 +329,7 @@ def _text(value: str, place: str) -> str:
     if "\x00" in value:
         raise ClewError(f"`{place}` must not hold the character U+0000.", hint="Postgres cannot store it.")
     if not value.isascii() and _SURROGATE.search(value):
-        raise ClewError(f"`{place}` must not hold a lone surrogate.", hint="It is no valid Unicode text.")
+        raise ClewError(f"`{place}` must not hold a lone surrogate.", hint="It is not valid Unicode text.")
     return value
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from clew.access.types import Keys, Operand
+from clew.access.types import Keys, Operand, Past, Source
 from clew.model.types import Column, Entity, ValueType
 from clew.sql.binds import Binds, compared_type
 from clew.sql.scope import Scope, free_alias, free_name
@@ -22,21 +22,24 @@ from clew.sql.types import sql_type
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Rows of arrays: `source` is the FROM item, `keys` its columns of a key, `position` counts its rows from 1."""
+    """Rows of arrays: `source` is the FROM item, `position` counts its rows from 1.
+
+    `keys` are its columns of a key, `values` those of other operands, by where these come from.
+    """
 
     source: TableValuedAlias
     keys: tuple[ColumnElement[Any], ...]
-    values: Mapping[str, ColumnElement[Any]]
+    values: Mapping[Source, ColumnElement[Any]]
     position: ColumnElement[Any]
 
 
-def given_keys(entity: Entity, binds: Binds, prefix: str = "") -> Given:
+def given_keys(entity: Entity, binds: Binds, of: str | Past | None = None) -> Given:
     """The keys that `Keys` operands hold, to stand beside rows of the entity.
 
     Args:
-        prefix: what the names of the operands begin with, before that of the key's column.
+        of: which of the keys that the statement is given.
     """
-    return given_rows(entity, binds, keys=entity.key_columns, prefix=prefix)
+    return given_rows(entity, binds, keys=entity.key_columns, of=of)
 
 
 def given_rows(
@@ -44,15 +47,16 @@ def given_rows(
     binds: Binds,
     *,
     keys: Sequence[Column] = (),
-    prefix: str = "",
-    values: Mapping[str, Operand] | None = None,
+    of: str | Past | None = None,
+    values: Sequence[Operand] = (),
 ) -> Given:
     """Rows of keys and values that operands hold.
 
     Args:
         beside: whose columns, or table, these rows may stand beside: their names are others than those.
         keys: the columns of a key, of whatever entity.
-        values: arrays, of one value a row; those of the same name are the columns.
+        of: which of the keys that the statement is given.
+        values: arrays, of one value a row.
     """
     arrays: list[ColumnElement[Any]] = []
     columns: list[sa.ColumnClause[Any]] = []
@@ -62,10 +66,9 @@ def given_rows(
         columns.append(sa.column(free_name(name, beside), sql_type(compared_type(operand.type.item))))
 
     for number, column in enumerate(keys):
-        name = prefix + column.name
         of_items = ValueType(column.type.name, column.type.sql, column.type.is_enum, is_list=True)
-        add(f"clew_key{number}", Operand(Keys(name), of_items, name))
-    for number, operand in enumerate((values or {}).values()):
+        add(f"clew_key{number}", Operand(Keys(column.name, of), of_items, column.name))
+    for number, operand in enumerate(values):
         add(f"clew_value{number}", operand)
     position = free_name("clew_position", beside)
     unnested = sa.func.unnest(*arrays).table_valued(*columns, with_ordinality=position)
@@ -74,7 +77,7 @@ def given_rows(
     return Given(
         source,
         tuple(source.c[name] for name in names[: len(keys)]),
-        {name: source.c[label] for name, label in zip(values or {}, names[len(keys) :], strict=True)},
+        {operand.source: source.c[label] for operand, label in zip(values, names[len(keys) :], strict=True)},
         source.c[position],
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLError, GraphQLSchema
 
-from clew.access.types import Keys
+from clew.access.types import Keys, Past, Supplied
 from clew.document.inputs import enum_names
 from clew.errors import ClewError
 from clew.model.types import Column, Entity
@@ -34,7 +34,7 @@ def returned_key(value: Any, entity: Entity, schema: GraphQLSchema) -> Key:
     except (ClewError, GraphQLError, ValueError, TypeError) as error:
         names = ", ".join(entity.primary_key)
         expected = f"a dict of {names}" if len(entity.primary_key) > 1 else f"its {names}"
-        raise TypeError(f"{value!r} is no key of {entity.name}: return {expected}") from error
+        raise TypeError(f"{value!r} is not a key of {entity.name}: return {expected}") from error
 
 
 def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> Key:
@@ -52,11 +52,13 @@ def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> K
     return tuple(_value(value[column.name], column, schema, f"{place}.{column.name}") for column in columns)
 
 
-def bound_keys(entity: Entity, keys: Sequence[Key], prefix: str = "") -> dict[Any, Any]:
-    """Keys as the lists that a statement binds, one for each of their columns."""
-    return {
-        Keys(prefix + column.name): [key[number] for key in keys] for number, column in enumerate(entity.key_columns)
-    }
+def bound_keys(entity: Entity, keys: Sequence[Key], of: str | Past | None = None) -> dict[Supplied, Any]:
+    """Keys as the lists that a statement binds, one for each of their columns.
+
+    Args:
+        of: which of the keys that the statement is given.
+    """
+    return {Keys(column.name, of): [key[number] for key in keys] for number, column in enumerate(entity.key_columns)}
 
 
 def _value(value: Any, column: Column, schema: GraphQLSchema, place: str) -> Any:

@@ -124,12 +124,12 @@ def bounded(select: Select[Any], binds: Binds) -> Select[Any]:
 def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     """One row; for each check, whether all its keys are those of such rows.
 
-    The keys are `Keys` operands, named `<check>.<column>`.
+    The keys are `Keys` operands, told apart by the names of the checks.
     """
     compiler = Compiler(model, tables, binds)
     columns: list[ColumnElement[Any]] = []
     for index, (name, rows) in enumerate(checks.items()):
-        keys = given_keys(rows.entity, binds, f"{name}.")
+        keys = given_keys(rows.entity, binds, name)
         scope = compiler.scope(rows.entity.name, Scope(rows.entity, keys.source))
         found = sa.select(_ONE).select_from(scope.source)
         found = scope.correlate(found.where(*same_key(scope, keys), *compiler.conditions(Rows(rows), scope)))

@@ -13,9 +13,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
 from clew.access.types import Operand, Rows, Visible
-from clew.model.types import Column, Entity, Model, Relation
+from clew.model.types import Model
 from clew.plan.types import Read, ReadPlan
-from clew.plan.write import Insert, Plan, Update
+from clew.plan.write import Plan
+from clew.same import Same
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
@@ -96,7 +97,7 @@ class WriteStatements:
         self._model = model
         self._tables = tables
         self._cursors = cursors
-        self._kept: LRUCache[Any, tuple[Statement, Plan]] = LRUCache(_WRITES, getsizeof=lambda kept: kept[0].size)
+        self._kept: LRUCache[Any, Statement] = LRUCache(_WRITES, getsizeof=lambda statement: statement.size)
 
     def get(self, plan: Plan, *, keep: bool = True) -> Statement:
         """Return the statement of a plan.
@@ -104,14 +105,13 @@ class WriteStatements:
         Args:
             keep: False where the plan holds a client's condition: no two are alike.
         """
-        name = (type(plan), *(_name(getattr(plan, field.name)) for field in fields(plan)))
-        if keep and (found := self._kept.get(name)) is not None:
-            return found[0]
+        key = _key(plan) if keep else None
+        if key is not None and (found := self._kept.get(key)) is not None:
+            return found
         binds = Binds()
         statement = compiled(write_statement(plan, self._model, self._tables, binds), binds, self._cursors)
-        if keep:
-            # The plan too: while it lives, no other object has the identity of its parts.
-            self._kept[name] = (statement, plan)
+        if key is not None:
+            self._kept[key] = statement
         return statement
 
 
@@ -135,18 +135,18 @@ def _take_apart(select: Any) -> None:
                 element.__dict__.clear()
 
 
-def _name(part: Any) -> Any:
-    """Return a name that tells a part of a plan from all others."""
-    match part:
-        case None | bool() | str():
-            return part
-        case Entity() | Column() | Relation():
-            return part.name
-        case list() | tuple():
-            return tuple(map(_name, part))
-        case Insert() | Update():
-            return (type(part), *(_name(getattr(part, field.name)) for field in fields(part)))
-    return id(part)
+def _key(part: Any) -> Any:
+    """Return a key that tells a plan, or a part of it, from all others.
+
+    What rules say is told apart by identity: `Access` makes it once, and to compare conditions would take long.
+    """
+    if part is None or isinstance(part, bool | str):
+        return part
+    if isinstance(part, list | tuple):
+        return tuple(map(_key, part))
+    if isinstance(part, Plan):
+        return (type(part), *(_key(getattr(part, field.name)) for field in fields(part)))
+    return Same(part)
 
 
 def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:

@@ -75,7 +75,7 @@ def _storing_item(type_: ValueType) -> Storing:
     def checked(value: Any, place: str) -> Any:
         found = convert(value, place)
         if not fits(found):
-            raise ClewError(f"`{place}` does not fit its column.", hint=f"It is of the type {type_.sql}.")
+            raise ClewError(f"`{place}` does not fit its column.", hint=f"The column's type is {type_.sql}.")
         return found
 
     return checked

@@ -1,6 +1,6 @@
 """The statements of the plans in `clew.plan.write`, each one for any number of rows.
 
-Keys and values come in as arrays: `Keys` operands by name.
+Keys and values come in as arrays: the operands that are `clew.access.types.Supplied`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,22 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement, Select
 
-from clew.access.types import TRUE, Keys, Operand, Predicate, Rows, Visible
+from clew.access.types import (
+    TRUE,
+    Change,
+    Images,
+    Moment,
+    Operand,
+    Past,
+    Places,
+    Predicate,
+    Rows,
+    Values,
+    Visible,
+)
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
-from clew.plan.write import Check, Delete, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
@@ -31,20 +43,13 @@ from clew.sql.views import read_by
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _TEXTS = ValueType("String", "text", is_list=True)
 
-# The names of operands: of the values that are written, and of what rows were.
-VALUE, INCREASE, APPENDED = "set.", "inc.", "append."
-COUNT = "*"
-CREATED, WERE = "created.", "were."
-# Before these, for the judged row's own links.
-NEAR = "near."
-
 
 class WriteCompiler(Compiler):
     """Builds one statement of a write.
 
     Args:
         before: entities that conditions read as they were before the root field, where they come to them by a
-            relation. The rows with the keys `created.*` are left out; the images `were.*` stand for those changed.
+            relation. The rows whose keys are those of their `Past` are left out; its images stand for those changed.
             Views of them are read over these, too. Generated links are so only beyond the row of `judged_row`.
         near: generated links that are read as they were where they are the row's own, too; by operands of their own.
     """
@@ -64,20 +69,21 @@ class WriteCompiler(Compiler):
             is_own = is_free_link(entity) and outer.outer is not None and outer.outer is self.judged_row
             if is_own and entity_name not in self.near:
                 return super().scope(entity_name, outer)
-            rows = self._as_it_was(entity, NEAR if is_own else "")
+            rows = self._as_it_was(entity, near=is_own)
             return Scope(entity, rows.subquery(f"t{self.number()}"), outer)
         if entity.view_sql is not None and (ctes := self._tables_as_they_were(entity)):
             view = _view(entity).add_cte(*ctes, nest_here=True)
             return Scope(entity, view.subquery(f"t{self.number()}"), outer)
         return super().scope(entity_name, outer)
 
-    def _as_it_was(self, entity: Entity, prefix: str = "") -> sa.CompoundSelect[Any]:
+    def _as_it_was(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
+        past = Past(entity.name, near)
         table = self.tables.of(entity.name)
         now = table.alias(f"n{self.number()}")
-        changed = given_keys(entity, self.binds, f"{prefix}{CREATED}{entity.name}.")
+        changed = given_keys(entity, self.binds, past)
         is_changed = sa.select(_ONE).select_from(changed.source).where(*same_key(Scope(entity, now), changed))
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
-        images = self.binds.add(Operand(Keys(f"{prefix}{WERE}{entity.name}"), _TEXTS, "were"))
+        images = self.binds.add(Operand(Images(past), _TEXTS, "were"))
         texts = sa.func.unnest(images).table_valued(sa.column("image")).render_derived(name=f"w{self.number()}")
         row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_quoted(table)})").label("image")
         # OFFSET 0: each is read once, not once a column.
@@ -139,12 +145,14 @@ def _array(type_: ValueType) -> ValueType:
     return _TEXTS if type_.is_list else ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
 
 
-def _arrays(prefix: str, columns: Sequence[Column]) -> dict[str, Operand]:
-    """The arrays of the columns' values, by the prefix and their API names."""
-    return {
-        prefix + column.name: Operand(Keys(prefix + column.name), _array(column.type), column.name)
-        for column in columns
-    }
+def _arrays(change: Change, columns: Sequence[Column]) -> list[Operand]:
+    """The arrays of the columns' values."""
+    return [Operand(Values(column.name, change), _array(column.type), column.name) for column in columns]
+
+
+def _given(given: Given, column: Column, change: Change = Change.SET) -> ColumnElement[Any]:
+    """The value that a column is given, as the column's type has it."""
+    return _value(given.values[Values(column.name, change)], column.type)
 
 
 def _value(value: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
@@ -170,9 +178,9 @@ def _same_row(table: sa.Table, entity: Entity, keys: Sequence[ColumnElement[Any]
 def _find(plan: Find, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     compiler = WriteCompiler(model, tables, binds)
     visible = plan.visible
-    given = given_rows(visible.entity, binds, values=_arrays(VALUE, plan.columns))
+    given = given_rows(visible.entity, binds, values=_arrays(Change.SET, plan.columns))
     scope = compiler.scope(visible.entity.name, None)
-    same = [scope.column(column) == given.values[VALUE + column.name] for column in plan.columns]
+    same = [scope.column(column) == given.values[Values(column.name)] for column in plan.columns]
     statement = sa.select(given.position, *_keys(visible.entity, scope))
     statement = statement.select_from(given.source.join(scope.source, sa.and_(*same)))
     statement = statement.where(*compiler.shown(visible, plan.columns, scope))
@@ -191,8 +199,8 @@ def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]
     source: Any = scope.source
     position: ColumnElement[Any] = sa.literal_column("0")
     if plan.by_key:
-        keys = given_rows(entity, binds, keys=entity.key_columns, values=_arrays(VALUE, plan.still))
-        same = [scope.column(column) == keys.values[VALUE + column.name] for column in plan.still]
+        keys = given_rows(entity, binds, keys=entity.key_columns, values=_arrays(Change.SET, plan.still))
+        same = [scope.column(column) == keys.values[Values(column.name)] for column in plan.still]
         source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys), *same))
         position = keys.position
     found = [position.label("position"), *_keys(entity, scope)]
@@ -238,7 +246,7 @@ def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Selec
     )
     deleted = plan.entity.soft_delete
     if deleted is not None and plan.restores:
-        statement = statement.where(scope.column(deleted) == binds.add(Operand(Keys("at"), deleted.type, "at")))
+        statement = statement.where(scope.column(deleted) == binds.add(Operand(Moment(), deleted.type, "at")))
     elif deleted is not None and plan.softly:
         statement = statement.where(scope.column(deleted).is_(None))
     return statement.order_by(*own).with_for_update(of=scope.source)
@@ -249,29 +257,31 @@ def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Selec
 
 def _given_to_insert(plan: Insert, binds: Binds) -> Given:
     # Something must say how many rows there are.
-    count = {VALUE + COUNT: Operand(Keys(VALUE + COUNT), ValueType("BigInt", "bigint", is_list=True), COUNT)}
-    return given_rows(plan.entity, binds, values=_arrays(VALUE, plan.columns) or count)
+    places = Operand(Places(), ValueType("BigInt", "bigint", is_list=True), "places")
+    return given_rows(plan.entity, binds, values=_arrays(Change.SET, plan.columns) or [places])
 
 
 def _given_to_update(plan: Update, binds: Binds) -> Given:
-    ways = ((VALUE, plan.sets), (INCREASE, plan.increases), (APPENDED, plan.appends))
-    arrays = {name: array for prefix, columns in ways for name, array in _arrays(prefix, columns).items()}
+    arrays = [
+        *_arrays(Change.SET, plan.sets),
+        *_arrays(Change.INCREASE, plan.increases),
+        *_arrays(Change.APPEND, plan.appends),
+    ]
     return given_rows(plan.entity, binds, keys=plan.entity.key_columns, values=arrays)
 
 
 def _inserted(plan: Insert, given: Given) -> dict[str, ColumnElement[Any]]:
     """The values that are given, by the SQL names of their columns."""
-    return {column.column: _value(given.values[VALUE + column.name], column.type) for column in plan.columns}
+    return {column.column: _given(given, column) for column in plan.columns}
 
 
 def _updated(plan: Update, given: Given, table: sa.Table) -> dict[str, ColumnElement[Any]]:
     """The values of the columns that change, by their SQL names, beside the row of `table` as it is."""
-    values = {column.column: _value(given.values[VALUE + column.name], column.type) for column in plan.sets}
+    values = {column.column: _given(given, column) for column in plan.sets}
     for column in plan.increases:
-        values[column.column] = table.c[column.column] + _value(given.values[INCREASE + column.name], column.type)
+        values[column.column] = table.c[column.column] + _given(given, column, Change.INCREASE)
     for column in plan.appends:
-        appended = _value(given.values[APPENDED + column.name], column.type)
-        values[column.column] = table.c[column.column].op("||")(appended)
+        values[column.column] = table.c[column.column].op("||")(_given(given, column, Change.APPEND))
     for column in plan.entity.columns:
         if column.version:
             values[column.column] = table.c[column.column] + _ONE
@@ -410,7 +420,7 @@ def _mark(plan: Mark, model: Model, tables: Tables, binds: Binds) -> Any:
     assert deleted is not None
     target = entity if relation is None else model.entity(relation.target)
     given = given_rows(entity, binds, keys=target.key_columns)
-    moment = binds.add(Operand(Keys("at"), deleted.type, "at"))
+    moment = binds.add(Operand(Moment(), deleted.type, "at"))
     keys = {column.column: key for column, key in zip(target.key_columns, given.keys, strict=True)}
     pairs = [(c.column, c.column) for c in entity.key_columns] if relation is None else relation.on
     same = [table.c[local] == keys[remote] for local, remote in pairs]
@@ -420,6 +430,21 @@ def _mark(plan: Mark, model: Model, tables: Tables, binds: Binds) -> Any:
     else:
         marked = sa.update(table).values({column: moment}).where(column.is_(None), *same)
     return marked.returning(*(key_value(table.c[c.column], c.type) for c in entity.key_columns))
+
+
+def _hold(plan: Hold, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    keys = given_keys(plan.entity, binds)
+    scope = compiler.scope(plan.entity.name, None)
+    there = compiler.scope(plan.relation.target, None)
+    deleted = there.entity.soft_delete
+    assert deleted is not None
+    leads = sa.and_(*(scope.key(ours) == there.key(theirs) for ours, theirs in plan.relation.on))
+    source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys))).join(there.source, leads)
+    statement = sa.select(there.column(deleted).is_(None).label("there")).select_from(source)
+    # As for `_lock`, one order for all. A row that a lock has waited for is read anew.
+    statement = statement.order_by(*(there.column(column) for column in there.entity.key_columns))
+    return statement.with_for_update(read=True, of=there.source)
 
 
 def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
@@ -459,6 +484,7 @@ _MAKERS: Mapping[type[Any], Callable[[Any, Model, Tables, Binds], Any]] = {
     Update: _update,
     Delete: _delete,
     Mark: _mark,
+    Hold: _hold,
     Check: _check,
 }
 

@@ -23,7 +23,7 @@ from clew.engine import Engine
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.nosniff import NoSniff
-from clew.wire.routes import refused_by_http
+from clew.wire.respond import refused_by_http
 from clew.wire.tickets import TicketOffice
 
 _PLAYGROUND = Path(__file__).parent / "playground.html"

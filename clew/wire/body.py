@@ -44,7 +44,7 @@ async def json_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
     if not _is_utf8(parameters):
         raise HTTPError(415, ClewError("The body must be UTF-8.", hint="Leave the charset out."))
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise HTTPError(415, ClewError("A compressed body is not supported.", hint="Send it as it is."))
+        raise HTTPError(415, ClewError("A compressed body is not supported.", hint="Send it uncompressed."))
     length = headers.get(b"content-length")
     if length is not None and (not length.isdigit() or len(length) > 12 or int(length) > most):
         raise too_large(most)
@@ -64,7 +64,7 @@ async def json_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
                     return b"".join([*parts, part]) if parts else part
                 parts.append(part)
     except TimeoutError:
-        error = ClewError("The body did not come in time.", code=Code.TIMEOUT)
+        error = ClewError("The body did not arrive in time.", code=Code.TIMEOUT)
         raise HTTPError(408, error, ((b"connection", b"close"),)) from None
 
 

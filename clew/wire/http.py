@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: `POST` and `GET /graphql` (SPEC 7).
+"""GraphQL over HTTP: `POST` and `GET /graphql`.
 
 https://graphql.github.io/graphql-over-http/draft/. Pure ASGI: a Request and a Response
 object a request would cost more than the engine does.
@@ -11,22 +11,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-import structlog
 from ariadne.asgi.handlers import GraphQLHTTPHandler
 from starlette.types import Receive, Scope, Send
 
 from clew.auth.authenticate import Authenticator, seen_through
-from clew.engine import Engine, Request, Response
-from clew.engine.explain import execute_explained
+from clew.engine import Engine, Request
+from clew.engine.explain import execute_explained, execute_witnessed
 from clew.engine.flights import Flight
-from clew.engine.outcome import INTERNAL, new_request_id, refusal
-from clew.errors import ClewError, Code
+from clew.engine.outcome import QueriesOnlyError, new_request_id
+from clew.errors import ClewError
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
 from clew.wire.negotiate import HTML, JSON, RESPONSE, negotiate
 from clew.wire.parameters import from_json, from_query_string
-
-log = structlog.get_logger("clew.wire")
+from clew.wire.respond import refused, retry_headers, send_answer, status_of
 
 Headers = Mapping[bytes, bytes]
 
@@ -37,22 +35,6 @@ _CONTENT_TYPES = {
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,255}")
 _LONGEST_ACCEPT = 1000
-# Bytes of an answer that a server keeps for the client without waiting for it.
-_BUFFERED = 64 * 1024
-
-# The status of a request that was refused before it was executed, by its error's code.
-_STATUS = {
-    Code.UNAUTHENTICATED: 401,
-    Code.FORBIDDEN: 403,
-    Code.NOT_FOUND: 404,
-    Code.CONFLICT: 409,
-    Code.RATE_LIMITED: 429,
-    Code.TIMEOUT: 504,
-    Code.UNAVAILABLE: 503,
-    Code.INTERNAL: 500,
-}
-# Codes whose status a client of application/json sees too: they are not about the document.
-_ALWAYS = frozenset({Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.RATE_LIMITED, Code.UNAVAILABLE})
 
 
 class HTTPHandler(GraphQLHTTPHandler):
@@ -99,7 +81,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             if media is None:
                 media = JSON
                 raise HTTPError(
-                    406, ClewError(f"Only {RESPONSE} and {JSON} can be answered.", hint="Change the Accept header.")
+                    406, ClewError(f"Only {RESPONSE} and {JSON} are supported.", hint="Change the Accept header.")
                 )
             request = await self._request(scope, headers, receive, request_id)
             caller = await self.authenticator.caller(scope, headers)
@@ -107,20 +89,24 @@ class HTTPHandler(GraphQLHTTPHandler):
             execute = self.engine.execute
             if headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
                 execute = partial(execute_explained, self.engine)
-            response = await until_disconnect(execute(request, viewer, flight), receive)
-            status = _status(response, media)
+            elif self.authenticator.dev:
+                execute = partial(execute_witnessed, self.engine)
+            outcome = await until_disconnect(execute(request, viewer, flight), receive)
+            if isinstance(outcome.error, QueriesOnlyError):
+                raise HTTPError(405, ClewError("A mutation must be sent with POST.", hint="Use POST."))
+            status, body = status_of(outcome, media), await self.engine.encoded(outcome)
         except ClientGone:
             return
         except Exception as error:
             request_id = request_id or new_request_id()
-            response, status, extra = refused(error, request_id)
+            outcome, status, extra = refused(error, request_id)
+            body = outcome.body
         if given is not None and request_id is not None:
             extra += ((b"x-request-id", request_id.encode()),)
-        if status in (429, 503):
-            extra += ((b"retry-after", b"%d" % (response.retry_after or 1)),)
-        elif status == 405:
+        extra += retry_headers(status, outcome)
+        if status == 405:
             extra += ((b"allow", b"GET, POST" if scope["method"] != "GET" else b"POST"),)
-        await send_answer(send, status, _CONTENT_TYPES[media or JSON], response.body, extra)
+        await send_answer(send, status, _CONTENT_TYPES[media or JSON], body, extra)
 
     async def _request(self, scope: Scope, headers: Headers, receive: Receive, request_id: str | None) -> Request:
         method = scope["method"]
@@ -160,45 +146,4 @@ def idempotency_key(headers: Headers) -> str | None:
     return given.decode()
 
 
-def refused(error: Exception, request_id: str) -> tuple[Response, int, tuple[tuple[bytes, bytes], ...]]:
-    """The answer to a request that an exception ended before it was executed: JSON, status, headers."""
-    if isinstance(error, HTTPError):
-        return refusal(error.error, request_id), error.status, error.headers
-    if isinstance(error, ClewError):
-        return refusal(error, request_id), _STATUS.get(error.code, 400), ()
-    log.error("request failed", request_id=request_id, exc_info=error)
-    return refusal(ClewError(INTERNAL, code=Code.INTERNAL), request_id), 500, ()
-
-
 _HTML_HEADERS = ((b"cache-control", b"no-cache"), (b"x-frame-options", b"DENY"))
-
-
-def _status(response: Response, media: str) -> int:
-    """The HTTP status of an answer.
-
-    `application/json` has 200 for every well-formed GraphQL request, as clients of old
-    expect; the newer type says by status whether there was an execution.
-    """
-    if response.status is not None:
-        return response.status
-    code = response.code
-    if code is None or response.executed:
-        return 200
-    if code in _ALWAYS:
-        return _STATUS[code]
-    if media == JSON:
-        return 200
-    return _STATUS.get(code, 400)
-
-
-async def send_answer(
-    send: Send, status: int, content_type: bytes, body: bytes, extra: tuple[tuple[bytes, bytes], ...] = ()
-) -> None:
-    """Send a whole HTTP response. A large one is sent when the client has read nearly all of it."""
-    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *extra]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    large = len(body) > _BUFFERED
-    await send({"type": "http.response.body", "body": body, "more_body": large})
-    if large:
-        # Servers take a next part when there is room for it.
-        await send({"type": "http.response.body", "body": b""})

@@ -13,8 +13,9 @@ from clew.engine.outcome import encode, new_request_id
 from clew.errors import ClewError
 from clew.wire.body import HTTPError, json_body
 from clew.wire.disconnect import ClientGone
-from clew.wire.http import given_request_id, refused, send_answer
+from clew.wire.http import given_request_id
 from clew.wire.parameters import read_json
+from clew.wire.respond import refused, retry_headers, send_answer
 
 _HINT = 'Send {"path": "/graphql"}.'
 _LARGEST = 16 * 1024
@@ -44,10 +45,8 @@ class TicketOffice:
         except ClientGone:
             return
         except Exception as error:
-            response, status, more = refused(error, request_id)
-            body, extra = response.body, extra + more
-        if status in (429, 503):
-            extra += ((b"retry-after", b"1"),)
+            outcome, status, more = refused(error, request_id)
+            body, extra = outcome.body, extra + more + retry_headers(status)
         if b"x-request-id" in headers:
             extra += ((b"x-request-id", request_id.encode()),)
         await send_answer(send, status, b"application/json; charset=utf-8", body, extra)
@@ -57,12 +56,12 @@ def _path(body: bytes, routes: Sequence[BaseRoute]) -> str:
     """The path that a request for a ticket names, decoded. Raises ClewError."""
     value = read_json(body, "The body", _HINT)
     if not isinstance(value, dict) or set(value) != {"path"}:
-        raise ClewError("The body must be a JSON object with `path` alone.", hint=_HINT)
+        raise ClewError("The body must be a JSON object with only `path`.", hint=_HINT)
     given = value["path"]
     if not isinstance(given, str) or not given.startswith("/") or "?" in given or "#" in given:
         raise ClewError("`path` must be a path without query, such as /graphql.", hint=_HINT)
     path = unquote(given)
     wanted = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
     if not any(route.matches(wanted)[0] is not Match.NONE for route in routes):
-        raise ClewError("`path` is no path of this server.", hint="Leave out what Clew is mounted under.")
+        raise ClewError("This server has no such `path`.", hint="Leave out the path under which Clew is mounted.")
     return path

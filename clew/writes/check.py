@@ -14,19 +14,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clew.access.predicates import FALSE
-from clew.access.types import TRUE
+from clew.access.types import TRUE, Supplied
 from clew.access.visible import Permits
 from clew.model.types import Entity
 from clew.model.writing import is_free_link
 from clew.plan.write import Check
 from clew.sql.keys import Key
-from clew.sql.write import NEAR
-from clew.writes.errors import forbidden
+from clew.writes.errors import ForbiddenError
 from clew.writes.store import Store
 from clew.writes.types import Draft, Written
+from clew.writes.witness import Phase, Refusal
 
 # How often rows that wait for each other are judged: a chain, each allowed by the one before, needs that many rounds.
 _ROUNDS = 20
+
+_UNREADABLE = "No READ rule would show the row as it is now."
+_CIRCULAR = "It would be allowed only because of other rows that this field writes, which are not allowed themselves."
 
 
 async def check_written(store: Store, written: Iterable[Written]) -> None:
@@ -40,7 +43,7 @@ async def check_written(store: Store, written: Iterable[Written]) -> None:
         allowed = Allowed(item.entity, item.permits)
         if item.visible.where == TRUE and all(permit.after == TRUE for permit in item.permits.every):
             # No row can fail but for its fields.
-            allowed.require(item.drafts)
+            allowed.require(item.drafts, Phase.CHECK)
         elif item.drafts:
             judged.append(_Judged(store, item, allowed))
     await _vouch(store, judged)
@@ -49,7 +52,7 @@ async def check_written(store: Store, written: Iterable[Written]) -> None:
         for draft, row in zip(drafts, await group.judge(drafts, {}), strict=True):
             is_gone = row[0] is None and group.item.may_be_gone
             if not is_gone and not (row[0] and group.allowed(draft, row[1:])):
-                raise forbidden()
+                raise ForbiddenError(group.allowed.refusal(Phase.CHECK, draft, row[1:], readable=row[0]))
 
 
 async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
@@ -92,7 +95,8 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
             break
         waiting = left
     if waiting:
-        raise forbidden()
+        group, drafts = waiting[0]
+        raise ForbiddenError(group.allowed.about(Phase.CHECK, drafts[0], _CIRCULAR))
 
 
 class _Judged:
@@ -121,7 +125,7 @@ class _Judged:
             waiting: rows of other entities that are read as they were, by their keys.
         """
         store = self._store
-        bound: dict[Any, Any] = {}
+        bound: dict[Supplied, Any] = {}
         before = [self.entity.name] if self._reads_itself else []
         before += [name for name in self._links if store.changed(name)]
         near: list[str] = []
@@ -130,7 +134,7 @@ class _Judged:
         for name, keys in sorted(waiting.items()):
             if is_free_link(store.model.entity(name)):
                 near.append(name)
-                bound |= store.as_it_was(name, keys, NEAR)
+                bound |= store.as_it_was(name, keys, near=True)
             if name not in before:
                 before.append(name)
                 bound |= store.as_it_was(name, keys)
@@ -146,15 +150,16 @@ class Allowed:
         self._permits = permits
         self._known: dict[tuple[frozenset[str], tuple[bool, ...], tuple[bool | None, ...]], bool] = {}
 
-    def require(self, drafts: Iterable[Draft]) -> None:
+    def require(self, drafts: Iterable[Draft], phase: Phase = Phase.GATHER) -> None:
         """Refuse rows that no rules could allow, whatever becomes of them.
 
         Raises:
             ClewError: FORBIDDEN.
         """
         after = tuple(permit.after != FALSE for permit in self._permits.every)
-        if not all(self(draft, after) for draft in drafts):
-            raise forbidden()
+        for draft in drafts:
+            if not self(draft, after):
+                raise ForbiddenError(self.refusal(phase, draft, after))
 
     def __call__(self, draft: Draft, after: tuple[bool | None, ...]) -> bool:
         question = (draft.fields, draft.held, after)
@@ -163,11 +168,50 @@ class Allowed:
             answer = self._known[question] = self._is_allowed(*question)
         return answer
 
-    def _is_allowed(self, fields: frozenset[str], held: tuple[bool, ...], after: tuple[bool | None, ...]) -> bool:
+    def refusal(
+        self, phase: Phase, draft: Draft, after: tuple[bool | None, ...], *, readable: bool | None = True
+    ) -> Refusal:
+        """Return why a row is refused."""
         permits = self._permits
+        fields: tuple[str, ...] = ()
+        holds = self._holding(draft.held, after)
+        if not readable:
+            why = _UNREADABLE
+        elif not all(holds[id(permit)] for permit in permits.guards):
+            why = "A guard does not hold."
+        elif not any(holds[id(permit)] for permit in permits.rules):
+            why = "No rule holds."
+        else:
+            fields = tuple(
+                name
+                for name in sorted(draft.fields)
+                if not any(holds[id(permit)] for permit in permits.holding(self._entity, name))
+            )
+            why = f"No rule that holds opens {', '.join(fields)}."
+        judged = after if phase is Phase.CHECK else ()
+        return self.about(phase, draft, why, fields, judged)
+
+    def about(
+        self,
+        phase: Phase,
+        draft: Draft,
+        why: str,
+        fields: tuple[str, ...] = (),
+        after: tuple[bool | None, ...] = (),
+    ) -> Refusal:
+        """Return the refusal of a row for a reason."""
+        permits = self._permits
+        return Refusal(phase, self._entity, permits.operation, why, permits, draft.key, fields, draft.held, after)
+
+    def _holding(self, held: tuple[bool, ...], after: tuple[bool | None, ...]) -> dict[int, bool | None]:
+        """Whether each rule holds as a whole, by its identity."""
         # A new row was under no rule before.
         before = held or (True,) * len(after)
-        holds = {id(permit): b and a for permit, b, a in zip(permits.every, before, after, strict=True)}
+        return {id(permit): b and a for permit, b, a in zip(self._permits.every, before, after, strict=True)}
+
+    def _is_allowed(self, fields: frozenset[str], held: tuple[bool, ...], after: tuple[bool | None, ...]) -> bool:
+        permits = self._permits
+        holds = self._holding(held, after)
         if not all(holds[id(permit)] for permit in permits.guards):
             return False
         if not any(holds[id(permit)] for permit in permits.rules):

@@ -17,8 +17,9 @@ from clew.sql.arguments import constant_value, usable_claims
 from clew.sql.keys import Key
 from clew.sql.stored import Storing, preset_value, storing
 from clew.viewer import Viewer
-from clew.writes.errors import forbidden
+from clew.writes.errors import ForbiddenError
 from clew.writes.types import Draft, Nested, Source
+from clew.writes.witness import Phase, Refusal
 
 
 class InputReader:
@@ -83,7 +84,7 @@ class InputReader:
         for name in given:
             relation = entity.relation(name)
             if relation is not None and any(key in given for key in relation.key):
-                raise ClewError(f"`{prefix}{name}` and its key are both given.", hint="Give one of the two.")
+                raise ClewError(f"`{prefix}{name}` and its key are both set.", hint="Use only one of them.")
 
     def take_key(self, entity: Entity, draft: Draft, source: Source) -> None:
         """Let the key of another row fill columns of a draft: now, or once that row has one.
@@ -98,13 +99,13 @@ class InputReader:
                 if name in draft.fields:
                     column = column_of(entity, name)
                     given = name if name in draft.values or column.relation is None else column.relation
-                    raise ClewError(f"`{draft.at(given)}` is given by what it is nested in.", hint="Leave it out.")
+                    raise ClewError(f"`{draft.at(given)}` is set by the row around it.", hint="Leave it out.")
             self._add_fields(draft, names)
         else:
             for name in names:
                 if name in draft.increases:
                     place = draft.at(source.field)
-                    raise ClewError(f"`{place}` and inc both give {name}.", hint="Give one of the two.")
+                    raise ClewError(f"`{place}` and inc both set {name}.", hint="Use only one of them.")
         draft.to_ones |= source.to_ones
         if source.row.key:
             self._settle(entity, draft, source)
@@ -129,11 +130,14 @@ class InputReader:
                 continue
             preset = column_of(entity, name).preset
             if operation is not None and preset is not None and operation in preset.on and not self._sight.admin:
-                raise forbidden()
+                why = f"The @preset of {name} and the row around it do not agree."
+                raise ForbiddenError(Refusal(Phase.WRITE, entity, operation, why, fields=(name,)))
             place = draft.at(source.field or "")
             names = known([name], entity.name, self._schema)
             about = f" on {names[0]}" if names else ""
-            raise ClewError(f"`{place}` and another relation do not agree{about}.", hint="Give one of them.")
+            raise ClewError(
+                f"`{place}` and another relation set different values{about}.", hint="Use only one of them."
+            )
 
     def require(self, entity: Entity, drafts: Iterable[Draft]) -> None:
         """Refuse new rows that lack a to-one which must not be null.
@@ -167,7 +171,9 @@ class InputReader:
                 if value is None:
                     raise ClewError(f"`{here}` must not be null.", hint="Leave it out.")
                 if name in draft.fields:
-                    raise ClewError(f"`{here}` is changed in another way too.", hint="Change it in one way.")
+                    raise ClewError(
+                        f"`{here}` is changed by another argument too.", hint="Use only one of set, inc and append."
+                    )
                 target[name] = self._stored(entity, name, value, here)
             if target:
                 draft.fields = draft.fields.union(target)
@@ -200,10 +206,13 @@ class InputReader:
             if value is None:
                 if admin:
                     continue
-                raise forbidden()
+                why = f"The claim {preset.claim} that the @preset of {name} needs is absent or does not fit."
+                raise ForbiddenError(Refusal(Phase.GATHER, entity, operation, why, fields=(name,)))
             for draft in open_:
                 if draft.values.setdefault(name, value) != value:
-                    raise forbidden()
+                    why = f"The @preset of {name} and the row around it do not agree."
+                    refusal = Refusal(Phase.GATHER, entity, operation, why, key=draft.key, fields=(name,))
+                    raise ForbiddenError(refusal)
                 draft.fields -= {name}
 
     def _preset_value(self, column: Column, preset: Preset) -> Any:

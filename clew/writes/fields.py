@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
@@ -11,6 +12,7 @@ from clew.model.types import Entity, Model, WriteField, WriteKind
 from clew.resolvers.batches import Batches, Info
 from clew.schema.build import Row
 from clew.sql.keys import Key
+from clew.writes.errors import ForbiddenError, GuardedError
 from clew.writes.writer import Writer
 
 _Resolver = Callable[..., Any]
@@ -21,8 +23,8 @@ class Running(Protocol):
 
     batches: Batches
 
-    def writer(self) -> Writer:
-        """Return what runs one root field."""
+    def writer(self, field: str | int) -> Writer:
+        """Return what runs one root field, by its response key."""
 
     async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
         """Read the rows of a field, by key, as the viewer sees them."""
@@ -58,7 +60,7 @@ def _resolver(found: WriteField) -> _Resolver:
 
     def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         running: Running = info.context.running
-        keys = _written(running.writer(), entity, kind, arguments)
+        keys = _written(running.writer(info.path.key), entity, kind, arguments)
         if kind is WriteKind.UPDATE_WHERE:
             keys = _listed(running, entity, keys)
         if kind.bulk:
@@ -68,8 +70,23 @@ def _resolver(found: WriteField) -> _Resolver:
     return resolve
 
 
+@asynccontextmanager
+async def _told(writer: Writer) -> AsyncIterator[None]:
+    """Tell of a refusal by the rules before the transaction goes back."""
+    try:
+        yield
+    except (ForbiddenError, GuardedError) as error:
+        await writer.refused(error.refusal)
+        raise
+
+
 async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
     """Do what the field asks for, and judge it; the keys of the rows."""
+    async with _told(writer):
+        return await _judged(writer, entity, kind, arguments)
+
+
+async def _judged(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
     keys: Sequence[Key | None]
     match kind:
         case WriteKind.CREATE:
@@ -129,7 +146,11 @@ def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
 
     async def delete(info: Info, arguments: Mapping[str, Any]) -> Any:
         running: Running = info.context.running
-        writer = running.writer()
+        writer = running.writer(info.path.key)
+        async with _told(writer):
+            return await deleted(running, writer, info, arguments)
+
+    async def deleted(running: Running, writer: Writer, info: Info, arguments: Mapping[str, Any]) -> Any:
         keys = await writer.to_delete(entity, arguments, where=bulk)
         found: Any = None
         if bulk:

@@ -11,8 +11,7 @@ from typing import Any
 
 from graphql import GraphQLInputObjectType
 
-from clew.access.visible import Permits
-from clew.database.violations import ViolationError
+from clew.access.visible import Permits, unmasked
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
 from clew.model.writing import is_free_link, owner_of, unique_keys
@@ -20,9 +19,10 @@ from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import Allowed
 from clew.writes.drafts import InputReader, column_of
-from clew.writes.errors import forbidden, no_such_row, not_in_list
+from clew.writes.errors import ForbiddenError, GuardedError, no_such_row, not_in_list
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
+from clew.writes.witness import Phase, Refusal
 
 # Rows of one root field, nested ones included.
 MOST_ROWS = 10_000
@@ -94,8 +94,29 @@ class Gatherer:
             for way, rows_of in (("create", self.create), ("connect", self._connected)):
                 asked = [(draft, value[way], f"{draft.at(name)}.{way}") for draft, value in entries if way in value]
                 rows = await rows_of(target, [(given, place) for _, given, place in asked])
+                await self._refuse_telling(entity, columns, target, rows, [place for _, _, place in asked])
                 for (draft, _, _), row in zip(asked, rows, strict=True):
                     self._inputs.take_key(entity, draft, Source(row, columns, to_ones, name))
+
+    async def _refuse_telling(
+        self,
+        entity: Entity,
+        columns: Iterable[tuple[str, int]],
+        target: Entity,
+        rows: Sequence[Draft],
+        places: Sequence[str],
+    ) -> None:
+        """Refuse rows of `target` whose keys are masked for the viewer, where columns of `entity` would tell them.
+
+        Raises:
+            ClewError: BAD_USER_INPUT.
+        """
+        known = [number for number, row in enumerate(rows) if row.key]
+        if known and self._store.tells(entity, [name for name, _ in columns]):
+            shown = await self._store.shows(target, target.primary_key, [rows[number].key for number in known])
+            for number, is_shown in zip(known, shown, strict=True):
+                if not is_shown:
+                    raise no_such_row(places[number])
 
     async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> list[Draft]:
         """Refuse to-ones that are set by their keys to no readable row, and to none that is new.
@@ -144,7 +165,9 @@ class Gatherer:
             draft.key, draft.held = row.key, row.held
             # To add to a value that the viewer cannot read would tell it, by the numbers that do not fit.
             if not row.masked.isdisjoint((*draft.increases, *draft.appends)):
-                raise forbidden()
+                fields = tuple(sorted(row.masked & {*draft.increases, *draft.appends}))
+                why = f"`inc` and `append` need to read {', '.join(fields)}, which no READ rule opens on the row."
+                raise ForbiddenError(Refusal(Phase.GATHER, entity, Operation.UPDATE, why, key=row.key, fields=fields))
             relations = {name: value for name, value in (given or {}).items() if entity.column(name) is None}
             if relations:
                 self._inputs.refuse_twice_given(entity, given or {}, draft.at(""))
@@ -202,7 +225,9 @@ class Gatherer:
         places = {name: place for place, name in enumerate(link.primary_key)}
         order = sorted(columns, key=lambda column: column[1])
         if not await self._guarded(target, (tuple(key[places[name]] for name, _ in order) for key in links)):
-            raise ViolationError()
+            permits = self._store.guarding(target, Operation.UPDATE)
+            why = f"Links to rows of {target.name} go along, and a guard for UPDATE does not hold of one."
+            raise GuardedError(Refusal(Phase.GATHER, target, Operation.UPDATE, why, permits))
 
     async def _guarded(self, entity: Entity, keys: Iterable[Key]) -> bool:
         """Whether the guards for UPDATE hold of rows whose links change."""
@@ -221,7 +246,7 @@ class Gatherer:
         for name, entries in nested.items():
             asked = [draft for draft, value in entries if any(value.get(way) for way in _OF_MEMBERS)]
             if asked:
-                shown = await self._store.shows(entity, name, [draft.key for draft in asked])
+                shown = await self._store.shows(entity, [name], [draft.key for draft in asked])
                 for draft, is_shown in zip(asked, shown, strict=True):
                     if not is_shown:
                         draft.closed |= {name}
@@ -256,6 +281,9 @@ class Gatherer:
         columns = _pointing(target, owner, entity)
         to_ones = frozenset([owner.name])
         await self._owned_members(relation, owner, target, columns, items)
+        filling = [*items["create"], *items["connect"]]
+        places = [item.place for item in filling]
+        await self._refuse_telling(target, columns, entity, [item.draft for item in filling], places)
         sources = [[Source(item.draft, columns, to_ones)] for item in items["create"]]
         await self.create(target, [(item.given, item.place) for item in items["create"]], sources)
         connected = items["connect"]
@@ -354,6 +382,9 @@ class Gatherer:
         )
         sources = [(Source(item.draft, here, to_ones), Source(row, there, to_ones)) for item, row in ends]
         if not is_free_link(link):
+            places = [item.place for item, _ in ends]
+            await self._refuse_telling(link, here, entity, [item.draft for item, _ in ends], places)
+            await self._refuse_telling(link, there, target, [row for _, row in ends], places)
             await self.create(link, [({}, item.place) for item, _ in ends], sources)
             return
         if not await self._guarded(target, [row.key for _, row in ends if row.key]):
@@ -411,7 +442,9 @@ class Gatherer:
                 for item, key in zip(asked, keys, strict=True)
             ]
             # There may be several links of the application's own between two rows.
-            found = await self._store.find(link, columns, values)
+            # Both ends of a generated one are asked for themselves, and what opens it is the field alone.
+            among = unmasked(link) if is_free_link(link) else None
+            found = await self._store.find(link, columns, values, among=among)
             linked = {number for number, _ in found}
             rows: dict[int, Locked] = {}
             if way != "disconnect":
@@ -438,7 +471,9 @@ class Gatherer:
         if not is_free_link(link):
             locked = await self._store.lock(self.lock_of(link, Operation.DELETE), keys=keys)
             if len(locked) < len(keys):
-                raise forbidden()
+                permits = self._store.permits(link, Operation.DELETE)
+                why = "No rule for DELETE lets a link between the rows go."
+                raise ForbiddenError(Refusal(Phase.GATHER, link, Operation.DELETE, why, permits))
         elif self._store.circles.of(link):
             # For their images.
             every, permits = self._store.access.every_row(link), self._store.guarding(link, Operation.DELETE)
@@ -464,8 +499,8 @@ class Gatherer:
         for name, keys in self._removed.items():
             for key, place in self._changed.get(name, {}).items():
                 if key in keys:
-                    message = f"`{place or 'set'}` changes a row that is deleted, too."
-                    raise ClewError(message, hint="Do one of the two.")
+                    message = f"`{place or 'set'}` changes a row that the same field deletes."
+                    raise ClewError(message, hint="Either change it or delete it.")
 
     # --- values -----------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.access.predicates import conjunction
 from clew.access.reach import reads
-from clew.access.types import TRUE, Keys, Visible
+from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
 from clew.access.visible import Access, Permits, Sight
 from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
@@ -22,17 +23,18 @@ from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
 from clew.moments import written
 from clew.plan.weight import predicate_weight
-from clew.plan.write import Check, Delete, Filled, Find, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.plan.write import Check, Delete, Filled, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.slices import Slices
-from clew.sql import write
 from clew.sql.arguments import Claims
 from clew.sql.keys import Key, bound_keys
-from clew.sql.statement import WriteStatements
+from clew.sql.statement import Statement, WriteStatements
 from clew.sql.tables import Tables, default_sql
+from clew.sql.write import made_sql
 from clew.writes.circles import Circles
 from clew.writes.drafts import column_of, sql_presets
-from clew.writes.errors import forbidden
+from clew.writes.errors import ForbiddenError, GuardedError
 from clew.writes.types import Draft, Locked
+from clew.writes.witness import Phase, Refusal, Witness
 
 Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
 
@@ -68,6 +70,7 @@ class Store:
         aside: compiles conditions of clients that take long.
         slices: gives others their turn.
         weigh: counts more conditions, and refuses the operation if they are too many.
+        witness: is told of what happens, where somebody wants to know.
     """
 
     def __init__(
@@ -83,7 +86,9 @@ class Store:
         aside: Aside,
         slices: Slices,
         weigh: Callable[[int], None],
+        witness: Witness | None = None,
     ) -> None:
+        self.phase = Phase.GATHER
         self.aside = aside
         self.slices = slices
         self._weigh = weigh
@@ -96,6 +101,7 @@ class Store:
         self._tables = tables
         self._statements = statements
         self._fetch = fetch
+        self._witness = witness
         self._before: dict[str, _Before] = {}
 
     @asynccontextmanager
@@ -105,14 +111,19 @@ class Store:
         Raises:
             KeyTakenError: all that the root field has done so far is undone.
         """
-        await self._fetch("SAVEPOINT clew_upsert", ())
+        await self._savepoint("SAVEPOINT clew_upsert")
         try:
             yield
         except KeyTakenError:
-            await self._fetch("ROLLBACK TO SAVEPOINT clew_upsert", ())
+            await self._savepoint("ROLLBACK TO SAVEPOINT clew_upsert")
             self._before.clear()
             raise
-        await self._fetch("RELEASE SAVEPOINT clew_upsert", ())
+        await self._savepoint("RELEASE SAVEPOINT clew_upsert")
+
+    async def _savepoint(self, sql: str) -> None:
+        await self._fetch(sql, ())
+        if self._witness is not None:
+            self._witness.savepoint(sql)
 
     def visible(self, entity: Entity) -> Visible:
         """Return the rows that there are for the viewer."""
@@ -152,7 +163,7 @@ class Store:
         image = bool(self.circles.of(entity))
         plan = replace(plan, by_key=keys is not None, image=image)
         bound = bound_keys(entity, keys) if keys is not None else {}
-        bound |= {Keys(write.VALUE + column.name): values for column, values in zip(plan.still, still, strict=True)}
+        bound |= {Values(column.name): values for column, values in zip(plan.still, still, strict=True)}
         conditions = predicate_weight(plan.where).conditions
         self._weigh(conditions)
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
@@ -189,7 +200,7 @@ class Store:
         plan: Lock,
         records: Sequence[asyncpg.Record],
         keys: Sequence[Key] | None,
-        bound: Mapping[Any, Any],
+        bound: Mapping[Supplied, Any],
         *,
         keep: bool,
         large: bool,
@@ -207,23 +218,29 @@ class Store:
         found = [tuple(record)[1 : 1 + len(entity.primary_key)] for record in records]
         return await self.run(replace(plan, by_key=True), bound_keys(entity, found), keep=keep, large=large)
 
-    async def find(self, entity: Entity, columns: Sequence[Column], values: Sequence[Key]) -> list[tuple[int, Key]]:
-        """Return the keys of visible rows that have some values, each with the place of these."""
+    async def find(
+        self, entity: Entity, columns: Sequence[Column], values: Sequence[Key], *, among: Visible | None = None
+    ) -> list[tuple[int, Key]]:
+        """Return the keys of rows that have some values, each with the place of these.
+
+        Args:
+            among: the rows to look at, instead of those that there are for the viewer.
+        """
         if not values:
             return []
-        bound = {
-            Keys(write.VALUE + column.name): list(of_all)
-            for column, of_all in zip(columns, zip(*values, strict=True), strict=True)
+        bound: dict[Supplied, Any] = {
+            Values(column.name): list(of_all) for column, of_all in zip(columns, zip(*values, strict=True), strict=True)
         }
-        records = await self.run(Find(self.visible(entity), columns), bound)
+        records = await self.run(Find(among or self.visible(entity), columns), bound)
         return [(record[0] - 1, tuple(record)[1:]) for record in records]
 
-    async def shows(self, entity: Entity, name: str, keys: Sequence[Key]) -> list[bool]:
-        """Tell for each visible row whether the viewer sees a field of it."""
-        mask = self.visible(entity).masks.get(name)
-        if mask is None:
+    async def shows(self, entity: Entity, names: Iterable[str], keys: Sequence[Key]) -> list[bool]:
+        """Tell for each visible row whether the viewer sees some fields of it."""
+        masks = self.visible(entity).masks
+        asked = conjunction(masks[name] for name in names if name in masks)
+        if asked == TRUE or not keys:
             return [True] * len(keys)
-        records = await self.run(Judge(entity, mask), bound_keys(entity, keys))
+        records = await self.run(Judge(entity, asked), bound_keys(entity, keys))
         return [record[0] for record in records]
 
     async def leads(
@@ -260,6 +277,20 @@ class Store:
                 records = await self.run(Leads(plan, relation, visible), self._bound(plan, same))
                 astray += [(draft, relation) for draft, record in zip(same, records, strict=True) if not record[0]]
         return waiting, astray
+
+    def tells(self, entity: Entity, names: Collection[str]) -> bool:
+        """Tell whether a viewer may learn of values in columns that a to-one fills.
+
+        By reading them, or because something else gives the value too, and a difference is refused.
+        """
+        readable = getattr(self.schema.type_map.get(entity.name), "fields", {})
+        return any(
+            name in readable
+            or column_of(entity, name).relation is None
+            or column_of(entity, name).preset is not None
+            or sum(name in relation.key for relation in entity.relations) > 1
+            for name in names
+        )
 
     def hidden(self, entity: Entity, relation: Relation) -> ClewError:
         """Return the error for a to-one that leads to a hidden row: that for a key that leads nowhere."""
@@ -302,10 +333,13 @@ class Store:
                 continue
             records = await self.run(plan, bound)
             if plan.presets and not all(all(record[width:]) for record in records):
-                raise forbidden()
+                why = "A @preset by SQL and the row around it do not agree."
+                raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.CREATE, why))
             for draft, record in zip(same, records, strict=True):
                 draft.key = record[:width]
                 before.keys[draft.key] = None
+        for relation in self._goes_with(entity):
+            await self._hold(entity, relation, [draft.key for draft in drafts])
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows."""
@@ -313,6 +347,35 @@ class Store:
         for shape, same in _by_shape(changed):
             plan = self._plan(entity, shape, Operation.UPDATE)
             await self.run(plan, self._bound(plan, same))
+        for relation in self._goes_with(entity):
+            if self._fills(entity, relation, Operation.UPDATE):
+                led = changed
+            else:
+                led = [d for d in changed if not {*d.values, *d.increases}.isdisjoint(relation.key)]
+            await self._hold(entity, relation, [draft.key for draft in led])
+
+    def _goes_with(self, entity: Entity) -> list[Relation]:
+        """The to-ones by which rows are deleted softly with the row that they lead to."""
+        return [
+            relation
+            for relation in entity.relations
+            if entity.soft_delete is not None
+            and relation.kind is RelationKind.TO_ONE
+            and relation.on_delete is OnDelete.CASCADE
+            and self.model.entity(relation.target).soft_delete is not None
+        ]
+
+    async def _hold(self, entity: Entity, relation: Relation, keys: Sequence[Key]) -> None:
+        """Keep the rows that written ones lead to from being deleted, until the transaction ends.
+
+        The key is written already. A deletion that came first has not seen that, and has deleted its row by the time
+        that this gets the lock; one that comes later waits, and deletes the written row too.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION where one of them is deleted.
+        """
+        if keys and not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
+            raise self.hidden(entity, relation)
 
     def _plan(self, entity: Entity, shape: _Shape, operation: Operation) -> Insert | Update:
         """The plan that writes the columns of a shape."""
@@ -322,18 +385,18 @@ class Store:
         if operation is Operation.UPDATE:
             return Update(entity, sets, increases, appends, presets)
         if not sets and not presets:
-            presets = [(column, write.made_sql(entity, column)) for column in entity.key_columns[:1]]
+            presets = [(column, made_sql(entity, column)) for column in entity.key_columns[:1]]
         return Insert(entity, sets, presets)
 
-    def _bound(self, plan: Insert | Update, drafts: Sequence[Draft]) -> dict[Any, Any]:
+    def _bound(self, plan: Insert | Update, drafts: Sequence[Draft]) -> dict[Supplied, Any]:
         if isinstance(plan, Insert):
             if not plan.columns:
-                return {Keys(write.VALUE + write.COUNT): list(range(len(drafts)))}
-            return _arrays(write.VALUE, plan.columns, [draft.values for draft in drafts])
+                return {Places(): list(range(len(drafts)))}
+            return _arrays(Change.SET, plan.columns, [draft.values for draft in drafts])
         bound = bound_keys(plan.entity, [draft.key for draft in drafts])
-        bound |= _arrays(write.VALUE, plan.sets, [draft.values for draft in drafts])
-        bound |= _arrays(write.INCREASE, plan.increases, [draft.increases for draft in drafts])
-        bound |= _arrays(write.APPENDED, plan.appends, [draft.appends for draft in drafts])
+        bound |= _arrays(Change.SET, plan.sets, [draft.values for draft in drafts])
+        bound |= _arrays(Change.INCREASE, plan.increases, [draft.increases for draft in drafts])
+        bound |= _arrays(Change.APPEND, plan.appends, [draft.appends for draft in drafts])
         return bound
 
     async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
@@ -345,18 +408,26 @@ class Store:
 
         Args:
             at: the time of the deletion to undo. None: this is a deletion.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION where a row would come back that a cascade has deleted with another, too.
         """
         restores = at is not None
-        bound = bound_keys(entity, keys) | {Keys("at"): at or written(datetime.now(UTC))}
+        bound = bound_keys(entity, keys) | {Moment(): at or written(datetime.now(UTC))}
         await self.run(Mark(entity, None, restores), bound)
         pending = [(entity, list(keys))]
+        marked: list[tuple[Entity, list[Key]]] = []
         while pending:
             parent, of = pending.pop()
+            marked.append((parent, of))
             for child, relation in self._pointing(parent, softly=True):
-                bound = bound_keys(parent, of) | {Keys("at"): bound[Keys("at")]}
+                bound = bound_keys(parent, of) | {Moment(): bound[Moment()]}
                 records = await self.run(Mark(child, relation, restores), bound)
                 if records:
                     pending.append((child, [tuple(record) for record in records]))
+        for back, of in marked if restores else ():
+            for relation in self._goes_with(back):
+                await self._hold(back, relation, of)
 
     # --- what a deletion reaches ------------------------------------------------------
 
@@ -396,14 +467,16 @@ class Store:
                 cascades = relation.on_delete is OnDelete.CASCADE
                 permits = self.guarding(child, Operation.DELETE if cascades else Operation.UPDATE)
                 plan = Reached(child, relation, permits, softly, restored is not None)
-                reached = bound_keys(parent, of) | {Keys("at"): restored}
+                reached = bound_keys(parent, of) | {Moment(): restored}
                 records = await self.run(plan, reached)
                 if records and any(reads(guard.before, self.model) for guard in permits.guards):
                     # As for `lock`: what the guards read was read before it waited.
                     records = await self.run(plan, reached)
                 rows = [(tuple(key), holds, image) for *key, holds, image in records]
                 if not all(holds for _, holds, _ in rows):
-                    raise ViolationError()
+                    key = next(key for key, holds, _ in rows if not holds)
+                    why = f"The row would go or change along by {relation.name}, and a guard does not hold of it."
+                    raise GuardedError(Refusal(Phase.GATHER, child, permits.operation, why, permits, key))
                 new = [(key, image) for key, _, image in rows if (child.name, key) not in seen]
                 if cascades:
                     seen.update((child.name, key) for key, _ in new)
@@ -437,32 +510,32 @@ class Store:
         """Whether the root field has changed rows of an entity."""
         return bool(self._before.get(name, _Before()).keys)
 
-    def as_it_was(self, name: str, keys: Collection[Key] | None = None, prefix: str = "") -> dict[Keys, Any]:
+    def as_it_was(self, name: str, keys: Collection[Key] | None = None, *, near: bool = False) -> dict[Supplied, Any]:
         """Return what a statement binds that reads the entity as it was before the root field.
 
         Args:
             keys: only the rows with these keys are read so, the others as they are now.
-            prefix: of the operands' names.
+            near: see `Past`.
         """
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
         written = [key for key in (before.keys if keys is None else keys) if key in before.keys]
         images = before.images if keys is None else {key: before.images[key] for key in written if key in before.images}
-        bound = bound_keys(entity, written, f"{prefix}{write.CREATED}{name}.")
-        return {**bound, Keys(f"{prefix}{write.WERE}{name}"): list(images.values())}
+        past = Past(name, near)
+        return {**bound_keys(entity, written, past), Images(past): list(images.values())}
 
-    async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
+    async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
         """Judge rows: of each whether it is readable, and which rules hold; None in place of each if it is gone."""
         records = await self.run(plan, {**bound_keys(plan.visible.entity, keys), **bound})
         return [tuple(record) for record in records]
 
     async def run(
-        self, plan: Plan, bound: Mapping[Any, Any], *, keep: bool = True, large: bool = False
+        self, plan: Plan, bound: Mapping[Supplied, Any], *, keep: bool = True, large: bool = False
     ) -> list[asyncpg.Record]:
         """Run the statement of a plan.
 
         Args:
-            bound: the values of its `Keys` operands. Those of claims are known.
+            bound: the values of its `Supplied` operands. Those of claims are known.
             keep: False where a client's condition is part of it.
             large: whether it takes long to compile.
 
@@ -471,16 +544,38 @@ class Store:
         """
         work = partial(self._statements.get, plan, keep=keep)
         statement = await self.aside.run(work, begun=True) if large else work()
-        values = {**self._claims, **bound}
-        arguments = [compute(_NO_VARIABLES, values) for compute in statement.arguments]
+        arguments = self._arguments(statement, bound)
+        if self._witness is not None:
+            await self._witness.begins(self.phase, plan, statement, arguments)
         try:
-            return await self._fetch(statement.sql, arguments)
+            records = await self._fetch(statement.sql, arguments)
         except ClewError as error:
             violation = from_database(error.__cause__, self._tables, self.schema)
             if violation is None:
                 raise
             # Rows that stand in the way of a deletion may be hidden: nothing tells of them.
             raise (ViolationError() if isinstance(plan, Delete) else violation) from error
+        if self._witness is not None:
+            await self._witness.ran(self, plan, bound, records)
+        return records
+
+    def _arguments(self, statement: Statement, bound: Mapping[Supplied, Any]) -> list[Any]:
+        values = {**self._claims, **bound}
+        return [compute(_NO_VARIABLES, values) for compute in statement.arguments]
+
+    async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
+        """Run the statement of a plan that changes nothing, unwitnessed.
+
+        Raises:
+            ClewError: as the operation's connection.
+        """
+        statement = self._statements.get(plan, keep=False)
+        return await self._fetch(statement.sql, self._arguments(statement, bound))
+
+    async def refused(self, refusal: Refusal) -> None:
+        """Tell the witness, if there is one, of the root field's refusal."""
+        if self._witness is not None:
+            await self._witness.refused(self, refusal)
 
 
 def _by_shape(drafts: Iterable[Draft], *, of: Collection[str] | None = None) -> Iterable[tuple[_Shape, list[Draft]]]:
@@ -517,5 +612,5 @@ def _fill_nulls(entity: Entity, drafts: Iterable[Draft], given: Collection[str])
             draft.values.setdefault(name, None)
 
 
-def _arrays(prefix: str, columns: Iterable[Column], rows: Sequence[Mapping[str, Any]]) -> dict[Any, Any]:
-    return {Keys(prefix + column.name): [row[column.name] for row in rows] for column in columns}
+def _arrays(change: Change, columns: Iterable[Column], rows: Sequence[Mapping[str, Any]]) -> dict[Supplied, Any]:
+    return {Values(column.name, change): [row[column.name] for row in rows] for column in columns}

@@ -22,6 +22,7 @@ from clew.writes.drafts import InputReader, column_of
 from clew.writes.gather import Gatherer
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Locked
+from clew.writes.witness import Phase, Refusal
 
 _Inputs = Sequence[Mapping[str, Any]]
 
@@ -59,7 +60,7 @@ class Writer:
         expected = arguments.get("ifVersion")
         if expected is not None and rows[0].columns[0] != expected:
             raise ClewError(
-                "The row has changed in the meantime.", code=Code.CONFLICT, hint="Read it again, and decide anew."
+                "The row has changed in the meantime.", code=Code.CONFLICT, hint="Read the row again, then decide."
             )
         await self._gathered.change(entity, rows, [draft], [arguments.get("set")])
         await self._write()
@@ -71,7 +72,7 @@ class Writer:
         nested = [name for name in arguments.get("set") or () if entity.column(name) is None]
         many = [name for name in nested if (r := entity.relation(name)) and r.kind is not RelationKind.TO_ONE]
         if many:
-            raise ClewError(f"`set.{many[0]}` can only be given for one row.", hint="Update the rows one by one.")
+            raise ClewError(f"`set.{many[0]}` can only be set for one row.", hint="Update the rows one by one.")
         # Validate values even if no row matches.
         draft = self._inputs.changes(entity, arguments, "")
         rows = await self._store.lock(self._gathered.lock_of(entity, Operation.UPDATE, [draft], where=where))
@@ -114,6 +115,7 @@ class Writer:
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         refused = KeyTakenError(known(names, entity.name, self._store.schema))
         for _ in range(_TRIES):
+            self._store.phase = Phase.GATHER
             self._gathered = Gatherer(self._store, self._inputs)
             found = dict(await self._store.find(entity, columns, wanted))
             there = [n for n in range(len(inputs)) if n in found]
@@ -202,6 +204,7 @@ class Writer:
         at = rows[0].columns[0]
         async for _ in self._store.reach(entity, [rows[0].key], restored=at):
             pass
+        self._store.phase = Phase.WRITE
         await self._store.mark(entity, [rows[0].key], at)
         return rows[0].key
 
@@ -211,6 +214,7 @@ class Writer:
         """Do what has been gathered: nothing is found out any more, so nothing that is refused here tells of a row."""
         self._gathered.finish()
         store = self._store
+        store.phase = Phase.WRITE
         for step in self._gathered.steps:
             if isinstance(step, Create | Change):
                 operation = Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
@@ -233,7 +237,12 @@ class Writer:
         Raises:
             ClewError: FORBIDDEN.
         """
+        self._store.phase = Phase.CHECK
         await check_written(self._store, self._gathered.written)
+
+    async def refused(self, refusal: Refusal) -> None:
+        """Tell whoever wants to know why the root field is refused, while its transaction is as it was then."""
+        await self._store.refused(refusal)
 
     async def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         work = partial(self._filter, entity, arguments)
@@ -242,7 +251,9 @@ class Writer:
     def _filter(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         where = arguments["where"]
         if not arguments.get("all") and is_empty(entity, where, self._store.model):
-            raise ClewError("`where` leaves no condition, or part of it.", hint="Say all: true if all rows are meant.")
+            raise ClewError(
+                "`where` is empty, or contains an empty condition.", hint="Set all: true if you mean all rows."
+            )
         type_ = self._store.schema.type_map[f"{entity.name}Filter"]
         return filter_predicate(self._store.access, self._store.sight, entity, value_tree(where, type_), "where")  # type: ignore[arg-type]
 

@@ -71,13 +71,13 @@ COMMENT ON TABLE agents IS 'An assistant that a team has set up: a prompt, a mod
 """)
     op.execute("COMMENT ON COLUMN agents.slug IS 'Unique within the team.'")
     op.execute("COMMENT ON COLUMN agents.description IS 'One or two sentences on what the agent is for.'")
-    op.execute("COMMENT ON COLUMN agents.instructions IS 'What the model is told before every conversation.'")
+    op.execute("COMMENT ON COLUMN agents.instructions IS 'The text that the model reads before every conversation.'")
     op.execute("COMMENT ON COLUMN agents.model IS 'The model''s name, as in `modelPricing`.'")
     op.execute("COMMENT ON COLUMN agents.temperature IS '0 is predictable, 2 is wild.'")
     op.execute("COMMENT ON COLUMN agents.tools IS 'The names of the tools that the agent may call.'")
     op.execute("COMMENT ON COLUMN agents.settings IS 'Settings that only the runtime understands.'")
     op.execute("""
-COMMENT ON COLUMN agents.version IS 'Ticks on every update; pass it as `ifVersion` to notice a concurrent edit.'
+COMMENT ON COLUMN agents.version IS 'Increases with every update. Pass it as `ifVersion` to notice a concurrent edit.'
 """)
     op.execute("CREATE INDEX agents_search_vector_idx ON agents USING gin (search_vector)")
     op.execute("CREATE INDEX agents_status_created_at_idx ON agents USING btree (status, created_at)")
@@ -94,7 +94,7 @@ CREATE TABLE feedback_entries (
     CONSTRAINT feedback_entries_run_id_key UNIQUE (run_id)
 )
 """)
-    op.execute("COMMENT ON TABLE feedback_entries IS 'What a person thought of an answer.'")
+    op.execute("COMMENT ON TABLE feedback_entries IS 'A person''s rating of an answer.'")
     op.execute("COMMENT ON COLUMN feedback_entries.rating IS '1 is bad, 5 is excellent.'")
     op.execute("CREATE INDEX feedback_entries_user_id_idx ON feedback_entries USING btree (user_id)")
     op.execute("""
@@ -107,7 +107,7 @@ CREATE TABLE memberships (
     CONSTRAINT memberships_role_7bfee143_check CHECK (role IN ('OWNER', 'EDITOR', 'VIEWER'))
 )
 """)
-    op.execute("COMMENT ON TABLE memberships IS 'One person''s place in one team.'")
+    op.execute("COMMENT ON TABLE memberships IS 'The membership of one person in one team.'")
     op.execute("CREATE INDEX memberships_user_id_idx ON memberships USING btree (user_id)")
     op.execute("""
 CREATE TABLE messages (
@@ -157,10 +157,10 @@ CREATE TABLE runs (
 )
 """)
     op.execute("""
-COMMENT ON TABLE runs IS 'One answer of an agent: what it cost, how long it took, which tools it called.'
+COMMENT ON TABLE runs IS 'One answer of an agent, with its cost, its duration and its tool calls.'
 """)
     op.execute("COMMENT ON COLUMN runs.cost IS 'In US dollars.'")
-    op.execute("COMMENT ON COLUMN runs.error IS 'Why the run failed, for its reader.'")
+    op.execute("COMMENT ON COLUMN runs.error IS 'The error message for the user.'")
     op.execute("CREATE INDEX runs_agent_id_created_at_idx ON runs USING btree (agent_id, created_at)")
     op.execute("""
 CREATE INDEX runs_created_at_27d71132_idx ON runs USING btree (created_at) WHERE status IN ('QUEUED', 'RUNNING')
@@ -177,7 +177,7 @@ CREATE TABLE tags (
     CONSTRAINT tags_pkey PRIMARY KEY (id)
 )
 """)
-    op.execute("COMMENT ON TABLE tags IS 'A word to find agents by.'")
+    op.execute("COMMENT ON TABLE tags IS 'A word for finding agents.'")
     op.execute("COMMENT ON COLUMN tags.color IS 'A colour for the tag, as #rrggbb.'")
     op.execute("""
 CREATE TABLE teams (
@@ -198,9 +198,9 @@ CREATE TABLE teams (
 )
 """)
     op.execute("COMMENT ON TABLE teams IS 'A group of people who share agents and one bill.'")
-    op.execute("COMMENT ON COLUMN teams.slug IS 'The team''s name in addresses.'")
+    op.execute("COMMENT ON COLUMN teams.slug IS 'The team''s name in URLs.'")
     op.execute("""
-COMMENT ON COLUMN teams.monthly_budget IS 'What the team may spend in a month, in US dollars; null is no limit.'
+COMMENT ON COLUMN teams.monthly_budget IS 'The most US dollars that the team may spend in a month; null means no limit.'
 """)
     op.execute("COMMENT ON COLUMN teams.billing_reference IS 'The customer number at the payment provider.'")
     op.execute("""
@@ -220,7 +220,7 @@ CREATE TABLE threads (
 """)
     op.execute("COMMENT ON TABLE threads IS 'A conversation of one person with one agent.'")
     op.execute("""
-COMMENT ON COLUMN threads.deleted_at IS 'Set while the thread is in the bin; `restoreThread` brings it back with its messages.'
+COMMENT ON COLUMN threads.deleted_at IS 'The time of deletion. `restoreThread` restores the thread with its messages.'
 """)
     op.execute("CREATE INDEX threads_agent_id_created_at_idx ON threads USING btree (agent_id, created_at)")
     op.execute("CREATE INDEX threads_owner_id_updated_at_idx ON threads USING btree (owner_id, updated_at)")
@@ -269,7 +269,7 @@ CREATE TABLE users (
     op.execute("COMMENT ON COLUMN users.email IS 'The address the account signs in with, in lower case.'")
     op.execute("COMMENT ON COLUMN users.time_zone IS 'An IANA time zone, for showing times; stored times are UTC.'")
     op.execute("""
-COMMENT ON COLUMN users.version IS 'Ticks on every update; pass it as `ifVersion` to notice a concurrent edit.'
+COMMENT ON COLUMN users.version IS 'Increases with every update. Pass it as `ifVersion` to notice a concurrent edit.'
 """)
     op.execute("CREATE INDEX users_last_seen_at_idx ON users USING btree (last_seen_at)")
     op.execute("""
@@ -327,7 +327,7 @@ SELECT
 FROM runs
 GROUP BY agent_id, (created_at AT TIME ZONE 'UTC')::date
 """)
-    op.execute("COMMENT ON VIEW agent_usages IS 'What one agent used on one day (UTC).'")
+    op.execute("COMMENT ON VIEW agent_usages IS 'The usage of one agent on one day (UTC).'")
     op.execute("""
 CREATE TRIGGER agents_updated_at_touch BEFORE UPDATE ON agents
     FOR EACH ROW EXECUTE FUNCTION clew.touch_updated_at()

@@ -81,7 +81,7 @@ class MaskedReference(Reference):
         if self.admin:
             return True
         if entity.generated_link and not entity.allow:
-            return all(self.related(entity, end, row) for end in entity.relations)
+            return all(self.shows_link(entity, end, row) for end in entity.relations)
         return any(self.opens(entity, row, rule) for rule in self.rules(entity, entity.allow))
 
     def is_field_open(self, entity: Entity, row: Row, name: str) -> bool:
@@ -91,13 +91,34 @@ class MaskedReference(Reference):
         if member.allow:
             return any(self.opens(entity, row, rule) for rule in self.rules(entity, member.allow))
         if entity.generated_link and not entity.allow:
-            return True
+            return isinstance(member, Relation) or self.is_key_open(entity, row, member)
         names = {name, member.relation} if isinstance(member, Column) else {name}
         return any(
             self.opens(entity, row, rule)
             for rule in self.rules(entity, entity.allow)
             if rule.fields is None or rule.fields & names
         )
+
+    def shows_link(self, link: Entity, end: Relation, row: Row) -> bool:
+        """Whether an end of a link is visible, and shows there each list that the link is in."""
+        target = self.model.entity(end.target)
+        own = {own for own, _ in end.on}
+        there = super().related(link, end, row)
+        return bool(there) and all(
+            not one.hidden and self.is_field_open(target, there[0], one.name)
+            for one in target.relations
+            if one.through and one.through.entity == link.name and {at for _, at in one.through.local} == own
+        )
+
+    def is_key_open(self, link: Entity, row: Row, column: Column) -> bool:
+        """Whether the end that a column of a link names shows this part of its key."""
+        end = link.relation(column.relation or "")
+        assert end is not None
+        target = self.model.entity(end.target)
+        part = target.column_by_sql(next(theirs for own, theirs in end.on if own == column.column))
+        assert part is not None
+        there = super().related(link, end, row)
+        return not part.hidden and bool(there) and self.is_field_open(target, there[0], part.name)
 
     def rules(
         self, entity: Entity, rules: Iterable[AllowRule], operation: Operation = Operation.READ
@@ -249,8 +270,8 @@ class MaskedReference(Reference):
 
 async def tie_key_of(engine: Engine, viewer: Viewer) -> str:
     """What the engine orders rows by whose keys this viewer may not see: a secret, known to tests alone."""
-    _, claims = engine.sight(await engine.role(viewer), viewer)
-    return engine.cursors.tie_key(claims[Identity()])
+    claims = (await engine.open(viewer)).claims
+    return engine.statements.cursors.tie_key(claims[Identity()])
 
 
 def is_hollow(value: Any) -> bool:

@@ -8,13 +8,20 @@ from random import Random
 from typing import Any
 
 from clew.model.operators import operators
-from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation, RelationKind
 from clew.viewer import Viewer
 from tests.reference import Tables, output
 
 ROLES = ("anon", "user", "editor")
 READING, DELETING = {Operation.READ}, {Operation.DELETE}
 OPERATIONS = (*[READING] * 14, *[READING | DELETING] * 3, *[DELETING] * 2, {Operation.UPDATE})
+# How many of a hundred relations have rules of their own. Many-to-manys are few, and their links are read, too.
+_OWN_RULES = {
+    RelationKind.TO_ONE: 15,
+    RelationKind.REVERSE_ONE: 8,
+    RelationKind.TO_MANY: 8,
+    RelationKind.MANY_TO_MANY: 30,
+}
 CLAIMS = ("sub", "a", "b", "org.id")
 
 
@@ -70,7 +77,7 @@ class _Rules:
             for column in entity.columns
         )
         relations = tuple(
-            replace(relation, allow=self.allow(entity, 1)) if self.chance(15 if relation.key else 8) else relation
+            replace(relation, allow=self.allow(entity, 1)) if self.chance(_OWN_RULES[relation.kind]) else relation
             for relation in entity.relations
         )
         # A to-one's key has the rules of the to-one.
@@ -78,7 +85,8 @@ class _Rules:
         columns = tuple(
             replace(column, allow=of_to_ones.get(column.relation or "", column.allow)) for column in columns
         )
-        rules = self.allow(entity, self.random.randint(0, 3))
+        # A link that has rules has some for its rows.
+        rules = self.allow(entity, self.random.randint(1 if entity.generated_link else 0, 3))
         guards: tuple[GuardRule, ...] = ()
         if self.chance(10):
             condition = self.condition(entity, 1, entity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -55,7 +56,9 @@ def app(make_app: MakeApp) -> Application:
 
 
 async def explain(app: Application, query: str, *roles: str, **given: Any) -> Explanation:
-    return await explanation(app.engine, Request(query), Viewer.seen_as(roles, given))
+    found = await explanation(app.engine, Request(query), Viewer.seen_as(roles, given))
+    assert found is not None
+    return found
 
 
 def whys(found: Explanation) -> list[tuple[str, str, bool, str]]:
@@ -158,6 +161,56 @@ async def test_a_field_that_no_rule_opens_is_masked_everywhere(app: Application)
     assert [(mask.field, mask.opened_by) for mask in found.masks] == [("Member.email", ())]
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "at"),
+    [
+        ("{ members { reviews { text } } }", "Review.author", "app.graphql:137"),
+        ("{ members { reviewsAggregate { count } } }", "Review.author", "app.graphql:137"),
+        ("{ members(where: {reviews: {some: {}}}) { name } }", "Review.author", "app.graphql:137"),
+        ("{ members { won { text } } }", "Review.winner", "app.graphql:138"),
+        ("{ members { read { text } } }", "Reading.reader", "app.graphql:210"),
+        ("{ essayMoods { topic { name } } }", "Essay.moods", "links.graphql:9"),
+        ("{ essayTopics { essayId } }", "EssayTopic.essayId", "links.graphql:4"),
+    ],
+)
+async def test_what_must_be_open_elsewhere_is_told(app: Application, query: str, field: str, at: str) -> None:
+    found = await explain(app, query, "user", sub="m0")
+    assert next(mask for mask in found.masks if mask.field == field).opened_by == (f"graphql/{at}",)
+    assert (at.partition(":")[2], True) in {(line, applies) for _, line, applies, _ in whys(found)}
+
+
+async def test_each_list_of_a_link_has_its_own_rules_alone(app: Application) -> None:
+    found = await explain(app, "{ topics { warned { title } } }", "user", sub="m0")
+    assert "Essay.warnings" not in {rule.about for rule in found.rules}
+    found = await explain(app, "{ essayTopics { topic { name } } }", "user", sub="m0")
+    assert {rule.about for rule in found.rules} == {"Essay", "Topic"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ drafts(deleted: ONLY) { id } }",
+        "{ draftsAggregate(deleted: INCLUDE) { count } }",
+        "{ members { drafts(deleted: INCLUDE) { id } } }",
+    ],
+)
+async def test_rules_for_delete_are_told_where_deleted_rows_are_asked_for(app: Application, query: str) -> None:
+    found = await explain(app, query, "user", sub="m0")
+    rules = {(rule.rule, rule.applies) for rule in found.rules if rule.about == "Draft"}
+    assert rules == {
+        ("@allow(role: user) READ, every row", True),
+        ('@allow(role: user) DELETE, where {writer: {id: "$auth.sub"}}', True),
+        ("@guard DELETE, where {kept: false}", True),
+    }
+    found = await explain(app, re.sub(r"\(deleted: \w+\)", "", query), "user", sub="m0")
+    assert [rule.rule for rule in found.rules if rule.about == "Draft"] == ["@allow(role: user) READ, every row"]
+
+
+async def test_a_rule_for_delete_without_its_claim_is_dropped(app: Application) -> None:
+    found = await explain(app, "{ drafts(deleted: ONLY) { id } }", "user")
+    assert [rule.why for rule in found.rules if "DELETE, where {writer" in rule.rule] == ["claim sub is absent"]
+
+
 # --- as text --------------------------------------------------------------------------
 
 
@@ -189,7 +242,9 @@ async def test_the_text_for_an_admin_and_without_a_statement(app: Application) -
     assert "No statement" in text
 
 
-@pytest.mark.parametrize("query", ["mutation { wipe }", "{ audits { id } }", "{", "{ teams(limit: -1) { id } }"])
+@pytest.mark.parametrize(
+    "query", ["mutation { wipe }", "mutation { nothing }", "{ audits { id } }", "{", "{ teams(limit: -1) { id } }"]
+)
 async def test_what_cannot_be_explained_is_one_error(app: Application, query: str) -> None:
     with pytest.raises(ClewError):
         await explained(app.engine, query, {}, Viewer.seen_as(["user"]))
@@ -271,7 +326,7 @@ async def test_it_comes_with_resolvers_with_mutations_and_with_get(app: Applicat
     assert body["data"] == {"wipe": True}
     assert body["extensions"]["clew"] == {
         "viewer": {"id": None, "roles": ["admin"]},
-        **{name: [] for name in ("plan", "sql", "parameters", "rules", "masks")},
+        **{name: [] for name in ("plan", "sql", "parameters", "rules", "masks", "missed", "refusals")},
     }
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:

@@ -6,19 +6,19 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import structlog
-from graphql import print_schema
+from graphql import GraphQLSchema, print_schema
 
 from clew.config import Settings
 from clew.engine import Engine
 from clew.viewer import Viewer
 from clew.wire.application import Application
-from tests.access.guarded import HERE, MEMBERS, TEAMS, Guarded
+from tests.access.guarded import MEMBERS, TEAMS, Guarded
+from tests.access.guarded.listing import LISTING, listing
 from tests.auth.tokens import SECRET, claims, hs256
 
 pytestmark = pytest.mark.anyio
@@ -47,14 +47,6 @@ async def client(app: Application) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as client:
         yield client
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
-    yield
-    structlog.configure(**before)
 
 
 def member(number: int | None = None, *roles: str, **more: Any) -> dict[str, str]:
@@ -93,20 +85,22 @@ async def code(client: httpx.AsyncClient, headers: dict[str, str], query: str, *
 # --- the schema of a role -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("role", ROLES)
-async def test_a_role_has_the_schema_that_its_rules_open(
-    app: Application, role: str, pytestconfig: pytest.Config
-) -> None:
+@pytest.fixture
+async def schemas(app: Application) -> dict[str, GraphQLSchema]:
     engine: Engine = app.engine
-    found = print_schema((await engine.role(Viewer("m0", ROLES[role]))).schema) + "\n"
-    file = HERE / f"schema_of_{role}.graphql"
+    return {role: (await engine.role(Viewer("m0", roles))).schema for role, roles in ROLES.items()}
+
+
+async def test_a_role_has_the_schema_that_its_rules_open(
+    schemas: dict[str, GraphQLSchema], pytestconfig: pytest.Config
+) -> None:
     if pytestconfig.getoption("--write-golden"):
-        file.write_text(found)
-    assert found == file.read_text()
+        LISTING.write_text(listing(schemas))
+    assert listing(schemas) == LISTING.read_text()
 
 
-def test_the_schemas_of_the_files_hide_what_they_must() -> None:
-    text = {role: (HERE / f"schema_of_{role}.graphql").read_text() for role in ROLES}
+async def test_the_schemas_hide_what_they_must(schemas: dict[str, GraphQLSchema]) -> None:
+    text = {role: print_schema(schema) for role, schema in schemas.items()}
     for role in ("anon", "user", "auditor", "editor"):
         assert not any(name in text[role] for name in ("Audit", "AuditKind", "internal", "wipe", "password"))
         assert ("Secrecy" in text[role]) is (role == "editor")
@@ -119,7 +113,9 @@ def test_the_schemas_of_the_files_hide_what_they_must() -> None:
 
 
 @pytest.mark.parametrize("role", EYES)
-async def test_introspection_shows_the_roles_own_schema(client: httpx.AsyncClient, role: str) -> None:
+async def test_introspection_shows_the_roles_own_schema(
+    client: httpx.AsyncClient, schemas: dict[str, GraphQLSchema], role: str
+) -> None:
     query = (
         "{ __schema { types { name fields { name } inputFields { name } enumValues { name } } }"
         ' audit: __type(name: "Audit") { name } nothing: __type(name: "Nothing") { name } }'
@@ -127,7 +123,7 @@ async def test_introspection_shows_the_roles_own_schema(client: httpx.AsyncClien
     found = await data(client, EYES[role], query)
     assert found["audit"] is None
     assert found["nothing"] is None
-    text = (HERE / f"schema_of_{role}.graphql").read_text()
+    text = print_schema(schemas[role])
     for type_ in found["__schema"]["types"]:
         if not type_["name"].startswith("__") and type_["name"] not in ("String", "Boolean", "Int", "Float", "ID"):
             assert re.search(rf"^(type|input|enum|scalar) {type_['name']}\b", text, re.MULTILINE)

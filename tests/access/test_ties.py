@@ -177,7 +177,7 @@ async def test_operations_of_the_application_for_a_viewer_know_the_viewers_curso
         (await order(engine, ANN, "{ votes { choice } }"))[1]
     ]
     for stranger in (BEN, ANON, Viewer("v03", ANN.roles | {"clerk"}), Viewer.admin()):
-        with pytest.raises(ClewError, match="is no cursor of this list in this order"):
+        with pytest.raises(ClewError, match="is not a cursor of this list in this order"):
             await other.graphql(document, {"c": page["pageInfo"]["endCursor"]}, stranger)
     await other.pool.close()
 
@@ -186,16 +186,18 @@ async def test_the_key_of_the_digests_is_bound_not_written_and_not_shown(engine:
     key = await tie_key_of(engine, ANON)
     request = Request("{ votesConnection { edges { cursor node { choice } } } }", {})
     found = await explanation(engine, request, ANON)
+    assert found is not None
     assert found.compiled is not None
     assert "sha256" in found.compiled.sql
     assert key not in found.compiled.sql
     assert key not in repr(found.extension())
-    assert engine.cursors.marker not in repr(found.extension())
+    assert engine.statements.cursors.marker not in repr(found.extension())
     assert "KeyDigest" in repr(found.extension()["plan"])
 
 
 async def test_an_open_key_is_ordered_by_its_index(engine: Engine) -> None:
     for viewer in (CLERK, Viewer.admin()):
         found = await explanation(engine, Request("{ votes { choice } }", {}), viewer)
+        assert found is not None
         assert found.compiled is not None
         assert "sha256" not in found.compiled.sql

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from clew.errors import Code
 
@@ -46,12 +46,13 @@ class Answer:
 class Transport(Protocol):
     """A way in. The next one joins the corpus by a class of this shape, and a line in `test_attacks.py`."""
 
-    name: str
-    writes: bool
+    name: ClassVar[str]
+    writes: ClassVar[bool]
     """Whether a mutation can be sent this way; elsewhere each is refused."""
 
-    def carries(self, attack: Attack) -> bool:
-        """Whether an attack can be sent this way at all."""
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        """Return whether an attack can be sent this way at all."""
         ...
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:

@@ -103,6 +103,25 @@ HIDDEN: tuple[tuple[str, str, dict[str, Any]], ...] = tuple(
         ("user", "{ members(where: {~reviewedAggregate~: {count: {gt: 0}}}) { id } }"),
         ("user", "{ members(orderBy: [{~reviewedAggregate~: {count: ASC}}]) { id } }"),
         ("user", "{ teams { members { ~reviewed~ { id } } } }"),
+        # A link that Clew made shows no key that its ends do not show.
+        ("user", "{ essayTopics { ~topicId~ } }"),
+        ("user", "{ essayTopics(where: {~topicId~: {eq: 2}}) { topic { name } } }"),
+        ("user", "{ essayTopics(orderBy: [{~topicId~: ASC}]) { topic { name } } }"),
+        ("user", "{ essayTopicsAggregate { max { ~topicId~ } } }"),
+        ("user", "{ essayTopicsAggregate { countDistinct { ~topicId~ } } }"),
+        ("user", "{ essayTopicsGroups(by: [{~topicId~: VALUE}]) { count } }"),
+        ("user", "{ essayTopicsConnection(orderBy: [{~topicId~: ASC}]) { totalCount } }"),
+        ("user", "{ ~essayTopic~(essayId: 1, topicId: 1) { essayId } }"),
+        # And no row that one of its lists does not show, though the other does.
+        ("user", "{ ~essayWarnings~ { essay { title } } }"),
+        ("user", "{ ~essayWarningsAggregate~ { count } }"),
+        ("user", "{ ~essayWarningsConnection~ { totalCount } }"),
+        ("user", "{ ~essayWarningsGroups~(by: [{essay: {title: VALUE}}]) { count } }"),
+        ("user", "{ ~essayWarning~(essayId: 1, topicId: 2) { essayId } }"),
+        ("user", "query ($v: ~EssayWarningFilter~) { ping }"),
+        ("user", '{ __type(name: "~EssayWarning~") { name } }'),
+        ("editor", "{ ~essayWarnings~ { essay { title } } }"),
+        ("user", "{ ~essayDrafts~ { essay { title } } }"),
         # The key of a hidden row is that of no row.
         ("anon", '{ ofTeam(id: "~t5~") }'),
         ("user", '{ ofTeam(id: "~t5~") }'),
@@ -761,6 +780,109 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
     ),
 )
 
+# --- links that Clew made ------------------------------------------------------------------
+
+_SEA, _WAR = {"topic": {"name": "Sea"}}, {"topic": {"name": "War"}}
+_BY_NAMES = "orderBy: [{essay: {title: ASC}}, {topic: {name: ASC}}]"
+
+LINKS: tuple[tuple[str, Who, str, Expectation], ...] = (
+    (
+        "the keys of links",
+        M3,
+        f"{{ essayTopics({_BY_NAMES}) {{ essayId topic {{ name }} }} }}",
+        Gives({"essayTopics": [{"essayId": 1, **_SEA}, {"essayId": None, **_SEA}, {"essayId": None, **_WAR}]}),
+    ),
+    (
+        "links by a masked key",
+        M3,
+        "{ essayTopics(where: {essayId: {eq: 2}}) { topic { name } } }",
+        Gives({"essayTopics": []}),
+    ),
+    (
+        "links by not a masked key",
+        M3,
+        "{ essayTopics(where: {not: {essayId: {eq: 2}}}) { topic { name } } }",
+        Gives({"essayTopics": [_SEA]}),
+    ),
+    (
+        "links with a key",
+        M3,
+        "{ essayTopicsAggregate(where: {essayId: {isNull: false}}) { count } }",
+        Gives({"essayTopicsAggregate": {"count": 1}}),
+    ),
+    (
+        "the keys of links, counted",
+        M3,
+        "{ essayTopicsAggregate { count countDistinct { essayId } max { essayId } } }",
+        Gives({"essayTopicsAggregate": {"count": 3, "countDistinct": {"essayId": 1}, "max": {"essayId": 1}}}),
+    ),
+    (
+        "the keys of links, grouped",
+        M3,
+        "{ essayTopicsGroups(by: [{essayId: VALUE}]) { key { essayId } count } }",
+        _groups("essayTopicsGroups", ({"essayId": 1}, 1), ({"essayId": None}, 2)),
+    ),
+    (
+        "the links of lists that are masked",
+        M3,
+        "{ essayMoods { essayId topic { name } } essayMoodsAggregate { count }"
+        " essayMoodsConnection { totalCount } essays(orderBy: [{title: ASC}]) { moods { name } } }",
+        Gives(
+            {
+                "essayMoods": [{"essayId": 1, **_SEA}],
+                "essayMoodsAggregate": {"count": 1},
+                "essayMoodsConnection": {"totalCount": 1},
+                "essays": [{"moods": [{"name": "Sea"}]}, {"moods": []}],
+            }
+        ),
+    ),
+    (
+        "the links of masked lists by their ends",
+        M3,
+        '{ essayMoodsAggregate(where: {essay: {title: {eq: "Theirs"}}}) { count }'
+        " essayMoodsGroups(by: [{topic: {name: VALUE}}]) { key { topic { name } } count } }",
+        Gives({"essayMoodsAggregate": {"count": 0}, "essayMoodsGroups": [{"key": _SEA, "count": 1}]}),
+    ),
+    (
+        "the links of masked lists, as who has none",
+        STRANGER,
+        "{ essayMoods { topic { name } } essayMoodsAggregate { count } }",
+        Gives({"essayMoods": [], "essayMoodsAggregate": {"count": 0}}),
+    ),
+    (
+        # The list is open on the one end, and is none of the other's.
+        "the links of a type with itself",
+        M3,
+        "{ sequels { essayId otherEssayId essay { title } otherEssay { title } } }",
+        Gives(
+            {
+                "sequels": [
+                    {
+                        "essayId": 1,
+                        "otherEssayId": None,
+                        "essay": {"title": "Mine"},
+                        "otherEssay": {"title": "Theirs"},
+                    }
+                ]
+            }
+        ),
+    ),
+    (
+        # Each list is open by its own rules.
+        "the list of which a link has one that is closed",
+        M3,
+        "{ topics(orderBy: [{name: ASC}]) { name warned(orderBy: [{title: ASC}]) { title } } }",
+        Gives(
+            {
+                "topics": [
+                    {"name": "Sea", "warned": []},
+                    {"name": "War", "warned": [{"title": "Mine"}, {"title": "Theirs"}]},
+                ]
+            }
+        ),
+    ),
+)
+
 # --- the order of rows whose keys are hidden -----------------------------------------------
 
 _OF_1 = "where: {poll: {id: {eq: 1}}}"
@@ -938,7 +1060,7 @@ def cursors() -> Iterable[Attack]:
 
 
 def reads() -> Iterable[Attack]:
-    for name, who, document, expect in ROWS:
+    for name, who, document, expect in (*ROWS, *LINKS):
         yield Attack(name, who, document, expect)
     yield from ties()
     yield from cursors()

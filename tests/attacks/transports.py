@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import httpx
@@ -15,6 +15,8 @@ import httpx
 from clew import Clew
 from clew.config import Settings
 from clew.engine import Engine, Request
+from clew.engine.explain import recorder
+from clew.engine.outcome import Outcome
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.attacks.attack import Answer, Attack, Transport, Who
@@ -37,18 +39,35 @@ class InProcess:
     """The engine itself, as a resolver, a job or a script reaches it."""
 
     engine: Engine
-    name: str = "in process"
-    writes: bool = True
+    name: ClassVar[str] = "in process"
+    writes: ClassVar[bool] = True
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         return attack.who.token is None
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         subject = who.sub if isinstance(who.sub, str) else None
         viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
         given = {name: int("1" * 4000) * 10**1000 if value == DIGITS else value for name, value in variables.items()}
-        response = await self.engine.execute(Request(document, given, id="same", idempotency_key=key), viewer)
-        return Answer(response.body, (response.executed, response.code, response.status))
+        outcome = await self._execute(Request(document, given, id="same", idempotency_key=key), viewer)
+        return Answer(outcome.body, (outcome.executed, outcome.code))
+
+    async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
+        return await self.engine.execute(request, viewer)
+
+
+@dataclass
+class Witnessed(InProcess):
+    """The engine itself, where somebody is told what mutations do: nothing else may become of them."""
+
+    name: ClassVar[str] = "witnessed"
+
+    async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
+        outcome = await self.engine.execute(request, viewer, None, await recorder(self.engine, viewer))
+        for error in outcome.errors:
+            error["extensions"].pop("refusal", None)
+        return outcome
 
 
 @dataclass
@@ -56,18 +75,41 @@ class Post:
     """POST /graphql. `servers` are clients by whether the server verifies tokens with public keys."""
 
     servers: Mapping[bool, httpx.AsyncClient]
-    name: str = "POST"
-    writes: bool = True
+    name: ClassVar[str] = "POST"
+    writes: ClassVar[bool] = True
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         return True
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         body = _json({"query": document, "variables": dict(variables)})
-        headers = {"content-type": "application/json", **_headers(who)}
+        headers = self.headers(who)
         if key is not None:
             headers["idempotency-key"] = key
         return _answer(await self.servers[who.keys].post("/graphql", content=body, headers=headers))
+
+    def headers(self, who: Who) -> dict[str, str]:
+        return {"content-type": "application/json", **_headers(who)}
+
+
+@dataclass
+class Asking(Post):
+    """POST /graphql by somebody who is no admin and asks for what admins are told."""
+
+    name: ClassVar[str] = "asking"
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        return "admin" not in attack.who.roles and "x-clew-admin-secret" not in _headers(attack.who)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        answer = await super().send(who, document, variables, key)
+        assert b'"refusal"' not in answer.body
+        return answer
+
+    def headers(self, who: Who) -> dict[str, str]:
+        return {**super().headers(who), "x-clew-explain": "1"}
 
 
 @dataclass
@@ -75,10 +117,11 @@ class Get:
     """GET /graphql."""
 
     servers: Mapping[bool, httpx.AsyncClient]
-    name: str = "GET"
-    writes: bool = False
+    name: ClassVar[str] = "GET"
+    writes: ClassVar[bool] = False
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         return len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
@@ -94,11 +137,12 @@ class Ticket:
     """
 
     servers: Mapping[bool, httpx.AsyncClient]
-    name: str = "ticket"
-    writes: bool = False
+    name: ClassVar[str] = "ticket"
+    writes: ClassVar[bool] = False
     path: str = "/graphql"
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         # A ticket does not take much, which is another test's matter.
         fits = len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
         return fits and attack.about_rules and len(repr(attack.who)) < _LONGEST_VIEWER
@@ -112,21 +156,32 @@ class Ticket:
 
 @dataclass
 class Within:
-    """`info.context.graphql` of a resolver, over another way: the field `relay` of the club, which always succeeds."""
+    """`info.context.graphql` of a resolver, asked by POST: the field `relay` of the club, which always succeeds."""
 
-    way: Transport
-    name: str = "within"
-    writes: bool = True
+    way: Post
+    name: ClassVar[str] = "within"
+    writes: ClassVar[bool] = True
 
-    def carries(self, attack: Attack) -> bool:
+    @staticmethod
+    def carries(attack: Attack) -> bool:
         # The limits are for what clients send.
-        return attack.about_rules and self.way.carries(attack)
+        return attack.about_rules and Post.carries(attack)
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         given = {"document": document, "variables": dict(variables)}
         answer = await self.way.send(who, _RELAY, given, key)
         relayed = (answer.json.get("data") or {}).get("relay")
         return answer if relayed is None else Answer(json.dumps(relayed).encode(), answer.around[:1])
+
+
+def carried(attacks: Iterable[Attack], *ways: type[Transport]) -> list[tuple[Attack, str]]:
+    """Return each attack with the name of each way that carries it: the parameters of a test."""
+    return [(attack, way.name) for attack in attacks for way in ways if way.carries(attack)]
+
+
+def name_of(parameter: Attack | str) -> str:
+    """Return what a test's name says of one of these parameters."""
+    return parameter.name if isinstance(parameter, Attack) else parameter
 
 
 _RELAY = "mutation ($document: String!, $variables: JSON) { relay(document: $document, variables: $variables) }"
@@ -160,7 +215,9 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
             client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
             clients[with_keys] = await stack.enter_async_context(client)
             stack.push_async_callback(app.engine.pool.close)
-        ways: tuple[Transport, ...] = (InProcess(apps[False].engine), Post(clients), Get(clients), Ticket(clients))
+        engine = apps[False].engine
+        of_http = (Post(clients), Asking(clients), Get(clients), Ticket(clients))
+        ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), *of_http)
         yield {way.name: way for way in ways}
 
 

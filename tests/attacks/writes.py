@@ -41,7 +41,7 @@ Entry = tuple[str, str, Expectation] | tuple[str, str, Expectation, Changes]
 
 
 def null(field: str) -> Gives:
-    """There is no such row."""
+    """There names no row."""
     return Gives({field: None})
 
 
@@ -51,7 +51,7 @@ def count(field: str, number: int) -> Gives:
 
 def nested(place: str) -> Refused:
     """Something is given that the row is nested in gives."""
-    return Refused((Code.BAD_USER_INPUT,), f"`{place}` is given by what it is nested in.")
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` is set by the row around it.")
 
 
 def made(entity: str, key: str, **columns: Any) -> Changes:
@@ -298,6 +298,15 @@ SEEN: tuple[Entry, ...] = (
         Gives({"updatePerson": {"id": "ann"}}),
         {"Badge 2": {"person_id": None}},
     ),
+    # A generated link is written by the list that is open, whatever the other and the key tell.
+    (
+        "ann",
+        'updateAlbum(id: 1, set: {songs: {disconnect: [{title: "First"}], connect: [{title: "Second"}]}}) { songs { title } }',
+        Gives({"updateAlbum": {"songs": [{"title": "Second"}]}}),
+        {"AlbumSong 1 1": GONE, "AlbumSong 1 2": {"album_id": 1, "song_id": 2}},
+    ),
+    ("ann", 'updateAlbum(id: 1, set: {songs: {disconnect: [{title: "Second"}]}}) { id }', BAD_INPUT),
+    ("ann", "updateAlbum(id: 1, set: {songs: {~update~: [{id: 1, set: {}}]}}) { id }", AsUnknown()),
     # What the rule for writing lets go, that for reading holds.
     ("ann", "updateBadge(id: 1, set: {hidden: true}) { label }", FORBIDDEN),
     ("ann", "updateBadges(where: {}, all: true, set: {hidden: true}) { count }", FORBIDDEN),
@@ -449,12 +458,41 @@ TOLD: tuple[Entry, ...] = (
     ("ben", "updateTasks(where: {}, all: true, set: {squadId: ~}) { count }", Alike(("1", "9"), CONSTRAINT)),
     ("ben", "upsertTask(input: {id: 1, squadId: ~}, on: id) { id }", Alike(("1", "9"), CONSTRAINT)),
     ("ben", "createTask(input: {squad: {connect: {id: ~}}}) { id }", Alike(("1", "9"), BAD_INPUT)),
+    # Nor is it told by a to-one to a row that the viewer knows by another key, whichever end it is set from.
+    ("ben", 'createTask(input: {squad: {connect: {name: "~"}}}) { squadId }', Alike(("One", "Nine"), BAD_INPUT)),
+    ("ben", 'updateTask(id: 1, set: {squad: {connect: {name: "~"}}}) { squadId }', Alike(("One", "Nine"), BAD_INPUT)),
     (
         "ben",
-        'updateTask(id: 1, set: {squad: {connect: {name: "One"}}}) { squad { id name } }',
-        Gives({"updateTask": {"squad": {"id": None, "name": "One"}}}),
-        {"Task 1": {"squad_id": 1}},
+        'upsertTask(input: {id: 1, squad: {connect: {name: "~"}}}, on: id) { squadId }',
+        Alike(("One", "Nine"), BAD_INPUT),
     ),
+    *(
+        (
+            "usher",
+            f'upsertSquad(input: {{name: "~", tasks: {{{way}}}}}, on: name) {{ tasks {{ squadId }} }}',
+            Alike(("Two", "Two"), BAD_INPUT),
+        )
+        for way in ('create: [{text: "x"}]', "connect: [{id: 1}]")
+    ),
+    (
+        "ben",
+        'updateTask(id: 1, set: {squad: {connect: {name: "Two"}}}) { squadId }',
+        Gives({"updateTask": {"squadId": 2}}),
+        {"Task 1": {"squad_id": 2}},
+    ),
+    (
+        "ben",
+        'createChit(input: {id: 1, squad: {connect: {name: "One"}}}) { id }',
+        Gives({"createChit": {"id": 1}}),
+        {"Chit 1": {"id": 1, "squad_id": 1}},
+    ),
+    # Nor by whether two to-ones agree on a part of it.
+    (
+        "ben",
+        'updateLamp(id: 1, set: {pitch: {connect: {name: "Green"}}, hall: {connect: {name: "~"}}}) { id }',
+        Alike(("North", "South"), BAD_INPUT),
+    ),
+    ("ben", 'updateLamp(id: 1, set: {pitch: {connect: {name: "Green"}}}) { id }', BAD_INPUT),
     # Nor does what a preset in SQL makes of a text lead to a hidden row.
     ("ann", 'createQuote(input: {id: "9", text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
     ("ann", 'updateQuote(id: "1", set: {text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
@@ -473,6 +511,18 @@ TOLD: tuple[Entry, ...] = (
 # --- what a write changes elsewhere -------------------------------------------------------
 
 ELSEWHERE: tuple[Entry, ...] = (
+    # What a cascade takes along does not come back below what is deleted, nor is it put there.
+    ("ann", "restoreSheet(id: 5) { id }", CONSTRAINT),
+    ("admin", "restoreSheet(id: 5) { id }", CONSTRAINT),
+    ("ann", "createSheet(input: {final: false, binderId: ~}) { id }", Alike(("3", "99"), CONSTRAINT)),
+    ("ann", "updateSheet(id: 2, set: {binderId: ~}) { id }", Alike(("3", "99"), CONSTRAINT)),
+    ("ann", "updateSheet(id: 2, set: {binder: {connect: {id: ~}}}) { id }", Alike(("3", "99"), BAD_INPUT)),
+    (
+        "ann",
+        "restoreSheet(id: 6) { id }",
+        Gives({"restoreSheet": {"id": 6}}),
+        {"Sheet 6": {"deleted_at": None}},
+    ),
     # Rows that would go, or lose their to-one, with a ledger: posted ones, and one whose foreign key forbids it. It is
     # the same whether the viewer sees that row.
     *((who, "deleteLedger(id: ~) { id }", Alike(("1", "3", "5", "6"), CONSTRAINT)) for who in ("ben", "admin")),

@@ -378,5 +378,5 @@ def test_the_address_must_be_https_except_on_this_machine(url: str, good: bool) 
 
 
 def test_only_one_way_to_verify_may_be_set(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="one of them only"):
+    with pytest.raises(ValidationError, match="set only one of them"):
         settings(jwt_secret="x", jwks_file=tmp_path / "keys.json")

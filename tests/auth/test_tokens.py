@@ -405,5 +405,5 @@ def test_there_is_nothing_to_mint_with_but_a_secret(tmp_path: Path) -> None:
 
 
 def test_roles_go_into_no_claim_that_is_no_object() -> None:
-    with pytest.raises(StartupError, match="'realm_access' is no object"):
+    with pytest.raises(StartupError, match="claim 'realm_access', but it is not an object"):
         mint(settings(jwt_secret=SECRET, jwt_roles_claim="realm_access.roles"), "42", ["x"], {"realm_access": 1})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from clew.database import cluster
+from tests.cli.forks import Forks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -42,21 +42,20 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """One for all commands; imports nothing of a project."""
+    made = Forks(environment_of({}))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def run(project: Path) -> Run:
+def run(project: Path, forks: Forks) -> Run:
     """Run `clew ...` on the project as its own process: run("check", CLEW_PORT="x") -> the finished process."""
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "clew.cli", *arguments],
-            cwd=project,
-            env=environment_of(environment),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return forks.run(project, environment_of(environment), arguments, stdin)
 
     return run
 

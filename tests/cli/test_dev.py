@@ -223,7 +223,7 @@ def test_a_server_process_that_is_killed_is_started_again(dev: Dev) -> None:
     time.sleep(5.5)  # one that dies at once is left alone until the next save
     (child,) = dev.children()
     child.kill()
-    assert "ended by itself (signal SIGKILL)" in dev.wait_for("Reloaded in")
+    assert "ended unexpectedly (signal SIGKILL)" in dev.wait_for("Reloaded in")
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
 
 
@@ -242,7 +242,7 @@ def test_an_embedded_database_that_is_removed_begins_anew(dev: Dev) -> None:
     before = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
     before.kill()
     shutil.rmtree(dev.project / ".clew")
-    assert "begins anew" in dev.wait_for("Reloaded in")
+    assert "starts again" in dev.wait_for("Reloaded in")
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
     assert dev.stop(signal.SIGTERM) == 0, dev.output
     assert "Traceback" not in dev.output

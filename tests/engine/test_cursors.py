@@ -36,7 +36,7 @@ async def refused(engine: Engine, cursor: Any, arguments: str = "orderBy: [{born
     ):
         (error,) = response["errors"]
         assert error["extensions"]["code"] == "BAD_USER_INPUT", response
-        assert error["message"] in {f"`{p}` is no cursor of this list in this order." for p in (name, place)}
+        assert error["message"] in {f"`{p}` is not a cursor of this list in this order." for p in (name, place)}
 
 
 @pytest.mark.anyio
@@ -82,7 +82,7 @@ async def test_a_cursor_of_an_entity_with_an_order_alike_is_refused(engine: Engi
 @pytest.mark.anyio
 async def test_a_cursor_of_another_servers_secret_is_refused(engine: Engine) -> None:
     cursor = await a_cursor(engine)
-    engine.cursors = Cursors("another")
+    engine.statements.cursors = Cursors("another")
     await refused(engine, cursor)
 
 

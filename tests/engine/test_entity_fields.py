@@ -154,7 +154,7 @@ async def test_a_plan_is_made_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
         planned.append(arguments[2].name)
         return plan_rows(*arguments)
 
-    monkeypatch.setattr("clew.engine.engine.plan_rows", plan)
+    monkeypatch.setattr("clew.engine.statements.plan_rows", plan)
     document = "query ($n: Int!) { people { next { tasks(where: {number: {lte: $n}}) { title } } } }"
     for number in (1, 2, 1):
         for viewer in (user(1), user(2)):

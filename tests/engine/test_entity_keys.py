@@ -76,7 +76,7 @@ def run(server_url: str, type_: str, stored: Any, returned: Any) -> Any:
     with make_world(server_url, Case(0, sdl, model, {"Thing": rows})) as world:
         schema = build_schema(model)
         assert bind(schema, model, [query, EnumType("Mood", Mood.__members__ | {"WILD": 2})]) == []
-        engine = Engine(model, schema, world.engine.tables, world.engine.pool, LIMITS)
+        engine = Engine(model, schema, world.engine.statements.tables, world.engine.pool, LIMITS)
         return world.run(answer(engine, "{ found { name } }"))
 
 

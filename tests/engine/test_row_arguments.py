@@ -95,7 +95,7 @@ async def test_all_arguments_of_a_call_are_one_statement(desk: Desk) -> None:
     assert not await refused(desk, user(1), document, a="p1", b="p2")
     for a, b, name in (("p7", "p2", "id"), ("p1", "p7", "other"), ("p7", "p7", "id")):
         found = await desk.answer(user(1), document, a=a, b=b)
-        assert found["errors"][0]["message"] == f"`{name}` is the key of no row."
+        assert found["errors"][0]["message"] == f"There is no row for `{name}`."
 
 
 async def test_a_composite_key_is_an_input_object(desk: Desk) -> None:

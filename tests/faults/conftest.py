@@ -8,7 +8,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-import structlog
 
 from clew import Clew
 from tests.faults.lab import Lab, make_project, url_of
@@ -43,12 +42,3 @@ async def lab(postgres_url: str, lab_project: tuple[Path, str]) -> AsyncIterator
             await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
     finally:
         await admin.close()
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    """Without this structlog draws each traceback with rich, which takes half a second."""
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
-    yield
-    structlog.configure(**before)

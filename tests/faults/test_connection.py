@@ -15,14 +15,14 @@ from structlog.testing import capture_logs
 
 from clew import ClewError
 from clew.database.violations import from_database
-from clew.engine import Request, Response
+from clew.engine import Outcome, Request
 from clew.resolvers.context import Context
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.faults.lab import Lab, until_whole
 
 
-async def execute(app: Application, query: str) -> Response:
+async def execute(app: Application, query: str) -> Outcome:
     return await app.engine.execute(Request(query), Viewer.admin())
 
 
@@ -30,7 +30,7 @@ async def rename(context: Context, to: str) -> None:
     await context.connection.execute(text("UPDATE items SET name = :name WHERE id = 1"), {"name": to})
 
 
-def codes(response: Response) -> list[str]:
+def codes(response: Outcome) -> list[str]:
     return [error["extensions"]["code"] for error in json.loads(response.body).get("errors", ())]
 
 
@@ -354,13 +354,13 @@ async def test_sqlalchemy_opens_and_closes_no_connection_of_its_own(lab: Lab) ->
 # --- constraints ----------------------------------------------------------------------
 
 CONSTRAINTS: dict[str, tuple[list[str] | None, str]] = {
-    "UPDATE items SET name = 'two' WHERE id = 1": (["name"], "The data do not allow this."),
-    "UPDATE items SET id = 2 WHERE id = 1": (["id"], "The data do not allow this."),
-    "UPDATE items SET parent_id = 99 WHERE id = 1": (["parent"], "The data do not allow this."),
-    "UPDATE items SET name = NULL WHERE id = 1": (["name"], "The data do not allow this."),
+    "UPDATE items SET name = 'two' WHERE id = 1": (["name"], "A database constraint was violated."),
+    "UPDATE items SET id = 2 WHERE id = 1": (["id"], "A database constraint was violated."),
+    "UPDATE items SET parent_id = 99 WHERE id = 1": (["parent"], "A database constraint was violated."),
+    "UPDATE items SET name = NULL WHERE id = 1": (["name"], "A database constraint was violated."),
     "UPDATE items SET code = 'A1' WHERE id = 1": (["code"], "A code has lower-case letters."),
     # The schema knows nothing of it.
-    "UPDATE items SET weight = 2 WHERE id = 1": (None, "The data do not allow this."),
+    "UPDATE items SET weight = 2 WHERE id = 1": (None, "A database constraint was violated."),
 }
 
 
@@ -402,7 +402,7 @@ async def test_generated_and_custom_mutations_tell_a_constraint_alike(lab: Lab) 
 
 @pytest.mark.anyio
 async def test_a_field_that_the_viewers_schema_lacks_is_not_named(lab: Lab) -> None:
-    tables = lab.app().engine.tables
+    tables = lab.app().engine.statements.tables
     error = UniqueViolationError.new(
         {"C": "23505", "M": "duplicate", "s": "public", "t": "items", "n": "items_name_key"}
     )

@@ -50,7 +50,7 @@ async def test_slow_statements_of_one_viewer_leave_the_pool_to_others(lab: Lab) 
         refused = await ask(client, QUICK)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         (error,) = refused.json()["errors"]
-        assert error["message"] == "Too many operations at once: at most 2 may be under way."
+        assert error["message"] == "Too many operations at once: at most 2 may run."
         assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
         assert len(await lab.activity("state = 'active'")) == 2
         for task in slow:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from clew import ClewError, Viewer
-from clew.engine import Request, Response
+from clew.engine import Outcome, Request
 from clew.engine.idempotency import repeatable
 from clew.resolvers.context import Context
 from clew.wire.application import Application
@@ -287,7 +287,7 @@ async def test_an_operation_within_the_request_has_no_key_of_its_own(lab: Lab) -
     async def act(context: Context) -> Any:
         return [await context.graphql(CREATE, name=name) for name in ("a", "b")]
 
-    response: Response = await app.engine.execute(
+    response: Outcome = await app.engine.execute(
         Request(f'mutation {{ act(name: "{lab.act(act)}") }}', idempotency_key="k"), Viewer.admin()
     )
     assert len(json.loads(response.body)["data"]["act"]) == 2

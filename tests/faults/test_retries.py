@@ -75,7 +75,7 @@ async def test_one_with_a_field_of_the_applications_own_is_not_run_again(lab: La
     answers = await execute(app, *documents)
     (lost,) = (answer["errors"] for answer in answers if "errors" in answer)
     assert lost[0]["extensions"]["code"] == "CONFLICT"
-    assert lost[0]["extensions"]["hint"] == "Nothing was done: send it again."
+    assert lost[0]["extensions"]["hint"] == "Nothing was written. Send the operation again."
     assert await weights(lab) in ([2, 3, 4], [11, 12, 4])
     assert calls <= 2
     await until_whole(lab, app)
@@ -161,5 +161,5 @@ def test_pauses_grow_and_differ() -> None:
 async def test_what_the_application_resolves_is_found_at_any_depth(
     engine: Engine, document: str, expected: bool
 ) -> None:
-    prepared = engine.prepare(await engine.role(Viewer.admin()), document, None)
+    prepared = engine.statements.prepare(await engine.role(Viewer.admin()), document, None)
     assert can_run_again(prepared, engine.model) is expected

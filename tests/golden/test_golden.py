@@ -2,6 +2,10 @@
 
 `pytest tests/golden --write-golden` writes them anew. The first line of a document may give
 its variables: `# variables: {"id": 1}`.
+
+Those of mutations have the steps in their order, each with its plan as a comment and its statement. What the answer
+reads has the plan alone: statements of reads have cases of their own. `writes` are an admin's on the shop. In `ruled`
+the first line says who writes to the club: `# viewer: {"sub": "ann"}`.
 """
 
 from __future__ import annotations
@@ -14,17 +18,21 @@ import pytest
 
 from clew import Viewer
 from clew.engine import Engine, Request
+from clew.engine.explain import rehearsed, step_lines
+from clew.writes.witness import Phase
 from tests.shop import Shop
+from tests.writes.api import Api
 
 HERE = Path(__file__).parent
-CASES = sorted(HERE.glob("*/*.graphql"))
+ALL = sorted(HERE.glob("*/*.graphql"))
+CASES = [path for path in ALL if path.parent.name not in ("writes", "ruled")]
 PREFIX = "# variables:"
 
 
-def read_case(path: Path) -> tuple[str, dict[str, Any]]:
+def read_case(path: Path, prefix: str = PREFIX) -> tuple[str, dict[str, Any]]:
     document = path.read_text()
     first = document.partition("\n")[0]
-    return document, json.loads(first.removeprefix(PREFIX)) if first.startswith(PREFIX) else {}
+    return document, json.loads(first.removeprefix(prefix)) if first.startswith(prefix) else {}
 
 
 def compare(path: Path, text: str, write: bool) -> None:
@@ -64,8 +72,39 @@ async def test_graphql_core_gives_the_same_over_the_rows(path: Path, shop: Shop,
     assert json.dumps(json.loads(response.body), ensure_ascii=False) == expected
 
 
+async def compare_write(path: Path, engine: Engine, document: str, viewer: Viewer, write: bool) -> None:
+    witness, outcome = await rehearsed(engine, Request(document), viewer)
+    parts: list[str] = []
+    for number, step in enumerate(witness.steps, 1):
+        first, *plan = step_lines(step)
+        sql = [] if step.phase is Phase.READ else [step.sql + ";"]
+        parts.append("\n".join([f"-- {number}: {first}", *("-- " + line for line in plan), *sql]))
+    compare(path.with_suffix(".sql"), "\n\n".join(parts) + "\n", write)
+    found = without_ids(json.loads(outcome.body))
+    compare(path.with_suffix(".json"), json.dumps(found, indent=2, ensure_ascii=False) + "\n", write)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", [p for p in ALL if p.parent.name == "writes"], ids=lambda path: path.stem)
+async def test_a_mutations_steps_and_its_result_are_the_golden_ones(
+    path: Path, engine: Engine, pytestconfig: pytest.Config
+) -> None:
+    document, _ = read_case(path)
+    await compare_write(path, engine, document, Viewer.admin(), pytestconfig.getoption("--write-golden"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", [p for p in ALL if p.parent.name == "ruled"], ids=lambda path: path.stem)
+async def test_the_steps_of_a_mutation_under_rules_are_the_golden_ones(
+    path: Path, club: Api, pytestconfig: pytest.Config
+) -> None:
+    document, claims = read_case(path, "# viewer:")
+    viewer = Viewer.seen_as(["user"], claims)
+    await compare_write(path, club.engine, document, viewer, pytestconfig.getoption("--write-golden"))
+
+
 def test_there_is_a_case_for_each_golden_file() -> None:
-    stems = {path.with_suffix("") for path in CASES}
+    stems = {path.with_suffix("") for path in ALL}
     orphans = [
         path for suffix in ("sql", "json") for path in HERE.glob(f"*/*.{suffix}") if path.with_suffix("") not in stems
     ]

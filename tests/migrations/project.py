@@ -68,9 +68,11 @@ class Project:
     def value(self, sql: str) -> Any:
         return self.ask(lambda connection: connection.fetchval(sql))
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def rows(self, *statements: str) -> list[tuple[Any, ...]]:
+        """The rows of all these statements."""
+
         async def fetch(connection: asyncpg.Connection[Any]) -> list[tuple[Any, ...]]:
-            return [tuple(row) for row in await connection.fetch(sql)]
+            return [tuple(row) for statement in statements for row in await connection.fetch(statement)]
 
         return self.ask(fetch)
 
@@ -100,7 +102,7 @@ class Project:
 
     def schema(self) -> list[tuple[Any, ...]]:
         """The whole schema from Postgres' catalogue, in no order that history could leave a mark on."""
-        return [row for question in _CATALOGUE for row in self.rows(question)]
+        return self.rows(*_CATALOGUE)
 
 
 _OURS = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND c.relname NOT LIKE 'alembic%'"

@@ -83,9 +83,9 @@ def test_a_missing_database_is_said(project: Project) -> None:
     [
         ("postgresql://postgres@127.0.0.1:1/x", "No Postgres answers at 127.0.0.1:1/x"),
         ("postgresql://postgres:secret@no-such-host.invalid/x", "No Postgres answers at no-such-host.invalid/x"),
-        ("mysql://root@localhost/x", "no Postgres URL"),
-        ("nonsense", "no Postgres URL"),
-        ("postgresql://u@localhost:port/x", "no Postgres URL"),
+        ("mysql://root@localhost/x", "not a Postgres URL"),
+        ("nonsense", "not a Postgres URL"),
+        ("postgresql://u@localhost:port/x", "not a Postgres URL"),
     ],
 )
 def test_a_wrong_url_is_said_without_its_password(project: Project, url: str, message: str) -> None:

@@ -61,7 +61,6 @@ type Middle @table @allow(role: user, fields: [bottoms]) {
   top: Top
   size: Int
   bottoms: [Bottom!]! @relation(from: middle)
-  rights: [Right!]! @relation(through: "Dying")
 }
 type Bottom @table { id: ID! @id  middle: Middle  lefts: [Left!]! @relation(through: "Generated") }
 
@@ -71,6 +70,7 @@ type Left @table @allow(role: user) {
   at: DateTime
   rights: [Right!]! @relation(through: "Declared")
   others: [Right!]! @relation(through: "Made")
+  tops: [Top!]! @relation(through: "Dying")
   secret: Right @hidden
 }
 type Soft @table @allow(role: user) { id: ID! @id  deletedAt: DateTime @softDelete }
@@ -272,6 +272,27 @@ type Rope @table @allow(role: user) {
 }
 type Splice @table @allow(role: user) { rope: Rope! @id @relation(column: "id") }
 
+# A link is there where its lists are open on both ends, and shows the keys that these show.
+type Peer @table
+  @allow(role: user, where: {label: "a"})
+  @allow(role: user, where: {label: "b"}, fields: [label, mates, foes, kin]) {
+  id: ID! @id
+  label: String
+  mates: [Mate!]! @relation(through: "Bond") @allow(role: user, where: {label: "c"})
+  foes: [Mate!]! @relation(through: "Feud")
+  barred: [Mate!]! @relation(through: "Ban") @allow(role: boss)
+  hidden: [Mate!]! @relation(through: "Veil") @hidden
+  kin: [Peer!]! @relation(through: "Kinship") @allow(role: user, where: {label: "c"})
+}
+type Mate @table @allow(role: user, fields: [part, peers, bans, veils]) {
+  part: Int! @id
+  seal: Int! @id @hidden
+  code: Int! @id
+  peers: [Peer!]! @relation(through: "Bond")
+  bans: [Peer!]! @relation(through: "Ban")
+  veils: [Peer!]! @relation(through: "Veil")
+}
+
 extend type Query {
   ofWritable(id: ID! @row(type: "Writable", to: UPDATE)): String @allow(role: user)
   ofFrozen(id: ID! @row(type: "Frozen", to: UPDATE)): String @allow(role: user)
@@ -294,6 +315,7 @@ def check() -> None:
     _check_own()
     _check_deleted(access)
     _check_links(access)
+    _check_shown_links(access)
     _check_across(access)
     test_implied.check_all()
     _check_conditions(access)
@@ -366,6 +388,11 @@ def _check_openings(access: Access) -> None:
         "Kept",
         "Sealed",
         "Coded",
+        "Peer",
+        "Mate",
+        "Bond",
+        "Feud",
+        "Kinship",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -604,6 +631,8 @@ def _check_deleted(access: Access) -> None:
         assert access.visible(soft, sight).where == unmasked(soft).where != TRUE
         for deleted in ("ONLY", "INCLUDE"):
             assert access.visible(left, sight, deleted) == access.visible(left, sight)
+            assert access.visible(soft, sight, deleted).deleted
+        assert not access.visible(soft, sight).deleted
     live, gone = (IsNull(soft.columns[1], negated=negated) for negated in (False, True))
     assert [access.visible(soft, ADMIN, deleted).where for deleted in ("INCLUDE", "ONLY")] == [TRUE, gone]
     assert [access.visible(soft, USER, deleted).where for deleted in ("INCLUDE", "ONLY")] == [live, FALSE]
@@ -666,9 +695,52 @@ def _check_links(access: Access) -> None:
     link = replace(MODEL.entity("Made"), allow=(replace(rule, where={"leftId": "x"}),))
     ruled = Access(replace(MODEL, entities={**MODEL.entities, "Made": link}))
     assert ruled.visible(link, USER).where == access.condition(link, {"leftId": "x"})
-    generated = MODEL.entity("Generated")
-    ends = [Exists(end, Rows(access.visible(MODEL.entity(end.target), USER))) for end in generated.relations]
-    assert access.visible(generated, USER).where == conjunction(ends)
+    link = MODEL.entity("Made")
+    ends = [Exists(end, Rows(access.visible(MODEL.entity(end.target), USER))) for end in link.relations]
+    assert access.visible(link, USER).where == conjunction(ends)
+    # Of an end of which nothing is to be seen there are no links.
+    assert access.visible(MODEL.entity("Generated"), USER).where == FALSE
+
+
+def _check_shown_links(access: Access) -> None:
+    """A link is there where both ends are and the lists that it is in are open; it shows the keys that they show."""
+    peer, mate = MODEL.entity("Peer"), MODEL.entity("Mate")
+    a, c = (access.condition(peer, {"label": label}) for label in "ac")
+
+    def link(name: str) -> Visible:
+        return access.visible(MODEL.entity(name), USER)
+
+    def end(name: str, side: str, *where: Predicate) -> Predicate:
+        relation = MODEL.entity(name).relation(side)
+        assert relation is not None
+        rows = access.visible(MODEL.entity(relation.target), USER)
+        return Exists(relation, Rows(replace(rows, where=conjunction([*where, rows.where]))))
+
+    assert link("Bond").where == AllOf((end("Bond", "mate"), end("Bond", "peer", c)))
+    assert link("Feud").where == AllOf((end("Feud", "mate"), end("Feud", "peer")))
+    # The list is of the one end; the other is the row that it leads to.
+    assert link("Kinship").where == AllOf((end("Kinship", "peer", c), end("Kinship", "otherPeer")))
+    for name in ("Ban", "Veil"):
+        assert link(name).where == FALSE
+        assert access.opening(MODEL.entity(name), USER) is None
+    for name in ("Bond", "Feud"):
+        assert link(name).masks == {"peerId": end(name, "peer", a), "mateSeal": FALSE, "mateCode": FALSE}
+    opening = access.openings(USER)["Bond"]
+    assert opening.fields == {"peerId", "peer", "matePart", "mate"}
+    assert opening.conditional == {"peerId"}
+    assert not opening.unconditional
+    # Each list is open by its own rules, whatever those of the other.
+    assert access.openings(USER)["Mate"].fields == {"part", "peers", "bans", "veils"}
+    assert access.openings(USER)["Peer"].fields == {"id", "label", "mates", "foes", "kin"}
+    # As they are told of an operation that reads them.
+    bond, mates = MODEL.entity("Bond"), peer.relation("mates")
+    assert mates is not None
+    assert access.telling(mates) == ()
+    assert access.carried(bond) == (mate.relation("peers"), mates)
+    every = access.openings(ADMIN)
+    assert every["Ban"].fields == {"peerId", "peer", "matePart", "mateSeal", "mateCode", "mate"}
+    assert access.visible(MODEL.entity("Ban"), ADMIN) == Visible(MODEL.entity("Ban"))
+    assert access.visible(mate, ADMIN).where == TRUE
 
 
 def _check_across(access: Access) -> None:
@@ -706,11 +778,17 @@ def _check_across(access: Access) -> None:
     assert across("knots", ADMIN) == (access.visible(line, ADMIN), access.visible(knot, ADMIN))
     to_one = line.relation("open")
     assert to_one is not None
+    opened, loops = pole.relation("opened"), pole.relation("loops")
+    assert opened is not None
+    assert loops is not None
+    assert access.telling(opened) == (to_one,)
+    assert access.telling(loops) == tuple(MODEL.entity("Loop").relations[:2])
+    assert access.telling(to_one) == ()
     assert access.across(to_one, USER) == (access.visible(pole, USER), None)
     # What can never hold a row is not there.
-    opened = {"id", "opened", "whole", "own", "knots", "loops", "roped"}
-    assert access.openings(USER)["Pole"].fields == opened
-    assert access.openings(ADMIN)["Pole"].fields == {*opened, "dark", "dimmed", "unseen", "blind", "shut"}
+    shown = {"id", "opened", "whole", "own", "knots", "loops", "roped"}
+    assert access.openings(USER)["Pole"].fields == shown
+    assert access.openings(ADMIN)["Pole"].fields == {*shown, "dark", "dimmed", "unseen", "blind", "shut"}
     assert "others" in access.openings(USER)["Left"].fields
     # Whoever reads a relation reads it so.
     for name in ("opened", "own"):

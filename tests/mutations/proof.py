@@ -22,7 +22,8 @@ from clew.model.types import Model
 from clew.sql.cursors import Cursors
 from clew.sql.tables import Tables, build_tables
 from clew.viewer import Viewer
-from tests.access.guarded import HERE, MEMBERS, Guarded, make_guarded
+from tests.access.guarded import MEMBERS, Guarded, make_guarded
+from tests.access.guarded.listing import LISTING, listing
 from tests.access.masked import MaskedReference, tie_key_of
 from tests.access.rules import Eyes, ruled_model
 from tests.access.test_http import ROLES
@@ -74,7 +75,7 @@ class Example:
         assert print_schema(role.schema) == self.sdl
         for text, prepared in self.documents.items():
             # With the same schema the same documents are valid: they need not be validated for each mutant.
-            engine._documents[role, text, None, False] = replace(prepared, executables={}, rows={})
+            engine.statements._documents[role, text, None, False] = replace(prepared, executables={}, rows={})
         for answer in self.answers:
             response = await engine.execute(Request(answer.document, answer.variables), answer.eyes.viewer)
             assert response.body == answer.body
@@ -95,9 +96,8 @@ class Application:
     async def _check(self) -> None:
         model, schema = self.guarded.clew.build()
         engine = Engine(model, schema, build_tables(model), self.pool, RoleLimits(Limits(page=100)))
-        for role, roles in ROLES.items():
-            found = print_schema((await engine.role(Viewer("m0", roles))).schema) + "\n"
-            assert found == (HERE / f"schema_of_{role}.graphql").read_text()
+        schemas = {role: (await engine.role(Viewer("m0", roles))).schema for role, roles in ROLES.items()}
+        assert listing(schemas) == LISTING.read_text()
         way = InProcess(engine)
         everybody = await way.send(Who(roles=frozenset({"admin"})), "{ members { id } }", {})
         assert len(everybody.json["data"]["members"]) == MEMBERS
@@ -189,7 +189,7 @@ def gather(world: World) -> list[Example]:
                 answer = answered(operation, schema, asking.run)
                 assert canonical(answer) == canonical(answered(operation, schema, reference.execute))
                 answers.append(asking.last)
-        documents = {answer.document: engine.prepare(role, answer.document, None) for answer in answers}
+        documents = {answer.document: engine.statements.prepare(role, answer.document, None) for answer in answers}
         found.append(Example(world, model, tables, sdl, documents, answers))
 
     example()

@@ -23,7 +23,7 @@ import clew.sql.groups
 import clew.sql.read
 import clew.sql.write
 from clew.access import implied, predicates, reach, visible
-from clew.engine import engine
+from clew.engine import engine, statements
 from clew.plan import filters, measures, paging
 from clew.resolvers import row_arguments
 from clew.schema import build, many, own, roles
@@ -46,7 +46,7 @@ USING = (
     Scope(own, everything=True),
     # Functions within functions have no mutants; what admits is attacked.
     Scope(row_arguments, functions=("_keys",), everything=True),
-    *(Scope(module) for module in (engine, build, many, predicates, measures)),
+    *(Scope(module) for module in (engine, statements, build, many, predicates, measures)),
     *(Scope(module) for module in (clew.plan.read, clew.plan.groups, clew.plan.connections)),
     *(Scope(module) for module in (clew.sql.read, clew.sql.filters, clew.sql.groups, clew.sql.connections)),
     Scope(clew.sql.aggregates),
@@ -122,8 +122,7 @@ ALIKE: dict[str, str] = {
     "clew.access.visible:Permits.holding: without `isinstance(member, Column)` in `isinstance(member, Column) and "
     "is_generated_key(entity, member)`": "a relation is no part of a key",
     f"{_VISIBLE}._compiled: True for a condition in `key not in self._rules`": "a cache",
-    f"{_VISIBLE}._see: without `present` in `conjunction([present, *guards, *ends])`": "such a link is never deleted",
-    f"{_VISIBLE}._shown: without `_follows_its_ends(target)` in `relation.to_many or _follows_its_ends(target) or "
+    f"{_VISIBLE}._shown: without `is_free_link(target)` in `relation.to_many or is_free_link(target) or "
     "self._guards(target, sight)`": "a generated link has no rule to be the same as",
     f"{_VISIBLE}._shown: without `bool(rules)` in `bool(rules) and all((any((isinstance(item, Exists) and "
     "item.relation == relation and (i...`": "without rules there is no opening",

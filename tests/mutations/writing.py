@@ -44,7 +44,7 @@ class Proof:
         way = InProcess(self.engine)
         # Statements that were compiled before would have nothing of the mutant.
         engine = self.engine
-        engine.writes = WriteStatements(engine.model, engine.tables, engine.cursors)
+        engine.statements.writes = WriteStatements(engine.model, engine.statements.tables, engine.statements.cursors)
         for index, attack in enumerate(self.attacks):
             try:
                 # Some mutants never end.

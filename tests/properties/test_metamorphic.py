@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 
 from clew.engine import Engine
 from clew.model.types import Entity
+from tests.depth import examples
 from tests.properties.database import LIMITS, World, answer, canonical, make_world
 from tests.properties.models import make_case
 from tests.properties.operations import Source, filters, orders
 
 SETTINGS = settings(
-    max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(150) // 10,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 
 
@@ -146,7 +151,7 @@ def test_a_cached_plan_answers_as_a_fresh_engine_does(world: World) -> None:
             for values in shuffled:
                 given_ = {key: value for key, value in values.items() if value is not ...}
                 old = world.engine
-                fresh = Engine(old.model, old.schema, old.tables, old.pool, LIMITS)
+                fresh = Engine(old.model, old.schema, old.statements.tables, old.pool, LIMITS)
                 expected = canonical(world.run(answer(fresh, document, given_)))  # noqa: B023
                 assert canonical(world.execute(document, given_)) == expected  # noqa: B023
 

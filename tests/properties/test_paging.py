@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,12 +22,12 @@ from clew.engine import Engine, Request
 from clew.model.build import parse_model
 from clew.model.types import AllowRule, Entity, Operation
 from clew.viewer import Viewer
+from tests.depth import FIRST, examples
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import Case, make_case
 from tests.properties.operations import Source, orders
 
-EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "90")) // 6
-FIRST = int(os.environ.get("CLEW_TEST_SEED", "0"))
+EXAMPLES = examples(60) // 6
 SETTINGS = settings(
     max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -327,9 +326,8 @@ def test_pages_of_a_masked_list_are_the_list(store: World) -> None:
     ruled = replace(entity, allow=rules)
     shelf = replace(model.entities["Shelf"], allow=(shelf_rule,))
     model = replace(model, entities={"Shelf": shelf, "Item": ruled})
-    engine = Engine(
-        model, store.schema, store.engine.tables, store.engine.pool, RoleLimits(replace(LIMITS.default, page=2**31))
-    )
+    limits = RoleLimits(replace(LIMITS.default, page=2**31))
+    engine = Engine(model, store.schema, store.engine.statements.tables, store.engine.pool, limits)
     viewer = Viewer(None, frozenset({"anon"}), {})
 
     def run(document: str, variables: dict[str, Any]) -> dict[str, Any]:

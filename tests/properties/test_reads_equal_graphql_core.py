@@ -8,27 +8,25 @@ Postgres writes the Float 3.0 as 3 and no zeros at the end of a fraction of a se
 NaN and infinity are in no row: GraphQL has no such values.
 
 A longer run: CLEW_TEST_EXAMPLES=20000 pytest tests/properties/test_reads_equal_graphql_core.py
-(so many operations, a new model every 52; CLEW_TEST_SEED=n starts at another model).
+(so many operations, a new model every 26; CLEW_TEST_SEED=n starts at another model).
 """
 
 from __future__ import annotations
-
-import os
 
 import pytest
 from graphql import parse, validate
 from hypothesis import HealthCheck, given, settings
 
+from tests.depth import examples, seeds
 from tests.properties.database import canonical, make_world
 from tests.properties.models import make_case
 from tests.properties.operations import Operation, Source, answered, operations
 
-EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "416"))
-FIRST = int(os.environ.get("CLEW_TEST_SEED", "0"))
-EACH = 52
+EXAMPLES = examples(208)
+EACH = 26
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + -(-EXAMPLES // EACH)))
+@pytest.mark.parametrize("seed", seeds(EXAMPLES, EACH))
 def test_every_operation_has_the_answer_of_graphql_core(seed: int, postgres_url: str) -> None:
     case = make_case(seed)
     with make_world(postgres_url, case) as world:

@@ -109,7 +109,7 @@ def world(postgres_url: str) -> Iterator[World]:
 def engine(world: World) -> Engine:
     schema = build_schema(world.case.model)
     assert bind(schema, world.case.model, [item, query, EnumType("Mood", Mood)]) == []
-    return Engine(world.case.model, schema, world.engine.tables, world.engine.pool, LIMITS)
+    return Engine(world.case.model, schema, world.engine.statements.tables, world.engine.pool, LIMITS)
 
 
 class Counted:

@@ -99,7 +99,7 @@ def make_shop(server_url: str, root: Path) -> Iterator[Shop]:
         await connection.close()
         return await Tables.load(url, model)
 
-    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0"))
+    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         make(root, model, "shop")
         asyncio.run(upgrade(root, url))

@@ -122,7 +122,7 @@ def test_limits_of_roles_are_read_as_json(tmp_path: Path, monkeypatch: pytest.Mo
             "CLEW_JWKS_URL",
             "http://idp.example/keys",
             "CLEW_JWKS_URL must be an https:// address (http:// for localhost only), not 'http://idp.example/keys': "
-            "it is no https:// address.",
+            "it is not an https:// address.",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_every_bad_value_is_named_at_once(tmp_path: Path, monkeypatch: pytest.Mo
 def test_settings_that_exclude_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEW_JWT_SECRET", STRONG[0])
     monkeypatch.setenv("CLEW_JWKS_FILE", "keys.json")
-    assert refusal(tmp_path) == "CLEW_JWT_SECRET and CLEW_JWKS_FILE are set; tokens are verified by one of them only."
+    assert refusal(tmp_path) == "CLEW_JWT_SECRET and CLEW_JWKS_FILE are set; set only one of them."
 
 
 def test_secrets_are_in_no_message_and_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clew.exact import Decoder, ExactFloat, Written, dumps, encode, exact_float, holds_exact
+from clew.exact import Decoder, ExactFloat, Written, dumps, encode, exact_float, holds_exact, plain
 
 NUMBERS = ("1.10", "0.123456789012345678901234567890", "12345678901234567.89", "1e400", "-0.0", "1E5", "-1.5e-7")
 
@@ -21,7 +21,7 @@ def test_a_number_is_written_as_it_was_read(text: str) -> None:
     value = Decoder().decode(document)
     assert dumps(value) == document
     assert dumps(value, compact=True) == document.replace(" ", "")
-    assert encode({"data": {"j": Written(dumps(value))}}) == f'{{"data":{{"j":{document}}}}}'.encode()
+    assert encode({"data": {"j": Written(value)}}) == f'{{"data":{{"j":{document.replace(" ", "")}}}}}'.encode()
 
 
 @pytest.mark.parametrize("text", NUMBERS)
@@ -63,7 +63,9 @@ def test_other_values_are_written_as_python_writes_them(value: Any) -> None:
 
 
 def test_an_answer_may_hold_any_number_of_written_parts() -> None:
-    parts = [Written(f'{{"a":{number}.10}}') for number in range(12)]
-    found = encode({"data": {"list": [{"j": part, "s": '"'} for part in parts]}})
-    expected = ",".join(f'{{"j":{part.text},"s":"\\""}}' for part in parts)
+    parts = [Written({"a": exact_float(f"{number}.10")}) for number in range(12)]
+    answer = {"data": {"list": [{"j": part, "s": '"'} for part in parts]}}
+    found = encode(answer)
+    expected = ",".join(f'{{"j":{dumps(part.value, compact=True)},"s":"\\""}}' for part in parts)
     assert found.decode() == f'{{"data":{{"list":[{expected}]}}}}'
+    assert dumps(plain(answer), compact=True).encode() == found

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 
 from clew.app import development_app
 from clew.config import Settings
@@ -43,12 +42,3 @@ async def client(make_app: MakeApp) -> AsyncIterator[httpx.AsyncClient]:
     """An admin's client of the shop, without playground."""
     async with AsyncExitStack() as stack:
         yield await stack.enter_async_context(client_of(make_app(playground=False)))
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    """Without this structlog draws each traceback with rich, which takes half a second."""
-    before = structlog.get_config()
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
-    yield
-    structlog.configure(**before)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from clew import Clew
 from clew.config import Settings
+from clew.wire.nosniff import NoSniff
 from tests.faults.lab import client_of
 from tests.shop import Shop
 from tests.wire.conftest import MakeApp
@@ -158,6 +163,66 @@ async def test_no_answer_is_to_be_taken_for_another_type(shop: Shop) -> None:
             seen.add(answer.status_code)
     assert {200, 201, 400, 401, 404, 405, 406, 413, 415, 500} <= seen
     await app.engine.pool.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/nothing", "/own"])
+async def test_a_websocket_is_refused_by_an_answer_with_a_type(path: str) -> None:
+    async def closes(websocket: WebSocket) -> None:
+        await websocket.close()
+
+    async def denies(websocket: WebSocket) -> None:
+        await websocket.send_denial_response(PlainTextResponse("no", 404))
+
+    app = NoSniff(Starlette(routes=[WebSocketRoute("/own", closes), WebSocketRoute("/denied", denies)]))
+    sent = await handshake(app, path, {"websocket.http.response": {}})
+    start, body = sent
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
+    assert dict(start["headers"])[b"x-content-type-options"] == b"nosniff"
+    assert dict(start["headers"])[b"content-type"] == b"application/json"
+    assert json.loads(body["body"])["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    # Of itself, where the server has no way to be told.
+    assert [message["type"] for message in await handshake(app, path, {})] == ["websocket.close"]
+    # The application's own words.
+    start, body = await handshake(app, "/denied", {"websocket.http.response": {}})
+    assert (start["status"], body["body"]) == (404, b"no")
+    assert [value for name, value in start["headers"] if name == b"x-content-type-options"] == [b"nosniff"]
+
+
+@pytest.mark.anyio
+async def test_clews_own_routes_refuse_a_websocket_so(make_app: MakeApp) -> None:
+    start, _ = await handshake(make_app(), "/graphql", {"websocket.http.response": {}})
+    assert start["status"] == 403
+    assert dict(start["headers"])[b"x-content-type-options"] == b"nosniff"
+
+
+@pytest.mark.anyio
+async def test_a_websocket_that_is_accepted_closes_as_it_says() -> None:
+    async def leaves(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.close(4000)
+
+    app = NoSniff(Starlette(routes=[WebSocketRoute("/own", leaves)]))
+    sent = await handshake(app, "/own", {"websocket.http.response": {}})
+    assert [(message["type"], message.get("code")) for message in sent] == [
+        ("websocket.accept", None),
+        ("websocket.close", 4000),
+    ]
+
+
+async def handshake(app: ASGIApp, path: str, extensions: dict[str, Any]) -> list[Any]:
+    """What an application sends to a client that would open a WebSocket."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": path, "headers": [], "query_string": b"", "subprotocols": []}
+    await app({**scope, "scheme": "ws", "client": ("127.0.0.1", 1), "extensions": extensions}, receive, send)
+    return sent
 
 
 def mounted(app: ASGIApp) -> Starlette:

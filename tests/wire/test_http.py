@@ -153,6 +153,30 @@ async def test_a_query_can_be_sent_by_get_with_variables_and_operation_name(clie
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("B", 'named "B"'),
+        ("B" * 100, f'named "{"B" * 100}"'),
+        ("B" * 101, "of that name"),
+        ("B" * 100_000, "of that name"),
+        ("it's", "of that name"),
+        ("B\n", "of that name"),
+        ("\u202eB", "of that name"),
+        ("<b>", "of that name"),
+    ],
+)
+async def test_an_operation_that_is_not_there_is_named_if_it_is_a_name(
+    client: httpx.AsyncClient, name: str, shown: str
+) -> None:
+    for query in ("query A { __typename }", "query A { __typename } query C { __typename }"):
+        response = await client.post("/graphql", json={"query": query, "operationName": name})
+        (error,) = response.json()["errors"]
+        assert error["message"] == f"There is no operation {shown} in the document."
+        assert error["extensions"]["code"] == Code.BAD_USER_INPUT
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("accept", [JSON, RESPONSE])
 async def test_a_mutation_by_get_is_405_and_runs_nothing(client: httpx.AsyncClient, accept: str) -> None:
     for params in (

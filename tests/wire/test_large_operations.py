@@ -53,7 +53,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
         monkeypatch.setattr(f"{module}.{name}", watched)
 
     for name in ("prepare", "plan_query", "plan_rows", "compile_read", "compile_rows"):
-        watch("clew.engine.engine", name)
+        watch("clew.engine.statements", name)
     return found
 
 
@@ -112,14 +112,14 @@ async def test_others_are_answered_while_a_large_operation_is_compiled(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes = threading.Event()
-    before = engine._compile
+    before = engine.statements._compile
 
     def compile_slowly(*args: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
             assert goes.wait(10)
         return before(*args)
 
-    monkeypatch.setattr(engine, "_compile", compile_slowly)
+    monkeypatch.setattr(engine.statements, "_compile", compile_slowly)
     large = asyncio.create_task(answer(engine, WHERE, {"w": MANY}))
     for number in range(20):
         await answer(engine, f"{{ a{number}: notes {{ id }} }}")
@@ -129,7 +129,7 @@ async def test_others_are_answered_while_a_large_operation_is_compiled(
 
 
 async def test_where_too_many_wait_the_answer_is_unavailable(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.aside, "_most_waiting", 0)
+    monkeypatch.setattr(engine.statements.aside, "_most_waiting", 0)
     response = await engine.execute(Request(WHERE, {"w": MANY}), M3)
     assert response.code == "UNAVAILABLE"
     await answer(engine, "{ notes { id } }")
@@ -155,10 +155,10 @@ def shapes(count: int) -> list[dict[str, Any]]:
 async def test_what_a_document_is_compiled_to_counts_in_the_cache(engine: Engine) -> None:
     for variables in shapes(5):
         await answer(engine, WHERE, variables)
-    ((_, prepared),) = engine._documents.items()
+    ((_, prepared),) = engine.statements._documents.items()
     assert len(prepared.executables) == 5
     sql = sum(len(executable.statement.sql) for executable in prepared.executables.values())
-    assert engine._documents.currsize == prepared.weight > sql + 5 * 100 * 1000
+    assert engine.statements._documents.currsize == prepared.weight > sql + 5 * 100 * 1000
 
 
 async def test_a_document_keeps_only_so_many_bytes_of_statements(
@@ -167,35 +167,35 @@ async def test_a_document_keeps_only_so_many_bytes_of_statements(
     monkeypatch.setattr("clew.document.prepare.MOST_KEPT", 500_000)
     for variables in shapes(8):
         await answer(engine, WHERE, variables)
-    ((_, prepared),) = engine._documents.items()
+    ((_, prepared),) = engine.statements._documents.items()
     assert 1 <= len(prepared.executables) < 5
-    assert engine._documents.currsize == prepared.weight <= 500_000
+    assert engine.statements._documents.currsize == prepared.weight <= 500_000
 
 
 async def test_what_is_too_large_to_be_kept_is_answered_all_the_same(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("document", "engine"):
-        monkeypatch.setattr(f"clew.engine.{module}.MOST_KEPT", 100_000)
+    for module in ("document.prepare", "engine.statements"):
+        monkeypatch.setattr(f"clew.{module}.MOST_KEPT", 100_000)
     await answer(engine, WHERE, {"w": {"id": {"eq": 1}}})
-    assert engine._documents.currsize > 0
+    assert engine.statements._documents.currsize > 0
     await answer(engine, WHERE, {"w": MANY})
-    assert engine._documents.currsize == len(engine._documents) == 0
+    assert engine.statements._documents.currsize == len(engine.statements._documents) == 0
 
 
 async def test_the_statements_of_rows_that_resolvers_name_count_too(engine: Engine) -> None:
     document = 'query ($w: ProjectFilter) { teamsOf(ids: ["t3"]) { projects(where: $w, limit: 3) { id } } }'
     await answer(engine, document, {"w": {}})
-    before = engine._documents.currsize
+    before = engine.statements._documents.currsize
     await answer(engine, document, {"w": {"or": [{"title": {"eq": "x"}}] * 50}})
-    assert engine._documents.currsize > before + 50 * 1000
+    assert engine.statements._documents.currsize > before + 50 * 1000
 
 
 async def test_documents_make_room_for_others_by_their_weight(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     await answer(engine, WHERE, shapes(1)[0])
-    most = 3 * engine._documents.currsize
+    most = 3 * engine.statements._documents.currsize
     kept: LRUCache[Any, Any] = LRUCache(most, getsizeof=lambda prepared: prepared.weight)
-    monkeypatch.setattr(engine, "_documents", kept)
+    monkeypatch.setattr(engine.statements, "_documents", kept)
     for number in range(8):
         await answer(engine, f"{WHERE}#{number}", shapes(1)[0])
     assert 1 < len(kept) <= 3

@@ -100,10 +100,10 @@ async def test_a_query_that_may_give_too_many_rows_is_refused_with_the_cost_and_
     client = await serve(max_cost=110)
     assert await client.error("{ projects { tasks { id } } }", EDITOR) is None
     assert await client.error("{ projects { tasks { id } } a: projects(limit: 1) { id } }", EDITOR) == {
-        "message": "The operation may give 111 rows: at most 110 are allowed.",
+        "message": "The operation may return 111 rows: at most 110 are allowed.",
         "extensions": {
             "code": "LIMIT_EXCEEDED",
-            "hint": "Give its lists a smaller `limit`: those of nested lists multiply.",
+            "hint": "Give the lists a smaller `limit`. Nested lists multiply.",
         },
     }
 
@@ -134,7 +134,7 @@ async def test_the_cost_is_that_of_the_variables_at_hand(serve: Serve) -> None:
 
 async def test_a_query_that_costs_too_much_is_not_even_compiled(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await serve(max_cost=10)
-    monkeypatch.setattr("clew.engine.engine.compile_read", None)
+    monkeypatch.setattr("clew.engine.statements.compile_read", None)
     assert await client.code("{ projects { tasks { id } } }", EDITOR) == "LIMIT_EXCEEDED"
 
 
@@ -363,7 +363,7 @@ async def test_a_number_too_long_to_be_read_is_named_wherever_it_stands(serve: S
     eyes = {**ADMIN, "x-clew-role": "user", "x-clew-claims": f'{{"sub": {digits}}}'}
     assert await client.error("{ ping }", eyes) == {
         "message": "X-Clew-Claims must be a JSON object.",
-        "extensions": {"code": "BAD_USER_INPUT", "hint": 'Such as {"sub": "42"}.'},
+        "extensions": {"code": "BAD_USER_INPUT", "hint": 'Send an object such as {"sub": "42"}.'},
     }
     payload = json.dumps(claims(exp=4_000_000_000)).replace("4000000000", digits)
     token = jws.serialize_compact({"alg": "HS256"}, payload.encode(), OctKey.import_key(SECRET))

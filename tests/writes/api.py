@@ -74,9 +74,14 @@ class Api:
     async def dump(self) -> dict[str, list[str]]:
         """Every row of every table, as Postgres writes it."""
         found: dict[str, list[str]] = {}
-        for entity in self.engine.model.entities.values():
-            if entity.view_sql is None:
-                found[entity.name] = await self.sql(f"SELECT t::text FROM {table_sql(entity)} AS t ORDER BY 1")
+        connection = await asyncpg.connect(self.url)
+        try:
+            for entity in self.engine.model.entities.values():
+                if entity.view_sql is None:
+                    rows = await connection.fetch(f"SELECT t::text FROM {table_sql(entity)} AS t ORDER BY 1")
+                    found[entity.name] = [row[0] for row in rows]
+        finally:
+            await connection.close()
         return found
 
     @asynccontextmanager

@@ -289,6 +289,7 @@ class NaiveWriter:
                 (row,) = self.create_rows(target, [(value["create"], {}, frozenset())])
             else:
                 row = self.connected(target, value["connect"])
+                self.refuse_telling(entity, relation.key, target, row)
             values.update(self.pointing(entity, relation, row))
             known.add(name)
 
@@ -322,6 +323,8 @@ class NaiveWriter:
                     raise RefusedError(BAD)
                 changes.append((*self.belonging(target, here, other, Operation.UPDATE), given))
             self.change(target, changes)
+            if value.get("create") or value.get("connect"):
+                self.refuse_telling(target, owner.key, entity, row)
             self.create_rows(target, [(given, here, frozenset({owner.name})) for given in value.get("create") or ()])
             near = []
             for given in value.get("connect") or ():
@@ -355,7 +358,7 @@ class NaiveWriter:
 
     def link(self, entity: Entity, relation: Relation, row: Row, others: list[Row]) -> None:
         assert relation.through is not None
-        link = self.model.entity(relation.through.entity)
+        link, target = self.model.entity(relation.through.entity), self.model.entity(relation.target)
         for other in others:
             values = {self.by_sql(link, column).name: row[local] for local, column in relation.through.local}
             values |= {self.by_sql(link, column).name: other[remote] for column, remote in relation.through.remote}
@@ -364,6 +367,12 @@ class NaiveWriter:
                 self.linked[id(self.rows[link.name][-1])] = (entity.name, id(row))
                 self.constrain(link)
             else:
+                for end, pairs in (
+                    (row, relation.through.local),
+                    (other, [(b, a) for a, b in relation.through.remote]),
+                ):
+                    names = [self.by_sql(link, column).name for _, column in pairs]
+                    self.refuse_telling(link, names, entity if end is row else target, end)
                 known = frozenset(r.name for r in link.relations if r.key and set(r.key) <= set(values))
                 self.create_rows(link, [({}, values, known)])
 
@@ -379,6 +388,26 @@ class NaiveWriter:
         if row is None:
             raise RefusedError(BAD)
         return row
+
+    def refuse_telling(self, entity: Entity, names: Iterable[str], target: Entity, row: Row) -> None:
+        """A row that was there does not lend its key, where that is masked, to columns that would tell it."""
+        masked = id(row) in self.were and not self.knows(target, row, target.primary_key)
+        if masked and any(self.tells(entity, self.column(entity, name)) for name in names):
+            raise RefusedError(BAD)
+
+    def tells(self, entity: Entity, column: Column) -> bool:
+        """Whether a column may be read by someone of these roles, or is given in another way too."""
+        rules = [
+            rule
+            for rule in column.allow or entity.allow
+            if Operation.READ in rule.to and self.reference.roles & set(rule.roles)
+        ]
+        names = {column.name, column.relation}
+        opened = any(column.allow or rule.fields is None or names & rule.fields for rule in rules)
+        others = [relation for relation in entity.relations if column.name in relation.key]
+        is_listed = any(Operation.READ in rule.to and self.reference.roles & set(rule.roles) for rule in entity.allow)
+        is_read = opened and is_listed and not column.hidden
+        return is_read or column.relation is None or column.preset is not None or len(others) > 1
 
     def of_key(self, entity: Entity, name: str, given: Input) -> Any:
         """A part of an upsert's key: as it is given, or as a preset fills it."""

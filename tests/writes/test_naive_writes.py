@@ -6,7 +6,6 @@ A longer run: CLEW_TEST_EXAMPLES=20000 pytest tests/writes/test_naive_writes.py
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
@@ -24,23 +23,24 @@ from clew.model.writing import unique_keys
 from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
+from clew.writes.fields import bind_writes
 from tests.access.masked import MaskedReference
 from tests.access.rules import Eyes
+from tests.depth import examples, seeds
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import make_case
 from tests.reference import Tables, table_sql
 from tests.writes.naive import GENERATED, NaiveWriter, RefusedError
 from tests.writes.ruled import Mutation, Mutations, write_rules
 
-EXAMPLES = int(os.environ.get("CLEW_TEST_EXAMPLES", "200"))
-FIRST = int(os.environ.get("CLEW_TEST_SEED", "0"))
-EACH = 40
+EXAMPLES = examples(100)
+EACH = 20
 REFUSALS = ("BAD_USER_INPUT", "CONSTRAINT_VIOLATION", "FORBIDDEN")
 # Mutations under one set of rules.
 RUNS = 4
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + -(-EXAMPLES // EACH)))
+@pytest.mark.parametrize("seed", seeds(EXAMPLES, EACH))
 def test_every_viewer_writes_what_the_rules_let_it(seed: int, postgres_url: str) -> None:
     case = make_case(seed)
     with make_world(postgres_url, case) as world:
@@ -53,6 +53,7 @@ def test_every_viewer_writes_what_the_rules_let_it(seed: int, postgres_url: str)
             model, eyes = write_rules(seed * 1_000_003 + number, case.model, tables)
             schema = build_schema(model)
             assert bind(schema, model, []) == []
+            bind_writes(schema, model)
             engine = Engine(model, schema, sql, Pool(world.url, size=1, application_name="clew-property"), LIMITS)
             try:
                 for _ in range(RUNS):

@@ -154,7 +154,7 @@ async def test_a_parent_agrees_with_a_preset_by_sql_as_with_one_by_claim(
     }}"""
     async with api_of(database_url, DESKS) as api:
         other = await api.fails(document, {"id": "cat"}, viewer)
-        assert other == {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+        assert other == {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
         # No rule holds the field: it is not the client's.
         found = await api.ok(document, {"id": "ann"}, viewer)
         assert found == {"createPerson": {field: [{"text": text, "personId": "ann"}]}}
@@ -212,7 +212,7 @@ async def test_what_goes_with_a_deleted_row_is_read_as_it_was(database_url: str,
           updatePoll(id: 1, set: {options: {delete: [{id: 1}]}, votes: {create: [{voter: "x", choiceId: 2}]}}) { id }
         }"""
         assert await api.fails(document, viewer=ann) == {
-            "message": "This is not allowed.",
+            "message": "The access rules do not allow this.",
             "extensions": {"code": "FORBIDDEN"},
         }
         # In two steps it is allowed, and who had no vote may do it in one.
@@ -262,7 +262,7 @@ async def test_a_view_of_the_written_rows_is_read_as_it_was(database_url: str) -
     rows = """INSERT INTO people (id) VALUES ('ann'), ('bob'), ('cat'); INSERT INTO entries (id, author_id, text)
       VALUES (101, 'ann', 'a'), (102, 'ann', 'b'), (103, 'bob', 'c')"""
     ann, bob, cat = (Viewer(name, frozenset({"user"})) for name in ("ann", "bob", "cat"))
-    forbidden = {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+    forbidden = {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
     async with api_of(database_url, DIARY, rows) as api:
         document = "mutation($by: String!) { createEntries(inputs: [{authorId: $by}, {authorId: $by}]) { count } }"
         assert await api.fails(document, {"by": "cat"}, cat) == forbidden
@@ -323,7 +323,7 @@ async def test_one_change_of_a_row_opens_no_other(database_url: str) -> None:
       INSERT INTO posts (id, author_id, reviewer_id, status) VALUES (1, 1, 1, 'DRAFT');
       INSERT INTO bills (id, post_id) VALUES (1, 1)"""
     ann = Viewer("1", frozenset({"user"}))
-    forbidden = {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+    forbidden = {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
     document = "mutation($set: UserSetInput!) { updateUser(id: 1, set: $set) { id } }"
     async with api_of(database_url, CLAIMS, rows) as api:
 
@@ -336,7 +336,7 @@ async def test_one_change_of_a_row_opens_no_other(database_url: str) -> None:
         for first, second in (({"status": "PAID"}, {}), ({"status": "PAID"}, {"status": "DRAFT", "sum": 9})):
             assert await api.fails(document, twice(first, second), ann) == forbidden
         error = await api.fails(document, twice({"status": "PAID", **bill}, {"status": "DRAFT"}), ann)
-        assert error["message"] == "`set.posts.update.0.set.bills.update.0` is no row of `bills`."
+        assert error["message"] == "`set.posts.update.0.set.bills.update.0` does not belong to `bills`."
         # What each change may do alone both may.
         twice_a_draft = twice({"status": "DRAFT"}, {"status": "DRAFT"})
         assert await api.ok(document, twice_a_draft, ann) == {"updateUser": {"id": 1}}
@@ -361,7 +361,7 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
       INSERT INTO reservations (id, club_no, seat_number) VALUES (101, 1, 1)"""
     user = Viewer("1", frozenset({"user"}))
     taken = {
-        "message": "The data do not allow this.",
+        "message": "A database constraint was violated.",
         "extensions": {"fields": ["seat"], "code": "CONSTRAINT_VIOLATION"},
     }
     async with api_of(database_url, sdl, rows) as api:
@@ -422,4 +422,4 @@ async def test_a_link_that_is_made_opens_nothing_in_the_same_root_field(database
     async with api_of(database_url, sdl, rows) as api:
         for doc in (1, 2):
             error = await api.fails(document, {"doc": doc}, user)
-            assert error == {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+            assert error == {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}

@@ -22,7 +22,7 @@ def user(name: str | None, *roles: str, **claims: Any) -> Viewer:
 
 
 ANN, BEN, CAT = user("ann"), user("ben"), user("cat")
-FORBIDDEN = {"message": "This is not allowed.", "extensions": {"code": "FORBIDDEN"}}
+FORBIDDEN = {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
 
 
 # --- one rule before and after --------------------------------------------------------

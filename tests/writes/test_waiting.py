@@ -64,11 +64,139 @@ async def test_a_write_that_has_waited_is_judged_by_what_is_there_then(
         assert await api.sql("SELECT id, n FROM lines") == [(1, 2)]
 
 
-async def waits(api: Api) -> None:
-    """Return when a statement waits for a lock."""
+SOFT = """
+type Box @table @allow(role: user, to: ALL) {
+  id: Int! @id
+  items: [Item!]!
+  deletedAt: DateTime @softDelete
+}
+type Item @table @allow(role: user, to: ALL) @allow(role: user, to: CREATE, fields: [id]) {
+  id: Int! @id
+  n: Int
+  code: Int @unique
+  box: Box @relation(onDelete: CASCADE)
+  parts: [Part!]!
+  deletedAt: DateTime @softDelete
+}
+type Part @table @allow(role: user, to: ALL) @allow(role: user, to: CREATE, fields: [id]) {
+  id: Int! @id
+  item: Item! @relation(onDelete: CASCADE)
+  deletedAt: DateTime @softDelete
+}
+"""
+SOFT_ROWS = """INSERT INTO boxes (id) VALUES (1), (2);
+  INSERT INTO items (id, code, box_id, deleted_at) VALUES (1, 1, 2, NULL), (2, 2, 1, '2020-01-01'), (3, 3, 1, NULL)"""
+LIVE_BELOW_DELETED = """SELECT i.id FROM items i JOIN boxes b ON b.id = i.box_id
+  WHERE i.deleted_at IS NULL AND b.deleted_at IS NOT NULL UNION ALL
+  SELECT p.id FROM parts p JOIN items i ON i.id = p.item_id
+  WHERE p.deleted_at IS NULL AND i.deleted_at IS NOT NULL"""
+
+
+@pytest.mark.parametrize("viewer", [USER, ADMIN], ids=["user", "admin"])
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("createItem(input: {id: 9, boxId: 1}) { id }", "CONSTRAINT_VIOLATION"),
+        ("createItem(input: {id: 9, box: {connect: {id: 1}}}) { id }", "CONSTRAINT_VIOLATION"),
+        ("createItems(inputs: [{id: 8, boxId: 2}, {id: 9, boxId: 1}]) { count }", "CONSTRAINT_VIOLATION"),
+        ("updateItem(id: 1, set: {boxId: 1}) { id }", "CONSTRAINT_VIOLATION"),
+        ("updateItem(id: 1, set: {box: {connect: {id: 1}}}) { id }", "CONSTRAINT_VIOLATION"),
+        ("updateItems(where: {id: {eq: 1}}, set: {boxId: 1}) { count }", "CONSTRAINT_VIOLATION"),
+        ("upsertItem(input: {code: 1, boxId: 1}, on: code) { id }", "CONSTRAINT_VIOLATION"),
+        ("restoreItem(id: 2) { id }", "CONSTRAINT_VIOLATION"),
+        ("createPart(input: {id: 1, itemId: 3}) { id }", "CONSTRAINT_VIOLATION"),
+        ("createPart(input: {id: 1, item: {create: {id: 9, boxId: 1}}}) { id }", "CONSTRAINT_VIOLATION"),
+        ("updateBox(id: 1, set: {items: {create: [{id: 9}]}}) { id }", {"updateBox": None}),
+        ("updateItem(id: 1, set: {n: 5}) { id }", {"updateItem": {"id": 1}}),
+        ("createItem(input: {id: 9, boxId: 2}) { id }", {"createItem": {"id": 9}}),
+        ("createItem(input: {id: 9}) { id }", {"createItem": {"id": 9}}),
+    ],
+)
+async def test_nothing_is_put_below_what_is_deleted_meanwhile(
+    database_url: str, field: str, expected: object, viewer: Viewer
+) -> None:
+    """As a foreign key refuses it where rows are deleted for good."""
+    async with api_of(database_url, SOFT, SOFT_ROWS) as api:
+        other = await asyncpg.connect(api.url)
+        try:
+            async with other.transaction():
+                await other.execute("UPDATE boxes SET deleted_at = now() WHERE id = 1")
+                await other.execute("UPDATE items SET deleted_at = now() WHERE box_id = 1 AND deleted_at IS NULL")
+                writing = asyncio.create_task(api.run(f"mutation {{ {field} }}", viewer=viewer))
+                if isinstance(expected, str) or expected == {"updateBox": None}:
+                    await waits(api)
+                else:
+                    await writing
+            found = await writing
+        finally:
+            await other.close()
+        answer = found["errors"][0]["extensions"]["code"] if "errors" in found else found["data"]
+        assert answer == expected, found
+        assert await api.sql(LIVE_BELOW_DELETED) == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "createItem(input: {id: 9, boxId: 1}) { id }",
+        "updateItem(id: 1, set: {boxId: 1}) { id }",
+        "updateItem(id: 1, set: {box: {connect: {id: 1}}}) { id }",
+        "restoreItem(id: 2) { id }",
+        "createPart(input: {id: 1, itemId: 3}) { id }",
+        "createPart(input: {id: 1, item: {connect: {id: 3}}}) { id }",
+        "updateItem(id: 3, set: {parts: {create: [{id: 1}]}}) { id }",
+    ],
+)
+async def test_a_deletion_waits_for_what_is_being_put_below_and_takes_it_along(database_url: str, field: str) -> None:
+    async with api_of(database_url, SOFT, SOFT_ROWS) as api:
+        other = await asyncpg.connect(api.url)
+        try:
+            # Each writer stops at its end while the test has the lock.
+            await other.execute("""
+                CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS
+                  $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$;
+                CREATE CONSTRAINT TRIGGER stops AFTER INSERT OR UPDATE ON items
+                  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.deleted_at IS NULL) EXECUTE FUNCTION stop();
+                CREATE CONSTRAINT TRIGGER stops AFTER INSERT OR UPDATE ON parts
+                  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.deleted_at IS NULL) EXECUTE FUNCTION stop();
+            """)
+            async with other.transaction():
+                await other.execute("SELECT pg_advisory_xact_lock(1)")
+                writing = asyncio.create_task(api.run(f"mutation {{ {field} }}", viewer=USER))
+                await waits(api)
+                deleting = asyncio.create_task(api.run("mutation { deleteBox(id: 1) { id } }", viewer=USER))
+                await waits(api, 2)
+            assert "errors" not in await writing
+            assert await deleting == {"data": {"deleteBox": {"id": 1}}}
+        finally:
+            await other.close()
+        assert await api.sql(LIVE_BELOW_DELETED) == []
+
+
+async def test_rows_that_lead_to_one_another_come_back_together(database_url: str) -> None:
+    sdl = """
+    type Knot @table @allow(role: user, to: ALL) {
+      id: Int! @id
+      next: Knot @relation(onDelete: CASCADE)
+      deletedAt: DateTime @softDelete
+    }
+    """
+    rows = "INSERT INTO knots (id) VALUES (1), (2), (3); UPDATE knots SET next_id = 3 - id WHERE id < 3"
+    async with api_of(database_url, sdl, rows) as api:
+        assert await api.run("mutation { deleteKnot(id: 1) { id } }", viewer=USER) == {
+            "data": {"deleteKnot": {"id": 1}}
+        }
+        assert await api.sql("SELECT id FROM knots WHERE deleted_at IS NULL") == [3]
+        found = await api.run("mutation { restoreKnot(id: 1) { next { id } } }", viewer=USER)
+        assert found == {"data": {"restoreKnot": {"next": {"id": 2}}}}
+
+
+async def waits(api: Api, number: int = 1) -> None:
+    """Return when so many statements wait for a lock."""
     blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     for _ in range(500):
-        if await api.sql(blocked) != [(0,)]:
+        (found,) = await api.sql(blocked)
+        if found >= number:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("nothing waits")

@@ -25,12 +25,14 @@ from clew.sdl.load import read_sources
 
 def configure(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("check", help="validate the SDL and the Python bindings; exit 1 on any error")
+    parser = commands.add_parser(
+        "check", help="validate the SDL and the Python bindings; the exit code is 1 if there is an error"
+    )
     project_option(parser)
     parser.add_argument(
         "--directives",
         action="store_true",
-        help="also write graphql/directives.graphql, Clew's directives, for your editor",
+        help="also write Clew's directives to graphql/directives.graphql, for your editor",
     )
     parser.add_argument(
         "--database",
@@ -40,7 +42,7 @@ def configure(commands: Any) -> None:
     parser.add_argument(
         "--diff",
         metavar="FILE",
-        help="print what each role newly sees or loses since FILE, made by `clew schema --all-roles`",
+        help="also print what each role gains and loses since FILE, an output of `clew schema --all-roles`",
     )
     parser.set_defaults(run=run)
 
@@ -81,7 +83,8 @@ def _differences(file: str, now: str) -> str:
         reason = error.message if isinstance(error, GraphQLSyntaxError) else str(error)
         place = "".join(f":{at.line}:{at.column}" for at in getattr(error, "locations", None) or ())
         raise StartupError(
-            f"{file}{place} is not what `clew schema --all-roles` prints: {reason}.", "Make it anew, and compare later."
+            f"{file}{place} is not what `clew schema --all-roles` prints: {reason}.",
+            "Write it again from the version to compare with.",
         ) from None
     after = read_roles(now)
     lines: list[str] = []

@@ -24,9 +24,11 @@ def configure(commands: Any) -> None:
     project_option(parser)
     parser.add_argument("file", metavar="FILE", help="the GraphQL document; - reads standard input")
     parser.add_argument(
-        "--variables", type=json_object, default={}, metavar="JSON", help="its variables, a JSON object"
+        "--variables", type=json_object, default={}, metavar="JSON", help="the query's variables, a JSON object"
     )
-    parser.add_argument("--role", type=roles, metavar="R", help="for these roles, names with commas; default: admin")
+    parser.add_argument(
+        "--role", type=roles, metavar="R", help="explain for these roles, with commas between them; default: admin"
+    )
     parser.add_argument("--claims", type=json_object, metavar="JSON", help="the viewer's claims, a JSON object")
     parser.set_defaults(run=run)
 

@@ -23,12 +23,12 @@ def configure(commands: Any) -> None:
     parser = commands.add_parser("migrate", help="make and run migrations")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    made = actions.add_parser("make", help="write the migration from the history to the SDL")
-    made.add_argument("-m", "--message", required=True, metavar="TEXT", help="what the change is about")
+    made = actions.add_parser("make", help="write the migration that brings the database to the SDL")
+    made.add_argument("-m", "--message", required=True, metavar="TEXT", help="the purpose of the change")
     made.add_argument("--yes", action="store_true", help="accept changes that lose data")
     made.set_defaults(run=run_make)
 
-    up = actions.add_parser("up", help="run the migrations that the database lacks")
+    up = actions.add_parser("up", help="run the migrations that the database does not have yet")
     up.add_argument("target", nargs="?", default="head", help="a revision, or +1 (default: head)")
     up.set_defaults(run=run_up)
 
@@ -36,11 +36,13 @@ def configure(commands: Any) -> None:
     down.add_argument("target", nargs="?", default="-1", help="a revision, or base (default: the one before)")
     down.set_defaults(run=run_down)
 
-    state = actions.add_parser("status", help="where the database stands, and whether the SDL has changed since")
+    state = actions.add_parser("status", help="print the database's revision, and whether the SDL has changed")
     state.set_defaults(run=run_status)
 
-    sql = actions.add_parser("sql", help="print the migrations as a SQL script")
-    sql.add_argument("--from", dest="start", metavar="REVISION", help="the revision to begin after (default: none)")
+    sql = actions.add_parser("sql", help="print the migrations as an SQL script")
+    sql.add_argument(
+        "--from", dest="start", metavar="REVISION", help="the revision to start after (default: all revisions)"
+    )
     sql.set_defaults(run=run_sql)
 
     for action in (made, up, down, state, sql):

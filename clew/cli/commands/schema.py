@@ -16,14 +16,14 @@ from clew.viewer import ADMIN, ANON, USER, Viewer
 
 def configure(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("schema", help="print the API's schema as SDL, the complete one or a role's")
+    parser = commands.add_parser("schema", help="print the API's schema as SDL, complete or for some roles")
     project_option(parser)
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--role", type=roles, metavar="R", help="as these roles have it, names with commas; anon is added"
+        "--role", type=roles, metavar="R", help="the schema of these roles, with commas between them; anon is added"
     )
     which.add_argument(
-        "--all-roles", action="store_true", help="what every role sees, rules too, for `clew check --diff`"
+        "--all-roles", action="store_true", help="the schema and the rules of every role, for `clew check --diff`"
     )
     parser.set_defaults(run=run)
 

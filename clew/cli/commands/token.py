@@ -15,15 +15,19 @@ _LONGEST = 10 * 365 * 24 * 3600
 
 def configure(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("token", help="mint a bearer token for development")
+    parser = commands.add_parser("token", help="make a bearer token for development")
     project_option(parser)
     parser.add_argument("--sub", required=True, metavar="ID", help="the viewer's id")
     parser.add_argument(
-        "--role", type=roles, default=frozenset(), metavar="R", help="roles, names with commas; anon and user are added"
+        "--role",
+        type=roles,
+        default=frozenset(),
+        metavar="R",
+        help="roles, with commas between them; the server adds anon and user",
     )
-    parser.add_argument("--claims", type=json_object, metavar="JSON", help="further claims, a JSON object")
+    parser.add_argument("--claims", type=json_object, metavar="JSON", help="more claims, a JSON object")
     parser.add_argument(
-        "--expires", type=_seconds, default=3600, metavar="SECONDS", help="how long it is valid (default: 3600)"
+        "--expires", type=_seconds, default=3600, metavar="SECONDS", help="the seconds that it is valid (default: 3600)"
     )
     parser.set_defaults(run=run)
 

@@ -137,7 +137,7 @@ def _parts(walk: _Walk, node: ObjectValueNode) -> Iterator[ObjectFieldNode]:
     seen: set[str] = set()
     for part in node.fields or ():
         if part.name.value in seen:
-            walk.report.error(part.name, f'"{part.name.value}" stands twice in one object', "use and: [...]")
+            walk.report.error(part.name, f'"{part.name.value}" appears twice in one object', "use and: [...]")
         else:
             seen.add(part.name.value)
             yield part
@@ -292,12 +292,12 @@ def _variable(walk: _Walk, name: str, type_: ValueType, node: StringValueNode, c
         walk.report.error(node, f'unknown variable "{text}"', hint)
     elif not path or not all(path):
         example = '"$auth.sub"' if head == AUTH else '"$row.id"'
-        walk.report.error(node, f'"{text}" names nothing', f"write {example}")
+        walk.report.error(node, f'"{text}" is incomplete', f"write {example}")
     elif head == AUTH:
         if not context.auth:
-            walk.report.error(node, f'"{text}" has no meaning here: nobody asks')
+            walk.report.error(node, f'"{text}" cannot be used here: there is no viewer')
     elif not context.row:
-        walk.report.error(node, f'"{text}" has no meaning here: no row is ruled')
+        walk.report.error(node, f'"{text}" cannot be used here: there is no row of a rule')
     elif context.ruled is not None:
         _row(walk, node, path, context.ruled)
 

@@ -28,10 +28,10 @@ def _check(scope: Scope, argument: Argument, row: d.Row, entity: Entity) -> None
         scope.report.error(given.node, f'"{argument.name}" is a list of lists: a key or a list of keys is needed')
     elif len(columns) == 1:
         if given.name != columns[0].type.name:
-            message = f'"{argument.name}" is no key of "{entity.name}", which is of type {columns[0].type.name}'
+            message = f'"{argument.name}" is not a key of "{entity.name}", which is of type {columns[0].type.name}'
             scope.report.error(given.node, message, f"write: {argument.name}: {columns[0].type.name}")
     elif not _is_input_of(scope, given, columns):
-        message = f'"{argument.name}" is no key of "{entity.name}", which has several fields'
+        message = f'"{argument.name}" is not a key of "{entity.name}", which has several fields'
         fields = " ".join(f"{column.name}: {column.type.name}!" for column in columns)
         scope.report.error(given.node, message, f"use an input of just these: input {entity.name}Id {{ {fields} }}")
 

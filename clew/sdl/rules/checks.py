@@ -22,13 +22,13 @@ def check(document: Document, report: Report) -> None:
                 continue
             for directive in field.all(Check):
                 if ("pattern" in directive.given) == ("sql" in directive.given):
-                    report.error(directive.node, "@check takes pattern or sql, one of the two")
+                    report.error(directive.node, "@check takes either pattern or sql")
                 elif directive.pattern is not None:
                     node = directive.given["pattern"]
                     if field.type.name != "String" or field.type.is_list:
-                        report.error(node, f'"{field.name}" is no String: a pattern cannot match it', "use sql")
+                        report.error(node, f'"{field.name}" is not a String: a pattern cannot match it', "use sql")
                     elif not _is_pattern(directive.pattern):
-                        report.error(node, "the pattern is no regular expression")
+                        report.error(node, "the pattern is not a regular expression")
 
 
 def _is_pattern(pattern: str) -> bool:

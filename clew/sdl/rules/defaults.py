@@ -19,7 +19,7 @@ def check(document: Document, report: Report) -> None:
             if default is None:
                 continue
             if ("value" in default.given) == ("sql" in default.given):
-                report.error(default.node, "@default takes value or sql, one of the two")
+                report.error(default.node, "@default takes either value or sql")
             elif "value" in default.given:
                 check_value(document, field, default.given["value"], "default", report)
 

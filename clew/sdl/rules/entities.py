@@ -34,7 +34,7 @@ def _check_names(type_: Type, report: Report) -> None:
     if table is None:
         return
     if table.plural is not None and not _is_name(table.plural):
-        report.error(table.given["plural"], f'"{table.plural}" is no GraphQL name: the list field is named by it')
+        report.error(table.given["plural"], f'"{table.plural}" is not a GraphQL name, and the list field needs one')
     if table.schema in (CLEW_SCHEMA, "information_schema") or (table.schema or "").startswith("pg_"):
         report.error(table.given["schema"], f'the database schema "{table.schema}" is reserved')
     if table.name == ALEMBIC_TABLE and table.schema in (None, "public"):

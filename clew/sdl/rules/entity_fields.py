@@ -18,8 +18,8 @@ def check(document: Document, report: Report) -> None:
             if kind is FieldKind.PLAIN:
                 _plain(document, type_, field, report)
             elif field.type.depth > 1:
-                message = f'"{type_.name}.{field.name}" is a list of lists, which no column holds'
-                report.error(field.type.node, message, "use JSON, or a type of its own")
+                message = f'"{type_.name}.{field.name}" is a list of lists, which no column can hold'
+                report.error(field.type.node, message, "use JSON, or make the inner list an entity")
 
 
 def _plain(document: Document, type_: Type, field: Field, report: Report) -> None:
@@ -30,5 +30,5 @@ def _plain(document: Document, type_: Type, field: Field, report: Report) -> Non
         message = f'the scalar "{target.name}" is your own: no column holds it'
         report.error(field.type.node, message, "use one of Clew's scalars, such as JSON, or add @resolver")
         return
-    message = f'"{type_.name}.{field.name}" is of the plain type "{target.name}", which no column holds'
+    message = f'"{type_.name}.{field.name}" is of the plain type "{target.name}", which no column can hold'
     report.error(field.type.node, message, f"add @resolver to the field, or @table to {target.name}")

@@ -74,12 +74,12 @@ def _check_entity_field(document: Document, type_: Type, field: Field, report: R
     for directive in field.directives:
         name = directive.node.name.value
         if isinstance(directive, Job):
-            report.error(directive.node, "@job stands on fields of Mutation only")
+            report.error(directive.node, "@job belongs on fields of Mutation")
         elif not isinstance(directive, fitting):
             hint = _HINTS.get((kind, type(directive)))
-            report.error(directive.node, f'@{name} cannot stand on "{field.name}": it is {kind.value}', hint)
+            report.error(directive.node, f'@{name} cannot be used on "{field.name}": it is {kind.value}', hint)
         elif computed and isinstance(directive, _NOT_COMPUTED):
-            report.error(directive.node, f'@{name} cannot stand on "{field.name}": it is @computed')
+            report.error(directive.node, f'@{name} cannot be used on "{field.name}": it is @computed')
         elif isinstance(directive, Unique | Index) and directive.fields is not None:
             message = f'@{name}(fields:) belongs on the type; on a field it is about "{field.name}"'
             report.error(directive.given["fields"], message, f"remove fields, or move @{name} to {type_.name}")
@@ -93,7 +93,7 @@ def _check_root_field(type_: Type, field: Field, report: Report) -> None:
         name = directive.node.name.value
         if isinstance(directive, Job):
             if type_.name != "Mutation":
-                report.error(directive.node, "@job stands on fields of Mutation only", "move the field to Mutation")
+                report.error(directive.node, "@job belongs on fields of Mutation", "move the field to Mutation")
         elif not isinstance(directive, Allow):
             report.error(directive.node, f'@{name} has no meaning on a field of "{type_.name}"')
 

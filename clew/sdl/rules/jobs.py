@@ -36,12 +36,12 @@ def _check_job(field: Field, job: Job, report: Report) -> None:
     arguments = {argument.name: argument for argument in field.arguments}
     for name in job.unique or ():
         if name not in arguments:
-            message = f'@job(unique:) names "{name}", which is no argument of "{field.name}"'
+            message = f'@job(unique:) names "{name}", which is not an argument of "{field.name}"'
             report.error(job.given["unique"], message, did_you_mean(name, arguments))
     if job.run_at is not None:
         argument = arguments.get(job.run_at)
         if argument is None:
-            message = f'@job(runAt:) names "{job.run_at}", which is no argument of "{field.name}"'
+            message = f'@job(runAt:) names "{job.run_at}", which is not an argument of "{field.name}"'
             report.error(job.given["runAt"], message, did_you_mean(job.run_at, arguments))
         elif argument.type.name != "DateTime" or argument.type.is_list:
             report.error(argument.type.node, f'"{job.run_at}" says when the job runs: it must be a DateTime')
@@ -54,7 +54,9 @@ def _check_job(field: Field, job: Job, report: Report) -> None:
 def _check_row(document: Document, row: Row, report: Report) -> None:
     if not document.is_entity(row.type):
         names = [type_.name for type_ in document.entities]
-        report.error(row.given["type"], f'@row names "{row.type}", which is no entity', did_you_mean(row.type, names))
+        report.error(
+            row.given["type"], f'@row names "{row.type}", which is not an entity', did_you_mean(row.type, names)
+        )
     if row.to in ("ALL", "CREATE"):
         message = f"@row(to: {row.to}) cannot be judged: a row that is there is read, updated, deleted or exported"
         report.error(row.given["to"], message)
@@ -63,7 +65,9 @@ def _check_row(document: Document, row: Row, report: Report) -> None:
 def _check_on(document: Document, on: On, jobs: dict[str, Field], report: Report) -> None:
     if not document.is_entity(on.model):
         names = [type_.name for type_ in document.entities]
-        report.error(on.given["model"], f'@on names "{on.model}", which is no entity', did_you_mean(on.model, names))
+        report.error(
+            on.given["model"], f'@on names "{on.model}", which is not an entity', did_you_mean(on.model, names)
+        )
     if not on.events:
         report.error(on.given["events"], "@on(events:) is empty: the job would never run")
     job = jobs.get(on.run)
@@ -76,7 +80,7 @@ def _check_on(document: Document, on: On, jobs: dict[str, Field], report: Report
     try:
         operations = [d for d in parse(on.payload).definitions if isinstance(d, OperationDefinitionNode)]
     except GraphQLSyntaxError as error:
-        report.error(node, f"the payload is no GraphQL document: {error.message.removeprefix('Syntax Error: ')}")
+        report.error(node, f"the payload is not a GraphQL document: {error.message.removeprefix('Syntax Error: ')}")
     else:
         if len(operations) != 1 or operations[0].operation.value != "query":
             report.error(node, "the payload must be one query")
@@ -101,4 +105,4 @@ def _check_cron(directive: Cron, jobs: dict[str, Field], report: Report) -> None
 
 def _unknown_job(name: str, run: str, directive: On | Cron, jobs: dict[str, Field], report: Report) -> None:
     hint = did_you_mean(run, jobs) or f"declare it: extend type Mutation {{ {run}: Boolean @job }}"
-    report.error(directive.given["run"], f'@{name} runs "{run}", which is no @job field of Mutation', hint)
+    report.error(directive.given["run"], f'@{name} runs "{run}", which is not a @job field of Mutation', hint)

@@ -40,7 +40,7 @@ def _check_member(document: Document, union: str, ref: TypeRef, report: Report) 
     if type_ is None and ref.name not in COLUMN_SCALARS:
         _unknown(document, ref, False, report)
     elif type_ is None or type_.kind is not Kind.OBJECT:
-        report.error(ref.node, f'"{ref.name}" is no object type: it cannot be a member of the union "{union}"')
+        report.error(ref.node, f'"{ref.name}" is not an object type: it cannot be a member of the union "{union}"')
 
 
 def _unknown(document: Document, ref: TypeRef, is_input: bool, report: Report) -> None:

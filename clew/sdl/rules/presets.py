@@ -16,7 +16,7 @@ def check(document: Document, report: Report) -> None:
                 continue
             sources = [name for name in ("claim", "value", "sql") if name in preset.given]
             if len(sources) != 1:
-                report.error(preset.node, "@preset takes claim, value or sql, one of the three")
+                report.error(preset.node, "@preset takes exactly one of claim, value and sql")
             elif "value" in preset.given:
                 check_value(document, field, preset.given["value"], "preset", report)
             elif preset.sql is not None and not preset.sql.strip():

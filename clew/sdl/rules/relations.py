@@ -28,7 +28,7 @@ def _check(document: Document, type_: Type, field: Field, relation: Relation, re
     if kind is FieldKind.TO_ONE:
         if "through" in given:
             report.error(
-                given["through"], f"{name} is no list: through is for many-to-many", f"write [{field.type.name}!]!"
+                given["through"], f"{name} is not a list: through is for many-to-many", f"write [{field.type.name}!]!"
             )
         if relation.on_delete == "SET_NULL" and not field.type.nullable:
             message = f"{name} cannot be set to null: its type is {field.type.name}!"

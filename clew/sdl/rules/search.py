@@ -14,6 +14,6 @@ def check(document: Document, report: Report) -> None:
             if search is None or not document.knows(field.type.name):
                 continue
             if field.type.name != "String" or field.type.is_list:
-                report.error(search.node, f'"{field.name}" is no String: @search is for text')
+                report.error(search.node, f'"{field.name}" is not a String: @search is for text')
             elif type_.first(View):
                 report.error(search.node, f'@search needs a table, and "{type_.name}" is a view')

@@ -78,6 +78,8 @@ async def authenticate(request: Request) -> Viewer | None:
 # In both polls m0 to m9 have voted, each for the letter of its number: in the order of the voters a to j, which is
 # also that of the ballots.
 # Of the reviews 1 is by m3; m3 has read 1 and 2, m23 all.
+# Essay 1 is by m3 and of the sea, 2 by m23 and of the sea and of war. Their moods are alike; both warn of war, and each
+# is the other's sequel.
 # Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
@@ -109,6 +111,13 @@ INSERT INTO ballots (number, choice) SELECT n, chr(97 + n) FROM generate_series(
 INSERT INTO reviews (id, text, reviewer_id, author_id, winner_id) VALUES
 (1, 'Sound', 'm23', 'm3', 'm3'), (2, 'Thin', 'm3', 'm23', 'm23'), (3, 'Long', 'm3', 'm23', NULL);
 INSERT INTO readings (review_id, reader_id) VALUES (1, 'm3'), (1, 'm23'), (2, 'm3'), (2, 'm23'), (3, 'm23');
+INSERT INTO essays (id, title, writer_id) VALUES (1, 'Mine', 'm3'), (2, 'Theirs', 'm23');
+INSERT INTO topics (id, name) VALUES (1, 'Sea'), (2, 'War');
+INSERT INTO essay_topics (essay_id, topic_id) VALUES (1, 1), (2, 1), (2, 2);
+INSERT INTO essay_moods (essay_id, topic_id) VALUES (1, 1), (2, 1), (2, 2);
+INSERT INTO essay_warnings (essay_id, topic_id) VALUES (1, 2), (2, 2);
+INSERT INTO essay_drafts (essay_id, topic_id) VALUES (1, 2), (2, 2);
+INSERT INTO sequels (essay_id, other_essay_id) VALUES (1, 2), (2, 1);
 INSERT INTO crates (id, path, labels, data, level, size, weight) VALUES
 (1, 'eu/berlin', '{{red, old}}', '{{"a": {{"b": "c"}}, "n": 1}}', 7, 7, 7),
 (2, '', '{{""}}', '{{"a": {{}}}}', 0, 0, 0);
@@ -148,7 +157,7 @@ def make_guarded(server_url: str, root: Path) -> Iterator[Guarded]:
         await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0"))
+    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         make(root, model, "guarded")
         asyncio.run(upgrade(root, url))

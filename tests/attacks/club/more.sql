@@ -44,7 +44,8 @@ INSERT INTO seals (id) VALUES (1), (2);
 INSERT INTO page_seals (page_id, seal_id) VALUES (3, 1);
 INSERT INTO binders (id, deleted_at) VALUES (1, NULL), (2, NULL), (3, '2020-01-01');
 INSERT INTO sheets (id, final, binder_id, deleted_at) VALUES
-  (1, true, 1, NULL), (2, false, 2, NULL), (3, true, 2, '2020-01-01'), (4, true, 3, '2020-01-01');
+  (1, true, 1, NULL), (2, false, 2, NULL), (3, true, 2, '2020-01-01'), (4, true, 3, '2020-01-01'),
+  (5, false, 3, '2019-01-01'), (6, false, 2, '2019-01-01');
 SELECT setval(pg_get_serial_sequence('tasks', 'id'), 100);
 INSERT INTO slips (number, choice, owner_id) SELECT n, chr(97 + n), CASE WHEN n = 3 THEN 'ben' END FROM generate_series(0, 9) AS n;
 INSERT INTO quotes (id, text) VALUES ('1', '');
@@ -53,3 +54,9 @@ INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true);
 INSERT INTO charts (id, body, guild_id, owner_id) VALUES
   (1, 'theirs', 1, 'ben'), (2, 'theirs', 2, NULL), (3, 'mine', 1, NULL);
 INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann');
+INSERT INTO albums (id) VALUES (1);
+INSERT INTO songs (id, title) VALUES (1, 'First'), (2, 'Second');
+INSERT INTO album_songs (album_id, song_id) VALUES (1, 1);
+INSERT INTO halls (id, name) VALUES (1, 'North'), (2, 'South');
+INSERT INTO pitches (hall_id, number, name) VALUES (1, 7, 'Green');
+INSERT INTO lamps (id) VALUES (1);

@@ -283,7 +283,7 @@ def make_office(server_url: str, root: Path) -> Iterator[Office]:
         await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0"))
+    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         asyncio.run(create_tables(url, model))
         asyncio.run(run(url, DATA))

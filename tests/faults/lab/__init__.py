@@ -187,7 +187,7 @@ def make_project(server_url: str, root: Path) -> Iterator[str]:
         await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(administer(server_url, f"CREATE DATABASE {database} TEMPLATE template0"))
+    asyncio.run(administer(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         url = url_of(server_url, database)
         make(root, model, "lab")

@@ -53,6 +53,14 @@ def code_of(document: str, limits: Limits = SMALL, schema: GraphQLSchema = SCHEM
             "{ people { ...F } p: people { ...F } } fragment F on Person { x: id }",
         ),
         ("{ a b __typename }", "{ a b a __typename }"),
+        (
+            "{ __schema { description } x: __schema { description } }",
+            "{ __schema { description } x: __schema { description } __schema { description } }",
+        ),
+        (
+            "{ ...F ...F } fragment F on Query { __schema { description } }",
+            "{ ...F ...F ... { x: __schema { description } } } fragment F on Query { __schema { description } }",
+        ),
         ("{ a ...F } fragment F on Query { a b }", "{ a ...F ...F } fragment F on Query { a b }"),
         ("{ a ... { a b } }", "{ a ... { a b b } }"),
         (

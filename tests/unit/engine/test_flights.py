@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from clew.engine.flights import Flight, Flights
+from clew.engine.flights import Flight, Flights, TooManyInFlightError
 from clew.errors import ClewError, Code
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +72,7 @@ async def test_who_waited_too_long_leaves_no_place_taken() -> None:
     flights = Flights(wait=0.02)
     held = await begun(flights)
     refused = await asyncio.gather(*(begun(flights) for _ in range(3)), return_exceptions=True)
-    assert [type(error) for error in refused] == [ClewError] * 3
+    assert [type(error) for error in refused] == [TooManyInFlightError] * 3
     held.end()
     (await begun(flights)).end()
     assert flights._viewers == {}

@@ -31,7 +31,7 @@ async def identity(viewer: Viewer) -> bytes:
     """By an engine of its own, without a database: another process gives the same."""
     pool = Pool("postgresql://nobody@localhost:1/nothing", size=1, application_name="clew-none")
     engine = Engine(MODEL, build_schema(MODEL), build_tables(MODEL), pool, LIMITS)
-    _, claims = engine.sight(await engine.role(viewer), viewer)
+    claims = (await engine.open(viewer)).claims
     found: bytes = claims[Identity()]
     return found
 

@@ -45,7 +45,7 @@ def why(*roles: str, **claims: Any) -> list[tuple[bool, str]]:
     [
         ("7", True, "role user is held"),
         # A number would fit the column, but the subject of a token is text.
-        (7, False, "claim sub is no text"),
+        (7, False, "claim sub is not a text"),
         ("x", False, "claim sub does not fit Int (integer)"),
         (None, False, "claim sub is null"),
     ],

@@ -40,7 +40,7 @@ async def test_a_viewer_keeps_no_schema_and_no_engine(monkeypatch: pytest.Monkey
     for viewer in viewers:
         role = await running.role(viewer)
         assert await running.role(viewer) is role
-        assert running.sight(role, viewer) is running.sight(role, viewer)
+        assert (await running.open(viewer)).sight is (await running.open(viewer)).sight
         schemas.append(weakref.ref(role.schema))
         del role
     gc.collect()

@@ -64,7 +64,7 @@ def test_the_cost_is_the_sum_of_the_lists_each_times_those_around_it(document: s
     assert largest_cost(plan) == cost
     check_cost(plan, {}, cost)
     if cost:
-        with pytest.raises(ClewError, match=f"may give {cost} rows: at most {cost - 1} are"):
+        with pytest.raises(ClewError, match=f"may return {cost} rows: at most {cost - 1} are"):
             check_cost(plan, {}, cost - 1)
 
 

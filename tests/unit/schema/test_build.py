@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from graphql import (
     GraphQLInputObjectType,
@@ -48,6 +50,40 @@ def test_random_models_have_valid_schemas_that_print_and_read_back(seed: int) ->
         assert fields["Query"][entity.plural] == f"[{entity.name}!]!"
         for key in (entity.single, *(unique.lookup for unique in entity.uniques if unique.lookup)):
             assert fields["Query"][key] == entity.name
+
+
+# Each kind of field, key, relation and generated type once.
+SHELVES = '''
+"""A person who writes."""
+type Author @table {
+  id: ID! @id
+  "As on the cover."
+  name: String! @unique
+  books: [Book!]!
+}
+
+enum Binding { HARD SOFT }
+
+type Book @table {
+  id: Int! @id
+  title: String! @search
+  pages: Int!
+  binding: Binding
+  tags: [String!]! @default(value: [])
+  printed: Date
+  author: Author
+  deletedAt: DateTime @softDelete
+  version: Int! @version
+}
+'''
+
+
+def test_the_generated_schema_is_that_of_the_file(pytestconfig: pytest.Config) -> None:
+    text = print_schema(build_schema(parse_model(Source(SHELVES, "shelves.graphql")))) + "\n"
+    file = Path(__file__).with_name("generated.graphql")
+    if pytestconfig.getoption("--write-golden"):
+        file.write_text(text)
+    assert text == file.read_text()
 
 
 def test_introspection_tells_the_schema() -> None:

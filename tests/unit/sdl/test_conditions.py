@@ -37,7 +37,7 @@ REFUSED: list[tuple[str, str, str | None]] = [
     ("{status: «DRAF»}", '"status" is compared with one of DRAFT, PUBLISHED, not with DRAF', 'did you mean "DRAFT"?'),
     ('{likes: «"$now"»}', '"likes" is Int: it cannot be compared with "$now"', None),
     ('{id: «"$aut"»}', 'unknown variable "$aut"', 'did you mean "$auth"?'),
-    ('{id: «"$auth"»}', '"$auth" names nothing', 'write "$auth.sub"'),
+    ('{id: «"$auth"»}', '"$auth" is incomplete', 'write "$auth.sub"'),
     ('{id: «"$row.idd"»}', '"$row.idd": "Post" has no column "idd"', 'did you mean "id"?'),
     ('{id: «"$row.author"»}', '"$row.author": "Post" has no column "author"', "use its key: authorId"),
     ('{id: «"$row.comments.id"»}', '"$row.comments.id": "Post" has no to-one relation "comments"', None),
@@ -58,7 +58,7 @@ REFUSED: list[tuple[str, str, str | None]] = [
         '"User" has no predicate "around"',
         'declare it: type User @is(name: "around", where: ...)',
     ),
-    ("{likes: 1, «likes»: 2}", '"likes" stands twice in one object', "use and: [...]"),
+    ("{likes: 1, «likes»: 2}", '"likes" appears twice in one object', "use and: [...]"),
 ]
 
 
@@ -96,6 +96,6 @@ def test_a_trigger_knows_no_viewer_and_no_row() -> None:
     text = 'extend schema @on(model: A, run: j, when: {n: {in: ["$auth.n", "$row.n"]}})\n'
     text += "type A @table { id: ID! @id n: String }\nextend type Mutation { j: Int @job }"
     assert [fault.message for fault in faults(text)] == [
-        '"$auth.n" has no meaning here: nobody asks',
-        '"$row.n" has no meaning here: no row is ruled',
+        '"$auth.n" cannot be used here: there is no viewer',
+        '"$row.n" cannot be used here: there is no row of a rule',
     ]

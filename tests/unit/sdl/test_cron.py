@@ -18,14 +18,14 @@ def test_a_schedule_is_valid(schedule: str) -> None:
     ("schedule", "message"),
     [
         ("* * * *", "a schedule has five fields (minute hour day month weekday), not 4"),
-        ("60 * * * *", '"60" is no minute: it goes from 0 to 59'),
-        ("* 24 * * *", '"24" is no hour: it goes from 0 to 23'),
-        ("* * 0 * *", '"0" is no day of the month: it goes from 1 to 31'),
-        ("* * * FOO *", '"FOO" is no month: it goes from 1 to 12'),
-        ("* * * * 8", '"8" is no day of the week: it goes from 0 to 7'),
+        ("60 * * * *", '"60" is not a valid minute: it goes from 0 to 59'),
+        ("* 24 * * *", '"24" is not a valid hour: it goes from 0 to 23'),
+        ("* * 0 * *", '"0" is not a valid day of the month: it goes from 1 to 31'),
+        ("* * * FOO *", '"FOO" is not a valid month: it goes from 1 to 12'),
+        ("* * * * 8", '"8" is not a valid day of the week: it goes from 0 to 7'),
         ("5-1 * * * *", '"5-1" runs backwards'),
         ("*/0 * * * *", '"*/0" has no step from 1 to 59'),
-        ("1, * * * *", '"" is no minute'),
+        ("1, * * * *", '"" is not a valid minute'),
     ],
 )
 def test_a_schedule_is_refused(schedule: str, message: str) -> None:

@@ -106,5 +106,5 @@ def test_a_directive_of_clews_that_differs_is_refused(tmp_path: Path) -> None:
     text = directives_text().replace("directive @id on", "directive @id(old: Int) on")
     (fault,) = refused(write(tmp_path, {"directives.graphql": text, "a.graphql": "type A @table { id: ID! @id }"}))
     assert fault.message == "the definition of @id differs from Clew's own"
-    assert fault.hint == "write graphql/directives.graphql anew with: clew check --directives"
+    assert fault.hint == "write graphql/directives.graphql again with: clew check --directives"
     assert fault.source == "directive @id(old: Int) on FIELD_DEFINITION"

@@ -43,14 +43,14 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a directive that is not repeatable": (
         "type A @table { id: ID! @id «@id» }",
-        "@id can stand here only once",
+        "@id can be used here only once",
         "remove one of them",
         "type A @table { id: ID! @id a: Int @index @index(using: hash) }",
     ),
     "a directive in a wrong place": (
         "enum E «@table» { X }\ntype A @table { id: ID! @id }",
-        "@table cannot stand on an enum",
-        "@table stands on a type",
+        "@table cannot be used on an enum",
+        "@table belongs on a type",
         "enum E { X }\ntype A @table { id: ID! @id }",
     ),
     "an entity's directive on a plain type": (
@@ -73,13 +73,13 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a column's directive on a relation": (
         f'type A @table {{ id: ID! @id u: User «@column»(name: "x") }}\n{USER}',
-        '@column cannot stand on "u": it is a to-one relation',
+        '@column cannot be used on "u": it is a to-one relation',
         'name its key\'s column with @relation(column: "...")',
         f'type A @table {{ id: ID! @id u: User @relation(column: "x") }}\n{USER}',
     ),
     "a default on a computed field": (
         'type A @table { id: ID! @id a: Int @computed(sql: "1") «@default»(value: 1) }',
-        '@default cannot stand on "a": it is @computed',
+        '@default cannot be used on "a": it is @computed',
         None,
         'type A @table { id: ID! @id a: Int @computed(sql: "1") @index }',
     ),
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a row argument that is no key": (
         f"extend type Query {{ a(u: «Int» @row(type: User)): Int }}\n{USER}",
-        '"u" is no key of "User", which is of type ID',
+        '"u" is not a key of "User", which is of type ID',
         "write: u: ID",
         f"extend type Query {{ a(u: [ID] @row(type: User)): Int }}\n{USER}",
     ),
@@ -105,7 +105,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     "a row argument that is not all of a key": (
         "type P @table { user: User! @id n: Int! @id }\ninput I { userId: ID! }\n"
         f"extend type Query {{ a(p: «I» @row(type: P)): Int }}\n{USER}",
-        '"p" is no key of "P", which has several fields',
+        '"p" is not a key of "P", which has several fields',
         "use an input of just these: input PId { userId: ID! n: Int! }",
         "type P @table { user: User! @id n: Int! @id }\ninput I { n: Int! userId: ID! }\n"
         f"extend type Query {{ a(p: [I!] @row(type: P)): Int }}\n{USER}",
@@ -246,7 +246,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a plain type's field on an entity": (
         "type A @table { id: ID! @id s: «S» }\ntype S { a: Int }",
-        '"A.s" is of the plain type "S", which no column holds',
+        '"A.s" is of the plain type "S", which no column can hold',
         "add @resolver to the field, or @table to S",
         "type A @table { id: ID! @id s: S @resolver }\ntype S { a: Int }",
     ),
@@ -264,8 +264,8 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a list of lists": (
         "type A @table { id: ID! @id a: [[«Int»]] }",
-        '"A.a" is a list of lists, which no column holds',
-        "use JSON, or a type of its own",
+        '"A.a" is a list of lists, which no column can hold',
+        "use JSON, or make the inner list an entity",
         "type A @table { id: ID! @id a: [Int] }",
     ),
     "an entity with an interface": (
@@ -402,7 +402,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a default without a value": (
         "type A @table { id: ID! @id a: Int «@default» }",
-        "@default takes value or sql, one of the two",
+        "@default takes either value or sql",
         None,
         'type A @table { id: ID! @id a: Int @default(sql: "1 + 1") }',
     ),
@@ -414,7 +414,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a preset with two sources": (
         'type A @table { id: ID! @id a: String «@preset»(claim: "sub", sql: "now()") }',
-        "@preset takes claim, value or sql, one of the three",
+        "@preset takes exactly one of claim, value and sql",
         None,
         'type A @table { id: ID! @id a: String @preset(claim: "sub", on: UPDATE) }',
     ),
@@ -462,19 +462,19 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a pattern on a number": (
         'type A @table { id: ID! @id a: Int @check(pattern: «"x"») }',
-        '"a" is no String: a pattern cannot match it',
+        '"a" is not a String: a pattern cannot match it',
         "use sql",
         'type A @table { id: ID! @id a: String @check(pattern: "^x+$") }',
     ),
     "a pattern that is broken": (
         'type A @table { id: ID! @id a: String @check(pattern: «"("») }',
-        "the pattern is no regular expression",
+        "the pattern is not a regular expression",
         None,
         'type A @table { id: ID! @id a: String @check(pattern: "^[[:alpha:]]$") }',
     ),
     "a search in numbers": (
         "type A @table { id: ID! @id a: Int «@search» }",
-        '"a" is no String: @search is for text',
+        '"a" is not a String: @search is for text',
         None,
         "type A @table { id: ID! @id a: String @search(weight: A) }",
     ),
@@ -492,13 +492,13 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a job outside of Mutation": (
         "extend type Query { a: Int «@job» }",
-        "@job stands on fields of Mutation only",
+        "@job belongs on fields of Mutation",
         "move the field to Mutation",
         "extend type Mutation { a: Int @job }",
     ),
     "a job's unknown argument": (
         "extend type Mutation { a(post: ID): Int @job(unique: [«pst»]) }".replace("[«pst»]", "«[pst]»"),
-        '@job(unique:) names "pst", which is no argument of "a"',
+        '@job(unique:) names "pst", which is not an argument of "a"',
         'did you mean "post"?',
         "extend type Mutation { a(post: ID): Int @job(unique: post) }",
     ),
@@ -510,19 +510,19 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a row of an unknown type": (
         f"extend type Query {{ a(u: ID! @row(type: «Usr»)): Int }}\n{USER}",
-        '@row names "Usr", which is no entity',
+        '@row names "Usr", which is not an entity',
         'did you mean "User"?',
         f"extend type Query {{ a(u: ID! @row(type: User, to: UPDATE)): Int }}\n{USER}",
     ),
     "a trigger of an unknown entity": (
         f"extend schema @on(model: «Usr», run: a)\nextend type Mutation {{ a: Int @job }}\n{USER}",
-        '@on names "Usr", which is no entity',
+        '@on names "Usr", which is not an entity',
         'did you mean "User"?',
         f"extend schema @on(model: User, run: a)\nextend type Mutation {{ a: Int @job }}\n{USER}",
     ),
     "a trigger of an unknown job": (
         f"extend schema @on(model: User, run: «sen»)\nextend type Mutation {{ send: Int @job }}\n{USER}",
-        '@on runs "sen", which is no @job field of Mutation',
+        '@on runs "sen", which is not a @job field of Mutation',
         'did you mean "send"?',
         f"extend schema @on(model: User, run: send)\nextend type Mutation {{ send: Int @job }}\n{USER}",
     ),
@@ -581,7 +581,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     "keys in a circle": (
         "type A @table { b: B! @id }\ntype «B» @table { a: A! @id }",
         "the keys go round in a circle: B -> A -> B",
-        "give one of them a key of its own: id: ID! @id",
+        "give one of them another key: id: ID! @id",
         "type A @table { b: B! @id }\ntype B @table { id: ID! @id a: A! }",
     ),
     "a key field that is declared as well": (
@@ -695,7 +695,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a resolver that requires an unknown field": (
         "type A @table { id: ID! @id a: Int @resolver(requires: «[idd]») }",
-        '@resolver(requires:) names "idd", which is no column of "A"',
+        '@resolver(requires:) names "idd", which is not a column of "A"',
         'did you mean "id"?',
         "type A @table { id: ID! @id a: Int @resolver(requires: id) }",
     ),

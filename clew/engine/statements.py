@@ -1,0 +1,332 @@
+"""The statements of operations: prepared, planned, compiled and bound, and kept for the next request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
+
+from cachetools import LRUCache
+from graphql import FieldNode, OperationType
+from graphql.execution.values import VariableValues
+
+from clew.access.types import MOST_BYTES, Rows
+from clew.access.visible import Access, Sight
+from clew.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
+from clew.document.prepare import MOST_KEPT, Prepared, prepare
+from clew.engine.outcome import encode, encode_in_parts
+from clew.engine.types import Executable, Ready, Session
+from clew.errors import ClewError, Code
+from clew.exact import exact_float
+from clew.model.types import Entity, Model, RowArgument
+from clew.plan.cost import check_cost, largest_cost
+from clew.plan.paging import order_of_ties, shows_its_keys
+from clew.plan.read import plan_query, plan_rows
+from clew.plan.types import Read, ReadPlan, RootTypeName
+from clew.plan.weight import BudgetError, check_weight, plan_weight, read_weight
+from clew.resolvers.batches import Place
+from clew.schema.roles import RoleSchema
+from clew.slices import Slices
+from clew.sql.cursors import Cursors
+from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
+from clew.sql.tables import Tables
+
+# Bytes of prepared documents that are kept, with what they were compiled to.
+_DOCUMENTS = 64 * 1024 * 1024
+# Bytes of statements for `@row` that are kept.
+_JUDGEMENTS = 4 * 1024 * 1024
+# About how many bytes an executable takes beside its statement, and each condition and field of its plan.
+_BYTES, _BYTES_A_PART = 2048, 100
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+def _not_too_deep(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+    """Refuse what is nested more deeply than Python can follow."""
+
+    @wraps(make)
+    def made(*given: _Given.args, **options: _Given.kwargs) -> _Made:
+        try:
+            return make(*given, **options)
+        except RecursionError:
+            raise ClewError("The operation's input is nested too deeply.", code=Code.LIMIT_EXCEEDED) from None
+
+    return made
+
+
+class Statements:
+    """Compiles operations over one version of the schema; immutable but for its caches.
+
+    A query goes through `prepare`, then `ready`, which plans it, compiles its statement and binds the arguments.
+    Work that takes long runs aside of the event loop.
+
+    Args:
+        cursors: seals those of connections.
+    """
+
+    def __init__(self, model: Model, tables: Tables, cursors: Cursors) -> None:
+        self.model = model
+        self.tables = tables
+        self.cursors = cursors
+        self.access = Access(model)
+        self.aside = Aside()
+        self.slices = Slices()
+        self.writes = WriteStatements(model, tables, cursors)
+        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
+            _JUDGEMENTS, getsizeof=lambda statement: statement.size
+        )
+        self._listed: LRUCache[tuple[Sight, str], Statement] = LRUCache(
+            _JUDGEMENTS, getsizeof=lambda statement: statement.size
+        )
+        self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
+            _DOCUMENTS, getsizeof=lambda prepared: prepared.weight
+        )
+
+    def known(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared | None:
+        """Return the validated operation of a document if it is in the cache."""
+        found: Prepared | None = self._documents.get((role, query, operation_name, own))
+        return found
+
+    def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:
+        """The validated operation of a document, from the cache if it is there.
+
+        Args:
+            own: whether the application itself brings it; the limits on documents are for those of clients.
+
+        Raises:
+            InvalidDocument, ClewError: as `clew.document.prepare.prepare`.
+        """
+        found = self.known(role, query, operation_name, own)
+        return found or self._keep(self._prepare(role, query, operation_name, own))
+
+    def _prepare(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
+        limits = role.limits.for_own() if own else role.limits
+        prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
+        return replace(prepared, key=(role, query, operation_name, own))
+
+    def _keep(self, prepared: Prepared) -> Prepared:
+        """Note a document, and what it takes now."""
+        if prepared.weight <= MOST_KEPT:
+            self._documents[prepared.key] = prepared
+        else:
+            self._documents.pop(prepared.key, None)
+        return prepared
+
+    async def prepared(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
+        """As `prepare`, aside where it takes long."""
+        if len(query) <= FEW_CHARACTERS:
+            return self.prepare(role, query, operation_name, own=own)
+        asked = (role, query, operation_name, own)
+        return self._keep(await self.aside.run(partial(self._prepare, *asked), partial(self.known, *asked)))
+
+    async def ready(self, prepared: Prepared, variables: Mapping[str, Any], session: Session) -> Ready:
+        """Coerce the variables; of a query find its plan and statement, and bind them: aside where it takes long.
+
+        Raises:
+            InvalidDocument: BAD_USER_INPUT for variables that do not fit.
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
+        """
+        large = not prepared.simple and is_large(variables)
+        try:
+            if large:
+                raise BudgetError
+            ready = self._ready(prepared, variables, session, large, FEW_PARTS)
+        except BudgetError:
+            ready = await self.aside.run(partial(self._ready, prepared, variables, session, large, None))
+        if ready.is_new:
+            prepared.keep(prepared.executables, (session.sight.usable, ready.shape), ready.executable)
+            self._keep(prepared)
+        return ready
+
+    def _ready(
+        self, prepared: Prepared, variables: Mapping[str, Any], session: Session, large: bool, budget: int | None
+    ) -> Ready:
+        values = prepared.coerce(variables)
+        shape = prepared.shape(values) if prepared.variables else ()
+        if prepared.operation.operation is not OperationType.QUERY:
+            return Ready(values, shape, large)
+        executable, is_new = self._executable(prepared, values, shape, session.sight, budget)
+        statement = executable.statement
+        bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
+        arguments = [compute(values, bound) for compute in statement.arguments] if statement is not None else ()
+        return Ready(values, shape, large, executable, arguments, is_new)
+
+    def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
+        """Return the plan and statement for the shape of these variables, from the cache if they are there.
+
+        Raises:
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for an operation that costs too much.
+        """
+        shape = prepared.shape(values) if prepared.variables else ()
+        executable, is_new = self._executable(prepared, values, shape, sight, None)
+        if is_new:
+            prepared.keep(prepared.executables, (sight.usable, shape), executable)
+            self._keep(prepared)
+        return executable
+
+    def _executable(
+        self, prepared: Prepared, values: VariableValues, shape: Any, sight: Sight, budget: int | None
+    ) -> tuple[Executable, bool]:
+        """Return the plan and statement, and whether they are new."""
+        found: Executable | None = prepared.executables.get((sight.usable, shape))
+        if found is None:
+            return self._compile(prepared, values, sight, budget), True
+        if found.most_cost is not None:
+            check_cost(found.plan, values.coerced, found.most_cost)
+        return found, False
+
+    @_not_too_deep
+    def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight, budget: int | None) -> Executable:
+        plan = plan_query(
+            self.access,
+            prepared.schema,
+            prepared.operation,
+            prepared.fragments,
+            values.coerced,
+            sight,
+            prepared.limits,
+            budget,
+        )
+        most = prepared.limits.cost
+        if most is not None and largest_cost(plan) <= most:
+            most = None
+        if most is not None:
+            check_cost(plan, values.coerced, most)
+        weight = plan_weight(plan)
+        check_weight(weight, prepared.limits.conditions, budget)
+        statement = None
+        if plan.reads:
+            is_bounded = prepared.limits.response_bytes is not None
+            statement = compile_read(plan, self.model, self.tables, self.cursors, is_bounded=is_bounded)
+        size = _BYTES + _BYTES_A_PART * (weight.conditions + weight.fields)
+        size += 0 if statement is None else statement.size
+        return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most, size)
+
+    async def rows(
+        self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]
+    ) -> Statement:
+        """The statement that reads rows by given keys for a field of the user's own, from the cache if it is there.
+
+        Args:
+            place: where in the operation the field stands.
+            nodes: the field's.
+
+        Raises:
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED.
+        """
+        key = (sight.usable, ready.shape, place)
+        found: Statement | None = prepared.rows.get(key)
+        if found is not None:
+            return found
+        work = partial(self._rows, prepared, ready, sight, entity, nodes)
+        try:
+            statement = work(FEW_PARTS)
+        except BudgetError:
+            statement = await self.aside.run(partial(work, None), partial(prepared.rows.get, key), begun=True)
+        prepared.keep(prepared.rows, key, statement)
+        self._keep(prepared)
+        return statement
+
+    def rows_plan(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        sight: Sight,
+        entity: Entity,
+        nodes: Sequence[FieldNode],
+        budget: int | None = None,
+    ) -> Read:
+        """Return the plan of `rows`.
+
+        Args:
+            budget: the parts that it may have, as `plan_rows` counts them.
+        """
+        return plan_rows(
+            self.access,
+            prepared.schema,
+            entity,
+            tuple(nodes),
+            prepared.fragments,
+            ready.values.coerced,
+            sight,
+            prepared.limits,
+            budget,
+        )
+
+    @_not_too_deep
+    def _rows(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        sight: Sight,
+        entity: Entity,
+        nodes: Sequence[FieldNode],
+        budget: int | None,
+    ) -> Statement:
+        read = self.rows_plan(prepared, ready, sight, entity, nodes, budget)
+        weight = read_weight(read)
+        check_weight(weight, prepared.limits.conditions, budget)
+        is_bounded = prepared.limits.response_bytes is not None
+        statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
+        return replace(statement, conditions=weight.conditions)
+
+    async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
+        """The arguments of a statement beside the operation's one: aside where its variables are large."""
+
+        def work() -> list[Any]:
+            return [compute(ready.values, given) for compute in statement.arguments]
+
+        return await self.aside.run(work, begun=True) if ready.large else work()
+
+    def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
+        """The statement that judges keys given for `@row` arguments, from the cache if it is there."""
+        key = (sight, rows)
+        statement = self._held.get(key)
+        if statement is None:
+            checks = {row.argument: self.access.held(self.model.entity(row.entity), sight, row.to) for row in rows}
+            statement = self._held[key] = compile_held(checks, self.model, self.tables, self.cursors)
+        return statement
+
+    def listed(self, sight: Sight, entity: Entity) -> Statement | None:
+        """The statement that puts given keys in the order in which lists have their rows; None for that of the keys."""
+        visible = self.access.visible(entity, sight)
+        if shows_its_keys(visible):
+            return None
+        statement = self._listed.get((sight, entity.name))
+        if statement is None:
+            rows = Rows(visible, order=order_of_ties(visible))
+            statement = compile_order(rows, self.model, self.tables, self.cursors)
+            self._listed[sight, entity.name] = statement
+        return statement
+
+    async def decoded(self, text: bytes) -> Any:
+        """Decode the JSON of the database: aside where it is much."""
+        if len(text) <= FEW_BYTES:
+            return json.loads(text, parse_float=exact_float)
+        # The hook is Python code: between its calls other threads have their turn, which they have not within one call.
+        read = partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found)
+        return await self.aside.run(read, begun=True)
+
+    async def encoded(self, value: Any) -> bytes:
+        """Return a value as JSON: aside where it is large."""
+        if not is_large(value):
+            return encode(value)
+        return await self.aside.run(partial(encode_in_parts, value), begun=True)
+
+
+def _pieces(plan: ReadPlan) -> tuple[bytes, ...]:
+    """Return the bytes around the values of a pass-through response: one more than there are values."""
+    pieces: list[bytes] = []
+    text = "{"
+    for index, root in enumerate(plan.roots):
+        text += ("," if index else "") + f'"{root.key}":'
+        if isinstance(root, RootTypeName):
+            text += f'"{root.name}"'
+        else:
+            pieces.append(text.encode())
+            text = ""
+    pieces.append((text + "}").encode())
+    return tuple(pieces)

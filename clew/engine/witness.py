@@ -1,0 +1,379 @@
+"""What a mutation did, statement by statement, and why rules refused it: for `clew explain` and `X-Clew-Explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import asyncpg
+
+from clew.access.types import TRUE, Operand, Predicate, Supplied, Values
+from clew.access.visible import Access, Permit, Permits, Sight
+from clew.engine.judge import Judgement, rules_of, rules_of_fields
+from clew.errors import ClewError
+from clew.model.rule_text import conjuncts, members
+from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation
+from clew.plan.types import Read
+from clew.plan.write import Check, Find, Leads, Lock, Plan
+from clew.same import Same
+from clew.sql.keys import Key, bound_keys
+from clew.sql.statement import Statement
+from clew.viewer import Viewer
+from clew.writes.witness import Asking, Phase, Refusal
+
+Explain = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
+
+# Rows of one statement of which it is found out why they are not there.
+_MOST_MISSED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement that ran.
+
+    Args:
+        field: the response key of the root field.
+        plan: None for a savepoint, and for what puts rows in order.
+        explain: lines of Postgres' EXPLAIN.
+    """
+
+    field: str
+    phase: Phase
+    sql: str
+    plan: Plan | Read | None = None
+    operands: tuple[Operand, ...] = ()
+    arguments: tuple[Any, ...] = ()
+    explain: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A rule that was tried on a row.
+
+    Args:
+        before: whether it held of the row as it was; None where that was not asked.
+        after: whether it held of what became of the row, likewise.
+        failed: the parts of its condition that did not hold, and fields that it does not open.
+    """
+
+    judgement: Judgement
+    before: bool | None
+    after: bool | None
+    failed: tuple[str, ...]
+
+    def extension(self) -> dict[str, Any]:
+        """As a response carries it, for JSON."""
+        rule = self.judgement
+        return {
+            "about": rule.about,
+            "rule": rule.rule,
+            "at": rule.at,
+            "applies": rule.applies,
+            "why": rule.why,
+            "before": self.before,
+            "after": self.after,
+            "failed": list(self.failed),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A row that the input names and that is not there for the write. No error tells a client why."""
+
+    field: str
+    entity: Entity
+    operation: Operation
+    row: Mapping[str, Any]
+    why: str
+    tried: tuple[Tried, ...] = ()
+
+    def extension(self) -> dict[str, Any]:
+        """As a response carries it, for JSON."""
+        return {
+            "field": self.field,
+            "entity": self.entity.name,
+            "operation": self.operation.value,
+            "row": _plain(self.row),
+            "why": self.why,
+            "rules": [tried.extension() for tried in self.tried],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal with the rules that were tried."""
+
+    field: str
+    refusal: Refusal
+    tried: tuple[Tried, ...] = ()
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        """The row's key by its fields; empty while the row is new."""
+        return _by_field(self.refusal.entity, self.refusal.key)
+
+    def extension(self) -> dict[str, Any]:
+        """As a response carries it, for JSON."""
+        refusal = self.refusal
+        return {
+            "phase": refusal.phase.value,
+            "entity": refusal.entity.name,
+            "operation": refusal.operation.value,
+            "row": _plain(self.row) or None,
+            "why": refusal.why,
+            "fields": list(refusal.fields),
+            "rules": [tried.extension() for tried in self.tried],
+        }
+
+
+class Recorder:
+    """A `clew.writes.witness.Witness` that keeps what it is told.
+
+    Args:
+        sight: of the viewer.
+        explain: runs EXPLAIN of each statement before the statement; None: it is not wanted.
+    """
+
+    def __init__(self, access: Access, sight: Sight, viewer: Viewer, explain: Explain | None = None) -> None:
+        self.field = ""
+        self.explain = explain
+        self.steps: list[Step] = []
+        self.missed: list[Missed] = []
+        self.refusals: list[Refused] = []
+        # The entities with the operations for which rules were asked, in that order.
+        self._asked: dict[tuple[str, Operation], Entity] = {}
+        self._checks: dict[str, tuple[Check, Mapping[Supplied, Any]]] = {}
+        self._access = access
+        self._sight = sight
+        self._viewer = viewer
+
+    def restart(self) -> None:
+        """Forget all: the mutation runs once more."""
+        kept: Any
+        for kept in (self.steps, self.missed, self.refusals, self._asked, self._checks):
+            kept.clear()
+
+    def rules(self) -> list[Judgement]:
+        """The rules of what the mutation has touched, with whether they apply to the viewer."""
+        found: list[Judgement] = []
+        for (_, operation), entity in self._asked.items():
+            # READ rules of fields mask them; they hide no row.
+            fields = [] if operation is Operation.READ else [member.name for member in members(entity)]
+            found += (judgement for _, judgement in self._rules(entity, operation, fields))
+        return found
+
+    # --- what runs --------------------------------------------------------------------
+
+    async def begins(self, phase: Phase, plan: Plan, statement: Statement, arguments: Sequence[Any]) -> None:
+        """See `Witness`."""
+        match plan:
+            case Lock(visible=visible, permits=permits) | Check(visible=visible, permits=permits):
+                self._asks(visible.entity, Operation.READ)
+                self._asks(visible.entity, permits.operation)
+            case Find(visible=visible) | Leads(visible=visible):
+                self._asks(visible.entity, Operation.READ)
+        await self._step(phase, plan, statement, arguments)
+
+    async def reads(self, plan: Read | None, statement: Statement, arguments: Sequence[Any]) -> None:
+        """Note a statement that reads rows for the answer."""
+        if plan is not None:
+            self._asks(plan.rows.visible.entity, Operation.READ)
+        await self._step(Phase.READ, plan, statement, arguments)
+
+    def savepoint(self, sql: str) -> None:
+        """See `Witness`."""
+        self.steps.append(Step(self.field, Phase.WRITE, sql))
+
+    async def _step(
+        self, phase: Phase, plan: Plan | Read | None, statement: Statement, arguments: Sequence[Any]
+    ) -> None:
+        lines: tuple[str, ...] = ()
+        if self.explain is not None:
+            rows = await self.explain(f"EXPLAIN (VERBOSE, COSTS) {statement.sql}", arguments)
+            lines = tuple(row[0] for row in rows)
+        step = Step(self.field, phase, statement.sql, plan, statement.operands, tuple(arguments), lines)
+        self.steps.append(step)
+
+    def _asks(self, entity: Entity, operation: Operation) -> None:
+        self._asked.setdefault((entity.name, operation), entity)
+
+    # --- what is not there ------------------------------------------------------------
+
+    async def ran(
+        self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
+    ) -> None:
+        """See `Witness`."""
+        match plan:
+            case Lock(visible=visible, permits=permits, by_key=True):
+                keys = _rows(bound_keys(visible.entity, ()), bound)
+                there = {record[0] for record in records}
+                for key in [key for n, key in enumerate(keys) if n + 1 not in there][:_MOST_MISSED]:
+                    await self._misses(store, visible.entity, permits.operation, key)
+            case Find(visible=visible, columns=columns):
+                values = _rows([Values(column.name) for column in columns], bound)
+                there = {record[0] for record in records}
+                gone = [row for n, row in enumerate(values) if n + 1 not in there]
+                await self._not_found(store, visible.entity, columns, gone[:_MOST_MISSED])
+            case Leads(relation=relation):
+                target = self._access.model.entity(relation.target)
+                pairs = [
+                    (plan.write.entity.column_by_sql(ours), target.column_by_sql(theirs))
+                    for ours, theirs in relation.on
+                ]
+                given = [Values(ours.name) for ours, _ in pairs if ours is not None]
+                if all(source in bound for source in given):
+                    astray = [row for row, (leads,) in zip(_rows(given, bound), records, strict=True) if not leads]
+                    columns = [theirs for _, theirs in pairs if theirs is not None]
+                    await self._not_found(store, target, columns, astray[:_MOST_MISSED])
+            case Check(visible=visible):
+                self._checks[visible.entity.name] = plan, bound
+
+    async def _not_found(
+        self, store: Asking, entity: Entity, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """Note rows that are looked for by values of some columns."""
+        if not rows:
+            return
+        bound: dict[Supplied, Any] = {
+            Values(column.name): list(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+        }
+        records = await store.ask(Find(self._access.every_row(entity), columns), bound)
+        keys = {record[0] - 1: tuple(record)[1:] for record in records}
+        for n, row in enumerate(rows):
+            if n in keys:
+                await self._misses(store, entity, Operation.READ, keys[n])
+            else:
+                named = {column.name: value for column, value in zip(columns, row, strict=True)}
+                self.missed.append(Missed(self.field, entity, Operation.READ, named, "There is no such row."))
+
+    async def _misses(self, store: Asking, entity: Entity, operation: Operation, key: Key) -> None:
+        """Note a row that is not there for an operation, and why."""
+        why, tried = await self._why(store, entity, operation, key)
+        self.missed.append(Missed(self.field, entity, operation, _by_field(entity, key), why, tried))
+
+    async def _why(
+        self, store: Asking, entity: Entity, operation: Operation, key: Key
+    ) -> tuple[str, tuple[Tried, ...]]:
+        readable, failed = await self._failed(store, entity, operation, key)
+        if readable is None:
+            return "There is no such row.", ()
+        if not readable and operation is not Operation.READ:
+            _, failed = await self._failed(store, entity, Operation.READ, key)
+        asked = operation if readable else Operation.READ
+        why = f"No rule for {asked} holds of the row, or a guard does not."
+        if asked is Operation.READ:
+            why = "No READ rule shows the row" + (", or it is deleted." if entity.soft_delete is not None else ".")
+            if readable:
+                why = "The fields by which it is named, or its key, are masked on the row."
+        return why, tuple(self._tried(entity, asked, failed))
+
+    def _tried(
+        self, entity: Entity, operation: Operation, failed: Mapping[Same, Sequence[str]], *, after: bool = False
+    ) -> Iterator[Tried]:
+        """The rules of an entity that a row has been held against, as it was or as it is now."""
+        for rule, judgement in self._rules(entity, operation):
+            parts = tuple(failed.get(Same(rule), ()))
+            holds = not parts if judgement.applies else None
+            yield Tried(judgement, None if after else holds, holds if after else None, parts)
+
+    # --- what is refused --------------------------------------------------------------
+
+    async def refused(self, store: Asking, refusal: Refusal) -> None:
+        """See `Witness`."""
+        entity, operation, permits = refusal.entity, refusal.operation, refusal.permits
+        self._asks(entity, operation)
+        if permits is None:
+            self.refusals.append(Refused(self.field, refusal))
+            return
+        failed: dict[Same, list[str]] = {}
+        read: tuple[Tried, ...] = ()
+        if refusal.key:
+            try:
+                if refusal.phase is Phase.CHECK:
+                    plan, bound = self._checks[entity.name]
+                    readable, failed = await self._failed(
+                        store, entity, operation, refusal.key, plan, bound, refusal.fields
+                    )
+                    if not readable:
+                        _, hiding = await self._failed(store, entity, Operation.READ, refusal.key)
+                        read = tuple(self._tried(entity, Operation.READ, hiding, after=True))
+                else:
+                    _, failed = await self._failed(store, entity, operation, refusal.key, fields=refusal.fields)
+            except ClewError:
+                # The transaction is broken: what it says of itself must do.
+                failed = {}
+        before = refusal.before or (None,) * len(permits.every)
+        after = refusal.after or (None,) * len(permits.every)
+        flags = {Same(permit.rule): (permit, b, a) for permit, b, a in zip(permits.every, before, after, strict=True)}
+        tried: list[Tried] = []
+        for rule, judgement in self._rules(entity, operation, refusal.fields):
+            permit, held, holds = flags.get(Same(rule), (None, None, None))
+            about = list(failed.get(Same(rule), ()))
+            if permit is not None and not isinstance(rule, GuardRule):
+                closed = [name for name in refusal.fields if permit not in permits.holding(entity, name)]
+                about += [f"does not open {name}" for name in closed]
+            tried.append(Tried(judgement, held, holds, tuple(about)))
+        self.refusals.append(Refused(self.field, refusal, (*tried, *read)))
+
+    def of(self, refusal: Refusal) -> Refused | None:
+        """What is known of a refusal."""
+        return next((known for known in self.refusals if known.refusal is refusal), None)
+
+    async def _failed(
+        self,
+        store: Asking,
+        entity: Entity,
+        operation: Operation,
+        key: Key,
+        judged: Check | None = None,
+        bound: Mapping[Supplied, Any] | None = None,
+        fields: Collection[str] = (),
+    ) -> tuple[bool | None, dict[Same, list[str]]]:
+        """Which parts of the rules' conditions do not hold of a row, by the rules.
+
+        Args:
+            judged: the plan that has judged the row as it is now, with what was `bound`; None: the row is as it was.
+            fields: those whose own rules are tried, too.
+
+        Returns:
+            Whether the row is readable, None if there is none; and the parts, as text.
+        """
+        parts: list[tuple[Same, str, Predicate]] = []
+        for rule, judgement in self._rules(entity, operation, fields):
+            if judgement.applies:
+                where = rule.where if judged is None or rule.check is None else rule.check
+                parts += (
+                    (Same(rule), text, self._access.condition(entity, part))
+                    for part, text in conjuncts(self._access.model, entity, where)
+                )
+        permits = Permits(tuple(Permit(TRUE, part) for *_, part in parts), {}, (), operation)
+        if judged is None:
+            judged = Check(self._access.visible(entity, self._sight), permits)
+        record, *_ = await store.ask(replace(judged, permits=permits), {**(bound or {}), **bound_keys(entity, [key])})
+        failed: dict[Same, list[str]] = {}
+        for (same, text, _), holds in zip(parts, tuple(record)[1:], strict=True):
+            if not holds:
+                failed.setdefault(same, []).append(text)
+        return record[0], failed
+
+    def _rules(
+        self, entity: Entity, operation: Operation, fields: Collection[str] = ()
+    ) -> list[tuple[AllowRule | GuardRule, Judgement]]:
+        given = (self._access, entity, {operation}, self._sight, self._viewer)
+        return [*rules_of(*given), *rules_of_fields(*given, fields)]
+
+
+def _rows(sources: Any, bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
+    """Arrays as rows."""
+    return list(zip(*(bound[source] for source in sources), strict=True))
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's values as JSON has them."""
+    plain = bool | int | str | None
+    return {name: value if isinstance(value, plain) else str(value) for name, value in row.items()}
+
+
+def _by_field(entity: Entity, key: Key) -> dict[str, Any]:
+    return dict(zip(entity.primary_key, key, strict=True)) if key else {}

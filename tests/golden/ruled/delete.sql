@@ -1,0 +1,14 @@
+-- 1: deleteNote, gather
+--   Lock visible=Note permits=DELETE[schema.graphql:64] by_key=True named=True
+SELECT clew_given.clew_position AS position, t0.id, (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true AS b0 
+FROM unnest($3::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN notes AS t0 ON t0.id = clew_given.clew_key0 
+WHERE (t0.state = $4::TEXT OR t0.author_id = $2::TEXT) AND (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true ORDER BY t0.id FOR UPDATE OF t0;
+
+-- 2: deleteNote, read
+--   Read
+--     Rows visible=Note
+--     Value key='text' column=text
+
+-- 3: deleteNote, write
+--   Delete entity=Note
+DELETE FROM notes USING unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) WHERE notes.id = clew_given.clew_key0;

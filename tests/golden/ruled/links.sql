@@ -1,0 +1,55 @@
+-- 1: updateClub, gather
+--   Lock visible=Club permits=UPDATE[schema.graphql:26] by_key=True named=True image=True
+SELECT clew_given.clew_position AS position, t0.id, CAST(ROW(t0.*) AS TEXT) AS image, (EXISTS (SELECT 1 
+FROM members AS t1 
+WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
+WHERE (t0.open = $3::BOOLEAN OR (EXISTS (SELECT 1 
+FROM members AS t2 
+WHERE t2.club_id = t0.id AND t2.person_id = $1::TEXT))) AND (EXISTS (SELECT 1 
+FROM members AS t1 
+WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
+
+-- 2: updateClub, gather
+--   Lock visible=Club permits=UPDATE[schema.graphql:26] by_key=True named=True image=True
+SELECT clew_given.clew_position AS position, t0.id, CAST(ROW(t0.*) AS TEXT) AS image, (EXISTS (SELECT 1 
+FROM members AS t1 
+WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
+WHERE (t0.open = $3::BOOLEAN OR (EXISTS (SELECT 1 
+FROM members AS t2 
+WHERE t2.club_id = t0.id AND t2.person_id = $1::TEXT))) AND (EXISTS (SELECT 1 
+FROM members AS t1 
+WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
+
+-- 3: updateClub, gather
+--   Find visible=Tag columns=[id]
+SELECT clew_given.clew_position, t0.id 
+FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN tags AS t0 ON t0.id = clew_given.clew_value0 
+WHERE t0.hidden = $2::BOOLEAN ORDER BY clew_given.clew_position;
+
+-- 4: updateClub, write
+--   Insert entity=ClubTag columns=[clubId, tagId] once=True
+INSERT INTO club_tags (club_id, tag_id) SELECT clew_given.clew_value0, clew_given.clew_value1 
+FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position ON CONFLICT DO NOTHING RETURNING club_tags.club_id, club_tags.tag_id;
+
+-- 5: updateClub, check
+--   Check visible=Club permits=UPDATE[schema.graphql:26]
+SELECT judged.readable, judged.a0 
+FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = $2::BOOLEAN OR (EXISTS (SELECT 1 
+FROM members AS t1 
+WHERE t1.club_id = t0.id AND t1.person_id = $3::TEXT))) IS true AS readable, (EXISTS (SELECT 1 
+FROM members AS t2 
+WHERE t2.club_id = t0.id AND t2.person_id = $3::TEXT)) IS true AS a0 
+FROM clubs AS t0 
+WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
+
+-- 6: updateClub, read
+--   Read
+--     Rows visible=Club
+--     Many key='tags' relation=tags link=ClubTag
+--       Read
+--         Rows visible=Tag limit=1000
+--           OrderKey
+--             FieldPath end=id
+--         Value key='id' column=id

@@ -1,0 +1,82 @@
+-- 1: createPerson, gather
+--   Find visible=Product columns=[makerId, slug]
+SELECT clew_given.clew_position, t0.id 
+FROM unnest($1::UUID[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) JOIN products AS t0 ON t0.maker_id = clew_given.clew_value0 AND t0.slug = clew_given.clew_value1 ORDER BY clew_given.clew_position;
+
+-- 2: createPerson, gather
+--   Find visible=Skill columns=[id]
+SELECT clew_given.clew_position, t0.id 
+FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN skills AS t0 ON t0.id = clew_given.clew_value0 ORDER BY clew_given.clew_position;
+
+-- 3: createPerson, write
+--   Insert entity=Company columns=[name]
+INSERT INTO companies (name) SELECT clew_given.clew_value0 
+FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING companies.id;
+
+-- 4: createPerson, write
+--   Insert entity=Person columns=[companyId, email, givenName]
+INSERT INTO people (company_id, email, given_name) SELECT clew_given.clew_value0, clew_given.clew_value1, clew_given.clew_value2 
+FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_value2, clew_position) ORDER BY clew_given.clew_position RETURNING people.id;
+
+-- 5: createPerson, write
+--   Insert entity=Order columns=[customerId, total]
+INSERT INTO orders (customer_id, total) SELECT clew_given.clew_value0, clew_given.clew_value1 
+FROM unnest($1::UUID[], $2::NUMERIC[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position RETURNING orders.id;
+
+-- 6: createPerson, write
+--   Insert entity=OrderLine columns=[number, orderId, productId, quantity]
+INSERT INTO order_lines (number, order_id, product_id, quantity) SELECT clew_given.clew_value0, clew_given.clew_value1, clew_given.clew_value2, clew_given.clew_value3 
+FROM unnest($1::INTEGER[], $2::BIGINT[], $3::UUID[], $4::INTEGER[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_value2, clew_value3, clew_position) ORDER BY clew_given.clew_position RETURNING order_lines.order_id, order_lines.number;
+
+-- 7: createPerson, write
+--   Insert entity=Skill columns=[id]
+INSERT INTO skills (id) SELECT clew_given.clew_value0 
+FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING skills.id;
+
+-- 8: createPerson, write
+--   Insert entity=PersonSkill columns=[personId, skillId] once=True
+INSERT INTO person_skills (person_id, skill_id) SELECT clew_given.clew_value0, clew_given.clew_value1 
+FROM unnest($1::UUID[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position ON CONFLICT DO NOTHING RETURNING person_skills.person_id, person_skills.skill_id;
+
+-- 9: createPerson, check
+--   Check visible=Order permits=CREATE[]
+SELECT judged.readable, judged.a0 
+FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 
+FROM orders AS t0 
+WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
+
+-- 10: createPerson, check
+--   Check visible=OrderLine permits=CREATE[]
+SELECT judged.readable, judged.a0 
+FROM unnest($1::BIGINT[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 
+FROM order_lines AS t0 
+WHERE t0.order_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1) AS judged ON true ORDER BY clew_given.clew_position;
+
+-- 11: createPerson, read
+--   Read
+--     Rows visible=Person
+--     Value key='email' column=email
+--     One key='company' relation=company
+--       Read
+--         Rows visible=Company
+--         Value key='name' column=name
+--     Many key='skills' relation=skills link=PersonSkill
+--       Read
+--         Rows visible=Skill
+--           OrderKey
+--             FieldPath end=id
+--         Value key='id' column=id
+--     Many key='orders' relation=orders
+--       Read
+--         Rows visible=Order
+--           OrderKey
+--             FieldPath end=id
+--         Value key='total' column=total
+--         Many key='lines' relation=lines
+--           Read
+--             Rows visible=OrderLine
+--               OrderKey
+--                 FieldPath end=orderId
+--               OrderKey
+--                 FieldPath end=number
+--             Value key='quantity' column=quantity

@@ -1,0 +1,310 @@
+"""Why a write is refused: which rules were tried on which row, and what of them failed. For those who may know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from clew import ClewError, Viewer
+from clew.engine import Request
+from clew.engine.explain import explained, rehearsed
+from clew.engine.witness import Missed, Recorder, Refused, Tried
+from tests.writes.api import Api, api_of
+
+pytestmark = pytest.mark.anyio
+
+SDL = """
+type Team @table
+  @allow(role: user, where: {open: true}) {
+  id: Int! @id
+  open: Boolean! @default(value: true)
+  posts: [Post!]! @relation(from: team)
+}
+
+type Post @table
+  @is(name: "mine", where: {author: "$auth.sub"})
+  @guard(to: [CREATE, UPDATE], where: {frozen: false}, check: {title: {neq: "spam"}})
+  @allow(role: user, where: {or: [{state: "public"}, {is: "mine"}]})
+  @allow(role: user, to: UPDATE, where: {is: "mine", state: "draft"}, check: {is: "mine"}, fields: [title, author])
+  @allow(role: user, to: UPDATE, where: {state: "public"}, fields: [stars, team])
+  @allow(role: editor, to: UPDATE, where: {teamId: {in: "$auth.teams"}}, fields: [stars])
+  @allow(role: user, to: CREATE, check: {is: "mine", state: "draft"}, fields: [title, state, author])
+  @allow(role: user, to: DELETE, where: {is: "mine", state: "draft"}) {
+  id: Int! @id
+  title: String!
+  author: String!
+  state: String! @default(value: "draft")
+  stars: Int! @default(value: 0)
+  frozen: Boolean! @default(value: false)
+  team: Team
+  secret: String @allow(role: user, to: [READ, UPDATE], where: {author: "$auth.sub", state: "draft"})
+}
+"""
+DATA = """
+INSERT INTO teams (id, open) VALUES (1, true), (2, false);
+INSERT INTO posts (id, title, author, state, frozen) VALUES
+  (1, 'Ann drafts', 'ann', 'draft', false), (2, 'Ann tells', 'ann', 'public', false),
+  (3, 'Ben drafts', 'ben', 'draft', false), (4, 'Ben tells', 'ben', 'public', false), (5, 'Ice', 'ann', 'draft', true);
+SELECT setval(pg_get_serial_sequence('posts', 'id'), 100);
+"""
+ANN = Viewer.seen_as(["user"], {"sub": "ann"})
+TITLES, STARS, EDITORS, CREATING, DELETING = 13, 14, 15, 16, 17
+
+
+@pytest.fixture
+async def blog(database_url: str) -> AsyncIterator[Api]:
+    async with api_of(database_url, SDL, DATA) as api:
+        yield api
+
+
+async def rehearse(blog: Api, document: str, viewer: Viewer = ANN) -> tuple[Recorder, dict[str, Any]]:
+    """What a mutation would do, and its answer; nothing is done."""
+    async with blog.unchanged():
+        witness, outcome = await rehearsed(blog.engine, Request(f"mutation {{ {document} }}"), viewer)
+    return witness, json.loads(outcome.body)
+
+
+async def refused(blog: Api, document: str, viewer: Viewer = ANN) -> Refused:
+    witness, answer = await rehearse(blog, document, viewer)
+    (found,) = witness.refusals
+    (error,) = answer["errors"]
+    assert error["extensions"]["refusal"] == found.extension()
+    return found
+
+
+async def missed(blog: Api, document: str, viewer: Viewer = ANN) -> Missed:
+    witness, _ = await rehearse(blog, document, viewer)
+    assert witness.refusals == []
+    (found,) = witness.missed
+    return found
+
+
+def by_line(tried: tuple[Tried, ...]) -> dict[int, tuple[bool | None, bool | None, tuple[str, ...]]]:
+    """The rules that apply: by their lines whether they held before and after, and what failed."""
+    return {
+        int(found.judgement.at.rpartition(":")[2]): (found.before, found.after, found.failed)
+        for found in tried
+        if found.judgement.applies
+    }
+
+
+# --- which condition of which row -----------------------------------------------------
+
+
+async def test_a_check_that_fails_names_the_row_and_the_part_that_failed(blog: Api) -> None:
+    found = await refused(blog, 'updatePost(id: 1, set: {author: "ben", title: "x"}) { id }')
+    assert (found.field, found.refusal.phase, found.row) == ("updatePost", "check", {"id": 1})
+    # Ann could not read it any more: that comes first.
+    assert found.refusal.why == "No READ rule would show the row as it is now."
+    failed = by_line(found.tried)
+    assert failed[TITLES] == (True, False, ('{author: "$auth.sub"}',))
+    assert failed[12] == (None, False, ('{or: [{state: "public"}, {author: "$auth.sub"}]}',))
+
+
+async def test_what_is_created_is_named_by_its_new_key(blog: Api) -> None:
+    found = await refused(blog, 'createPost(input: {title: "x", author: "ann", state: "public"}) { id }')
+    assert (found.refusal.why, found.row) == ("No rule holds.", {"id": 101})
+    assert by_line(found.tried) == {CREATING: (None, False, ('{state: "draft"}',)), 11: (None, True, ())}
+
+
+async def test_a_guard_that_fails_is_told(blog: Api) -> None:
+    found = await refused(blog, 'updatePost(id: 1, set: {title: "spam"}) { id }')
+    assert found.refusal.why == "A guard does not hold."
+    assert by_line(found.tried)[11] == (True, False, ('{title: {neq: "spam"}}',))
+
+
+async def test_fields_that_no_rule_opens_are_named_before_anything_is_written(blog: Api) -> None:
+    found = await refused(blog, 'updatePost(id: 1, set: {title: "x"}, inc: {stars: 1}) { id }')
+    assert (found.refusal.phase, found.refusal.fields) == ("gather", ("stars",))
+    assert found.refusal.why == "No rule that holds opens stars."
+    failed = by_line(found.tried)
+    assert failed[TITLES] == (True, None, ("does not open stars",))
+    assert failed[STARS] == (False, None, ('{state: "public"}',))
+
+
+async def test_a_fields_own_rules_are_tried(blog: Api) -> None:
+    found = await refused(blog, 'updatePost(id: 2, set: {secret: "x"}) { id }')
+    assert found.refusal.fields == ("secret",)
+    (own,) = [tried for tried in found.tried if tried.judgement.about == "Post.secret UPDATE"]
+    assert (own.before, own.failed) == (False, ('{state: "draft"}',))
+
+
+async def test_rules_of_roles_and_claims_that_are_not_held_are_told(blog: Api) -> None:
+    found = await refused(blog, "updatePost(id: 1, inc: {stars: 1}) { id }")
+    (editors,) = [tried for tried in found.tried if tried.judgement.at.endswith(f":{EDITORS}")]
+    assert (editors.judgement.applies, editors.judgement.why) == (False, "role editor is not held")
+
+
+# --- rows that are not there ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "operation", "row", "why", "failed"),
+    [
+        ('updatePost(id: 9, set: {title: "x"}) { id }', "UPDATE", {"id": 9}, "There is no such row.", {}),
+        (
+            'updatePost(id: 3, set: {title: "x"}) { id }',
+            "UPDATE",
+            {"id": 3},
+            "No READ rule shows the row.",
+            {12: (False, None, ('{or: [{state: "public"}, {author: "$auth.sub"}]}',))},
+        ),
+        (
+            "deletePost(id: 4) { id }",
+            "DELETE",
+            {"id": 4},
+            "No rule for DELETE holds of the row, or a guard does not.",
+            {DELETING: (False, None, ('{author: "$auth.sub"}', '{state: "draft"}'))},
+        ),
+        (
+            'updatePost(id: 5, set: {title: "x"}) { id }',
+            "UPDATE",
+            {"id": 5},
+            "No rule for UPDATE holds of the row, or a guard does not.",
+            {
+                TITLES: (True, None, ()),
+                STARS: (False, None, ('{state: "public"}',)),
+                11: (False, None, ("{frozen: false}",)),
+            },
+        ),
+    ],
+)
+async def test_a_row_that_is_no_such_row_is_told_with_the_reason(
+    blog: Api, document: str, operation: str, row: dict[str, Any], why: str, failed: Any
+) -> None:
+    found = await missed(blog, document)
+    assert (found.entity.name, found.operation, found.row, found.why) == ("Post", operation, row, why)
+    assert by_line(found.tried) == failed
+
+
+async def test_a_to_one_to_a_hidden_row_and_one_to_none_are_told_apart_here_alone(blog: Api) -> None:
+    hidden, none = "updatePost(id: 4, set: {teamId: 2}) { id }", "updatePost(id: 4, set: {teamId: 7}) { id }"
+    (of_hidden, answer), (of_none, same) = await rehearse(blog, hidden), await rehearse(blog, none)
+    for found in (answer, same):
+        found["errors"][0]["extensions"].pop("requestId")
+    assert answer == same
+    assert [(m.entity.name, m.row, m.why) for m in of_hidden.missed] == [
+        ("Team", {"id": 2}, "No READ rule shows the row.")
+    ]
+    assert by_line(of_hidden.missed[0].tried) == {3: (False, None, ("{open: true}",))}
+    assert [(m.entity.name, m.row, m.why) for m in of_none.missed] == [("Team", {"id": 7}, "There is no such row.")]
+
+
+async def test_what_is_connected_and_is_not_there_is_told(blog: Api) -> None:
+    found = await missed(blog, "updatePost(id: 4, set: {team: {connect: {id: 2}}}) { id }")
+    assert (found.entity.name, found.row, found.why) == ("Team", {"id": 2}, "No READ rule shows the row.")
+
+
+# --- a rehearsal ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        'createPost(input: {title: "x", author: "ann"}) { title }',
+        'updatePost(id: 1, set: {title: "x"}) { title }',
+        'updatePosts(where: {state: {eq: "draft"}}, set: {title: "x"}) { count }',
+        "deletePosts(where: {}, all: true) { count rows { title } }",
+        'a: updatePost(id: 1, set: {title: "x"}) { title } b: deletePost(id: 1) { title }',
+    ],
+)
+async def test_a_rehearsal_answers_as_the_mutation_does_and_writes_nothing(blog: Api, document: str) -> None:
+    witness, answer = await rehearse(blog, document)
+    assert answer == await blog.run(f"mutation {{ {document} }}", viewer=ANN)
+    assert all(step.explain for step in witness.steps)
+
+
+async def test_a_rehearsal_judges_what_a_commit_would(database_url: str) -> None:
+    late = "ALTER TABLE notes ADD CONSTRAINT late UNIQUE (text) DEFERRABLE INITIALLY DEFERRED"
+    rows = "INSERT INTO notes (id, text) VALUES (1, 'a'), (2, 'b')"
+    async with api_of(database_url, "type Note @table { id: Int! @id text: String! }", f"{late}; {rows}") as api:
+        document = 'updateNote(id: 1, set: {text: "b"}) { id }'
+        _, answer = await rehearse(api, document, Viewer.admin())
+        found = await api.run(f"mutation {{ {document} }}")
+        assert answer["errors"][0]["extensions"]["code"] == found["errors"][0]["extensions"]["code"]
+        assert found["errors"][0]["extensions"]["code"] == "CONSTRAINT_VIOLATION"
+
+
+async def test_what_runs_the_projects_own_python_is_not_rehearsed(shopping: Api) -> None:
+    company = "00000000-0000-7000-8000-000000000001"
+    for document in (
+        f'mutation {{ renameCompany(id: "{company}", name: "x") }}',
+        f'mutation {{ updateCompany(id: "{company}", set: {{name: "x"}}) {{ people {{ shout }} }} }}',
+    ):
+        async with shopping.unchanged():
+            with pytest.raises(ClewError, match="Python of the project"):
+                await explained(shopping.engine, document, {})
+
+
+# --- as text --------------------------------------------------------------------------
+
+
+async def test_the_text_holds_rules_steps_sql_values_explain_and_the_verdict(blog: Api) -> None:
+    document = 'mutation ($id: Int!) { updatePost(id: $id, set: {author: "ben"}) { id } }'
+    async with blog.unchanged():
+        text = await explained(blog.engine, document, {"id": 1}, ANN)
+    for line in (
+        "Viewer\n  ann: anon, user",
+        'Rules\n  Post\n    applies  schema.graphql:12  @allow(role: user) READ, where {or: [{state: "public"}, ',
+        "  Post UPDATE\n    applies  schema.graphql:13",
+        "    dropped  schema.graphql:15",
+        "Step 1: updatePost, gather\n  Plan\n    Lock visible=Post permits=UPDATE[schema.graphql:13, "
+        "schema.graphql:14, schema.graphql:25, schema.graphql:11] by_key=True named=True",
+        "  SQL\n    SELECT clew_given.clew_position AS position",
+        "= [1] ($key.id)",
+        "= 'ann' ($auth.sub)",
+        "  EXPLAIN\n    LockRows",
+        "Step 2: updatePost, write\n  Plan\n    Update entity=Post sets=[author]",
+        "= ['ben'] ($set.author)",
+        "Step 3: updatePost, check\n  Plan\n    Check visible=Post permits=UPDATE[",
+        "Verdict\n  refused: updatePost: FORBIDDEN The access rules do not allow this.\n"
+        "  updatePost, phase check: UPDATE of Post {id: 1}\n"
+        "    No READ rule would show the row as it is now.\n",
+        'held before; did not hold after; not true: {author: "$auth.sub"}',
+        "  Everything is rolled back.",
+    ):
+        assert line in text, text
+
+
+async def test_the_text_of_what_is_allowed_and_of_no_such_row(blog: Api) -> None:
+    text = await explained(blog.engine, 'mutation { updatePost(id: 1, set: {title: "x"}) { title } }', {}, ANN)
+    assert text.endswith("Verdict\n  allowed\n  Everything is rolled back.")
+    assert "Step 4: updatePost, read\n  Plan\n    Read\n      Rows visible=Post" in text
+    text = await explained(blog.engine, 'mutation { updatePost(id: 9, set: {title: "x"}) { title } }', {}, ANN)
+    assert "  updatePost: Post {id: 9} is not there for UPDATE\n    There is no such row.\n" in text
+
+
+async def test_an_upsert_shows_its_savepoint(shopping: Api) -> None:
+    document = 'mutation { upsertCompany(input: {name: "New"}, on: name) { name } }'
+    async with shopping.unchanged():
+        text = await explained(shopping.engine, document, {})
+    assert "SAVEPOINT clew_upsert" in text
+
+
+# --- who is told ----------------------------------------------------------------------
+
+
+async def test_a_refusal_is_logged_with_its_rules_and_without_values(blog: Api) -> None:
+    with capture_logs() as logs:
+        await blog.fails('mutation { x: updatePost(id: 1, set: {author: "ben"}) { id } }', viewer=ANN)
+    (line,) = [line for line in logs if line["event"] == "write refused"]
+    assert len(line.pop("request_id")) == 32
+    assert line == {
+        "event": "write refused",
+        "log_level": "info",
+        "viewer": "ann",
+        "field": "x",
+        "entity": "Post",
+        "operation": "UPDATE",
+        "phase": "check",
+        "rules": ["schema.graphql:13", "schema.graphql:14", "schema.graphql:11"],
+    }
+
+
+async def test_without_a_witness_nothing_is_told(blog: Api) -> None:
+    error = await blog.fails('mutation { updatePost(id: 1, set: {author: "ben"}) { id } }', viewer=ANN)
+    assert error == {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
