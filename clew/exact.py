@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring
 from typing import Any
 
 # No column's type has longer numbers that anybody uses, and Postgres stops at 131,072 digits.
@@ -63,12 +64,12 @@ class Decoder(json.JSONDecoder):
 
 
 def holds_exact(value: Any) -> bool:
-    """Whether a value of JSON is, or holds at any depth, a number that was read as it is written."""
+    """Whether a value of JSON holds, at any depth, a number that Python would write otherwise than it was read."""
     if isinstance(value, Mapping):
         return any(map(holds_exact, value.values()))
     if isinstance(value, list | tuple):
         return any(map(holds_exact, value))
-    return isinstance(value, ExactFloat)
+    return isinstance(value, ExactFloat) and float.__repr__(value) != value.text
 
 
 class Written:
@@ -106,6 +107,8 @@ def dumps(value: Any, *, compact: bool = False, allow_nan: bool = False) -> str:
 
 
 def _written(value: Any, comma: str, colon: str, allow_nan: bool) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, ExactFloat):
         return value.text
     if isinstance(value, Mapping):
@@ -118,7 +121,7 @@ def _written(value: Any, comma: str, colon: str, allow_nan: bool) -> str:
 
 def _key(key: Any) -> str:
     """A key of an object; what is no text becomes one as Python's encoder makes it."""
-    return json.dumps(key if isinstance(key, str) else next(iter(json.loads(json.dumps({key: 0})))), ensure_ascii=False)
+    return encode_basestring(key if isinstance(key, str) else next(iter(json.loads(json.dumps({key: 0})))))
 
 
 def encode(value: Any) -> bytes:
