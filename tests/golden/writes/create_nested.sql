@@ -29,30 +29,35 @@ INSERT INTO order_lines (number, order_id, product_id, quantity) SELECT clew_giv
 FROM unnest($1::INTEGER[], $2::BIGINT[], $3::UUID[], $4::INTEGER[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_value2, clew_value3, clew_position) ORDER BY clew_given.clew_position RETURNING order_lines.order_id, order_lines.number;
 
 -- 7: createPerson, write
+--   Hold entity=OrderLine relation=order
+SELECT t1.deleted_at IS NULL AS there 
+FROM unnest($1::BIGINT[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position) JOIN order_lines AS t0 ON t0.order_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 JOIN orders AS t1 ON t0.order_id = t1.id ORDER BY t1.id FOR SHARE OF t1;
+
+-- 8: createPerson, write
 --   Insert entity=Skill columns=[id]
 INSERT INTO skills (id) SELECT clew_given.clew_value0 
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING skills.id;
 
--- 8: createPerson, write
+-- 9: createPerson, write
 --   Insert entity=PersonSkill columns=[personId, skillId] once=True
 INSERT INTO person_skills (person_id, skill_id) SELECT clew_given.clew_value0, clew_given.clew_value1 
 FROM unnest($1::UUID[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position ON CONFLICT DO NOTHING RETURNING person_skills.person_id, person_skills.skill_id;
 
--- 9: createPerson, check
+-- 10: createPerson, check
 --   Check visible=Order permits=CREATE[]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 
 FROM orders AS t0 
 WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 10: createPerson, check
+-- 11: createPerson, check
 --   Check visible=OrderLine permits=CREATE[]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::BIGINT[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 
 FROM order_lines AS t0 
 WHERE t0.order_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 11: createPerson, read
+-- 12: createPerson, read
 --   Read
 --     Rows visible=Person
 --     Value key='email' column=email
