@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test deep check bench lock dist clean
+.PHONY: help install dev test coverage deep check bench lock dist clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -16,13 +16,24 @@ install: $(STAMP) ## set up .venv with the locked dependencies and the command .
 dev: install ## serve the demo project on http://127.0.0.1:8000 with an embedded Postgres
 	$(BIN)/clew dev
 
+# Each worker takes tests in their order, so that it keeps what it has set up.
+PYTEST := pytest -n auto --dist worksteal
+
 test: install ## run the tests on an embedded Postgres; ARGS="tests/writes -k upsert" selects some
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m $(PYTEST) $(ARGS)
+
+coverage: install ## run the tests and report the lines and branches of clew/ that none of them runs
+	rm -rf .clew/coverage
+	$(BIN)/coverage run -m $(PYTEST) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	$(BIN)/coverage report
+	@echo 'Line by line: .clew/coverage/index.html'
 
 EXAMPLES ?= 10000
 
 deep: install ## run the tests with EXAMPLES=10000 random cases for each property, and with every mutant
-	CLEW_TEST_EXAMPLES=$(EXAMPLES) CLEW_TEST_MUTANTS=all $(BIN)/python -m pytest -n auto $(ARGS)
+	CLEW_TEST_EXAMPLES=$(EXAMPLES) CLEW_TEST_MUTANTS=all $(BIN)/python -m $(PYTEST) $(ARGS)
 
 check: install ## format, lint, types, layers, dependencies, tests
 	$(BIN)/ruff format --check .
@@ -30,7 +41,7 @@ check: install ## format, lint, types, layers, dependencies, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m $(PYTEST) $(ARGS)
 
 bench: install ## measure against the alternatives, side by side
 	$(BIN)/python -m bench

@@ -18,7 +18,7 @@ from bench.measure import Options, measure
 from bench.paths import DATA, RESULTS, STATEMENTS
 from bench.peers import BarePeer, ClewPeer, Peer
 from bench.report import CaseResult, render, span
-from bench.statements import compile_cases
+from bench.statements import choose, write_statements
 from bench.verify import AnswersDiffer
 from clew.database.embedded import embedded_postgres
 
@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(server_url: str, scale: int, cases: Sequence[Case], options: Options, control: bool) -> list[CaseResult]:
     project = chinook_project()
     url = asyncio.run(prepare(server_url, scale, project))
-    compile_cases(project, STATEMENTS)
+    statements = asyncio.run(choose(url, scale, cases))
+    for name, statement in statements.items():
+        print(f"{scale}x {name}: bare is {statement.form}", flush=True)
+    write_statements(statements, STATEMENTS)
     everybody: list[Peer] = [ClewPeer(url, project), BarePeer(url, STATEMENTS)]
     if control:
         everybody.append(BarePeer(url, STATEMENTS, name="control"))

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.chinook.generate import COUNTS
+from bench.handwritten import Tree
 
 Variables = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What hand-written statements of a case read.
+
+    Attributes:
+        key: the root response key.
+        source: the SELECT of the outermost rows; `$1`... are the variables.
+        tree: what to give of them.
+        is_one: whether that is one row, not a list.
+    """
+
+    key: str
+    source: str
+    tree: Tree
+    is_one: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +41,7 @@ class Case:
         document: the GraphQL operation that every GraphQL peer gets.
         variables: draws the variables of one request, for a database of the given scale.
         plausible: whether `data` answers the variables; it guards against measuring empty answers.
+        by_hand: what hand-written statements read, for the bare peer.
     """
 
     name: str
@@ -29,6 +49,7 @@ class Case:
     document: str
     variables: Callable[[random.Random, int], Variables]
     plausible: Callable[[Any, Variables], bool]
+    by_hand: ByHand | None = None
 
     def sample(self, scale: int, count: int, seed: int = 1) -> list[Variables]:
         """The variables of `count` requests, the same at every call."""
@@ -40,6 +61,16 @@ def _key_of(table: str) -> Callable[[random.Random, int], Variables]:
     return lambda rng, scale: {"id": rng.randint(1, COUNTS[table] * scale)}
 
 
+def _fields(*names: str) -> tuple[tuple[str, str], ...]:
+    """Fields that are named alike in the API and in SQL, but for capitals."""
+    return tuple((name, "{t}." + re.sub("([A-Z])", lambda match: f"_{match[1].lower()}", name)) for name in names)
+
+
+_PRICE = ("unitPrice", "{t}.unit_price::text")
+_GENRE = Tree("genres", _fields("id", "name"), on=("id", "genre_id"))
+_ALBUM = Tree("albums", _fields("id", "title"), on=("id", "album_id"))
+_ARTIST = Tree("artists", _fields("id", "name"), on=("id", "artist_id"))
+
 CASES = (
     Case(
         name="row",
@@ -47,6 +78,11 @@ CASES = (
         document="query Track($id: Int!) { track(id: $id) { id name composer milliseconds bytes unitPrice } }",
         variables=_key_of("tracks"),
         plausible=lambda data, variables: bool(data["track"]["id"] == variables["id"]),
+        by_hand=ByHand(
+            key="track",
+            source="SELECT * FROM tracks WHERE id = $1",
+            tree=Tree("tracks", (*_fields("id", "name", "composer", "milliseconds", "bytes"), _PRICE)),
+        ),
     ),
     Case(
         name="nested",
@@ -61,6 +97,28 @@ CASES = (
             }""",
         variables=_key_of("albums"),
         plausible=lambda data, variables: bool(data["album"]["artist"]["name"] and data["album"]["tracks"]),
+        by_hand=ByHand(
+            key="album",
+            source="SELECT id, title, artist_id FROM albums WHERE id = $1",
+            tree=Tree(
+                "albums",
+                _fields("id", "title"),
+                (
+                    ("artist", "one", _ARTIST),
+                    (
+                        "tracks",
+                        "many",
+                        Tree(
+                            "tracks",
+                            (*_fields("id", "name", "milliseconds"), _PRICE),
+                            (("genre", "one", _GENRE),),
+                            on=("album_id", "id"),
+                            columns=("id", "name", "milliseconds", "unit_price", "genre_id"),
+                        ),
+                    ),
+                ),
+            ),
+        ),
     ),
     Case(
         name="list",
@@ -77,6 +135,14 @@ CASES = (
         plausible=lambda data, variables: (
             [track["id"] for track in data["tracks"]] == list(range(variables["after"] + 1, variables["after"] + 101))
         ),
+        by_hand=ByHand(
+            key="tracks",
+            source="SELECT id, name, milliseconds, genre_id, album_id FROM tracks WHERE id > $1 ORDER BY id LIMIT 100",
+            tree=Tree(
+                "tracks", _fields("id", "name", "milliseconds"), (("genre", "one", _GENRE), ("album", "one", _ALBUM))
+            ),
+            is_one=False,
+        ),
     ),
     Case(
         name="playlist",
@@ -90,6 +156,28 @@ CASES = (
             }""",
         variables=_key_of("playlists"),
         plausible=lambda data, variables: 5 <= len(data["playlist"]["tracks"]) <= 50,
+        by_hand=ByHand(
+            key="playlist",
+            source="SELECT id, name FROM playlists WHERE id = $1",
+            tree=Tree(
+                "playlists",
+                _fields("id", "name"),
+                (
+                    (
+                        "tracks",
+                        "many",
+                        Tree(
+                            "tracks",
+                            _fields("id", "name"),
+                            (("album", "one", replace(_ALBUM, inner=(("artist", "one", _ARTIST),))),),
+                            link=("playlist_tracks", "playlist_id", "track_id"),
+                            columns=("id", "name", "album_id"),
+                            most=50,
+                        ),
+                    ),
+                ),
+            ),
+        ),
     ),
 )
 

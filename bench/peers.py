@@ -91,7 +91,7 @@ class ClewPeer(_ServerPeer):
 
 
 class BarePeer(_ServerPeer):
-    """Starlette and asyncpg with Clew's SQL (`bench.bare`)."""
+    """Starlette and asyncpg with hand-written SQL (`bench.bare`)."""
 
     def __init__(self, database_url: str, statements: Path, name: str = "bare") -> None:
         self.name = name

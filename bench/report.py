@@ -47,10 +47,10 @@ def render(results: Sequence[CaseResult], *, subject: str, command: str, postgre
         *machine(postgres),
         f"- {settings}",
         "",
-        "`bare` is a handler written by hand with Starlette, asyncpg's pool and the very SQL that Clew compiles. It",
-        "parses no GraphQL and checks nothing. Clew can still come out ahead: it is pure ASGI, with a thinner pool.",
-        "Rounds are interleaved, and a ratio compares two neighbouring runs. Before measuring, all peers gave equal",
-        "answers.",
+        "`bare` is a handler written by hand with Starlette, asyncpg's pool without a reset, and the fastest of",
+        "several hand-written statements, none of which is Clew's. It parses no GraphQL and checks nothing. Clew can",
+        "still come out ahead: it is pure ASGI, with a thinner pool. Rounds are interleaved, and a ratio compares two",
+        "neighbouring runs. Before measuring, all peers gave equal answers.",
     ]
     for scale in dict.fromkeys(result.scale for result in results):
         lines += ["", f"## Chinook-shaped data, {scale}x"]

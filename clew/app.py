@@ -247,12 +247,14 @@ class Clew:
             size=size or settings.pool_max,
             wait=settings.pool_timeout,
             statement_timeout=settings.statement_timeout,
+            planner=settings.planner,
         )
         return self._engine_on(pool, settings)
 
     def _offline_engine(self) -> Engine:
         settings = Settings.load(self.root, "dev")
-        return self._engine_on(Pool(settings.database_url or "", size=1, application_name="clew-explain"), settings)
+        pool = Pool(settings.database_url or "", size=1, application_name="clew-explain", planner=settings.planner)
+        return self._engine_on(pool, settings)
 
     def _engine_on(self, pool: Pool, settings: Settings) -> Engine:
         model, schema = self.build()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,6 +76,42 @@ def _strip(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
+PLANNER = "jit=off,random_page_cost=1.1"
+
+# What decides on plans alone, not on answers or on how long one may wait.
+_PLANNER_NAMES = frozenset(
+    {
+        *("random_page_cost", "seq_page_cost", "cpu_tuple_cost", "cpu_index_tuple_cost", "cpu_operator_cost"),
+        *("effective_cache_size", "work_mem", "hash_mem_multiplier", "jit", "jit_above_cost", "plan_cache_mode"),
+        *("from_collapse_limit", "join_collapse_limit", "geqo", "geqo_threshold", "max_parallel_workers_per_gather"),
+    }
+)
+_PLANNER_SETTING = re.compile(r"([a-z_]+)\s*=\s*([\w.]+)")
+
+
+def planner_settings(text: str) -> dict[str, str]:
+    """The settings of Postgres in `CLEW_PLANNER`, by name; ValueError says what is wrong with it."""
+    if text.strip().lower() == "none":
+        return {}
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        match = _PLANNER_SETTING.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(f"{part.strip()!r} is not name=value")
+        name, value = match.groups()
+        if name not in _PLANNER_NAMES and not name.startswith("enable_"):
+            raise ValueError(f"{name} is no setting of the planner")
+        found[name] = value
+    return found
+
+
+def _validated_planner(value: object) -> object:
+    if isinstance(value, str):
+        planner_settings(value)
+    return value
+
+
+Planner = Annotated[str, BeforeValidator(_validated_planner)]
 DatabaseUrl = Annotated[str, BeforeValidator(_validated_url)]
 HttpsUrl = Annotated[str, BeforeValidator(_validated_jwks_url)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -88,6 +125,7 @@ EXPECTED: Mapping[str, str] = {
     "DATABASE_URL": "a URL such as postgresql://user:password@host:5432/database",
     "CLEW_ENV": "dev or production",
     "CLEW_PORT": "a port number from 0 to 65535",
+    "CLEW_PLANNER": "settings of Postgres' planner such as random_page_cost=1.1,jit=off, or none",
     "CLEW_LOG_LEVEL": "debug, info, warning or error",
     "CLEW_LOG_FORMAT": "json or console",
     "CLEW_LIMITS": 'JSON such as {"editor": {"depth": 30}}',
@@ -197,6 +235,11 @@ class Settings(BaseSettings):
     )
     statement_timeout: Seconds = Field(
         10.0, description="Seconds that one SQL statement may take. After that it ends with `TIMEOUT`."
+    )
+    planner: Planner = Field(
+        PLANNER,
+        description="Settings of Postgres' planner for Clew's sessions, as `name=value`, separated by commas. `none` "
+        "keeps those of the server.",
     )
 
     max_body_bytes: Count = Field(2**20, description="The largest request body and WebSocket message, in bytes.")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Same:
-    """Equals another one that holds the very same thing. The thing lives as long as this does."""
+    """Equals another one that holds the very same thing. The thing lives as long as this does.
 
-    thing: Any
+    Not a dataclass: the cache of writes makes some for each statement.
+    """
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Same) and self.thing is other.thing
 
     def __hash__(self) -> int:
-        return object.__hash__(self.thing)
+        return id(self.thing)

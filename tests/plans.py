@@ -34,8 +34,17 @@ class Plan:
         """The most rows that one node had to look at, those that it threw away included."""
         return max(map(_looked_at, self.nodes))
 
+    @property
+    def json_below_joins(self) -> list[str]:
+        """What JSON is made of rows before it is known which of them are joined to something."""
+        joins = [node for node in self.nodes if "Join" in node["Node Type"] or node["Node Type"] == "Nested Loop"]
+        sides = [side for join in joins for side in join["Plans"] if side["Parent Relationship"] in ("Outer", "Inner")]
+        below = [node for side in sides for node in _nodes(side)]
+        return [text for node in below for text in node.get("Output", ()) if any(name in text for name in _JSON)]
+
 
 _ADMIN = Viewer.admin()
+_JSON = ("json", "concat(", "string_agg(")
 _REMOVED = ("Filter", "Join Filter", "Index Recheck")
 
 
@@ -79,7 +88,7 @@ async def plans(
             # The first five are always custom, and the first of all reads more: the catalogue, and hints on rows.
             for _ in range(6):
                 await connection.execute(run)
-            text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {run}")
+            text = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, VERBOSE, FORMAT JSON) {run}")
             top = json.loads(text)[0]["Plan"]
             found[mode] = Plan(tuple(_nodes(top)), top["Shared Hit Blocks"] + top["Shared Read Blocks"])
         return found
@@ -87,7 +96,7 @@ async def plans(
         await connection.close()
 
 
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield plan
     for child in plan.get("Plans", ()):
         yield from _nodes(child)

@@ -42,7 +42,7 @@ def reached(relation: Relation, near: Visible, far: Visible) -> Visible:
 
     Of a many-to-many all is left: what the near row says is about the links (`linked`).
     """
-    if far.where == TRUE:
+    if far.where == TRUE:  # alike if false: a shortcut
         return far
     joined = frozenset((theirs, ours) for ours, theirs in relation.on)
     told = _leads_to_one(relation, far.entity)
@@ -67,7 +67,7 @@ def _without(rows: Visible, other: Visible, holds: Callable[[Predicate, _Facts],
     asked = _conjuncts(rows.where)
     cases = _cases(other.where)
     left = [item for item in asked if not all(_follows(item, facts, holds) for facts in cases)]
-    return rows if len(left) == len(asked) else replace(rows, where=conjunction(left))
+    return rows if len(left) == len(asked) else replace(rows, where=conjunction(left))  # alike if false: a copy
 
 
 def _cases(where: Predicate) -> Sequence[_Facts]:

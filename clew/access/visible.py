@@ -101,6 +101,7 @@ class Permits:
         if field in self.own:
             return self.own[field]
         member = _member(entity, field)
+        # alike without `isinstance(member, Column)`: a relation is no part of a key
         if isinstance(member, Column) and is_generated_key(entity, member):
             # What the database makes is the client's to give only where a rule says so.
             return tuple(permit for permit in self.rules if permit.fields is not None and field in permit.fields)
@@ -148,7 +149,7 @@ class Access:
                 ends_shown = not dead or not is_free_link(entity)
                 if ends_shown and (fields := opening.fields - dead):
                     shown[name] = replace(opening, fields=fields)
-            if shown == openings:
+            if shown == openings:  # endless if false: it looks for what no longer changes
                 return shown
             openings = shown
 
@@ -192,7 +193,7 @@ class Access:
     def _named(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
         """The claims of a rule's conditions, before and after."""
         key = (entity.name, Same(rule))
-        if key not in self._claims:
+        if key not in self._claims:  # alike if true: a cache
             conditions = (self.condition(entity, rule.where), self.condition(entity, rule.check))
             self._claims[key] = frozenset(claim for condition in conditions for claim in _claims(condition))
         return self._claims[key]
@@ -288,6 +289,7 @@ class Access:
             member = _member(entity, name)
             if member.allow:
                 held = any(True for _ in self._allowing(entity, member.allow, sight.roles, operation))
+            # alike without `isinstance(member, Column)`: a relation is no part of a key
             elif isinstance(member, Column) and is_generated_key(entity, member):
                 held = any(rule.fields is not None and name in rule.fields for rule in rules)
             else:
@@ -299,10 +301,11 @@ class Access:
     def _shown(self, relation: Relation, rules: list[_Rule], sight: Sight) -> bool:
         """Whether each rule that opens a row holds only where the to-one's row is open too, by the same condition."""
         target = self.model.entity(relation.target)
+        # alike without `is_free_link(target)`: a generated link has no rule to be the same as
         if relation.to_many or is_free_link(target) or self._guards(target, sight):
             return False
         theirs = [rule.predicate for rule in self._reading(target, target.allow, sight.roles)]
-        return bool(rules) and all(
+        return bool(rules) and all(  # alike without `bool(rules)`: without rules there is no opening
             any(
                 isinstance(item, Exists) and item.relation == relation and item.rows.where in theirs
                 for item in (rule.predicate.items if isinstance(rule.predicate, AllOf) else (rule.predicate,))
@@ -360,8 +363,8 @@ class Access:
     def _seen(self, entity: Entity, sight: Sight, deleted: str | None, to_ones: tuple[str, ...]) -> Visible:
         key = (entity.name, sight, deleted, to_ones)
         found = self._visible.get(key)
-        if found is None:
-            if len(self._visible) >= 4096:
+        if found is None:  # alike if true: a cache
+            if len(self._visible) >= 4096:  # alike if true or false: the bound of a cache
                 self._visible.clear()
             found = self._visible[key] = self._see(entity, sight, deleted, to_ones)
         return found
@@ -389,8 +392,8 @@ class Access:
         """What the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
         key = (entity.name, sight, operation)
         found = self._permits.get(key)
-        if found is None:
-            if len(self._permits) >= 4096:
+        if found is None:  # alike if true: a cache
+            if len(self._permits) >= 4096:  # alike if true or false: the bound of a cache
                 self._permits.clear()
             found = self._permits[key] = self._permitted(entity, sight, operation)
         return found
@@ -399,8 +402,8 @@ class Access:
         """Return the guards alone: they bind rows that a write of another row changes along, too."""
         key = (entity.name, sight, operation)
         found = self._guarding.get(key)
-        if found is None:
-            if len(self._guarding) >= 4096:
+        if found is None:  # alike if true: a cache
+            if len(self._guarding) >= 4096:  # alike if true or false: the bound of a cache
                 self._guarding.clear()
             guards = self._guarding_permits(entity, sight, operation)
             found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards, operation)
@@ -408,7 +411,7 @@ class Access:
 
     def every_row(self, entity: Entity) -> Visible:
         """All rows, deleted and hidden ones too: only for guards, which bind whatever the viewer sees."""
-        if entity.name not in self._all:
+        if entity.name not in self._all:  # alike if true: a cache
             self._all[entity.name] = Visible(entity)
         return self._all[entity.name]
 
@@ -458,9 +461,10 @@ class Access:
         masks: dict[str, Predicate] = {}
         for name in _names(entity):
             mask = self._mask(entity, name, rules, sight, only_usable=True)
-            if mask is not None:
+            if mask is not None:  # alike if true: None among the masks is no mask
                 masks[name] = mask
         limits = [rule.limit for rule in rules]
+        # alike if `limit is not None` is true: none is None there
         page = None if None in limits or not limits else max(limit for limit in limits if limit is not None)
         opened = [self._mask(entity, name, rules, sight, only_usable=True) for name in to_ones]
         masking = [mask for mask in opened if mask is not None]
@@ -536,7 +540,7 @@ class Access:
 
     def _compiled(self, entity: Entity, rule: AllowRule | GuardRule) -> _Rule:
         key = (entity.name, Same(rule))
-        if key not in self._rules:
+        if key not in self._rules:  # alike if true: a cache
             fields, limit = (rule.fields, rule.limit) if isinstance(rule, AllowRule) else (None, None)
             self._rules[key] = _Rule(self.condition(entity, rule.where), self._named(entity, rule), fields, limit)
         return self._rules[key]

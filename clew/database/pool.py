@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from clew.config import PLANNER, planner_settings
 from clew.database.errors import FAULTS, client_error
 from clew.errors import ClewError, Code
+from clew.observe import get_logger
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 else:
     Connection = asyncpg.Connection
+
+_LOG = get_logger("clew.database")
 
 # In bytes of SQL. Longer statements are prepared anew each time; asyncpg's default of 15 KiB is
 # reached by a nested operation of some hundred fields.
@@ -41,6 +45,7 @@ class Pool:
         wait: seconds to wait for one before UNAVAILABLE.
         statement_timeout: seconds a statement may take before TIMEOUT.
         application_name: what `pg_stat_activity` shows.
+        planner: the planner's settings, as `CLEW_PLANNER` has them.
     """
 
     def __init__(
@@ -51,10 +56,12 @@ class Pool:
         wait: float = 5.0,
         statement_timeout: float = 10.0,
         application_name: str = "clew",
+        planner: str = PLANNER,
     ) -> None:
         self._url = url
         self._size = size
         self._wait = wait
+        self._planner = planner_settings(planner)
         self._settings = {
             "application_name": application_name,
             "timezone": "UTC",
@@ -63,8 +70,6 @@ class Pool:
             "extra_float_digits": "1",
             # 0 would mean none.
             "statement_timeout": str(max(1, round(statement_timeout * 1000))),
-            # Compiling a statement takes longer than one that builds a page of JSON runs.
-            "jit": "off",
             # A transaction that Clew forgot must not hold its locks for ever.
             "idle_in_transaction_session_timeout": "60000",
             # A cancellation that comes before its statement is lost; then closing the socket must stop it.
@@ -76,6 +81,11 @@ class Pool:
         self._closed = False
         self._settling: set[asyncio.Task[None]] = set()
         self._disturbed: set[Connection] = set()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What its sessions are started with."""
+        return {**self._settings, **self._planner}
 
     @property
     def wait(self) -> float:
@@ -195,18 +205,31 @@ class Pool:
 
     async def _connect(self) -> Connection:
         """Open a connection in a slot that is counted already."""
+        planner = self._planner
         try:
-            return await asyncpg.connect(
-                self._url,
-                timeout=self._wait,
-                server_settings=self._settings,
-                max_cacheable_statement_size=_LARGEST_PREPARED,
-            )
+            try:
+                return await self._open_session(planner)
+            except asyncpg.PostgresError as error:
+                # A proxy may let through only settings that it knows.
+                if not any(name in str(error) for name in planner):
+                    raise
+                if self._planner:
+                    _LOG.warning("planner refused", settings=planner, reason=str(error))
+                    self._planner = {}
+                return await self._open_session({})
         except BaseException as error:
             self._free_slot()
             if isinstance(error, (*FAULTS, TimeoutError)):
                 raise client_error(error) from error
             raise
+
+    async def _open_session(self, planner: Mapping[str, str]) -> Connection:
+        return await asyncpg.connect(
+            self._url,
+            timeout=self._wait,
+            server_settings={**self._settings, **planner},
+            max_cacheable_statement_size=_LARGEST_PREPARED,
+        )
 
     async def _queue(self) -> Connection:
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()

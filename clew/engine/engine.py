@@ -122,9 +122,12 @@ class Engine:
 
     async def encoded(self, outcome: Outcome) -> bytes:
         """Return the response as JSON."""
-        data = outcome.data if isinstance(outcome.data, bytes) else await self.statements.encoded(outcome.data)
+        data = await self._data(outcome)
         errors = await self.statements.encoded(outcome.errors) if outcome.errors else b""
         return outcome.response(errors, data)
+
+    async def _data(self, outcome: Outcome) -> bytes:
+        return outcome.data if isinstance(outcome.data, bytes) else await self.statements.encoded(outcome.data)
 
     async def graphql(
         self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation | None = None
@@ -274,10 +277,10 @@ class Engine:
         if viewer.is_admin:
             return self._admin
         roles: Sight | None = viewer.known.get(self._known_roles)
-        if roles is None:
+        if roles is None:  # alike if true: a cache
             roles = viewer.known[self._known_roles] = roles_of(viewer, self._known_roles)
         found: RoleSchema | None = self._roles.get(roles)
-        return found or await self._role(roles)
+        return found or await self._role(roles)  # alike without `found`: a cache
 
     async def _role(self, roles: Sight) -> RoleSchema:
         async with self._building:
@@ -386,7 +389,7 @@ class Engine:
             found = None if kept is None else await kept.claim(connection, operation.request_id)
             outcome = found or await operation.run(Row(), all_or_nothing=True)
             if kept is not None and found is None and not outcome.errors:
-                await kept.store(connection, await self.statements.encoded(outcome.data))
+                await kept.store(connection, await self._data(outcome))
             if is_rehearsal and not outcome.errors:
                 # A commit would judge the constraints that are deferred.
                 await connection.fetch("SET CONSTRAINTS ALL IMMEDIATE", ())

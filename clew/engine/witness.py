@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -204,6 +205,13 @@ class Recorder:
         self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
     ) -> None:
         """See `Witness`."""
+        # What cannot be found out is not told: the mutation goes on as if nobody had asked.
+        with suppress(ClewError):
+            await self._look(store, plan, bound, records)
+
+    async def _look(
+        self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
+    ) -> None:
         match plan:
             case Lock(visible=visible, permits=permits, by_key=True):
                 keys = _rows(bound_keys(visible.entity, ()), bound)
@@ -340,8 +348,11 @@ class Recorder:
             Whether the row is readable, None if there is none; and the parts, as text.
         """
         parts: list[tuple[Same, str, Predicate]] = []
+        failed: dict[Same, list[str]] = {}
         for rule, judgement in self._rules(entity, operation, fields):
-            if judgement.applies:
+            if judgement.applies and not self._access.claims_of(entity, rule) <= self._sight.usable:
+                failed[Same(rule)] = [judgement.why]
+            elif judgement.applies:
                 where = rule.where if judged is None or rule.check is None else rule.check
                 parts += (
                     (Same(rule), text, self._access.condition(entity, part))
@@ -351,7 +362,6 @@ class Recorder:
         if judged is None:
             judged = Check(self._access.visible(entity, self._sight), permits)
         record, *_ = await store.ask(replace(judged, permits=permits), {**(bound or {}), **bound_keys(entity, [key])})
-        failed: dict[Same, list[str]] = {}
         for (same, text, _), holds in zip(parts, tuple(record)[1:], strict=True):
             if not holds:
                 failed.setdefault(same, []).append(text)

@@ -276,7 +276,7 @@ class _Planner:
 
     def page(self, visible: Visible) -> int | None:
         """The largest page: what the rules say, else the limit for all; none for an admin."""
-        if self.sight.admin:
+        if self.sight.admin:  # alike if false: an admin's limits have no page
             return None
         return self.limits.page if visible.page is None else visible.page
 
@@ -299,7 +299,7 @@ class _Planner:
             arguments = self.arguments(entity.name, nodes[0])
             far, link = self.access.across(relation, self.sight, _deleted(arguments))
             read = self.many(far, reached(relation, visible, far), kind, arguments, nodes)
-            if link is not None:
+            if link is not None:  # alike if false: asks again what follows
                 link = linked(relation, visible, far, link)
             return Many(key, relation, read, link, visible.masks.get(relation.name))
         to_one = entity.relation(name)

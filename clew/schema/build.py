@@ -172,6 +172,8 @@ class _Builder:
         return [
             relation
             for relation in entity.relations
+            # alike without `relation.target in self.openings`: such a relation is in no opening
+            # alike without `not relation.hidden`: what is hidden is in no opening
             if not relation.hidden and relation.name in fields and relation.target in self.openings
         ]
 
@@ -374,6 +376,7 @@ class _Builder:
         if relation.to_many:
             type_ = GraphQLNonNull(GraphQLList(GraphQLNonNull(object_type)))
             arguments = self._list_arguments(target)
+        # alike without `relation.kind is RelationKind.TO_ONE`: any other to-one is nullable
         elif relation.kind is RelationKind.TO_ONE and not relation.nullable and self.shown(entity, relation):
             type_ = GraphQLNonNull(object_type)
         return self.generated(

@@ -54,6 +54,7 @@ class OwnTypes:
 
     def _is_empty(self, node: TypeDefinitionNode) -> bool:
         if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
+            # alike without `()`: there are some, or it is empty
             return all(type_name(field.type) in self._hidden for field in node.fields or ())
         return isinstance(node, UnionTypeDefinitionNode) and not self._named(node.types)
 
@@ -62,9 +63,9 @@ class OwnTypes:
         if isinstance(node, UnionTypeDefinitionNode):
             changes["types"] = self._named(node.types)
         elif isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
-            changes["fields"] = self.fields(node.fields or ())
+            changes["fields"] = self.fields(node.fields or ())  # alike without `()`: there are some, or it is empty
             changes["interfaces"] = self._named(node.interfaces)
-        return replace(node, **changes) if changes else node
+        return replace(node, **changes) if changes else node  # alike if true: a copy
 
     def _named(self, nodes: Iterable[NamedTypeNode] | None) -> tuple[NamedTypeNode, ...]:
         return tuple(node for node in nodes or () if node.name.value not in self._hidden)

@@ -14,6 +14,7 @@ from clew.plan.types import (
     Aggregate,
     Connection,
     Edges,
+    Many,
     Measured,
     Measures,
     MeasureValue,
@@ -23,18 +24,37 @@ from clew.plan.types import (
     TotalCount,
     TypeName,
 )
-from clew.sql.json import EMPTY_ARRAY, JSON_TEXT, json_object, json_value, text_constant
+from clew.sql.filters import measure_value
+from clew.sql.json import EMPTY_ARRAY, Json, JsonConstant, JsonObject, json_name, json_value
+from clew.sql.pages import Pages
+from clew.sql.scope import Scope
 
 
-def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any]]) -> ColumnElement[Any]:
+def aggregate(pages: Pages, read: Aggregate, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
+    """The object of an aggregate; `outer` and `via` as for `Pages.page`."""
+    if not any(measures(read.output)):
+        # Without a function in it the SELECT would give one object for each row.
+        return nothing(read)
+    scope = pages.scope(read.rows.visible.entity.name, outer)
+
+    def value(measure: Measure) -> ColumnElement[Any]:
+        return measure_value(measure, scope, pages, pages.binds)
+
+    json = JsonObject([(output.key, measured_json(output, value)) for output in read.output])
+    statement = sa.select(json.label("clew_json")).select_from(scope.source)
+    statement = statement.where(*pages.belonging(read.rows, scope, outer, via))
+    return scope.correlate(statement).scalar_subquery()
+
+
+def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any]]) -> Json:
     """A field of an aggregate as JSON; `value` gives the SQL of a measure."""
     match output:
         case MeasureValue(measure=measure):
             return json_value(value(measure), measure.type)
         case TypeName(name=name):
-            return text_constant(name)
+            return json_name(name)
         case Measures(output=inner):
-            return json_object([(item.key, measured_json(item, value)) for item in inner])
+            return JsonObject([(item.key, measured_json(item, value)) for item in inner])
 
 
 def measures(outputs: Iterable[Measured]) -> Iterator[Measure]:
@@ -46,7 +66,7 @@ def measures(outputs: Iterable[Measured]) -> Iterator[Measure]:
             yield from measures(output.output)
 
 
-def nothing(read: Read | Connection | Aggregate) -> ColumnElement[Any]:
+def nothing(read: Read | Connection | Aggregate) -> Json:
     """The JSON of a field over no rows at all."""
     match read:
         case Read():
@@ -55,7 +75,7 @@ def nothing(read: Read | Connection | Aggregate) -> ColumnElement[Any]:
             found = {item.key: _empty(item) for item in output}
         case Connection(output=output):
             found = {item.key: _empty(item) for item in output}
-    return sa.literal_column(f"'{json.dumps(found)}'::json", JSON_TEXT)
+    return JsonConstant(json.dumps(found, separators=(",", ":")))
 
 
 def _empty(output: Any) -> Any:

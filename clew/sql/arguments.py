@@ -178,7 +178,7 @@ def _coerced(value: Any, type_: ValueType) -> Any:
     """A constant or claim as the scalar's input coercion gives it. Raises GraphQLError if it does not fit."""
     if type_.is_list:
         return [_coerced(item, type_.item) for item in value]
-    if value is None:
+    if value is None:  # alike if false: asked before, and by each scalar
         raise GraphQLError("null")
     if type_.is_enum:
         if not isinstance(value, str):

@@ -2,54 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from clew.access.predicates import TEXT
 from clew.access.types import Marker, Operand, OrderKey, Rows
-from clew.plan.types import Connection, ConnectionOutput, Cursor, Edges, Many, Node, Nodes, PageInfo, Position, TypeName
+from clew.model.measures import COUNT
+from clew.plan.types import (
+    Connection,
+    ConnectionOutput,
+    Cursor,
+    Edges,
+    Many,
+    Node,
+    Nodes,
+    Output,
+    PageInfo,
+    Position,
+    TypeName,
+)
 from clew.sql.binds import compared_type
-from clew.sql.json import json_array, json_object, text_constant
+from clew.sql.json import Json, JsonArray, JsonObject, json_boolean, json_name, json_text, json_value
+from clew.sql.pages import Pages
 from clew.sql.scope import Scope, free_name
 from clew.sql.types import sql_type
 
-if TYPE_CHECKING:
-    from clew.sql.read import Compiler
-
 _ROW = "clew_row"
+_FOLLOWS = "clew_follows"
 _HEX: ColumnElement[Any] = sa.literal_column("'hex'")
 _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
+_ONE: ColumnElement[Any] = sa.literal_column("1")
+_TRUE: ColumnElement[Any] = sa.literal_column("true")
 _FALSE: ColumnElement[Any] = sa.literal_column("false")
 
 
-def connection(compiler: Compiler, read: Connection, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
-    """The JSON object of one page; `outer` and `via` as for `Compiler.rows`."""
-    return _Page(compiler, read, outer, via).json()
+# The object of a row, and the FROM that it reads.
+Objects = Callable[[Iterable[Output], Scope, FromClause[Any]], tuple[Json, FromClause[Any]]]
 
 
-class _Page:
+def connection(
+    pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects
+) -> ColumnElement[Any]:
+    """The object of one page.
+
+    Args:
+        outer, via: as for `Pages.page`.
+        objects: gives the object of a row of a level, and the FROM item that it is given with all that it joins.
+    """
+    return _Connection(pages, read, outer, via, objects).json()
+
+
+class _Connection:
     """One page: the rows between the positions, cut and numbered, with its output built around them.
 
     With `peeks` one row more is read than the page holds: it tells whether another page follows.
     """
 
-    def __init__(self, compiler: Compiler, read: Connection, outer: Scope | None, via: Many | None) -> None:
-        self.compiler = compiler
+    def __init__(self, pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects) -> None:
+        self.pages = pages
+        self.objects = objects
         self.read = read
         self.outer = outer
         self.via = via
         infos = [name for output in read.output if isinstance(output, PageInfo) for _, name in output.fields]
         self.peeks = ("hasPreviousPage" if read.backward else "hasNextPage") in infos
+        # Whether it gives the cursor of the row that is read last.
+        self.ends = ("startCursor" if read.backward else "endCursor") in infos
+        # Where it is known that rows beyond the page were read.
+        self.limit = read.rows.limit if self.peeks else None
         self.order = tuple(key.backward for key in read.rows.order) if read.backward else read.rows.order
         self.keys: list[ColumnElement[Any]] = []
 
     def json(self) -> ColumnElement[Any]:
         if not any(self.reads_page(output) for output in self.read.output):
             # Without an aggregate in it a SELECT from the page would give one object for each row.
-            return json_object([(output.key, self.beside(output)) for output in self.read.output])
+            return JsonObject([(output.key, self.beside(output)) for output in self.read.output])
         pairs: list[tuple[str, ColumnElement[Any]]] = []
         page = self.page()
         source: FromClause[Any] = page.source
@@ -57,13 +87,13 @@ class _Page:
             match output:
                 case Edges(output=fields):
                     json, source = self.edge(fields, page, source)
-                    pairs.append((output.key, self.array(json, page)))
+                    pairs.append((output.key, self.array(json)))
                 case Nodes(output=fields):
-                    json, source = self.compiler.object(fields, page, source)
-                    pairs.append((output.key, self.array(json, page)))
+                    json, source = self.objects(fields, page, source)
+                    pairs.append((output.key, self.array(json)))
                 case _:
                     pairs.append((output.key, self.beside(output)))
-        statement = sa.select(json_object(pairs).label("clew_json")).select_from(source)
+        statement = sa.select(JsonObject(pairs).label("clew_json")).select_from(source)
         return page.correlate(statement).scalar_subquery()
 
     def reads_page(self, output: ConnectionOutput) -> bool:
@@ -73,34 +103,39 @@ class _Page:
         counted = self.peeks and self.read.rows.limit is not None
         return counted or any(name in ("startCursor", "endCursor") for _, name in output.fields)
 
-    def beside(self, output: ConnectionOutput) -> ColumnElement[Any]:
+    def beside(self, output: ConnectionOutput) -> Json:
         """What is there without a row on the page, too."""
         match output:
             case PageInfo(fields=fields):
-                return json_object([(key, self.info(name)) for key, name in fields])
+                return JsonObject([(key, self.info(name)) for key, name in fields])
             case TypeName(name=name):
-                return text_constant(name)
+                return json_name(name)
             case _:
-                return self.total()
+                return json_value(self.total(), COUNT)
 
     def page(self) -> Scope:
         """The rows of the page, and the one after it, with their keys and their numbers in it."""
-        compiler, rows = self.compiler, self.read.rows
-        scope = compiler.scope(rows.visible.entity.name, self.outer)
-        keys = [(compiler.follow(key.value, scope), key) for key in self.order]
-        labelled = compiler.labelled(keys, scope)
-        inner = sa.select(*compiler.needed(self.read.fields, scope), *labelled).select_from(scope.source)
-        inner = inner.where(*compiler.belonging(rows, scope, self.outer, self.via), *self.between(scope))
-        inner = inner.order_by(*(compiler.directed(expression, key) for expression, key in keys))
-        cut = compiler.cut(inner, rows, scope, more=1 if self.peeks else 0)
-        between = cut.subquery(f"page{compiler.number()}")
-        names = [label.name for label in labelled]
-        order = [compiler.directed(between.c[name], key) for name, key in zip(names, self.order, strict=True)]
-        number = sa.func.row_number().over(order_by=order).label(free_name(_ROW, scope.entity))
-        numbered = sa.select(*between.c, number).select_from(between).subquery(f"rows{compiler.number()}")
-        page = Scope(scope.entity, numbered, self.outer)
-        self.keys = [page.key(name) for name in names]
+        pages, read = self.pages, self.read
+        cut = pages.page(
+            read.rows,
+            read.fields,
+            self.outer,
+            self.via,
+            is_joined=True,
+            order=self.order,
+            between=self.between,
+            more=1 if self.peeks else 0,
+        )
+        entity, between = cut.scope.entity, cut.scope.source
+        order = cut.order(self.order)
+        number = sa.func.row_number().over(order_by=order).label(free_name(_ROW, entity))
+        follows = sa.func.lead(_TRUE).over(order_by=order).label(free_name(_FOLLOWS, entity))
+        columns = [*between.c, number, *([follows] if self.ends else [])]
+        numbered = sa.select(*columns).select_from(between).subquery(f"rows{pages.number()}")
+        page = Scope(entity, numbered, self.outer, is_joined=True)
+        self.keys = [page.key(name) for name in cut.keys]
         self.number = page.key(number.name, sa.BIGINT())
+        self.follows = page.key(follows.name)
         return page
 
     def between(self, scope: Scope) -> list[ColumnElement[bool]]:
@@ -110,7 +145,7 @@ class _Page:
             found.append(self.beyond(self.read.after, self.read.rows.order, scope))
         if self.read.before is not None:
             found.append(self.beyond(self.read.before, [key.backward for key in self.read.rows.order], scope))
-        return [self.compiler.fenced(self.read.rows, condition, scope) for condition in found]
+        return [self.pages.fenced(self.read.rows, condition, scope) for condition in found]
 
     def beyond(
         self, position: Position, order: Sequence[OrderKey], scope: Scope, *, inclusive: bool = False
@@ -120,12 +155,10 @@ class _Page:
         The first key's bound stands alone before the whole, for an index to begin there;
         where no key can be null and all go one way, it is one comparison of rows.
         """
-        compiler = self.compiler
-        keys = [compiler.follow(key.value, scope) for key in order]
+        pages = self.pages
+        keys = [pages.follow(key.value, scope) for key in order]
         values = [
-            None
-            if operand is None
-            else sa.cast(compiler.binds.add(operand), sql_type(compared_type(key.value.end.type)))
+            None if operand is None else sa.cast(pages.binds.add(operand), sql_type(compared_type(key.value.end.type)))
             for key, operand in zip(order, position.values, strict=True)
         ]
         plain = [value for value in values if value is not None]
@@ -144,63 +177,62 @@ class _Page:
         several = len(keys) > 1 or inclusive
         if several and values[0] is not None and not (order[0].value.nullable and not order[0].nulls_lead):
             bound = keys[0] <= values[0] if order[0].descending else keys[0] >= values[0]
-            return sa.and_(bound, condition)
+            return sa.and_(bound, condition)  # alike without `bound`: for an index to begin there
         return condition
 
     # --- output -----------------------------------------------------------------------
 
-    def array(self, json: ColumnElement[Any], page: Scope) -> ColumnElement[Any]:
-        return json_array(json, [self.number.desc() if self.read.backward else self.number], self.within())
+    def array(self, json: Json) -> Json:
+        return JsonArray(json, [self.number.desc() if self.read.backward else self.number], self.within())
 
     def within(self) -> ColumnElement[bool] | None:
         """The rows of the page itself, None for all that were read."""
-        limit = self.read.rows.limit
-        return self.number <= self.compiler.count(limit) if self.peeks and limit is not None else None
+        return self.number <= self.pages.count(self.limit) if self.limit is not None else None
 
     def edge(
         self, fields: tuple[Cursor | Node | TypeName, ...], page: Scope, source: FromClause[Any]
-    ) -> tuple[ColumnElement[Any], FromClause[Any]]:
+    ) -> tuple[Json, FromClause[Any]]:
         pairs: list[tuple[str, ColumnElement[Any]]] = []
         for field in fields:
             match field:
                 case Cursor():
-                    pairs.append((field.key, self.cursor()))
+                    pairs.append((field.key, json_text(self.cursor())))
                 case Node(output=output):
-                    json, source = self.compiler.object(output, page, source)
+                    json, source = self.objects(output, page, source)
                     pairs.append((field.key, json))
                 case TypeName(name=name):
-                    pairs.append((field.key, text_constant(name)))
-        return json_object(pairs), source
+                    pairs.append((field.key, json_name(name)))
+        return JsonObject(pairs), source
 
     def cursor(self) -> ColumnElement[Any]:
         """The values of a row's keys, marked to be found and sealed: `mark:number of the order:hex`."""
-        number = self.compiler.binds.order(self.read.order)
+        number = self.pages.binds.order(self.read.order)
         values = sa.func.json_build_array(*(sa.cast(key, sa.Text()) for key in self.keys))
         plain = sa.func.encode(sa.func.convert_to(sa.cast(values, sa.Text()), _UTF8), _HEX)
-        mark = self.compiler.binds.add(Operand(Marker(), TEXT, "cursor"))
+        mark = self.pages.binds.add(Operand(Marker(), TEXT, "cursor"))
         return mark.op("||")(sa.literal_column(f"':{number}:'")).op("||")(plain)
 
-    def info(self, name: str) -> ColumnElement[Any]:
+    def info(self, name: str) -> Json:
         """A field of `pageInfo`."""
         backward = self.read.backward
         match name:
             case "hasNextPage":
-                return self.outside(self.read.before) if backward else self.another(self.read.before)
+                return json_boolean(self.outside(self.read.before) if backward else self.another(self.read.before))
             case "hasPreviousPage":
-                return self.another(self.read.after) if backward else self.outside(self.read.after)
+                return json_boolean(self.another(self.read.after) if backward else self.outside(self.read.after))
             case "startCursor":
-                return self.cursor_at(first=not backward)
+                return json_text(self.cursor_at(first=not backward))
             case "endCursor":
-                return self.cursor_at(first=backward)
+                return json_text(self.cursor_at(first=backward))
             case _:
-                return text_constant("PageInfo")
+                return json_name("PageInfo")
 
     def another(self, position: Position | None) -> ColumnElement[Any]:
         """Whether rows follow the page in the direction of reading: up to the position, or beyond it."""
         limit = self.read.rows.limit
         if limit is None:
             return self.outside(position)
-        more: ColumnElement[Any] = sa.func.count() > self.compiler.count(limit)
+        more: ColumnElement[Any] = sa.func.count() > self.pages.count(limit)
         return more if position is None else sa.or_(more, self.outside(position))
 
     def outside(self, position: Position | None) -> ColumnElement[Any]:
@@ -211,28 +243,32 @@ class _Page:
         """
         if position is None:
             return _FALSE
-        compiler = self.compiler
-        scope = compiler.scope(self.read.rows.visible.entity.name, self.outer)
+        pages = self.pages
+        scope = pages.scope(self.read.rows.visible.entity.name, self.outer)
         order = self.read.rows.order
         if position is self.read.after:
             order = tuple(key.backward for key in order)
-        conditions = compiler.belonging(self.everything(), scope, self.outer, self.via)
+        conditions = pages.belonging(self.everything(), scope, self.outer, self.via)
         statement = sa.select(sa.true()).select_from(scope.source)
-        outside = self.compiler.fenced(self.read.rows, self.beyond(position, order, scope, inclusive=True), scope)
+        outside = self.pages.fenced(self.read.rows, self.beyond(position, order, scope, inclusive=True), scope)
         statement = statement.where(*conditions, outside)
-        statement = statement.order_by(*(compiler.directed(compiler.follow(key.value, scope), key) for key in order))
+        statement = statement.order_by(*(pages.directed(pages.follow(key.value, scope), key) for key in order))
         nearest = scope.correlate(statement.limit(sa.literal_column("1"))).scalar_subquery()
         return sa.func.coalesce(nearest, _FALSE)
 
     def cursor_at(self, *, first: bool) -> ColumnElement[Any]:
-        """The cursor of the row that was read first, or last."""
-        order = self.number if first else self.number.desc()
-        array = json_array(self.cursor(), [order], self.within())
-        return array.op("->")(sa.literal_column("0"))
+        """The cursor of the row that was read first, or last; null without rows."""
+        is_it = self.number == _ONE if first else self.follows.is_(None)
+        if self.limit is not None:
+            if not first:
+                # The one that was read beyond the page may follow it.
+                is_it = sa.or_(is_it, self.number == self.pages.count(self.limit))
+            is_it = sa.and_(is_it, self.number <= self.pages.count(self.limit))
+        return sa.func.max(self.cursor()).filter(is_it)
 
     def total(self) -> ColumnElement[Any]:
-        scope = self.compiler.scope(self.read.rows.visible.entity.name, self.outer)
-        conditions = self.compiler.belonging(self.everything(), scope, self.outer, self.via)
+        scope = self.pages.scope(self.read.rows.visible.entity.name, self.outer)
+        conditions = self.pages.belonging(self.everything(), scope, self.outer, self.via)
         statement = sa.select(sa.func.count()).select_from(scope.source).where(*conditions)
         return scope.correlate(statement).scalar_subquery()
 

@@ -257,7 +257,7 @@ def _vector(
     binds: Binds,
 ) -> ColumnElement[Any]:
     """The stored vector; where a field may be hidden, one made of what is open."""
-    if all(mask is None for _, mask in parts):
+    if all(mask is None for _, mask in parts):  # alike if false: the same words
         return scope.key(SEARCH_COLUMN)
     vectors = []
     for part, mask in parts:
@@ -313,11 +313,7 @@ def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement
         assert column is not None, name
         if column.computed is None or column.computed.stored:
             return scope.key(column.column)
-        # The expression's text must stand where its own row is the innermost FROM.
-        stored = [c for c in scope.entity.columns if c.computed is None or c.computed.stored]
-        inner = Scope(scope.entity, scope.source, scope)
-        row = inner.correlate(sa.select(*(scope.key(c.column) for c in stored))).lateral("ruled_row")
-        return inner.correlate(sa.select(scope.column(column)).select_from(row)).scalar_subquery()
+        return scope.apart(column)
     relation = scope.entity.relation(name)
     assert relation is not None, name
     inner = levels.scope(relation.target, scope)

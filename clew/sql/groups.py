@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
@@ -14,29 +14,27 @@ from clew.plan.types import GroupKey, GroupKeys, Groups, KeyValue, Measured
 from clew.sql.aggregates import measured_json, measures
 from clew.sql.binds import bare_type
 from clew.sql.filters import measured
-from clew.sql.json import WITHOUT_ZONE, json_array, json_object, json_value
+from clew.sql.json import WITHOUT_ZONE, Json, JsonArray, JsonObject, json_value
 from clew.sql.order import direction
+from clew.sql.pages import Pages
 from clew.sql.scope import Scope
-
-if TYPE_CHECKING:
-    from clew.sql.read import Compiler
 
 _MOMENT = ValueType("DateTime", "timestamptz")
 
 
-def groups(compiler: Compiler, read: Groups) -> ColumnElement[Any]:
+def groups(pages: Pages, read: Groups) -> ColumnElement[Any]:
     """The JSON array. Keys are worked out within, once a row, and grouped around that: a key may be a subquery."""
-    scope = compiler.scope(read.rows.visible.entity.name, None)
-    keys = [_key(compiler, key, scope).label(f"key{index}") for index, key in enumerate(read.by)]
+    scope = pages.scope(read.rows.visible.entity.name, None)
+    keys = [_key(pages, key, scope).label(f"key{index}") for index, key in enumerate(read.by)]
     found = {_name(measure): measure for measure in _measures(read)}
     columns = {measure.column.name: measure for measure in found.values() if measure.column is not None}
     values = [
-        compiler.masked(scope.column(measure.column), measure.mask, scope).label(f"value{index}")
+        pages.masked(scope.column(measure.column), measure.mask, scope).label(f"value{index}")
         for index, measure in enumerate(columns.values())
         if measure.column is not None
     ]
-    inner = sa.select(*keys, *values).select_from(scope.source).where(*compiler.conditions(read.rows, scope))
-    rows = scope.correlate(inner).subquery(f"rows{compiler.number()}")
+    inner = sa.select(*keys, *values).select_from(scope.source).where(*pages.conditions(read.rows, scope))
+    rows = scope.correlate(inner).subquery(f"rows{pages.number()}")
     places = {name: rows.c[f"value{index}"] for index, name in enumerate(columns)}
     computed = {
         name: (sa.func.count() if m.column is None else measured(m, places[m.column.name])).label(f"measure{index}")
@@ -52,27 +50,27 @@ def groups(compiler: Compiler, read: Groups) -> ColumnElement[Any]:
         )
         for key in read.order
     ]
-    statement = compiler.cut(statement.order_by(*order, *by), read.rows, scope)
-    page = statement.subquery(f"page{compiler.number()}")
+    statement = pages.cut(statement.order_by(*order, *by), read.rows, scope)
+    page = statement.subquery(f"page{pages.number()}")
 
     def value(measure: Measure) -> ColumnElement[Any]:
         return page.c[computed[_name(measure)].name]
 
-    def json(output: Measured | GroupKeys | KeyValue) -> ColumnElement[Any]:
+    def json(output: Measured | GroupKeys | KeyValue) -> Json:
         match output:
             case KeyValue(index=index):
                 return json_value(page.c[f"key{index}"], _key_type(read.by[index]))
             case GroupKeys(output=inner):
-                return json_object([(item.key, json(item)) for item in inner])
+                return JsonObject([(item.key, json(item)) for item in inner])
             case _:
                 return measured_json(output, value)
 
-    array = json_array(json_object([(output.key, json(output)) for output in read.output]))
+    array = JsonArray(JsonObject([(output.key, json(output)) for output in read.output]))
     return sa.select(array.label("clew_json")).select_from(page).scalar_subquery()
 
 
-def _key(compiler: Compiler, key: GroupKey, scope: Scope) -> ColumnElement[Any]:
-    value = compiler.follow(key.value, scope)
+def _key(pages: Pages, key: GroupKey, scope: Scope) -> ColumnElement[Any]:
+    value = pages.follow(key.value, scope)
     if key.unit is None:
         return value
     unit: ColumnElement[Any] = sa.literal_column(f"'{key.unit}'")
@@ -80,7 +78,7 @@ def _key(compiler: Compiler, key: GroupKey, scope: Scope) -> ColumnElement[Any]:
         return sa.cast(sa.func.date_trunc(unit, sa.cast(value, sa.TIMESTAMP())), sa.DATE())
     if bare_type(_column(key).type.sql) in WITHOUT_ZONE:
         value = sa.func.timezone(sa.literal_column("'UTC'"), value)
-    return sa.func.date_trunc(unit, value, *(() if key.zone is None else (compiler.binds.add(key.zone),)))
+    return sa.func.date_trunc(unit, value, *(() if key.zone is None else (pages.binds.add(key.zone),)))
 
 
 def _key_type(key: GroupKey) -> ValueType:

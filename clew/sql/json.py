@@ -1,11 +1,14 @@
-"""Column values as the JSON that SPEC 2 promises, built by Postgres.
+"""JSON as text, put together by Postgres.
 
-Always `json`, never `jsonb`: the keys stay in the order of the selection.
+Each piece is text that is JSON by itself, so an object is its pieces with constants between them. Postgres'
+own constructors look up the type of each value for each row, and write spaces; `row_to_json` over a subquery keeps
+each list of keys that a client thinks of in the memory of the session, until that ends. Keys stand in the order of the
+selection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -13,62 +16,32 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from clew.model.types import ValueType
+from clew.model.types import Column, ValueType
 from clew.sql.binds import bare_type, is_padded
 from clew.sql.types import sql_type
 
-JSON_TEXT = sql_type(ValueType("JSON", "json"))
-
 # A Postgres function takes at most 100 arguments.
-_PAIRS = 50
+_ARGUMENTS = 100
+# Pieces that `||` joins: it is quicker than `concat`, but each one copies all that stands before it.
+_CHAIN = 8
 
 _BASE64: ColumnElement[Any] = sa.literal_column("'base64'")
 _NEWLINE: ColumnElement[Any] = sa.literal_column("E'\\n'")
 _EMPTY_TEXT: ColumnElement[Any] = sa.literal_column("''")
-EMPTY_ARRAY: ColumnElement[Any] = sa.literal_column("'[]'::json", JSON_TEXT)
+_QUOTE: ColumnElement[Any] = sa.literal_column("'\"'")
+_TEXT = sa.Text()
 _WHOLE: ColumnElement[Any] = sa.literal_column("'{}'::text[]")
 _TEXT_ARRAY = sa.ARRAY(sa.Text())
 _MOMENT_ARRAY = sql_type(ValueType("DateTime", "timestamptz", is_list=True))
-# Where the text of a JSON object is cut: before its last character, from its second one on.
-_BUT_LAST: ColumnElement[Any] = sa.literal_column("-1")
-_SECOND: ColumnElement[Any] = sa.literal_column("2")
 WITHOUT_ZONE = frozenset({"timestamp", "timestamp without time zone"})
 _EXACT = frozenset({"BigInt", "Decimal"})
-
-
-def text_constant(text: str) -> ColumnElement[Any]:
-    """A constant of the schema or a response key, as SQL text (never a client's value)."""
-    escaped = text.replace("'", "''")
-    return sa.literal_column(f"'{escaped}'::text")
-
-
-def json_object(pairs: Sequence[tuple[str, ColumnElement[Any]]]) -> ColumnElement[Any]:
-    """A JSON object with these keys (GraphQL names) in this order."""
-    if not pairs:
-        return sa.literal_column("'{}'::json", JSON_TEXT)
-    parts = [JsonObject(pairs[start : start + _PAIRS]) for start in range(0, len(pairs), _PAIRS)]
-    if len(parts) == 1:
-        return parts[0]
-    text: ColumnElement[Any] = sa.func.left(sa.cast(parts[0], sa.Text), _BUT_LAST)
-    for index, part in enumerate(parts[1:], 2):
-        inside = sa.func.substr(sa.cast(part, sa.Text), _SECOND)
-        if index < len(parts):
-            inside = sa.func.left(inside, _BUT_LAST)
-        text = text.op("||")(sa.literal_column("', '")).op("||")(inside)
-    return sa.cast(text, JSON_TEXT)
-
-
-def json_array(
-    item: ColumnElement[Any],
-    order: Sequence[ColumnElement[Any]] = (),
-    where: ColumnElement[bool] | None = None,
-) -> ColumnElement[Any]:
-    """The items of the rows of `where` as a JSON array, `[]` without rows; in `order`, or as the rows come."""
-    return JsonArray(item, order, where)
+_INTEGERS = frozenset({"smallint", "int2", "integer", "int", "int4", "bigint", "int8"})
+_NUMBERS = _INTEGERS | {"numeric", "decimal"}
+_BOOLEANS = frozenset({"boolean", "bool"})
 
 
 class Json(ColumnElement[Any]):
-    """JSON built of other expressions.
+    """JSON built of other expressions, as text; never null.
 
     SQLAlchemy's own functions look through their arguments for FROM items again at each
     level around them, which for nested JSON took a third of a statement's compilation;
@@ -79,15 +52,46 @@ class Json(ColumnElement[Any]):
     _from_objects: ClassVar[list[Any]] = []
 
     def __init__(self) -> None:
-        self.type = JSON_TEXT
+        self.type = _TEXT
 
     def parts(self) -> Iterable[ColumnElement[Any]]:
         """What it is made of."""
         raise NotImplementedError
 
 
+class JsonConstant(Json):
+    """JSON that the schema or the document determines."""
+
+    __visit_name__ = "clew_json_constant"
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def parts(self) -> Iterable[ColumnElement[Any]]:
+        return ()
+
+
+class JsonScalar(Json):
+    """An expression that is text of JSON already, or of the types `json` and `jsonb`; `null` where it is null.
+
+    Args:
+        is_large: whether the text may well be long, or is not of the type `text`.
+    """
+
+    __visit_name__ = "clew_json_scalar"
+
+    def __init__(self, text: ColumnElement[Any], *, is_large: bool = False) -> None:
+        super().__init__()
+        self.text = text
+        self.is_large = is_large
+
+    def parts(self) -> Iterable[ColumnElement[Any]]:
+        return (self.text,)
+
+
 class JsonObject(Json):
-    """`json_build_object` of at most fifty pairs."""
+    """An object with these keys (GraphQL names) in this order."""
 
     __visit_name__ = "clew_json_object"
 
@@ -100,9 +104,44 @@ class JsonObject(Json):
 
 
 class JsonArray(Json):
-    """`json_agg` that gives `[]` where there are no rows."""
+    """The items of the rows of `where`, in `order` or as the rows come."""
 
     __visit_name__ = "clew_json_array"
+
+    def __init__(
+        self,
+        item: ColumnElement[Any],
+        order: Sequence[ColumnElement[Any]] = (),
+        where: ColumnElement[bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self.items = _Items(item, order, where)
+
+    def parts(self) -> Iterable[ColumnElement[Any]]:
+        return (self.items,)
+
+
+class JsonIf(Json):
+    """`item` where the condition is true, else `otherwise`."""
+
+    __visit_name__ = "clew_json_if"
+
+    def __init__(
+        self, condition: ColumnElement[bool], item: ColumnElement[Any], otherwise: ColumnElement[Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.condition = condition
+        self.item = item
+        self.otherwise = NULL if otherwise is None else otherwise
+
+    def parts(self) -> Iterable[ColumnElement[Any]]:
+        return (self.condition, self.item, self.otherwise)
+
+
+class _Items(Json):
+    """The items of an array, null without rows."""
+
+    __visit_name__ = "clew_json_items"
 
     def __init__(
         self, item: ColumnElement[Any], order: Sequence[ColumnElement[Any]], where: ColumnElement[bool] | None
@@ -116,55 +155,188 @@ class JsonArray(Json):
         return [self.item, *self.order, *([] if self.where is None else [self.where])]
 
 
-@compiles(JsonObject)
-def _compile_object(element: JsonObject, compiler: SQLCompiler, **options: Any) -> str:
-    options = _inside(options)
-    pairs = (f"'{key}', {compiler.process(value, **options)}" for key, value in element.pairs)
-    return f"json_build_object({', '.join(pairs)})"
+NULL = JsonConstant("null")
+EMPTY_ARRAY = JsonConstant("[]")
 
 
-@compiles(JsonArray)
-def _compile_array(element: JsonArray, compiler: SQLCompiler, **options: Any) -> str:
-    options = _inside(options)
-    item = compiler.process(element.item, **options)
-    order = ", ".join(compiler.process(key, **options) for key in element.order)
-    array = f"json_agg({item}{f' ORDER BY {order}' if order else ''})"
-    if element.where is not None:
-        array += f" FILTER (WHERE {compiler.process(element.where, **options)})"
-    return f"coalesce({array}, '[]'::json)"
+def text_constant(text: str) -> ColumnElement[Any]:
+    """A constant of the schema as SQL text (never a client's value)."""
+    return sa.literal_column(f"{_quoted(text)}::text")
 
 
-def _inside(options: dict[str, Any]) -> dict[str, Any]:
-    """The compiler's options for what is no column of a SELECT, but a part of one."""
-    return {**options, "within_columns_clause": False, "add_to_result_map": None}
+def json_name(name: str) -> Json:
+    """A GraphQL name as JSON."""
+    return JsonConstant(f'"{name}"')
+
+
+def json_text(expression: ColumnElement[Any]) -> Json:
+    """Text that needs no escape, as JSON."""
+    return JsonScalar(_in_quotes(expression))
+
+
+def json_boolean(expression: ColumnElement[bool]) -> Json:
+    """A condition as JSON."""
+    return JsonScalar(sa.cast(expression, _TEXT))
+
+
+def json_column(expression: ColumnElement[Any], column: Column) -> Json:
+    """The output form of a column's scalar.
+
+    Args:
+        expression: the column, or null where it is masked.
+    """
+    if column.computed is not None and not column.computed.stored and not column.type.is_list:
+        # Its text may be a bare constant, which has no type of its own.
+        expression = sa.case((sa.true(), expression))
+    return json_value(expression, column.type)
+
+
+def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
+    """The output form of a scalar."""
+    base = bare_type(type_.sql).lower()
+    if type_.is_list:
+        return JsonScalar(sa.func.to_json(_list(expression, type_, base)), is_large=True)
+    match type_.name:
+        case "Int" if base in _INTEGERS:
+            return JsonScalar(sa.cast(expression, _TEXT))
+        case "Boolean" if base in _BOOLEANS:
+            return JsonScalar(sa.cast(expression, _TEXT))
+        case "BigInt" | "Decimal" | "ID" if base in _NUMBERS:
+            return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)))
+        case "ID" | "UUID" if base == "uuid":
+            return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)))
+        case "JSON" if base in ("json", "jsonb"):
+            return JsonScalar(expression, is_large=True)
+        case "Bytes":
+            text = sa.func.translate(sa.func.encode(expression, _BASE64), _NEWLINE, _EMPTY_TEXT)
+            return JsonScalar(_in_quotes(text), is_large=True)
+        case "BigInt" | "Decimal":
+            expression = sa.cast(expression, _TEXT)
+        case "ID" if base != "text":
+            expression = sa.cast(expression, _TEXT)
+        case "DateTime" if base in WITHOUT_ZONE:
+            expression = sa.func.timezone(sa.literal_column("'UTC'"), expression)
+    return JsonScalar(sa.cast(sa.func.to_json(expression), _TEXT))
+
+
+def _list(expression: ColumnElement[Any], type_: ValueType, base: str) -> ColumnElement[Any]:
+    """A list whose JSON has the output form of each item."""
+    if type_.name == "Bytes":
+        item = sa.column("item", sa.LargeBinary)
+        items = sa.func.unnest(expression).table_valued(item, with_ordinality="position").render_derived()
+        texts = sa.select(sa.func.translate(sa.func.encode(items.c.item, _BASE64), _NEWLINE, _EMPTY_TEXT))
+        array = sa.func.array(texts.select_from(items).scalar_subquery())
+        return sa.case((expression.is_not(None), array))
+    if type_.name in _EXACT or (type_.name == "ID" and base not in ("uuid", "text")):
+        return sa.cast(expression, _TEXT_ARRAY)
+    if type_.name == "DateTime" and base in WITHOUT_ZONE:
+        # Sessions run in UTC.
+        return sa.cast(expression, _MOMENT_ARRAY)
+    return expression
 
 
 def key_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
     """A column of a row as Clew keeps it, to bind it again: of what asyncpg has no value the text that is bound."""
     if type_.name in ("DateTime", "Date", "Time"):
-        return sa.func.to_json(json_value(column, type_), type_=JSON_TEXT).op("#>>", return_type=sa.Text())(_WHOLE)
-    return sa.cast(column, sa.Text()) if type_.name in ("ID", "String") and is_padded(type_) else column
+        if type_.name == "DateTime" and bare_type(type_.sql) in WITHOUT_ZONE:
+            column = sa.func.timezone(sa.literal_column("'UTC'"), column)
+        return sa.func.to_json(column).op("#>>", return_type=_TEXT)(_WHOLE)
+    return sa.cast(column, _TEXT) if type_.name in ("ID", "String") and is_padded(type_) else column
 
 
-def json_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
-    """A column such that its JSON is the scalar's output form."""
-    if type_.name == "Bytes":
-        if type_.is_list:
-            item = sa.column("item", sa.LargeBinary)
-            items = sa.func.unnest(column).table_valued(item, with_ordinality="position").render_derived()
-            array = sa.func.json_agg(
-                sa.func.translate(sa.func.encode(items.c.item, _BASE64), _NEWLINE, _EMPTY_TEXT),
-                type_=JSON_TEXT,
-            )
-            found = sa.select(sa.func.coalesce(array, EMPTY_ARRAY, type_=JSON_TEXT)).select_from(items)
-            return sa.case((column.is_not(None), found.scalar_subquery()))
-        return sa.func.translate(sa.func.encode(column, _BASE64), _NEWLINE, _EMPTY_TEXT)
-    as_text = type_.name in _EXACT or (type_.name == "ID" and type_.sql not in ("uuid", "text"))
-    if as_text:
-        return sa.cast(column, _TEXT_ARRAY if type_.is_list else sa.Text())
-    if type_.name == "DateTime" and bare_type(type_.sql) in WITHOUT_ZONE:
-        if type_.is_list:
-            # Sessions run in UTC.
-            return sa.cast(column, _MOMENT_ARRAY)
-        return sa.func.timezone(sa.literal_column("'UTC'"), column)
-    return column
+def _in_quotes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    return _QUOTE.op("||")(expression).op("||")(_QUOTE)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+# --- SQL ------------------------------------------------------------------------------
+
+
+def _pieces(value: ColumnElement[Any]) -> Iterator[str | ColumnElement[Any]]:
+    """What a value's text is put together from: constants and expressions."""
+    match value:
+        case JsonConstant(text=text):
+            yield text
+        case JsonArray(items=items):
+            yield "["
+            yield items
+            yield "]"
+        case JsonObject(pairs=pairs):
+            before = "{"
+            for key, inner in pairs:
+                yield f'{before}"{key}":'
+                yield from _pieces(inner)
+                before = ","
+            yield "}" if pairs else "{}"
+        case _:
+            yield value
+
+
+@compiles(JsonConstant)
+@compiles(JsonObject)
+@compiles(JsonArray)
+def _compile_pieces(element: Json, compiler: SQLCompiler, **options: Any) -> str:
+    """Chains of a few pieces, and `concat` of chains and of what is large, which copies everything once."""
+    options = _inside(options)
+    arguments: list[str] = []
+    chain: list[str] = []
+    constant = ""
+
+    def end_chain() -> None:
+        nonlocal constant
+        if constant:
+            chain.append(_quoted(constant))
+            constant = ""
+        if chain:
+            arguments.append(" || ".join(chain))
+            chain.clear()
+
+    for piece in _pieces(element):
+        if isinstance(piece, str):
+            constant += piece
+            continue
+        is_large = not isinstance(piece, JsonScalar) or piece.is_large
+        if is_large or len(chain) >= _CHAIN:
+            end_chain()
+        if is_large:
+            arguments.append(compiler.process(piece, **options))
+            continue
+        if constant:
+            chain.append(_quoted(constant))
+            constant = ""
+        chain.append(compiler.process(piece, **options))
+    if not arguments and not chain:
+        return f"{_quoted(constant)}::text"
+    end_chain()
+    while len(arguments) > 1:
+        blocks = [arguments[start : start + _ARGUMENTS] for start in range(0, len(arguments), _ARGUMENTS)]
+        arguments = [f"concat({', '.join(block)})" for block in blocks]
+    return arguments[0]
+
+
+@compiles(JsonScalar)
+def _compile_scalar(element: JsonScalar, compiler: SQLCompiler, **options: Any) -> str:
+    return f"coalesce({compiler.process(element.text, **_inside(options))}, 'null')"
+
+
+@compiles(_Items)
+def _compile_items(element: _Items, compiler: SQLCompiler, **options: Any) -> str:
+    options = _inside(options)
+    order = ", ".join(compiler.process(key, **options) for key in element.order)
+    items = f"string_agg({compiler.process(element.item, **options)}, ','{f' ORDER BY {order}' if order else ''})"
+    return items if element.where is None else f"{items} FILTER (WHERE {compiler.process(element.where, **options)})"
+
+
+@compiles(JsonIf)
+def _compile_if(element: JsonIf, compiler: SQLCompiler, **options: Any) -> str:
+    options = _inside(options)
+    condition, item, otherwise = (compiler.process(part, **options) for part in element.parts())
+    return f"CASE WHEN {condition} THEN {item} ELSE {otherwise} END"
+
+
+def _inside(options: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's options for what is no column of a SELECT, but a part of one."""
+    return {**options, "within_columns_clause": False, "add_to_result_map": None}

@@ -37,7 +37,7 @@ def join(levels: Levels, relation: Relation, outer: Scope, inner: Scope, link: V
     remote = relation.through.remote
     statement = sa.select(*(through.key(column) for column, _ in remote)).select_from(through.source)
     statement = through.correlate(statement.where(*conditions))
-    if len(remote) == 1:
+    if len(remote) == 1:  # alike if false: a tuple of one
         return inner.key(remote[0][1]).in_(statement)
     return sa.tuple_(*(inner.key(target) for _, target in remote)).in_(statement)
 

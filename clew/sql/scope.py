@@ -27,21 +27,34 @@ def free_alias(name: str, entity: Entity) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One level of a statement. `outer` is the level around it, which it may refer to."""
+    """One level of a statement. `outer` is the level around it, which it may refer to.
+
+    `is_joined` says that other FROM items may stand beside `source`.
+    """
 
     entity: Entity
     source: FromClause[Any]
     outer: Scope | None = None
+    is_joined: bool = False
 
     def column(self, column: Column) -> ColumnElement[Any]:
         """A column of these rows, or its expression when it is computed.
 
-        The expression's text names columns without a table: it must stand where this
-        scope's source is the innermost FROM.
+        The expression's text names columns without a table: it must stand where
+        the row is the innermost FROM.
         """
-        if column.computed is not None and not column.computed.stored:
-            return sa.literal_column(f"({column.computed.sql})", sql_type(column.type))
-        return self.key(column.column, sql_type(column.type))
+        if column.computed is None or column.computed.stored:
+            return self.key(column.column, sql_type(column.type))
+        if self.is_joined:
+            return self.apart(column)
+        return sa.literal_column(f"({column.computed.sql})", sql_type(column.type))
+
+    def apart(self, column: Column) -> ColumnElement[Any]:
+        """A computed column of the row, in a SELECT of its own: nothing else stands in that one's FROM."""
+        stored = [c for c in self.entity.columns if c.computed is None or c.computed.stored]
+        own = Scope(self.entity, self.source, self)
+        row = own.correlate(sa.select(*(self.key(c.column) for c in stored))).lateral("clew_own")
+        return own.correlate(sa.select(Scope(self.entity, row).column(column)).select_from(row)).scalar_subquery()
 
     def key(self, name: str, type_: TypeEngine[Any] = sa.types.NULLTYPE) -> ColumnElement[Any]:
         """A column by its SQL name."""

@@ -13,9 +13,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
 from clew.access.types import Operand, Rows, Visible
-from clew.model.types import Model
+from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import Read, ReadPlan
-from clew.plan.write import Plan
+from clew.plan.write import Insert, Plan, Update
 from clew.same import Same
 from clew.sql.arguments import Argument, argument
 from clew.sql.binds import Binds
@@ -135,17 +135,24 @@ def _take_apart(select: Any) -> None:
                 element.__dict__.clear()
 
 
-def _key(part: Any) -> Any:
-    """Return a key that tells a plan, or a part of it, from all others.
+def _key(plan: Plan) -> Any:
+    """Return a key that tells a plan from all others.
 
     What rules say is told apart by identity: `Access` makes it once, and to compare conditions would take long.
     """
-    if part is None or isinstance(part, bool | str):
-        return part
-    if isinstance(part, list | tuple):
-        return tuple(map(_key, part))
-    if isinstance(part, Plan):
-        return (type(part), *(_key(getattr(part, field.name)) for field in fields(part)))
+    return (type(plan), *(_part_key(getattr(plan, field.name)) for field in fields(plan)))
+
+
+def _part_key(part: Any) -> Any:
+    match part:
+        case None | bool() | str():
+            return part
+        case Entity() | Column() | Relation():
+            return part.name
+        case list() | tuple():
+            return tuple(map(_part_key, part))
+        case Insert() | Update():
+            return _key(part)
     return Same(part)
 
 

@@ -33,7 +33,7 @@ from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
 from clew.sql.json import key_value
 from clew.sql.literals import quote_name, quote_text, quote_type
-from clew.sql.read import Compiler
+from clew.sql.pages import Pages
 from clew.sql.relations import join
 from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.tables import Tables, default_sql
@@ -44,7 +44,7 @@ _ONE: ColumnElement[Any] = sa.literal_column("1")
 _TEXTS = ValueType("String", "text", is_list=True)
 
 
-class WriteCompiler(Compiler):
+class WriteCompiler(Pages):
     """Builds one statement of a write.
 
     Args:
@@ -61,16 +61,18 @@ class WriteCompiler(Compiler):
         self.judged_row: Scope | None = None
 
     def scope(self, entity_name: str, outer: Scope | None) -> Scope:
-        if outer is None or not self.before:
+        if not self.before:  # alike if false: where it is empty, nothing below finds its entity in it
             return super().scope(entity_name, outer)
+        assert outer is not None, "rows are read as they were from the row that is judged"
         entity = self.model.entity(entity_name)
         if entity_name in self.before:
             # The links between a row and those that its own many-to-many leads to.
-            is_own = is_free_link(entity) and outer.outer is not None and outer.outer is self.judged_row
+            is_own = is_free_link(entity) and outer.outer is self.judged_row
             if is_own and entity_name not in self.near:
                 return super().scope(entity_name, outer)
             rows = self._as_it_was(entity, near=is_own)
             return Scope(entity, rows.subquery(f"t{self.number()}"), outer)
+        # alike without `entity.view_sql is not None`: a table reads no other
         if entity.view_sql is not None and (ctes := self._tables_as_they_were(entity)):
             view = _view(entity).add_cte(*ctes, nest_here=True)
             return Scope(entity, view.subquery(f"t{self.number()}"), outer)
@@ -114,10 +116,11 @@ class WriteCompiler(Compiler):
     def is_open(self, visible: Visible, field: str, scope: Scope) -> ColumnElement[bool]:
         """Whether a field is open on the row of `scope`."""
         mask = visible.masks.get(field)
-        return sa.true() if mask is None else self.judged(mask, scope)
+        return sa.true() if mask is None else self.judged(mask, scope)  # alike if false: a shortcut
 
     def shown(self, visible: Visible, columns: Iterable[Column], scope: Scope) -> list[ColumnElement[bool]]:
         """Require the columns to be open on the row of `scope`: a client knows no row by a masked value."""
+        # alike if true: a shortcut
         return [self.is_open(visible, column.name, scope) for column in columns if column.name in visible.masks]
 
 
@@ -201,6 +204,7 @@ def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]
     if plan.by_key:
         keys = given_rows(entity, binds, keys=entity.key_columns, values=_arrays(Change.SET, plan.still))
         same = [scope.column(column) == keys.values[Values(column.name)] for column in plan.still]
+        # alike without `*same`: but while another transaction changes the key: tests/engine/test_concurrent_writers.py
         source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys), *same))
         position = keys.position
     found = [position.label("position"), *_keys(entity, scope)]
@@ -317,9 +321,10 @@ def _leads(plan: Leads, model: Model, tables: Tables, binds: Binds) -> Select[An
     write, relation = plan.write, plan.relation
     entity = write.entity
     key = [_column(entity, name) for name in relation.key]
+    # alike if true: the others fill no part of the key
     presets = {column.column: sql for column, sql in write.presets if column in key}
     # What presets are made of may be any column.
-    columns = entity.columns if presets else key
+    columns = entity.columns if presets else key  # alike if true: more than are needed
     if isinstance(write, Insert):
         given = _given_to_insert(write, binds)
         rows = _new_rows(write, given, columns)
@@ -327,7 +332,7 @@ def _leads(plan: Leads, model: Model, tables: Tables, binds: Binds) -> Select[An
         given = _given_to_update(write, binds)
         rows = _changed_rows(write, given, tables.of(entity.name), columns)
     position = rows.c[given.position.name]
-    if presets:
+    if presets:  # alike if true: nothing is filled
         # The expressions name columns: they stand where those are, and nothing else.
         own = [
             sa.cast(sa.literal_column(f"({presets[c.column]})"), sql_type(c.type)).label(c.column)
@@ -458,7 +463,7 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     compiler.before, compiler.near, compiler.judged_row = frozenset(plan.before), frozenset(plan.near), scope
     after = [
         sa.true().label(f"a{number}")
-        if permit.after == TRUE
+        if permit.after == TRUE  # alike if false: a shortcut
         else compiler.judged(permit.after, scope).label(f"a{number}")
         for number, permit in enumerate(permits.every)
     ]

@@ -41,10 +41,11 @@ async def check_written(store: Store, written: Iterable[Written]) -> None:
     judged: list[_Judged] = []
     for item in written:
         allowed = Allowed(item.entity, item.permits)
+        # alike if false: a shortcut
         if item.visible.where == TRUE and all(permit.after == TRUE for permit in item.permits.every):
             # No row can fail but for its fields.
-            allowed.require(item.drafts, Phase.CHECK)
-        elif item.drafts:
+            allowed.require(item.drafts, Phase.CHECK)  # alike without it: asked when they were read, too
+        elif item.drafts:  # alike if true: judges none
             judged.append(_Judged(store, item, allowed))
     await _vouch(store, judged)
     for group in judged:
@@ -63,10 +64,12 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
     """
     names = {group.entity.name for group in judged}
     waiting = [
-        (group, group.item.drafts) for group in judged if (store.circles.of(group.entity) - {group.entity.name}) & names
+        (group, group.item.drafts)
+        for group in judged
+        if (store.circles.of(group.entity) - {group.entity.name}) & names  # alike if true: judged twice alike
     ]
     for _ in range(_ROUNDS):
-        if not waiting:
+        if not waiting:  # alike if false: a shortcut
             return
         # By the entity whose rows wait: these, and the links that they have written, by theirs.
         keys: dict[str, dict[str, dict[Key, None]]] = {}
@@ -91,10 +94,11 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
             ]
             if still:
                 left.append((group, still))
+        # alike if false: stops sooner
         if sum(len(drafts) for _, drafts in left) == sum(len(drafts) for _, drafts in waiting):
             break
         waiting = left
-    if waiting:
+    if waiting:  # alike if true: only the last round could leave none
         group, drafts = waiting[0]
         raise ForbiddenError(group.allowed.about(Phase.CHECK, drafts[0], _CIRCULAR))
 
@@ -126,7 +130,7 @@ class _Judged:
         """
         store = self._store
         bound: dict[Supplied, Any] = {}
-        before = [self.entity.name] if self._reads_itself else []
+        before = [self.entity.name] if self._reads_itself else []  # alike if true: no rule reads it then
         before += [name for name in self._links if store.changed(name)]
         near: list[str] = []
         for name in before:

@@ -25,9 +25,11 @@ class Circles:
 
         Only rules for what becomes of a row count. Empty where the rules never come back to the entity.
         """
-        if entity.name not in self._circles:
+        if entity.name not in self._circles:  # alike if true: a cache
             self._circles[entity.name] = frozenset(
-                name for name in self._reached(entity.name) if entity.name in self._reached(name)
+                name
+                for name in self._reached(entity.name)
+                if entity.name in self._reached(name)  # alike if true: in no circle each is allowed in its turn
             )
         return self._circles[entity.name]
 
@@ -35,11 +37,11 @@ class Circles:
         """Return the entities that the rules read for what becomes of a row; with a view the ones that it reads."""
         found: set[str] = set()
         for permit in permits.every:
-            if permit.after != TRUE:
+            if permit.after != TRUE:  # alike if true: that reads nothing
                 found |= reads(permit.after, self._model)
         for name in tuple(found):
             entity = self._model.entity(name)
-            if entity.view_sql is not None:
+            if entity.view_sql is not None:  # alike if true: a table reads no other
                 found.update(other.name for other in read_by(entity, self._model))
         return frozenset(found)
 
@@ -49,8 +51,8 @@ class Circles:
         pending = [name]
         while pending:
             for other in self._reads(pending.pop()):
-                if other not in found:
-                    found.add(other)
+                if other not in found:  # endless if true: circles have no end
+                    found.add(other)  # endless without it: circles have no end
                     pending.append(other)
         return frozenset(found)
 
@@ -59,7 +61,7 @@ class Circles:
         if is_free_link(entity):
             # It is written under the rules of its ends.
             return frozenset(end.target for end in entity.relations)
-        if name not in self._read:
+        if name not in self._read:  # alike if true: a cache
             to = (Operation.CREATE, Operation.UPDATE)
             every = (self.read(self._access.permits(entity, self._sight, operation)) for operation in to)
             self._read[name] = frozenset().union(*every)

@@ -195,7 +195,7 @@ class InputReader:
                 continue
             name, admin = column.name, self._sight.admin
             open_ = [draft for draft in drafts if not (admin and draft.gives(name))]
-            if not open_:
+            if not open_:  # alike if false: a shortcut
                 continue
             if preset.sql is not None:
                 # The statement fills it.

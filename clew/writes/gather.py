@@ -152,7 +152,7 @@ class Gatherer:
         Args:
             sets: for each the input with its relations, if it has any.
         """
-        if not rows:
+        if not rows:  # alike if false: a shortcut
             return
         changed = self._changed.setdefault(entity.name, {})
         keys: set[Key] = set()
@@ -168,9 +168,11 @@ class Gatherer:
                 fields = tuple(sorted(row.masked & {*draft.increases, *draft.appends}))
                 why = f"`inc` and `append` need to read {', '.join(fields)}, which no READ rule opens on the row."
                 raise ForbiddenError(Refusal(Phase.GATHER, entity, Operation.UPDATE, why, key=row.key, fields=fields))
-            relations = {name: value for name, value in (given or {}).items() if entity.column(name) is None}
-            if relations:
-                self._inputs.refuse_twice_given(entity, given or {}, draft.at(""))
+            values = given or {}
+            # alike if true: columns are read again
+            relations = {name: value for name, value in values.items() if entity.column(name) is None}
+            if relations:  # alike if true: a shortcut
+                self._inputs.refuse_twice_given(entity, values, draft.at(""))
                 self._inputs.take(entity, draft, relations, nested)
         await self._close(entity, nested)
         await self._to_ones(entity, nested)
@@ -203,7 +205,7 @@ class Gatherer:
 
     async def remove(self, entity: Entity, keys: Sequence[Key]) -> None:
         """Delete locked rows. The guards of all rows that go or change with them must hold."""
-        if not keys:
+        if not keys:  # alike if false: a shortcut
             return
         self._removed.setdefault(entity.name, set()).update(keys)
         async for child, relation, reached in self._store.reach(entity, keys):
@@ -233,7 +235,7 @@ class Gatherer:
         """Whether the guards for UPDATE hold of rows whose links change."""
         permits = self._store.guarding(entity, Operation.UPDATE)
         unique = list(dict.fromkeys(keys))
-        if not permits.guards:
+        if not permits.guards:  # alike if false: a shortcut, for the rows at the ends of links are there
             return True
         locked = await self._store.lock(Lock(self._store.access.every_row(entity), permits), keys=unique)
         self._guard_after(entity, permits, [Draft("", key=row.key, held=row.held) for row in locked])
@@ -244,8 +246,9 @@ class Gatherer:
     async def _close(self, entity: Entity, nested: Nested) -> None:
         """Note which lists are masked on their rows."""
         for name, entries in nested.items():
+            # alike if true: asks more, which nothing uses
             asked = [draft for draft, value in entries if any(value.get(way) for way in _OF_MEMBERS)]
-            if asked:
+            if asked:  # alike if true: a shortcut
                 shown = await self._store.shows(entity, [name], [draft.key for draft in asked])
                 for draft, is_shown in zip(asked, shown, strict=True):
                     if not is_shown:
@@ -318,7 +321,7 @@ class Gatherer:
         opened = [owner.name, *owner.key]
         for way in _OF_MEMBERS:
             asked = items[way]
-            if not asked:
+            if not asked:  # alike if false: a shortcut
                 continue
             operation = Operation.DELETE if way == "delete" else Operation.UPDATE
             drafts = self._drafts(way, target, owner, asked)
@@ -335,6 +338,7 @@ class Gatherer:
             if way == "delete":
                 await self.remove(target, list(dict.fromkeys(row.key for row in ordered)))
             else:
+                # alike if true: nothing else has a `set`
                 sets = [item.given.get("set") if way == "update" else None for item in asked]
                 await self.change(target, ordered, drafts, sets)
 
@@ -433,7 +437,7 @@ class Gatherer:
         columns = [column_of(link, name) for name, _ in (*here, *there)]
         for way in _OF_MEMBERS:
             asked = items[way]
-            if not asked:
+            if not asked:  # alike if false: a shortcut
                 continue
             drafts = self._drafts(way, target, None, asked)
             keys = await self._keys(way, target, asked)
@@ -447,7 +451,7 @@ class Gatherer:
             found = await self._store.find(link, columns, values, among=among)
             linked = {number for number, _ in found}
             rows: dict[int, Locked] = {}
-            if way != "disconnect":
+            if way != "disconnect":  # alike if true: locks rows, which nothing uses
                 operation = Operation.DELETE if way == "delete" else Operation.UPDATE
                 plan = self.lock_of(target, operation, drafts, named=way == "update")
                 rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}

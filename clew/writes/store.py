@@ -157,6 +157,9 @@ class Store:
             still: for each column of `plan.still` the values that rows must still have, one for each key. A lock may
                 wait for a writer that changes them.
         """
+        # alike if false: a shortcut, for no key and no rule find no row
+        # alike without `not plan.permits.rules`: a shortcut
+        # alike without `keys is not None and not keys`: a shortcut
         if (keys is not None and not keys) or not plan.permits.rules:
             return []
         entity = plan.visible.entity
@@ -165,9 +168,12 @@ class Store:
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Values(column.name): values for column, values in zip(plan.still, still, strict=True)}
         conditions = predicate_weight(plan.where).conditions
-        self._weigh(conditions)
+        self._weigh(conditions)  # alike without it: a limit: tests/attacks/writes.py
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
+        # alike without `self._reads_others(plan)`: asks again
+        # alike without `records`: asks again
+        # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
         if records and self._reads_others(plan):
             records = await self._judged_again(plan, records, keys, bound, keep=keep, large=large)
         rows: list[Locked] = []
@@ -178,7 +184,7 @@ class Store:
         for record in records:
             values = tuple(record)
             key = values[1:key_end]
-            if image:
+            if image:  # alike if true: more images than are read
                 before.note(key, values[open_end])
             masked = frozenset(
                 name for name, is_open in zip(plan.opened, values[column_end:open_end], strict=True) if not is_open
@@ -461,6 +467,9 @@ class Store:
         seen: set[tuple[str, Key]] = set()
         while pending:
             parent, of = pending.pop()
+            # alike if false: a shortcut
+            # alike without `not of`: a shortcut
+            # alike without `not self._matters(parent, softly=softly)`: looks at rows that have no guards
             if not of or not self._matters(parent, softly=softly):
                 continue
             for child, relation in self._pointing(parent, softly=softly):
@@ -469,6 +478,9 @@ class Store:
                 plan = Reached(child, relation, permits, softly, restored is not None)
                 reached = bound_keys(parent, of) | {Moment(): restored}
                 records = await self.run(plan, reached)
+                # alike without `records`: asks again
+                # alike without `any(reads(guard.before, self.model) for guard in permits.guards)`: asks again
+                # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
                 if records and any(reads(guard.before, self.model) for guard in permits.guards):
                     # As for `lock`: what the guards read was read before it waited.
                     records = await self.run(plan, reached)
@@ -564,13 +576,19 @@ class Store:
         return [compute(_NO_VARIABLES, values) for compute in statement.arguments]
 
     async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
-        """Run the statement of a plan that changes nothing, unwitnessed.
+        """Run the statement of a plan that changes nothing, unwitnessed. The transaction goes on if it fails.
 
         Raises:
             ClewError: as the operation's connection.
         """
         statement = self._statements.get(plan, keep=False)
-        return await self._fetch(statement.sql, self._arguments(statement, bound))
+        arguments = self._arguments(statement, bound)
+        await self._fetch("SAVEPOINT clew_ask", ())
+        try:
+            return await self._fetch(statement.sql, arguments)
+        finally:
+            await self._fetch("ROLLBACK TO SAVEPOINT clew_ask", ())
+            await self._fetch("RELEASE SAVEPOINT clew_ask", ())
 
     async def refused(self, refusal: Refusal) -> None:
         """Tell the witness, if there is one, of the root field's refusal."""

@@ -56,7 +56,7 @@ class Asking(Protocol):
     phase: Phase
 
     async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
-        """Run the statement of a plan that changes nothing, unwitnessed."""
+        """Run the statement of a plan that changes nothing, unwitnessed. The transaction goes on if it fails."""
 
 
 class Witness(Protocol):

@@ -246,6 +246,7 @@ class Writer:
 
     async def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         work = partial(self._filter, entity, arguments)
+        # alike if true or false: in another thread
         return await self._store.aside.run(work, begun=True) if is_large(arguments["where"]) else work()
 
     def _filter(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:

@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 from clew.errors import Code
 from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
@@ -372,11 +373,30 @@ LINKS_VOUCHING: tuple[Entry, ...] = (
         'createChart(input: {id: 9, body: "x", mappers: {connect: [{id: "ben"}]}}) { id }',
         Gives({"createChart": {"id": 9}}),
         {
-            "Chart 9": {"id": 9, "body": "x"} | dict.fromkeys(("text", "note", "title", "guild_id", "owner_id")),
+            "Chart 9": {"id": 9, "body": "x"}
+            | dict.fromkeys(("text", "note", "title", "seal", "guild_id", "owner_id")),
             "Mapping 9 ben": {"chart_id": 9, "mapper_id": "ben"},
         },
     ),
     ("ben", 'createChart(input: {id: 9, body: "x", mappers: {connect: [{id: "ann"}]}}) { id }', FORBIDDEN),
+    # One chart's link allows the mapper, who allows the other chart: each counts once it is allowed, and no sooner.
+    (
+        "cat",
+        'updateMapper(id: "cat", set: {chief: true, owned: {update: [{id: 5, set: {title: "x", mappers: {connect: [{id: "cat"}]}}}, {id: 6, set: {title: "x", seal: "x", mappers: {connect: [{id: "cat"}]}}}]}}) { id }',
+        Gives({"updateMapper": {"id": "cat"}}),
+        {
+            "Chart 5": {"title": "x"},
+            "Chart 6": {"title": "x", "seal": "x"},
+            "Mapper cat": {"chief": True},
+            "Mapping 5 cat": {"chart_id": 5, "mapper_id": "cat"},
+            "Mapping 6 cat": {"chart_id": 6, "mapper_id": "cat"},
+        },
+    ),
+    (
+        "cat",
+        'updateMapper(id: "cat", set: {chief: true, owned: {update: [{id: 6, set: {title: "x", seal: "x", mappers: {connect: [{id: "cat"}]}}}]}}) { id }',
+        FORBIDDEN,
+    ),
 )
 
 # --- what an error of the change itself would tell ----------------------------------------
@@ -419,6 +439,17 @@ TOLD: tuple[Entry, ...] = (
             ("update: [{id: 1, inc: {score: ~}}]", ("1", "2147483647")),
             ("update: [{id: ~, set: {score: 1}}]", ("1", "2", "9")),
         )
+    ),
+    # Three rows of which each is allowed by the next one's new state; and two of which neither allows the first.
+    (
+        "ben",
+        'updateLamp(id: "1", set: {holder: "ben", cords: {update: [{id: "1", set: {holder: "ben", plugs: {update: [{id: "1", set: {holder: "ben"}}]}}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    (
+        "ben",
+        'updateLamp(id: "1", set: {holder: "ben", cords: {update: [{id: "1", set: {holder: "ben"}}]}}) { id }',
+        FORBIDDEN,
     ),
     # Two rows of which each is allowed by the other's new state.
     ("ben", 'updateRoom(id: "1", set: {hostId: "ben"}) { id }', FORBIDDEN),
@@ -489,10 +520,10 @@ TOLD: tuple[Entry, ...] = (
     # Nor by whether two to-ones agree on a part of it.
     (
         "ben",
-        'updateLamp(id: 1, set: {pitch: {connect: {name: "Green"}}, hall: {connect: {name: "~"}}}) { id }',
+        'updateTorch(id: 1, set: {pitch: {connect: {name: "Green"}}, hall: {connect: {name: "~"}}}) { id }',
         Alike(("North", "South"), BAD_INPUT),
     ),
-    ("ben", 'updateLamp(id: 1, set: {pitch: {connect: {name: "Green"}}}) { id }', BAD_INPUT),
+    ("ben", 'updateTorch(id: 1, set: {pitch: {connect: {name: "Green"}}}) { id }', BAD_INPUT),
     # Nor does what a preset in SQL makes of a text lead to a hidden row.
     ("ann", 'createQuote(input: {id: "9", text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
     ("ann", 'updateQuote(id: "1", set: {text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
@@ -532,6 +563,14 @@ ELSEWHERE: tuple[Entry, ...] = (
     ),
     # A guard on what becomes of the row.
     *((who, "deleteLedger(id: 7) { id }", FORBIDDEN) for who in ("ben", "admin")),
+    # What goes with it takes more along; what stays does not.
+    *((who, "deleteLedger(id: 8) { id }", CONSTRAINT) for who in ("ben", "admin")),
+    (
+        "ben",
+        "deleteLedger(id: 9) { id }",
+        Gives({"deleteLedger": {"id": 9}}),
+        {"Ledger 9": GONE, "Stub 4": {"ledger_id": None}},
+    ),
     ("ben", "deleteLedger(id: 2) { id }", Gives({"deleteLedger": {"id": 2}}), {"Ledger 2": GONE, "Line 2": GONE}),
     (
         "ben",
@@ -560,9 +599,81 @@ ELSEWHERE: tuple[Entry, ...] = (
         {"PageSeal 1 2": {"page_id": 1, "seal_id": 2}},
     ),
     ("ben", "deleteSeal(id: 2) { id }", Gives({"deleteSeal": {"id": 2}}), {"Seal 2": GONE}),
+    # Links go with a row where the guards at their other ends hold. Its own guards for UPDATE do not count.
+    ("ben", "deleteSeal(id: 3) { id }", Gives({"deleteSeal": {"id": 3}}), {"Seal 3": GONE, "PageSeal 1 3": GONE}),
+    ("ben", "deletePage(id: 3) { id }", Gives({"deletePage": {"id": 3}}), {"Page 3": GONE, "PageSeal 3 1": GONE}),
+    # What a guard requires afterwards holds for links from both ends.
+    ("ben", "updatePage(id: 1, set: {seals: {connect: [{id: 4}]}}) { id }", FORBIDDEN),
+    ("ben", "updateSeal(id: 4, set: {pages: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
+    ("ben", "createSeal(input: {broken: true, pages: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
     # Softly too; what is deleted already does not go with it.
+    (
+        "ben",
+        "deleteBinder(id: 2) { id }",
+        Gives({"deleteBinder": {"id": 2}}),
+        {"Binder 2": {"deleted_at": ANY}, "Sheet 2": {"deleted_at": ANY}},
+    ),
     *((who, "deleteBinder(id: 1) { id }", CONSTRAINT) for who in ("ben", "admin")),
     *((who, "restoreBinder(id: 3) { id }", CONSTRAINT) for who in ("ben", "admin")),
+)
+
+# --- members of a list ---------------------------------------------------------------------
+
+MEMBERS: tuple[Entry, ...] = (
+    # A row that is there, and not in the list.
+    ("ben", "updatePage(id: 1, set: {seals: {delete: [{id: 2}]}}) { id }", BAD_INPUT),
+    ("ben", "updatePage(id: 1, set: {seals: {disconnect: [{id: 2}]}}) { id }", BAD_INPUT),
+    (
+        "ben",
+        "updatePage(id: 1, set: {seals: {update: [{id: ~, set: {broken: false}}]}}) { id }",
+        Alike(("2", "9"), BAD_INPUT),
+    ),
+    (
+        "ben",
+        "updatePage(id: 1, set: {seals: {delete: [{id: 3}, {id: 3}]}}) { id }",
+        Gives({"updatePage": {"id": 1}}),
+        {"Seal 3": GONE, "PageSeal 1 3": GONE},
+    ),
+    (
+        "ben",
+        "updatePage(id: 1, set: {seals: {disconnect: [{id: 3}, {id: 3}]}}) { id }",
+        Gives({"updatePage": {"id": 1}}),
+        {"PageSeal 1 3": GONE},
+    ),
+    # What becomes of a row does not matter once it is gone.
+    (
+        "ben",
+        "updateSeal(id: 3, set: {pages: {disconnect: [{id: 1}], delete: [{id: 1}]}}) { id }",
+        Gives({"updateSeal": {"id": 3}}),
+        {"Page 1": GONE, "PageSeal 1 3": GONE},
+    ),
+    # A guard for UPDATE says nothing of rows that are deleted.
+    (
+        "ben",
+        "updateSeal(id: 1, set: {pages: {delete: [{id: 3}]}}) { id }",
+        Gives({"updateSeal": {"id": 1}}),
+        {"Page 3": GONE, "PageSeal 3 1": GONE},
+    ),
+    # One that is in the list, and may be read, but not changed; or changed, but not deleted.
+    ("ann", 'updateChart(id: 2, set: {title: "x", mappers: {delete: [{id: "ann"}]}}) { id }', BAD_INPUT),
+    (
+        "ben",
+        'updateChart(id: 2, set: {title: "x", mappers: {update: [{id: "ann", set: {chief: false}}]}}) { id }',
+        BAD_INPUT,
+    ),
+    (
+        "ann",
+        'updateChart(id: 2, set: {title: "x", mappers: {update: [{id: "ann", set: {chief: false}}]}}) { id }',
+        Gives({"updateChart": {"id": 2}}),
+        {"Chart 2": {"title": "x"}, "Mapper ann": {"chief": False}},
+    ),
+    ("ben", 'updateRoom(id: "2", set: {beds: {delete: [{id: "2"}]}}) { id }', BAD_INPUT),
+    # Each once.
+    (
+        "ben",
+        'updateManyPurses(updates: [{id: 1, set: {description: "x"}}, {id: 1, set: {tips: 3}}]) { count }',
+        Refused((Code.BAD_USER_INPUT,), "`updates.1` names a row twice."),
+    ),
 )
 
 SHARED: tuple[Entry, ...] = (
@@ -668,6 +779,14 @@ PRESETS: tuple[Entry, ...] = (
     ),
     ("usher", 'updatePerson(id: "ben", set: {tickets: {create: [{id: "9", title: "x"}]}}) { id }', FORBIDDEN),
     # By SQL, of what it is for only.
+    # It is filled at each change.
+    (
+        "ann",
+        'updateFlag(id: "1", set: {text: "x"}) { id }',
+        Gives({"updateFlag": {"id": "1"}}),
+        {"Flag 1": {"text": "x", "changer": "ann"}},
+    ),
+    ("nobody", 'updateFlag(id: "1", set: {text: "x"}) { id }', FORBIDDEN),
     (
         "ann",
         'createTicket(input: {id: "9", title: "x"}) { id }',
@@ -724,7 +843,48 @@ FILLED: tuple[Entry, ...] = (
         "ann",
         'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "moss"}]}}) { id }',
         Gives({"updateStep": {"id": "1"}}),
-        made("Leaf", "9", text="moss", place="1"),
+        made("Leaf", "9", text="moss", place="1", keeper_id=None, flag_id=None),
+    ),
+    # A new row counts as one that a key may lead to, and no new row of another entity does.
+    (
+        "ann",
+        'createLeafs(inputs: [{id: "8", text: "moss", step: {create: {id: "8"}}}, {id: "9", text: "moss", place: "8"}]) { count }',
+        count("createLeafs", 2),
+        {
+            **made("Step", "8", title=None, next_id=None),
+            **made("Leaf", "8", text="moss", place="8", keeper_id=None, flag_id=None),
+            **made("Leaf", "9", text="moss", place="8", keeper_id=None, flag_id=None),
+        },
+    ),
+    (
+        "ann",
+        'createLeafs(inputs: [{id: "8", flag: {create: {id: "8", text: "x"}}}, {id: "9", flagId: "8"}]) { count }',
+        count("createLeafs", 2),
+        {
+            **made("Flag", "8", text="x", changer=None),
+            **made("Leaf", "8", text=None, place=None, keeper_id=None, flag_id="8"),
+            **made("Leaf", "9", text=None, place=None, keeper_id=None, flag_id="8"),
+        },
+    ),
+    (
+        "ann",
+        'createLeafs(inputs: [{id: "8", flag: {create: {id: "8", text: "x"}}}, {id: "9", flagId: "~"}]) { count }',
+        Alike(("2", "7"), CONSTRAINT),
+    ),
+    (
+        "ann",
+        'createStep(input: {id: "~", leaves: {create: [{id: "9", text: "moss", keeperId: "~"}]}}) { id }',
+        Alike(("dan", "zoe"), CONSTRAINT),
+    ),
+    (
+        "ann",
+        'createStep(input: {id: "8", leaves: {create: [{id: "9", text: "moss", place: "8"}]}}) { id }',
+        nested("input.leaves.create.0.place"),
+    ),
+    (
+        "ann",
+        'updateStay(id: "1", set: {hall: 2, placeNumber: 2, place: {connect: {hall: 2, number: 2}}}) { id }',
+        Refused((Code.BAD_USER_INPUT,), "`set.place` and its key are both given."),
     ),
     # One key names a row, and the whole of it.
     ("ann", 'createBooking(input: {id: "9", seat: {connect: {number: 2}}}) { id }', BAD_INPUT),
@@ -1321,6 +1481,7 @@ def entries() -> Iterable[Attack]:
         *SEEN,
         *TOLD,
         *ELSEWHERE,
+        *MEMBERS,
         *SHARED,
         *ROWS,
         *FIELDS,

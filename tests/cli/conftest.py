@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -61,8 +62,9 @@ def run(project: Path, forks: Forks) -> Run:
 
 
 def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
-    """A clean environment with `settings`."""
-    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default", **settings}
+    """A clean environment with `settings`; where lines that run are counted, they are there, too."""
+    counting = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default", **counting, **settings}
 
 
 def stop_postgres(project: Path) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from clew.database import cluster
 from clew.database.embedded import embedded_postgres, ensure_running
@@ -19,6 +21,7 @@ from clew.errors import ClewError, Code
 from tests.faults.lab import Lab, ask, assert_whole, client_of, until_whole
 
 MakePool = Callable[..., Pool]
+_SSL_REQUEST = (80877103).to_bytes(4, "big")
 
 
 @pytest.fixture
@@ -371,3 +374,84 @@ async def test_the_whole_server_keeps_count_under_a_mixed_load(lab: Lab) -> None
             await asyncio.gather(*(one() for _ in range(25)))
     await until_whole(lab, app)
     assert_whole(app)
+
+
+@pytest.mark.anyio
+async def test_sessions_have_the_planner_settings_and_others_do_not(lab: Lab) -> None:
+    usual = Pool(lab.url, size=1)
+    bare = Pool(lab.url, size=1, planner="none")
+    tuned = Pool(lab.url, size=1, planner="enable_hashjoin=off, random_page_cost=2")
+    names = ("jit", "random_page_cost", "enable_hashjoin")
+    found = {}
+    for name, pool in {"usual": usual, "bare": bare, "tuned": tuned}.items():
+        found[name] = [(await pool.fetch(f"SHOW {setting}", ()))[0][0] for setting in names]
+        await pool.close()
+    assert found == {"usual": ["off", "1.1", "on"], "bare": ["on", "4", "on"], "tuned": ["on", "2", "off"]}
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_refuses_the_planner_settings_is_connected_to_without_them(lab: Lab) -> None:
+    refuses = refusing_proxy(lab, {b"jit", b"random_page_cost"})
+    with capture_logs() as logs:
+        async with refuses as (url, started):
+            pool = Pool(url, size=3)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(3):
+                    group.create_task(pool.fetch("SELECT pg_sleep(0.1)", ()))
+            assert (await pool.fetch("SHOW statement_timeout", ()))[0][0] == "10s"
+            await pool.close()
+    assert sum(b"random_page_cost" in packet for packet in started) == 3
+    assert [log["event"] for log in logs] == ["planner refused"]
+
+
+@pytest.mark.anyio
+async def test_a_proxy_that_refuses_what_bounds_a_session_is_not_used(lab: Lab) -> None:
+    async with refusing_proxy(lab, {b"statement_timeout"}) as (url, started):
+        pool = Pool(url, size=1)
+        with pytest.raises(ClewError) as refused:
+            await pool.fetch("SELECT 1", ())
+        assert refused.value.code is Code.UNAVAILABLE
+        assert len(started) == 1
+        await pool.close()
+
+
+@asynccontextmanager
+async def refusing_proxy(lab: Lab, names: set[bytes]) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Refuse sessions that are started with these settings, as PgBouncer does; pass on others.
+
+    Yields:
+        the URL of the proxy, and the packets that sessions were started with.
+    """
+    parts = urlsplit(lab.url)
+    socket_ = Path(parse_qs(parts.query)["host"][0]) / ".s.PGSQL.5432"
+    started: list[bytes] = []
+    pipes: list[asyncio.Task[None]] = []
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+        writer.close()
+
+    async def packet(reader: asyncio.StreamReader) -> bytes:
+        head = await reader.readexactly(4)
+        return head + await reader.readexactly(int.from_bytes(head, "big") - 4)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        start = await packet(reader)
+        if start[4:8] == _SSL_REQUEST:
+            writer.write(b"N")
+            start = await packet(reader)
+        started.append(start)
+        if refused := sorted(name for name in names if name in start.split(b"\0")):
+            fields = b"SFATAL\0C08P01\0Munsupported startup parameter: " + refused[0] + b"\0\0"
+            writer.write(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+            writer.close()
+            return
+        from_server, to_server = await asyncio.open_unix_connection(socket_)
+        to_server.write(start)
+        pipes.extend((asyncio.create_task(pipe(reader, to_server)), asyncio.create_task(pipe(from_server, writer))))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        yield f"postgresql://{parts.username or 'postgres'}@{host}:{port}{parts.path}", started
+    await asyncio.gather(*pipes, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -51,6 +52,7 @@ from clew.resolvers.row_arguments import _keys
 from clew.schema.build import build_schema
 from clew.schema.own import OwnTypes
 from clew.sql.arguments import usable_claims
+from tests.mutations.mutants import Mutant, reached
 from tests.unit.access import test_implied
 
 # Of Top, Middle and Bottom there is nothing to see but a way into the dark.
@@ -303,50 +305,6 @@ MODEL = parse_model(Source(SDL + RULES, "corners.graphql"))
 USER = Sight(admin=False, roles=frozenset({"user"}))
 
 
-def check() -> None:
-    """Raise AssertionError if a corner is not as it must be."""
-    access = Access(MODEL)
-    _check_openings(access)
-    _check_claims(access)
-    _check_guards(access)
-    _check_held(access)
-    _check_writable(access)
-    _check_permits(access)
-    _check_own()
-    _check_deleted(access)
-    _check_links(access)
-    _check_shown_links(access)
-    _check_across(access)
-    test_implied.check_all()
-    _check_conditions(access)
-    _check_aggregated(access)
-    _check_orders(access)
-    _check_filters(access)
-    _check_usable()
-    nothing: Any = None
-    assert _keys([None], RowArgument("id", "Left", Operation.READ), MODEL, nothing) == []
-    shown = Access(SHOWN)
-    for openings in (None, shown.openings(USER), shown.openings(ADMIN)):
-        schema = print_schema(build_schema(SHOWN, openings))
-        assert "number: Int" in schema
-        assert "secret" not in schema
-        assert "soft: Soft\n" in schema
-        # A row may be deleted, for an admin too.
-        assert "): [Soft]!" in schema
-        assert "rightsOf(ids: [ID!]!): [Right!]!" in schema
-        assert "shout: String!" in schema
-        assert "total:" not in schema
-        # The field may be hidden where the row that it leads to is not.
-        everything = openings != shown.openings(USER)
-        assert ("wing: Right!" in schema) is everything
-        assert ("hum: String!" in schema) is everything
-        assert "murmur: String\n" in schema
-        assert ("whisper" in schema) is everything
-    opened = {custom.name for custom in access.custom_fields(USER)}
-    assert opened == {"open", "ofRow", "ofWritable", "ofFrozen", "softsOf", "rightsOf"}
-    assert {custom.name for custom in access.custom_fields(ADMIN)} == {*opened, "closed"}
-
-
 def _check_openings(access: Access) -> None:
     shown = {
         "Left",
@@ -573,7 +531,7 @@ def _check_permits(access: Access) -> None:
     assert both.holding(MODEL.entity("Natural"), "id") == (named, unnamed)
 
 
-def _check_own() -> None:
+def _check_own(_: Access) -> None:
     """Of the user's own types what leads to hidden entities only is not there, a hidden row may be null."""
     types = [node for node in parse(OWN).definitions if isinstance(node, TypeDefinitionNode)]
     own = OwnTypes(types, {"Bottom"}, {"Half"})
@@ -941,7 +899,7 @@ def _check_filters(access: Access) -> None:
     assert measure.mask == FALSE
 
 
-def _check_usable() -> None:
+def _check_usable(_: Access) -> None:
     """Null, of another type, empty or with something empty in it, a list for one value: a claim that is not there."""
     text, number = ValueType("String", "text"), ValueType("Int", "integer")
     mood = ValueType("Mood", "text", is_enum=True)
@@ -990,3 +948,88 @@ def _check_usable() -> None:
         claim = Claim(("a",), text, form)
         assert usable_claims([claim], {"a": "%"}) == {claim: found}
     assert usable_claims([Claim(("a",), text, "pattern")], {"a": "\\"}) == {}
+
+
+def _check_implied(_: Access) -> None:
+    test_implied.check_all()
+
+
+def _check_row_arguments(_: Access) -> None:
+    nothing: Any = None
+    assert _keys([None], RowArgument("id", "Left", Operation.READ), MODEL, nothing) == []
+
+
+def _check_schemas(access: Access) -> None:
+    shown = Access(SHOWN)
+    for openings in (None, shown.openings(USER), shown.openings(ADMIN)):
+        schema = print_schema(build_schema(SHOWN, openings))
+        assert "number: Int" in schema
+        assert "secret" not in schema
+        assert "soft: Soft\n" in schema
+        # A row may be deleted, for an admin too.
+        assert "): [Soft]!" in schema
+        assert "rightsOf(ids: [ID!]!): [Right!]!" in schema
+        assert "shout: String!" in schema
+        assert "total:" not in schema
+        # The field may be hidden where the row that it leads to is not.
+        everything = openings != shown.openings(USER)
+        assert ("wing: Right!" in schema) is everything
+        assert ("hum: String!" in schema) is everything
+        assert "murmur: String\n" in schema
+        assert ("whisper" in schema) is everything
+    opened = {custom.name for custom in access.custom_fields(USER)}
+    assert opened == {"open", "ofRow", "ofWritable", "ofFrozen", "softsOf", "rightsOf"}
+    assert {custom.name for custom in access.custom_fields(ADMIN)} == {*opened, "closed"}
+
+
+PARTS: tuple[Callable[[Access], None], ...] = (
+    _check_openings,
+    _check_claims,
+    _check_guards,
+    _check_held,
+    _check_writable,
+    _check_permits,
+    _check_own,
+    _check_deleted,
+    _check_links,
+    _check_shown_links,
+    _check_across,
+    _check_implied,
+    _check_conditions,
+    _check_aggregated,
+    _check_orders,
+    _check_filters,
+    _check_usable,
+    _check_row_arguments,
+    _check_schemas,
+)
+
+
+def check() -> None:
+    """Raise AssertionError if a corner is not as it must be."""
+    for part in PARTS:
+        part(Access(MODEL))
+
+
+class Proof:
+    """The corners that come to the code of each mutant. One that notices a mutant is tried first for the next."""
+
+    def __init__(self, mutants: Sequence[Mutant]) -> None:
+        self._parts = list(PARTS)
+        self._reaching: dict[Mutant, set[Callable[[Access], None]]] = {mutant: set() for mutant in mutants}
+        with reached(mutants) as probe:
+            for part in PARTS:
+                part(Access(MODEL))
+                for mutant in probe.take():
+                    self._reaching[mutant].add(part)
+
+    def check_mutant(self, mutant: Mutant) -> None:
+        """Raise AssertionError, or whatever, if a corner notices the mutant."""
+        with mutant.in_place():
+            for part in [part for part in self._parts if part in self._reaching[mutant]]:
+                try:
+                    part(Access(MODEL))
+                except BaseException:
+                    self._parts.remove(part)
+                    self._parts.insert(0, part)
+                    raise

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.config import Settings, normalise_database_url, variable
+from clew.config import PLANNER, Settings, normalise_database_url, planner_settings, variable
 from clew.errors import StartupError
 from clew.secrets import weakness
 
@@ -243,3 +243,23 @@ def test_guessable_secrets_are_weak(secret: str) -> None:
 def test_every_setting_says_what_it_is_for(name: str) -> None:
     assert (Settings.model_fields[name].description or "").endswith((".", ")"))
     assert variable(name) == "DATABASE_URL" or variable(name).startswith("CLEW_")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (PLANNER, {"jit": "off", "random_page_cost": "1.1"}),
+        ("none", {}),
+        (" enable_seqscan = off , work_mem=64MB", {"enable_seqscan": "off", "work_mem": "64MB"}),
+    ],
+)
+def test_planner_settings_are_read_by_name(text: str, found: dict[str, str]) -> None:
+    assert planner_settings(text) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["jit", "jit=", "search_path=x", "statement_timeout=0", "jit=off;x", "role=postgres", ","]
+)
+def test_no_other_setting_of_a_session_is_one_of_the_planner(text: str) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        planner_settings(text)

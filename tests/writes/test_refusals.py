@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from structlog.testing import capture_logs
 
 from clew import ClewError, Viewer
 from clew.engine import Request
-from clew.engine.explain import explained, rehearsed
+from clew.engine.explain import explained, recorder, rehearsed
 from clew.engine.witness import Missed, Recorder, Refused, Tried
 from tests.writes.api import Api, api_of
 
@@ -199,6 +201,36 @@ async def test_what_is_connected_and_is_not_there_is_told(blog: Api) -> None:
     assert (found.entity.name, found.row, found.why) == ("Team", {"id": 2}, "No READ rule shows the row.")
 
 
+async def test_a_guard_without_its_claim_is_told(database_url: str) -> None:
+    sdl = """
+    type Note @table @allow(role: user, to: ALL) @guard(to: UPDATE, where: {region: "$auth.region"}) {
+      id: Int! @id
+      region: String!
+    }
+    """
+    async with api_of(database_url, sdl, "INSERT INTO notes (id, region) VALUES (1, 'eu')") as api:
+        found = await missed(api, 'updateNote(id: 1, set: {region: "x"}) { id }')
+        (guard,) = [tried for tried in found.tried if tried.judgement.rule.startswith("@guard")]
+        assert (guard.before, guard.failed) == (False, ("claim region is absent: no row may be written",))
+
+
+async def test_a_condition_that_raises_by_itself_changes_nothing(database_url: str) -> None:
+    sdl = """
+    type Note @table @allow(role: user) @allow(role: user, to: UPDATE, where: {n: {gt: 0}, ratio: {gt: 1}}) {
+      id: Int! @id
+      n: Int!
+      ratio: Int @computed(sql: "10 / n")
+    }
+    """
+    async with api_of(database_url, sdl, "INSERT INTO notes (id, n) VALUES (1, 0), (2, 1)") as api:
+        document = "mutation { a: updateNote(id: 1, set: {n: 2}) { n } b: updateNote(id: 2, set: {n: 3}) { n } }"
+        plain = (await api.engine.execute(Request(document), ANN)).body
+        witness = await recorder(api.engine, ANN)
+        assert (await api.engine.execute(Request(document), ANN, None, witness)).body == plain
+        assert json.loads(plain) == {"data": {"a": None, "b": {"n": 3}}}
+        assert witness.missed == []
+
+
 # --- a rehearsal ----------------------------------------------------------------------
 
 
@@ -276,6 +308,13 @@ async def test_the_text_of_what_is_allowed_and_of_no_such_row(blog: Api) -> None
     assert "Step 4: updatePost, read\n  Plan\n    Read\n      Rows visible=Post" in text
     text = await explained(blog.engine, 'mutation { updatePost(id: 9, set: {title: "x"}) { title } }', {}, ANN)
     assert "  updatePost: Post {id: 9} is not there for UPDATE\n    There is no such row.\n" in text
+
+
+async def test_the_page_about_refusals_shows_what_is_printed(database_url: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "understanding-a-refusal.md").read_text()
+    sdl, document, verdict = re.findall(r"^```[^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[:3]
+    async with api_of(database_url, sdl) as api:
+        assert (await explained(api.engine, document, {}, ANN)).endswith("\n\n" + verdict.rstrip())
 
 
 async def test_an_upsert_shows_its_savepoint(shopping: Api) -> None:

@@ -20,11 +20,11 @@ from clew.viewer import Viewer
 
 def configure(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("explain", help="print the rules, the plan, the SQL and Postgres' EXPLAIN of a query")
+    parser = commands.add_parser("explain", help="print the rules, the plan, the SQL and Postgres' EXPLAIN")
     project_option(parser)
     parser.add_argument("file", metavar="FILE", help="the GraphQL document; - reads standard input")
     parser.add_argument(
-        "--variables", type=json_object, default={}, metavar="JSON", help="the query's variables, a JSON object"
+        "--variables", type=json_object, default={}, metavar="JSON", help="the document's variables, a JSON object"
     )
     parser.add_argument(
         "--role", type=roles, metavar="R", help="explain for these roles, with commas between them; default: admin"

@@ -31,32 +31,39 @@ INSERT INTO purses (id, title, public, budget, heat, from_day, until_day, tips, 
   (1, 'Ann''s', true, 2147483000, 50, 10, 20, 2147483000, '{}', 'ann');
 INSERT INTO workers (id, level, grade, boss_id) VALUES ('ann', 9, 0, NULL), ('ben', 1, 0, 'ann');
 INSERT INTO reviews (id, score, worker_id) VALUES (1, 2147483000, 'ben'), (2, 5, 'ann');
-INSERT INTO rooms (id) VALUES ('1');
-INSERT INTO beds (id, room_id) VALUES ('1', '1');
+INSERT INTO rooms (id, host_id) VALUES ('1', NULL), ('2', 'ben');
+INSERT INTO beds (id, room_id, holder_id) VALUES ('1', '1', NULL), ('2', '2', 'ann'), ('3', '2', 'ben');
+INSERT INTO lamps (id) VALUES ('1');
+INSERT INTO cords (id, lamp_id) VALUES ('1', '1');
+INSERT INTO plugs (id, cord_id, lamp_id) VALUES ('1', '1', '1');
 INSERT INTO squads (id, name, region, password_code, owner_id) VALUES (1, 'One', 'north', 'x', 'ann'), (2, 'Two', 'south', 'y', 'ben');
 INSERT INTO tasks (id, text, squad_id) VALUES (1, 'Walk', NULL);
-INSERT INTO ledgers (id) VALUES (1), (2), (3), (4), (5), (6), (7);
-INSERT INTO lines (id, posted, ledger_id) VALUES (1, true, 1), (2, false, 2);
-INSERT INTO stubs (id, posted, fixed, ledger_id) VALUES (1, true, false, 3), (2, false, false, 4), (3, false, true, 7);
+INSERT INTO ledgers (id) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9);
+INSERT INTO stubs (id, posted, fixed, ledger_id) VALUES (1, true, false, 3), (2, false, false, 4), (3, false, true, 7), (4, false, false, 9);
 INSERT INTO pegs (id, open, ledger_id) VALUES (1, false, 5), (2, true, 6);
 INSERT INTO pages (id, locked) VALUES (1, false), (2, true), (3, true);
-INSERT INTO seals (id) VALUES (1), (2);
-INSERT INTO page_seals (page_id, seal_id) VALUES (3, 1);
+INSERT INTO lines (id, posted, ledger_id, page_id) VALUES (1, true, 1, NULL), (2, false, 2, 2), (3, false, 8, NULL);
+INSERT INTO receipts (id, final, line_id, stub_id) VALUES (1, true, 3, NULL), (2, true, NULL, 4);
+INSERT INTO seals (id, broken) VALUES (1, false), (2, false), (3, false), (4, true);
+INSERT INTO page_seals (page_id, seal_id) VALUES (3, 1), (1, 3);
+INSERT INTO flags (id, text) VALUES ('1', 'up'), ('2', '');
 INSERT INTO binders (id, deleted_at) VALUES (1, NULL), (2, NULL), (3, '2020-01-01');
 INSERT INTO sheets (id, final, binder_id, deleted_at) VALUES
   (1, true, 1, NULL), (2, false, 2, NULL), (3, true, 2, '2020-01-01'), (4, true, 3, '2020-01-01'),
   (5, false, 3, '2019-01-01'), (6, false, 2, '2019-01-01');
 SELECT setval(pg_get_serial_sequence('tasks', 'id'), 100);
+SELECT setval(pg_get_serial_sequence('seals', 'id'), 100);
 INSERT INTO slips (number, choice, owner_id) SELECT n, chr(97 + n), CASE WHEN n = 3 THEN 'ben' END FROM generate_series(0, 9) AS n;
 INSERT INTO quotes (id, text) VALUES ('1', '');
 INSERT INTO guilds (id) VALUES (1), (2);
-INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true);
+INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true), ('cat', false), ('dan', false);
 INSERT INTO charts (id, body, guild_id, owner_id) VALUES
-  (1, 'theirs', 1, 'ben'), (2, 'theirs', 2, NULL), (3, 'mine', 1, NULL);
-INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann');
+  (1, 'theirs', 1, 'ben'), (2, 'theirs', 2, NULL), (3, 'mine', 1, NULL), (4, 'theirs', NULL, NULL),
+  (5, 'theirs', NULL, 'cat'), (6, 'theirs', NULL, 'cat');
+INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann'), (4, 'cat'), (5, 'ann'), (6, 'dan');
 INSERT INTO albums (id) VALUES (1);
 INSERT INTO songs (id, title) VALUES (1, 'First'), (2, 'Second');
 INSERT INTO album_songs (album_id, song_id) VALUES (1, 1);
 INSERT INTO halls (id, name) VALUES (1, 'North'), (2, 'South');
+INSERT INTO torches (id) VALUES (1);
 INSERT INTO pitches (hall_id, number, name) VALUES (1, 7, 'Green');
-INSERT INTO lamps (id) VALUES (1);

@@ -1,4 +1,4 @@
-SELECT convert_to(CAST((SELECT coalesce(json_agg(json_build_object('id', page1.id)), '[]'::json) AS clew_json 
+SELECT convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(CAST(page1.id AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t0.id AS id 
 FROM badges AS t0 ORDER BY t0.id ASC 
- LIMIT 1) AS page1) AS TEXT), 'UTF8') AS r0
+ LIMIT 1) AS page1), 'UTF8') AS r0

@@ -1,3 +1,4 @@
-SELECT convert_to(CAST((SELECT json_build_object('id', t0.id, 'givenName', t0.given_name, 'displayName', (given_name || coalesce(' ' || family_name, '')), 'email', t0.email, 'born', t0.born, 'wakesAt', t0.wakes_at, 'companyId', t0.company_id, '__typename', 'Person'::text) AS clew_json 
+SELECT convert_to((SELECT concat('{"id":' || coalesce(('"' || CAST(page1.id AS TEXT)) || '"', 'null') || ',"givenName":' || coalesce(CAST(to_json(page1.given_name) AS TEXT), 'null') || ',"displayName":' || coalesce(CAST(to_json(CASE WHEN true THEN (given_name || coalesce(' ' || family_name, '')) END) AS TEXT), 'null') || ',"email":' || coalesce(CAST(to_json(page1.email) AS TEXT), 'null') || ',"born":', coalesce(CAST(to_json(page1.born) AS TEXT), 'null') || ',"wakesAt":' || coalesce(CAST(to_json(page1.wakes_at) AS TEXT), 'null') || ',"companyId":' || coalesce(('"' || CAST(page1.company_id AS TEXT)) || '"', 'null') || ',"__typename":"Person"}') AS clew_json 
+FROM (SELECT t0.id AS id, t0.email AS email, t0.given_name AS given_name, t0.family_name AS family_name, t0.born AS born, t0.wakes_at AS wakes_at, t0.company_id AS company_id, t0.password AS password 
 FROM people AS t0 
-WHERE t0.id = $1::UUID) AS TEXT), 'UTF8') AS r0
+WHERE t0.id = $1::UUID) AS page1), 'UTF8') AS r0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from graphql import Source
@@ -59,7 +60,12 @@ def model_of(*, deletes: bool, **rules: str) -> Model:
         f"@allow(role: user, where: {where})" for where in rules.get("tagged", '{by: "x"}').split("|")
     )
     texts["deleted"] = "@softDelete" if deletes else ""
-    return parse_model(Source(SDL % texts, "test.graphql"))
+    return _parsed(SDL % texts)
+
+
+@cache
+def _parsed(sdl: str) -> Model:
+    return parse_model(Source(sdl, "test.graphql"))
 
 
 class World:

@@ -18,7 +18,7 @@ from bench.http import Client
 from bench.load import LoadError, Measurement, require_wrk
 from bench.memory import Sample, growth
 from bench.report import CaseResult, render, span
-from bench.statements import Argument, Statement, read_statements
+from bench.statements import Statement, handwritten, read_statements, write_statements
 from bench.synthetic import documents, many_entities
 from clew import Viewer
 from clew.access.visible import Access
@@ -125,9 +125,16 @@ def test_a_span_is_minimum_median_and_maximum() -> None:
 
 def test_statements_survive_the_file(tmp_path: Path) -> None:
     file = tmp_path / "statements.json"
-    raw = {"sql": "SELECT $1", "keys": ["track"], "arguments": [{"path": ["id"], "constant": None}]}
-    file.write_text(json.dumps({"row": raw}))
-    assert read_statements(file) == {"row": Statement("SELECT $1", ("track",), (Argument(("id",)),))}
+    one = Statement("SELECT $1", "track", ("id",), {"jit": "off"}, "lateral")
+    write_statements({"row": one}, file)
+    assert read_statements(file) == {"row": one}
+
+
+def test_a_case_is_written_by_hand_in_several_ways() -> None:
+    for one in CASES:
+        written = handwritten(one)
+        assert len({statement.sql for statement in written}) == len(written) >= 2, one.name
+        assert {statement.arguments for statement in written} == {tuple(one.sample(scale=1, count=1)[0])}
 
 
 def test_generated_documents_parse_and_differ() -> None:

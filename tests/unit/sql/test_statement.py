@@ -39,7 +39,8 @@ def test_any_name_of_a_column_stands_in_the_statement_as_it_is(name: str) -> Non
     sdl = f"type T @table {{ id: Int! @id  a: String @column(name: {json.dumps(name)})  up: T }}"
     document = '{ ts(where: {a: {eq: "q"}}, orderBy: {a: ASC}) { a up { a } } }'
     statement = compiled(sdl, document)
-    names = set(re.findall(r'"([^"]+)"', statement.sql)) | set(re.findall(r"\bx{57,}\w*", statement.sql))
+    without_constants = re.sub(r"'[^']*'", "", statement.sql)
+    names = set(re.findall(r'"([^"]+)"', without_constants)) | set(re.findall(r"\bx{57,}\w*", without_constants))
     assert names == {name}
     assert len(statement.arguments) == 1
     assert re.findall(r"\$\d+::", statement.sql) == ["$1::"]
@@ -56,14 +57,25 @@ def test_names_that_a_statement_makes_up_step_aside_for_columns() -> None:
     type T @table {
       id: Int! @id
       a: String @column(name: "clew_key0")
-      b: String @column(name: "clew_json")
-      c: String @computed(sql: "clew_json || clew_key0")
+      b: String @column(name: "clew_row")
+      c: String @computed(sql: "clew_row || clew_key0")
       up: T
     }
     """
-    sql = compiled(sdl, "{ ts(orderBy: {b: ASC}) { a c up { id } } }").sql
+    sql = compiled(sdl, "{ tsConnection(orderBy: {b: ASC}) { nodes { a c up { id } } } }").sql
     assert "AS clew_key0_" in sql
-    assert "AS clew_json_" in sql
+    assert "AS clew_row_" in sql
+
+
+def test_a_computed_field_beside_joins_reads_its_own_row_alone() -> None:
+    sdl = """
+    type T @table { id: Int! @id  a: String!  b: String! @computed(sql: "a || 'x'")  up: T }
+    """
+    sql = compiled(sdl, "{ ts { b up { b } } }").sql
+    assert sql.count("(a || 'x')") == 2
+    # Above the join: what cannot be worked out for a row that nothing is joined to harms nobody.
+    assert "(a || 'x')" not in sql.partition(" LEFT OUTER JOIN ")[2]
+    assert "LATERAL (SELECT page1.id AS id, page1.a AS a" in sql
 
 
 @pytest.mark.parametrize(
@@ -98,7 +110,7 @@ def test_a_moment_with_zone_and_precision_is_one_with_zone() -> None:
     }
     """
     sql = compiled(sdl, "{ ts { zoned local locals } }").sql
-    assert "'zoned', page1.zoned" in sql
+    assert "to_json(page1.zoned)" in sql
     assert "timezone('UTC', page1.local)" in sql
     assert "CAST(page1.locals AS TIMESTAMP WITH TIME ZONE[])" in sql
 
@@ -140,16 +152,19 @@ def test_rows_by_key_are_joined_to_the_keys_masked_and_in_their_order() -> None:
     read = plan_rows(access, build_schema(model), model.entity("Note"), (field,), {}, {}, sight, Limits())
     statement = compile_rows(read, model, build_tables(model), Cursors("secret"))
     assert statement.sql == (
-        "SELECT convert_to(CAST(coalesce(json_agg(j3.clew_json ORDER BY clew_given.clew_position), '[]'::json) AS TEXT)"
-        ", 'UTF8') AS r0 \n"
+        "SELECT convert_to(concat('[', string_agg(CASE WHEN j1.book_id IS NOT NULL"
+        " THEN concat('{\"number\":' || coalesce(CAST(j1.number AS TEXT), 'null') || ',\"book\":',"
+        " CASE WHEN j3.id IS NOT NULL THEN '{\"title\":' || coalesce(CAST(to_json(j3.title) AS TEXT), 'null') || '}'"
+        " ELSE 'null'::text END, '}') ELSE 'null'::text END,"
+        " ',' ORDER BY clew_given.clew_position), ']'), 'UTF8') AS r0 \n"
         "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position)"
-        " LEFT OUTER JOIN LATERAL"
-        " (SELECT json_build_object('number', t0.number, 'book', j2.clew_json) AS clew_json \n"
-        "FROM notes AS t0 LEFT OUTER JOIN LATERAL (SELECT json_build_object('title', t1.title) AS clew_json \n"
-        "FROM books AS t1 \n"
-        "WHERE t1.id = t0.book_id) AS j2 ON true \n"
-        "WHERE t0.book_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 "
-        "AND t0.by = $3::TEXT) AS j3 ON true"
+        " LEFT OUTER JOIN LATERAL (SELECT t0.book_id AS book_id, t0.number AS number \n"
+        "FROM notes AS t0 \n"
+        "WHERE t0.book_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 AND t0.by = $3::TEXT)"
+        " AS j1 ON true"
+        " LEFT OUTER JOIN LATERAL (SELECT t2.id AS id, t2.title AS title \n"
+        "FROM books AS t2 \n"
+        "WHERE t2.id = j1.book_id) AS j3 ON true"
     )
     assert [operand.place for operand in statement.operands][:2] == ["bookId", "number"]
 

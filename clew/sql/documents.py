@@ -1,0 +1,94 @@
+"""Pages -> the JSON of what is asked for of them.
+
+JSON stands above a page and above what is joined to it, so Postgres builds it for the rows of the answer only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement, FromClause
+
+from clew.plan.types import Aggregate, Connection, Groups, Many, One, Output, Read, Required, TypeName, Value
+from clew.sql.aggregates import aggregate, nothing
+from clew.sql.connections import connection
+from clew.sql.groups import groups
+from clew.sql.json import Json, JsonArray, JsonIf, JsonObject, json_column, json_name
+from clew.sql.pages import Pages
+from clew.sql.scope import Scope
+
+
+class Documents:
+    """Builds the JSON of one statement's reads, as text."""
+
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+
+    def one(self, read: Read) -> ColumnElement[Any]:
+        """The object of the one row; null without a row."""
+        row = self.pages.single(read, is_joined=has_joins(read.output))
+        json, source = self.object(read.output, row)
+        return row.correlate(sa.select(json.label("clew_json")).select_from(source)).scalar_subquery()
+
+    def rows(
+        self, read: Read | Connection | Aggregate | Groups, outer: Scope | None = None, via: Many | None = None
+    ) -> ColumnElement[Any]:
+        """What is asked for over many rows.
+
+        Args:
+            outer: the level of the row that they belong to, through the relation of `via`.
+        """
+        match read:
+            case Read():
+                return self.many(read, outer, via)
+            case Connection():
+                return connection(self.pages, read, outer, via, self.object)
+            case Aggregate():
+                return aggregate(self.pages, read, outer, via)
+            case Groups():
+                return groups(self.pages, read)
+
+    def many(self, read: Read, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
+        """The array of the rows."""
+        page = self.pages.page(read.rows, read.output, outer, via, is_joined=has_joins(read.output))
+        json, source = self.object(read.output, page.scope)
+        array = JsonArray(json, page.order(read.rows.order))
+        statement = sa.select(array.label("clew_json")).select_from(source)
+        return page.scope.correlate(statement).scalar_subquery()
+
+    def object(
+        self, outputs: Iterable[Output], scope: Scope, source: FromClause[Any] | None = None
+    ) -> tuple[Json, FromClause[Any]]:
+        """The object of a row of `scope`, and the FROM that it reads: `source`, the scope's own, and what it joins."""
+        source = scope.source if source is None else source
+        pairs: list[tuple[str, ColumnElement[Any]]] = []
+        for output in outputs:
+            if isinstance(output, One):
+                row, is_there = self.pages.related(output, scope)
+                source = source.outerjoin(row.source, sa.true())
+                json, source = self.object(output.read.output, row, source)
+                is_shown = is_there if output.mask is None else sa.and_(self.pages.opened(output.mask, scope), is_there)
+                pairs.append((output.key, JsonIf(is_shown, json)))
+            else:
+                pairs.append((output.key, self.output(output, scope)))
+        return JsonObject(pairs), source
+
+    def output(self, output: Value | TypeName | Required | Many, scope: Scope) -> ColumnElement[Any]:
+        match output:
+            case Value(column=column, mask=mask):
+                return json_column(self.pages.masked(scope.column(column), mask, scope), column)
+            case TypeName(name=name):
+                return json_name(name)
+            case Required(columns=columns, mask=mask):
+                required = JsonObject([(column.name, json_column(scope.column(column), column)) for column in columns])
+                return required if mask is None else JsonIf(self.pages.opened(mask, scope), required)
+            case Many(read=read, mask=mask):
+                rows = self.rows(read, scope, output)
+                return rows if mask is None else JsonIf(self.pages.opened(mask, scope), rows, nothing(read))
+
+
+def has_joins(outputs: Iterable[Output]) -> bool:
+    """Whether other rows are joined to those that the outputs are of."""
+    return any(isinstance(output, One) for output in outputs)

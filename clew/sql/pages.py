@@ -1,0 +1,268 @@
+"""The rows of one statement, level by level: which ones, in which order, how many. Plain columns, no JSON.
+
+A page is the same whatever becomes of it: an array of JSON, a file, or keys to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement, Select
+
+from clew.access.types import TRUE, AllOf, FieldPath, KeyDigest, Literal, Operand, OrderKey, Predicate, Rows
+from clew.model.measures import COUNT
+from clew.model.types import Column, Model
+from clew.plan.types import Many, One, Output, Read, Required, TypeName, Value
+from clew.sql.binds import Binds
+from clew.sql.constraints import SEARCH_COLUMN
+from clew.sql.filters import can_fail, condition, key_can_fail, masked, measure_value
+from clew.sql.once import Once
+from clew.sql.order import direction
+from clew.sql.relations import join, local_columns
+from clew.sql.scope import Scope, free_name
+from clew.sql.tables import Tables
+from clew.sql.ties import key_digest
+
+_ONE: ColumnElement[Any] = sa.literal_column("1")
+_NOTHING: ColumnElement[Any] = sa.literal_column("0")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one level as a FROM item, in their order.
+
+    `keys` names the columns that hold the values of the order's keys: there are such where something may bring the rows
+    out of order, to sort them again.
+    """
+
+    scope: Scope
+    keys: tuple[str, ...]
+
+    def order(self, order: Iterable[OrderKey]) -> list[ColumnElement[Any]]:
+        """The keys with their directions; nothing where the rows stay in order."""
+        keys = zip(self.keys, order, strict=False)
+        return [direction(self.scope.key(name), key.descending, key.nulls_first) for name, key in keys]
+
+
+class Pages:
+    """Selects the rows of one statement."""
+
+    def __init__(self, model: Model, tables: Tables, binds: Binds) -> None:
+        self.model = model
+        self.tables = tables
+        self.binds = binds
+        self.aliases = 0
+        # What opens fields, by the mask and the level: both are kept, so that no other has the same identity.
+        self._opened: dict[tuple[int, int], tuple[Once, Predicate, Scope]] = {}
+
+    # --- levels -----------------------------------------------------------------------
+
+    def scope(self, entity_name: str, outer: Scope | None) -> Scope:
+        table = self.tables.of(entity_name)
+        alias = table.alias(f"t{self.number()}")
+        return Scope(self.model.entity(entity_name), alias, outer)
+
+    def directed(self, expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:
+        """The value of an order's key, with its direction."""
+        return direction(expression, key.descending, key.nulls_first)
+
+    def number(self) -> int:
+        self.aliases += 1
+        return self.aliases - 1
+
+    def conditions(self, rows: Rows, scope: Scope, ruled: Scope | None = None) -> list[ColumnElement[bool]]:
+        """What rows must be like: visible, by rules about themselves, and as the operation asks."""
+        found: list[ColumnElement[bool]] = []
+        for predicate, about in ((rows.visible.where, scope), (rows.where, ruled)):
+            # WHERE is a conjunction already.
+            items = predicate.items if isinstance(predicate, AllOf) else (predicate,)
+            compiled = [condition(item, scope, self, self.binds, about) for item in items]
+            if predicate is rows.where and found:
+                # Postgres takes conditions in any order: one that fails would tell of rows that are not there.
+                compiled = [
+                    sa.case((sa.and_(*found), value)) if can_fail(item) else value
+                    for item, value in zip(items, compiled, strict=True)
+                ]
+            found = [*found, *compiled]
+        return found
+
+    def fenced(self, rows: Rows, position: ColumnElement[bool], scope: Scope) -> ColumnElement[bool]:
+        """Compare the order's keys with a position on visible rows alone, where working a key out may fail."""
+        visible = rows.visible.where
+        if visible == TRUE or not any(key_can_fail(key.value) for key in rows.order):
+            return position
+        return sa.case((condition(visible, scope, self, self.binds, scope), position))
+
+    def opened(self, mask: Predicate, scope: Scope) -> ColumnElement[bool]:
+        """Whether a field under this mask is open on the row of `scope`; many are under one."""
+        key = (id(mask), id(scope))
+        if key not in self._opened:
+            self._opened[key] = Once(condition(mask, scope, self, self.binds, scope)), mask, scope
+        return self._opened[key][0]
+
+    def masked(self, expression: ColumnElement[Any], mask: Predicate | None, scope: Scope) -> ColumnElement[Any]:
+        return masked(expression, mask, scope, self, self.binds)
+
+    # --- pages ------------------------------------------------------------------------
+
+    def page(
+        self,
+        rows: Rows,
+        outputs: Iterable[Output],
+        outer: Scope | None,
+        via: Many | None,
+        *,
+        is_joined: bool,
+        order: Sequence[OrderKey] | None = None,
+        between: Callable[[Scope], Iterable[ColumnElement[bool]]] = lambda scope: (),
+        more: int = 0,
+    ) -> Page:
+        """The rows, with the columns that `outputs` are made of.
+
+        Args:
+            outer: the level of the row that they belong to, through the relation of `via`.
+            is_joined: whether something stands beside the page that may bring it out of order.
+            order: another order than that of `rows`.
+            between: further conditions.
+            more: how many rows to read beyond the limit.
+        """
+        order = rows.order if order is None else order
+        scope = self.scope(rows.visible.entity.name, outer)
+        keys = [self.follow(key.value, scope) for key in order]
+        labelled = self.labelled(keys, scope) if is_joined else []
+        statement = sa.select(*self.needed(outputs, scope), *labelled).select_from(scope.source)
+        statement = statement.where(*self.belonging(rows, scope, outer, via), *between(scope))
+        statement = statement.order_by(*(self.directed(value, key) for value, key in zip(keys, order, strict=True)))
+        cut = self.cut(statement, rows, scope, more).subquery(f"page{self.number()}")
+        page = Scope(scope.entity, cut, outer, is_joined)
+        return Page(page, tuple(label.name for label in labelled))
+
+    def single(self, read: Read, *, is_joined: bool) -> Scope:
+        """The row that the conditions of a read find by a key, with the columns that its output is made of."""
+        scope = self.scope(read.rows.visible.entity.name, None)
+        statement = self.row(read, scope, [], self.needed(read.output, scope))
+        return Scope(scope.entity, statement.subquery(f"page{self.number()}"), None, is_joined)
+
+    def related(self, output: One, outer: Scope) -> tuple[Scope, ColumnElement[bool]]:
+        """The row at the other end of a to-one from `outer`, as `joined`."""
+        relation = output.relation
+        scope = self.scope(relation.target, outer)
+        return self.joined(output.read, scope, [join(self, relation, outer, scope, None)], relation.on[0][1])
+
+    def joined(
+        self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]], key: str
+    ) -> tuple[Scope, ColumnElement[bool]]:
+        """The row of `scope` that `on` finds, to be joined LATERAL to the levels around it, and whether there is one.
+
+        Without LIMIT that is a join to Postgres, by hash or index as it sees fit. The row has plain columns only: JSON
+        that is made of them stands above the join, or Postgres would make it for each row that it hashes.
+
+        Args:
+            key: the SQL name of a column that is null in no row found.
+        """
+        columns = self.needed(read.output, scope, key)
+        found = self.row(read, scope, on, columns).lateral(f"j{self.number()}")
+        row = Scope(scope.entity, found, scope.outer, is_joined=True)
+        return row, row.key(key).is_not(None)
+
+    def row(
+        self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]], columns: Iterable[ColumnElement[Any]]
+    ) -> Select[Any]:
+        """The columns of the row of `scope` that `on` finds."""
+        statement = sa.select(*columns).select_from(scope.source)
+        return scope.correlate(_at_most_one(statement.where(*on, *self.conditions(read.rows, scope)), scope))
+
+    def labelled(self, keys: Iterable[ColumnElement[Any]], scope: Scope) -> list[sa.Label[Any]]:
+        """The keys of an order as columns beside the entity's own."""
+        return [key.label(free_name(f"clew_key{n}", scope.entity)) for n, key in enumerate(keys)]
+
+    def belonging(self, rows: Rows, scope: Scope, outer: Scope | None, via: Many | None) -> list[ColumnElement[bool]]:
+        """The conditions of `rows`, and that they belong to the row of `outer`."""
+        found = self.conditions(rows, scope)
+        if via is not None:
+            assert outer is not None
+            found.insert(0, join(self, via.relation, outer, scope, via.link))
+        return found
+
+    def cut(self, statement: Select[Any], rows: Rows, scope: Scope, more: int = 0) -> Select[Any]:
+        """The statement with its limit, of `more` rows beyond it, and its offset."""
+        if rows.ceiling is not None:
+            statement = scope.correlate(statement.limit(sa.literal_column(str(rows.ceiling))))
+            most = statement.subquery(f"most{self.number()}")
+            statement = sa.select(*most.c).select_from(most)
+        if rows.limit is not None:
+            statement = statement.limit(self.count(rows.limit, more))
+        if rows.offset is not None:
+            statement = statement.offset(self.count(rows.offset))
+        return scope.correlate(statement)
+
+    def count(self, operand: Operand, more: int = 0) -> ColumnElement[Any]:
+        """A limit or offset, and `more`. One that stands in the document is a constant of the SQL too:
+
+        for a bound one Postgres would assume a tenth of the table and plan for that.
+        """
+        if isinstance(operand.source, Literal):
+            return sa.literal_column(str(int(operand.source.value) + more), sa.BigInteger)
+        bound = self.binds.add(operand)
+        return bound + sa.literal_column(str(more)) if more else bound
+
+    # --- columns ----------------------------------------------------------------------
+
+    def needed(self, outputs: Iterable[Output], scope: Scope, *names: str) -> list[ColumnElement[Any]]:
+        """The columns that the outputs are made of, and those of these SQL names."""
+        found: dict[str, None] = dict.fromkeys(names)
+        for output in outputs:
+            columns: tuple[Column, ...] = ()
+            # alike without `output.mask is not None`: more columns than are needed
+            # alike if true: more columns than are needed
+            if not isinstance(output, TypeName) and output.mask is not None:
+                # A rule may look at any column.
+                return self.all_columns(scope)
+            match output:
+                case Value(column=column):
+                    columns = (column,)
+                case Required(columns=required):
+                    columns = required
+                case One(relation=relation) | Many(relation=relation):
+                    found.update(dict.fromkeys(local_columns(relation)))
+                case TypeName():
+                    pass
+            for column in columns:
+                if column.computed is not None and not column.computed.stored:
+                    # Its expression is text: which columns it reads is not known.
+                    return self.all_columns(scope)
+                found[column.column] = None
+        return [scope.key(name) for name in found] or [sa.literal_column("1").label("present")]
+
+    def all_columns(self, scope: Scope) -> list[ColumnElement[Any]]:
+        table = self.tables.of(scope.entity.name)
+        return [scope.key(column.name) for column in table.columns if column.name != SEARCH_COLUMN]
+
+    def follow(self, value: FieldPath, scope: Scope, step: int = 0) -> ColumnElement[Any]:
+        """The value at the end of a path of to-ones; null where the path ends early."""
+        mask = value.masks[step]
+        if step < len(value.path):
+            relation, rows = value.path[step]
+            inner = self.scope(relation.target, scope)
+            statement = sa.select(self.follow(value, inner, step + 1)).select_from(inner.source)
+            statement = statement.where(join(self, relation, scope, inner, None), *self.conditions(Rows(rows), inner))
+            return self.masked(inner.correlate(_at_most_one(statement, inner)).scalar_subquery(), mask, scope)
+        end = value.end
+        if isinstance(end, Column):
+            return self.masked(scope.column(end), mask, scope)
+        if isinstance(end, KeyDigest):
+            return key_digest(scope, self.binds)
+        inner = self.scope(end.relation.target, scope)
+        statement = sa.select(measure_value(end.measure, inner, self, self.binds)).select_from(inner.source)
+        statement = statement.where(join(self, end.relation, scope, inner, end.link), *self.conditions(end.rows, inner))
+        measured = self.masked(inner.correlate(statement).scalar_subquery(), mask, scope)
+        counts = mask is not None and end.type is COUNT  # alike without `mask is not None`: a count is not null
+        return sa.func.coalesce(measured, _NOTHING) if counts else measured
+
+
+def _at_most_one(statement: Select[Any], scope: Scope) -> Select[Any]:
+    """The rows of a key: nothing keeps a view's key unique."""
+    return statement.limit(_ONE) if scope.entity.view_sql is not None else statement
