@@ -20,6 +20,7 @@ from clew.auth.tickets import InvalidTicketError, Tickets
 from clew.auth.tokens import InvalidTokenError, Tokens
 from clew.config import Settings
 from clew.errors import ClewError, Code
+from clew.exact import Decoder
 from clew.viewer import ANON, Viewer, role_names
 
 Headers = Mapping[bytes, bytes]
@@ -152,7 +153,7 @@ def _seen_as(role: bytes, claims: bytes | None) -> Viewer:
     value: Any = {}
     if claims is not None:
         try:
-            value = json.loads(claims)
+            value = json.loads(claims, cls=Decoder)
         except (ValueError, RecursionError):
             value = None
     if not isinstance(value, dict):

@@ -19,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from clew.errors import ClewError, Code
+from clew.exact import dumps, exact_float
 from clew.secrets import derived_key
 from clew.viewer import Viewer
 
@@ -74,7 +75,7 @@ class Tickets:
             expires = min(expires, ending)
         content = {"path": path, "exp": expires, "id": viewer.id, "roles": sorted(viewer.roles)}
         text = jwe.encrypt_compact(
-            _HEADER, json.dumps(content | {"claims": viewer.claims}), self._key, algorithms=_ALGORITHMS
+            _HEADER, dumps(content | {"claims": viewer.claims}, allow_nan=True), self._key, algorithms=_ALGORITHMS
         )
         if len(text) > _LONGEST:
             raise ClewError("The claims are too large for a ticket.", code=Code.LIMIT_EXCEEDED)
@@ -89,7 +90,9 @@ class Tickets:
         if self._key is None or len(text) > _LONGEST:
             raise InvalidTicketError
         try:
-            content: Any = json.loads(jwe.decrypt_compact(text, self._key, algorithms=_ALGORITHMS).plaintext or b"")
+            content: Any = json.loads(
+                jwe.decrypt_compact(text, self._key, algorithms=_ALGORITHMS).plaintext or b"", parse_float=exact_float
+            )
         except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise InvalidTicketError from error
         if content["path"] != path or self._clock() >= content["exp"]:

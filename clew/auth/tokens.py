@@ -14,6 +14,7 @@ from joserfc.jwk import KeySet, OctKey
 from clew.auth.keys import Keys
 from clew.config import Settings
 from clew.errors import StartupError
+from clew.exact import Decoder
 from clew.viewer import ANON, USER, Viewer
 
 # Neither `none` nor a shared-secret algorithm: a public key must never be used as a secret.
@@ -93,7 +94,7 @@ class Tokens:
     async def _verified(self, token: str) -> dict[str, Any]:
         try:
             if self._secret is not None:
-                decoded = jwt.decode(token, self._secret, algorithms=_SYMMETRIC)
+                decoded = jwt.decode(token, self._secret, algorithms=_SYMMETRIC, decoder_cls=Decoder)
             elif self._keys is not None:
                 decoded = await self._with_public_keys(token, self._keys)
             else:
@@ -106,13 +107,13 @@ class Tokens:
     async def _with_public_keys(self, token: str, keys: Keys) -> jwt.Token:
         known = await keys.current()
         try:
-            return jwt.decode(token, known, algorithms=_ASYMMETRIC)
+            return jwt.decode(token, known, algorithms=_ASYMMETRIC, decoder_cls=Decoder)
         except (JoseError, ValueError):
             # The token may be signed with a newer key. `newer` limits how often the keys are read.
             newer: KeySet | None = await keys.newer()
             if newer is None:
                 raise
-            return jwt.decode(token, newer, algorithms=_ASYMMETRIC)
+            return jwt.decode(token, newer, algorithms=_ASYMMETRIC, decoder_cls=Decoder)
 
     def _roles(self, claims: Mapping[str, Any]) -> list[str]:
         value: Any = claims

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.errors import StartupError
+from clew.exact import Decoder
 from clew.viewer import role_names
 
 COMMANDS = ("dev", "serve", "check", "schema", "migrate", "explain", "token")
@@ -57,7 +58,7 @@ def roles(text: str) -> frozenset[str]:
 def json_object(text: str) -> dict[str, Any]:
     """Parse a JSON object."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, cls=Decoder)
     except (ValueError, RecursionError) as error:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
     if not isinstance(value, dict):

@@ -65,6 +65,9 @@ class Pool:
         self._settings = {
             "application_name": application_name,
             "timezone": "UTC",
+            # Postgres must read the values that it writes as the same values, whatever the database's default.
+            "datestyle": "ISO, MDY",
+            "extra_float_digits": "1",
             # 0 would turn the timeout off.
             "statement_timeout": str(max(1, round(statement_timeout * 1000))),
             # A transaction that Clew lost track of must not hold its locks forever.

@@ -15,8 +15,10 @@ from clew.migrate.history import Paths, load_history
 from clew.migrate.revisions import make, pending_changes
 from clew.migrate.run import State, status, upgrade
 from clew.migrate.scaffold import revision_files
+from clew.migrate.trial import try_sql
 from clew.model.types import Model
 from clew.project import Project
+from clew.sdl.load import read_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,23 @@ async def apply(project: Project, model: Model, url: str, wanted: Pending) -> li
     """Write a migration for the wanted, run the pending migrations, and return the names of those that ran.
 
     Raises:
-        StartupError: a statement failed. Then neither the files nor the database have changed.
+        StartupError: a statement failed. Then no file has changed, and the database only by older revisions.
+        SchemaError: the SDL has SQL that the database refuses.
     """
+    done = await _upgraded(project, url)
+    # What migrations of the user's own make, functions and types, is there by now.
+    await try_sql(model, read_sources(project.graphql_dir, project.root)[0], url)
     with _files_restored_on_failure(Paths(project.root)):
         make(project.root, model, title(wanted.changes), accept_loss=True)
-        before = await status(project.root, url)
-        if before.pending:
-            await upgrade(project.root, url)
-        return list(before.pending)
+        return done + await _upgraded(project, url)
+
+
+async def _upgraded(project: Project, url: str) -> list[str]:
+    """Run the revisions on disk that the database lacks; return their names."""
+    before = await status(project.root, url)
+    if before.pending:
+        await upgrade(project.root, url)
+    return list(before.pending)
 
 
 def title(changes: tuple[Change, ...]) -> str:

@@ -143,13 +143,13 @@ class Prepared:
                     except (GraphQLError, ValueError, TypeError):
                         break
             else:
-                return VariableValues({}, coerced)
+                return VariableValues(_Sources(self, raw), coerced)  # type: ignore[arg-type]
         else:
             lists = ((spec.name, spec.type, raw[spec.name]) for spec in self.variables if spec.name in raw)
             check_variables(lists, self.limits, query=self.operation.operation is OperationType.QUERY)
             fitting = self._fitting(raw)
             if fitting is not None:
-                return VariableValues({}, fitting)
+                return VariableValues(_Sources(self, raw), fitting)  # type: ignore[arg-type]
         nodes = self.operation.variable_definitions or ()
         try:
             values = get_variable_values(
@@ -177,14 +177,9 @@ class Prepared:
 
     def with_sources(self, values: VariableValues, raw: Mapping[str, Any]) -> VariableValues:
         """Return the values with their sources, which the executor needs."""
-        if values.sources or not self.variables:
+        if not isinstance(values.sources, _Sources):
             return values
-        sources: dict[str, VariableValueSource] = {}
-        for spec in self.variables:
-            signature = get_variable_signature(self.schema, spec.node)
-            assert isinstance(signature, GraphQLVariableSignature)
-            sources[spec.name] = VariableValueSource(signature, raw.get(spec.name, Undefined))
-        return VariableValues(sources, values.coerced)
+        return VariableValues(dict(_Sources(self, raw)), values.coerced)
 
     @property
     def weight(self) -> int:
@@ -217,6 +212,33 @@ class Prepared:
             else shape(coerced[spec.name], spec.type)
             for spec in self.variables
         )
+
+
+class _Sources(Mapping[str, VariableValueSource]):
+    """Where the values of variables come from, made when it is asked for: few operations ask.
+
+    A variable within a literal of a scalar, `{contains: {price: $price}}`, is taken as it was given.
+    """
+
+    __slots__ = ("_given", "_prepared")
+
+    def __init__(self, prepared: Prepared, given: Mapping[str, Any]) -> None:
+        self._prepared = prepared
+        self._given = given
+
+    def __getitem__(self, name: str) -> VariableValueSource:
+        for spec in self._prepared.variables:
+            if spec.name == name:
+                signature = get_variable_signature(self._prepared.schema, spec.node)
+                assert isinstance(signature, GraphQLVariableSignature)
+                return VariableValueSource(signature, self._given.get(name, Undefined))
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (spec.name for spec in self._prepared.variables)
+
+    def __len__(self) -> int:
+        return len(self._prepared.variables)
 
 
 def prepare(

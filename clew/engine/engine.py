@@ -46,6 +46,7 @@ from clew.engine.statements import Statements
 from clew.engine.types import Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
+from clew.exact import plain
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
 from clew.schema.build import Row
@@ -89,6 +90,7 @@ class Engine:
         self.limits = limits
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
+        self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
         self.rates = rates or MemoryRateLimiter()
         self._alchemy: AsyncEngine = alchemy_engine(pool)
         self._known_roles = self.access.rules.roles() | limits.roles
@@ -148,7 +150,7 @@ class Engine:
         if error is not None:
             raise error
         found: Any = outcome.data
-        data: dict[str, Any] = await self.statements.decoded(found) if isinstance(found, bytes) else found
+        data: dict[str, Any] = await self.statements.decoded(found) if isinstance(found, bytes) else plain(found)
         return data
 
     async def open(self, viewer: Viewer) -> Session:
@@ -223,7 +225,7 @@ class Engine:
                     row = [None if value is None else seal(value, statement.orders, who) for value in row]
         except ClewError as error:
             return failure(error, _request_id(request))
-        if executable.pieces:
+        if executable.pieces and not (self._has_floats and any(map(_may_be_no_float, row))):
             return Outcome(_join(executable, row, session.viewer))
         operation = self._running(prepared, ready, request, session, within)
         operation.count(*row)
@@ -405,6 +407,14 @@ class Engine:
             else:
                 await transaction.commit()
         return outcome
+
+
+def _may_be_no_float(value: bytes | None) -> bool:
+    """Whether a Float of an answer may be NaN or infinity: the executor then looks at each, and tells which.
+
+    https://spec.graphql.org/draft/#sec-Float.Result-Coercion
+    """
+    return value is not None and (b'"NaN"' in value or b'Infinity"' in value)
 
 
 def _request_id(request: Request) -> str:

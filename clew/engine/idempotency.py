@@ -7,13 +7,15 @@ the writes are there. A request that fails leaves nothing, and may be sent again
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from clew.database.alchemy import OperationConnection
 from clew.engine.outcome import Outcome, refusal
 from clew.engine.types import Request
 from clew.errors import ClewError, Code
+from clew.exact import dumps
 from clew.viewer import Viewer
 
 # A concurrent request with this key blocks here until the first ends. A key older than a day is new again. Each
@@ -100,4 +102,11 @@ def repeatable(request: Request, viewer: Viewer) -> Repeatable | None:
 
 
 def _hash(value: object) -> bytes:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
+    return hashlib.sha256(dumps(_sorted(value)).encode("utf-8", "surrogatepass")).digest()
+
+
+def _sorted(value: Any) -> Any:
+    """Equal inputs in one order, whatever that of their keys."""
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list | tuple) else value

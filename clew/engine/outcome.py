@@ -6,7 +6,6 @@ What is not meant for the client goes to the log.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from clew.errors import ClewError, Code
+from clew.exact import encode as encode
 
 log = structlog.get_logger("clew.engine")
 
@@ -197,11 +197,6 @@ def raised(outcome: Outcome) -> ClewError | None:
 def new_request_id() -> str:
     """Make an id for a request that came without one."""
     return uuid.uuid4().hex
-
-
-def encode(value: Any) -> bytes:
-    # JSON has no NaN: an error is better than an answer that the client cannot read.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
 
 
 def encode_in_parts(value: Any) -> bytes:

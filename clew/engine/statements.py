@@ -20,6 +20,7 @@ from clew.document.prepare import MOST_KEPT, Prepared, prepare
 from clew.engine.outcome import encode, encode_in_parts
 from clew.engine.types import Executable, Ready, Session
 from clew.errors import ClewError, Code
+from clew.exact import exact_float
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.paging import order_of_ties, shows_its_keys
@@ -305,9 +306,10 @@ class Statements:
     async def decoded(self, text: bytes) -> Any:
         """Decode the JSON of the database: aside where it is much."""
         if len(text) <= FEW_BYTES:
-            return json.loads(text)
+            return json.loads(text, parse_float=exact_float)
         # The hook is Python code: between its calls other threads have their turn, which they have not within one call.
-        return await self.aside.run(partial(json.loads, text, object_hook=lambda found: found), begun=True)
+        read = partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found)
+        return await self.aside.run(read, begun=True)
 
     async def encoded(self, value: Any) -> bytes:
         """Return a value as JSON: aside where it is large."""

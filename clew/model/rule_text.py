@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clew.exact import dumps
 from clew.model.types import AllowRule, Column, Constant, Entity, GuardRule, Model, Operation, Relation, ResolverField
 
 
@@ -123,4 +123,4 @@ def _text(value: Constant) -> str:
         return "{" + ", ".join(f"{name}: {_text(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_text, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return dumps(value)

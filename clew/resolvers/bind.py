@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -28,6 +27,7 @@ from graphql.pyutils import is_awaitable
 
 from clew.errors import Diagnostic
 from clew.model.types import Column, Entity, Model, ResolverField
+from clew.moments import read_date, read_moment, read_time
 from clew.resolvers.row_arguments import admitted
 from clew.schema.build import resolve_generated
 from clew.schema.scalars import SCALARS
@@ -36,10 +36,11 @@ Bindable = SchemaBindable | type[Enum] | Sequence[Any]
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "BigInt": int,
+    "Float": float,
     "Decimal": Decimal,
-    "DateTime": datetime.fromisoformat,
-    "Date": date.fromisoformat,
-    "Time": time.fromisoformat,
+    "DateTime": read_moment,
+    "Date": read_date,
+    "Time": read_time,
     "UUID": uuid.UUID,
     "Bytes": base64.b64decode,
 }

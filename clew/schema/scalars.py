@@ -18,6 +18,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from graphql import (
+    ConstListValueNode,
+    ConstObjectFieldNode,
+    ConstObjectValueNode,
+    ConstValueNode,
     FloatValueNode,
     GraphQLBoolean,
     GraphQLError,
@@ -27,17 +31,19 @@ from graphql import (
     GraphQLScalarType,
     GraphQLString,
     IntValueNode,
+    ListValueNode,
+    NameNode,
+    ObjectValueNode,
     ValueNode,
     value_from_ast_untyped,
 )
+from graphql.utilities.value_to_literal import default_scalar_value_to_literal
+
+from clew.exact import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, exact_float, holds_exact
+from clew.moments import read_date, read_moment, read_time
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-# Nobody needs longer numbers, and Postgres stops at 131,072 digits.
-DECIMAL_DIGITS = 1000
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}(:?\d{2})?)?", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 # Python's own parser also accepts 0x and underscores.
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
@@ -58,42 +64,40 @@ def _parse_bigint(value: Any) -> int:
 
 def _parse_decimal(value: Any) -> Decimal:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if isinstance(text, str) and len(text) <= DECIMAL_DIGITS:
+    if isinstance(text, str) and text in NOT_FINITE:
+        return Decimal(text)
+    if isinstance(text, str) and len(text) <= MOST_DIGITS:
         try:
             number = Decimal(text)
         except InvalidOperation:
             number = Decimal("nan")
-        if number.is_finite() and abs(number.adjusted()) <= DECIMAL_DIGITS:
+        if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS:
             return number
     raise _refuse("Decimal", "a decimal number as a string")
 
 
-def _parse_datetime(value: Any) -> datetime:
-    if isinstance(value, str) and _DATETIME.fullmatch(value):
+def _parse_datetime(value: Any) -> datetime | str:
+    if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value.upper())
-            # A time without an offset is UTC, the time zone of every session.
-            if moment.tzinfo is None:
-                return moment.replace(tzinfo=UTC)
-            return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-        except (ValueError, OverflowError):
+            return read_moment(value)
+        except ValueError:
             pass
     raise _refuse("DateTime", "ISO 8601 such as 2026-01-01T05:00:00+00:00")
 
 
-def _parse_date(value: Any) -> date:
-    if isinstance(value, str) and _DATE.fullmatch(value):
+def _parse_date(value: Any) -> date | str:
+    if isinstance(value, str):
         try:
-            return date.fromisoformat(value)
+            return read_date(value)
         except ValueError:
             pass
     raise _refuse("Date", "ISO 8601 such as 2026-01-31")
 
 
-def _parse_time(value: Any) -> time:
-    if isinstance(value, str) and _TIME.fullmatch(value):
+def _parse_time(value: Any) -> time | str:
+    if isinstance(value, str):
         try:
-            return time.fromisoformat(value)
+            return read_time(value)
         except ValueError:
             pass
     raise _refuse("Time", "ISO 8601 such as 05:00:00")
@@ -116,9 +120,24 @@ def _parse_bytes(value: Any) -> bytes:
 
 def _parse_json(value: Any) -> Any:
     # jsonb has neither NaN nor infinity.
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not isinstance(value, ExactFloat) and not math.isfinite(value):
         raise _refuse("JSON", "JSON without NaN or infinity")
     return value
+
+
+def _write_json(value: Any) -> Any:
+    return Written(value) if holds_exact(value) else value
+
+
+def _read_json(node: ValueNode) -> Any:
+    """A literal as the value of JSON that it looks like, its numbers as they are written."""
+    if isinstance(node, FloatValueNode):
+        return exact_float(node.value)
+    if isinstance(node, ListValueNode):
+        return [_read_json(item) for item in node.values]
+    if isinstance(node, ObjectValueNode):
+        return {field.name.value: _read_json(field.value) for field in node.fields}
+    return value_from_ast_untyped(node)
 
 
 def _text(types: type | tuple[type, ...], write: Callable[[Any], str], scalar: str) -> Callable[[Any], str]:
@@ -143,6 +162,19 @@ def _literal(node: ValueNode) -> Any:
     return node.value if isinstance(node, IntValueNode | FloatValueNode) else value_from_ast_untyped(node)
 
 
+def _as_literal(value: Any) -> ConstValueNode:
+    """A value of JSON as a literal, for a variable within one: graphql-core's own way takes 1e400 for null."""
+    if isinstance(value, ExactFloat):
+        return FloatValueNode(value=value.text)
+    if isinstance(value, list):
+        return ConstListValueNode(values=tuple(map(_as_literal, value)))
+    if isinstance(value, dict):
+        items = value.items()
+        fields = (ConstObjectFieldNode(name=NameNode(value=key), value=_as_literal(item)) for key, item in items)
+        return ConstObjectValueNode(fields=tuple(fields))
+    return default_scalar_value_to_literal(value)
+
+
 def _scalar(
     name: str,
     description: str,
@@ -158,6 +190,7 @@ def _scalar(
         coerce_input_literal=lambda node: parse(read(node)),
         coerce_output_value=write,
         specified_by_url=url,
+        value_to_literal=_as_literal,
     )
 
 
@@ -168,7 +201,7 @@ GraphQLDecimal = _scalar(
     "Decimal",
     "An exact decimal number, as a string.",
     _parse_decimal,
-    _text((Decimal, int, float), str, "Decimal"),
+    _text((Decimal, int, float), lambda value: str(Decimal(str(value))), "Decimal"),
     read=_literal,
 )
 GraphQLDateTime = _scalar(
@@ -180,7 +213,7 @@ GraphQLDateTime = _scalar(
 GraphQLDate = _scalar("Date", "A day: `2026-01-31`.", _parse_date, _text(date, date.isoformat, "Date"))
 GraphQLTime = _scalar("Time", "A time of day: `05:00:00`.", _parse_time, _text(time, time.isoformat, "Time"))
 GraphQLUUID = _scalar("UUID", "A UUID.", _parse_uuid, _text(uuid.UUID, str, "UUID"))
-GraphQLJSON = _scalar("JSON", "Any JSON value.", _parse_json, lambda value: value)
+GraphQLJSON = _scalar("JSON", "Any JSON value.", _parse_json, _write_json, read=_read_json)
 GraphQLBytes = _scalar(
     "Bytes",
     "Binary data, as base64.",

@@ -8,7 +8,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any
 
 from graphql import (
@@ -22,6 +22,9 @@ from graphql import (
     StringValueNode,
     ValueNode,
 )
+
+from clew.exact import NOT_FINITE, ExactFloat, exact_float
+from clew.moments import read_date, read_moment, read_time
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 
@@ -37,7 +40,7 @@ def constant(node: ValueNode) -> Any:
     if isinstance(node, IntValueNode):
         return int(node.value)
     if isinstance(node, FloatValueNode):
-        return float(node.value)
+        return exact_float(node.value)
     if isinstance(node, BooleanValueNode):
         return node.value
     if isinstance(node, ListValueNode):
@@ -88,7 +91,17 @@ def _is_float(value: Any) -> bool:
 
 
 def _is_decimal(value: Any) -> bool:
-    return _is_float(value) or (isinstance(value, str) and _NUMBER.fullmatch(value) is not None)
+    if isinstance(value, str | ExactFloat):
+        return str(value) in NOT_FINITE or _NUMBER.fullmatch(str(value)) is not None
+    return _is_float(value)
+
+
+def _moment(text: str) -> object:
+    try:
+        return read_moment(text)
+    except ValueError:
+        # Postgres takes a day alone, as in a default.
+        return datetime.fromisoformat(text)
 
 
 # The built-in scalars of a column: a test for its constants, and an example for messages.
@@ -100,9 +113,9 @@ _SCALARS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Decimal": (_is_decimal, 'a number such as "9.90"'),
     "Boolean": (lambda value: isinstance(value, bool), "true or false"),
     "String": (lambda value: isinstance(value, str), "a string"),
-    "DateTime": (_fits(datetime.fromisoformat), 'a time such as "2026-01-01T05:00:00+00:00"'),
-    "Date": (_fits(date.fromisoformat), 'a day such as "2026-01-01"'),
-    "Time": (_fits(time.fromisoformat), 'a time of day such as "05:00:00"'),
+    "DateTime": (_fits(_moment), 'a time such as "2026-01-01T05:00:00+00:00"'),
+    "Date": (_fits(read_date), 'a day such as "2026-01-01"'),
+    "Time": (_fits(read_time), 'a time of day such as "05:00:00"'),
     "UUID": (_fits(uuid.UUID), "a UUID"),
     "JSON": (lambda value: True, "any value"),
     "Bytes": (_fits(lambda value: base64.b64decode(value, validate=True)), "a base64 string"),

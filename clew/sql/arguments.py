@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import struct
@@ -32,8 +31,11 @@ from clew.access.types import (
 )
 from clew.document.inputs import enum_names
 from clew.errors import ClewError, Code
+from clew.exact import ExactFloat, dumps
 from clew.model.types import ValueType
+from clew.moments import written
 from clew.schema.scalars import SCALARS
+from clew.sql.binds import bare_type, is_padded
 from clew.sql.cursors import Cursors
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
@@ -53,6 +55,8 @@ _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _REALS = ("real", "float4")
+_TIMES_WITHOUT_ZONE = ("time", "time without time zone")
+_HAS_OFFSET = re.compile("[+-]")
 _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
@@ -250,6 +254,12 @@ def item_converter(type_: ValueType) -> Callable[[Any, str], Any]:
 
     Its second argument names the value's place, for the ClewError that it raises of what Postgres could not take.
     """
+    if type_.name in ("DateTime", "Date"):
+        return _moment
+    if type_.name == "Time":
+        return _time_of_day if bare_type(type_.sql).lower() in _TIMES_WITHOUT_ZONE else _moment
+    if type_.name in ("ID", "String") and is_padded(type_):
+        return _padded
     if type_.name == "ID":
         if type_.sql == "uuid":
             return _uuid
@@ -268,6 +278,22 @@ def item_converter(type_: ValueType) -> Callable[[Any, str], Any]:
 def as_it_is(value: Any, _place: str) -> Any:
     """The converter of scalars that asyncpg takes as they are."""
     return value
+
+
+def _moment(value: Any, _place: str) -> str:
+    return written(value)
+
+
+def _time_of_day(value: Any, place: str) -> str:
+    text = written(value)
+    # Postgres would leave the offset out without a word.
+    if len(text) > 8 and (_HAS_OFFSET.search(text, 8)):
+        raise ClewError(f"`{place}` must be a time without an offset.")
+    return text
+
+
+def _padded(value: str, place: str) -> str:
+    return _text(value, place).rstrip(" ")
 
 
 def _float(value: Any, _place: str) -> float:
@@ -335,6 +361,9 @@ def _json(value: Any, place: str) -> str:
     def check(item: Any) -> None:
         if isinstance(item, str):
             _text(item, place)
+        elif isinstance(item, ExactFloat):
+            if not item.is_storable:
+                raise ClewError(f"`{place}` holds a number that is too long, too large or too small.")
         elif isinstance(item, float) and not math.isfinite(item):
             raise ClewError(f"`{place}` must not hold NaN or infinity.")
         elif isinstance(item, Mapping):
@@ -346,7 +375,7 @@ def _json(value: Any, place: str) -> str:
                 check(inner)
 
     check(value)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return dumps(value)
 
 
 def _pattern(value: str, form: str, place: str) -> str:

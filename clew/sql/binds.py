@@ -12,7 +12,7 @@ from clew.access.types import Claim, Operand, TieKey
 from clew.document.limits import MOST_VALUES
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
-from clew.sql.types import sql_type
+from clew.sql.types import bound_type, sql_type
 
 
 class Binds:
@@ -57,7 +57,7 @@ class Binds:
         return self._parameter(name, operand)
 
     def _parameter(self, name: str, operand: Operand) -> sa.BindParameter[Any]:
-        return sa.bindparam(name, type_=sql_type(compared_type(operand.type)), unique=False)
+        return sa.bindparam(name, type_=bound_type(compared_type(operand.type)), unique=False)
 
 
 def compared_type(type_: ValueType) -> ValueType:
@@ -86,15 +86,20 @@ def bare_type(sql: str) -> str:
     return _PRECISION.sub("", sql).strip()
 
 
+def is_padded(type_: ValueType) -> bool:
+    """Whether a type fills its texts up with blanks, which count for nothing."""
+    return bare_type(type_.sql).lower() in ("char", "character", "bpchar")
+
+
 _PRECISION = re.compile(r"\s*\([^)]*\)")
 # `char` alone is one character long.
 _ANY_LENGTH = {"char": "bpchar", "character": "bpchar"}
 _COMPARED = {
     "varchar": "text",
     "character varying": "text",
-    "char": "text",
-    "character": "text",
-    "bpchar": "text",
+    # Blanks at the end count for nothing, as in the column, and its index serves.
+    "char": "bpchar",
+    "character": "bpchar",
     "smallint": "integer",
     # Values are moments with a zone; Postgres compares the two kinds, and by index.
     "timestamp": "timestamptz",

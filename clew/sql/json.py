@@ -17,7 +17,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from clew.model.types import Column, ValueType
-from clew.sql.binds import bare_type
+from clew.sql.binds import bare_type, is_padded
 from clew.sql.types import sql_type
 
 # A Postgres function takes at most 100 arguments.
@@ -30,6 +30,7 @@ _NEWLINE: ColumnElement[Any] = sa.literal_column("E'\\n'")
 _EMPTY_TEXT: ColumnElement[Any] = sa.literal_column("''")
 _QUOTE: ColumnElement[Any] = sa.literal_column("'\"'")
 _TEXT = sa.Text()
+_WHOLE: ColumnElement[Any] = sa.literal_column("'{}'::text[]")
 _TEXT_ARRAY = sa.ARRAY(sa.Text())
 _MOMENT_ARRAY = sql_type(ValueType("DateTime", "timestamptz", is_list=True))
 WITHOUT_ZONE = frozenset({"timestamp", "timestamp without time zone"})
@@ -232,6 +233,15 @@ def _list(expression: ColumnElement[Any], type_: ValueType, base: str) -> Column
         # Sessions run in UTC.
         return sa.cast(expression, _MOMENT_ARRAY)
     return expression
+
+
+def key_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
+    """A column of a row as Clew keeps it, to bind it again: of what asyncpg has no value the text that is bound."""
+    if type_.name in ("DateTime", "Date", "Time"):
+        if type_.name == "DateTime" and bare_type(type_.sql) in WITHOUT_ZONE:
+            column = sa.func.timezone(sa.literal_column("'UTC'"), column)
+        return sa.func.to_json(column).op("#>>", return_type=_TEXT)(_WHOLE)
+    return sa.cast(column, _TEXT) if type_.name in ("ID", "String") and is_padded(type_) else column
 
 
 def _in_quotes(expression: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 
+from clew.exact import dumps
 from clew.model.types import ValueType
 
 _preparer = asyncpg_dialect().identifier_preparer  # type: ignore[no-untyped-call]
@@ -50,12 +50,12 @@ def constant_sql(value: Any, value_type: ValueType) -> str:
         return f"ARRAY[{inner}]::{value_type.sql}[]" if items else f"'{{}}'::{value_type.sql}[]"
     kind = value_type.sql.lower()
     if kind in ("json", "jsonb"):
-        return f"{quote_text(json.dumps(value, ensure_ascii=False))}::{kind}"
+        return f"{quote_text(dumps(value))}::{kind}"
     if isinstance(value, bool):
         return "true" if value else "false"
     if kind.startswith(_NUMBERS) and not value_type.is_enum and not kind.startswith("interval"):
-        number = Decimal(str(value))
-        return str(value) if number.is_finite() else f"{quote_text(str(value))}::{value_type.sql}"
+        text = str(float(value) if value_type.name == "Float" else value)
+        return text if Decimal(text).is_finite() else f"{quote_text(text)}::{value_type.sql}"
     if kind == "bytea":
         return quote_text("\\x" + base64.b64decode(value, validate=True).hex()) + "::bytea"
     literal = quote_text(str(value))

@@ -8,7 +8,6 @@ import math
 import re
 import struct
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 from uuid import UUID
@@ -65,7 +64,7 @@ def preset_value(column: Column, value: Any) -> Any:
 
 def _as_json(items: Sequence[Any], type_: ValueType) -> str:
     """Arrays of arrays cannot be unnested: a list travels as JSON."""
-    return json.dumps([None if item is None else _json_item(item, type_) for item in items])
+    return "[" + ", ".join("null" if item is None else _json_item(item, type_) for item in items) + "]"
 
 
 def _storing_item(type_: ValueType) -> Storing:
@@ -100,7 +99,10 @@ def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
         bound = Decimal(10) ** (precision - scale)
         step = Decimal(1).scaleb(-scale)
         # Half up, as Postgres rounds; the default context has fewer digits than a column may.
-        return lambda value: abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound
+        return lambda value: (
+            value.is_nan()
+            or (value.is_finite() and abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound)
+        )
     if base in ("real", "float4"):
         # Postgres raises where rounding leaves infinity, or nothing.
         return lambda value: (
@@ -109,14 +111,13 @@ def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
     return None
 
 
-def _json_item(value: Any, type_: ValueType) -> Any:
+def _json_item(value: Any, type_: ValueType) -> str:
     match value:
-        case bool() | int() | float():
-            return value
-        case datetime() | date() | time():
-            return value.isoformat()
         case bytes():
-            return "\\x" + value.hex()
+            value = "\\x" + value.hex()
         case Decimal() | UUID():
-            return str(value)
-    return json.loads(value) if type_.name == "JSON" else value
+            value = str(value)
+        case str() if type_.name == "JSON":
+            # It is JSON text already.
+            return value
+    return json.dumps(value)

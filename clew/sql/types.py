@@ -1,6 +1,6 @@
 """SQL types for columns and binds: one shared SQLAlchemy type for each Postgres type.
 
-Binds carry what asyncpg wants already (uuid.UUID, datetime, Decimal, JSON as text), so these types cast
+Binds carry what asyncpg wants already (uuid.UUID, Decimal, JSON and moments as text), so these types cast
 (`$1::UUID`) and convert nothing. A bind is cast without length or precision: `$1::NUMERIC(10, 2)` would
 round the operand of a comparison, and `price = 1.005` would find 1.01.
 """
@@ -14,10 +14,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
-from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgARRAY, AsyncpgBoolean, AsyncpgFloat, AsyncpgString
+from sqlalchemy.dialects.postgresql.asyncpg import (
+    AsyncpgARRAY,
+    AsyncpgBoolean,
+    AsyncpgFloat,
+    AsyncpgString,
+    PGDialect_asyncpg,
+)
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from clew.model.types import ValueType
+
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
 class Text(AsyncpgString):
@@ -145,3 +153,18 @@ def sql_type(value_type: ValueType) -> TypeEngine[Any]:
         value_type: `sql` is the Postgres type of one item; `is_list` makes it an array.
     """
     return _array_type(value_type.sql) if value_type.is_list else _item_type(value_type.sql)
+
+
+# asyncpg has Python's values of these, which are not all that Postgres has, and some of which it takes for others:
+# 9999-12-31 for infinity.
+_BOUND_AS_TEXT = frozenset({"DateTime", "Date", "Time"})
+
+
+@cache
+def bound_type(value_type: ValueType) -> TypeEngine[Any]:
+    """The SQLAlchemy type of a bind: that of `sql_type`, or one whose values are texts."""
+    found = sql_type(value_type)
+    if value_type.name not in _BOUND_AS_TEXT:
+        return found
+    # Postgres reads the text: `$1::TEXT::DATE`.
+    return OtherType(f"{'TEXT[]' if value_type.is_list else 'TEXT'}::{found.compile(_DIALECT)}")

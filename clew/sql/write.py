@@ -31,6 +31,7 @@ from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Loc
 from clew.sql.binds import Binds
 from clew.sql.filters import condition, is_true
 from clew.sql.given import Given, given_keys, given_rows, same_key
+from clew.sql.json import key_value
 from clew.sql.literals import quote_name, quote_text, quote_type
 from clew.sql.pages import Pages
 from clew.sql.relations import join
@@ -168,6 +169,11 @@ def _value(value: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
     return sa.case((value.is_not(None), sa.cast(sa.func.array(found.scalar_subquery()), sql_type(type_))))
 
 
+def _keys(entity: Entity, scope: Scope) -> list[ColumnElement[Any]]:
+    """The key of a row, as it is bound again."""
+    return [key_value(scope.column(column), column.type) for column in entity.key_columns]
+
+
 def _same_row(table: sa.Table, entity: Entity, keys: Sequence[ColumnElement[Any]]) -> list[ColumnElement[bool]]:
     return [table.c[column.column] == key for column, key in zip(entity.key_columns, keys, strict=True)]
 
@@ -178,7 +184,7 @@ def _find(plan: Find, model: Model, tables: Tables, binds: Binds) -> Select[Any]
     given = given_rows(visible.entity, binds, values=_arrays(Change.SET, plan.columns))
     scope = compiler.scope(visible.entity.name, None)
     same = [scope.column(column) == given.values[Values(column.name)] for column in plan.columns]
-    statement = sa.select(given.position, *(scope.column(column) for column in visible.entity.key_columns))
+    statement = sa.select(given.position, *_keys(visible.entity, scope))
     statement = statement.select_from(given.source.join(scope.source, sa.and_(*same)))
     statement = statement.where(*compiler.shown(visible, plan.columns, scope))
     return statement.where(*compiler.conditions(Rows(visible), scope)).order_by(given.position)
@@ -201,11 +207,11 @@ def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]
         # alike without `*same`: but while another transaction changes the key: tests/engine/test_concurrent_writers.py
         source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys), *same))
         position = keys.position
-    found = [position.label("position"), *(scope.column(column) for column in entity.key_columns)]
+    found = [position.label("position"), *_keys(entity, scope)]
     for column in plan.columns:
         # A client compares its version with the row's: where that is masked, none is right.
         mask = visible.masks.get(column.name) if column.version else None
-        found.append(compiler.masked(scope.column(column), mask, scope))
+        found.append(compiler.masked(key_value(scope.column(column), column.type), mask, scope))
     found += [compiler.is_open(visible, field, scope).label(f"o{n}") for n, field in enumerate(plan.opened)]
     if plan.image:
         found.append(_image(scope.source.name).label("image"))  # type: ignore[attr-defined]
@@ -239,7 +245,9 @@ def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Selec
     guards = [compiler.judged(guard.before, scope) for guard in plan.permits.guards]
     holds = sa.and_(sa.true(), *guards).label("holds")
     image = _image(scope.source.name)  # type: ignore[attr-defined]
-    statement = sa.select(*own, holds, image).select_from(given.source.join(scope.source, sa.and_(*same)))
+    statement = sa.select(*_keys(plan.entity, scope), holds, image).select_from(
+        given.source.join(scope.source, sa.and_(*same))
+    )
     deleted = plan.entity.soft_delete
     if deleted is not None and plan.restores:
         statement = statement.where(scope.column(deleted) == binds.add(Operand(Moment(), deleted.type, "at")))
@@ -366,7 +374,7 @@ def _insert(plan: Insert, model: Model, tables: Tables, binds: Binds) -> Any:
         values |= {column.column: sa.literal_column(f"({sql})") for column, sql in filled}
         order = rows.c[given.position.name]
     selected = sa.select(*values.values()).select_from(rows).order_by(order)
-    keys = [table.c[column.column] for column in entity.key_columns]
+    keys = [key_value(table.c[column.column], column.type) for column in entity.key_columns]
     if plan.once:
         once = postgresql.insert(table).from_select(list(values), selected, include_defaults=False)
         return once.on_conflict_do_nothing().returning(*keys)
@@ -426,7 +434,7 @@ def _mark(plan: Mark, model: Model, tables: Tables, binds: Binds) -> Any:
         marked = sa.update(table).values({column: sa.null()}).where(column == moment, *same)
     else:
         marked = sa.update(table).values({column: moment}).where(column.is_(None), *same)
-    return marked.returning(*(table.c[c.column] for c in entity.key_columns))
+    return marked.returning(*(key_value(table.c[c.column], c.type) for c in entity.key_columns))
 
 
 def _hold(plan: Hold, model: Model, tables: Tables, binds: Binds) -> Select[Any]:

@@ -10,18 +10,14 @@ from urllib.parse import parse_qsl
 from clew.collector import paused
 from clew.engine.types import Request
 from clew.errors import ClewError
+from clew.exact import Decoder
 
 # In characters: above this length the garbage collector pauses while a text is parsed.
 _LARGE = 64 * 1024
 _PARAMETERS = ("query", "variables", "operationName", "extensions")
 
 
-def _refuse_constant(name: str) -> Any:
-    raise json.JSONDecodeError(name, "", 0)
-
-
-# NaN and Infinity are not JSON, but Python accepts them.
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_decoder = Decoder()
 
 
 def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:

@@ -23,6 +23,7 @@ from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.moments import written
 from clew.plan.weight import predicate_weight
 from clew.plan.write import Check, Delete, Filled, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.slices import Slices
@@ -410,7 +411,7 @@ class Store:
         """Delete locked rows; the database deletes or empties what points to them."""
         await self.run(Delete(entity), bound_keys(entity, keys))
 
-    async def mark(self, entity: Entity, keys: Sequence[Key], at: datetime | None = None) -> None:
+    async def mark(self, entity: Entity, keys: Sequence[Key], at: str | None = None) -> None:
         """Set the time of deletion, here and of all that a cascade reaches; or clear it.
 
         Args:
@@ -420,7 +421,7 @@ class Store:
             ClewError: CONSTRAINT_VIOLATION where a row would come back that a cascade has deleted with another, too.
         """
         restores = at is not None
-        bound = bound_keys(entity, keys) | {Moment(): at or datetime.now(UTC)}
+        bound = bound_keys(entity, keys) | {Moment(): at or written(datetime.now(UTC))}
         await self.run(Mark(entity, None, restores), bound)
         pending = [(entity, list(keys))]
         marked: list[tuple[Entity, list[Key]]] = []
@@ -448,7 +449,7 @@ class Store:
         ]
 
     async def reach(
-        self, entity: Entity, keys: Sequence[Key], restored: datetime | None = None
+        self, entity: Entity, keys: Sequence[Key], restored: str | None = None
     ) -> AsyncIterator[tuple[Entity, Relation, list[Key]]]:
         """Lock the rows that the deletion of locked ones will delete or change, before it does.
 

@@ -48,3 +48,22 @@ def test_the_embedded_postgres_ends_with_the_command(run: Run, project: Path) ->
     run("migrate", "status")
     assert (project / ".clew" / "postgres" / "data" / "PG_VERSION").exists()
     assert not (project / ".clew" / "postgres" / "data" / "postmaster.pid").exists()
+
+
+WRONG = 'type Note @table {\n  id: Int! @id\n  text: String!\n  long: Int @computed(sql: "length(txt)")\n}\n'
+
+
+def test_wrong_sql_is_an_error_before_it_is_migrated(run: Run, project: Path, database_url: str) -> None:
+    assert run("migrate", "make", "-m", "first", DATABASE_URL=database_url).returncode == 0
+    assert run("migrate", "up", DATABASE_URL=database_url).returncode == 0
+    assert run("check", "--database", DATABASE_URL=database_url).returncode == 0
+    write(project, {"graphql/schema.graphql": WRONG})
+    # Without a database nobody can tell.
+    assert run("check").returncode == 0
+    for command in (("check", "--database"), ("migrate", "make", "-m", "second")):
+        done = run(*command, DATABASE_URL=database_url)
+        assert done.returncode == 1
+        assert 'graphql/schema.graphql:4:3: error: the computed field "Note.long": column "txt" does not exist' in (
+            done.stdout + done.stderr
+        )
+    assert len(list((project / "migrations" / "versions").glob("*.py"))) == 1

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from importlib.resources import files
 from typing import Any
 
 from graphql import GraphQLSyntaxError
 
+from clew.cli.database import database_of
 from clew.cli.parser import project_option, read_file
+from clew.config import Settings
 from clew.engine.masked_sources import warnings
 from clew.entry_points import load_app
 from clew.errors import StartupError
+from clew.migrate.run import require_head
+from clew.migrate.trial import try_sql
 from clew.project import Project
 from clew.schema.role_file import compare, read_roles
 from clew.sdl.load import read_sources
@@ -30,6 +35,11 @@ def configure(commands: Any) -> None:
         help="also write Clew's directives to graphql/directives.graphql, for your editor",
     )
     parser.add_argument(
+        "--database",
+        action="store_true",
+        help="also try the SQL of the SDL on the database, in a transaction that is rolled back",
+    )
+    parser.add_argument(
         "--diff",
         metavar="FILE",
         help="also print what each role gains and loses since FILE, an output of `clew schema --all-roles`",
@@ -45,7 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     clew = load_app(project)
     model = clew.build()[0]
     count = len(model.entities)
-    reported = warnings(model, read_sources(project.graphql_dir, project.root)[0])
+    sources = read_sources(project.graphql_dir, project.root)[0]
+    if arguments.database:
+        with database_of(project, Settings.load(project.root, "dev")) as url:
+            asyncio.run(require_head(project.root, url))
+            asyncio.run(try_sql(model, sources, url))
+    reported = warnings(model, sources)
     for warning in reported:
         print(f"{warning.render()}\n", file=sys.stderr)
     note = f", {len(reported)} warning{'s' if len(reported) > 1 else ''}" if reported else ""

@@ -13,7 +13,9 @@ from clew.config import Settings
 from clew.entry_points import load_app
 from clew.migrate.revisions import make, pending_changes
 from clew.migrate.run import State, Status, downgrade, offline_sql, status, upgrade
+from clew.migrate.trial import try_sql
 from clew.project import Project
+from clew.sdl.load import read_sources
 
 
 def configure(commands: Any) -> None:
@@ -51,6 +53,10 @@ def run_make(arguments: argparse.Namespace) -> int:
     """Write a revision. Changes that lose data need a confirmation."""
     project = Project.open(arguments.project)
     model = load_app(project).build()[0]
+    settings = Settings.load(project.root, "dev")
+    if settings.database_url is not None and asyncio.run(status(project.root, settings.database_url)).pending == ():
+        sources = read_sources(project.graphql_dir, project.root)[0]
+        asyncio.run(try_sql(model, sources, settings.database_url))
     losses = [change.loses for change in pending_changes(project.root, model) if change.loses is not None]
     accepted = arguments.yes or (bool(losses) and _confirmed(losses))
     written = make(project.root, model, arguments.message, accept_loss=accepted)

@@ -42,7 +42,7 @@ FROM people AS t24
 WHERE (t24.born IS NULL) = $12::BOOLEAN ORDER BY t24.id ASC) AS page25), 'UTF8') AS r10, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page27.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t26.given_name AS given_name 
 FROM people AS t26 
-WHERE t26.born >= $13::DATE AND t26.born < $14::DATE AND t26.wakes_at <= $15::TIME WITHOUT TIME ZONE ORDER BY t26.id ASC) AS page27), 'UTF8') AS r11, convert_to((SELECT concat('[', string_agg(concat('{"id":' || coalesce(('"' || CAST(page29.id AS TEXT)) || '"', 'null') || ',"notes":', coalesce(to_json(page29.notes), 'null'), '}'), ','), ']') AS clew_json 
+WHERE t26.born >= $13::TEXT::DATE AND t26.born < $14::TEXT::DATE AND t26.wakes_at <= $15::TEXT::TIME WITHOUT TIME ZONE ORDER BY t26.id ASC) AS page27), 'UTF8') AS r11, convert_to((SELECT concat('[', string_agg(concat('{"id":' || coalesce(('"' || CAST(page29.id AS TEXT)) || '"', 'null') || ',"notes":', coalesce(to_json(page29.notes), 'null'), '}'), ','), ']') AS clew_json 
 FROM (SELECT t28.id AS id, t28.notes AS notes 
 FROM orders AS t28 
 WHERE t28.deleted_at IS NULL AND $16::TEXT = any(t28.notes) ORDER BY t28.id ASC) AS page29), 'UTF8') AS r12, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page31.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
@@ -57,7 +57,7 @@ FROM orders AS t34
 WHERE t34.deleted_at IS NULL AND t34.seal = $19::BYTEA ORDER BY t34.id ASC) AS page35), 'UTF8') AS r15, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page37.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t36.id AS id 
 FROM orders AS t36 
-WHERE t36.deleted_at IS NULL AND t36.placed_at > $20::TIMESTAMP WITH TIME ZONE ORDER BY t36.id ASC) AS page37), 'UTF8') AS r16, convert_to((SELECT concat('[', string_agg('{"displayName":' || coalesce(CAST(to_json(CASE WHEN true THEN (given_name || coalesce(' ' || family_name, '')) END) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+WHERE t36.deleted_at IS NULL AND t36.placed_at > $20::TEXT::TIMESTAMP WITH TIME ZONE ORDER BY t36.id ASC) AS page37), 'UTF8') AS r16, convert_to((SELECT concat('[', string_agg('{"displayName":' || coalesce(CAST(to_json(CASE WHEN true THEN (given_name || coalesce(' ' || family_name, '')) END) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t38.id AS id, t38.email AS email, t38.given_name AS given_name, t38.family_name AS family_name, t38.born AS born, t38.wakes_at AS wakes_at, t38.company_id AS company_id, t38.password AS password 
 FROM people AS t38 
 WHERE (given_name || coalesce(' ' || family_name, '')) LIKE $21::TEXT ORDER BY t38.id ASC) AS page39), 'UTF8') AS r17

@@ -1,0 +1,279 @@
+"""SQL of the schema's own, tried on a database before anything is made of it.
+
+Each entity that has some gets a temporary table with its columns, and each view a temporary view, in a transaction that
+is rolled back. A computed field must be total: it is worked out on rows of the simplest values that the table's checks
+let in, since one row on which it raises would take every list with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice, product
+from typing import Any
+
+import asyncpg
+from graphql import Source
+
+from clew.errors import Diagnostic, Location, SchemaError
+from clew.migrate.connect import open_connection
+from clew.migrate.faults import explained
+from clew.model.types import Column, Entity, Model
+from clew.sdl.report import Report
+from clew.sql.constraints import sql_names
+from clew.sql.literals import quote_name, quote_text
+from clew.sql.views import read_by
+from clew.sql.words import identifiers, split_list
+
+# Values on which a computed field is tried, as Postgres reads them, by the scalar. Each type has null beside them.
+_NUMBERS = ("0", "1", "-1")
+_VALUES = {
+    **dict.fromkeys(("Int", "BigInt", "Float", "Decimal"), _NUMBERS),
+    "String": ("", "x"),
+    "Boolean": ("false", "true"),
+    "DateTime": ("2026-01-31 00:00:00+00",),
+    "Date": ("2026-01-31",),
+    "Time": ("00:00:00",),
+    "UUID": ("00000000-0000-0000-0000-000000000000",),
+    "JSON": ("null", "{}", "[]", '""', "0"),
+    "Bytes": ("",),
+}
+# Rows on which one computed field is tried.
+_MOST_ROWS = 256
+_TIMEOUT = "10s"
+_TOTAL = "make it total, such as 10 / nullif(n, 0), or rule such rows out by a @check"
+
+
+async def try_sql(model: Model, sources: Sequence[Source], url: str) -> None:
+    """Try every piece of SQL in the SDL. Nothing of it stays in the database.
+
+    Args:
+        sources: the files of the SDL, for the lines to show.
+        url: of a database that the migrations have been run on.
+
+    Raises:
+        SchemaError: with every fault.
+        StartupError: the database cannot be reached, or takes no temporary tables.
+    """
+    if not any(map(_has_sql, model.entities.values())):
+        return
+    with explained(url):
+        connection = await open_connection(url)
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await connection.execute(f"SET LOCAL statement_timeout = '{_TIMEOUT}'")
+                found = await _Trial(model, sources, connection).run()
+            finally:
+                await transaction.rollback()
+        finally:
+            await connection.close()
+    if found:
+        raise SchemaError(found)
+
+
+def _has_sql(entity: Entity) -> bool:
+    """Whether the SDL has SQL for an entity, but for types of columns."""
+    columns = entity.columns
+    return (
+        entity.view_sql is not None
+        or any(column.computed or column.checks for column in columns)
+        or any(column.default is not None and column.default.sql for column in columns)
+        or any(column.preset is not None and column.preset.sql for column in columns)
+        or bool(entity.checks)
+        or any(index.where or index.using for index in entity.indexes)
+        or any(unique.where or unique.sql for unique in entity.uniques)
+    )
+
+
+class _Trial:
+    def __init__(self, model: Model, sources: Sequence[Source], connection: asyncpg.Connection[Any]) -> None:
+        self._model = model
+        self._texts = {source.name: source for source in sources}
+        self._report = Report([source.name for source in sources])
+        self._connection = connection
+
+    async def run(self) -> tuple[Diagnostic, ...]:
+        views = [entity for entity in self._model.entities.values() if entity.view_sql is not None]
+        read = {entity.name for view in views for entity in read_by(view, self._model)}
+        for entity in self._model.entities.values():
+            if entity.view_sql is None and (_has_sql(entity) or entity.name in read):
+                await self._table(entity)
+        tried: set[str] = set()
+        for view in views:
+            for entity in (*read_by(view, self._model), view):
+                if entity.view_sql is not None and entity.name not in tried:
+                    tried.add(entity.name)
+                    await self._view(entity)
+        return self._report.diagnostics
+
+    async def _table(self, entity: Entity) -> None:
+        table = quote_name(entity.table)
+        plain = [column for column in entity.columns if column.computed is None]
+        columns = ", ".join(f"{quote_name(column.column)} {_type(column)}" for column in plain)
+        if not await self._does(f"CREATE TEMPORARY TABLE {table} ({columns})", entity.location, f'"{entity.name}"'):
+            return
+        for column in entity.columns:
+            name, place = quote_name(column.column), f'"{entity.name}.{column.name}"'
+            if column.computed is not None and column.computed.stored:
+                added = f"ALTER TABLE {table} ADD COLUMN {name} {_type(column)}"
+                sql = f"{added} GENERATED ALWAYS AS ({column.computed.sql}\n) STORED"
+                if not await self._does(sql, column.location, f"the computed field {place}"):
+                    await self._connection.execute(added)
+            if column.default is not None and column.default.sql is not None:
+                sql = f"ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT {column.default.sql}"
+                await self._does(sql, column.location, f"the default of {place}")
+        for column in entity.columns:
+            name, place = quote_name(column.column), f'"{entity.name}.{column.name}"'
+            for check in column.checks:
+                location, condition = check.location or column.location, check.sql
+                if check.pattern is not None:
+                    # The table would take any text for a pattern.
+                    if not await self._does(
+                        f"SELECT '' ~ {quote_text(check.pattern)}", location, f"the check of {place}"
+                    ):
+                        continue
+                    condition = f"{name} ~ {quote_text(check.pattern)}"
+                await self._does(f"ALTER TABLE {table} ADD CHECK ({condition}\n)", location, f"the check of {place}")
+            if column.preset is not None and column.preset.sql is not None:
+                sql = f"SELECT CAST(({column.preset.sql}\n) AS {_type(column)}) FROM {table}"  # noqa: S608 (the SDL's own)
+                await self._does(sql, column.location, f"the preset of {place}")
+        for check in entity.checks:
+            sql = f"ALTER TABLE {table} ADD CHECK ({check.sql}\n)"
+            await self._does(sql, check.location or entity.location, f'the check of "{entity.name}"')
+        for index in entity.indexes:
+            keys = ", ".join(map(quote_name, sql_names(entity, index.columns)))
+            using = f" USING {quote_name(index.using)}" if index.using else ""
+            where = f" WHERE {index.where}" if index.where else ""
+            sql = f"CREATE INDEX ON {table}{using} ({keys}){where}"
+            await self._does(sql, index.location or entity.location, f'the index of "{entity.name}"')
+        for unique in entity.uniques:
+            parts = split_list(unique.sql) if unique.sql else map(quote_name, sql_names(entity, unique.columns))
+            where = f" WHERE {unique.where}" if unique.where else ""
+            if unique.sql or where:
+                keys = ", ".join(f"({part})" for part in parts)
+                sql = f"CREATE UNIQUE INDEX ON {table} ({keys}){where}"
+                await self._does(sql, unique.location or entity.location, f'the unique key of "{entity.name}"')
+        await self._computed(entity)
+
+    async def _view(self, view: Entity) -> None:
+        table, sql = quote_name(view.table), (view.view_sql or "").rstrip("; \n")
+        if self._is_beyond(view):
+            return
+        if not await self._does(f"CREATE TEMPORARY VIEW {table} AS\n{sql}", view.location, f'the view "{view.name}"'):
+            return
+        for column in view.columns:
+            if column.computed is None:
+                place = f'the view "{view.name}" has no column for its field "{column.name}"'
+                name = quote_name(column.column)
+                await self._does(f"SELECT {name} FROM {table}", column.location, place)  # noqa: S608 (quoted names)
+        await self._computed(view)
+
+    def _is_beyond(self, view: Entity) -> bool:
+        """Whether a view names a table with its schema: the database's own, which the next migration may change."""
+        for entity in self._model.entities.values():
+            name = rf'"?{re.escape(entity.schema or "public")}"?\s*\.\s*"?{re.escape(entity.table)}\b'
+            if re.search(name, view.view_sql or "", re.IGNORECASE):
+                return True
+        return False
+
+    async def _computed(self, entity: Entity) -> None:
+        for column in entity.columns:
+            if column.computed is None:
+                continue
+            place = f'the computed field "{entity.name}.{column.name}"'
+            if column.computed.stored:
+                # A row on which it raises cannot be written.
+                continue
+            table = quote_name(entity.table)
+            # Beside the row: an aggregate is no value of it.
+            sql = f"SELECT {table}.*, ({column.computed.sql}\n) FROM {table}"  # noqa: S608 (the SDL's own)
+            if await self._does(sql, column.location, place) and entity.view_sql is None:
+                await self._is_total(entity, column, place)
+
+    async def _is_total(self, entity: Entity, column: Column, place: str) -> None:
+        """Work a computed field out on rows of simple values, those that the table's checks let in."""
+        assert column.computed is not None
+        names = identifiers(column.computed.sql)
+        checked = frozenset().union(*(identifiers(check.sql or "") for check in (*entity.checks, *_checks(entity))))
+        used = [c for c in entity.columns if c.computed is None and c.column in names and c is not column]
+        beside = [c for c in entity.columns if c.computed is None and c.column in checked and c not in used]
+        keys = ", ".join(quote_name(c.column) for c in (*used, *beside))
+        if not used:
+            return
+        table = quote_name(entity.table)
+        worked_out = f"SELECT ({column.computed.sql}\n) FROM {table}"  # noqa: S608 (the SDL's own)
+        for values in islice(product(*[await self._values(one) for one in used]), _MOST_ROWS):
+            given = ", ".join([*values, *("NULL" for _ in beside)])
+            async with _undone(self._connection):
+                if not await self._runs(f"INSERT INTO {table} ({keys}) VALUES ({given})"):  # noqa: S608 (quoted names)
+                    continue
+                try:
+                    await self._connection.fetch(worked_out)
+                except asyncpg.PostgresError as error:
+                    row = ", ".join(f"{c.name} = {value.split('::')[0]}" for c, value in zip(used, values, strict=True))
+                    self._fault(column.location, f"{place} raises where {row}: {error.args[0]}", _TOTAL)
+                    return
+
+    async def _values(self, column: Column) -> list[str]:
+        """Values for a column, as SQL; those that its type has."""
+        type_ = column.type
+        if type_.is_list:
+            texts: Iterable[str] = ("{}",)
+        elif type_.is_enum:
+            texts = (value.name for value in self._model.enums[type_.name].values)
+        elif type_.name == "ID":
+            texts = ("0",) if "int" in type_.sql else _VALUES["UUID"]
+        else:
+            texts = _VALUES[type_.name]
+        values = [f"{quote_text(text)}::{_type(column)}" for text in texts]
+        values = [value for value in values if await self._runs(f"SELECT {value}")]
+        return [*values, "NULL"] if column.nullable or not values else values
+
+    async def _runs(self, sql: str) -> bool:
+        """Run a statement, and keep what it has done; tell whether it does not fail."""
+        try:
+            async with self._connection.transaction():
+                await self._connection.fetch(sql)
+        except asyncpg.PostgresError:
+            return False
+        return True
+
+    async def _does(self, sql: str, location: Location | None, what: str) -> bool:
+        """Run a statement, and keep what it has done; report its fault."""
+        try:
+            # Not `execute`, which takes several statements: another's end could end the transaction.
+            async with self._connection.transaction():
+                await self._connection.fetch(sql)
+        except asyncpg.PostgresError as error:
+            self._fault(location, f"{what}: {error.args[0]}", error.hint)
+            return False
+        return True
+
+    def _fault(self, location: Location | None, message: str, hint: str | None) -> None:
+        if location is None:
+            self._report.add(Diagnostic(message, hint=hint))
+        else:
+            self._report.error_at(self._texts[location.file], location.line, location.column, message, hint)
+
+
+def _checks(entity: Entity) -> Iterator[Any]:
+    for column in entity.columns:
+        yield from column.checks
+
+
+def _type(column: Column) -> str:
+    return f"{column.type.sql}[]" if column.type.is_list else column.type.sql
+
+
+@asynccontextmanager
+async def _undone(connection: asyncpg.Connection[Any]) -> AsyncIterator[None]:
+    """Undo what runs inside, whether it fails or not."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    finally:
+        await transaction.rollback()
