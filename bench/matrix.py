@@ -664,7 +664,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found, postgres = asyncio.run(_run(url, parsed))
         parts.append(report(found, postgres))
     command = "python -m bench.matrix " + " ".join(arguments if arguments is not None else sys.argv[1:])
-    page = "\n".join([*_introduction(command.strip()), *parts]) + "\n"
+    page = "\n".join([*introduction(command.strip()), *parts]) + "\n"
     print(page)
     if not parsed.only:
         MATRIX.write_text(page)
@@ -681,7 +681,8 @@ def _server(url: str) -> Iterator[str]:
         yield embedded
 
 
-def _introduction(command: str) -> list[str]:
+def introduction(command: str) -> list[str]:
+    """The head of the page."""
     return [
         "# Statements",
         "",
