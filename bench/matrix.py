@@ -39,11 +39,11 @@ SIZES = (10, 400, 100_000)
 PAGES = (1, 50, 1000)
 VARIANTS = ("plain", "soft delete", "mask", "rule")
 ITEMS, OWNERS = 100_000, 10_000
-# Runs before measuring, of which the last few say which statements are worth it; the fewest and most that are measured.
-_WARM, _TRIES, _LEAST, _MOST = 7, 3, 9, 500
-# How often a statement runs in a row, and how many of these do not count; of those that take less than so many
-# milliseconds, and of others.
-_QUICK, _BURST, _SLOW_BURST = 2, (12, 4), (4, 1)
+# Runs before measuring, of which the last few say which statements are worth it; and the most that are measured.
+_WARM, _TRIES, _MOST = 7, 3, 600
+# At least so many rounds, in which a statement runs so often in a row, of which so many do not count: of those that
+# take less than so many milliseconds, and of others.
+_QUICK, _QUICK_ONES, _OTHERS = 1, (6, 10, 4), (3, 4, 1)
 
 _SUFFIX = {10: "Small", 400: "Medium", 100_000: "Large"}
 _EVERYBODY = "@allow(role: [masked, ruled])"
@@ -542,12 +542,12 @@ async def measure(
     best = sorted(everybody, key=lambda candidate: first[candidate])[:2]
     times: dict[Candidate, list[float]] = {candidate: [] for candidate in (ours, *best)}
     end = time.perf_counter() + seconds
-    burst, cold = _BURST if first[best[0]] < _QUICK else _SLOW_BURST
+    rounds, burst, cold = _QUICK_ONES if first[best[0]] < _QUICK else _OTHERS
     for start in range(0, _MOST, burst):
         for candidate, found in times.items():
             # The first of a burst find the caches as another statement left them.
             found += [(await candidate.run(number))[0] for number in numbers[start : start + burst]][cold:]
-        if time.perf_counter() > end and len(times[ours]) >= _LEAST:
+        if time.perf_counter() > end and start >= burst * (rounds - 1):
             break
     medians = {candidate: statistics.median(found) for candidate, found in times.items()}
     winner = min(best, key=lambda candidate: medians[candidate])
