@@ -15,12 +15,17 @@ from bench.cases import CASES, Case, case
 from bench.database import chinook_project, prepare
 from bench.load import LoadError, require_wrk
 from bench.measure import Options, measure
-from bench.paths import DATA, RESULTS, STATEMENTS
+from bench.paths import DATA, MATRIX, RESULTS, STATEMENTS
 from bench.peers import BarePeer, ClewPeer, Peer
-from bench.report import CaseResult, render, span
+from bench.report import CaseResult, render, span, worst_cells
 from bench.statements import choose, write_statements
 from bench.verify import AnswersDiffer
 from clew.database.embedded import embedded_postgres
+
+_MATRIX = """## Statements alone
+
+Clew's statements beside the best hand-written ones, through asyncpg, without HTTP: the whole is in
+[MATRIX.md](MATRIX.md), and how it was made. These are the cells in which Clew is furthest behind."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"connections, {options.rounds} rounds of {options.seconds:g} s; load average before: {busy:.2f}"
     )
     page = render(results, subject="clew", command=command.strip(), postgres=postgres, settings=settings)
+    if MATRIX.exists():
+        page = "\n".join([page, _MATRIX, "", *worst_cells(MATRIX.read_text())]).rstrip() + "\n"
     print(page)
     if parsed.only is None:
         RESULTS.write_text(page)

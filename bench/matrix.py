@@ -11,20 +11,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from bench.database import make_project, prepare_database
 from bench.handwritten import Kind, Tree, Writer, forms_for
-from bench.paths import DATA
+from bench.paths import DATA, MATRIX
 from bench.verify import AnswersDiffer
 from clew import Clew, Viewer
 from clew.access.types import MOST_BYTES
@@ -35,8 +39,11 @@ SIZES = (10, 400, 100_000)
 PAGES = (1, 50, 1000)
 VARIANTS = ("plain", "soft delete", "mask", "rule")
 ITEMS, OWNERS = 100_000, 10_000
-# Runs before measuring, of which the last few say which statements are worth it; and the fewest that are measured.
-_WARM, _TRIES, _LEAST = 7, 3, 7
+# Runs before measuring, of which the last few say which statements are worth it; and the most that are measured.
+_WARM, _TRIES, _MOST = 7, 3, 600
+# At least so many rounds, in which a statement runs so often in a row, of which so many do not count: of those that
+# take less than so many milliseconds, and of others.
+_QUICK, _QUICK_ONES, _OTHERS = 1, (6, 10, 4), (3, 4, 1)
 
 _SUFFIX = {10: "Small", 400: "Medium", 100_000: "Large"}
 _EVERYBODY = "@allow(role: [masked, ruled])"
@@ -469,28 +476,49 @@ class Candidate:
     form: str
     sql: str
     session: Connection
-    arguments: Callable[[int], Sequence[Any]]
+    arguments: Mapping[int, Sequence[Any]] = field(compare=False)
+    clock: Callable[[], float]
 
     async def run(self, number: int) -> tuple[float, Any]:
         """Run it once; milliseconds, and the row."""
-        arguments = self.arguments(number)
-        start = time.perf_counter()
+        # Made before: what is done between two runs leaves colder caches to the second.
+        arguments = self.arguments[number]
+        start = self.clock()
         rows = await self.session.fetch(self.sql, *arguments)
-        return (time.perf_counter() - start) * 1000, rows[0][0]
+        return self.clock() - start, rows[0][0]
 
 
-async def measure(cell: Cell, clew: Clew, sessions: Mapping[str, Connection], seconds: float) -> Found:
+def wall() -> float:
+    """Milliseconds."""
+    return time.perf_counter() * 1000
+
+
+def cpu_of(session: Connection) -> Callable[[], float]:
+    """Milliseconds of CPU time that the server's process of a session has had (Linux, on this machine)."""
+    schedule = Path(f"/proc/{session.get_server_pid()}/schedstat")
+    return lambda: int(schedule.read_text().split()[0]) / 1e6
+
+
+async def measure(
+    cell: Cell,
+    clew: Clew,
+    sessions: Mapping[str, Connection],
+    clocks: Mapping[str, Callable[[], float]],
+    seconds: float,
+) -> Found:
     """Measure one cell for about as long.
 
     Args:
         sessions: `clew` and `tuned` with the settings of Clew's own, `plain` as the server makes them.
+        clocks: what measures them.
 
     Raises:
         AnswersDiffer: a statement answers otherwise than Clew's.
     """
     rng = random.Random(cell.name)
-    numbers = [rng.randrange(cell.most) for _ in range(2000)]
-    ours = await _clew(cell, clew, sessions["clew"])
+    numbers = [rng.randrange(cell.most) for _ in range(_MOST)]
+    ours = await _clew(cell, clew, sessions["clew"], clocks["clew"], numbers)
+    arguments = {number: [*cell.variables(number).values()] for number in numbers}
     everybody: list[Candidate] = []
     for source, tree in cell.trees:
         for form in forms_for(tree, is_one=cell.is_one):
@@ -498,9 +526,7 @@ async def measure(cell: Cell, clew: Clew, sessions: Mapping[str, Connection], se
             json_ = writer.one_of(source, tree) if cell.is_one else cell.wrap(writer.list_of(source, tree))
             sql = f"SELECT convert_to(({json_})::text, 'UTF8')"
             everybody += (
-                Candidate(
-                    f"{form.name} ({name})", sql, sessions[name], lambda number: [*cell.variables(number).values()]
-                )
+                Candidate(f"{form.name} ({name})", sql, sessions[name], arguments, clocks[name])
                 for name in ("plain", "tuned")
             )
     for number in numbers[:2]:
@@ -516,12 +542,12 @@ async def measure(cell: Cell, clew: Clew, sessions: Mapping[str, Connection], se
     best = sorted(everybody, key=lambda candidate: first[candidate])[:2]
     times: dict[Candidate, list[float]] = {candidate: [] for candidate in (ours, *best)}
     end = time.perf_counter() + seconds
-    for turn, number in enumerate(numbers):
-        # Each of them comes first in its turn: whatever does finds colder caches.
-        order = [*times][turn % len(times) :] + [*times][: turn % len(times)]
-        for candidate in order:
-            times[candidate].append((await candidate.run(number))[0])
-        if time.perf_counter() > end and len(times[ours]) >= _LEAST:
+    rounds, burst, cold = _QUICK_ONES if first[best[0]] < _QUICK else _OTHERS
+    for start in range(0, _MOST, burst):
+        for candidate, found in times.items():
+            # The first of a burst find the caches as another statement left them.
+            found += [(await candidate.run(number))[0] for number in numbers[start : start + burst]][cold:]
+        if time.perf_counter() > end and start >= burst * (rounds - 1):
             break
     medians = {candidate: statistics.median(found) for candidate, found in times.items()}
     winner = min(best, key=lambda candidate: medians[candidate])
@@ -537,7 +563,9 @@ def _normal(answer: bytes) -> str:
     return re.sub(r'"endCursor": "[^"]*"', "", json.dumps(json.loads(answer)))
 
 
-async def _clew(cell: Cell, clew: Clew, session: Connection) -> Candidate:
+async def _clew(
+    cell: Cell, clew: Clew, session: Connection, clock: Callable[[], float], numbers: Sequence[int]
+) -> Candidate:
     """What the engine would run of the document, with the values that it would bind."""
     role_name = {"mask": "masked", "rule": "ruled"}.get(cell.variant)
     viewer = Viewer.admin() if role_name is None else Viewer("1", frozenset({role_name}), {})
@@ -548,14 +576,14 @@ async def _clew(cell: Cell, clew: Clew, session: Connection) -> Candidate:
     statement = engine.statements.executable(prepared, prepared.coerce(cell.variables(1)), eyes.sight).statement
     assert statement is not None
 
-    def arguments(number: int) -> list[Any]:
+    arguments = {}
+    for number in numbers:
         values = prepared.coerce(cell.variables(number))
-        return [compute(values, bound) for compute in statement.arguments]
+        arguments[number] = [compute(values, bound) for compute in statement.arguments]
+    return Candidate("clew", statement.sql, session, arguments, clock)
 
-    return Candidate("clew", statement.sql, session, arguments)
 
-
-async def run(url: str, seconds: float, only: str = "") -> list[Found]:
+async def run(url: str, seconds: float, only: str = "", *, is_cpu: bool = False) -> list[Found]:
     """Measure every cell whose name has `only` in it, on a filled database."""
     clew = Clew(project=make_project(SDL, "matrix"))
     settings = Pool(url).settings
@@ -564,11 +592,12 @@ async def run(url: str, seconds: float, only: str = "") -> list[Found]:
         "tuned": await asyncpg.connect(url, server_settings=settings),
         "clew": await asyncpg.connect(url, server_settings=settings),
     }
+    clocks = {name: cpu_of(session) if is_cpu else wall for name, session in sessions.items()}
     found: list[Found] = []
     try:
         for cell in cells():
             if only in cell.name:
-                found.append(await measure(cell, clew, sessions, seconds))
+                found.append(await measure(cell, clew, sessions, clocks, seconds))
                 one = found[-1]
                 print(f"{one.ratio:.2f}  {cell.name}: {one.clew:.2f} ms, {one.form} {one.best:.2f} ms", flush=True)
     finally:
@@ -577,19 +606,36 @@ async def run(url: str, seconds: float, only: str = "") -> list[Found]:
     return found
 
 
-def report(found: Sequence[Found]) -> str:
-    """The worst five, and a table of all by shape."""
+def worst_five(found: Sequence[Found]) -> list[str]:
+    """A table of the cells in which Clew is furthest behind."""
     worst = sorted(found, key=lambda one: one.ratio)[:5]
-    lines = ["| cell | clew ms | best ms | ratio | its form |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| cell | clew ms | best ms | ratio | the best one's form |", "| --- | --- | --- | --- | --- |"]
     lines += [f"| {one.cell.name} | {one.clew:.2f} | {one.best:.2f} | {one.ratio:.2f} | {one.form} |" for one in worst]
-    lines += ["", "| shape | depth | variant | " + " | ".join(f"{r:,} / {p:,}" for r in SIZES for p in PAGES) + " |"]
-    lines.append("| --- | --- | --- |" + " --- |" * (len(SIZES) * len(PAGES)))
-    kinds = dict.fromkeys((one.cell.shape, one.cell.depth, one.cell.variant) for one in found)
+    return lines
+
+
+def report(found: Sequence[Found], postgres: str) -> str:
+    """The worst five, and a table of all by shape."""
+    ratios = sorted(one.ratio for one in found)
+    below = [sum(ratio < bound for ratio in ratios) for bound in (0.9, 0.8)]
+    lines = [
+        f"## Postgres {postgres}",
+        "",
+        f"{len(found)} cells; the median ratio is {statistics.median(ratios):.2f}, {below[0]} are below 0.9, {below[1]}"
+        " of them below 0.8. The worst five:",
+        "",
+        *worst_five(found),
+        "",
+        "The ratios, by rows of the related table / rows of the page:",
+        "",
+        "| shape | depth | variant | " + " | ".join(f"{r:,} / {p:,}" for r in SIZES for p in PAGES) + " |",
+        "| --- | --- | --- |" + " --- |" * (len(SIZES) * len(PAGES)),
+    ]
     by_cell = {(o.cell.shape, o.cell.depth, o.cell.variant, o.cell.related, o.cell.page): o.ratio for o in found}
-    for kind in kinds:
-        ratios = [by_cell.get((*kind, related, page)) for related in SIZES for page in PAGES]
-        if any(ratio is not None for ratio in ratios):
-            shown = " | ".join("" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
+    for kind in dict.fromkeys((one.cell.shape, one.cell.depth, one.cell.variant) for one in found):
+        of_kind = [by_cell.get((*kind, related, page)) for related in SIZES for page in PAGES]
+        if any(ratio is not None for ratio in of_kind):
+            shown = " | ".join("" if ratio is None else f"{ratio:.2f}" for ratio in of_kind)
             lines.append(f"| {kind[0]} | {kind[1]} | {kind[2]} | {shown} |")
     return "\n".join(lines)
 
@@ -599,19 +645,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.matrix", description=__doc__)
     parser.add_argument("--only", default="", metavar="TEXT", help="cells with this in their names")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to measure each cell (1)")
-    parser.add_argument("--url", help="another server than the embedded Postgres: postgresql://...")
+    parser.add_argument(
+        "--url",
+        action="append",
+        help="servers: postgresql://..., or embedded, which is the one unless told; repeatable",
+    )
+    parser.add_argument(
+        "--cpu",
+        action="store_true",
+        help="measure the CPU time of the server's process instead of the time that passes: for a busy machine",
+    )
     parsed = parser.parse_args(arguments)
-    if parsed.url:
-        found = asyncio.run(_run(parsed.url, parsed.seconds, parsed.only))
-    else:
-        with embedded_postgres(DATA / "postgres") as url:
-            found = asyncio.run(_run(url, parsed.seconds, parsed.only))
-    print(report(found))
+    servers = [_server(url) for url in parsed.url or ["embedded"]]
+    parts: list[str] = []
+    for server in servers:
+        with server as url:
+            found, postgres = asyncio.run(_run(url, parsed))
+        parts.append(report(found, postgres))
+    command = "python -m bench.matrix " + " ".join(arguments if arguments is not None else sys.argv[1:])
+    page = "\n".join([*introduction(command.strip()), *parts]) + "\n"
+    print(page)
+    if not parsed.only:
+        MATRIX.write_text(page)
+        print(f"Written to {MATRIX}.")
     return 0
 
 
-async def _run(server: str, seconds: float, only: str) -> list[Found]:
-    return await run(await database(server), seconds, only)
+@contextmanager
+def _server(url: str) -> Iterator[str]:
+    if url != "embedded":
+        yield url
+        return
+    with embedded_postgres(DATA / "postgres") as embedded:
+        yield embedded
+
+
+def introduction(command: str) -> list[str]:
+    """The head of the page."""
+    return [
+        "# Statements",
+        "",
+        f"Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}, with {os.cpu_count()} cores and a load of"
+        f" {os.getloadavg()[0]:.1f} at the end. A ratio is the best hand-written statement's time by that of Clew's:"
+        " 1.1 says that Clew's takes a tenth less.",
+        "",
+    ]
+
+
+async def _run(server: str, parsed: argparse.Namespace) -> tuple[list[Found], str]:
+    url = await database(server)
+    connection = await asyncpg.connect(url)
+    try:
+        postgres = str(await connection.fetchval("SHOW server_version")).partition(" ")[0]
+    finally:
+        await connection.close()
+    return await run(url, parsed.seconds, parsed.only, is_cpu=parsed.cpu), postgres
 
 
 async def database(server: str) -> str:

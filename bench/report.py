@@ -37,6 +37,18 @@ def span(numbers: Sequence[float], show: Callable[[float], str]) -> str:
     return " / ".join(show(number) for number in (min(numbers), statistics.median(numbers), max(numbers)))
 
 
+_WORST_END = "The ratios, by rows"
+
+
+def worst_cells(page: str) -> list[str]:
+    """The parts of `MATRIX.md` that say where Clew is furthest behind, one for each version of Postgres."""
+    lines: list[str] = []
+    for section in page.split("\n## ")[1:]:
+        heading, _, rest = section.partition(_WORST_END)[0].partition("\n")
+        lines += [f"### {heading}", *rest.rstrip().splitlines(), ""]
+    return lines
+
+
 def render(results: Sequence[CaseResult], *, subject: str, command: str, postgres: str, settings: str) -> str:
     """The whole page. `subject` is the peer that the others are compared with; the rest is said of the run."""
     lines = [

@@ -11,11 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause
 
+from clew.access.types import Literal, Predicate, Rows
 from clew.plan.types import Aggregate, Connection, Groups, Many, One, Output, Read, Required, TypeName, Value
 from clew.sql.aggregates import aggregate, nothing
 from clew.sql.connections import connection
 from clew.sql.groups import groups
-from clew.sql.json import Json, JsonArray, JsonIf, JsonObject, json_column, json_name
+from clew.sql.json import Json, JsonArray, JsonIf, JsonObject, JsonScalar, json_column, json_name
 from clew.sql.pages import Pages
 from clew.sql.scope import Scope
 
@@ -27,10 +28,13 @@ class Documents:
         self.pages = pages
 
     def one(self, read: Read) -> ColumnElement[Any]:
-        """The object of the one row; null without a row."""
-        row = self.pages.single(read, is_joined=has_joins(read.output))
-        json, source = self.object(read.output, row)
-        return row.correlate(sa.select(json.label("clew_json")).select_from(source)).scalar_subquery()
+        """The object of the one row that the conditions of a read find by a key; null without a row."""
+        return self.row(read, self.pages.scope(read.rows.visible.entity.name, None), ())
+
+    def row(self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]]) -> ColumnElement[Any]:
+        """The object of the one row of `scope` that `on` finds; null without a row."""
+        json, _ = self.object(read.output, scope, is_alone=True)
+        return self.pages.row(read, scope, on, [json.label("clew_json")]).scalar_subquery()
 
     def rows(
         self, read: Read | Connection | Aggregate | Groups, outer: Scope | None = None, via: Many | None = None
@@ -52,20 +56,36 @@ class Documents:
 
     def many(self, read: Read, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
         """The array of the rows."""
-        page = self.pages.page(read.rows, read.output, outer, via, is_joined=has_joins(read.output))
-        json, source = self.object(read.output, page.scope)
+        is_alone = at_most_one(read.rows)
+        is_joined = has_joins(read.output) and not is_alone
+        page = self.pages.page(read.rows, read.output, outer, via, is_joined=is_joined)
+        json, source = self.object(read.output, page.scope, is_alone=is_alone)
         array = JsonArray(json, page.order(read.rows.order))
         statement = sa.select(array.label("clew_json")).select_from(source)
         return page.scope.correlate(statement).scalar_subquery()
 
     def object(
-        self, outputs: Iterable[Output], scope: Scope, source: FromClause[Any] | None = None
+        self,
+        outputs: Iterable[Output],
+        scope: Scope,
+        source: FromClause[Any] | None = None,
+        *,
+        is_alone: bool = False,
     ) -> tuple[Json, FromClause[Any]]:
-        """The object of a row of `scope`, and the FROM that it reads: `source`, the scope's own, and what it joins."""
+        """The object of a row of `scope`, and the FROM that it reads: `source`, the scope's own, and what it joins.
+
+        Args:
+            is_alone: whether there is one row at most. What belongs to it is then looked up and nothing joined, for
+                preparing a join takes longer.
+        """
         source = scope.source if source is None else source
         pairs: list[tuple[str, ColumnElement[Any]]] = []
         for output in outputs:
-            if isinstance(output, One):
+            if isinstance(output, One) and is_alone:
+                target, belongs = self.pages.other_end(output, scope)
+                found = JsonScalar(self.row(output.read, target, (belongs,)), is_large=True)
+                pairs.append((output.key, self.shown(found, output.mask, scope)))
+            elif isinstance(output, One):
                 row, is_there = self.pages.related(output, scope)
                 source = source.outerjoin(row.source, sa.true())
                 json, source = self.object(output.read.output, row, source)
@@ -83,10 +103,20 @@ class Documents:
                 return json_name(name)
             case Required(columns=columns, mask=mask):
                 required = JsonObject([(column.name, json_column(scope.column(column), column)) for column in columns])
-                return required if mask is None else JsonIf(self.pages.opened(mask, scope), required)
+                return self.shown(required, mask, scope)
             case Many(read=read, mask=mask):
                 rows = self.rows(read, scope, output)
                 return rows if mask is None else JsonIf(self.pages.opened(mask, scope), rows, nothing(read))
+
+    def shown(self, json: Json, mask: Predicate | None, scope: Scope) -> Json:
+        """The JSON where `mask` holds for the row of `scope`, else null."""
+        return json if mask is None else JsonIf(self.pages.opened(mask, scope), json)
+
+
+def at_most_one(rows: Rows) -> bool:
+    """Whether it is known that there is one row at most."""
+    limit = rows.limit
+    return limit is not None and isinstance(limit.source, Literal) and int(limit.source.value) <= 1
 
 
 def has_joins(outputs: Iterable[Output]) -> bool:

@@ -140,17 +140,15 @@ class Pages:
         page = Scope(scope.entity, cut, outer, is_joined)
         return Page(page, tuple(label.name for label in labelled))
 
-    def single(self, read: Read, *, is_joined: bool) -> Scope:
-        """The row that the conditions of a read find by a key, with the columns that its output is made of."""
-        scope = self.scope(read.rows.visible.entity.name, None)
-        statement = self.row(read, scope, [], self.needed(read.output, scope))
-        return Scope(scope.entity, statement.subquery(f"page{self.number()}"), None, is_joined)
-
     def related(self, output: One, outer: Scope) -> tuple[Scope, ColumnElement[bool]]:
         """The row at the other end of a to-one from `outer`, as `joined`."""
-        relation = output.relation
-        scope = self.scope(relation.target, outer)
-        return self.joined(output.read, scope, [join(self, relation, outer, scope, None)], relation.on[0][1])
+        target, belongs = self.other_end(output, outer)
+        return self.joined(output.read, target, [belongs], output.relation.on[0][1])
+
+    def other_end(self, output: One, outer: Scope) -> tuple[Scope, ColumnElement[bool]]:
+        """The rows that a to-one leads to, and which of them is at the other end from `outer`."""
+        scope = self.scope(output.relation.target, outer)
+        return scope, join(self, output.relation, outer, scope, None)
 
     def joined(
         self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]], key: str

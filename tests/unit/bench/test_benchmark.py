@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from graphql import OperationDefinitionNode, Source, parse, validate
 
-from bench import rules
+from bench import matrix, rules
 from bench import verify as verification
 from bench.cases import CASES, Case, Variables, case
+from bench.handwritten import forms_for
 from bench.http import Client
 from bench.load import LoadError, Measurement, require_wrk
 from bench.memory import Sample, growth
-from bench.report import CaseResult, render, span
+from bench.report import CaseResult, render, span, worst_cells
 from bench.statements import Statement, handwritten, read_statements, write_statements
 from bench.synthetic import documents, many_entities
 from clew import Viewer
@@ -117,6 +118,23 @@ def test_ratios_compare_neighbouring_rounds() -> None:
     assert "| bare | 100 / 100 / 100 | 0.50 / 0.70 / 0.90 | 1.00 / 1.00 / 1.00 | 2.00 / 2.00 / 2.00 |" in page
     assert "`python -m bench`" in page
     assert "Postgres 18.4" in page
+
+
+def test_the_worst_cells_are_taken_from_the_matrix() -> None:
+    cell = matrix.Found(next(matrix.cells()), 2.0, 1.0, "lateral")
+    page = "\n".join([*matrix.introduction("python -m bench.matrix"), matrix.report([cell], "18.4")])
+    lines = worst_cells(page)
+    assert lines[0] == "### Postgres 18.4"
+    assert f"| {cell.cell.name} | 2.00 | 1.00 | 0.50 | lateral |" in lines
+    assert not any("by rows of the related table" in line for line in lines)
+
+
+def test_every_cell_of_the_matrix_has_a_name_of_its_own_and_several_ways() -> None:
+    found = list(matrix.cells())
+    assert len({cell.name for cell in found}) == len(found) > 300
+    for cell in found:
+        ways = [form for _, tree in cell.trees for form in forms_for(tree, is_one=cell.is_one)]
+        assert len(ways) >= 2, cell.name
 
 
 def test_a_span_is_minimum_median_and_maximum() -> None:
