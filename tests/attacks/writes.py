@@ -894,7 +894,7 @@ FILLED: tuple[Entry, ...] = (
     (
         "ann",
         'updateStay(id: "1", set: {hall: 2, placeNumber: 2, place: {connect: {hall: 2, number: 2}}}) { id }',
-        Refused((Code.BAD_USER_INPUT,), "`set.place` and its key are both given."),
+        Refused((Code.BAD_USER_INPUT,), "`set.place` and its key are both set."),
     ),
     # One key names a row, and the whole of it.
     ("ann", 'createBooking(input: {id: "9", seat: {connect: {number: 2}}}) { id }', BAD_INPUT),
