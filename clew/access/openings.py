@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from clew.access.ends import carried_at, keys_of, owning
+from clew.access.link_paths import keys_of, many_to_manys_at, owner_of_link
 from clew.access.predicates import FALSE
 from clew.access.rules import Rule, Rules, is_about, member_of, shown_names
 from clew.access.sight import Sight
@@ -44,7 +44,7 @@ class Openings:
 
     def _leads_nowhere(self, relation: Relation, openings: Mapping[str, Opening], sight: Sight) -> bool:
         """Return whether no row can ever be at the other end, whatever the claims."""
-        owner, to_ones = owning(self.model, relation)
+        owner, to_ones = owner_of_link(self.model, relation)
         if relation.target not in openings:
             return True
         # Each of the two lists that such a link is in is open by its own rules.
@@ -97,7 +97,9 @@ class Openings:
         fields, conditional = set(everything), set[str]()
         for end in link.relations:
             opening = self.opening(self.model.entity(end.target), sight)
-            if opening is None or any(field.name not in opening.fields for field in carried_at(self.model, link, end)):
+            if opening is None or any(
+                field.name not in opening.fields for field in many_to_manys_at(self.model, link, end)
+            ):
                 return None
             for column, key in keys_of(self.model, link, end):
                 if key.name not in opening.fields:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from clew.access.conditions import present, unmasked
-from clew.access.ends import carried_at, keys_of, owning
+from clew.access.link_paths import keys_of, many_to_manys_at, owner_of_link
 from clew.access.openings import Openings
 from clew.access.permits import Permits, Permitting
 from clew.access.predicates import FALSE, conjunction, disjunction
@@ -73,7 +73,7 @@ class Access:
             The rows, and those of a many-to-many's link; None for another relation.
         """
         target = self.model.entity(relation.target)
-        owner, to_ones = owning(self.model, relation)
+        owner, to_ones = owner_of_link(self.model, relation)
         if relation.through is None:
             return self._seen(target, sight, deleted, to_ones), None
         # The relation looks at both ends itself, and is open by its own rules, whatever those of the list back.
@@ -147,7 +147,7 @@ class Access:
         masks: dict[str, Predicate] = {}
         for end in link.relations:
             rows = self.visible(self.model.entity(end.target), sight)
-            carried = (_when_open(rows, field) for field in carried_at(self.model, link, end))
+            carried = (_when_open(rows, field) for field in many_to_manys_at(self.model, link, end))
             asked.append(_at_end(end, rows, [mask for mask in carried if mask is not None]))
             for column, key in keys_of(self.model, link, end):
                 mask = _when_open(rows, key)

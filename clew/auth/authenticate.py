@@ -20,7 +20,7 @@ from clew.auth.tickets import InvalidTicketError, Tickets
 from clew.auth.tokens import InvalidTokenError, Tokens
 from clew.config import Settings
 from clew.errors import ClewError, Code
-from clew.exact import Decoder
+from clew.json_numbers import Decoder
 from clew.viewer import ANON, Viewer, role_names
 
 Headers = Mapping[bytes, bytes]

@@ -19,7 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from clew.errors import ClewError, Code
-from clew.exact import dumps, exact_float
+from clew.json_numbers import dumps, exact_float
 from clew.secrets import derived_key
 from clew.viewer import Viewer
 

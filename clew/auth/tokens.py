@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet, OctKey
 from clew.auth.keys import Keys
 from clew.config import Settings
 from clew.errors import StartupError
-from clew.exact import Decoder
+from clew.json_numbers import Decoder
 from clew.viewer import ANON, USER, Viewer
 
 # Neither `none` nor a shared-secret algorithm: a public key must never be used as a secret.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.errors import StartupError
-from clew.exact import Decoder
+from clew.json_numbers import Decoder
 from clew.viewer import role_names
 
 COMMANDS = ("dev", "serve", "check", "schema", "migrate", "explain", "token")

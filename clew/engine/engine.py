@@ -41,12 +41,12 @@ from clew.engine.outcome import (
     refused,
 )
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
-from clew.engine.retries import can_run_again, pauses
+from clew.engine.retries import can_run_again, with_retries
 from clew.engine.statements import Statements
 from clew.engine.types import Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
-from clew.exact import plain
+from clew.json_numbers import plain
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
 from clew.schema.build import Row
@@ -334,15 +334,11 @@ class Engine:
         if within is not None:
             return await self._mutate(run(), within)
         kept = repeatable(request, session.viewer)
-        outcome = await self._mutate(run(), None, kept)
-        for pause in pauses():
-            if not outcome.contended or not can_run_again(prepared, self.model):
-                break
-            await asyncio.sleep(pause)
-            if witness is not None:
-                witness.restart()
-            outcome = await self._mutate(run(), None, kept)
-        return outcome
+        return await with_retries(
+            lambda: self._mutate(run(), None, kept),
+            lambda: can_run_again(prepared, self.model),
+            witness.restart if witness is not None else lambda: None,
+        )
 
     async def _mutate(
         self,

@@ -36,8 +36,8 @@ from clew.access.visible import Access
 from clew.document.prepare import InvalidDocument
 from clew.engine.engine import Engine
 from clew.engine.flights import Flight
-from clew.engine.judge import Judgement, Masked, is_part_of_plan, judge, place_of
 from clew.engine.outcome import Outcome
+from clew.engine.rule_report import Judgement, Masked, is_part_of_plan, place_of, report_rules
 from clew.engine.types import Executable, Request
 from clew.engine.witness import Recorder, Step, Tried
 from clew.errors import ClewError, Code
@@ -168,7 +168,7 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     values = prepared.coerce(request.variables)
     executable = engine.statements.executable(prepared, values, session.sight)
     bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
-    rules, masks = judge(engine.access, executable.plan, session.sight, viewer)
+    rules, masks = report_rules(engine.access, executable.plan, session.sight, viewer)
     return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks))
 
 

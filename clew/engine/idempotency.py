@@ -15,7 +15,7 @@ from clew.database.alchemy import OperationConnection
 from clew.engine.outcome import Outcome, refusal
 from clew.engine.types import Request
 from clew.errors import ClewError, Code
-from clew.exact import dumps
+from clew.json_numbers import dumps
 from clew.viewer import Viewer
 
 # A concurrent request with this key blocks here until the first ends. A key older than a day is new again. Each

@@ -27,8 +27,8 @@ from clew.database.errors import ContentionError
 from clew.database.violations import cause_of
 from clew.document.collect import collect
 from clew.document.prepare import Prepared
-from clew.engine.judge import place_of as rule_place
 from clew.engine.outcome import Outcome, ResponseTooLargeError, failure, formatted, log
+from clew.engine.rule_report import place_of as rule_place
 from clew.engine.statements import Statements
 from clew.engine.types import Ready, Request, Session
 from clew.engine.witness import Recorder

@@ -15,7 +15,7 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from clew.errors import ClewError, Code
-from clew.exact import encode as encode
+from clew.json_numbers import encode as encode
 
 log = structlog.get_logger("clew.engine")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from graphql import FieldNode, GraphQLObjectType, TypeInfo, TypeInfoVisitor, Visitor, visit
 
 from clew.document.prepare import Prepared
+from clew.engine.outcome import Outcome
 from clew.model.types import Model
 
 _MOST = 3
@@ -16,13 +18,33 @@ _FIRST_PAUSE = 0.02
 
 
 def pauses() -> Iterator[float]:
-    """How long to wait before each further try, in seconds; apart, so that those who met do not meet again."""
+    """Yield the seconds to wait before each further try. They are random, so that the same two do not meet again."""
     for number in range(_MOST):
         yield random.uniform(0.5, 1.5) * _FIRST_PAUSE * 4**number  # noqa: S311  no secret
 
 
+async def with_retries(
+    run: Callable[[], Awaitable[Outcome]], may_run_again: Callable[[], bool], on_retry: Callable[[], None]
+) -> Outcome:
+    """Run a mutation, and run it again if it lost to another transaction.
+
+    Args:
+        run: begins a transaction and ends it.
+        may_run_again: whether a rollback undoes all that it does.
+        on_retry: is called before each further try.
+    """
+    outcome = await run()
+    for pause in pauses():
+        if not outcome.contended or not may_run_again():
+            break
+        await asyncio.sleep(pause)
+        on_retry()
+        outcome = await run()
+    return outcome
+
+
 def can_run_again(prepared: Prepared, model: Model) -> bool:
-    """Whether a rollback undoes all of it: no code of the application's own runs, which may have reached further."""
+    """Return whether a rollback undoes all of it. Code of the application may have effects outside the database."""
     types = TypeInfo(prepared.schema)
     found = _Custom(types, prepared.schema.mutation_type, model)
     visit(prepared.document, TypeInfoVisitor(types, found))
@@ -30,7 +52,7 @@ def can_run_again(prepared: Prepared, model: Model) -> bool:
 
 
 class _Custom(Visitor):
-    """Looks for fields that are resolved by the application; types of its own are only reached through such."""
+    """Looks for fields that the application resolves. Types of its own are only reached through such fields."""
 
     def __init__(self, types: TypeInfo, root: GraphQLObjectType | None, model: Model) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from clew.document.prepare import MOST_KEPT, Prepared, prepare
 from clew.engine.outcome import encode, encode_in_parts
 from clew.engine.types import Executable, Ready, Session
 from clew.errors import ClewError, Code
-from clew.exact import exact_float
+from clew.json_numbers import exact_float
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.paging import order_of_ties, shows_its_keys

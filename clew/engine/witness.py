@@ -13,7 +13,7 @@ from clew.access.permits import Permit, Permits
 from clew.access.sight import Sight
 from clew.access.types import TRUE, Operand, Predicate, Supplied, Values
 from clew.access.visible import Access
-from clew.engine.judge import Judgement, rules_of, rules_of_fields
+from clew.engine.rule_report import Judgement, rules_of, rules_of_fields
 from clew.errors import ClewError
 from clew.model.rule_text import conjuncts, members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation

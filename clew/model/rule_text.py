@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clew.exact import dumps
+from clew.json_numbers import dumps
 from clew.model.types import AllowRule, Column, Constant, Entity, GuardRule, Model, Operation, Relation, ResolverField
 
 

@@ -23,7 +23,7 @@ from clew.document.cursors import bad_cursor, split
 from clew.document.inputs import Tree
 from clew.errors import ClewError
 from clew.model.types import Entity
-from clew.plan.paging import count
+from clew.plan.paging import page_size
 from clew.plan.types import Connection, ConnectionOutput, Position
 
 
@@ -50,10 +50,7 @@ def connection(
     if first is not None and last is not None:
         raise ClewError("`first` and `last` cannot be combined.", hint="Page forward with first, backward with last.")
     backward = last is not None
-    given = last if backward else first
-    if given is None and page is not None:
-        given = Literal(page)
-    limit, most = count(given, "last" if backward else "first", variables, page)
+    limit, most = page_size(*((last, "last") if backward else (first, "first")), variables, page)
     # One row more tells whether there is another page.
     bound = most + 1 if limit is not None and isinstance(limit.source, Variable) else None
     name = _name(visible.entity, order)

@@ -141,13 +141,19 @@ def cut(
     Raises:
         ClewError: BAD_USER_INPUT for a negative one, LIMIT_EXCEEDED for one above the page.
     """
-    given = arguments.get("limit")
-    if given is None and page is not None:
-        given = Literal(page)
-    limit, most = count(given, "limit", variables, page)
+    limit, most = page_size(arguments.get("limit"), "limit", variables, page)
     offset, skipped = count(arguments.get("offset"), "offset", variables, None)
     bound = any(operand is not None and isinstance(operand.source, Variable) for operand in (limit, offset))
     return limit, offset, most + skipped if bound and limit is not None else None
+
+
+def page_size(tree: Tree, place: str, variables: Mapping[str, Any], page: int | None) -> tuple[Operand | None, int]:
+    """Return the number of rows of a page, and its ceiling: as many as the viewer may ask for, if it does not say.
+
+    Raises:
+        ClewError: as `cut`.
+    """
+    return count(Literal(page) if tree is None and page is not None else tree, place, variables, page)
 
 
 def count(tree: Tree, place: str, variables: Mapping[str, Any], most: int | None) -> tuple[Operand | None, int]:

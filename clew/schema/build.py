@@ -63,10 +63,10 @@ from clew.model.types import (
     ValueType,
 )
 from clew.model.writing import writable_fields
+from clew.schema.custom_types import OwnTypes
 from clew.schema.inputs import WriteTypes
 from clew.schema.many import ManyTypes
 from clew.schema.objects import InputType, ObjectType, field
-from clew.schema.own import OwnTypes
 from clew.schema.scalars import SCALARS
 
 DIRECTIONS = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")

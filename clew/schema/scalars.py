@@ -39,7 +39,7 @@ from graphql import (
 )
 from graphql.utilities.value_to_literal import default_scalar_value_to_literal
 
-from clew.exact import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, exact_float, holds_exact
+from clew.json_numbers import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, exact_float, holds_exact
 from clew.moments import read_date, read_moment, read_time
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1

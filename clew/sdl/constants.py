@@ -23,7 +23,7 @@ from graphql import (
     ValueNode,
 )
 
-from clew.exact import NOT_FINITE, ExactFloat, exact_float
+from clew.json_numbers import NOT_FINITE, ExactFloat, exact_float
 from clew.moments import read_date, read_moment, read_time
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")

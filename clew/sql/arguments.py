@@ -31,7 +31,7 @@ from clew.access.types import (
 )
 from clew.document.inputs import enum_names
 from clew.errors import ClewError, Code
-from clew.exact import ExactFloat, dumps
+from clew.json_numbers import ExactFloat, dumps
 from clew.model.types import ValueType
 from clew.moments import written
 from clew.schema.scalars import SCALARS

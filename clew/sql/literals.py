@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 
-from clew.exact import dumps
+from clew.json_numbers import dumps
 from clew.model.types import ValueType
 
 _preparer = asyncpg_dialect().identifier_preparer  # type: ignore[no-untyped-call]

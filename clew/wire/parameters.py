@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from clew.collector import paused
 from clew.engine.types import Request
 from clew.errors import ClewError
-from clew.exact import Decoder
+from clew.json_numbers import Decoder
 
 # In characters: above this length the garbage collector pauses while a text is parsed.
 _LARGE = 64 * 1024

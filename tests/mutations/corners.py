@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from clew.access.conditions import unmasked
-from clew.access.ends import carried, telling
+from clew.access.link_paths import many_to_manys_over, to_ones_back
 from clew.access.permits import Permit, Permits
 from clew.access.predicates import FALSE, at_path, comparison, conjunction
 from clew.access.sight import ADMIN, Sight
@@ -54,7 +54,7 @@ from clew.plan.read import plan_query
 from clew.plan.types import Many, RootMany
 from clew.resolvers.row_arguments import _keys
 from clew.schema.build import build_schema
-from clew.schema.own import OwnTypes
+from clew.schema.custom_types import OwnTypes
 from clew.sql.arguments import usable_claims
 from tests.mutations.mutants import Mutant, reached
 from tests.unit.access import test_implied
@@ -697,8 +697,8 @@ def _check_shown_links(access: Access) -> None:
     # As they are told of an operation that reads them.
     bond, mates = MODEL.entity("Bond"), peer.relation("mates")
     assert mates is not None
-    assert telling(access.model, mates) == ()
-    assert carried(access.model, bond) == (mate.relation("peers"), mates)
+    assert to_ones_back(access.model, mates) == ()
+    assert many_to_manys_over(access.model, bond) == (mate.relation("peers"), mates)
     every = access.openings(ADMIN)
     assert every["Ban"].fields == {"peerId", "peer", "matePart", "mateSeal", "mateCode", "mate"}
     assert access.visible(MODEL.entity("Ban"), ADMIN) == Visible(MODEL.entity("Ban"))
@@ -743,9 +743,9 @@ def _check_across(access: Access) -> None:
     opened, loops = pole.relation("opened"), pole.relation("loops")
     assert opened is not None
     assert loops is not None
-    assert telling(access.model, opened) == (to_one,)
-    assert telling(access.model, loops) == tuple(MODEL.entity("Loop").relations[:2])
-    assert telling(access.model, to_one) == ()
+    assert to_ones_back(access.model, opened) == (to_one,)
+    assert to_ones_back(access.model, loops) == tuple(MODEL.entity("Loop").relations[:2])
+    assert to_ones_back(access.model, to_one) == ()
     assert access.across(to_one, USER) == (access.visible(pole, USER), None)
     # What can never hold a row is not there.
     shown = {"id", "opened", "whole", "own", "knots", "loops", "roped"}

@@ -20,7 +20,10 @@ from tests.mutations.mutants import Mutant, Scope, mutants
 from tests.mutations.proof import Proof, make_proof
 
 COMPILING = (
-    *(Scope(name, everything=True) for name in ("Access", "Conditions", "Rules", "Openings", "Permitting", "telling")),
+    *(
+        Scope(name, everything=True)
+        for name in ("Access", "Conditions", "Rules", "Openings", "Permitting", "to_ones_back")
+    ),
     Scope("linked", everything=True),
     Scope("filter_predicate"),
     Scope("order_keys"),

@@ -8,18 +8,18 @@ from clew.model.types import Column, Entity, Model, Relation, RelationKind
 from clew.model.writing import is_free_link
 
 
-def telling(model: Model, relation: Relation) -> tuple[Relation, ...]:
+def to_ones_back(model: Model, relation: Relation) -> tuple[Relation, ...]:
     """Return the to-ones that lead back from the rows of a relation. A row is in it only where they are open."""
-    owner, names = owning(model, relation)
+    owner, names = owner_of_link(model, relation)
     return () if is_free_link(owner) else tuple(one for one in owner.relations if one.name in names)
 
 
-def carried(model: Model, link: Entity) -> tuple[Relation, ...]:
+def many_to_manys_over(model: Model, link: Entity) -> tuple[Relation, ...]:
     """Return the many-to-many fields that a link without rules of its own follows."""
-    return tuple(field for end in link.relations for field in carried_at(model, link, end))
+    return tuple(field for end in link.relations for field in many_to_manys_at(model, link, end))
 
 
-def carried_at(model: Model, link: Entity, end: Relation) -> Sequence[Relation]:
+def many_to_manys_at(model: Model, link: Entity, end: Relation) -> Sequence[Relation]:
     """Return the many-to-many fields of the rows at one end of a link."""
     return model.linking.get((link.name, end.name), ())
 
@@ -34,7 +34,7 @@ def keys_of(model: Model, link: Entity, end: Relation) -> Iterable[tuple[Column,
         yield column, key
 
 
-def owning(model: Model, relation: Relation) -> tuple[Entity, tuple[str, ...]]:
+def owner_of_link(model: Model, relation: Relation) -> tuple[Entity, tuple[str, ...]]:
     """Return the entity whose rows connect the ends of a relation, and the to-ones that do, without the relation."""
     if relation.through is None:
         return model.entity(relation.target), () if relation.inverse is None else (relation.inverse,)

@@ -8,7 +8,7 @@ from typing import Any
 
 from clew.access import types as access_types
 from clew.access.conditions import unmasked
-from clew.access.ends import carried, keys_of, telling
+from clew.access.link_paths import keys_of, many_to_manys_over, to_ones_back
 from clew.access.sight import Sight
 from clew.access.types import Predicate, Visible
 from clew.access.visible import Access
@@ -65,7 +65,7 @@ class _Touched:
     required: list[Predicate] = field(default_factory=list)
 
 
-def judge(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple[list[Judgement], list[Masked]]:
+def report_rules(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple[list[Judgement], list[Masked]]:
     """The rules about what a plan touches, and the fields in it that rules mask.
 
     Args:
@@ -111,7 +111,7 @@ def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
         if is_masked:
             touched.masked.add(id(node))
         if isinstance(node, Relation):
-            _open_elsewhere(telling(touched.access.model, node), touched)
+            _open_elsewhere(to_ones_back(touched.access.model, node), touched)
     elif isinstance(node, tuple):
         for item in node:
             _walk(item, touched, is_masked)
@@ -141,7 +141,7 @@ def _walk_rows(rows: Visible, touched: _Touched) -> None:
     if is_free_link(rows.entity) and rows != unmasked(rows.entity):
         model = touched.access.model
         touched.entities.update((end.target, model.entity(end.target)) for end in rows.entity.relations)
-        _open_elsewhere(carried(touched.access.model, rows.entity), touched)
+        _open_elsewhere(many_to_manys_over(touched.access.model, rows.entity), touched)
 
 
 def _open_elsewhere(relations: Iterable[Relation], touched: _Touched) -> None:

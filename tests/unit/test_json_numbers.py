@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clew.exact import Decoder, ExactFloat, Written, dumps, encode, exact_float, holds_exact, plain
+from clew.json_numbers import Decoder, ExactFloat, Written, dumps, encode, exact_float, holds_exact, plain
 
 NUMBERS = ("1.10", "0.123456789012345678901234567890", "12345678901234567.89", "1e400", "-0.0", "1E5", "-1.5e-7")
 
