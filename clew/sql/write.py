@@ -249,10 +249,11 @@ def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Selec
         given.source.join(scope.source, sa.and_(*same))
     )
     deleted = plan.entity.soft_delete
-    if deleted is not None and plan.restores:
-        statement = statement.where(scope.column(deleted) == binds.add(Operand(Moment(), deleted.type, "at")))
-    elif deleted is not None and plan.softly:
-        statement = statement.where(scope.column(deleted).is_(None))
+    if plan.softly:
+        assert deleted is not None
+        column = scope.column(deleted)
+        at = binds.add(Operand(Moment(), deleted.type, "at")) if plan.restores else sa.null()
+        statement = statement.where(column == at)
     return statement.order_by(*own).with_for_update(of=scope.source)
 
 

@@ -131,12 +131,13 @@ class _Judged:
         store = self._store
         bound: dict[Supplied, Any] = {}
         before = [self.entity.name] if self._reads_itself else []  # alike if true: no rule reads it then
+        # alike if true: what has not changed is as it was
         before += [name for name in self._links if store.changed(name)]
         near: list[str] = []
         for name in before:
             bound |= store.as_it_was(name)
         for name, keys in sorted(waiting.items()):
-            if is_free_link(store.model.entity(name)):
+            if is_free_link(store.model.entity(name)):  # alike if true: nothing else is the row's own
                 near.append(name)
                 bound |= store.as_it_was(name, keys, near=True)
             if name not in before:

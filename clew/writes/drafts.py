@@ -129,11 +129,14 @@ class InputReader:
             if draft.values.setdefault(name, value) == value:
                 continue
             preset = column_of(entity, name).preset
-            if operation is not None and preset is not None and operation in preset.on and not self._sight.admin:
+            # alike without `operation in preset.on`: but for an admin nothing else gives such a column
+            if preset is not None and operation in preset.on and not self._sight.admin:
                 why = f"The @preset of {name} and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, operation, why, fields=(name,)))
+            # alike without `''`: what the row around it fills nothing else does
             place = draft.at(source.field or "")
             names = known([name], entity.name, self._schema)
+            # alike if true: who sets a column knows its name
             about = f" on {names[0]}" if names else ""
             raise ClewError(
                 f"`{place}` and another relation set different values{about}.", hint="Use only one of them."

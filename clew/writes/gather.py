@@ -113,6 +113,7 @@ class Gatherer:
             ClewError: BAD_USER_INPUT.
         """
         known = [number for number, row in enumerate(rows) if row.key]
+        # alike without `known`: a shortcut, for no key is asked about
         if known and self._store.tells(entity, [name for name, _ in columns]):
             shown = await self._store.shows(target, target.primary_key, [rows[number].key for number in known])
             for number, is_shown in zip(known, shown, strict=True):

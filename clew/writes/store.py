@@ -246,6 +246,9 @@ class Store:
         """Tell for each visible row whether the viewer sees some fields of it."""
         masks = self.visible(entity).masks
         asked = conjunction(masks[name] for name in names if name in masks)
+        # alike if false: a shortcut, for `asked` is true of every row
+        # alike without `asked == TRUE`: a shortcut
+        # alike without `not keys`: a shortcut
         if asked == TRUE or not keys:
             return [True] * len(keys)
         records = await self.run(Judge(entity, asked), bound_keys(entity, keys))
@@ -265,7 +268,7 @@ class Store:
         waiting: list[Draft] = []
         astray: list[tuple[Draft, Relation]] = []
         for relation in entity.relations:
-            if relation.kind is not RelationKind.TO_ONE:
+            if relation.kind is not RelationKind.TO_ONE:  # alike if false: a shortcut, for the others have no key here
                 continue
             visible = self.visible(self.model.entity(relation.target))
             if visible.where == TRUE and not visible.masks.keys() & set(self._keyed(relation)):
@@ -279,7 +282,7 @@ class Store:
                     waiting.append(draft)
                 elif fills or not {*draft.values, *draft.increases}.isdisjoint(relation.key):
                     asked.append(draft)
-            of = None if fills else relation.key
+            of = None if fills else relation.key  # alike if true: asks about more columns
             for shape, same in _by_shape(asked, of=of):
                 plan = self._plan(entity, shape, operation)
                 records = await self.run(Leads(plan, relation, visible), self._bound(plan, same))
@@ -382,6 +385,7 @@ class Store:
         Raises:
             ClewError: CONSTRAINT_VIOLATION where one of them is deleted.
         """
+        # alike without `keys`: a shortcut, for no row is asked about
         if keys and not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
             raise self.hidden(entity, relation)
 
@@ -482,24 +486,26 @@ class Store:
                 records = await self.run(plan, reached)
                 # alike without `records`: asks again
                 # alike without `any(reads(guard.before, self.model) for guard in permits.guards)`: asks again
+                # alike with all: asks again
                 # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
                 if records and any(reads(guard.before, self.model) for guard in permits.guards):
                     # As for `lock`: what the guards read was read before it waited.
                     records = await self.run(plan, reached)
                 rows = [(tuple(key), holds, image) for *key, holds, image in records]
-                if not all(holds for _, holds, _ in rows):
-                    key = next(key for key, holds, _ in rows if not holds)
+                key = next((key for key, holds, _ in rows if not holds), None)
+                if key is not None:
                     why = f"The row would go or change along by {relation.name}, and a guard does not hold of it."
                     raise GuardedError(Refusal(Phase.GATHER, child, permits.operation, why, permits, key))
+                # endless if true: rows may go with each other in a circle
                 new = [(key, image) for key, _, image in rows if (child.name, key) not in seen]
                 if cascades:
-                    seen.update((child.name, key) for key, _ in new)
+                    seen.update((child.name, key) for key, _ in new)  # endless without it: as above
                     pending.append((child, [key for key, _ in new]))
-                if self.circles.of(child):
+                if self.circles.of(child):  # alike if true: more images than are read
                     before = self._before.setdefault(child.name, _Before())
                     for key, image in new:
                         before.note(key, image)
-                if new:
+                if new:  # alike if true: nothing is done with no rows
                     yield child, relation, [key for key, _ in new]
 
     def _matters(self, entity: Entity, *, softly: bool) -> bool:
@@ -534,9 +540,9 @@ class Store:
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
         written = [key for key in (before.keys if keys is None else keys) if key in before.keys]
-        images = before.images if keys is None else {key: before.images[key] for key in written if key in before.images}
+        images = [before.images[key] for key in written if key in before.images]
         past = Past(name, near)
-        return {**bound_keys(entity, written, past), Images(past): list(images.values())}
+        return {**bound_keys(entity, written, past), Images(past): images}
 
     async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
         """Judge rows: of each whether it is readable, and which rules hold; None in place of each if it is gone."""

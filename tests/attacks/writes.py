@@ -19,7 +19,7 @@ from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, R
 from tests.attacks.transports import MOST_BYTES
 from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 
-ANN, BEN, CAT = (Who(name, USER) for name in ("ann", "ben", "cat"))
+ANN, BEN, CAT, EVA, FAY, GIL = (Who(name, USER) for name in ("ann", "ben", "cat", "eva", "fay", "gil"))
 CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
 REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
 NOBODY, UNNAMED = Who(None, USER), Who("", USER)
@@ -308,6 +308,21 @@ SEEN: tuple[Entry, ...] = (
     ),
     ("ann", 'updateAlbum(id: 1, set: {songs: {disconnect: [{title: "Second"}]}}) { id }', BAD_INPUT),
     ("ann", "updateAlbum(id: 1, set: {songs: {~update~: [{id: 1, set: {}}]}}) { id }", AsUnknown()),
+    # One of the application's own by its own rules, whatever the guards of what it leads to: one that is hidden is none.
+    ("ann", "updateBracelet(id: 1, set: {charms: {disconnect: [{id: ~}]}}) { id }", Alike(("2", "3"), BAD_INPUT)),
+    (
+        "ann",
+        "updateBracelet(id: 1, set: {charms: {disconnect: [{id: 1}]}}) { id }",
+        Gives({"updateBracelet": {"id": 1}}),
+        {"Hanging 1 1": GONE},
+    ),
+    # That it belongs to a hidden row does not matter while nobody says so.
+    (
+        "ann",
+        'updateBadge(id: 4, set: {label: "x"}) { label }',
+        Gives({"updateBadge": {"label": "x"}}),
+        {"Badge 4": {"label": "x"}},
+    ),
     # What the rule for writing lets go, that for reading holds.
     ("ann", "updateBadge(id: 1, set: {hidden: true}) { label }", FORBIDDEN),
     ("ann", "updateBadges(where: {}, all: true, set: {hidden: true}) { count }", FORBIDDEN),
@@ -374,7 +389,7 @@ LINKS_VOUCHING: tuple[Entry, ...] = (
         Gives({"createChart": {"id": 9}}),
         {
             "Chart 9": {"id": 9, "body": "x"}
-            | dict.fromkeys(("text", "note", "title", "seal", "guild_id", "owner_id")),
+            | dict.fromkeys(("text", "note", "title", "seal", "stamp", "guild_id", "owner_id")),
             "Mapping 9 ben": {"chart_id": 9, "mapper_id": "ben"},
         },
     ),
@@ -396,6 +411,32 @@ LINKS_VOUCHING: tuple[Entry, ...] = (
         "cat",
         'updateMapper(id: "cat", set: {chief: true, owned: {update: [{id: 6, set: {title: "x", seal: "x", mappers: {connect: [{id: "cat"}]}}}]}}) { id }',
         FORBIDDEN,
+    ),
+    # Nor does the link that goes allow the row, which allows it to go.
+    (
+        "eva",
+        'updateMapper(id: "eva", set: {chief: true, owned: {update: [{id: 7, set: {stamp: "x", mappers: {disconnect: [{id: "eva"}]}}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # One that was there vouches, though it is made once more.
+    (
+        "fay",
+        'updateMapper(id: "fay", set: {chief: true, owned: {update: [{id: 8, set: {stamp: "x", mappers: {connect: [{id: "fay"}]}}}]}}) { id }',
+        Gives({"updateMapper": {"id": "fay"}}),
+        {"Mapper fay": {"chief": True}, "Chart 8": {"stamp": "x"}},
+    ),
+    # Nor does a new link vouch for another row once its own is allowed.
+    (
+        "gil",
+        'updateMapper(id: "gil", set: {chief: true, charts: {connect: [{id: 3}]}, owned: {update: [{id: 11, set: {stamp: "x", body: "mine"}}, {id: 12, set: {title: "x", mappers: {connect: [{id: "gil"}]}}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # One of the application's own has its own rules, and is gone for everybody.
+    (
+        "ann",
+        'updateSailor(id: 1, set: {rank: 1, mateOf: {update: [{id: 1, set: {name: "x", sailors: {disconnect: [{id: 1}]}}}]}}) { id }',
+        Gives({"updateSailor": {"id": 1}}),
+        {"Sailor 1": {"rank": 1}, "Crew 1": {"name": "x"}, "Berth 1 1": GONE},
     ),
 )
 
@@ -517,6 +558,19 @@ TOLD: tuple[Entry, ...] = (
         Gives({"createChit": {"id": 1}}),
         {"Chit 1": {"id": 1, "squad_id": 1}},
     ),
+    # Of a new row there is nothing to tell.
+    ("usher", 'createTask(input: {squad: {create: {name: "One"}}}) { id }', CONSTRAINT),
+    # Nor by whether a preset agrees, or by what is computed.
+    (
+        "usher",
+        'upsertSquad(input: {name: "~", duties: {create: [{id: "9"}]}}, on: name) { name }',
+        Alike(("Two", "Three"), BAD_INPUT),
+    ),
+    (
+        "ann",
+        'createLantern(input: {id: "9", pitch: {connect: {name: "~"}}}) { half }',
+        Alike(("Green", "None"), BAD_INPUT),
+    ),
     # Nor by whether two to-ones agree on a part of it.
     (
         "ben",
@@ -625,6 +679,27 @@ ELSEWHERE: tuple[Entry, ...] = (
     ),
     *((who, "deleteBinder(id: 1) { id }", CONSTRAINT) for who in ("ben", "admin")),
     *((who, "restoreBinder(id: 3) { id }", CONSTRAINT) for who in ("ben", "admin")),
+    # Only what was deleted with it comes back, also where nobody is told when that was.
+    *(
+        (who, "restoreBinder(id: 4) { id }", Gives({"restoreBinder": {"id": 4}}), {"Binder 4": {"deleted_at": None}})
+        for who in ("ben", "admin")
+    ),
+    ("ben", "deleteKnot(id: 1) { id }", Gives({"deleteKnot": {"id": 1}}), {"Knot 1": GONE, "Knot 2": GONE}),
+    # What goes along counts as it was.
+    (
+        "ben",
+        'updateGarden(id: 1, set: {trees: {delete: [{id: 1}]}, apples: {create: [{id: "9"}]}}) { id }',
+        Gives({"updateGarden": {"id": 1}}),
+        {"Tree 1": GONE, "Apple 1": GONE, **made("Apple", "9", ripe=False, garden_id=1, tree_id=None)},
+    ),
+    # What has a mark of deletion is there yet for a deletion that is none.
+    *((who, "deleteLedger(id: 11) { id }", CONSTRAINT) for who in ("ben", "admin")),
+    # Rows that are changed do not go with others: nothing would be judged.
+    (
+        "ben",
+        "updatePage(id: 4, set: {lines: {update: [{id: 4, set: {posted: false}}]}, ledgers: {delete: [{id: 10}]}}) { id }",
+        FORBIDDEN,
+    ),
 )
 
 # --- members of a list ---------------------------------------------------------------------
@@ -723,6 +798,53 @@ SHARED: tuple[Entry, ...] = (
         'createBooking(input: {id: "9", club: {connect: {id: 1}}, seat: {connect: {clubId: 2, number: 2}}}) { id }',
         BAD_INPUT,
     ),
+    *(
+        ("ann", f, Alike(values, CONSTRAINT))
+        for f, values in (
+            # Where it leads is known once the other's row is new.
+            ('createSpot(input: {id: "9", area: {create: {id: 22}}, placeNumber: ~}) { id }', ("1", "8")),
+            ('updateSpot(id: "1", set: {area: {create: {id: ~}}}) { id }', ("22", "27")),
+            # A new row with a part of the key is another one.
+            (
+                'createStays(inputs: [{id: "8", place: {create: {hall: 2, number: 9}}}, {id: "9", hall: 2, placeNumber: ~}]) { count }',
+                ("1", "8"),
+            ),
+            # And so is one that goes.
+            (
+                'updateStep(id: "1", set: {flags: {delete: [{id: "3"}]}, leaves: {create: [{id: "9", text: "moss", flagId: "~"}]}}) { id }',
+                ("2", "7"),
+            ),
+        )
+    ),
+    *(
+        (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another relation set different values on {name}."))
+        for who, field, place, name in (
+            (
+                "ann",
+                'createSpot(input: {id: "9", area: {create: {id: 22}}, place: {connect: {hall: 2, number: 2}}}) { id }',
+                "input.area",
+                "placeHall",
+            ),
+            (
+                "admin",
+                "updatePost(id: %s, set: {area: {create: {id: 22}}, place: {connect: {hall: 2, number: 2}}}) { id }"
+                % MEMBER_1,
+                "set.area",
+                "hall",
+            ),
+        )
+    ),
+    (
+        "ann",
+        'updateStay(id: "1", set: {place: {connect: {hall: 2, number: 2}}}, inc: {hall: 1}) { id }',
+        Refused((Code.BAD_USER_INPUT,), "`set.place` and inc both set hall."),
+    ),
+    # That is told before whatever else is wrong.
+    (
+        "nobody",
+        'createBooking(input: {id: "9", club: {connect: {id: 2}}, seat: {connect: {clubId: 1, number: 1}}}) { id }',
+        BAD_INPUT,
+    ),
     # Where neither end shows it nobody learns which letter is in which drawer.
     (
         "clerk",
@@ -788,6 +910,14 @@ PRESETS: tuple[Entry, ...] = (
         made("Booking", "9", guest_id="ann", seat_number=None, seat_club_id=None),
     ),
     ("usher", 'updatePerson(id: "ben", set: {tickets: {create: [{id: "9", title: "x"}]}}) { id }', FORBIDDEN),
+    # And a row that is not there yet, too.
+    ("ann", 'createStep(input: {id: "8", rungs: {create: [{id: "9"}]}}) { id }', FORBIDDEN),
+    (
+        "ann",
+        'createStep(input: {id: "ann", rungs: {create: [{id: "9"}]}}) { id }',
+        Gives({"createStep": {"id": "ann"}}),
+        {**made("Step", "ann", title=None, next_id=None), **made("Rung", "9", step_id="ann")},
+    ),
     # By SQL, of what it is for only.
     # It is filled at each change.
     (
@@ -871,7 +1001,7 @@ FILLED: tuple[Entry, ...] = (
         'createLeafs(inputs: [{id: "8", flag: {create: {id: "8", text: "x"}}}, {id: "9", flagId: "8"}]) { count }',
         count("createLeafs", 2),
         {
-            **made("Flag", "8", text="x", changer=None),
+            **made("Flag", "8", text="x", changer=None, step_id=None),
             **made("Leaf", "8", text=None, place=None, keeper_id=None, flag_id="8"),
             **made("Leaf", "9", text=None, place=None, keeper_id=None, flag_id="8"),
         },
@@ -895,6 +1025,11 @@ FILLED: tuple[Entry, ...] = (
         "ann",
         'updateStay(id: "1", set: {hall: 2, placeNumber: 2, place: {connect: {hall: 2, number: 2}}}) { id }',
         Refused((Code.BAD_USER_INPUT,), "`set.place` and its key are both set."),
+    ),
+    (
+        "ann",
+        "createArea(input: {id: 22, places: {connect: [{hall: 2, number: 2}]}}) { id }",
+        nested("input.places.connect.0.hall"),
     ),
     # One key names a row, and the whole of it.
     ("ann", 'createBooking(input: {id: "9", seat: {connect: {number: 2}}}) { id }', BAD_INPUT),
@@ -1486,7 +1621,16 @@ def conditions() -> Iterable[Attack]:
 
 
 def entries() -> Iterable[Attack]:
-    people = {**VIEWERS, "reviewer": REVIEWER, "nobody": NOBODY, "empty": UNNAMED, "chief": CHIEF}
+    people = {
+        **VIEWERS,
+        "eva": EVA,
+        "fay": FAY,
+        "gil": GIL,
+        "reviewer": REVIEWER,
+        "nobody": NOBODY,
+        "empty": UNNAMED,
+        "chief": CHIEF,
+    }
     for who, field, expect, *changes in (
         *SEEN,
         *TOLD,

@@ -62,13 +62,14 @@ JUDGING = (
 DECIDING = tuple(
     Scope(holds, functions, everything=True, statements=True, compiles=holds == "WriteCompiler")
     for holds, functions in (
-        ("WriteCompiler", ("_lock", "_leads", "_reached")),
+        ("WriteCompiler", ("_lock", "_leads", "_reached", "_hold")),
         (
             "Gatherer",
             (
                 "Gatherer.change",
                 "Gatherer.remove",
                 "Gatherer.lock_of",
+                "Gatherer._refuse_telling",
                 "Gatherer._refuse_hidden",
                 "Gatherer._guarded",
                 "Gatherer._guard_ends",
@@ -80,7 +81,19 @@ DECIDING = tuple(
         ),
         ("Writer", ("Writer._where", "Writer._filter", "Writer._write")),
         ("InputReader", ("InputReader.preset", "InputReader.take_key", "InputReader._settle", "sql_presets")),
-        ("Store", ("Store.lock", "Store.find", "Store.shows", "Store.leads", "Store.reach", "Store.as_it_was")),
+        (
+            "Store",
+            (
+                "Store.lock",
+                "Store.find",
+                "Store.shows",
+                "Store.tells",
+                "Store.leads",
+                "Store.reach",
+                "Store._hold",
+                "Store.as_it_was",
+            ),
+        ),
         ("check_written", ("check_written", "_vouch", "_Judged.judge", "Allowed._is_allowed", "Allowed.require")),
         ("Circles", ()),
         ("reads", ()),

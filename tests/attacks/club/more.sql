@@ -11,12 +11,12 @@ INSERT INTO seats (club_id, number, free) VALUES (1, 1, true), (1, 2, false), (2
 INSERT INTO bookings (id, guest_id, seat_club_id, seat_number) VALUES
   ('1', 'ann', 1, 1), ('2', 'ben', 2, 1), ('3', 'ann', NULL, NULL), ('4', 'ann', NULL, 1);
 INSERT INTO places (hall, number, open, deleted_at) VALUES
-  (1, 1, true, NULL), (2, 1, false, NULL), (2, 2, true, NULL), (3, 1, true, NULL), (3, 5, true, '2020-01-01');
+  (1, 1, true, NULL), (2, 1, false, NULL), (2, 2, true, NULL), (3, 1, true, NULL), (3, 5, true, '2020-01-01'), (22, 1, false, NULL);
 INSERT INTO stays (id, hall, place_number) VALUES ('1', 1, 1);
 INSERT INTO leases (id, hall, place_number) VALUES ('1', 1, 1);
 INSERT INTO visits (id, guest_id) VALUES ('1', 'ann');
 INSERT INTO badges (id, label, open, hidden, person_id) VALUES
-  (1, 'Open', true, false, 'ann'), (2, 'Closed', false, false, 'ann'), (3, 'Dark', true, true, 'ann');
+  (1, 'Open', true, false, 'ann'), (2, 'Closed', false, false, 'ann'), (3, 'Dark', true, true, 'ann'), (4, 'Dan''s', true, false, 'dan');
 INSERT INTO steps (id, next_id) VALUES ('1', NULL), ('2', '2');
 INSERT INTO tickets (id, title, made) VALUES ('1', 'One', 'ONE');
 INSERT INTO posters (id, text, fixed) VALUES ('1', 'Loose', false), ('2', 'Fixed', true);
@@ -36,31 +36,34 @@ INSERT INTO beds (id, room_id, holder_id) VALUES ('1', '1', NULL), ('2', '2', 'a
 INSERT INTO lamps (id) VALUES ('1');
 INSERT INTO cords (id, lamp_id) VALUES ('1', '1');
 INSERT INTO plugs (id, cord_id, lamp_id) VALUES ('1', '1', '1');
-INSERT INTO squads (id, name, region, password_code, owner_id) VALUES (1, 'One', 'north', 'x', 'ann'), (2, 'Two', 'south', 'y', 'ben');
+INSERT INTO squads (id, name, region, password_code, owner_id) VALUES (1, 'One', 'north', 'x', 'ann'), (2, 'Two', 'south', 'y', 'ben'), (3, 'Three', 'east', 'z', 'ben');
 INSERT INTO tasks (id, text, squad_id) VALUES (1, 'Walk', NULL);
-INSERT INTO ledgers (id) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9);
+INSERT INTO ledgers (id) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (11);
 INSERT INTO stubs (id, posted, fixed, ledger_id) VALUES (1, true, false, 3), (2, false, false, 4), (3, false, true, 7), (4, false, false, 9);
 INSERT INTO pegs (id, open, ledger_id) VALUES (1, false, 5), (2, true, 6);
-INSERT INTO pages (id, locked) VALUES (1, false), (2, true), (3, true);
-INSERT INTO lines (id, posted, ledger_id, page_id) VALUES (1, true, 1, NULL), (2, false, 2, 2), (3, false, 8, NULL);
+INSERT INTO pages (id, locked) VALUES (1, false), (2, true), (3, true), (4, false);
+INSERT INTO ledgers (id, page_id) VALUES (10, 4);
+INSERT INTO tabs (id, final, ledger_id, deleted_at) VALUES (1, true, 11, '2020-01-01');
+INSERT INTO lines (id, posted, ledger_id, page_id) VALUES (1, true, 1, NULL), (2, false, 2, 2), (3, false, 8, NULL), (4, false, 10, 4);
 INSERT INTO receipts (id, final, line_id, stub_id) VALUES (1, true, 3, NULL), (2, true, NULL, 4);
 INSERT INTO seals (id, broken) VALUES (1, false), (2, false), (3, false), (4, true);
 INSERT INTO page_seals (page_id, seal_id) VALUES (3, 1), (1, 3);
-INSERT INTO flags (id, text) VALUES ('1', 'up'), ('2', '');
-INSERT INTO binders (id, deleted_at) VALUES (1, NULL), (2, NULL), (3, '2020-01-01');
+INSERT INTO flags (id, text, step_id) VALUES ('1', 'up', NULL), ('2', '', NULL), ('3', 'down', '1');
+INSERT INTO binders (id, deleted_at) VALUES (1, NULL), (2, NULL), (3, '2020-01-01'), (4, '2020-01-01');
 INSERT INTO sheets (id, final, binder_id, deleted_at) VALUES
   (1, true, 1, NULL), (2, false, 2, NULL), (3, true, 2, '2020-01-01'), (4, true, 3, '2020-01-01'),
-  (5, false, 3, '2019-01-01'), (6, false, 2, '2019-01-01');
+  (5, false, 3, '2019-01-01'), (6, false, 2, '2019-01-01'), (7, true, 4, '2019-01-01');
 SELECT setval(pg_get_serial_sequence('tasks', 'id'), 100);
 SELECT setval(pg_get_serial_sequence('seals', 'id'), 100);
 INSERT INTO slips (number, choice, owner_id) SELECT n, chr(97 + n), CASE WHEN n = 3 THEN 'ben' END FROM generate_series(0, 9) AS n;
 INSERT INTO quotes (id, text) VALUES ('1', '');
-INSERT INTO guilds (id) VALUES (1), (2);
-INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true), ('cat', false), ('dan', false);
+INSERT INTO guilds (id) VALUES (1), (2), (3);
+INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true), ('cat', false), ('dan', false), ('eva', false), ('fay', false), ('gil', false);
 INSERT INTO charts (id, body, guild_id, owner_id) VALUES
   (1, 'theirs', 1, 'ben'), (2, 'theirs', 2, NULL), (3, 'mine', 1, NULL), (4, 'theirs', NULL, NULL),
-  (5, 'theirs', NULL, 'cat'), (6, 'theirs', NULL, 'cat');
-INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann'), (4, 'cat'), (5, 'ann'), (6, 'dan');
+  (5, 'theirs', NULL, 'cat'), (6, 'theirs', NULL, 'cat'), (7, 'theirs', NULL, 'eva'),
+  (8, 'theirs', NULL, 'fay'), (11, 'theirs', 3, 'gil'), (12, 'mine', 3, 'gil');
+INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann'), (4, 'cat'), (5, 'ann'), (6, 'dan'), (7, 'eva'), (8, 'fay'), (8, 'ann'), (11, 'gil'), (12, 'dan');
 INSERT INTO albums (id) VALUES (1);
 INSERT INTO songs (id, title) VALUES (1, 'First'), (2, 'Second');
 INSERT INTO album_songs (album_id, song_id) VALUES (1, 1);
@@ -68,3 +71,17 @@ INSERT INTO halls (id, name) VALUES (1, 'North'), (2, 'South');
 INSERT INTO torches (id) VALUES (1);
 INSERT INTO pitches (hall_id, number, name) VALUES (1, 7, 'Green');
 INSERT INTO bales (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
+INSERT INTO areas (id) VALUES (1), (2);
+INSERT INTO spots (id, place_hall, place_number) VALUES ('1', 1, 1);
+INSERT INTO posts (id, hall, place_number) VALUES ('00000000-0000-7000-8000-000000000001', 1, 1);
+INSERT INTO bracelets (id) VALUES (1);
+INSERT INTO charms (id, fixed) VALUES (1, true), (2, false), (3, false);
+INSERT INTO hangings (bracelet_id, charm_id, loose) VALUES (1, 1, true), (1, 2, false);
+INSERT INTO sailors (id) VALUES (1);
+INSERT INTO crews (id, mate_id) VALUES (1, 1);
+INSERT INTO berths (crew_id, sailor_id) VALUES (1, 1);
+INSERT INTO knots (id) VALUES (1), (2);
+UPDATE knots SET next_id = 3 - id;
+INSERT INTO gardens (id) VALUES (1);
+INSERT INTO trees (id, garden_id) VALUES (1, 1);
+INSERT INTO apples (id, ripe, garden_id, tree_id) VALUES ('1', true, 1, 1);

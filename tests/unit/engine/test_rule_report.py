@@ -46,7 +46,7 @@ def why(*roles: str, **claims: Any) -> list[tuple[bool, str]]:
         ("7", True, "role user is held"),
         # A whole number is the text that a token has for it; another number is no subject.
         (7, True, "role user is held"),
-        (7.5, False, "claim sub is not a text"),
+        (7.5, False, "claim sub does not fit Int (integer)"),
         ("x", False, "claim sub does not fit Int (integer)"),
         (None, False, "claim sub is null"),
     ],
