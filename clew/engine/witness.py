@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from clew.access.types import TRUE, Operand, Predicate, Supplied, Values
+from clew.access.types import TRUE, Operand, Places, Predicate, Supplied, Values
 from clew.access.visible import Access, Permit, Permits, Sight
 from clew.engine.judge import Judgement, rules_of, rules_of_fields
 from clew.errors import ClewError
@@ -350,7 +350,10 @@ class Recorder:
         permits = Permits(tuple(Permit(TRUE, part) for *_, part in parts), {}, (), operation)
         if judged is None:
             judged = Check(self._access.visible(entity, self._sight), permits)
-        record, *_ = await store.ask(replace(judged, permits=permits), {**(bound or {}), **bound_keys(entity, [key])})
+        given = {**(bound or {}), **bound_keys(entity, [key])}
+        if bound and judged.ordered:
+            given[Places()] = [bound[Places()][_rows(bound_keys(entity, ()), bound).index(key)]]
+        record, *_ = await store.ask(replace(judged, permits=permits), given)
         failed: dict[Same, list[str]] = {}
         for (same, text, _), holds in zip(parts, tuple(record)[1:], strict=True):
             if not holds:

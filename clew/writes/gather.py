@@ -31,16 +31,37 @@ MOST_ROWS = 10_000
 _OF_MEMBERS = ("delete", "disconnect", "update")
 
 
-class Gatherer:
-    """Collects the steps of one root field, in the order in which they write, and what is to be judged after them."""
+class RowCount:
+    """Counts the rows of one root field's inputs."""
 
-    def __init__(self, store: Store, inputs: InputReader) -> None:
+    def __init__(self) -> None:
+        self.number = 0
+
+    def check(self, more: int, place: str) -> None:
+        """Refuse more rows than a root field writes.
+
+        Raises:
+            ClewError: BAD_USER_INPUT.
+        """
+        if self.number + more > MOST_ROWS:
+            message = f"`{place}` is too long: one field writes at most {MOST_ROWS} rows."
+            raise ClewError(message, hint="Write them in several requests.")
+
+
+class Gatherer:
+    """Collects the steps of one root field, in the order in which they write, and what is to be judged after them.
+
+    Args:
+        rows: counts those of the whole root field, where each is gathered by itself.
+    """
+
+    def __init__(self, store: Store, inputs: InputReader, rows: RowCount) -> None:
         self.steps: list[Step] = []
         self.written: list[Written] = []
         self._model = store.model
         self._store = store
         self._inputs = inputs
-        self._rows = 0
+        self._rows = rows
         self._changed: dict[str, dict[Key, str]] = {}
         self._removed: dict[str, set[Key]] = {}
 
@@ -154,13 +175,10 @@ class Gatherer:
         """
         if not rows:
             return
+        refuse_twice(rows, drafts)
         changed = self._changed.setdefault(entity.name, {})
-        keys: set[Key] = set()
         nested: Nested = {}
         for row, draft, given in zip(rows, drafts, sets, strict=True):
-            if row.key in keys:
-                raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
-            keys.add(row.key)
             changed[row.key] = draft.place
             draft.key, draft.held = row.key, row.held
             # To add to a value that the viewer cannot read would tell it, by the numbers that do not fit.
@@ -536,10 +554,21 @@ class Gatherer:
         Raises:
             ClewError: BAD_USER_INPUT where there are too many.
         """
-        self._rows += more
-        if self._rows > MOST_ROWS:
-            message = f"`{place}` is too long: one field writes at most {MOST_ROWS} rows."
-            raise ClewError(message, hint="Write them in several requests.")
+        self._rows.check(more, place)
+        self._rows.number += more
+
+
+def refuse_twice(rows: Iterable[Locked], drafts: Iterable[Draft]) -> None:
+    """Refuse two changes of a row.
+
+    Raises:
+        ClewError: BAD_USER_INPUT.
+    """
+    keys: set[Key] = set()
+    for row, draft in zip(rows, drafts, strict=True):
+        if row.key in keys:
+            raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
+        keys.add(row.key)
 
 
 def _same(row: Draft, theirs: str, draft: Draft, ours: str) -> bool:

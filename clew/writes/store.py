@@ -119,6 +119,18 @@ class Store:
             raise
         await self._savepoint("RELEASE SAVEPOINT clew_upsert")
 
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """Undo what runs inside."""
+        await self._savepoint("SAVEPOINT clew_tried")
+        yield
+        await self._savepoint("ROLLBACK TO SAVEPOINT clew_tried")
+
+    def begin(self) -> None:
+        """Begin with the first phase. As they were are rows from now on as they are now."""
+        self.phase = Phase.GATHER
+        self._before.clear()
+
     async def _savepoint(self, sql: str) -> None:
         await self._fetch(sql, ())
         if self._witness is not None:
@@ -509,18 +521,30 @@ class Store:
         """Whether the root field has changed rows of an entity."""
         return bool(self._before.get(name, _Before()).keys)
 
-    def as_it_was(self, name: str, keys: Collection[Key] | None = None, *, near: bool = False) -> dict[Supplied, Any]:
+    def as_it_was(
+        self,
+        name: str,
+        keys: Collection[Key] | None = None,
+        *,
+        near: bool = False,
+        order: Sequence[Key] | None = None,
+    ) -> dict[Supplied, Any]:
         """Return what a statement binds that reads the entity as it was before the root field.
 
         Args:
             keys: only the rows with these keys are read so, the others as they are now.
             near: see `Past`.
+            order: the rows come in this order, before all others; those that were not there have no image.
         """
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
+        past = Past(name, near)
+        if order is not None:
+            written = list(dict.fromkeys((*(key for key in order if key in before.keys), *before.keys)))
+            texts = [before.images.get(key) for key in written]
+            return {**bound_keys(entity, written, past), Images(past): texts}
         written = [key for key in (before.keys if keys is None else keys) if key in before.keys]
         images = before.images if keys is None else {key: before.images[key] for key in written if key in before.images}
-        past = Past(name, near)
         return {**bound_keys(entity, written, past), Images(past): list(images.values())}
 
     async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
