@@ -19,7 +19,7 @@ from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import Allowed
 from clew.writes.drafts import InputReader, column_of
-from clew.writes.errors import ForbiddenError, GuardedError, no_such_row, not_in_list
+from clew.writes.errors import ForbiddenError, GuardedError, NoSuchRowError, not_in_list
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
 from clew.writes.witness import Phase, Refusal
@@ -137,7 +137,7 @@ class Gatherer:
             shown = await self._store.shows(target, target.primary_key, [rows[number].key for number in known])
             for number, is_shown in zip(known, shown, strict=True):
                 if not is_shown:
-                    raise no_such_row(places[number])
+                    raise NoSuchRowError(places[number])
 
     async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> list[Draft]:
         """Refuse to-ones that are set by their keys to no readable row, and to none that is new.
@@ -320,7 +320,7 @@ class Gatherer:
         rows = {row.position: row for row in locked}
         for number, item in enumerate(chosen):
             if number + 1 not in rows:
-                raise no_such_row(item.place)
+                raise NoSuchRowError(item.place)
         await self.change(target, [rows[n + 1] for n in range(len(chosen))], drafts, [None] * len(chosen))
 
     async def _owned_members(
@@ -406,7 +406,7 @@ class Gatherer:
             await self.create(link, [({}, item.place) for item, _ in ends], sources)
             return
         if not await self._guarded(target, [row.key for _, row in ends if row.key]):
-            raise no_such_row(next(item.place for item, row in ends if row.key))
+            raise NoSuchRowError(next(item.place for item, row in ends if row.key))
         drafts = [Draft(item.place, to_ones=to_ones) for item, _ in ends]
         for draft, pair in zip(drafts, sources, strict=True):
             for source in pair:
@@ -538,7 +538,7 @@ class Gatherer:
             found = dict(await self._store.find(entity, columns, values))
             for index, number in enumerate(numbers):
                 if index not in found:
-                    raise no_such_row(wanted[number][1])
+                    raise NoSuchRowError(wanted[number][1])
                 rows[number] = Draft(wanted[number][1], key=found[index])
         return [rows[number] for number in range(len(wanted))]
 

@@ -41,10 +41,20 @@ class Order:
         self._found: set[str] = set()
         self._led: dict[str, set[str]] = {}
 
-    def matters(self) -> bool:
-        """Whether a row that the field writes could matter to another."""
+    def matters(self, *, unless_found: bool = False) -> bool:
+        """Whether a row that the field writes could matter to another.
+
+        Args:
+            unless_found: leave out that an input may name a new row. It does not, if it finds a row already.
+        """
         written = self._written.keys() | self._along.keys()
-        return not written.isdisjoint((*self._found, *self._led)) or not written.isdisjoint(self._read())
+        found = self._found - self._new() if unless_found else self._found
+        return not written.isdisjoint((*found, *self._led)) or not written.isdisjoint(self._read())
+
+    def _new(self) -> set[str]:
+        """The entities that get new rows, and of which no row changes or goes."""
+        created = {name for name, operations in self._written.items() if operations == {Operation.CREATE}}
+        return created - self._along.keys()
 
     # --- what is written --------------------------------------------------------------
 

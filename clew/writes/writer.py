@@ -20,6 +20,7 @@ from clew.sql.keys import Key
 from clew.sql.words import identifiers
 from clew.writes.check import check_written
 from clew.writes.drafts import InputReader, column_of
+from clew.writes.errors import NoSuchRowError
 from clew.writes.gather import Gatherer, RowCount, refuse_twice
 from clew.writes.order import Order
 from clew.writes.store import Store
@@ -52,22 +53,31 @@ class Writer:
     async def create(self, entity: Entity, inputs: _Inputs, place: str, *, listed: bool) -> list[Key]:
         """Create rows; return their keys in the inputs' order."""
         placed = [(given, f"{place}.{n}" if listed else place) for n, given in enumerate(inputs)]
+        order = self._order()
         if len(inputs) > 1:
             self._rows.check(len(inputs), place)
-            order = self._order()
             order.creates(entity, inputs)
-            if order.matters():
-                return [key for one in placed for key in await self._created(entity, [one], alone=True)]
-        return await self._created(entity, placed)
-
-    async def _created(
-        self, entity: Entity, placed: Sequence[tuple[Mapping[str, Any], str]], *, alone: bool = False
-    ) -> list[Key]:
-        if alone:
-            await self._next()
-        drafts = await self._gathered.create(entity, placed)
+            if order.matters(unless_found=True):
+                return await self._create_in_order(entity, placed)
+        try:
+            drafts = await self._gathered.create(entity, placed)
+        except NoSuchRowError:
+            if not order.matters():
+                raise
+            self._anew(0)
+            return await self._create_in_order(entity, placed)
         await self._write()
         return [draft.key for draft in drafts]
+
+    async def _create_in_order(self, entity: Entity, placed: Sequence[tuple[Mapping[str, Any], str]]) -> list[Key]:
+        """Create rows, one after the other."""
+        keys: list[Key] = []
+        for one in placed:
+            await self._next()
+            drafts = await self._gathered.create(entity, [one])
+            await self._write()
+            keys += [draft.key for draft in drafts]
+        return keys
 
     async def update_one(self, entity: Entity, arguments: Mapping[str, Any]) -> Key | None:
         """Change the row with a key; return None if there is none that the viewer may change."""
@@ -138,13 +148,20 @@ class Writer:
         old, changes = [rows[n + 1] for n in there], [drafts[n] for n in there]
         refuse_twice(old, changes)
         rows_before = self._rows.number
+        order = self._order()
         if len(updates) > 1:
-            order = self._order()
             order.changes(entity, updates)
-            if order.matters():
+            if order.matters(unless_found=True):
                 return await self._update_in_order(entity, updates, place)
-        await self._gathered.change(entity, old, changes, [updates[n].get("set") for n in there])
-        if _pass_on(entity, uniques, changes, old):
+        try:
+            await self._gathered.change(entity, old, changes, [updates[n].get("set") for n in there])
+        except NoSuchRowError:
+            is_apart = not order.matters()
+            if is_apart:
+                raise
+        else:
+            is_apart = not _pass_on(entity, uniques, changes, old)
+        if not is_apart:
             self._anew(rows_before)
             return await self._update_in_order(entity, updates, place)
         await self._write()
@@ -176,14 +193,20 @@ class Writer:
             wanted.append(self._inputs.new_unique(entity, names, given, at))
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
+        order = self._order()
         if len(inputs) > 1:
             self._rows.check(len(inputs), place)
-            order = self._order()
             order.creates(entity, inputs)
             order.changes(entity, [{"set": given} for given in inputs])
-            if order.matters():
+            if order.matters(unless_found=True):
                 return await self._upsert_in_order(entity, inputs, names, wanted, update, places)
-        return await self._upserted(entity, inputs, names, wanted, update, places)
+        try:
+            return await self._upserted(entity, inputs, names, wanted, update, places)
+        except NoSuchRowError:
+            if not order.matters():
+                raise
+            self._anew(0)
+            return await self._upsert_in_order(entity, inputs, names, wanted, update, places)
 
     async def _upsert_in_order(
         self,
