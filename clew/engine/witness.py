@@ -34,7 +34,7 @@ class Step:
 
     Args:
         field: the response key of the root field.
-        plan: None for a savepoint, and for what puts rows in order.
+        plan: None for a savepoint and the like, and for what puts rows in order.
         explain: lines of Postgres' EXPLAIN.
     """
 
@@ -181,7 +181,7 @@ class Recorder:
             self._asks(plan.rows.visible.entity, Operation.READ)
         await self._step(Phase.READ, plan, statement, arguments)
 
-    def savepoint(self, sql: str) -> None:
+    def commands(self, sql: str) -> None:
         """See `Witness`."""
         self.steps.append(Step(self.field, Phase.WRITE, sql))
 

@@ -20,12 +20,13 @@ from clew.access.visible import Access, Permits, Sight
 from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
 from clew.plan.weight import predicate_weight
 from clew.plan.write import Check, Delete, Filled, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.slices import Slices
 from clew.sql.arguments import Claims
 from clew.sql.keys import Key, bound_keys
+from clew.sql.literals import quote_name
 from clew.sql.statement import Statement, WriteStatements
 from clew.sql.tables import Tables, default_sql
 from clew.sql.write import made_sql
@@ -102,6 +103,8 @@ class Store:
         self._fetch = fetch
         self._witness = witness
         self._before: dict[str, _Before] = {}
+        # The constraints that are judged at the end of the root field, as SQL names them.
+        self._deferred: dict[str, None] = {}
 
     @asynccontextmanager
     async def undone_if_taken(self) -> AsyncIterator[None]:
@@ -110,31 +113,51 @@ class Store:
         Raises:
             KeyTakenError: all that the root field has done so far is undone.
         """
-        await self._savepoint("SAVEPOINT clew_upsert")
+        await self._command("SAVEPOINT clew_upsert")
         try:
             yield
         except KeyTakenError:
-            await self._savepoint("ROLLBACK TO SAVEPOINT clew_upsert")
+            await self._command("ROLLBACK TO SAVEPOINT clew_upsert")
             self._before.clear()
             raise
-        await self._savepoint("RELEASE SAVEPOINT clew_upsert")
+        await self._command("RELEASE SAVEPOINT clew_upsert")
 
     @asynccontextmanager
     async def undone(self) -> AsyncIterator[None]:
         """Undo what runs inside."""
-        await self._savepoint("SAVEPOINT clew_tried")
+        await self._command("SAVEPOINT clew_tried")
         yield
-        await self._savepoint("ROLLBACK TO SAVEPOINT clew_tried")
+        await self._command("ROLLBACK TO SAVEPOINT clew_tried")
 
     def begin(self) -> None:
         """Begin with the first phase. As they were are rows from now on as they are now."""
         self.phase = Phase.GATHER
         self._before.clear()
 
-    async def _savepoint(self, sql: str) -> None:
-        await self._fetch(sql, ())
+    async def defer(self, keys: Iterable[tuple[Entity, UniqueKey]]) -> None:
+        """Judge deferrable keys no more until `judge_keys`."""
+        names = [_constraint(entity, key) for entity, key in keys]
+        if names:
+            self._deferred.update(dict.fromkeys(names))
+            await self._command(f"SET CONSTRAINTS {', '.join(names)} DEFERRED")
+
+    async def judge_keys(self) -> None:
+        """Judge the keys that were deferred.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION where a key is taken.
+        """
+        if self._deferred:
+            await self._command(f"SET CONSTRAINTS {', '.join(self._deferred)} IMMEDIATE")
+
+    async def _command(self, sql: str) -> None:
+        """Run what begins or ends a part of the transaction."""
         if self._witness is not None:
-            self._witness.savepoint(sql)
+            self._witness.commands(sql)
+        try:
+            await self._fetch(sql, ())
+        except ClewError as error:
+            raise from_database(error.__cause__, self._tables, self.schema) or error from error
 
     def visible(self, entity: Entity) -> Visible:
         """Return the rows that there are for the viewer."""
@@ -599,6 +622,11 @@ class Store:
         """Tell the witness, if there is one, of the root field's refusal."""
         if self._witness is not None:
             await self._witness.refused(self, refusal)
+
+
+def _constraint(entity: Entity, key: UniqueKey) -> str:
+    name = quote_name(key.name)
+    return f"{quote_name(entity.schema)}.{name}" if entity.schema else name
 
 
 def _by_shape(drafts: Iterable[Draft], *, of: Collection[str] | None = None) -> Iterable[tuple[_Shape, list[Draft]]]:

@@ -24,7 +24,7 @@ from clew.writes.errors import NoSuchRowError
 from clew.writes.gather import Gatherer, RowCount, refuse_twice
 from clew.writes.order import Order
 from clew.writes.store import Store
-from clew.writes.types import Change, Create, Draft, Locked
+from clew.writes.types import Change, Create, Draft, Locked, Remove
 from clew.writes.witness import Phase, Refusal
 
 _Inputs = Sequence[Mapping[str, Any]]
@@ -45,6 +45,8 @@ class Writer:
         self._inputs = inputs
         self._rows = RowCount()
         self._gathered = Gatherer(store, inputs, self._rows)
+        # The entity and columns of the key by which an upsert knows its rows: it must learn at once if it is taken.
+        self._at_once: tuple[str, tuple[str, ...]] | None = None
         # The rows to delete, where each is judged after those before it.
         self._in_order: tuple[Entity, Sequence[Key]] | None = None
 
@@ -185,6 +187,7 @@ class Writer:
     ) -> list[Key]:
         """Create rows, or change those that have their keys already; return their keys in the inputs' order."""
         names = unique_keys(entity)[on]
+        self._at_once = entity.name, names
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
         wanted: list[Key] = []
         for n, (given, at) in enumerate(zip(inputs, places, strict=True)):
@@ -316,7 +319,7 @@ class Writer:
             if order.matters():
                 async with self._store.undone():
                     keys = await self._delete_in_order(entity, keys)
-                    await self.finish()
+                    await self._judge()
                 self._anew()
                 self._in_order = entity, keys
                 return keys
@@ -366,7 +369,7 @@ class Writer:
 
     async def _next(self) -> None:
         """Judge what has been written so far, and begin anew with the next row."""
-        await self.finish()
+        await self._judge()
         self._anew()
 
     def _anew(self, rows: int | None = None) -> None:
@@ -385,6 +388,7 @@ class Writer:
         self._gathered.finish()
         store = self._store
         store.phase = Phase.WRITE
+        await store.defer(self._deferrable())
         for step in self._gathered.steps:
             if isinstance(step, Create | Change):
                 operation = Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
@@ -401,12 +405,26 @@ class Writer:
             else:
                 await store.mark(step.entity, step.keys)
 
+    def _deferrable(self) -> list[tuple[Entity, UniqueKey]]:
+        """The deferrable keys of what is written, but for the one by which an upsert knows its rows."""
+        entities = {step.entity.name: step.entity for step in self._gathered.steps if not isinstance(step, Remove)}
+        return [
+            (entity, key)
+            for entity in entities.values()
+            for key in entity.uniques
+            if key.deferrable and (entity.name, key.columns) != self._at_once
+        ]
+
     async def finish(self) -> None:
         """Judge all that has been written.
 
         Raises:
-            ClewError: FORBIDDEN.
+            ClewError: CONSTRAINT_VIOLATION for a deferrable key; FORBIDDEN.
         """
+        await self._store.judge_keys()
+        await self._judge()
+
+    async def _judge(self) -> None:
         self._store.phase = Phase.CHECK
         await check_written(self._store, self._gathered.steps, self._gathered.written)
 
@@ -462,6 +480,8 @@ def _pass_on(entity: Entity, columns: Sequence[Column], drafts: Sequence[Draft],
         return False
     before = [dict(zip((c.name for c in columns), row.columns, strict=True)) if row else None for row in rows]
     for unique in entity.uniques:
+        if unique.deferrable:
+            continue
         names = _columns_of(entity, unique)
         filled = any((preset := column_of(entity, name).preset) and preset.sql for name in names)
         given = {name: number for number, name in enumerate(names)}

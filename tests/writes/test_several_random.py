@@ -68,7 +68,7 @@ def schema(random: Random) -> str:
         box: Box!
         size: Int! @default(value: 1)
         place: Int
-        root: Part
+        root: Part @relation(onDelete: SET_NULL)
         parts: [Part!]! @relation(from: "root")
       }}"""
 
