@@ -117,7 +117,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """One number for each row, where a write gives nothing else of it."""
+    """One number for each row: its place, or just one where a write gives nothing else of it."""
 
 
 @dataclass(frozen=True, slots=True)

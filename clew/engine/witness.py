@@ -11,7 +11,7 @@ import asyncpg
 
 from clew.access.permits import Permit, Permits
 from clew.access.sight import Sight
-from clew.access.types import TRUE, Operand, Predicate, Supplied, Values
+from clew.access.types import TRUE, Operand, Places, Predicate, Supplied, Values
 from clew.access.visible import Access
 from clew.engine.rule_report import Judgement, rules_of, rules_of_fields
 from clew.errors import ClewError
@@ -37,7 +37,7 @@ class Step:
 
     Args:
         field: the response key of the root field.
-        plan: None for a savepoint, and for what puts rows in order.
+        plan: None for a savepoint and the like, and for what puts rows in order.
         explain: lines of Postgres' EXPLAIN.
     """
 
@@ -189,7 +189,7 @@ class Recorder:
             self._asks(plan.rows.visible.entity, Operation.READ)
         await self._step(Phase.READ, plan, statement, arguments)
 
-    def savepoint(self, sql: str) -> None:
+    def commands(self, sql: str) -> None:
         """See `Witness`."""
         self.steps.append(Step(self.field, Phase.WRITE, sql))
 
@@ -368,7 +368,10 @@ class Recorder:
         permits = Permits(tuple(Permit(TRUE, part) for *_, part in parts), {}, (), operation)
         if judged is None:
             judged = Check(self._access.visible(entity, self._sight), permits)
-        record, *_ = await store.ask(replace(judged, permits=permits), {**(bound or {}), **bound_keys(entity, [key])})
+        bound_now = {**(bound or {}), **bound_keys(entity, [key])}
+        if bound and judged.ordered:
+            bound_now[Places()] = [bound[Places()][_rows(bound_keys(entity, ()), bound).index(key)]]
+        record, *_ = await store.ask(replace(judged, permits=permits), bound_now)
         for (same, text, _), holds in zip(parts, tuple(record)[1:], strict=True):
             if not holds:
                 failed.setdefault(same, []).append(text)

@@ -52,7 +52,7 @@ class ForeignKey:
 class Table:
     """A table. All its parts are by SQL name.
 
-    `constraints` are `PRIMARY KEY (...)`, `UNIQUE (...)` and `CHECK (...)`. `indexes` are
+    `constraints` are `PRIMARY KEY (...)`, `UNIQUE (...)[ DEFERRABLE]` and `CHECK (...)`. `indexes` are
     `[UNIQUE ]USING method (...)[ WHERE ...]`. `triggers` are whole CREATE statements.
     """
 
@@ -130,7 +130,8 @@ def _constraint(constraint: sa.Constraint) -> str:
         return f"CHECK ({_literal(constraint.sqltext)})"
     assert isinstance(constraint, sa.PrimaryKeyConstraint | sa.UniqueConstraint)
     kind = "PRIMARY KEY" if isinstance(constraint, sa.PrimaryKeyConstraint) else "UNIQUE"
-    return f"{kind} {column_list([column.name for column in constraint.columns])}"
+    deferrable = " DEFERRABLE" if constraint.deferrable else ""
+    return f"{kind} {column_list([column.name for column in constraint.columns])}{deferrable}"
 
 
 def _foreign_key(constraint: sa.ForeignKeyConstraint) -> ForeignKey:

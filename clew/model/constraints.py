@@ -46,7 +46,8 @@ class Constraints:
             lookup = names.lookup_field(self.entity.single, fields) if is_plain else None
             if any(self.columns[column].hidden for column in columns):
                 lookup = None
-            uniques[name] = UniqueKey(name, columns, unique.where, unique.sql, lookup, location_of(unique.node))
+            location = location_of(unique.node)
+            uniques[name] = UniqueKey(name, columns, unique.where, unique.sql, lookup, unique.deferrable, location)
         return tuple(uniques.values())
 
     def indexes(self) -> tuple[Index, ...]:

@@ -264,7 +264,8 @@ class ResolverField:
 class UniqueKey:
     """A unique constraint. `columns` are API names; they are empty for an `sql` expression.
 
-    `lookup` is the generated query field (`userByEmail`), or None if there is none.
+    `lookup` is the generated query field (`userByEmail`), or None if there is none. `deferrable`: it is
+    checked at the end of a root field.
     """
 
     name: str
@@ -272,6 +273,7 @@ class UniqueKey:
     where: str | None = None
     sql: str | None = None
     lookup: str | None = None
+    deferrable: bool = False
     location: Location | None = None
 
 

@@ -159,12 +159,15 @@ class Check:
         before: entities that the rules read, where they come to them by a relation, as they were before the
             root field. Generated links are so only beyond the row: its own links are part of its new value.
         near: generated links that rules read as they were where they are the row's own, too.
+        ordered: rules read the rows of the entity itself that were written before the row as they are now. Each row
+            has its place among those of the `Past`.
     """
 
     visible: Visible
     permits: Permits
     before: Sequence[str] = ()
     near: Sequence[str] = ()
+    ordered: bool = False
 
 
 Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Hold | Check

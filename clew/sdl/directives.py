@@ -75,6 +75,7 @@ class Unique(Directive):
     fields: tuple[str, ...] | None
     where: str | None
     sql: str | None
+    deferrable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

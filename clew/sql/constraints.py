@@ -65,7 +65,7 @@ def _unique(entity: Entity, table: sa.Table, key: UniqueKey) -> tuple[str, sa.Un
     columns = sql_names(entity, key.columns)
     where = _live_rows(entity, key.where)
     if where is None and key.sql is None:
-        return key.name, sa.UniqueConstraint(*columns, name=key.name)
+        return key.name, sa.UniqueConstraint(*columns, name=key.name, deferrable=key.deferrable or None)
     parts = [table.c[column] for column in columns] if key.sql is None else _expressions(key.sql)
     condition: sa.ColumnElement[bool] | None = None if where is None else sa.literal_column(where)
     return key.name, sa.Index(key.name, *parts, unique=True, postgresql_where=condition, _table=table)

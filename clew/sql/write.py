@@ -42,6 +42,9 @@ from clew.sql.views import read_by
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _TEXTS = ValueType("String", "text", is_list=True)
+_PLACES = ValueType("BigInt", "bigint", is_list=True)
+# The place of the row that is judged.
+_AT, _PLACE = "clew_at", "clew_place"
 
 
 class WriteCompiler(Pages):
@@ -59,6 +62,8 @@ class WriteCompiler(Pages):
         self.before = frozenset(before)
         self.near: frozenset[str] = frozenset()
         self.judged_row: Scope | None = None
+        # The place of the judged row, where rows of its entity that are written before it are read as they are now.
+        self.place: str | None = None
 
     def scope(self, entity_name: str, outer: Scope | None) -> Scope:
         if not self.before:  # alike if false: where it is empty, nothing below finds its entity in it
@@ -84,12 +89,22 @@ class WriteCompiler(Pages):
         now = table.alias(f"n{self.number()}")
         changed = given_keys(entity, self.binds, past)
         is_changed = sa.select(_ONE).select_from(changed.source).where(*same_key(Scope(entity, now), changed))
+        after = self.place if self.judged_row is not None and self.judged_row.entity is entity else None
+        if after is not None:
+            is_changed = is_changed.where(changed.position >= sa.literal_column(after))
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
         images = self.binds.add(Operand(Images(past), _TEXTS, "were"))
-        texts = sa.func.unnest(images).table_valued(sa.column("image")).render_derived(name=f"w{self.number()}")
+        unnested = sa.func.unnest(images)
+        image: sa.ColumnClause[Any] = sa.column("image")
+        rows = unnested.table_valued(image, with_ordinality="place") if after else unnested.table_valued(image)
+        texts = rows.render_derived(name=f"w{self.number()}")
         row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_quoted(table)})").label("image")
+        images_of = sa.select(row).select_from(texts)
+        if after is not None:
+            # New rows have no image.
+            images_of = images_of.where(texts.c.image.is_not(None), texts.c.place >= sa.literal_column(after))
         # OFFSET 0: each is read once, not once a column.
-        were = sa.select(row).select_from(texts).offset(sa.literal_column("0")).subquery(f"r{self.number()}")
+        were = images_of.offset(sa.literal_column("0")).subquery(f"r{self.number()}")
         columns = [
             sa.literal_column(f"({were.name}.image).{quote_name(column.name)}", column.type).label(column.name)
             for column in table.columns
@@ -262,7 +277,7 @@ def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Selec
 
 def _given_to_insert(plan: Insert, binds: Binds) -> Given:
     # Something must say how many rows there are.
-    places = Operand(Places(), ValueType("BigInt", "bigint", is_list=True), "places")
+    places = Operand(Places(), _PLACES, "places")
     return given_rows(plan.entity, binds, values=_arrays(Change.SET, plan.columns) or [places])
 
 
@@ -457,11 +472,13 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     compiler = WriteCompiler(model, tables, binds)
     visible, permits = plan.visible, plan.permits
     entity = visible.entity
-    keys = given_keys(entity, binds)
+    places = Operand(Places(), _PLACES, "places")
+    keys = given_rows(entity, binds, keys=entity.key_columns, values=[places] if plan.ordered else ())
     scope = compiler.scope(entity.name, Scope(entity, keys.source))
     # Reading sees the rows as they are now.
     readable = is_true(sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope))).label("readable")
     compiler.before, compiler.near, compiler.judged_row = frozenset(plan.before), frozenset(plan.near), scope
+    compiler.place = f"{_AT}.{free_name(_PLACE, entity)}" if plan.ordered else None
     after = [
         sa.true().label(f"a{number}")
         if permit.after == TRUE  # alike if false: a shortcut
@@ -470,6 +487,10 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     ]
     judged: list[ColumnElement[Any]] = [readable, *after]
     row = sa.select(*judged).select_from(scope.source).where(*same_key(scope, keys))
+    if plan.ordered:
+        # By a name that nothing within the conditions hides.
+        at = sa.select(keys.values[places.source].label(free_name(_PLACE, entity))).correlate(keys.source)
+        row = row.select_from(at.lateral(_AT))
     found = scope.correlate(row).lateral("judged")
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 

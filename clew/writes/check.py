@@ -1,8 +1,9 @@
 """Whether the rules allow what a root field has written, judged of the rows as they are now.
 
-A row never vouches for itself: a rule that comes back to the entity being written reads it as it was before the root
-field. Nor do two rows vouch for each other: where the rules of two entities read one another, a new state of one counts
-for the other only once it is allowed itself.
+A row never vouches for itself: a rule that comes back to the entity being written reads it as it was before the row was
+written. The rows before it count as they are now, those after it as they were before the root field. Nor do two rows
+vouch for each other: where the rules of two entities read one another, a new state of one counts for the other only
+once it is allowed itself.
 
 Generated links are part of the rows from which they are written: a rule reads those of the row itself as they are now.
 Beyond it, the rules of their ends read them as they were; and links of rows that are not allowed yet vouch for none.
@@ -10,19 +11,20 @@ Beyond it, the rules of their ends read them as they were; and links of rows tha
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clew.access.permits import Permits
 from clew.access.predicates import FALSE
-from clew.access.types import TRUE, Supplied
+from clew.access.types import TRUE, Places, Supplied
 from clew.model.types import Entity
 from clew.model.writing import is_free_link
 from clew.plan.write import Check
 from clew.sql.keys import Key
 from clew.writes.errors import ForbiddenError
 from clew.writes.store import Store
-from clew.writes.types import Draft, Written
+from clew.writes.types import Draft, Remove, Step, Written
 from clew.writes.witness import Phase, Refusal
 
 # How often rows that wait for each other are judged: a chain, each allowed by the one before, needs that many rounds.
@@ -32,13 +34,17 @@ _UNREADABLE = "No READ rule would show the row as it is now."
 _CIRCULAR = "It would be allowed only because of other rows that this field writes, which are not allowed themselves."
 
 
-async def check_written(store: Store, written: Iterable[Written]) -> None:
+async def check_written(store: Store, steps: Sequence[Step], written: Iterable[Written]) -> None:
     """Judge rows: each must be readable, every guard must hold, and each field needs a rule that held and holds.
+
+    Args:
+        steps: all that was written, in its order.
 
     Raises:
         ClewError: FORBIDDEN.
     """
     judged: list[_Judged] = []
+    orders = _Orders(steps)
     for item in written:
         allowed = Allowed(item.entity, item.permits)
         # alike if false: a shortcut
@@ -46,7 +52,7 @@ async def check_written(store: Store, written: Iterable[Written]) -> None:
             # No row can fail but for its fields.
             allowed.require(item.drafts, Phase.CHECK)  # alike without it: asked when they were read, too
         elif item.drafts:  # alike if true: judges none
-            judged.append(_Judged(store, item, allowed))
+            judged.append(_Judged(store, item, allowed, orders))
     await _vouch(store, judged)
     for group in judged:
         drafts = group.item.drafts
@@ -81,8 +87,9 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
                     of_name.setdefault(kind, {})[row.key] = None
         left: list[tuple[_Judged, Sequence[Draft]]] = []
         for group, drafts in waiting:
-            others = store.circles.of(group.entity) - {group.entity.name}
-            unread: dict[str, dict[Key, None]] = {}
+            own = group.entity.name
+            others = store.circles.of(group.entity) - {own}
+            unread: dict[str, dict[Key, None]] = {own: keys[own][own]}
             for name in others & keys.keys():
                 for kind, some in keys[name].items():
                     unread.setdefault(kind, {}).update(some)
@@ -103,16 +110,34 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
         raise ForbiddenError(group.allowed.about(Phase.CHECK, drafts[0], _CIRCULAR))
 
 
+class _Orders:
+    """The order in which the rows of each entity are written. One that is written twice has its second place."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._orders: dict[str, dict[Key, None]] = {}
+        for step in steps:
+            order = self._orders.setdefault(step.entity.name, {})
+            keys = step.keys if isinstance(step, Remove) else [draft.key for draft in step.drafts]
+            for key in keys:
+                order.pop(key, None)
+                order[key] = None
+
+    def of(self, name: str) -> list[Key]:
+        """Return the keys of an entity's rows in their order."""
+        return list(self._orders.get(name, ()))
+
+
 class _Judged:
     """Rows of one entity that are judged by the same rules."""
 
-    def __init__(self, store: Store, item: Written, allowed: Allowed) -> None:
+    def __init__(self, store: Store, item: Written, allowed: Allowed, orders: _Orders) -> None:
         self.item = item
         self.allowed = allowed
         self.entity = item.entity
         self._store = store
         read = store.circles.read(item.permits)
         self._reads_itself = item.entity.name in read
+        self._orders = orders
         links = (store.model.entity(name) for name in sorted(read))
         self._links = [
             link.name
@@ -126,25 +151,40 @@ class _Judged:
         """Judge rows: whether each is readable, and which of the rules hold after.
 
         Args:
-            waiting: rows of other entities that are read as they were, by their keys.
+            waiting: rows that are read as they were, by their keys.
         """
         store = self._store
         bound: dict[Supplied, Any] = {}
-        before = [self.entity.name] if self._reads_itself else []  # alike if true: no rule reads it then
+        own = self.entity.name
+        order = self._orders.of(own) if self._reads_itself else []
+        before = [own] if self._reads_itself else []  # alike if true: no rule reads it then
         # alike if true: what has not changed is as it was
         before += [name for name in self._links if store.changed(name)]
         near: list[str] = []
+        is_ordered = len(order) > 1
         for name in before:
             bound |= store.as_it_was(name)
-        for name, keys in sorted(waiting.items()):
+        if is_ordered:
+            unread = set(waiting.get(own, ()))
+            allowed = [key for key in order if key not in unread]
+            bound |= store.as_it_was(own, order=allowed)
+            bound[Places()] = self._places(drafts, order, allowed)
+        for name, keys in sorted((name, keys) for name, keys in waiting.items() if name != own):
             if is_free_link(store.model.entity(name)):  # alike if true: nothing else is the row's own
                 near.append(name)
                 bound |= store.as_it_was(name, keys, near=True)
             if name not in before:
                 before.append(name)
                 bound |= store.as_it_was(name, keys)
-        plan = Check(self.item.visible, self.item.permits, before, near)
+        plan = Check(self.item.visible, self.item.permits, before, near, is_ordered)
         return await self._store.check(plan, [draft.key for draft in drafts], bound)
+
+    def _places(self, drafts: Iterable[Draft], order: Sequence[Key], allowed: Sequence[Key]) -> list[int]:
+        """Return the place of each row among those that are read as they are now once they come before it."""
+        places = {key: place for place, key in enumerate(order)}
+        of_allowed = [places[key] for key in allowed]
+        # A row that only changes along is written by no step: it reads all others as they were.
+        return [bisect_left(of_allowed, places[draft.key]) + 1 if draft.key in places else 1 for draft in drafts]
 
 
 class Allowed:

@@ -31,9 +31,11 @@ class GuardedError(ViolationError):
         self.refusal = refusal
 
 
-def no_such_row(place: str) -> ClewError:
+class NoSuchRowError(ClewError):
     """The input names a row that is absent or hidden, or on which no rule allows the operation."""
-    return ClewError(f"`{place}` names no row.", hint="The row may be hidden or deleted.")
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"`{place}` names no row.", hint="The row may be hidden or deleted.")
 
 
 def not_in_list(place: str, name: str) -> ClewError:

@@ -20,7 +20,7 @@ from clew.plan.write import Lock
 from clew.sql.keys import Key
 from clew.writes.check import Allowed
 from clew.writes.drafts import InputReader, column_of
-from clew.writes.errors import ForbiddenError, GuardedError, no_such_row, not_in_list
+from clew.writes.errors import ForbiddenError, GuardedError, NoSuchRowError, not_in_list
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
 from clew.writes.witness import Phase, Refusal
@@ -32,16 +32,37 @@ MOST_ROWS = 10_000
 _OF_MEMBERS = ("delete", "disconnect", "update")
 
 
-class Gatherer:
-    """Collects the steps of one root field, in the order in which they write, and what is to be judged after them."""
+class RowCount:
+    """Counts the rows of one root field's inputs."""
 
-    def __init__(self, store: Store, inputs: InputReader) -> None:
+    def __init__(self) -> None:
+        self.number = 0
+
+    def check(self, more: int, place: str) -> None:
+        """Refuse more rows than a root field writes.
+
+        Raises:
+            ClewError: BAD_USER_INPUT.
+        """
+        if self.number + more > MOST_ROWS:
+            message = f"`{place}` is too long: one field writes at most {MOST_ROWS} rows."
+            raise ClewError(message, hint="Write them in several requests.")
+
+
+class Gatherer:
+    """Collects the steps of one root field, in the order in which they write, and what is to be judged after them.
+
+    Args:
+        rows: counts those of the whole root field, where each is gathered by itself.
+    """
+
+    def __init__(self, store: Store, inputs: InputReader, rows: RowCount) -> None:
         self.steps: list[Step] = []
         self.written: list[Written] = []
         self._model = store.model
         self._store = store
         self._inputs = inputs
-        self._rows = 0
+        self._rows = rows
         self._changed: dict[str, dict[Key, str]] = {}
         self._removed: dict[str, set[Key]] = {}
 
@@ -118,7 +139,7 @@ class Gatherer:
             shown = await self._store.shows(target, target.primary_key, [rows[number].key for number in known])
             for number, is_shown in zip(known, shown, strict=True):
                 if not is_shown:
-                    raise no_such_row(places[number])
+                    raise NoSuchRowError(places[number])
 
     async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> list[Draft]:
         """Refuse to-ones that are set by their keys to no readable row, and to none that is new.
@@ -156,13 +177,10 @@ class Gatherer:
         """
         if not rows:  # alike if false: a shortcut
             return
+        refuse_twice(rows, drafts)
         changed = self._changed.setdefault(entity.name, {})
-        keys: set[Key] = set()
         nested: Nested = {}
         for row, draft, given in zip(rows, drafts, sets, strict=True):
-            if row.key in keys:
-                raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
-            keys.add(row.key)
             changed[row.key] = draft.place
             draft.key, draft.held = row.key, row.held
             # To add to a value that the viewer cannot read would tell it, by the numbers that do not fit.
@@ -307,7 +325,7 @@ class Gatherer:
         rows = {row.position: row for row in locked}
         for number, item in enumerate(chosen):
             if number + 1 not in rows:
-                raise no_such_row(item.place)
+                raise NoSuchRowError(item.place)
         await self.change(target, [rows[n + 1] for n in range(len(chosen))], drafts, [None] * len(chosen))
 
     async def _owned_members(
@@ -394,7 +412,7 @@ class Gatherer:
             await self.create(link, [({}, item.place) for item, _ in ends], sources)
             return
         if not await self._guarded(target, [row.key for _, row in ends if row.key]):
-            raise no_such_row(next(item.place for item, row in ends if row.key))
+            raise NoSuchRowError(next(item.place for item, row in ends if row.key))
         drafts = [Draft(item.place, to_ones=to_ones) for item, _ in ends]
         for draft, pair in zip(drafts, sources, strict=True):
             for source in pair:
@@ -526,7 +544,7 @@ class Gatherer:
             found = dict(await self._store.find(entity, columns, values))
             for index, number in enumerate(numbers):
                 if index not in found:
-                    raise no_such_row(wanted[number][1])
+                    raise NoSuchRowError(wanted[number][1])
                 rows[number] = Draft(wanted[number][1], key=found[index])
         return [rows[number] for number in range(len(wanted))]
 
@@ -542,10 +560,21 @@ class Gatherer:
         Raises:
             ClewError: BAD_USER_INPUT where there are too many.
         """
-        self._rows += more
-        if self._rows > MOST_ROWS:
-            message = f"`{place}` is too long: one field writes at most {MOST_ROWS} rows."
-            raise ClewError(message, hint="Write them in several requests.")
+        self._rows.check(more, place)
+        self._rows.number += more
+
+
+def refuse_twice(rows: Iterable[Locked], drafts: Iterable[Draft]) -> None:
+    """Refuse two changes of a row.
+
+    Raises:
+        ClewError: BAD_USER_INPUT.
+    """
+    keys: set[Key] = set()
+    for row, draft in zip(rows, drafts, strict=True):
+        if row.key in keys:
+            raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
+        keys.add(row.key)
 
 
 def _same(row: Draft, theirs: str, draft: Draft, ours: str) -> bool:

@@ -22,13 +22,14 @@ from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, known
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
 from clew.moments import written
 from clew.plan.weight import predicate_weight
 from clew.plan.write import Check, Delete, Filled, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.slices import Slices
 from clew.sql.arguments import Claims
 from clew.sql.keys import Key, bound_keys
+from clew.sql.literals import quote_name
 from clew.sql.statement import Statement, WriteStatements
 from clew.sql.tables import Tables, default_sql
 from clew.sql.write import made_sql
@@ -105,6 +106,8 @@ class Store:
         self._fetch = fetch
         self._witness = witness
         self._before: dict[str, _Before] = {}
+        # The constraints that are judged at the end of the root field, as SQL names them.
+        self._deferred: dict[str, None] = {}
 
     @asynccontextmanager
     async def undone_if_taken(self) -> AsyncIterator[None]:
@@ -113,19 +116,51 @@ class Store:
         Raises:
             KeyTakenError: all that the root field has done so far is undone.
         """
-        await self._savepoint("SAVEPOINT clew_upsert")
+        await self._command("SAVEPOINT clew_upsert")
         try:
             yield
         except KeyTakenError:
-            await self._savepoint("ROLLBACK TO SAVEPOINT clew_upsert")
+            await self._command("ROLLBACK TO SAVEPOINT clew_upsert")
             self._before.clear()
             raise
-        await self._savepoint("RELEASE SAVEPOINT clew_upsert")
+        await self._command("RELEASE SAVEPOINT clew_upsert")
 
-    async def _savepoint(self, sql: str) -> None:
-        await self._fetch(sql, ())
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """Undo what runs inside."""
+        await self._command("SAVEPOINT clew_tried")
+        yield
+        await self._command("ROLLBACK TO SAVEPOINT clew_tried")
+
+    def begin(self) -> None:
+        """Begin with the first phase. As they were are rows from now on as they are now."""
+        self.phase = Phase.GATHER
+        self._before.clear()
+
+    async def defer(self, keys: Iterable[tuple[Entity, UniqueKey]]) -> None:
+        """Judge deferrable keys no more until `judge_keys`."""
+        names = [_constraint(entity, key) for entity, key in keys]
+        if names:
+            self._deferred.update(dict.fromkeys(names))
+            await self._command(f"SET CONSTRAINTS {', '.join(names)} DEFERRED")
+
+    async def judge_keys(self) -> None:
+        """Judge the keys that were deferred.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION where a key is taken.
+        """
+        if self._deferred:
+            await self._command(f"SET CONSTRAINTS {', '.join(self._deferred)} IMMEDIATE")
+
+    async def _command(self, sql: str) -> None:
+        """Run what begins or ends a part of the transaction."""
         if self._witness is not None:
-            self._witness.savepoint(sql)
+            self._witness.commands(sql)
+        try:
+            await self._fetch(sql, ())
+        except ClewError as error:
+            raise from_database(error.__cause__, self._tables, self.schema) or error from error
 
     def visible(self, entity: Entity) -> Visible:
         """Return the rows that there are for the viewer."""
@@ -530,18 +565,30 @@ class Store:
         """Whether the root field has changed rows of an entity."""
         return bool(self._before.get(name, _Before()).keys)
 
-    def as_it_was(self, name: str, keys: Collection[Key] | None = None, *, near: bool = False) -> dict[Supplied, Any]:
+    def as_it_was(
+        self,
+        name: str,
+        keys: Collection[Key] | None = None,
+        *,
+        near: bool = False,
+        order: Sequence[Key] | None = None,
+    ) -> dict[Supplied, Any]:
         """Return what a statement binds that reads the entity as it was before the root field.
 
         Args:
             keys: only the rows with these keys are read so, the others as they are now.
             near: see `Past`.
+            order: the rows come in this order, before all others; those that were not there have no image.
         """
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
+        past = Past(name, near)
+        if order is not None:
+            written = list(dict.fromkeys((*(key for key in order if key in before.keys), *before.keys)))
+            texts = [before.images.get(key) for key in written]
+            return {**bound_keys(entity, written, past), Images(past): texts}
         written = [key for key in (before.keys if keys is None else keys) if key in before.keys]
         images = [before.images[key] for key in written if key in before.images]
-        past = Past(name, near)
         return {**bound_keys(entity, written, past), Images(past): images}
 
     async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
@@ -602,6 +649,11 @@ class Store:
         """Tell the witness, if there is one, of the root field's refusal."""
         if self._witness is not None:
             await self._witness.refused(self, refusal)
+
+
+def _constraint(entity: Entity, key: UniqueKey) -> str:
+    name = quote_name(key.name)
+    return f"{quote_name(entity.schema)}.{name}" if entity.schema else name
 
 
 def _by_shape(drafts: Iterable[Draft], *, of: Collection[str] | None = None) -> Iterable[tuple[_Shape, list[Draft]]]:

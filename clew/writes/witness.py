@@ -70,8 +70,8 @@ class Witness(Protocol):
     ) -> None:
         """Note what a statement has given."""
 
-    def savepoint(self, sql: str) -> None:
-        """Note a statement that begins or ends a savepoint."""
+    def commands(self, sql: str) -> None:
+        """Note a statement that begins or ends a part of the transaction: a savepoint, or keys that are deferred."""
 
     async def refused(self, store: Asking, refusal: Refusal) -> None:
         """Find out which conditions failed, while the transaction is as it was then."""

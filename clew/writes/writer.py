@@ -12,16 +12,19 @@ from clew.aside import is_large
 from clew.database.violations import KeyTakenError, known
 from clew.document.inputs import value_tree
 from clew.errors import ClewError, Code
-from clew.model.types import Entity, Operation, RelationKind
+from clew.model.types import Column, Entity, Operation, RelationKind, UniqueKey
 from clew.model.writing import unique_keys
 from clew.plan.filters import filter_predicate, is_empty
 from clew.plan.write import Lock
 from clew.sql.keys import Key
+from clew.sql.words import identifiers
 from clew.writes.check import check_written
 from clew.writes.drafts import InputReader, column_of
-from clew.writes.gather import Gatherer
+from clew.writes.errors import NoSuchRowError
+from clew.writes.gather import Gatherer, RowCount, refuse_twice
+from clew.writes.order import Order
 from clew.writes.store import Store
-from clew.writes.types import Change, Create, Draft, Locked
+from clew.writes.types import Change, Create, Draft, Locked, Remove
 from clew.writes.witness import Phase, Refusal
 
 _Inputs = Sequence[Mapping[str, Any]]
@@ -31,22 +34,52 @@ _TRIES = 4
 
 
 class Writer:
-    """Runs one root field: gathers what it touches, writes, and with `finish` judges what has been written."""
+    """Runs one root field: gathers what it touches, writes, and with `finish` judges what has been written.
+
+    Several rows are done together where that means the same as one after the other (`clew.writes.order`). Otherwise
+    each goes through all phases before the next one.
+    """
 
     def __init__(self, store: Store, inputs: InputReader) -> None:
         self._store = store
         self._inputs = inputs
-        self._gathered = Gatherer(store, inputs)
+        self._rows = RowCount()
+        self._gathered = Gatherer(store, inputs, self._rows)
+        # The entity and columns of the key by which an upsert knows its rows: it must learn at once if it is taken.
+        self._at_once: tuple[str, tuple[str, ...]] | None = None
+        # The rows to delete, where each is judged after those before it.
+        self._in_order: tuple[Entity, Sequence[Key]] | None = None
 
     # --- root fields ------------------------------------------------------------------
 
     async def create(self, entity: Entity, inputs: _Inputs, place: str, *, listed: bool) -> list[Key]:
         """Create rows; return their keys in the inputs' order."""
-        drafts = await self._gathered.create(
-            entity, [(given, f"{place}.{n}" if listed else place) for n, given in enumerate(inputs)]
-        )
+        placed = [(given, f"{place}.{n}" if listed else place) for n, given in enumerate(inputs)]
+        order = self._order()
+        if len(inputs) > 1:
+            self._rows.check(len(inputs), place)
+            order.creates(entity, inputs)
+            if order.matters(unless_found=True):
+                return await self._create_in_order(entity, placed)
+        try:
+            drafts = await self._gathered.create(entity, placed)
+        except NoSuchRowError:
+            if not order.matters():
+                raise
+            self._anew(0)
+            return await self._create_in_order(entity, placed)
         await self._write()
         return [draft.key for draft in drafts]
+
+    async def _create_in_order(self, entity: Entity, placed: Sequence[tuple[Mapping[str, Any], str]]) -> list[Key]:
+        """Create rows, one after the other."""
+        keys: list[Key] = []
+        for one in placed:
+            await self._next()
+            drafts = await self._gathered.create(entity, [one])
+            await self._write()
+            keys += [draft.key for draft in drafts]
+        return keys
 
     async def update_one(self, entity: Entity, arguments: Mapping[str, Any]) -> Key | None:
         """Change the row with a key; return None if there is none that the viewer may change."""
@@ -76,10 +109,30 @@ class Writer:
         # Validate values even if no row matches.
         draft = self._inputs.changes(entity, arguments, "")
         rows = await self._store.lock(self._gathered.lock_of(entity, Operation.UPDATE, [draft], where=where))
+        if len(rows) > 1:
+            order = self._order()
+            order.changes(entity, [arguments])
+            if order.matters():
+                return await self._update_after(entity, arguments, draft, [row.key for row in rows])
         drafts = [replace(draft, values=dict(draft.values)) for _ in rows]
         await self._gathered.change(entity, rows, drafts, [arguments.get("set")] * len(rows))
         await self._write()
         return [row.key for row in rows]
+
+    async def _update_after(
+        self, entity: Entity, arguments: Mapping[str, Any], draft: Draft, keys: Sequence[Key]
+    ) -> list[Key]:
+        """Make one change to rows, one after the other; leave out those on which no rule allows it any more."""
+        plan = self._gathered.lock_of(entity, Operation.UPDATE, [draft])
+        changed: list[Key] = []
+        for key in keys:
+            await self._next()
+            rows = await self._store.lock(plan, keys=[key])
+            drafts = [replace(draft, values=dict(draft.values)) for _ in rows]
+            await self._gathered.change(entity, rows, drafts, [arguments.get("set")] * len(rows))
+            await self._write()
+            changed += [row.key for row in rows]
+        return changed
 
     async def update_each(self, entity: Entity, updates: _Inputs, place: str) -> list[Key]:
         """Change rows, each in its own way; leave out those that are not there."""
@@ -90,21 +143,51 @@ class Writer:
             await self._store.pause(n)
             keys.append(self._inputs.key(entity, update, f"{place}.{n}."))
             drafts.append(self._inputs.changes(entity, update, f"{place}.{n}."))
-        plan = self._gathered.lock_of(entity, Operation.UPDATE, drafts, named=True)
+        uniques = _unique_columns(entity, [update.get("set") or {} for update in updates])
+        plan = self._gathered.lock_of(entity, Operation.UPDATE, drafts, named=True, columns=uniques)
         rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
         there = [n for n in range(len(keys)) if n + 1 in rows]
-        await self._gathered.change(
-            entity, [rows[n + 1] for n in there], [drafts[n] for n in there], [updates[n].get("set") for n in there]
-        )
+        old, changes = [rows[n + 1] for n in there], [drafts[n] for n in there]
+        refuse_twice(old, changes)
+        rows_before = self._rows.number
+        order = self._order()
+        if len(updates) > 1:
+            order.changes(entity, updates)
+            if order.matters(unless_found=True):
+                return await self._update_in_order(entity, updates, place)
+        try:
+            await self._gathered.change(entity, old, changes, [updates[n].get("set") for n in there])
+        except NoSuchRowError:
+            is_apart = not order.matters()
+            if is_apart:
+                raise
+        else:
+            is_apart = not _pass_on(entity, uniques, changes, old)
+        if not is_apart:
+            self._anew(rows_before)
+            return await self._update_in_order(entity, updates, place)
         await self._write()
-        return [rows[n + 1].key for n in there]
+        return [row.key for row in old]
+
+    async def _update_in_order(self, entity: Entity, updates: _Inputs, place: str) -> list[Key]:
+        """Change rows, each in its own way, one after the other."""
+        changed: list[Key] = []
+        for n, update in enumerate(updates):
+            await self._next()
+            draft = self._inputs.changes(entity, update, f"{place}.{n}.")
+            plan = self._gathered.lock_of(entity, Operation.UPDATE, [draft], named=True)
+            rows = await self._store.lock(plan, keys=[self._inputs.key(entity, update, f"{place}.{n}.")])
+            await self._gathered.change(entity, rows, [draft] * len(rows), [update.get("set")] * len(rows))
+            await self._write()
+            changed += [row.key for row in rows]
+        return changed
 
     async def upsert(
         self, entity: Entity, inputs: _Inputs, on: str, update: Sequence[str] | None, place: str, *, listed: bool
     ) -> list[Key]:
         """Create rows, or change those that have their keys already; return their keys in the inputs' order."""
         names = unique_keys(entity)[on]
-        columns = [column_of(entity, name) for name in names]
+        self._at_once = entity.name, names
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
         wanted: list[Key] = []
         for n, (given, at) in enumerate(zip(inputs, places, strict=True)):
@@ -113,14 +196,57 @@ class Writer:
             wanted.append(self._inputs.new_unique(entity, names, given, at))
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
+        order = self._order()
+        if len(inputs) > 1:
+            self._rows.check(len(inputs), place)
+            order.creates(entity, inputs)
+            order.changes(entity, [{"set": given} for given in inputs])
+            if order.matters(unless_found=True):
+                return await self._upsert_in_order(entity, inputs, names, wanted, update, places)
+        try:
+            return await self._upserted(entity, inputs, names, wanted, update, places)
+        except NoSuchRowError:
+            if not order.matters():
+                raise
+            self._anew(0)
+            return await self._upsert_in_order(entity, inputs, names, wanted, update, places)
+
+    async def _upsert_in_order(
+        self,
+        entity: Entity,
+        inputs: _Inputs,
+        names: Sequence[str],
+        wanted: Sequence[Key],
+        update: Sequence[str] | None,
+        places: Sequence[str],
+    ) -> list[Key]:
+        """Create rows, or change them, one after the other."""
+        keys: list[Key] = []
+        for given, key, place in zip(inputs, wanted, places, strict=True):
+            await self._next()
+            keys += await self._upserted(entity, [given], names, [key], update, [place])
+        return keys
+
+    async def _upserted(
+        self,
+        entity: Entity,
+        inputs: _Inputs,
+        names: Sequence[str],
+        wanted: Sequence[Key],
+        update: Sequence[str] | None,
+        places: Sequence[str],
+    ) -> list[Key]:
+        """Create rows, or change those that have the keys `wanted`."""
+        columns = [column_of(entity, name) for name in names]
+        uniques = _unique_columns(entity, inputs) if len(inputs) > 1 else []
         refused = KeyTakenError(known(names, entity.name, self._store.schema))
+        done = self._rows.number
         for _ in range(_TRIES):
-            self._store.phase = Phase.GATHER
-            self._gathered = Gatherer(self._store, self._inputs)
+            self._anew(done)
             found = dict(await self._store.find(entity, columns, wanted))
             there = [n for n in range(len(inputs)) if n in found]
             still = [[wanted[n][index] for n in there] for index in range(len(names))]
-            plan = self._gathered.lock_of(entity, Operation.UPDATE, still=columns)
+            plan = self._gathered.lock_of(entity, Operation.UPDATE, still=columns, columns=uniques)
             rows = {
                 row.position: row for row in await self._store.lock(plan, keys=[found[n] for n in there], still=still)
             }
@@ -129,6 +255,9 @@ class Writer:
                 continue
             old = {n: rows[index + 1] for index, n in enumerate(there)}
             drafts = await self._upsert(entity, inputs, names, update, places, old)
+            if _pass_on(entity, uniques, drafts, [old.get(n) for n in range(len(inputs))]):
+                self._anew(done)
+                return await self._upsert_in_order(entity, inputs, names, wanted, update, places)
             try:
                 if len(old) == len(inputs):
                     await self._write()
@@ -184,12 +313,37 @@ class Writer:
             plan = lock_of(entity, Operation.DELETE, named=True)
             rows = await self._store.lock(plan, keys=[self._inputs.key(entity, arguments)])
         keys = [row.key for row in rows]
+        if len(keys) > 1:
+            order = self._order()
+            order.removes(entity)
+            if order.matters():
+                async with self._store.undone():
+                    keys = await self._delete_in_order(entity, keys)
+                    await self._judge()
+                self._anew()
+                self._in_order = entity, keys
+                return keys
         await self._gathered.remove(entity, keys)
         return keys
 
     async def delete(self) -> None:
         """Delete the rows that `to_delete` has locked."""
-        await self._write()
+        if self._in_order is not None:
+            await self._delete_in_order(*self._in_order)
+        else:
+            await self._write()
+
+    async def _delete_in_order(self, entity: Entity, keys: Sequence[Key]) -> list[Key]:
+        """Delete rows, one after the other; return those on which a rule allows it even then."""
+        plan = self._gathered.lock_of(entity, Operation.DELETE)
+        deleted: list[Key] = []
+        for key in keys:
+            await self._next()
+            rows = await self._store.lock(plan, keys=[key])
+            await self._gathered.remove(entity, [row.key for row in rows])
+            await self._write()
+            deleted += [row.key for row in rows]
+        return deleted
 
     async def restore(self, entity: Entity, arguments: Mapping[str, Any]) -> Key | None:
         """Bring a deleted row back, and what was deleted with it; return None if there is none."""
@@ -210,11 +364,31 @@ class Writer:
 
     # --- phases -----------------------------------------------------------------------
 
+    def _order(self) -> Order:
+        return Order(self._store.access, self._store.sight)
+
+    async def _next(self) -> None:
+        """Judge what has been written so far, and begin anew with the next row."""
+        await self._judge()
+        self._anew()
+
+    def _anew(self, rows: int | None = None) -> None:
+        """Begin with the first phase: all that has been written is as it was before.
+
+        Args:
+            rows: how many rows of the input count, where some are gathered again.
+        """
+        if rows is not None:
+            self._rows.number = rows
+        self._store.begin()
+        self._gathered = Gatherer(self._store, self._inputs, self._rows)
+
     async def _write(self) -> None:
         """Do what has been gathered: nothing is found out any more, so nothing that is refused here tells of a row."""
         self._gathered.finish()
         store = self._store
         store.phase = Phase.WRITE
+        await store.defer(self._deferrable())
         for step in self._gathered.steps:
             if isinstance(step, Create | Change):
                 operation = Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
@@ -231,14 +405,28 @@ class Writer:
             else:
                 await store.mark(step.entity, step.keys)
 
+    def _deferrable(self) -> list[tuple[Entity, UniqueKey]]:
+        """The deferrable keys of what is written, but for the one by which an upsert knows its rows."""
+        entities = {step.entity.name: step.entity for step in self._gathered.steps if not isinstance(step, Remove)}
+        return [
+            (entity, key)
+            for entity in entities.values()
+            for key in entity.uniques
+            if key.deferrable and (entity.name, key.columns) != self._at_once
+        ]
+
     async def finish(self) -> None:
         """Judge all that has been written.
 
         Raises:
-            ClewError: FORBIDDEN.
+            ClewError: CONSTRAINT_VIOLATION for a deferrable key; FORBIDDEN.
         """
+        await self._store.judge_keys()
+        await self._judge()
+
+    async def _judge(self) -> None:
         self._store.phase = Phase.CHECK
-        await check_written(self._store, self._gathered.written)
+        await check_written(self._store, self._gathered.steps, self._gathered.written)
 
     async def refused(self, refusal: Refusal) -> None:
         """Tell whoever wants to know why the root field is refused, while its transaction is as it was then."""
@@ -263,3 +451,53 @@ def _written_by(entity: Entity, name: str) -> tuple[str, ...]:
     """The columns that a field of an input writes."""
     relation = entity.relation(name)
     return relation.key if relation is not None and relation.key else (name,)
+
+
+def _unique_columns(entity: Entity, inputs: _Inputs) -> list[Column]:
+    """The columns of unique keys of which inputs write a part."""
+    names: set[str] = set().union(*inputs)
+    written = {column for name in names for column in _written_by(entity, name)}
+    written |= {column.name for column in entity.columns if column.preset is not None}
+    keys = (set(_columns_of(entity, unique)) for unique in entity.uniques)
+    found: set[str] = set().union(*(key for key in keys if not key.isdisjoint(written)))
+    return [column for column in entity.columns if column.name in found]
+
+
+def _columns_of(entity: Entity, unique: UniqueKey) -> tuple[str, ...]:
+    if unique.sql is None:
+        return unique.columns
+    named = identifiers(unique.sql)
+    return tuple(column.name for column in entity.columns if column.column in named)
+
+
+def _pass_on(entity: Entity, columns: Sequence[Column], drafts: Sequence[Draft], rows: Sequence[Locked | None]) -> bool:
+    """Whether a row may take a unique key from another that is changed too: then it matters which comes first.
+
+    Args:
+        columns: those of which the locked rows have the values.
+        rows: for each draft the row that it changes, None where it makes one.
+    """
+    if not columns or len(drafts) < 2:
+        return False
+    before = [dict(zip((c.name for c in columns), row.columns, strict=True)) if row else None for row in rows]
+    for unique in entity.uniques:
+        if unique.deferrable:
+            continue
+        names = _columns_of(entity, unique)
+        filled = any((preset := column_of(entity, name).preset) and preset.sql for name in names)
+        given = {name: number for number, name in enumerate(names)}
+        moving: dict[tuple[Any, ...], int] = {}
+        for number, (draft, was) in enumerate(zip(drafts, before, strict=True)):
+            if was is not None and was.keys() >= given.keys() and (filled or any(map(draft.gives, names))):
+                moving[tuple(was[name] for name in names)] = number
+            if was is not None and not given.keys().isdisjoint(draft.increases):
+                return True
+        if moving and (unique.sql is not None or filled):
+            return True
+        for number, (draft, was) in enumerate(zip(drafts, before, strict=True)):
+            values = {**(was or {}), **draft.values}
+            if moving and any(name not in values for name in names):
+                return True
+            if moving.get(tuple(values.get(name) for name in names), number) != number:
+                return True
+    return False

@@ -181,6 +181,11 @@ CHANGES: dict[str, Callable[[Model], Model]] = {
     "a table comment changes": on_post(description=HOSTILE),
     "a table comment goes": lambda base: changed(base, "User", description=None),
     "a unique key is added": on_post(uniques=(UniqueKey("posts_slug_key", ("slug",)),)),
+    "a unique key becomes deferrable": lambda base: changed(
+        base,
+        "User",
+        uniques=tuple(replace(key, deferrable=not key.where and not key.sql) for key in base.entities["User"].uniques),
+    ),
     "a unique key loses its condition": lambda base: without_column(base, "Post", "deletedAt"),
     "an index condition changes": on_post(indexes=(Index(("title",), where="views > 20"), Index(("shout",)))),
     "a check changes": on_post(checks=(Check(sql="views >= 0"),)),

@@ -23,6 +23,7 @@ GENERATED = 5_000_000
 
 # Never those that the database has given already.
 _NUMBERS = itertools.count(GENERATED + 1_000_000)
+_PLACES = itertools.count(1)
 
 Input = Mapping[str, Any]
 
@@ -72,12 +73,21 @@ class NaiveWriter:
     rows: dict[str, list[Row]] = field(init=False)
     made: set[Any] = field(default_factory=set)
     written: list[_Written] = field(default_factory=list)
+    # The place of each row, by its identity, in the order in which rows are written; of its last write.
+    places: dict[int, int] = field(default_factory=dict)
     # From which row each new link under the rules of its ends was written, and of which entity that is.
     linked: dict[int, tuple[str, int]] = field(default_factory=dict)
     # What each row was before the root field, by the identity of the row that is written to.
     were: dict[int, Row] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin another root field, after those before it."""
+        self.start = Tables(self.rows) if hasattr(self, "rows") else self.start
+        for noted in (self.written, self.places, self.linked):
+            noted.clear()
         self.rows = {name: [dict(row) for row in rows] for name, rows in self.start.rows.items()}
         pairs = [
             (row, was) for name, rows in self.start.rows.items() for row, was in zip(self.rows[name], rows, strict=True)
@@ -102,11 +112,30 @@ class NaiveWriter:
         self.change(entity, found)
         return len(found)
 
-    def update_where(self, entity: Entity, where: dict[str, Any], changes: Input) -> int:
+    def refuse_twice(self, entity: Entity, entries: Iterable[Input]) -> None:
+        """Refuse entries that name a row twice."""
+        found = [row for entry in entries if (row := self.by_key(entity, entry)) is not None]
+        held = [id(row) for row in found if self.held(entity, row, Operation.UPDATE) is not None]
+        if len(set(held)) < len(held):
+            raise RefusedError(BAD)
+
+    def matching(self, entity: Entity, where: dict[str, Any], operation: Operation) -> list[Row]:
+        """The keys of the rows for which a filter and a rule hold, in their order."""
         rows = [row for row in self.rows[entity.name] if self.before.holds(entity, self.were[id(row)], where) is True]
+        found = [self.key_of(entity, row) for row in rows if self.held(entity, row, operation) is not None]
+        return sorted(found, key=lambda key: tuple(key.values()))
+
+    def key_of(self, entity: Entity, row: Row) -> Row:
+        return {column.column: row[column.column] for column in entity.key_columns}
+
+    def update_key(self, entity: Entity, key: Row, changes: Input) -> int:
+        rows = [row for row in self.rows[entity.name] if self.key_of(entity, row) == key]
         found = [(row, held) for row in rows if (held := self.held(entity, row, Operation.UPDATE)) is not None]
         self.change(entity, [(row, held, changes) for row, held in found])
         return len(found)
+
+    def delete_key(self, entity: Entity, key: Row) -> int:
+        return self.delete(entity, lambda _, row: self.key_of(entity, row) == key)
 
     def delete(self, entity: Entity, where: Callable[[MaskedReference, Row], bool]) -> int:
         rows = [row for row in self.rows[entity.name] if where(self.before, self.were[id(row)])]
@@ -185,6 +214,7 @@ class NaiveWriter:
                     raise RefusedError(VIOLATION)
             self.compute(entity, row)
             self.rows[entity.name].append(row)
+            self.place(row)
             rows.append(row)
             self.written.append(_Written(entity, Operation.CREATE, row, fields, None))
         self.constrain(entity)
@@ -232,8 +262,14 @@ class NaiveWriter:
                 if not -(2**31) <= row[column.column] < 2**31:
                     raise RefusedError(BAD)
         self.compute(entity, row)
+        self.place(row)
+
+    def place(self, row: Row) -> None:
+        self.places[id(row)] = next(_PLACES)
 
     def remove(self, entity: Entity, rows: list[Row]) -> None:
+        for row in rows:
+            self.place(row)
         deleted = entity.soft_delete
         gone = {id(row) for row in rows}
         if deleted is not None:
@@ -577,9 +613,9 @@ class NaiveWriter:
     def is_permitted(self, item: _Written, waiting: set[int]) -> bool:
         """Whether the rules allow a row; those of `waiting` are not allowed yet, and read as they were."""
         entity = item.entity
-        # Ways that come back to the entity find it as it was.
         rows = {name: self.as_allowed(some, waiting) for name, some in self.rows.items()}
-        rows[entity.name] = [dict(row) for row in self.start.rows[entity.name]]
+        # Ways that come back to the entity find what was written before the row, and all else as it was.
+        rows[entity.name] = self.as_before(item, waiting)
         for link in self.model.entities.values():
             if link.generated_link and not link.allow:
                 writers = ((row, self.linked.get(id(row), ("", 0))) for row in self.rows[link.name])
@@ -604,6 +640,18 @@ class NaiveWriter:
             return False
         rules = [rule for rule in self.rules(entity.allow, item.operation, entity) if holds(rule)]
         return bool(rules) and all(self.is_field_permitted(entity, name, rules, holds, item) for name in item.fields)
+
+    def as_before(self, item: _Written, waiting: set[int]) -> list[Row]:
+        name, place = item.entity.name, self.places[id(item.row)]
+
+        def is_before(row: Row) -> bool:
+            return id(row) not in waiting and self.places.get(id(row), place) < place
+
+        there = {id(row) for row in self.rows[name]}
+        were = ((self.now[id(was)], was) for was in self.start.rows[name])
+        old = [row if is_before(row) else was for row, was in were if id(row) in there or not is_before(row)]
+        new = [row for row in self.rows[name] if id(row) not in self.were and is_before(row)]
+        return [dict(row) for row in (*old, *new)]
 
     def as_allowed(self, rows: list[Row], waiting: set[int]) -> list[Row]:
         read = (self.were.get(id(row)) if id(row) in waiting else row for row in rows)

@@ -267,9 +267,6 @@ async def test_a_row_is_changed_once_in_a_list(shopping: Api) -> None:
     documents = (
         f"mutation {{ updateManyPeople(updates: [{twice}]) {{ count }} }}",
         f'mutation {{ updateCompany(id: "{NORTHWIND}", set: {{people: {{update: [{twice}]}}}}) {{ id }} }}',
-        f"""mutation {{ createCompanies(inputs: [
-          {{name: "a", people: {{connect: [{{id: "{ADA}"}}]}}}}, {{name: "b", people: {{connect: [{{id: "{ADA}"}}]}}}}
-        ]) {{ count }} }}""",
     )
     for document in documents:
         error = await shopping.fails(document)

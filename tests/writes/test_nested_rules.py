@@ -281,7 +281,7 @@ async def test_a_row_of_any_value_is_read_as_it_was(database_url: str) -> None:
       first: String @computed(sql: "lists[1]::text")
     }"""
     rows = """INSERT INTO memos (id, text, lists, next_id, moment) VALUES
-      (1, 'old', ARRAY['[[1], "x"]', NULL, '{}']::jsonb[], 1, '-infinity'), (2, 'a "b", (c) \\ ', NULL, 1, NULL)"""
+      (2, 'old', ARRAY['[[1], "x"]', NULL, '{}']::jsonb[], 2, '-infinity'), (1, 'a "b", (c) \\ ', NULL, 2, NULL)"""
     async with api_of(database_url, sdl, rows) as api:
         document = 'mutation { updateMemos(where: {id: {gt: 0}}, set: {text: "new"}) { count } }'
         assert await api.ok(document, viewer=Viewer("ann", frozenset({"user"}))) == {"updateMemos": {"count": 2}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.sdl.directives import Index, Renamed, Resolver, Table, Unique, View
+from clew.sdl.directives import Index, Renamed, Resolver, SoftDelete, Table, Unique, View
 from clew.sdl.document import Document, Type
 from clew.sdl.report import Report
 
@@ -24,9 +24,20 @@ def check(document: Document, report: Report) -> None:
         for directive in (*type_.all(Unique), *(u for field in type_.fields.values() for u in field.all(Unique))):
             if directive.fields is not None and directive.sql is not None:
                 report.error(directive.given["sql"], "@unique takes fields or sql, not both")
+            if directive.deferrable:
+                _check_deferrable(type_, directive, report)
         for index in type_.all(Index):
             if not index.fields:
                 report.error(index.node, "@index on a type needs fields", "write @index(fields: [...])")
+
+
+def _check_deferrable(type_: Type, unique: Unique, report: Report) -> None:
+    """Only a constraint can be deferred, not the unique index that some keys are."""
+    reason = next((f"with {name}" for name in ("where", "sql") if getattr(unique, name) is not None), None)
+    if reason is None and any(field.first(SoftDelete) for field in type_.fields.values()):
+        reason = "on a type with @softDelete"
+    if reason is not None:
+        report.error(unique.given["deferrable"], f"@unique {reason} cannot be deferrable", "leave out deferrable")
 
 
 def _check_names(type_: Type, report: Report) -> None:

@@ -316,6 +316,24 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "write @unique(fields: [...])",
         "type A @table @unique(fields: [x]) { id: ID! @id x: Int }",
     ),
+    "a deferrable key with a condition": (
+        'type A @table { id: ID! @id x: Int @unique(where: "x > 1", deferrable: «true») }',
+        "@unique with where cannot be deferrable",
+        "leave out deferrable",
+        "type A @table { id: ID! @id x: Int @unique(deferrable: true) }",
+    ),
+    "a deferrable key over an expression": (
+        'type A @table @unique(sql: "abs(x)", deferrable: «true») { id: ID! @id x: Int }',
+        "@unique with sql cannot be deferrable",
+        "leave out deferrable",
+        'type A @table @unique(sql: "abs(x)", deferrable: false) { id: ID! @id x: Int }',
+    ),
+    "a deferrable key of rows that are deleted softly": (
+        "type A @table { id: ID! @id x: Int @unique(deferrable: «true») d: DateTime @softDelete }",
+        "@unique on a type with @softDelete cannot be deferrable",
+        "leave out deferrable",
+        "type A @table { id: ID! @id x: Int @unique d: DateTime @softDelete }",
+    ),
     "an empty condition of an index": (
         'type A @table { id: ID! @id x: Int @index(where: «" "») }',
         "the where of @index is empty",

@@ -1,0 +1,202 @@
+"""Whether the rows of a plural field can be written together, and mean what single fields in their order would mean.
+
+They can where no row that the field writes can matter to what is found, led to or judged for another. Where one could,
+each row is written and judged by itself, after those before it (docs/writes.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from clew.access.permits import Permits
+from clew.access.reach import reads
+from clew.access.sight import Sight
+from clew.access.types import Predicate
+from clew.access.visible import Access
+from clew.model.types import Entity, Model, OnDelete, Operation, Relation, RelationKind
+from clew.model.writing import is_free_link, unique_keys
+from clew.sql.tables import default_sql
+from clew.sql.views import read_by
+
+_Given = Mapping[str, Any]
+
+_OF_MEMBERS = ("connect", "disconnect", "update", "delete")
+
+
+class Order:
+    """Collects what the inputs of one field may write, and what is read to find and to judge it.
+
+    Only the names of fields count, no value: it says the same of alike inputs.
+    """
+
+    def __init__(self, access: Access, sight: Sight) -> None:
+        self._access = access
+        self._sight = sight
+        self._model: Model = access.model
+        # By the names of entities: what is written under their rules, and what changes along under their guards alone.
+        self._written: dict[str, set[Operation]] = {}
+        self._along: dict[str, set[Operation]] = {}
+        # Ends of links that are written under the rules of their ends.
+        self._ends: set[str] = set()
+        # Entities of which rows are found by their keys, and those to which keys lead, with the columns of these.
+        self._found: set[str] = set()
+        self._led: dict[str, set[str]] = {}
+
+    def matters(self, *, unless_found: bool = False) -> bool:
+        """Whether a row that the field writes could matter to another.
+
+        Args:
+            unless_found: leave out that an input may name a new row. It does not, if it finds a row already.
+        """
+        written = self._written.keys() | self._along.keys()
+        found = self._found - self._new() if unless_found else self._found
+        return not written.isdisjoint((*found, *self._led)) or not written.isdisjoint(self._read())
+
+    def _new(self) -> set[str]:
+        """The entities that get new rows, and of which no row changes or goes."""
+        created = {name for name, operations in self._written.items() if operations == {Operation.CREATE}}
+        return created - self._along.keys()
+
+    # --- what is written --------------------------------------------------------------
+
+    def creates(self, entity: Entity, inputs: Sequence[_Given], filled: Iterable[str] = ()) -> None:
+        """Note new rows, and all that is nested in them.
+
+        Args:
+            filled: the columns that the row around fills.
+        """
+        if inputs:
+            self._writes(entity, Operation.CREATE)
+            names = self._nested(entity, inputs)
+            without = {column.name for column in entity.columns if default_sql(column) or column.preset}
+            self._leads(entity, names | without, filled)
+
+    def changes(self, entity: Entity, entries: Sequence[_Given]) -> None:
+        """Note changes of rows, each with `set` and `inc`, and all that is nested in them."""
+        self._writes(entity, Operation.UPDATE)
+        names = self._nested(entity, [entry.get("set") or {} for entry in entries], are_there=True)
+        names |= set[str]().union(*(entry.get("inc") or () for entry in entries))
+        self._leads(entity, names | {column.name for column in entity.columns if column.preset})
+
+    def removes(self, entity: Entity) -> None:
+        """Note deletions, and all rows that go or change with them."""
+        self._writes(entity, Operation.DELETE)
+        pending = [entity]
+        while pending:
+            for child, relation in self._model.references.get(pending.pop().name, ()):
+                if child.view_sql is not None or relation.on_delete not in (OnDelete.CASCADE, OnDelete.SET_NULL):
+                    continue
+                goes = relation.on_delete is OnDelete.CASCADE
+                operation = Operation.DELETE if goes else Operation.UPDATE
+                operations = self._along.setdefault(child.name, set())
+                if goes and operation not in operations:
+                    pending.append(child)
+                operations.add(operation)
+                self._ends.update(self._ends_of(child))
+
+    def _writes(self, entity: Entity, operation: Operation) -> None:
+        self._written.setdefault(entity.name, set()).add(operation)
+        self._ends.update(self._ends_of(entity))
+
+    def _ends_of(self, link: Entity) -> Iterable[str]:
+        return (end.target for end in link.relations) if is_free_link(link) else ()
+
+    def _leads(self, entity: Entity, names: Iterable[str], filled: Iterable[str] = ()) -> None:
+        given = set(names).difference(filled)
+        for relation in entity.relations:
+            if relation.kind is RelationKind.TO_ONE and not given.isdisjoint(relation.key):
+                there = {remote for _, remote in relation.on}
+                target = self._model.entity(relation.target)
+                keys = {column.name for column in target.columns if column.column in there}
+                self._led.setdefault(target.name, set()).update(keys)
+
+    def _nested(self, entity: Entity, inputs: Sequence[_Given], *, are_there: bool = False) -> set[str]:
+        """Note what is nested in inputs; return the names of all their fields."""
+        names: set[str] = set().union(*inputs)
+        for name in names:
+            relation = entity.relation(name)
+            if relation is None:
+                continue
+            values = [given[name] for given in inputs if given.get(name)]
+            if relation.kind is RelationKind.TO_ONE:
+                target = self._model.entity(relation.target)
+                self.creates(target, [value["create"] for value in values if value.get("create") is not None])
+                if any("connect" in value for value in values):
+                    self._found.add(target.name)
+            else:
+                self._to_many(relation, values, are_there=are_there)
+        return names
+
+    def _to_many(self, relation: Relation, values: Sequence[_Given], *, are_there: bool) -> None:
+        target = self._model.entity(relation.target)
+        items = {way: [item for value in values for item in value.get(way) or ()] for way in ("create", *_OF_MEMBERS)}
+        if any(items[way] for way in _OF_MEMBERS):
+            self._found.add(target.name)
+        if relation.through is not None:
+            link = self._model.entity(relation.through.entity)
+            if items["create"] or items["connect"]:
+                self.creates(link, [{}])
+            if items["connect"] and are_there and not is_free_link(link):
+                self._found.add(link.name)
+            if items["disconnect"] or items["delete"]:
+                self._found.add(link.name)
+                self.removes(link)
+            self.creates(target, items["create"])
+        else:
+            owner = target.relation(relation.inverse or "")
+            self.creates(target, items["create"], owner.key if owner is not None else ())
+            if items["connect"] or items["disconnect"]:
+                self._writes(target, Operation.UPDATE)
+        if items["update"]:
+            self.changes(target, items["update"])
+        if items["delete"]:
+            self.removes(target)
+
+    # --- what is read -----------------------------------------------------------------
+
+    def _read(self) -> set[str]:
+        """The entities whose rows are read by way of relations: by rules, masks and guards."""
+        found: set[str] = set()
+        for condition in self._conditions():
+            found |= reads(condition, self._model)
+        for name in tuple(found):
+            entity = self._model.entity(name)
+            if entity.view_sql is not None:
+                found.update(other.name for other in read_by(entity, self._model))
+        return found
+
+    def _conditions(self) -> Iterable[Predicate]:
+        access, sight = self._access, self._sight
+        for name, operations in self._written.items():
+            entity = self._model.entity(name)
+            visible = access.visible(entity, sight)
+            yield visible.where
+            if operations != {Operation.CREATE}:
+                yield from visible.masks.values()
+            for operation in operations:
+                yield from _judging(access.permits(entity, sight, operation))
+        for name, operations in (*self._along.items(), *((name, {Operation.UPDATE}) for name in self._ends)):
+            for operation in operations:
+                yield from _judging(access.guarding(self._model.entity(name), sight, operation))
+        for name in self._found:
+            entity = self._model.entity(name)
+            yield from self._seen(entity, {column for key in unique_keys(entity).values() for column in key})
+        for name, columns in self._led.items():
+            yield from self._seen(self._model.entity(name), columns)
+
+    def _seen(self, entity: Entity, columns: Iterable[str]) -> Iterable[Predicate]:
+        visible = self._access.visible(entity, self._sight)
+        yield visible.where
+        for name in columns:
+            if name in visible.masks:
+                yield visible.masks[name]
+
+
+def _judging(permits: Permits) -> Iterable[Predicate]:
+    """The conditions that a row meets: a new one has been none before, a deleted one is none after."""
+    for permit in permits.every:
+        if permits.operation is not Operation.CREATE:
+            yield permit.before
+        if permits.operation is not Operation.DELETE:
+            yield permit.after

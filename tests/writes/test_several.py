@@ -1,0 +1,139 @@
+"""Several rows mean what single fields in their order would mean: docs/writes.md."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew import Viewer
+from tests.writes.api import Api, api_of, code
+
+pytestmark = pytest.mark.anyio
+
+ANN = Viewer("ann", frozenset({"user"}))
+
+QUIZZES = """
+type Quiz @table(plural: "quizzes")
+  @allow(role: user)
+  @allow(role: user, to: [CREATE, UPDATE], fields: [id, maxAttempts, attempts]) {
+  id: Int! @id
+  maxAttempts: Int! @default(value: 1)
+  attempts: [Attempt!]!
+}
+
+type Attempt @table
+  @allow(role: user)
+  @allow(role: user, to: [CREATE, UPDATE], where: {},
+    check: {quiz: {attemptsAggregate: {count: {lt: "$row.quiz.maxAttempts"}}}}) {
+  id: Int! @id
+  quiz: Quiz!
+  slug: String @unique
+}
+"""
+QUIZ_ROWS = "INSERT INTO quizzes (id, max_attempts) VALUES (1, 1), (2, 2), (3, 9)"
+
+
+async def count(api: Api, quiz: int) -> int:
+    found = await api.ok(f"{{ quiz(id: {quiz}) {{ attemptsAggregate {{ count }} }} }}")
+    number: int = found["quiz"]["attemptsAggregate"]["count"]
+    return number
+
+
+@pytest.mark.parametrize(("made", "is_allowed"), [(1, True), (2, True), (3, False)])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "mutation { createAttempts(inputs: [%s]) { count } }",
+        "mutation { upsertAttempts(on: slug, inputs: [%s]) { count } }",
+        "mutation { updateQuiz(id: 2, set: {attempts: {create: [%s]}}) { id } }",
+        "mutation { updateManyQuizzes(updates: [{id: 2, set: {attempts: {create: [%s]}}}]) { count } }",
+    ],
+)
+async def test_a_quota_counts_the_rows_before(document: str, made: int, is_allowed: bool, database_url: str) -> None:
+    nested = "set: {attempts" in document
+    rows = ", ".join(f'{{slug: "s{n}"{"" if nested else ", quizId: 2"}}}' for n in range(made))
+    async with api_of(database_url, QUIZZES, QUIZ_ROWS) as api:
+        if is_allowed:
+            await api.ok(document % rows, viewer=ANN)
+        else:
+            assert code(await api.fails(document % rows, viewer=ANN)) == "FORBIDDEN"
+        assert await count(api, 2) == (made if is_allowed else 0)
+
+
+async def test_a_quota_counts_nested_rows_of_new_rows_and_connected_ones(database_url: str) -> None:
+    document = "mutation { createQuiz(input: {id: 7, maxAttempts: 2, attempts: {create: [%s]}}) { id } }"
+    rows = QUIZ_ROWS + "; INSERT INTO attempts (id, quiz_id) VALUES (11, 3), (12, 3), (13, 3)"
+    async with api_of(database_url, QUIZZES, rows) as api:
+        assert code(await api.fails(document % "{}, {}, {}", viewer=ANN)) == "FORBIDDEN"
+        await api.ok(document % "{}, {}", viewer=ANN)
+        connect = "mutation { updateQuiz(id: 2, set: {attempts: {connect: [%s]}}) { id } }"
+        assert code(await api.fails(connect % "{id: 11}, {id: 12}, {id: 13}", viewer=ANN)) == "FORBIDDEN"
+        await api.ok(connect % "{id: 11}, {id: 12}", viewer=ANN)
+        move = "mutation { updateAttempts(where: {id: {in: [11, 12, 13]}}, set: {quizId: 1}) { count } }"
+        assert code(await api.fails(move, viewer=ANN)) == "FORBIDDEN"
+        assert (await count(api, 7), await count(api, 2), await count(api, 1)) == (2, 2, 0)
+
+
+TEAMS = """
+type Team @table @allow(role: user, to: ALL, fields: [id, name, owners]) {
+  id: Int! @id
+  name: String @unique
+  owners: [Owner!]!
+}
+
+type Owner @table
+  @allow(role: user, to: [READ, CREATE, UPDATE])
+  @allow(role: user, to: DELETE, where: {team: {ownersAggregate: {count: {gt: 1}}}}) {
+  id: Int! @id
+  team: Team!
+  name: String
+}
+"""
+OWNERS = """INSERT INTO teams (id, name) VALUES (1, 'A'), (2, 'B');
+  INSERT INTO owners (id, team_id) VALUES (11, 1), (12, 1), (13, 1), (21, 2)"""
+
+
+async def test_a_deletion_counts_those_before_it(database_url: str) -> None:
+    async with api_of(database_url, TEAMS, OWNERS) as api:
+        document = "mutation { deleteOwners(where: {id: {gt: 0}}) { count rows { id } } }"
+        found = await api.ok(document, viewer=ANN)
+        assert found == {"deleteOwners": {"count": 2, "rows": [{"id": 11}, {"id": 12}]}}
+        assert await api.ok("{ owners { id } }") == {"owners": [{"id": 13}, {"id": 21}]}
+
+
+@pytest.mark.parametrize("way", ['name: "C"', "id: 3"])
+async def test_an_input_connects_a_row_that_one_before_it_has_made(way: str, database_url: str) -> None:
+    first, second = '{name: "x", team: {create: {id: 3, name: "C"}}}', f'{{name: "y", team: {{connect: {{{way}}}}}}}'
+    document = "mutation { createOwners(inputs: [%s, %s]) { rows { team { name } } } }"
+    async with api_of(database_url, TEAMS, OWNERS) as api:
+        # But not a row that one after it makes.
+        assert code(await api.fails(document % (second, first), viewer=ANN)) == "BAD_USER_INPUT"
+        found = await api.ok(document % (first, second), viewer=ANN)
+        assert found == {"createOwners": {"rows": [{"team": {"name": "C"}}] * 2}}
+
+
+async def test_a_key_leads_to_a_row_before_and_to_none_after(database_url: str) -> None:
+    sdl = "type Node @table @allow(role: user, to: ALL, fields: [id, parent]) { id: Int! @id parent: Node }"
+    async with api_of(database_url, sdl) as api:
+        document = "mutation { createNodes(inputs: [%s]) { count } }"
+        await api.ok(document % "{id: 1}, {id: 2, parentId: 1}", viewer=ANN)
+        error = await api.fails(document % "{id: 4, parentId: 3}, {id: 3}", viewer=ANN)
+        assert code(error) == "CONSTRAINT_VIOLATION"
+
+
+async def test_one_field_is_undone_as_a_whole(database_url: str) -> None:
+    async with api_of(database_url, QUIZZES, QUIZ_ROWS) as api:
+        document = "mutation { createAttempts(inputs: [{quizId: 3}, {quizId: 1}, {quizId: 1}]) { count } }"
+        assert code(await api.fails(document, viewer=ANN)) == "FORBIDDEN"
+        assert await count(api, 3) == 0
+
+
+async def test_rows_take_a_unique_value_once_it_is_free(database_url: str) -> None:
+    async with api_of(database_url, TEAMS, OWNERS) as api:
+        document = "mutation { updateManyTeams(updates: [%s]) { count } }"
+        pair = '{id: 2, set: {name: "C"}}', '{id: 1, set: {name: "B"}}'
+        assert code(await api.fails(document % ", ".join(reversed(pair)), viewer=ANN)) == "CONSTRAINT_VIOLATION"
+        await api.ok(document % ", ".join(pair), viewer=ANN)
+        document = "mutation { upsertTeams(on: id, inputs: [%s]) { count } }"
+        pair = '{id: 1, name: "Z"}', '{id: 5, name: "B"}'
+        assert code(await api.fails(document % ", ".join(reversed(pair)), viewer=ANN)) == "CONSTRAINT_VIOLATION"
+        await api.ok(document % ", ".join(pair), viewer=ANN)
