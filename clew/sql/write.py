@@ -66,7 +66,7 @@ class WriteCompiler(Pages):
         self.place: str | None = None
 
     def scope(self, entity_name: str, outer: Scope | None) -> Scope:
-        if not self.before:  # alike if false: where it is empty, nothing below finds its entity in it
+        if not self.before:
             return super().scope(entity_name, outer)
         assert outer is not None, "rows are read as they were from the row that is judged"
         entity = self.model.entity(entity_name)

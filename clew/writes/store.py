@@ -508,8 +508,8 @@ class Store:
         seen: set[tuple[str, Key]] = set()
         while pending:
             parent, of = pending.pop()
-            # alike if false: a shortcut
-            # alike without `not of`: a shortcut
+            # endless if false: rows may go with each other in a circle
+            # endless without `not of`: as above
             # alike without `not self._matters(parent, softly=softly)`: looks at rows that have no guards
             if not of or not self._matters(parent, softly=softly):
                 continue
@@ -531,7 +531,7 @@ class Store:
                 if key is not None:
                     why = f"The row would go or change along by {relation.name}, and a guard does not hold of it."
                     raise GuardedError(Refusal(Phase.GATHER, child, permits.operation, why, permits, key))
-                # endless if true: rows may go with each other in a circle
+                # endless if true: as above
                 new = [(key, image) for key, _, image in rows if (child.name, key) not in seen]
                 if cascades:
                     seen.update((child.name, key) for key, _ in new)  # endless without it: as above

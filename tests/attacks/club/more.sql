@@ -62,8 +62,8 @@ INSERT INTO mappers (id, chief) VALUES ('ann', true), ('ben', true), ('cat', fal
 INSERT INTO charts (id, body, guild_id, owner_id) VALUES
   (1, 'theirs', 1, 'ben'), (2, 'theirs', 2, NULL), (3, 'mine', 1, NULL), (4, 'theirs', NULL, NULL),
   (5, 'theirs', NULL, 'cat'), (6, 'theirs', NULL, 'cat'), (7, 'theirs', NULL, 'eva'),
-  (8, 'theirs', NULL, 'fay'), (11, 'theirs', 3, 'gil'), (12, 'mine', 3, 'gil');
-INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann'), (4, 'cat'), (5, 'ann'), (6, 'dan'), (7, 'eva'), (8, 'fay'), (8, 'ann'), (11, 'gil'), (12, 'dan');
+  (8, 'theirs', NULL, 'fay'), (11, 'theirs', 3, 'gil'), (12, 'mine', 3, 'gil'), (13, 'theirs', NULL, NULL);
+INSERT INTO mappings (chart_id, mapper_id) VALUES (2, 'ann'), (4, 'cat'), (5, 'ann'), (6, 'dan'), (7, 'eva'), (8, 'fay'), (8, 'ann'), (13, 'fay'), (11, 'gil'), (12, 'dan');
 INSERT INTO albums (id) VALUES (1);
 INSERT INTO songs (id, title) VALUES (1, 'First'), (2, 'Second');
 INSERT INTO album_songs (album_id, song_id) VALUES (1, 1);
