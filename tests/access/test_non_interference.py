@@ -6,7 +6,7 @@ for is taken from the rows of both, the hidden ones too: they guess well. The ro
 another order on disk.
 
 A longer run: CLEW_TEST_EXAMPLES=100000 pytest -n auto tests/access/test_non_interference.py
-(so many operations, a new model every 96; CLEW_TEST_SEED=n starts at another model).
+(so many operations, a new model every 64; CLEW_TEST_SEED=n starts at another model).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Operation, Source, answered, operations
 from tests.reference import Tables
 
-EXAMPLES = examples(576)
-EACH, OPERATIONS, CHANGES = 12, 8, 12
+EXAMPLES = examples(384)
+EACH, OPERATIONS, CHANGES = 8, 8, 12
 # As in the test of masked reads: shrinking takes minutes.
 PHASES = tuple(Phase) if os.environ.get("CLEW_TEST_SHRINK") else (Phase.explicit, Phase.generate)
 # What a variable may hold that is refused, by Clew before anything runs: which row it met must not matter.

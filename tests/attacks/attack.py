@@ -225,6 +225,8 @@ LEAKS = (
 )
 SECRETS = ("password", "the secret of the audit", "did you mean", "clew_")
 EMAIL = re.compile(r"(m\d+)@secret\.example")
+# Random text, which holds `pg_` now and then.
+CURSOR = re.compile(rb'"[0-9a-f]+\.[\w-]{40,}"')
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,7 @@ class Attack:
         variables = self.variables if variables is None else variables
         answer = await transport.send(self.who, document, variables, key)
         own = f"{document}{variables}".lower()
-        text = answer.body.decode().lower()
+        text = CURSOR.sub(b'""', answer.body).decode().lower()
         assert not [leak for leak in (*LEAKS, *SECRETS) if leak in text and leak not in own], text
         assert answer.code != Code.INTERNAL, text
         # Of e-mail addresses each member sees their own.

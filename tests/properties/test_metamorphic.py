@@ -18,7 +18,7 @@ from tests.properties.models import make_case
 from tests.properties.operations import Source, filters, orders
 
 SETTINGS = settings(
-    max_examples=examples(150) // 10,
+    max_examples=examples(100) // 10,
     derandomize=True,
     database=None,
     deadline=None,

@@ -27,7 +27,7 @@ from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import Case, make_case
 from tests.properties.operations import Source, orders
 
-EXAMPLES = examples(60) // 6
+EXAMPLES = examples(48) // 6
 SETTINGS = settings(
     max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
