@@ -74,9 +74,9 @@ class Tickets:
         if isinstance(ending, int | float) and not isinstance(ending, bool):
             expires = min(expires, ending)
         content = {"path": path, "exp": expires, "id": viewer.id, "roles": sorted(viewer.roles)}
-        text = jwe.encrypt_compact(
-            _HEADER, dumps(content | {"claims": viewer.claims}, allow_nan=True), self._key, algorithms=_ALGORITHMS
-        )
+        # A claim may have half of a surrogate pair, which Python's decoder of JSON reads back.
+        plain = dumps(content | {"claims": viewer.claims}, allow_nan=True).encode("utf-8", "surrogatepass")
+        text = jwe.encrypt_compact(_HEADER, plain, self._key, algorithms=_ALGORITHMS)
         if len(text) > _LONGEST:
             raise ClewError("The claims are too large for a ticket.", code=Code.LIMIT_EXCEEDED)
         return Ticket(text, max(0, math.floor(expires - now)))

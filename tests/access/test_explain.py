@@ -86,7 +86,7 @@ async def test_a_rule_of_a_role_that_is_not_held_is_dropped(app: Application) ->
     [
         ({}, "claim sub is absent"),
         ({"sub": None}, "claim sub is null"),
-        ({"sub": 42}, "claim sub does not fit String (text)"),
+        ({"sub": 4.2}, "claim sub does not fit String (text)"),
         ({"sub": "m\x00"}, "claim sub does not fit String (text)"),
         ({"sub": []}, "claim sub is a list"),
     ],

@@ -31,13 +31,17 @@ INSIDE = re.compile(
 )
 
 
+# That there was a constraint is told, and nothing of it but the API's fields.
+VIOLATED = "A database constraint was violated."
+
+
 def assert_tight(body: bytes, code: Code) -> None:
     """The response has this code, and its words give nothing away."""
     answer = json.loads(body)
     assert answer["errors"], answer
     for error in answer["errors"]:
         assert error["extensions"]["code"] == code, error
-        said = json.dumps([error["message"], error["extensions"].get("hint")])
+        said = json.dumps([error["message"].replace(VIOLATED, ""), error["extensions"].get("hint")])
         assert not INSIDE.search(said), said
         assert set(error["extensions"]) <= {"code", "hint", "requestId", "fields"}
         # Those of the API that a constraint is about.

@@ -71,6 +71,7 @@ INSERT INTO halls (id, name) VALUES (1, 'North'), (2, 'South');
 INSERT INTO torches (id) VALUES (1);
 INSERT INTO pitches (hall_id, number, name) VALUES (1, 7, 'Green');
 INSERT INTO bales (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
+SELECT setval(pg_get_serial_sequence('bales', 'id'), 100);
 INSERT INTO areas (id) VALUES (1), (2);
 INSERT INTO spots (id, place_hall, place_number) VALUES ('1', 1, 1);
 INSERT INTO posts (id, hall, place_number) VALUES ('00000000-0000-7000-8000-000000000001', 1, 1);
