@@ -587,6 +587,15 @@ TOLD: tuple[Entry, ...] = (
         Gives({"updateQuote": {"author": {"id": "ben"}}}),
         {"Quote 1": {"text": "Ben", "author_id": "ben"}},
     ),
+    # Of rows that are nested in one, each counts for the next.
+    (
+        "ben",
+        "updateShelf(id: 1, set: {jars: {create: [{id: 1}]}}) { id }",
+        Gives({"updateShelf": {"id": 1}}),
+        {"Jar 1": {"id": 1, "label": None, "shelf_id": 1}},
+    ),
+    ("ben", "updateShelf(id: 1, set: {jars: {create: [{id: 1}, {id: 2}]}}) { id }", FORBIDDEN),
+    ("ben", "createJars(inputs: [{id: 1, shelfId: 1}, {id: 2, shelfId: 1}]) { count }", FORBIDDEN),
     # A condition that is unknown allows nothing, whatever is around it.
     ("ben", 'updateBale(id: ~, set: {text: "x"}) { id }', Alike(("1", "3", "9"), null("updateBale"))),
     (

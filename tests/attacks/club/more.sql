@@ -86,3 +86,4 @@ UPDATE knots SET next_id = 3 - id;
 INSERT INTO gardens (id) VALUES (1);
 INSERT INTO trees (id, garden_id) VALUES (1, 1);
 INSERT INTO apples (id, ripe, garden_id, tree_id) VALUES ('1', true, 1, 1);
+INSERT INTO shelves (id) VALUES (1), (2);
