@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, operators
-from sqlalchemy.sql.elements import Grouping, UnaryExpression
+from sqlalchemy.sql.elements import Grouping
 
 from clew.access.types import (
     Aggregated,
@@ -100,22 +100,6 @@ def can_fail(predicate: Predicate) -> bool:
     return False
 
 
-def is_true(expression: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return whether a condition is true, as opposed to false or unknown."""
-    return _whole(expression).is_(sa.true())
-
-
-def is_not_true(expression: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return whether a condition is false or unknown."""
-    return _whole(expression).is_not(sa.true())
-
-
-def _whole(expression: ColumnElement[bool]) -> ColumnElement[bool]:
-    # SQLAlchemy writes some negations without parentheses. Postgres reads `NOT a IS true` as `NOT (a IS true)`, which
-    # holds where `a` is unknown.
-    return Grouping(expression) if isinstance(expression, UnaryExpression) else expression
-
-
 def key_can_fail(value: FieldPath) -> bool:
     """Whether working out a value to sort by may raise an error on some row."""
     end = value.end
@@ -153,10 +137,12 @@ def condition(
         case AnyOf(items):
             return sa.or_(sa.false(), *(condition(item, scope, levels, binds, ruled) for item in items))
         case Not(item):
-            return sa.not_(condition(item, scope, levels, binds, ruled))
+            # SQLAlchemy leaves out the parentheses of some negations before IS. Postgres reads `NOT a IS true` as
+            # `NOT (a IS true)`, which holds where `a` is unknown.
+            return Grouping(sa.not_(condition(item, scope, levels, binds, ruled)))
         case IsTrue(item, negated):
             truth = condition(item, scope, levels, binds, ruled)
-            return is_not_true(truth) if negated else is_true(truth)
+            return truth.is_not(sa.true()) if negated else truth.is_(sa.true())
         case Exists(relation, rows, link, mask):
             inner = levels.scope(relation.target, scope)
             statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inner.source)
@@ -166,7 +152,7 @@ def condition(
             exists = sa.exists(inner.correlate(statement))
             if mask is None:
                 return exists
-            return sa.and_(is_true(levels.opened(mask, scope)), exists)
+            return sa.and_(levels.opened(mask, scope).is_(sa.true()), exists)
         case Aggregated(mask=mask):
             holds = _aggregated(predicate, scope, levels, binds, ruled)
             if mask is None:

@@ -29,7 +29,7 @@ from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
 from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
 from clew.sql.binds import Binds
-from clew.sql.filters import condition, is_true
+from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
 from clew.sql.json import key_value
 from clew.sql.literals import quote_name, quote_text, quote_type
@@ -126,7 +126,7 @@ class WriteCompiler(Pages):
 
     def judged(self, predicate: Predicate, scope: Scope) -> ColumnElement[bool]:
         """Whether a rule's condition is true of the row of `scope`."""
-        return is_true(condition(predicate, scope, self, self.binds, scope))
+        return condition(predicate, scope, self, self.binds, scope).is_(sa.true())
 
     def is_open(self, visible: Visible, field: str, scope: Scope) -> ColumnElement[bool]:
         """Whether a field is open on the row of `scope`."""
@@ -476,7 +476,7 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     keys = given_rows(entity, binds, keys=entity.key_columns, values=[places] if plan.ordered else ())
     scope = compiler.scope(entity.name, Scope(entity, keys.source))
     # Reading sees the rows as they are now.
-    readable = is_true(sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope))).label("readable")
+    readable = sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope)).is_(sa.true()).label("readable")
     compiler.before, compiler.near, compiler.judged_row = frozenset(plan.before), frozenset(plan.near), scope
     compiler.place = f"{_AT}.{free_name(_PLACE, entity)}" if plan.ordered else None
     after = [

@@ -597,6 +597,18 @@ TOLD: tuple[Entry, ...] = (
     ("ben", "updateShelf(id: 1, set: {jars: {create: [{id: 1}, {id: 2}]}}) { id }", FORBIDDEN),
     ("ben", "createJars(inputs: [{id: 1, shelfId: 1}, {id: 2, shelfId: 1}]) { count }", FORBIDDEN),
     # A condition that is unknown allows nothing, whatever is around it.
+    (
+        "ben",
+        'updatePallets(where: {loads: {some: {id: {gt: 0}}}}, set: {text: "x"}) { count rows { id loads { id } } }',
+        Gives({"updatePallets": {"count": 1, "rows": [{"id": 2, "loads": [{"id": 2}]}]}}),
+        {"Pallet 2": {"text": "x"}},
+    ),
+    (
+        "ben",
+        'updatePallets(where: {not: {loads: {every: {id: {gt: 9}}}}}, set: {text: "x"}) { count }',
+        count("updatePallets", 1),
+        {"Pallet 2": {"text": "x"}},
+    ),
     ("ben", 'updateBale(id: ~, set: {text: "x"}) { id }', Alike(("1", "3", "9"), null("updateBale"))),
     (
         "ben",

@@ -87,3 +87,5 @@ INSERT INTO gardens (id) VALUES (1);
 INSERT INTO trees (id, garden_id) VALUES (1, 1);
 INSERT INTO apples (id, ripe, garden_id, tree_id) VALUES ('1', true, 1, 1);
 INSERT INTO shelves (id) VALUES (1), (2);
+INSERT INTO pallets (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
+INSERT INTO loads (id, pallet_id) VALUES (1, 1), (2, 2), (3, 3);

@@ -18,8 +18,8 @@ FROM person_skills AS t8
 WHERE t8.person_id = t6.id)) ORDER BY t6.id ASC) AS page9), 'UTF8') AS r2, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page12.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t10.given_name AS given_name 
 FROM people AS t10 
-WHERE NOT (SELECT max(t11.total) > $5::NUMERIC AS anon_4 
+WHERE (NOT (SELECT max(t11.total) > $5::NUMERIC AS anon_4 
 FROM orders AS t11 
-WHERE t11.customer_id = t10.id AND t11.deleted_at IS NULL) ORDER BY t10.id ASC) AS page12), 'UTF8') AS r3, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page14.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+WHERE t11.customer_id = t10.id AND t11.deleted_at IS NULL)) ORDER BY t10.id ASC) AS page12), 'UTF8') AS r3, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page14.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t13.given_name AS given_name 
 FROM people AS t13 ORDER BY t13.id ASC) AS page14), 'UTF8') AS r4

@@ -8,7 +8,7 @@ FROM companies AS t2
 WHERE t2.id = t1.company_id AND (t2.name LIKE $3::TEXT))))) ORDER BY t0.id ASC) AS page3), 'UTF8') AS r0, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page5.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t4.id AS id 
 FROM orders AS t4 
-WHERE t4.deleted_at IS NULL AND t4.weight <= $4::FLOAT ORDER BY t4.id ASC) AS page5), 'UTF8') AS r1, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page7.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
+WHERE t4.deleted_at IS NULL AND (t4.weight <= $4::FLOAT) ORDER BY t4.id ASC) AS page5), 'UTF8') AS r1, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page7.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t6.id AS id 
 FROM orders AS t6 
 WHERE t6.deleted_at IS NULL AND false ORDER BY t6.id ASC) AS page7), 'UTF8') AS r2, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page9.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
@@ -31,9 +31,9 @@ FROM companies AS t17
 WHERE t17.name LIKE $9::TEXT ORDER BY t17.id ASC) AS page18), 'UTF8') AS r7, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page21.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t19.given_name AS given_name 
 FROM people AS t19 
-WHERE NOT (EXISTS (SELECT 1 
+WHERE (NOT (EXISTS (SELECT 1 
 FROM companies AS t20 
-WHERE t20.id = t19.company_id AND t20.name != $10::TEXT)) ORDER BY t19.id ASC) AS page21), 'UTF8') AS r8, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page23.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+WHERE t20.id = t19.company_id AND t20.name != $10::TEXT))) ORDER BY t19.id ASC) AS page21), 'UTF8') AS r8, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page23.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t22.given_name AS given_name 
 FROM people AS t22 
 WHERE t22.given_name LIKE $11::TEXT ORDER BY t22.id ASC) AS page23), 'UTF8') AS r9, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page25.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 

@@ -6,14 +6,14 @@ FROM orders AS t1
 WHERE t1.customer_id = t0.id AND t1.deleted_at IS NULL AND t1.total > $1::NUMERIC) ORDER BY t0.id ASC) AS page2), 'UTF8') AS r0, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page5.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t3.given_name AS given_name 
 FROM people AS t3 
-WHERE NOT (EXISTS (SELECT 1 
+WHERE (NOT (EXISTS (SELECT 1 
 FROM orders AS t4 
-WHERE t4.customer_id = t3.id AND t4.deleted_at IS NULL AND t4.paid = $2::BOOLEAN)) ORDER BY t3.id ASC) AS page5), 'UTF8') AS r1, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page8.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+WHERE t4.customer_id = t3.id AND t4.deleted_at IS NULL AND t4.paid = $2::BOOLEAN))) ORDER BY t3.id ASC) AS page5), 'UTF8') AS r1, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page8.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t6.given_name AS given_name 
 FROM people AS t6 
-WHERE NOT (EXISTS (SELECT 1 
+WHERE (NOT (EXISTS (SELECT 1 
 FROM orders AS t7 
-WHERE t7.customer_id = t6.id AND t7.deleted_at IS NULL AND (t7.weight > $3::FLOAT) IS NOT true)) ORDER BY t6.id ASC) AS page8), 'UTF8') AS r2, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page11.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+WHERE t7.customer_id = t6.id AND t7.deleted_at IS NULL AND (t7.weight > $3::FLOAT) IS NOT true))) ORDER BY t6.id ASC) AS page8), 'UTF8') AS r2, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page11.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t9.given_name AS given_name 
 FROM people AS t9 
 WHERE EXISTS (SELECT 1 
@@ -25,11 +25,11 @@ WHERE (EXISTS (SELECT 1
 FROM skills AS t13 
 WHERE t13.id IN (SELECT t14.skill_id 
 FROM person_skills AS t14 
-WHERE t14.person_id = t12.id) AND t13.id = $4::TEXT)) AND NOT (EXISTS (SELECT 1 
+WHERE t14.person_id = t12.id) AND t13.id = $4::TEXT)) AND (NOT (EXISTS (SELECT 1 
 FROM skills AS t15 
 WHERE t15.id IN (SELECT t16.skill_id 
 FROM person_skills AS t16 
-WHERE t16.person_id = t12.id) AND t15.id = $5::TEXT)) ORDER BY t12.id ASC) AS page17), 'UTF8') AS r4, convert_to((SELECT concat('[', string_agg('{"name":' || coalesce(CAST(to_json(page23.name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+WHERE t16.person_id = t12.id) AND t15.id = $5::TEXT))) ORDER BY t12.id ASC) AS page17), 'UTF8') AS r4, convert_to((SELECT concat('[', string_agg('{"name":' || coalesce(CAST(to_json(page23.name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t18.name AS name 
 FROM companies AS t18 
 WHERE EXISTS (SELECT 1 
@@ -43,7 +43,7 @@ FROM products AS t22
 WHERE t22.id = t21.product_id AND t22.slug = $6::TEXT))))))) ORDER BY t18.id ASC) AS page23), 'UTF8') AS r5, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page30.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t24.given_name AS given_name 
 FROM people AS t24 
-WHERE NOT (NOT (EXISTS (SELECT 1 
+WHERE (NOT (NOT (EXISTS (SELECT 1 
 FROM skills AS t25 
 WHERE t25.id IN (SELECT t26.skill_id 
 FROM person_skills AS t26 
@@ -53,9 +53,9 @@ WHERE t27.id IN (SELECT t28.person_id
 FROM person_skills AS t28 
 WHERE t28.skill_id = t25.id) AND (EXISTS (SELECT 1 
 FROM badges AS t29 
-WHERE t29.person_id = t27.id AND t29.color = $7::TEXT)))) IS NOT true))) ORDER BY t24.id ASC) AS page30), 'UTF8') AS r6, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page33.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
+WHERE t29.person_id = t27.id AND t29.color = $7::TEXT)))) IS NOT true)))) ORDER BY t24.id ASC) AS page30), 'UTF8') AS r6, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page33.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t31.id AS id 
 FROM orders AS t31 
-WHERE t31.deleted_at IS NULL AND NOT (EXISTS (SELECT 1 
+WHERE t31.deleted_at IS NULL AND (NOT (EXISTS (SELECT 1 
 FROM order_lines AS t32 
-WHERE t32.order_id = t31.id AND t32.deleted_at IS NULL AND (t32.quantity > $8::INTEGER) IS NOT true)) ORDER BY t31.id ASC) AS page33), 'UTF8') AS r7
+WHERE t32.order_id = t31.id AND t32.deleted_at IS NULL AND (t32.quantity > $8::INTEGER) IS NOT true))) ORDER BY t31.id ASC) AS page33), 'UTF8') AS r7

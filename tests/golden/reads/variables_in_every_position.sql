@@ -8,6 +8,6 @@ WHERE t5.customer_id = page2.id AND t5.deleted_at IS NULL AND t5.status = $2::TE
 FROM (SELECT most1.given_name AS given_name, most1.id AS id 
 FROM (SELECT t0.given_name AS given_name, t0.id AS id 
 FROM people AS t0 
-WHERE t0.company_id = $3::UUID AND (t0.given_name = any($4::TEXT[]) OR (t0.given_name ILIKE $5::TEXT) OR (t0.family_name IS NULL) != $6::BOOLEAN) ORDER BY t0.given_name DESC, t0.email ASC, t0.id ASC 
+WHERE t0.company_id = $3::UUID AND (t0.given_name = any($4::TEXT[]) OR (t0.given_name ILIKE $5::TEXT) OR ((t0.family_name IS NULL) != $6::BOOLEAN)) ORDER BY t0.given_name DESC, t0.email ASC, t0.id ASC 
  LIMIT 10) AS most1 
  LIMIT $7::BIGINT) AS page2), 'UTF8') AS r0

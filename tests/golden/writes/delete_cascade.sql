@@ -1,8 +1,8 @@
 -- 1: deletePerson, gather
 --   Lock visible=Person permits=DELETE[] by_key=True named=True
-SELECT clew_given.clew_position AS position, t0.id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
 FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: deletePerson, read
 --   Read

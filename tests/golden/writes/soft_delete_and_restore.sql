@@ -1,8 +1,8 @@
 -- 1: deleteOrder, gather
 --   Lock visible=Order permits=DELETE[] by_key=True named=True
-SELECT clew_given.clew_position AS position, t0.id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN orders AS t0 ON t0.id = clew_given.clew_key0 
-WHERE t0.deleted_at IS NULL AND (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t0.deleted_at IS NULL AND true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: deleteOrder, read
 --   Read
@@ -26,9 +26,9 @@ UPDATE order_lines SET deleted_at=$1::TEXT::TIMESTAMP WITH TIME ZONE FROM unnest
 
 -- 5: restoreOrder, gather
 --   Lock visible=Order permits=DELETE[] by_key=True named=True columns=[deletedAt]
-SELECT clew_given.clew_position AS position, t0.id, to_json(t0.deleted_at) #>> '{}'::text[] AS anon_1, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, to_json(t0.deleted_at) #>> '{}'::text[] AS anon_1, true IS true AS b0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN orders AS t0 ON t0.id = clew_given.clew_key0 
-WHERE t0.deleted_at IS NOT NULL AND (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t0.deleted_at IS NOT NULL AND true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 6: restoreOrder, write
 --   Mark entity=Order restores=True

@@ -1,8 +1,8 @@
 -- 1: updateCompany, gather
 --   Lock visible=Company permits=UPDATE[] by_key=True named=True
-SELECT clew_given.clew_position AS position, t0.id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
 FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN companies AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateCompany, gather
 --   Find visible=Person columns=[id]
@@ -11,15 +11,15 @@ FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position
 
 -- 3: updateCompany, gather
 --   Lock visible=Person permits=UPDATE[] by_key=True columns=[companyId]
-SELECT clew_given.clew_position AS position, t0.id, t0.company_id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, t0.company_id, true IS true AS b0 
 FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 4: updateCompany, gather
 --   Lock visible=Person permits=UPDATE[] by_key=True named=True columns=[companyId]
-SELECT clew_given.clew_position AS position, t0.id, t0.company_id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, t0.company_id, true IS true AS b0 
 FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 5: updateCompany, gather
 --   Find visible=Person columns=[email]
@@ -28,9 +28,9 @@ FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position
 
 -- 6: updateCompany, gather
 --   Lock visible=Person permits=UPDATE[] by_key=True
-SELECT clew_given.clew_position AS position, t0.id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
 FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 7: updateCompany, write
 --   Update entity=Person sets=[companyId]

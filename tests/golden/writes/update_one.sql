@@ -1,8 +1,8 @@
 -- 1: updateOrder, gather
 --   Lock visible=Order permits=UPDATE[] by_key=True named=True
-SELECT clew_given.clew_position AS position, t0.id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN orders AS t0 ON t0.id = clew_given.clew_key0 
-WHERE t0.deleted_at IS NULL AND (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t0.deleted_at IS NULL AND true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateOrder, write
 --   Update entity=Order sets=[paid, status] increases=[total] appends=[notes]

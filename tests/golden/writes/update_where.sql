@@ -3,22 +3,22 @@
 --     Exists relation=customer
 --       Rows visible=Person
 --         Compare column=givenName operator='eq' operand='Ada'
-SELECT 0 AS position, t0.id, (true) IS true AS b0 
+SELECT 0 AS position, t0.id, true IS true AS b0 
 FROM orders AS t0 
 WHERE t0.deleted_at IS NULL AND (EXISTS (SELECT 1 
 FROM people AS t1 
-WHERE t1.id = t0.customer_id AND t1.given_name = $1::TEXT)) AND (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t1.id = t0.customer_id AND t1.given_name = $1::TEXT)) AND true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateOrders, gather
 --   Lock visible=Order permits=UPDATE[] by_key=True
 --     Exists relation=customer
 --       Rows visible=Person
 --         Compare column=givenName operator='eq' operand='Ada'
-SELECT clew_given.clew_position AS position, t0.id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN orders AS t0 ON t0.id = clew_given.clew_key0 
 WHERE t0.deleted_at IS NULL AND (EXISTS (SELECT 1 
 FROM people AS t1 
-WHERE t1.id = t0.customer_id AND t1.given_name = $2::TEXT)) AND (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t1.id = t0.customer_id AND t1.given_name = $2::TEXT)) AND true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 3: updateOrders, write
 --   Update entity=Order sets=[paid]

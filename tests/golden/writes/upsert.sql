@@ -5,9 +5,9 @@ FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position
 
 -- 2: upsertPerson, gather
 --   Lock visible=Person permits=UPDATE[] by_key=True still=[email]
-SELECT clew_given.clew_position AS position, t0.id, (true) IS true AS b0 
+SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
 FROM unnest($1::UUID[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 AND t0.email = clew_given.clew_value0 
-WHERE (true) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 3: upsertPerson, write
 --   Update entity=Person sets=[givenName]
