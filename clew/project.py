@@ -49,16 +49,6 @@ class Project:
         return self.root / "graphql"
 
     @property
-    def migrations_dir(self) -> Path:
-        """The folder of Alembic's script environment."""
-        return self.root / "migrations"
-
-    @property
-    def alembic_ini(self) -> Path:
-        """Alembic's configuration file."""
-        return self.root / "alembic.ini"
-
-    @property
     def state_dir(self) -> Path:
         """Clew's files on this machine: the embedded Postgres, the dev secret. Keep them out of version control."""
         return self.root / ".clew"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from clew.access.predicates import FALSE
-from clew.access.rules import Rules, is_about, member_of, members
+from clew.access.rules import Rules, is_about, member_of
 from clew.access.sight import Sight
 from clew.access.types import TRUE, Predicate
+from clew.model.rule_text import members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation
 from clew.model.writing import is_generated_key
 
@@ -65,24 +66,31 @@ class Permitting:
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """Return what the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
-        key = (entity.name, sight, operation)
-        found = self._permits.get(key)
-        if found is None:  # alike if true: a cache
-            if len(self._permits) >= 4096:  # alike if true or false: the bound of a cache
-                self._permits.clear()
-            found = self._permits[key] = self._permitted(entity, sight, operation)
-        return found
+        return self._kept(self._permits, entity, sight, operation, self._permitted)
 
     def guarding(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """Return the guards alone: they bind rows that a write of another row changes along, too."""
+        return self._kept(self._guarding, entity, sight, operation, self._guarded)
+
+    def _kept(
+        self,
+        kept: dict[tuple[str, Sight, Operation], Permits],
+        entity: Entity,
+        sight: Sight,
+        operation: Operation,
+        make: Callable[[Entity, Sight, Operation], Permits],
+    ) -> Permits:
         key = (entity.name, sight, operation)
-        found = self._guarding.get(key)
+        found = kept.get(key)
         if found is None:  # alike if true: a cache
-            if len(self._guarding) >= 4096:  # alike if true or false: the bound of a cache
-                self._guarding.clear()
-            guards = self._guarding_permits(entity, sight, operation)
-            found = self._guarding[key] = Permits((Permit(TRUE, TRUE),), {}, guards, operation)
+            if len(kept) >= 4096:  # alike if true or false: the bound of a cache
+                kept.clear()
+            found = kept[key] = make(entity, sight, operation)
         return found
+
+    def _guarded(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
+        guards = self._guarding_permits(entity, sight, operation)
+        return Permits((Permit(TRUE, TRUE),), {}, guards, operation)
 
     def _guarding_permits(self, entity: Entity, sight: Sight, operation: Operation) -> tuple[Permit, ...]:
         return tuple(

@@ -15,6 +15,7 @@ from clew.access.conditions import Conditions
 from clew.access.predicates import FALSE, claims_in, disjunction
 from clew.access.sight import Sight
 from clew.access.types import TRUE, Claim, Predicate
+from clew.model.rule_text import members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Model, Operation
 from clew.same import Same
 
@@ -134,11 +135,6 @@ def is_about(fields: frozenset[str] | None, member: Any) -> bool:
 def shown_names(entity: Entity) -> Iterable[str]:
     """Return the API names of the fields that are not hidden."""
     return (member.name for member in members(entity) if not getattr(member, "hidden", False))
-
-
-def members(entity: Entity) -> Iterable[Any]:
-    """Return the columns, relations and resolver fields of an entity."""
-    return (*entity.columns, *entity.relations, *entity.resolvers)
 
 
 def member_of(entity: Entity, name: str) -> Any:

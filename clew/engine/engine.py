@@ -46,7 +46,6 @@ from clew.engine.statements import Statements
 from clew.engine.types import Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
-from clew.json_numbers import plain
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
 from clew.schema.build import Row
@@ -150,7 +149,8 @@ class Engine:
         if error is not None:
             raise error
         found: Any = outcome.data
-        data: dict[str, Any] = await self.statements.decoded(found) if isinstance(found, bytes) else plain(found)
+        read = self.statements.decoded if isinstance(found, bytes) else self.statements.plain
+        data: dict[str, Any] = await read(found)
         return data
 
     async def open(self, viewer: Viewer) -> Session:

@@ -20,7 +20,7 @@ from clew.document.prepare import MOST_KEPT, Prepared, prepare
 from clew.engine.outcome import encode, encode_in_parts
 from clew.engine.types import Executable, Ready, Session
 from clew.errors import ClewError, Code
-from clew.json_numbers import exact_float
+from clew.json_numbers import exact_float, plain
 from clew.model.types import Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.paging import order_of_ties, shows_its_keys
@@ -310,6 +310,10 @@ class Statements:
         # The hook is Python code: between its calls other threads have their turn, which they have not within one call.
         read = partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found)
         return await self.aside.run(read, begun=True)
+
+    async def plain(self, answer: Any) -> Any:
+        """Return an answer with plain values only: aside where it is large."""
+        return await self.aside.run(partial(plain, answer), begun=True) if is_large(answer) else plain(answer)
 
     async def encoded(self, value: Any) -> bytes:
         """Return a value as JSON: aside where it is large."""

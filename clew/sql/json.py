@@ -18,6 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from clew.model.types import Column, ValueType
 from clew.sql.binds import bare_type, is_padded
+from clew.sql.literals import quote_text
 from clew.sql.types import sql_type
 
 # A Postgres function takes at most 100 arguments.
@@ -161,7 +162,7 @@ EMPTY_ARRAY = JsonConstant("[]")
 
 def text_constant(text: str) -> ColumnElement[Any]:
     """A constant of the schema as SQL text (never a client's value)."""
-    return sa.literal_column(f"{_quoted(text)}::text")
+    return sa.literal_column(f"{quote_text(text)}::text")
 
 
 def json_name(name: str) -> Json:
@@ -248,10 +249,6 @@ def _in_quotes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
     return _QUOTE.op("||")(expression).op("||")(_QUOTE)
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 # --- SQL ------------------------------------------------------------------------------
 
 
@@ -288,7 +285,7 @@ def _compile_pieces(element: Json, compiler: SQLCompiler, **options: Any) -> str
     def end_chain() -> None:
         nonlocal constant
         if constant:
-            chain.append(_quoted(constant))
+            chain.append(quote_text(constant))
             constant = ""
         if chain:
             arguments.append(" || ".join(chain))
@@ -305,11 +302,11 @@ def _compile_pieces(element: Json, compiler: SQLCompiler, **options: Any) -> str
             arguments.append(compiler.process(piece, **options))
             continue
         if constant:
-            chain.append(_quoted(constant))
+            chain.append(quote_text(constant))
             constant = ""
         chain.append(compiler.process(piece, **options))
     if not arguments and not chain:
-        return f"{_quoted(constant)}::text"
+        return f"{quote_text(constant)}::text"
     end_chain()
     while len(arguments) > 1:
         blocks = [arguments[start : start + _ARGUMENTS] for start in range(0, len(arguments), _ARGUMENTS)]

@@ -131,6 +131,7 @@ class Store:
         await self._command("SAVEPOINT clew_tried")
         yield
         await self._command("ROLLBACK TO SAVEPOINT clew_tried")
+        await self._command("RELEASE SAVEPOINT clew_tried")
 
     def begin(self) -> None:
         """Begin with the first phase. As they were are rows from now on as they are now."""

@@ -157,13 +157,13 @@ class Writer:
                 return await self._update_in_order(entity, updates, place)
         try:
             await self._gathered.change(entity, old, changes, [updates[n].get("set") for n in there])
+            in_order = _pass_on(entity, uniques, changes, old)
         except NoSuchRowError:
-            is_apart = not order.matters()
-            if is_apart:
+            # Perhaps an earlier entry makes the row.
+            in_order = order.matters()
+            if not in_order:
                 raise
-        else:
-            is_apart = not _pass_on(entity, uniques, changes, old)
-        if not is_apart:
+        if in_order:
             self._anew(rows_before)
             return await self._update_in_order(entity, updates, place)
         await self._write()
