@@ -103,20 +103,24 @@ class NaiveWriter:
 
     def update(self, entity: Entity, entries: Iterable[Input]) -> int:
         """Each entry has the row's key, `set` and `inc`."""
+        found = self.to_change(entity, entries)
+        self.change(entity, found)
+        return len(found)
+
+    def to_change(self, entity: Entity, entries: Iterable[Input]) -> list[tuple[Row, set[int], Input]]:
+        """Find the rows that entries name by a key which the viewer may read; leave out those that no rule lets go."""
         found = []
         for entry in entries:
             row = self.by_key(entity, entry)
             held = None if row is None else self.held(entity, row, Operation.UPDATE)
             if row is not None and held is not None and self.knows(entity, row, entity.primary_key):
                 found.append((row, held, entry))
-        self.change(entity, found)
-        return len(found)
+        return found
 
     def refuse_twice(self, entity: Entity, entries: Iterable[Input]) -> None:
         """Refuse entries that name a row twice."""
-        found = [row for entry in entries if (row := self.by_key(entity, entry)) is not None]
-        held = [id(row) for row in found if self.held(entity, row, Operation.UPDATE) is not None]
-        if len(set(held)) < len(held):
+        named = [id(row) for row, _, _ in self.to_change(entity, entries)]
+        if len(set(named)) < len(named):
             raise RefusedError(BAD)
 
     def matching(self, entity: Entity, where: dict[str, Any], operation: Operation) -> list[Row]:
