@@ -170,4 +170,19 @@ class Check:
     ordered: bool = False
 
 
-Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Hold | Check
+@dataclass(frozen=True, slots=True, eq=False)
+class Recall:
+    """Give for each given key, in order, which of `permits.every` hold before, of its row as it was.
+
+    The rules read the rows of the entity that were written before the row as they are now, as for `Check`.
+
+    Args:
+        past: entities that the rules read, and that have changed: all their other rows are read as they were.
+    """
+
+    entity: Entity
+    permits: Permits
+    past: Sequence[str]
+
+
+Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Hold | Check | Recall

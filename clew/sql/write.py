@@ -27,7 +27,7 @@ from clew.access.types import (
 )
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
-from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Recall, Update
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
@@ -75,7 +75,7 @@ class WriteCompiler(Pages):
             is_own = is_free_link(entity) and outer.outer is self.judged_row
             if is_own and entity_name not in self.near:
                 return super().scope(entity_name, outer)
-            rows = self._as_it_was(entity, near=is_own)
+            rows = self.as_it_was(entity, near=is_own)
             return Scope(entity, rows.subquery(f"t{self.number()}"), outer)
         # alike without `entity.view_sql is not None`: a table reads no other
         if entity.view_sql is not None and (ctes := self._tables_as_they_were(entity)):
@@ -83,7 +83,7 @@ class WriteCompiler(Pages):
             return Scope(entity, view.subquery(f"t{self.number()}"), outer)
         return super().scope(entity_name, outer)
 
-    def _as_it_was(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
+    def as_it_was(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
         past = Past(entity.name, near)
         table = self.tables.of(entity.name)
         now = table.alias(f"n{self.number()}")
@@ -116,7 +116,7 @@ class WriteCompiler(Pages):
         replaced: dict[str, sa.CTE] = {}
         for entity in read_by(view, self.model):
             if entity.name in self.before:
-                rows: Any = self._as_it_was(entity)
+                rows: Any = self.as_it_was(entity)
             elif replaced and entity.view_sql is not None:
                 rows = _view(entity)
             else:
@@ -488,10 +488,33 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     judged: list[ColumnElement[Any]] = [readable, *after]
     row = sa.select(*judged).select_from(scope.source).where(*same_key(scope, keys))
     if plan.ordered:
-        # By a name that nothing within the conditions hides.
-        at = sa.select(keys.values[places.source].label(free_name(_PLACE, entity))).correlate(keys.source)
-        row = row.select_from(at.lateral(_AT))
+        row = row.select_from(_place_of(keys, places, entity))
     found = scope.correlate(row).lateral("judged")
+    return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
+
+
+def _place_of(keys: Given, places: Operand, entity: Entity) -> sa.Lateral:
+    """Return the place of the judged row, by a name that nothing within the conditions hides."""
+    at = sa.select(keys.values[places.source].label(free_name(_PLACE, entity))).correlate(keys.source)
+    return at.lateral(_AT)
+
+
+def _recall(plan: Recall, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds, plan.past)
+    entity = plan.entity
+    places = Operand(Places(), _PLACES, "places")
+    keys = given_rows(entity, binds, keys=entity.key_columns, values=[places])
+    outer = Scope(entity, keys.source)
+    compiler.near = frozenset(plan.past)
+    compiler.judged_row, compiler.place = outer, f"{_AT}.{free_name(_PLACE, entity)}"
+    # Beside the place, which it refers to.
+    scope = Scope(entity, compiler.as_it_was(entity).lateral(f"t{compiler.number()}"), outer)
+    compiler.judged_row = scope
+    before = [
+        compiler.judged(permit.before, scope).label(f"b{number}") for number, permit in enumerate(plan.permits.every)
+    ]
+    row = sa.select(*before).select_from(_place_of(keys, places, entity)).select_from(scope.source)
+    found = scope.correlate(row.where(*same_key(scope, keys))).lateral("judged")
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 
@@ -513,6 +536,7 @@ _MAKERS: Mapping[type[Any], Callable[[Any, Model, Tables, Binds], Any]] = {
     Mark: _mark,
     Hold: _hold,
     Check: _check,
+    Recall: _recall,
 }
 
 
