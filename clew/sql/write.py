@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from clew.access.types import (
     TRUE,
@@ -493,7 +494,7 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 
-def _place_of(keys: Given, places: Operand, entity: Entity) -> sa.Lateral:
+def _place_of(keys: Given, places: Operand, entity: Entity) -> LateralFromClause:
     """Return the place of the judged row, by a name that nothing within the conditions hides."""
     at = sa.select(keys.values[places.source].label(free_name(_PLACE, entity))).correlate(keys.source)
     return at.lateral(_AT)
@@ -513,7 +514,7 @@ def _recall(plan: Recall, model: Model, tables: Tables, binds: Binds) -> Select[
     before = [
         compiler.judged(permit.before, scope).label(f"b{number}") for number, permit in enumerate(plan.permits.every)
     ]
-    row = sa.select(*before).select_from(_place_of(keys, places, entity)).select_from(scope.source)
+    row: Any = sa.select(*before).select_from(_place_of(keys, places, entity)).select_from(scope.source)
     found = scope.correlate(row.where(*same_key(scope, keys))).lateral("judged")
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 

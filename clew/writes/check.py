@@ -45,7 +45,9 @@ async def check_written(store: Store, steps: Sequence[Step], written: Iterable[W
     """
     judged: list[_Judged] = []
     orders = _Orders(steps)
+    store.phase = Phase.RECALL
     await _recall(store, steps, orders)
+    store.phase = Phase.CHECK
     for item in written:
         allowed = Allowed(item.entity, item.permits)
         # alike if false: a shortcut
@@ -82,12 +84,10 @@ async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
         drafts = [Draft("", key=key) for key in step.keys] if isinstance(step, Remove) else step.drafts
         allowed = Allowed(step.entity, permits)
         keys = [draft.key for draft in drafts]
-        for draft, held in zip(
-            drafts, await store.held_after_others(step.entity, permits, keys, order), strict=True
-        ):
+        for draft, held in zip(drafts, await store.held_after_others(step.entity, permits, keys, order), strict=True):
             # A row is held to both: what it was beside all others as they were, and beside those before it.
             draft.held = tuple(a and b for a, b in zip(draft.held or held, held, strict=True))
-        allowed.require(drafts, Phase.CHECK)
+        allowed.require(drafts, Phase.RECALL)
 
 
 async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:

@@ -25,7 +25,22 @@ from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
 from clew.moments import written
 from clew.plan.weight import predicate_weight
-from clew.plan.write import Check, Delete, Filled, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Recall, Update
+from clew.plan.write import (
+    Check,
+    Delete,
+    Filled,
+    Find,
+    Hold,
+    Insert,
+    Judge,
+    Leads,
+    Lock,
+    Mark,
+    Plan,
+    Reached,
+    Recall,
+    Update,
+)
 from clew.slices import Slices
 from clew.sql.arguments import Claims
 from clew.sql.keys import Key, bound_keys

@@ -431,7 +431,6 @@ class Writer:
         await self._judge()
 
     async def _judge(self) -> None:
-        self._store.phase = Phase.CHECK
         await check_written(self._store, self._gathered.steps, self._gathered.written)
 
     async def refused(self, refusal: Refusal) -> None:
