@@ -64,7 +64,7 @@ def shows_its_keys(visible: Visible) -> bool:
 
 
 def _ties(visible: Visible) -> Iterator[tuple[str, OrderKey]]:
-    """Yield the keys that tell any two rows apart, by name: the columns that may be open, and a digest if any is not."""
+    """Yield the keys that tell rows apart, by name: the columns that may be open, and a digest if any may be hidden."""
     for column, mask in zip(visible.entity.key_columns, _key_masks(visible), strict=True):
         if mask != FALSE:
             yield column.name, OrderKey(FieldPath(column, masks=(mask,)), descending=False)
