@@ -152,7 +152,7 @@ class Statements:
         executable, is_new = self._executable(prepared, values, shape, session.sight, budget)
         statement = executable.statement
         bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
-        arguments = [compute(values, bound) for compute in statement.arguments] if statement is not None else ()
+        arguments = statement.bind(values, bound) if statement is not None else ()
         return Ready(values, shape, large, executable, arguments, is_new)
 
     def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
@@ -277,9 +277,7 @@ class Statements:
     async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
         """The arguments of a statement beside the operation's one: aside where its variables are large."""
 
-        def work() -> list[Any]:
-            return [compute(ready.values, given) for compute in statement.arguments]
-
+        work = partial(statement.bind, ready.values, given)
         return await self.aside.run(work, begun=True) if ready.large else work()
 
     def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:

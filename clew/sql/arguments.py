@@ -24,6 +24,7 @@ from clew.access.types import (
     Literal,
     Marker,
     Operand,
+    Reach,
     Supplied,
     Template,
     TieKey,
@@ -37,11 +38,14 @@ from clew.moments import written
 from clew.schema.scalars import SCALARS
 from clew.sql.binds import bare_type, is_padded
 from clew.sql.cursors import Cursors
+from clew.sql.effort import MOST_EFFORT, effort
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
 Claims = Mapping[Any, Any]
 # Returns one argument. It takes the coerced variables, and a mapping of the claims and the `Supplied` values.
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
+# Returns the units of work of comparing a row with one operand (see `clew.sql.effort`).
+Effort = Callable[[VariableValues], float]
 
 _MOST_SEARCHED = 2000
 # Python finds these on some machines. Postgres never does.
@@ -104,6 +108,24 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
     return lambda variables, _claims: convert(_fill(source, variables, operand.place))
 
 
+def operand_effort(operand: Operand) -> Effort | None:
+    """Return a function that computes the work of comparing a row with a client's operand. None: there is little.
+
+    The values of claims are bounded one by one, in `usable_claims`.
+    """
+    source, reach = operand.source, operand.reach
+    if reach is Reach.NARROW:
+        return None
+    if isinstance(source, Literal):
+        units = effort(source.value, reach)
+        return lambda _variables: units
+    if isinstance(source, Variable):
+        return lambda variables: effort(_dig(variables.coerced, source.path), reach)
+    if isinstance(source, Template):
+        return lambda variables: effort(_fill(source, variables, operand.place), reach)
+    return None
+
+
 def _cursor_key(
     source: CursorKey, variables: VariableValues, viewer: bytes, place: str, cursors: Cursors
 ) -> str | None:
@@ -151,7 +173,10 @@ def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
             return None, "holds something empty"
         if not all(_is_one_number(item, claim.type) for item in (value if claim.type.is_list else [value])):
             raise ValueError
-        return _converter(Operand(claim, claim.type, "claim", claim.form))(_coerced(value, claim.type)), None
+        coerced = _coerced(value, claim.type)
+        if effort(coerced, claim.reach) > MOST_EFFORT:
+            return None, "would be compared too much with each row"
+        return _converter(Operand(claim, claim.type, "claim", claim.form, reach=claim.reach))(coerced), None
     except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
         return None, f"does not fit {claim.type.name} ({claim.type.sql})"
 
@@ -242,10 +267,13 @@ def _converter(operand: Operand) -> Callable[[Any], Any]:
     if operand.form != "value":
         return lambda value: _pattern(value, operand.form, place)
     item = item_converter(type_)
-    if item is as_it_is:
+    if item is as_it_is and operand.reach is not Reach.ITEMS:
         return _same
     if not type_.is_list:
         return lambda value: item(value, place)
+    if operand.reach is Reach.ITEMS:
+        # Postgres would compare a value once more each time that it is there.
+        return lambda values: [None if value is None else item(value, place) for value in dict.fromkeys(values)]
     return lambda values: [None if value is None else item(value, place) for value in values]
 
 

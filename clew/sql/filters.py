@@ -25,6 +25,7 @@ from clew.access.types import (
     Now,
     Operand,
     Predicate,
+    Reach,
     RelatedMeasure,
     Ruled,
     Search,
@@ -32,6 +33,7 @@ from clew.access.types import (
 from clew.model.types import Column, Entity, SearchField, ValueType
 from clew.sql.binds import Binds, array_operand, bare_type
 from clew.sql.constraints import SEARCH_COLUMN
+from clew.sql.effort import LONGEST_OF_ROW
 from clew.sql.literals import quote_text
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
@@ -77,6 +79,8 @@ _ESCAPED: ColumnElement[Any] = sa.literal_column(r"'\\\1'", sa.Text)
 _EACH: ColumnElement[Any] = sa.literal_column("'g'", sa.Text)
 _LONE_ESCAPE: ColumnElement[Any] = sa.literal_column(r"'(^|[^\\])(\\\\)*\\$'", sa.Text)
 _NO_WORDS: ColumnElement[Any] = sa.literal_column("''::tsvector")
+
+_LONGEST_OF_ROW: ColumnElement[Any] = sa.literal_column(str(LONGEST_OF_ROW))
 
 _PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
 # The types that have LIKE in Postgres. A String may also be an `inet` or a native enum.
@@ -288,11 +292,20 @@ def _operand(
             return now if operand.type.name == "DateTime" else sa.cast(now, sql_type(operand.type))
         case Ruled(path):
             assert ruled is not None, operand.place
-            return _in_form(operand.form, _field(path, ruled, levels))
+            return _in_form(operand.form, _short(operand, _field(path, ruled, levels)))
         case _:
             is_array = operand.type.is_list and type_.is_list
             bind = binds.add(operand)
             return array_operand(bind, type_) if is_array else bind
+
+
+def _short(operand: Operand, field: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the field, or null if to compare it with a stored value might take long (see `clew.sql.effort`)."""
+    if operand.reach in (Reach.NARROW, Reach.SAME, Reach.WHOLE):
+        return field
+    if operand.reach is Reach.ITEMS:
+        return sa.case((sa.func.cardinality(field) <= _LONGEST_OF_ROW, field))
+    return sa.case((sa.func.octet_length(sa.cast(field, sa.Text)) <= _LONGEST_OF_ROW, field))
 
 
 def _in_form(form: str, field: ColumnElement[Any]) -> ColumnElement[Any]:
