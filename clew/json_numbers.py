@@ -59,8 +59,13 @@ def _refuse(constant: str) -> Any:
 class Decoder(json.JSONDecoder):
     """Reads JSON with its numbers as they are written. NaN and Infinity are no JSON, though Python reads them."""
 
-    def __init__(self) -> None:
-        super().__init__(parse_float=exact_float, parse_constant=_refuse)
+    def __init__(
+        self,
+        *,
+        parse_int: Callable[[str], Any] | None = None,
+        object_hook: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> None:
+        super().__init__(parse_float=exact_float, parse_constant=_refuse, parse_int=parse_int, object_hook=object_hook)
 
 
 def holds_exact(value: Any) -> bool:

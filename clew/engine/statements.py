@@ -17,8 +17,9 @@ from clew.access.types import MOST_BYTES, Rows
 from clew.access.visible import Access
 from clew.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.document.prepare import MOST_KEPT, Prepared, prepare
+from clew.engine.idempotency import Repeatable, repeatable
 from clew.engine.outcome import encode, encode_in_parts
-from clew.engine.types import Executable, Ready, Session
+from clew.engine.types import Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
 from clew.json_numbers import exact_float, plain
 from clew.model.types import Entity, Model, RowArgument
@@ -33,6 +34,7 @@ from clew.slices import Slices
 from clew.sql.cursors import Cursors
 from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
 from clew.sql.tables import Tables
+from clew.viewer import Viewer
 
 # Bytes of prepared documents that are kept, with what they were compiled to.
 _DOCUMENTS = 64 * 1024 * 1024
@@ -130,7 +132,7 @@ class Statements:
             InvalidDocument: BAD_USER_INPUT for variables that do not fit.
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
         """
-        large = not prepared.simple and is_large(variables)
+        large = is_large(variables)
         try:
             if large:
                 raise BudgetError
@@ -308,6 +310,13 @@ class Statements:
         # The hook is Python code: between its calls other threads have their turn, which they have not within one call.
         read = partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found)
         return await self.aside.run(read, begun=True)
+
+    async def repeatable(self, request: Request, viewer: Viewer, ready: Ready) -> Repeatable | None:
+        """As `clew.engine.idempotency.repeatable`: aside where the variables are large."""
+        if request.idempotency_key is None:
+            return None
+        work = partial(repeatable, request, viewer)
+        return await self.aside.run(work, begun=True) if ready.large else work()
 
     async def plain(self, answer: Any) -> Any:
         """Return an answer with plain values only: aside where it is large."""

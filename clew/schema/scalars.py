@@ -39,7 +39,9 @@ from graphql import (
 )
 from graphql.utilities.value_to_literal import default_scalar_value_to_literal
 
+from clew.aside import is_large
 from clew.json_numbers import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, exact_float, holds_exact
+from clew.json_values import written as with_text
 from clew.moments import read_date, read_moment, read_time
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -122,7 +124,8 @@ def _parse_json(value: Any) -> Any:
     # jsonb has neither NaN nor infinity.
     if isinstance(value, float) and not isinstance(value, ExactFloat) and not math.isfinite(value):
         raise _refuse("JSON", "JSON without NaN or infinity")
-    return value
+    # Here is the only turn that large values have beside the event loop.
+    return with_text(value) if isinstance(value, list | dict) and is_large(value) else value
 
 
 def _write_json(value: Any) -> Any:

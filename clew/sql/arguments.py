@@ -32,7 +32,7 @@ from clew.access.types import (
 )
 from clew.document.inputs import enum_names
 from clew.errors import ClewError, Code
-from clew.json_numbers import ExactFloat, dumps
+from clew.json_values import UnstorableError, check_text, stored_text
 from clew.model.types import ValueType
 from clew.moments import written
 from clew.schema.scalars import SCALARS
@@ -54,7 +54,6 @@ _DIGITS = re.compile(r"-?[0-9]{1,10}")
 # Numbers as texts in claims. Each number has one text, so that all readers read the same number.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _DECIMAL = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
@@ -354,10 +353,10 @@ def _words(value: str, place: str) -> str:
 
 
 def _text(value: str, place: str) -> str:
-    if "\x00" in value:
-        raise ClewError(f"`{place}` must not hold the character U+0000.", hint="Postgres cannot store it.")
-    if not value.isascii() and _SURROGATE.search(value):
-        raise ClewError(f"`{place}` must not hold a lone surrogate.", hint="It is not valid Unicode text.")
+    try:
+        check_text(value)
+    except UnstorableError as error:
+        raise ClewError(f"`{place}` {error.fault}", hint=error.hint) from None
     return value
 
 
@@ -386,24 +385,10 @@ def _real(value: float, _place: str) -> float:
 
 
 def _json(value: Any, place: str) -> str:
-    def check(item: Any) -> None:
-        if isinstance(item, str):
-            _text(item, place)
-        elif isinstance(item, ExactFloat):
-            if not item.is_storable:
-                raise ClewError(f"`{place}` holds a number that is too long, too large or too small.")
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise ClewError(f"`{place}` must not hold NaN or infinity.")
-        elif isinstance(item, Mapping):
-            for key, inner in item.items():
-                _text(key, place)
-                check(inner)
-        elif isinstance(item, list):
-            for inner in item:
-                check(inner)
-
-    check(value)
-    return dumps(value)
+    try:
+        return stored_text(value)
+    except UnstorableError as error:
+        raise ClewError(f"`{place}` {error.fault}", hint=error.hint) from None
 
 
 def _pattern(value: str, form: str, place: str) -> str:
