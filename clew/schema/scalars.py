@@ -14,7 +14,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from graphql import (
@@ -64,15 +64,16 @@ def _parse_bigint(value: Any) -> int:
     raise _refuse("BigInt", "an integer of 64 bits, as a string or a number")
 
 
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+
+
 def _parse_decimal(value: Any) -> Decimal:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     if isinstance(text, str) and text in NOT_FINITE:
         return Decimal(text)
-    if isinstance(text, str) and len(text) <= MOST_DIGITS:
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            number = Decimal("nan")
+    # Python reads spaces, underscores and digits of other scripts too.
+    if isinstance(text, str) and len(text) <= MOST_DIGITS and _DECIMAL.fullmatch(text):
+        number = Decimal(text)
         if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS:
             return number
     raise _refuse("Decimal", "a decimal number as a string")

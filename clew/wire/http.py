@@ -112,7 +112,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         # Behind a trusted proxy, the server has put the client's own address here.
         client: str = (scope.get("client") or ("",))[0]
         if method == "POST":
-            body = await json_body(headers, receive, self.max_body)
+            body = await json_body(scope, headers, receive, self.max_body)
             request = await self._parsed(partial(from_json, body, request_id, client), body)
             key = idempotency_key(headers)
             return request if key is None else replace(request, idempotency_key=key)
