@@ -158,7 +158,7 @@ class Gatherer:
                 row for step in self.steps if isinstance(step, Create) and step.entity is target for row in step.drafts
             )
             if not any(all(_same(row, theirs, draft, ours) for theirs, ours in wanted.items()) for row in new):
-                raise self._store.hidden(entity, relation)
+                raise self._store.hidden(entity, relation).at(draft.path)
         return late
 
     # --- rows that are there ----------------------------------------------------------

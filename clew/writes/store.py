@@ -20,7 +20,7 @@ from clew.access.sight import Sight
 from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
 from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
-from clew.database.violations import KeyTakenError, ViolationError, from_database, known
+from clew.database.violations import KeyTakenError, ViolationError, from_database, reference
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
 from clew.moments import written
@@ -43,6 +43,7 @@ from clew.plan.write import (
 )
 from clew.slices import Slices
 from clew.sql.arguments import Claims
+from clew.sql.constraints import Kind
 from clew.sql.keys import Key, bound_keys
 from clew.sql.literals import quote_name
 from clew.sql.statement import Statement, WriteStatements
@@ -356,9 +357,9 @@ class Store:
             for name in names
         )
 
-    def hidden(self, entity: Entity, relation: Relation) -> ClewError:
+    def hidden(self, entity: Entity, relation: Relation) -> ViolationError:
         """Return the error for a to-one that leads to a hidden row: that for a key that leads nowhere."""
-        return ViolationError(known([relation.name], entity.name, self.schema))
+        return reference(entity.name, relation.name, relation.message, self.schema)
 
     def _keyed(self, relation: Relation) -> list[str]:
         """The API names of the columns that a to-one's key is compared with."""
@@ -388,14 +389,13 @@ class Store:
         for shape, same in _by_shape(drafts):
             plan = self._plan(entity, shape, Operation.CREATE)
             assert isinstance(plan, Insert)
-            bound = self._bound(plan, same)
             if once:
-                made = await self.run(replace(plan, once=True), bound)
+                made = await self._located(replace(plan, once=True), same)
                 before.keys.update(dict.fromkeys(tuple(record) for record in made))
                 for draft in same:
                     draft.key = tuple(draft.values[name] for name in entity.primary_key)
                 continue
-            records = await self.run(plan, bound)
+            records = await self._located(plan, same)
             if plan.presets and not all(all(record[width:]) for record in records):
                 why = "A @preset by SQL and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.CREATE, why))
@@ -403,20 +403,55 @@ class Store:
                 draft.key = record[:width]
                 before.keys[draft.key] = None
         for relation in self._goes_with(entity):
-            await self._hold(entity, relation, [draft.key for draft in drafts])
+            await self._hold(entity, relation, drafts)
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows."""
         changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed):
-            plan = self._plan(entity, shape, Operation.UPDATE)
-            await self.run(plan, self._bound(plan, same))
+            await self._located(self._plan(entity, shape, Operation.UPDATE), same)
         for relation in self._goes_with(entity):
             if self._fills(entity, relation, Operation.UPDATE):
                 led = changed
             else:
                 led = [d for d in changed if not {*d.values, *d.increases}.isdisjoint(relation.key)]
-            await self._hold(entity, relation, [draft.key for draft in led])
+            await self._hold(entity, relation, led)
+
+    async def _located(self, plan: Insert | Update, drafts: Sequence[Draft]) -> list[asyncpg.Record]:
+        """Write rows by one statement. If a constraint is violated, find the first row at fault.
+
+        Raises:
+            ViolationError: with the path of the row.
+        """
+        if len(drafts) == 1:
+            try:
+                return await self.run(plan, self._bound(plan, drafts))
+            except ViolationError as error:
+                raise error.at(drafts[0].path) from error.__cause__
+        await self._command("SAVEPOINT clew_rows")
+        try:
+            return await self.run(plan, self._bound(plan, drafts))
+        except ViolationError:
+            await self._command("ROLLBACK TO SAVEPOINT clew_rows")
+            await self._find_fault(plan, drafts)
+            raise
+
+    async def _find_fault(self, plan: Insert | Update, drafts: Sequence[Draft]) -> None:
+        """Write the first rows, as many as the constraints let be written.
+
+        Raises:
+            ViolationError: of the next one.
+        """
+        while len(drafts) > 1:
+            half = len(drafts) // 2
+            await self._command("SAVEPOINT clew_rows")
+            try:
+                await self.run(plan, self._bound(plan, drafts[:half]))
+                drafts = drafts[half:]
+            except ViolationError:
+                await self._command("ROLLBACK TO SAVEPOINT clew_rows")
+                drafts = drafts[:half]
+        await self._located(plan, drafts)
 
     def _goes_with(self, entity: Entity) -> list[Relation]:
         """The to-ones by which rows are deleted softly with the row that they lead to."""
@@ -429,7 +464,7 @@ class Store:
             and self.model.entity(relation.target).soft_delete is not None
         ]
 
-    async def _hold(self, entity: Entity, relation: Relation, keys: Sequence[Key]) -> None:
+    async def _hold(self, entity: Entity, relation: Relation, drafts: Sequence[Draft]) -> None:
         """Keep the rows that written ones lead to from being deleted, until the transaction ends.
 
         The key is written already. A deletion that came first has not seen that, and has deleted its row by the time
@@ -438,8 +473,10 @@ class Store:
         Raises:
             ClewError: CONSTRAINT_VIOLATION where one of them is deleted.
         """
-        # alike without `keys`: a shortcut, for no row is asked about
-        if keys and not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
+        if not drafts:  # alike if false: a shortcut, for no row is asked about
+            return
+        keys = [draft.key for draft in drafts]
+        if not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
             raise self.hidden(entity, relation)
 
     def _plan(self, entity: Entity, shape: _Shape, operation: Operation) -> Insert | Update:
@@ -492,7 +529,7 @@ class Store:
                     pending.append((child, [tuple(record) for record in records]))
         for back, of in marked if restores else ():
             for relation in self._goes_with(back):
-                await self._hold(back, relation, of)
+                await self._hold(back, relation, [Draft("", key=key) for key in of])
 
     # --- what a deletion reaches ------------------------------------------------------
 
@@ -678,7 +715,7 @@ class Store:
             if violation is None:
                 raise
             # Rows that stand in the way of a deletion may be hidden: nothing tells of them.
-            raise (ViolationError() if isinstance(plan, Delete) else violation) from error
+            raise (ViolationError(Kind.REFERENCE) if isinstance(plan, Delete) else violation) from error
         if self._witness is not None:
             await self._witness.ran(self, plan, bound, records)
         return records

@@ -401,7 +401,7 @@ class Writer:
                 self._inputs.settle(step.entity, step.drafts, operation)
                 _, astray = await store.leads(step.entity, step.late, operation)
                 if astray:
-                    raise store.hidden(step.entity, astray[0][1])
+                    raise store.hidden(step.entity, astray[0][1]).at(astray[0][0].path)
                 if isinstance(step, Create):
                     await store.insert(step.entity, step.drafts, once=step.once)
                 else:
