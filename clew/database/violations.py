@@ -1,4 +1,4 @@
-"""The error that a client gets for a violated constraint: its kind, its place, and the message that the SDL gives it."""
+"""The error that a client gets for a violated constraint: its kind, its place, and its message."""
 
 from __future__ import annotations
 

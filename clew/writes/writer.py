@@ -16,6 +16,7 @@ from clew.model.types import Column, Entity, Operation, RelationKind, UniqueKey
 from clew.model.writing import unique_keys
 from clew.plan.filters import filter_predicate, is_empty
 from clew.plan.write import Lock
+from clew.sql.constraints import Kind
 from clew.sql.keys import Key
 from clew.sql.words import identifiers
 from clew.writes.check import check_written
@@ -245,7 +246,9 @@ class Writer:
         """Create rows, or change those that have the keys `wanted`."""
         columns = [column_of(entity, name) for name in names]
         uniques = _unique_columns(entity, inputs) if len(inputs) > 1 else []
-        refused = KeyTakenError(known(names, entity.name, self._store.schema))
+        message = next((unique.message for unique in entity.uniques if unique.columns == tuple(names)), None)
+        taken = partial(KeyTakenError, Kind.UNIQUE, entity.name, known(names, entity.name, self._store.schema), message)
+        refused = taken()
         done = self._rows.number
         for _ in range(_TRIES):
             self._anew(done)
@@ -258,6 +261,8 @@ class Writer:
             }
             if len(rows) < len(there):
                 # As for a hidden row, whose key an INSERT would hit; unless it has just gone, or has another key now.
+                hidden = next(n for index, n in enumerate(there) if index + 1 not in rows)
+                refused = taken().at(Draft(places[hidden]).path)
                 continue
             old = {n: rows[index + 1] for index, n in enumerate(there)}
             drafts = await self._upsert(entity, inputs, names, update, places, old)
