@@ -28,7 +28,22 @@ from clew.access.types import (
 )
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
-from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Recall, Update
+from clew.plan.write import (
+    Check,
+    Delete,
+    Find,
+    Foresee,
+    Hold,
+    Insert,
+    Judge,
+    Leads,
+    Lock,
+    Mark,
+    Plan,
+    Reached,
+    Recall,
+    Update,
+)
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
@@ -370,6 +385,21 @@ def _leads(plan: Leads, model: Model, tables: Tables, binds: Binds) -> Select[An
     return sa.select(sa.or_(unset, sa.exists(inner.correlate(target)))).select_from(rows).order_by(position)
 
 
+def _foresee(plan: Foresee, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    write, entity = plan.write, plan.write.entity
+    if isinstance(write, Insert):
+        given = _given_to_insert(write, binds)
+        rows = _new_rows(write, given, [column for column in entity.columns if column.default is not None])
+    else:
+        given = _given_to_update(write, binds)
+        rows = _changed_rows(write, given, tables.of(entity.name), entity.columns)
+    scope = Scope(entity, rows, None)
+    judged = [compiler.judged(item, scope).label(f"c{number}") for number, item in enumerate(plan.conditions)]
+    found: Any = sa.select(*judged)
+    return found.select_from(rows).order_by(rows.c[given.position.name])
+
+
 # --- writing --------------------------------------------------------------------------
 
 
@@ -531,6 +561,7 @@ _MAKERS: Mapping[type[Any], Callable[[Any, Model, Tables, Binds], Any]] = {
     Judge: _judge,
     Reached: _reached,
     Leads: _leads,
+    Foresee: _foresee,
     Insert: _insert,
     Update: _update,
     Delete: _delete,

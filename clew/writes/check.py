@@ -138,6 +138,18 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
         raise ForbiddenError(group.allowed.about(Phase.CHECK, drafts[0], _CIRCULAR))
 
 
+def forbidden_anyway(
+    store: Store, entity: Entity, draft: Draft, operation: Operation, could: tuple[bool, ...], phase: Phase
+) -> ForbiddenError | None:
+    """Return why a row that cannot be written could not be allowed either; None if it could.
+
+    Args:
+        could: which of the rules could hold of it.
+    """
+    allowed = Allowed(entity, store.permits(entity, operation))
+    return None if allowed(draft, could) else ForbiddenError(allowed.refusal(phase, draft, could))
+
+
 class _Orders:
     """The order in which the rows of each entity are written. One that is written twice has its second place."""
 

@@ -13,6 +13,7 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.access.foresight import Foresight
 from clew.access.permits import Permits
 from clew.access.predicates import conjunction
 from clew.access.reach import reads
@@ -22,7 +23,7 @@ from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, reference
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey, ValueType
 from clew.moments import written
 from clew.plan.weight import predicate_weight
 from clew.plan.write import (
@@ -30,6 +31,7 @@ from clew.plan.write import (
     Delete,
     Filled,
     Find,
+    Foresee,
     Hold,
     Insert,
     Judge,
@@ -61,6 +63,9 @@ _NO_VARIABLES = VariableValues({}, {})
 
 # Rows whose input is taken without a pause, in a few milliseconds.
 _ROWS_A_SLICE = 100
+
+# Each savepoint is a subtransaction. Postgres keeps 64 of a transaction in memory.
+_MOST_SAVED = 32
 
 # The columns that a draft sets, increases and appends to.
 _Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -124,6 +129,11 @@ class Store:
         self._before: dict[str, _Before] = {}
         # The entities that rules for what a row was read as they were, beside rows that come before it.
         self._recalled: frozenset[str] = frozenset()
+        # The entities whose rows the root field may still change, None for all.
+        self.unsettled: frozenset[str] | None = None
+        # A row that violates a constraint, with which of the rules could hold of it.
+        self.fault: tuple[Entity, Operation, Draft, tuple[bool, ...]] | None = None
+        self._saved = 0
         # The constraints that are judged at the end of the root field, as SQL names them.
         self._deferred: dict[str, None] = {}
 
@@ -390,12 +400,12 @@ class Store:
             plan = self._plan(entity, shape, Operation.CREATE)
             assert isinstance(plan, Insert)
             if once:
-                made = await self._located(replace(plan, once=True), same)
+                made = await self._located(replace(plan, once=True), same, Operation.CREATE)
                 before.keys.update(dict.fromkeys(tuple(record) for record in made))
                 for draft in same:
                     draft.key = tuple(draft.values[name] for name in entity.primary_key)
                 continue
-            records = await self._located(plan, same)
+            records = await self._located(plan, same, Operation.CREATE)
             if plan.presets and not all(all(record[width:]) for record in records):
                 why = "A @preset by SQL and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.CREATE, why))
@@ -409,7 +419,7 @@ class Store:
         """Change locked rows."""
         changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed):
-            await self._located(self._plan(entity, shape, Operation.UPDATE), same)
+            await self._located(self._plan(entity, shape, Operation.UPDATE), same, Operation.UPDATE)
         for relation in self._goes_with(entity):
             if self._fills(entity, relation, Operation.UPDATE):
                 led = changed
@@ -417,41 +427,73 @@ class Store:
                 led = [d for d in changed if not {*d.values, *d.increases}.isdisjoint(relation.key)]
             await self._hold(entity, relation, led)
 
-    async def _located(self, plan: Insert | Update, drafts: Sequence[Draft]) -> list[asyncpg.Record]:
+    async def _located(
+        self, plan: Insert | Update, drafts: Sequence[Draft], operation: Operation
+    ) -> list[asyncpg.Record]:
         """Write rows by one statement. If a constraint is violated, find the first row at fault.
 
         Raises:
-            ViolationError: with the path of the row.
+            ViolationError: with the path of the row. `fault` has what the rules say of it.
         """
-        if len(drafts) == 1:
+        permits = self.permits(plan.entity, operation)
+        may_fail = self._saved < _MOST_SAVED and any(permit.after != TRUE for permit in permits.every)
+        if len(drafts) == 1 and not may_fail:
             try:
                 return await self.run(plan, self._bound(plan, drafts))
             except ViolationError as error:
                 raise error.at(drafts[0].path) from error.__cause__
-        await self._command("SAVEPOINT clew_rows")
+        await self._save()
         try:
             return await self.run(plan, self._bound(plan, drafts))
-        except ViolationError:
+        except ViolationError as error:
             await self._command("ROLLBACK TO SAVEPOINT clew_rows")
-            await self._find_fault(plan, drafts)
-            raise
+            draft, located = await self._find_fault(plan, drafts, error)
+            if may_fail:
+                could = await self.foresee(plan.entity, draft, operation)
+                self.fault = plan.entity, operation, draft, could
+            raise located.at(draft.path) from error.__cause__
 
-    async def _find_fault(self, plan: Insert | Update, drafts: Sequence[Draft]) -> None:
-        """Write the first rows, as many as the constraints let be written.
-
-        Raises:
-            ViolationError: of the next one.
-        """
+    async def _find_fault(
+        self, plan: Insert | Update, drafts: Sequence[Draft], error: ViolationError
+    ) -> tuple[Draft, ViolationError]:
+        """Write the first rows, as many as the constraints let be written; return the next one, and its error."""
         while len(drafts) > 1:
             half = len(drafts) // 2
-            await self._command("SAVEPOINT clew_rows")
+            await self._save()
             try:
                 await self.run(plan, self._bound(plan, drafts[:half]))
                 drafts = drafts[half:]
-            except ViolationError:
+            except ViolationError as found:
                 await self._command("ROLLBACK TO SAVEPOINT clew_rows")
-                drafts = drafts[:half]
-        await self._located(plan, drafts)
+                drafts, error = drafts[:half], found
+        return drafts[0], error
+
+    async def _save(self) -> None:
+        """Set the savepoint to which a statement that writes rows can be undone. A later one hides it."""
+        self._saved += 1
+        await self._command("SAVEPOINT clew_rows")
+
+    async def foresee(self, entity: Entity, draft: Draft, operation: Operation) -> tuple[bool, ...]:
+        """Tell which of the rules for an operation could hold of a row that cannot be written."""
+        ((shape, _),) = _by_shape([draft])
+        plan = self._plan(entity, shape, operation)
+        foresight = Foresight(entity, self.model, self._known(plan), self.unsettled)
+        conditions = [foresight.could(permit.after) for permit in self.permits(entity, operation).every]
+        if all(condition == TRUE for condition in conditions):  # alike if false: a shortcut
+            return (True,) * len(conditions)
+        record, *_ = await self.run(Foresee(plan, conditions), self._bound(plan, [draft]), keep=False)
+        return tuple(record)
+
+    def _known(self, plan: Insert | Update) -> frozenset[str]:
+        """Return the columns whose values are those that the row would have, as they would be stored."""
+        filled = {column.name for column, _ in plan.presets}
+        if isinstance(plan, Insert):
+            given = {column.name for column in plan.columns}
+            given |= {column.name for column in plan.entity.columns if _is_constant(column)}
+        else:
+            given = {column.name for column in plan.entity.columns if not column.version and not column.updated_at}
+        columns = (column_of(plan.entity, name) for name in given - filled)
+        return frozenset(c.name for c in columns if c.computed is None and _keeps_values(c.type))
 
     def _goes_with(self, entity: Entity) -> list[Relation]:
         """The to-ones by which rows are deleted softly with the row that they lead to."""
@@ -743,6 +785,15 @@ class Store:
         """Tell the witness, if there is one, of the root field's refusal."""
         if self._witness is not None:
             await self._witness.refused(self, refusal)
+
+
+def _is_constant(column: Column) -> bool:
+    return column.default is not None and column.default.sql is None
+
+
+def _keeps_values(type_: ValueType) -> bool:
+    """Whether a column stores each value as it is given: no padding, no rounding."""
+    return "(" not in type_.sql and "char" not in type_.sql.lower()
 
 
 def _constraint(entity: Entity, key: UniqueKey) -> str:

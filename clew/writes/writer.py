@@ -9,7 +9,7 @@ from typing import Any
 
 from clew.access.types import Predicate
 from clew.aside import is_large
-from clew.database.violations import KeyTakenError, known
+from clew.database.violations import KeyTakenError, ViolationError, known
 from clew.document.inputs import value_tree
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Operation, RelationKind, UniqueKey
@@ -19,9 +19,9 @@ from clew.plan.write import Lock
 from clew.sql.constraints import Kind
 from clew.sql.keys import Key
 from clew.sql.words import identifiers
-from clew.writes.check import check_written
+from clew.writes.check import check_written, forbidden_anyway
 from clew.writes.drafts import InputReader, column_of
-from clew.writes.errors import NoSuchRowError
+from clew.writes.errors import ForbiddenError, NoSuchRowError
 from clew.writes.gather import Gatherer, RowCount, refuse_twice
 from clew.writes.order import Order
 from clew.writes.store import Store
@@ -252,6 +252,7 @@ class Writer:
         done = self._rows.number
         for _ in range(_TRIES):
             self._anew(done)
+            self._store.fault = None
             found = dict(await self._store.find(entity, columns, wanted))
             there = [n for n in range(len(inputs)) if n in found]
             still = [[wanted[n][index] for n in there] for index in range(len(names))]
@@ -282,7 +283,7 @@ class Writer:
                 refused = error
                 continue
             return [draft.key for draft in drafts]
-        raise refused
+        raise self._forbidden() or refused
 
     async def _upsert(
         self,
@@ -400,21 +401,44 @@ class Writer:
         store = self._store
         store.phase = Phase.WRITE
         await store.defer(self._deferrable())
+        # What a deletion takes along is in no step.
+        steps = self._gathered.steps
+        store.unsettled = (
+            None if any(isinstance(step, Remove) for step in steps) else frozenset(step.entity.name for step in steps)
+        )
         for step in self._gathered.steps:
             if isinstance(step, Create | Change):
                 operation = Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
                 self._inputs.settle(step.entity, step.drafts, operation)
                 _, astray = await store.leads(step.entity, step.late, operation)
                 if astray:
-                    raise store.hidden(step.entity, astray[0][1]).at(astray[0][0].path)
-                if isinstance(step, Create):
-                    await store.insert(step.entity, step.drafts, once=step.once)
-                else:
-                    await store.update(step.entity, step.drafts)
+                    draft, relation = astray[0]
+                    could = await store.foresee(step.entity, draft, operation)
+                    forbidden = forbidden_anyway(store, step.entity, draft, operation, could, Phase.WRITE)
+                    raise forbidden or store.hidden(step.entity, relation).at(draft.path)
+                try:
+                    if isinstance(step, Create):
+                        await store.insert(step.entity, step.drafts, once=step.once)
+                    else:
+                        await store.update(step.entity, step.drafts)
+                except ViolationError as error:
+                    # An upsert looks for the row first that has the key.
+                    is_found = self._at_once is not None and isinstance(error, KeyTakenError)
+                    forbidden = None if is_found else self._forbidden()
+                    if forbidden is None:
+                        raise
+                    raise forbidden from error
             elif step.entity.soft_delete is None:
                 await store.delete(step.entity, step.keys)
             else:
                 await store.mark(step.entity, step.keys)
+
+    def _forbidden(self) -> ForbiddenError | None:
+        """Return the refusal of the row that violates a constraint, if no rule could hold of it."""
+        if self._store.fault is None:
+            return None
+        entity, operation, draft, could = self._store.fault
+        return forbidden_anyway(self._store, entity, draft, operation, could, Phase.WRITE)
 
     def _deferrable(self) -> list[tuple[Entity, UniqueKey]]:
         """The deferrable keys of what is written, but for the one by which an upsert knows its rows."""

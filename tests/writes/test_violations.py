@@ -189,3 +189,70 @@ async def test_the_first_row_at_fault_of_many_is_found(api: Api) -> None:
 def test_the_path_of_a_row() -> None:
     assert Draft("set.sections.create.2").path == ("set", "sections", "create", 2)
     assert (Draft("", "set.").path, Draft("updates.1", "set.").path) == (("set",), ("updates", 1, "set"))
+
+
+GRADES = """
+type Pupil @table @allow(role: user, where: {teacher: "$auth.sub"}) { id: Int! @id teacher: String! }
+
+type Grade @table @unique(fields: [pupil, course], message: "There is a grade already.")
+  @allow(role: user, where: {by: "$auth.sub"})
+  @allow(role: user, to: [CREATE, UPDATE], fields: [id, pupil, course, by, mark, notes],
+    where: {}, check: {by: "$auth.sub", or: [{mark: {lte: 6}}, {pupil: {teacher: "chief"}}], notes: {none: {text: {eq: "x"}}}}) {
+  id: Int! @id
+  pupil: Pupil!
+  course: String!
+  by: String!
+  mark: Int! @default(value: 1)
+  code: String! @column(type: "varchar(3)") @default(value: "a")
+  notes: [Note!]!
+}
+
+type Note @table @allow(role: user, to: ALL) { id: Int! @id grade: Grade text: String }
+"""
+GRADE_ROWS = """
+INSERT INTO pupils (id, teacher) VALUES (1, 'ann'), (2, 'ben'), (3, 'ann');
+INSERT INTO grades (id, pupil_id, course, by) VALUES (1, 1, 'art', 'ben'), (2, 1, 'golf', 'ann'), (3, 3, 'art', 'ann');
+SELECT setval(pg_get_serial_sequence('grades', 'id'), 100)
+"""
+ANN = Viewer("ann", frozenset({"user"}), {"sub": "ann"})
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        # A grade of another's that is there, and one that is not: no rule could hold.
+        ('createGrade(input: {pupilId: 1, course: "art", by: "ben"}) { id }', "FORBIDDEN"),
+        ('createGrade(input: {pupilId: 1, course: "new", by: "ben"}) { id }', "FORBIDDEN"),
+        ('createGrade(input: {pupilId: 1, course: "art", by: "ann", mark: 7}) { id }', "FORBIDDEN"),
+        ('createGrade(input: {pupilId: 1, course: "new", by: "ann", mark: 7}) { id }', "FORBIDDEN"),
+        # A pupil that is hidden, and one that is not there.
+        ('createGrade(input: {pupilId: 2, course: "art", by: "ben"}) { id }', "FORBIDDEN"),
+        ('createGrade(input: {pupilId: 9, course: "art", by: "ben"}) { id }', "FORBIDDEN"),
+        ('createGrade(input: {id: 1, pupilId: 3, course: "new", by: "ben"}) { id }', "FORBIDDEN"),
+        (
+            'createGrades(inputs: [{pupilId: 3, course: "b", by: "ann"}, {pupilId: 1, course: "art", by: "x"}]) { count }',
+            "FORBIDDEN",
+        ),
+        ('updateGrade(id: 2, set: {course: "art", by: "ben"}) { id }', "FORBIDDEN"),
+        ('updateGrade(id: 2, set: {course: "new", by: "ben"}) { id }', "FORBIDDEN"),
+        ('upsertGrade(on: id, input: {id: 9, pupilId: 1, course: "art", by: "ben"}) { id }', "FORBIDDEN"),
+        ('upsertGrade(on: id, input: {id: 1, pupilId: 1, course: "art", by: "ben"}) { id }', "FORBIDDEN"),
+        # One that the rules could allow.
+        ('createGrade(input: {pupilId: 1, course: "art", by: "ann"}) { id }', "CONSTRAINT_VIOLATION"),
+        ('createGrade(input: {pupilId: 2, course: "art", by: "ann"}) { id }', "CONSTRAINT_VIOLATION"),
+        ('updateGrade(id: 2, set: {course: "art"}) { id }', "CONSTRAINT_VIOLATION"),
+        ('upsertGrade(on: id, input: {id: 1, pupilId: 1, course: "x", by: "ann"}) { id }', "CONSTRAINT_VIOLATION"),
+        (
+            'createGrade(input: {pupilId: 1, course: "art", by: "ann", notes: {create: [{text: "y"}]}}) { id }',
+            "CONSTRAINT_VIOLATION",
+        ),
+    ],
+)
+async def test_what_no_rule_could_allow_is_forbidden_before_any_constraint(
+    field: str, told: str, database_url: str
+) -> None:
+    async with api_of(database_url, GRADES, GRADE_ROWS) as api:
+        error = await api.fails(f"mutation {{ {field} }}", viewer=ANN)
+        assert error["extensions"]["code"] == told
+        if told == "FORBIDDEN":
+            assert error["extensions"] == {"code": "FORBIDDEN"}
