@@ -223,7 +223,7 @@ class Store:
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Values(column.name): values for column, values in zip(plan.still, still, strict=True)}
         conditions = predicate_weight(plan.where).conditions
-        self._weigh(conditions)  # alike without it: a limit: tests/attacks/writes.py
+        self._weigh(conditions)
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
         # alike without `self._reads_others(plan)`: asks again

@@ -55,6 +55,11 @@ def nested(place: str) -> Refused:
     return Refused((Code.BAD_USER_INPUT,), f"`{place}` is set by the row around it.")
 
 
+def twice(place: str) -> Refused:
+    """A row is named by two entries of one list."""
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` names a row twice.")
+
+
 def made(entity: str, key: str, **columns: Any) -> Changes:
     """A new row."""
     return {f"{entity} {key}": {"id": key, **columns}}
@@ -811,8 +816,29 @@ MEMBERS: tuple[Entry, ...] = (
     (
         "ben",
         'updateManyPurses(updates: [{id: 1, set: {description: "x"}}, {id: 1, set: {tips: 3}}]) { count }',
-        Refused((Code.BAD_USER_INPUT,), "`updates.1` names a row twice."),
+        twice("updates.1"),
     ),
+    *(
+        (
+            "ben",
+            f"updateClub(id: 1, set: {{notes: {{{way}: [{first}, {second}]}}}}) {{ id }}",
+            twice(f"set.notes.{way}.1"),
+        )
+        for way, first, second in (
+            ("update", '{id: 3, set: {state: "public"}}', "{id: 3, inc: {stars: 5}}"),
+            ("update", '{id: 3, set: {text: "x"}}', '{id: 3, set: {text: "y"}}'),
+            ("disconnect", "{id: 3}", "{id: 3}"),
+        )
+    ),
+    # Places are taken once all have theirs, by hidden rows as by others.
+    (
+        "ben",
+        "updateManyBottles(updates: [{id: 1, set: {place: 2}}, {id: 2, set: {place: 1}}]) { count }",
+        count("updateManyBottles", 2),
+        {"Bottle 1": {"place": 2}, "Bottle 2": {"place": 1}},
+    ),
+    ("ben", "updateBottle(id: 1, set: {place: ~}) { id }", Alike(("2", "3"), CONSTRAINT)),
+    ("ben", "updateBottles(where: {id: {lt: 3}}, inc: {place: 1}) { count }", CONSTRAINT),
 )
 
 SHARED: tuple[Entry, ...] = (
@@ -863,12 +889,28 @@ SHARED: tuple[Entry, ...] = (
                 'createStays(inputs: [{id: "8", place: {create: {hall: 2, number: 9}}}, {id: "9", hall: 2, placeNumber: ~}]) { count }',
                 ("1", "8"),
             ),
+            (
+                'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: ~}]}}) { id }',
+                ("1", "8"),
+            ),
             # And so is one that goes.
             (
                 'updateStep(id: "1", set: {flags: {delete: [{id: "3"}]}, leaves: {create: [{id: "9", text: "moss", flagId: "~"}]}}) { id }',
                 ("2", "7"),
             ),
         )
+    ),
+    # The whole of its key leads to a new row beside it.
+    (
+        "ann",
+        'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: 9}]}}) { id }',
+        Gives({"updateStep": {"id": "1"}}),
+        {
+            "Place 2 9": {"hall": 2, "number": 9, "open": True, "deleted_at": None},
+            **made("Stay", "9", hall=2, place_number=9),
+            "Site 2 9 1": {"step_id": "1", "place_hall": 2, "place_number": 9},
+            "Sojourn 9 1": {"step_id": "1", "stay_id": "9"},
+        },
     ),
     *(
         (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another relation set different values on {name}."))

@@ -89,3 +89,4 @@ INSERT INTO apples (id, ripe, garden_id, tree_id) VALUES ('1', true, 1, 1);
 INSERT INTO shelves (id) VALUES (1), (2);
 INSERT INTO pallets (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
 INSERT INTO loads (id, pallet_id) VALUES (1, 1), (2, 2), (3, 3);
+INSERT INTO bottles (id, place, dark) VALUES (1, 1, false), (2, 2, false), (3, 3, true);
