@@ -621,7 +621,7 @@ class Store:
         before = self._before.get(name, _Before())
         past = Past(name, near)
         if order is not None:
-            written = list(dict.fromkeys((*(key for key in order if key in before.keys), *before.keys)))
+            written = list(dict.fromkeys((*order, *before.keys)))
             texts = [before.images.get(key) for key in written]
             return {**bound_keys(entity, written, past), Images(past): texts}
         written = [key for key in (before.keys if keys is None else keys) if key in before.keys]

@@ -634,6 +634,24 @@ TOLD: tuple[Entry, ...] = (
         {"Hitch 1 2": GONE},
     ),
     ("ben", "updateManyTents(updates: [{id: 1, set: {poles: {delete: [{id: 2}, {id: 1}]}}}]) { count }", FORBIDDEN),
+    # One counts for those after it, in the order of the entries, whatever their keys.
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 2, set: {down: true}}, {id: 1, set: {down: true}}]}}) { id }",
+        Gives({"updateTray": {"id": 1}}),
+        {"Domino 1": {"down": True}, "Domino 2": {"down": True}},
+    ),
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 1, set: {down: true}}, {id: 2, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
+    # And only once it is allowed itself.
+    (
+        "ben",
+        "updateHand(id: 1, set: {moved: true, dominoes: {update: [{id: 4, set: {down: true}}, {id: 3, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
     # A condition that is unknown allows nothing, whatever is around it.
     (
         "ben",

@@ -90,3 +90,7 @@ INSERT INTO shelves (id) VALUES (1), (2);
 INSERT INTO pallets (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
 INSERT INTO loads (id, pallet_id) VALUES (1, 1), (2, 2), (3, 3);
 INSERT INTO bottles (id, place, dark) VALUES (1, 1, false), (2, 2, false), (3, 3, true);
+INSERT INTO trays (id) VALUES (1);
+INSERT INTO hands (id) VALUES (1);
+INSERT INTO dominoes (id, loose, tray_id, hand_id) VALUES (2, true, 1, NULL), (4, false, NULL, 1);
+INSERT INTO dominoes (id, tray_id, pusher_id, hand_id) VALUES (1, 1, 2, NULL), (3, NULL, 4, 1);
