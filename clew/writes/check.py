@@ -78,7 +78,7 @@ async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
         if isinstance(step, Create) or len(order) < 2:  # alike without `len(order) < 2`: asks again
             continue
         operation = Operation.DELETE if isinstance(step, Remove) else Operation.UPDATE
-        if not store.circles.recalled(step.entity, operation):  # alike if false: asks again
+        if not store.circles.recalled(step.entity, operation):
             continue
         permits = store.permits(step.entity, operation)
         drafts = [Draft("", key=key) for key in step.keys] if isinstance(step, Remove) else step.drafts

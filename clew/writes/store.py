@@ -590,7 +590,7 @@ class Store:
                 self.circles.recalled(self.model.entity(name), operation)
                 for name, of_name in operations.items()
                 for operation in of_name
-                if operation is not Operation.CREATE
+                if operation is not Operation.CREATE  # alike if true: more images than are read
             )
         )
 
@@ -644,6 +644,7 @@ class Store:
         Returns:
             For each row which of `permits.every` hold.
         """
+        # alike if true: what has not changed is as it was
         past = sorted(name for name in self.circles.recalled(entity, permits.operation) if self.changed(name))
         bound = bound_keys(entity, keys)
         for name in past:

@@ -634,6 +634,19 @@ TOLD: tuple[Entry, ...] = (
         {"Hitch 1 2": GONE},
     ),
     ("ben", "updateManyTents(updates: [{id: 1, set: {poles: {delete: [{id: 2}, {id: 1}]}}}]) { count }", FORBIDDEN),
+    # Of rows that are new nothing was before.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {create: [{id: "8"}, {id: "9"}]}}) { id }',
+        Gives({"updateTray": {"id": 1}}),
+        {**made("Hook", "8", up=True, tray_id=1), **made("Hook", "9", up=True, tray_id=1)},
+    ),
+    # One rule holds of a row beside all others as they were, another beside those before it: none holds of both.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {update: [{id: "1", set: {up: false}}, {id: "2", set: {up: false}}]}}) { id }',
+        FORBIDDEN,
+    ),
     # One counts for those after it, in the order of the entries, whatever their keys.
     (
         "ben",
@@ -851,7 +864,7 @@ MEMBERS: tuple[Entry, ...] = (
     # Places are taken once all have theirs, by hidden rows as by others.
     (
         "ben",
-        "updateManyBottles(updates: [{id: 1, set: {place: 2}}, {id: 2, set: {place: 1}}]) { count }",
+        "updateManyBottles(updates: [{id: 1, set: {place: 2, dark: false}}, {id: 2, set: {place: 1}}]) { count }",
         count("updateManyBottles", 2),
         {"Bottle 1": {"place": 2}, "Bottle 2": {"place": 1}},
     ),

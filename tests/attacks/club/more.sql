@@ -94,3 +94,4 @@ INSERT INTO trays (id) VALUES (1);
 INSERT INTO hands (id) VALUES (1);
 INSERT INTO dominoes (id, loose, tray_id, hand_id) VALUES (2, true, 1, NULL), (4, false, NULL, 1);
 INSERT INTO dominoes (id, tray_id, pusher_id, hand_id) VALUES (1, 1, 2, NULL), (3, NULL, 4, 1);
+INSERT INTO hooks (id, tray_id) VALUES ('1', 1), ('2', 1);
