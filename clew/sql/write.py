@@ -395,9 +395,10 @@ def _foresee(plan: Foresee, model: Model, tables: Tables, binds: Binds) -> Selec
         given = _given_to_update(write, binds)
         rows = _changed_rows(write, given, tables.of(entity.name), entity.columns)
     scope = Scope(entity, rows, None)
-    judged = [compiler.judged(item, scope).label(f"c{number}") for number, item in enumerate(plan.conditions)]
-    found: Any = sa.select(*judged)
-    return found.select_from(rows).order_by(rows.c[given.position.name])
+    judged: list[ColumnElement[Any]] = [
+        compiler.judged(item, scope).label(f"c{number}") for number, item in enumerate(plan.conditions)
+    ]
+    return sa.select(*judged).select_from(rows).order_by(rows.c[given.position.name])
 
 
 # --- writing --------------------------------------------------------------------------
