@@ -222,8 +222,7 @@ class NaiveWriter:
             lacks = [c for c in entity.columns if row[c.column] is None and not c.nullable and not c.computed]
             if lacks and self.constrained:
                 raise RefusedError(VIOLATION)
-            if not lacks:
-                self.compute(entity, row)
+            self.compute(entity, row)
             self.rows[entity.name].append(row)
             self.place(row)
             rows.append(row)
@@ -712,7 +711,7 @@ class NaiveWriter:
         label = entity.column("label")
         for column in entity.columns:
             if column.computed is not None and label is not None:
-                text = row[label.column]
+                text = row[label.column] or ""
                 upper = "".join(c.upper() if c.isascii() else c for c in text) + "%(p0)s :x $1"
                 row[COMPUTED + column.name] = upper if column.name == "loud" else len(text)
 

@@ -203,7 +203,7 @@ type Grade @table @unique(fields: [pupil, course], message: "There is a grade al
   id: Int! @id
   pupil: Pupil!
   course: String!
-  by: String!
+  by: String! @default(value: "ben")
   mark: Int! @default(value: 1)
   code: String! @column(type: "varchar(3)") @default(value: "a")
   notes: [Note!]!
@@ -232,7 +232,7 @@ ANN = Viewer("ann", frozenset({"user"}), {"sub": "ann"})
         ('createGrade(input: {pupilId: 9, course: "art", by: "ben"}) { id }', "FORBIDDEN"),
         ('createGrade(input: {id: 1, pupilId: 3, course: "new", by: "ben"}) { id }', "FORBIDDEN"),
         (
-            'createGrades(inputs: [{pupilId: 3, course: "", by: "ann"}, {pupilId: 1, course: "art", by: ""}]) { count }',
+            'createGrades(inputs: [{pupilId: 3, course: "", by: "ann"}, {pupilId: 1, course: "art"}]) { count }',
             "FORBIDDEN",
         ),
         ('updateGrade(id: 2, set: {course: "art", by: "ben"}) { id }', "FORBIDDEN"),
