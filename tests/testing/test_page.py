@@ -12,7 +12,7 @@ from tests.testing.conftest import ROOT, RunTests, outcomes
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
 
 # A block whose first line is a comment with the file's name.
-FILES = {name: body for name, body in re.findall(r"^```\w+\n# ([\w/.]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)}
+FILES: dict[str, str] = dict(re.findall(r"^```\w+\n# ([\w/.]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
 
 def test_the_files_of_the_page_are_a_project_with_green_tests(run_tests: RunTests) -> None:
