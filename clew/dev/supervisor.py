@@ -139,20 +139,19 @@ class Supervisor:
         while True:
             await self._saved.wait()
             self._saved.clear()
-            names = ", ".join(self._names)
+            saved, self._names = self._names, []
+            names = ", ".join(saved)
             began = time.monotonic()
             try:
                 ready = await self._promote()
             except SupersededError:
-                continue
+                self._names = sorted({*saved, *self._names})
             except RejectedError as rejected:
-                self._names = []
                 terminal.complain(str(rejected))
                 serving = self._current is not None and self._current.running
                 state = "the version before keeps serving" if serving else "nothing is served until it is fixed"
                 terminal.say(f"Not reloaded ({names}): {state}.", terminal.BOLD)
             else:
-                self._names = []
                 done = [f"Reloaded in {time.monotonic() - began:.2f} s ({names})", *_applied(ready)]
                 terminal.say("; ".join(done), terminal.GREEN)
 

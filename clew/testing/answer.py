@@ -40,6 +40,7 @@ class Answer:
         Raises:
             AnswerError: the answer has an error.
         """
+        __tracebackhide__ = True
         if self.errors:
             raise AnswerError(self.errors)
         return self.data

@@ -209,6 +209,7 @@ def test_a_version_that_is_given_up_ends_without_a_word(dev: Dev, main: str) -> 
     dev.stop()
     assert "ignored" not in dev.output
     assert "SystemExit" not in dev.output
+    assert "()" not in dev.output, "a reload names the files that were saved"
 
 
 def test_a_migration_that_fails_leaves_no_file_behind(dev: Dev) -> None:
