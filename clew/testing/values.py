@@ -102,8 +102,9 @@ def _texts(name: str, number: int) -> Iterator[str]:
     yield f"{joined}{number}"
     yield f"{words.replace(' ', '_').upper()}_{number}"
     letters = _in_letters(number)
-    yield letters.upper()
-    yield letters
+    codes = [_code(number, size) for size in range(1, 9) if number <= 26**size]
+    yield from (code.upper() for code in codes)
+    yield from codes
     yield f"{joined}{letters}"
     yield f"{words[:1].upper()}{words[1:]} {letters}"
     yield email
@@ -111,8 +112,6 @@ def _texts(name: str, number: int) -> Iterator[str]:
     yield f"/{dashed}/{number}"
     yield f"+1555{number:07}"
     yield from (f"{number:0{digits}}" for digits in range(1, 33))
-    yield from (letters.rjust(size, "a") for size in range(2, 9))
-    yield from (letters.upper().rjust(size, "A") for size in range(2, 9))
     yield str(uuid.uuid4())
     yield f"#{number:06x}"
     yield f"{number:064x}"
@@ -128,6 +127,11 @@ def _shortened(text: str, length: int, number: int) -> str:
         number, digit = divmod(number, len(_DIGITS))
         digits = _DIGITS[digit] + digits
     return digits.rjust(length, "0")[-length:]
+
+
+def _code(number: int, size: int) -> str:
+    """Return the number in as many letters: aa, ab, ..., az, ba for 1, 2, ..., 26, 27."""
+    return "".join(chr(ord("a") + (number - 1) // 26**place % 26) for place in reversed(range(size)))
 
 
 def _in_letters(number: int) -> str:

@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from clew.database import cluster
+from clew.database.embedded import running_url
 from tests.cli.conftest import SDL, environment_of, stop_postgres, write
 
 SEED = """
@@ -139,6 +140,7 @@ def revisions(project: Path) -> int:
 def test_it_migrates_seeds_once_and_serves(dev: Dev) -> None:
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
     assert "demo data added" in dev.output
+    assert running_url(dev.project / ".clew" / "postgres") in dev.output.split()
     assert revisions(dev.project) == 1
     dev.stop()
     again = Dev(dev.project).ready()

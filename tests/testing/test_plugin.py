@@ -282,8 +282,7 @@ FILES = {
 def test_the_plugin_keeps_its_promises(run_tests: RunTests) -> None:
     done = run_tests(FILES)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(outcomes(done)) >= 15
-    assert set(outcomes(done).values()) == {"PASSED"}
+    assert "16 passed" in done.stdout
 
 
 def test_workers_have_databases_of_their_own(run_tests: RunTests) -> None:
