@@ -20,6 +20,8 @@ from clew.engine import Engine
 from tests.access.guarded import Guarded, make_guarded
 from tests.shop import Shop, make_shop
 
+pytest_plugins = ["clew.testing"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from clew.database import cluster
+from clew.database.embedded import running_url
 from tests.cli.conftest import SDL, environment_of, stop_postgres, write
 
 SEED = """
@@ -139,6 +140,7 @@ def revisions(project: Path) -> int:
 def test_it_migrates_seeds_once_and_serves(dev: Dev) -> None:
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
     assert "demo data added" in dev.output
+    assert running_url(dev.project / ".clew" / "postgres") in dev.output.split()
     assert revisions(dev.project) == 1
     dev.stop()
     again = Dev(dev.project).ready()
@@ -173,6 +175,43 @@ def test_bad_python_keeps_the_version_before(dev: Dev) -> None:
     printed = dev.save({"app/main.py": "import nothing_like_this\n", "pyproject.toml": pyproject}, "keeps serving")
     assert "main.py:1: ModuleNotFoundError" in printed
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
+
+
+# The signal that gives such a version up finds it here: in a destructor, and at its end.
+GIVEN_UP = {
+    "in a destructor": """
+import time
+from clew import Clew
+
+
+class Slow:
+    def __del__(self):
+        time.sleep(3)
+
+
+clew = Clew()
+print("given up soon", flush=True)
+Slow()
+""",
+    "at its end": """
+import atexit, time
+
+atexit.register(time.sleep, 3)
+print("given up soon", flush=True)
+raise RuntimeError("not yet")
+""",
+}
+
+
+@pytest.mark.parametrize("main", GIVEN_UP.values(), ids=GIVEN_UP)
+def test_a_version_that_is_given_up_ends_without_a_word(dev: Dev, main: str) -> None:
+    settings = "[tool.clew]\napp = 'app.main:clew'\nseed = 'app.seed:seed'\n"
+    dev.save({"pyproject.toml": settings, "app/main.py": main}, then="given up soon")
+    dev.save({"app/main.py": "from clew import Clew\n\nclew = Clew()\n"}, then="Reloaded")
+    dev.stop()
+    assert "ignored" not in dev.output
+    assert "SystemExit" not in dev.output
+    assert "()" not in dev.output, "a reload names the files that were saved"
 
 
 def test_a_migration_that_fails_leaves_no_file_behind(dev: Dev) -> None:
