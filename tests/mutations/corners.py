@@ -186,6 +186,22 @@ type Warded @table @allow(role: user, where: {label: "x"}) @guard(to: READ, wher
 }
 type Ward @table @allow(role: user, where: {warded: {label: "x"}}) { id: ID! @id  warded: Warded! }
 
+# What a check names may be absent: then its rule opens no row, and nothing is open for sure.
+type Checked @table @allow(role: user, to: [READ, UPDATE], check: {owner: "$auth.after"}) {
+  id: ID! @id
+  owner: String @allow(role: user, to: [READ, UPDATE], check: {owner: "$auth.after"})
+  kind: String @allow(role: user)
+}
+type Labelled @table @allow(role: user, to: [READ, UPDATE], where: {label: "x"}, check: {label: "$auth.after"}) {
+  id: ID! @id
+  label: String
+}
+type Unsure @table @allow(role: user, where: {labelled: {label: "x"}}) { id: ID! @id  labelled: Labelled! }
+type Sure @table @allow(role: user, to: [READ, UPDATE], where: {labelled: {label: "x"}}, check: {id: "$auth.after"}) {
+  id: String! @id
+  labelled: Labelled!
+}
+
 type Sum
   @table
   @allow(
@@ -332,6 +348,10 @@ def _check_openings(access: Access) -> None:
         "Part",
         "Warded",
         "Ward",
+        "Checked",
+        "Labelled",
+        "Unsure",
+        "Sure",
         "Sum",
         "Paged",
         "Keyed",
@@ -372,8 +392,19 @@ def _check_openings(access: Access) -> None:
     assert erasable is not None
     assert not erasable.deletes
     assert access.openings(USER)["Keyed"].fields == {"half", "halfId"}
-    for name, always in (("Owned", {"owner"}), ("Whole", set()), ("Part", set()), ("Ward", set())):
+    owners: tuple[tuple[str, set[str]], ...] = (
+        ("Owned", {"owner"}),
+        ("Whole", set()),
+        ("Part", set()),
+        ("Ward", set()),
+    )
+    for name, always in (*owners, ("Unsure", set()), ("Sure", {"labelled"})):
         assert access.openings(USER)[name].shown == always, name
+    checked = access.openings(USER)["Checked"]
+    assert (set(checked.conditional), checked.unconditional) == ({"owner"}, False)
+    assert access.visible(MODEL.entity("Checked"), USER).where == FALSE
+    given = replace(USER, usable=access.rules.claims(USER.roles))
+    assert access.visible(MODEL.entity("Checked"), given) == Visible(MODEL.entity("Checked"))
     held = access.openings(USER)["Held"]
     assert (set(held.fields), set(held.conditional)) == ({"id", "kind", "open"}, {"kind"})
     assert (held.unconditional, access.openings(USER)["Left"].unconditional) == (False, True)
