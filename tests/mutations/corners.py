@@ -41,6 +41,7 @@ from clew.access.types import (
     Rows,
     Ruled,
     Search,
+    Somewhere,
     Visible,
 )
 from clew.access.visible import Access
@@ -202,6 +203,10 @@ type Sure @table @allow(role: user, to: [READ, UPDATE], where: {labelled: {label
   labelled: Labelled!
 }
 
+type Asking @table @allow(role: user, where: {exists: {Left: {name: "$auth.asked"}, Soft: {id: {neq: "x"}}}}) {
+  id: ID! @id
+}
+
 type Sum
   @table
   @allow(
@@ -349,6 +354,7 @@ def _check_openings(access: Access) -> None:
         "Warded",
         "Ward",
         "Checked",
+        "Asking",
         "Labelled",
         "Unsure",
         "Sure",
@@ -424,7 +430,20 @@ def _check_claims(access: Access) -> None:
     named = {claim.path for claim in access.rules.claims(USER.roles)}
     assert named == {
         (name,)
-        for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter", "label", "after")
+        for name in (
+            "reader",
+            "poster",
+            "sub",
+            "writer",
+            "editor",
+            "most",
+            "last",
+            "kind",
+            "deleter",
+            "label",
+            "after",
+            "asked",
+        )
     }
     guarding = {claim.path for claim in access.rules.claims(frozenset())}
     assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter", "after")}
@@ -814,6 +833,16 @@ def _check_conditions(access: Access) -> None:
     assert access.condition(left, {"not": x}) == Not(both[0])
     named = replace(left, predicates={"one": x})
     assert access.condition(named, {"is": "one"}) == access.condition(left, x)
+    soft = Somewhere(Rows(unmasked(MODEL.entity("Soft"))))
+    asked = Somewhere(Rows(unmasked(left), both[0]))
+    assert access.condition(left, {"exists": {"Soft": {}}}) == soft
+    assert access.condition(left, {"exists": [{"Soft": {}}]}) == soft
+    for several in ({"Soft": {}, "Left": x}, [{"Soft": {}}, {"Left": x}]):
+        assert access.condition(left, {"exists": several}) == AllOf((soft, asked))
+    of_row = access.condition(left, {"exists": {"Right": {"id": "$row.name"}}})
+    assert isinstance(of_row, Somewhere)
+    assert isinstance(of_row.rows.where, Compare)
+    assert of_row.rows.where.operand.source == Ruled(("name",), left)
     sources = (
         ({"at": {"lt": "$now"}}, Now()),
         ({"name": "$row.name"}, Ruled(("name",), left)),
