@@ -42,7 +42,7 @@ _Pairs = frozenset[tuple[str, str]]
 def reached(relation: Relation, near: Visible, far: Visible) -> Visible:
     """The rows of `far` at the other end of `relation` from a row of `near`, with what is left to ask of them.
 
-    Of a many-to-many all is left: what the near row says is about the links (`linked`).
+    Of a many-to-many all is left but what is about no row: what the near row says is about the links (`linked`).
     """
     if far.where == TRUE:  # alike if false: a shortcut
         return far
