@@ -11,14 +11,14 @@ import asyncpg
 
 from clew.access.permits import Permit, Permits
 from clew.access.sight import Sight
-from clew.access.types import TRUE, Operand, Places, Predicate, Supplied, Values
+from clew.access.types import Operand, Places, Predicate, Supplied, Values
 from clew.access.visible import Access
 from clew.engine.rule_report import Judgement, rules_of, rules_of_fields
 from clew.errors import ClewError
 from clew.model.rule_text import conjuncts, members
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation
 from clew.plan.types import Read
-from clew.plan.write import Check, Find, Leads, Lock, Plan
+from clew.plan.write import Check, Find, Leads, Lock, Plan, Recall
 from clew.same import Same
 from clew.sql.keys import Key, bound_keys
 from clew.sql.statement import Statement
@@ -146,7 +146,7 @@ class Recorder:
         self.refusals: list[Refused] = []
         # The entities with the operations for which rules were asked, in that order.
         self._asked: dict[tuple[str, Operation], Entity] = {}
-        self._checks: dict[str, tuple[Check, Mapping[Supplied, Any]]] = {}
+        self._judged: dict[tuple[Phase, str], tuple[Check | Recall, Mapping[Supplied, Any]]] = {}
         self._access = access
         self._sight = sight
         self._viewer = viewer
@@ -159,7 +159,7 @@ class Recorder:
     def restart(self) -> None:
         """Forget all: the mutation runs once more."""
         kept: Any
-        for kept in (self.steps, self.missed, self.refusals, self._asked, self._checks):
+        for kept in (self.steps, self.missed, self.refusals, self._asked, self._judged):
             kept.clear()
 
     def rules(self) -> list[Judgement]:
@@ -179,6 +179,8 @@ class Recorder:
             case Lock(visible=visible, permits=permits) | Check(visible=visible, permits=permits):
                 self._asks(visible.entity, Operation.READ)
                 self._asks(visible.entity, permits.operation)
+            case Recall(entity=entity, permits=permits):
+                self._asks(entity, permits.operation)
             case Find(visible=visible) | Leads(visible=visible):
                 self._asks(visible.entity, Operation.READ)
         await self._step(phase, plan, statement, arguments)
@@ -242,7 +244,9 @@ class Recorder:
                     columns = [theirs for _, theirs in pairs if theirs is not None]
                     await self._not_found(store, target, columns, astray[:_MOST_MISSED])
             case Check(visible=visible):
-                self._checks[visible.entity.name] = plan, bound
+                self._judged[Phase.CHECK, visible.entity.name] = plan, bound
+            case Recall(entity=entity):
+                self._judged[Phase.RECALL, entity.name] = plan, bound
 
     async def _not_found(
         self, store: Asking, entity: Entity, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
@@ -305,8 +309,8 @@ class Recorder:
         read: tuple[Tried, ...] = ()
         if refusal.key:
             try:
-                if refusal.phase is Phase.CHECK:
-                    plan, bound = self._checks[entity.name]
+                if refusal.phase in (Phase.RECALL, Phase.CHECK):
+                    plan, bound = self._judged[refusal.phase, entity.name]
                     readable, failed = await self._failed(
                         store, entity, operation, refusal.key, plan, bound, refusal.fields
                     )
@@ -341,14 +345,14 @@ class Recorder:
         entity: Entity,
         operation: Operation,
         key: Key,
-        judged: Check | None = None,
+        judged: Check | Recall | None = None,
         bound: Mapping[Supplied, Any] | None = None,
         fields: Collection[str] = (),
     ) -> tuple[bool | None, dict[Same, list[str]]]:
         """Which parts of the rules' conditions do not hold of a row, by the rules.
 
         Args:
-            judged: the plan that has judged the row as it is now, with what was `bound`; None: the row is as it was.
+            judged: the plan that has judged the row, with what was `bound`; None: the row is as it was.
             fields: those whose own rules are tried, too.
 
         Returns:
@@ -360,22 +364,25 @@ class Recorder:
             if judgement.applies and not self._access.rules.claims_of(entity, rule) <= self._sight.usable:
                 failed[Same(rule)] = [judgement.why]
             elif judgement.applies:
-                where = rule.where if judged is None or rule.check is None else rule.check
+                where = rule.check if isinstance(judged, Check) and rule.check is not None else rule.where
                 parts += (
                     (Same(rule), text, self._access.condition(entity, part))
                     for part, text in conjuncts(self._access.model, entity, where)
                 )
-        permits = Permits(tuple(Permit(TRUE, part) for *_, part in parts), {}, (), operation)
+        # Each statement reads the side of a permit that it is for.
+        permits = Permits(tuple(Permit(part, part) for *_, part in parts), {}, (), operation)
         if judged is None:
             judged = Check(self._access.visible(entity, self._sight), permits)
         bound_now = {**(bound or {}), **bound_keys(entity, [key])}
-        if bound and judged.ordered:
+        if bound and (isinstance(judged, Recall) or judged.ordered):
             bound_now[Places()] = [bound[Places()][_rows(bound_keys(entity, ()), bound).index(key)]]
         record, *_ = await store.ask(replace(judged, permits=permits), bound_now)
-        for (same, text, _), holds in zip(parts, tuple(record)[1:], strict=True):
+        # A row that is recalled has been read already.
+        readable, *held = (True, *record) if isinstance(judged, Recall) else record
+        for (same, text, _), holds in zip(parts, held, strict=True):
             if not holds:
                 failed.setdefault(same, []).append(text)
-        return record[0], failed
+        return readable, failed
 
     def _rules(
         self, entity: Entity, operation: Operation, fields: Collection[str] = ()

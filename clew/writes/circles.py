@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clew.access.permits import Permits
 from clew.access.reach import reads
 from clew.access.sight import Sight
-from clew.access.types import TRUE
+from clew.access.types import TRUE, Predicate
 from clew.access.visible import Access
 from clew.model.types import Entity, Model, Operation
 from clew.model.writing import is_free_link
@@ -37,10 +39,22 @@ class Circles:
 
     def read(self, permits: Permits) -> frozenset[str]:
         """Return the entities that the rules read for what becomes of a row; with a view the ones that it reads."""
+        # alike without the condition: that reads nothing
+        return self._read_by(permit.after for permit in permits.every if permit.after != TRUE)
+
+    def recalled(self, entity: Entity, operation: Operation) -> frozenset[str]:
+        """Return the entities that the rules read for what a row was, if `entity` is among them.
+
+        A row that the same root field has written before may then matter to the row.
+        """
+        permits = self._access.permits(entity, self._sight, operation)
+        read = self._read_by(permit.before for permit in permits.every)
+        return read if entity.name in read else frozenset()
+
+    def _read_by(self, conditions: Iterable[Predicate]) -> frozenset[str]:
         found: set[str] = set()
-        for permit in permits.every:
-            if permit.after != TRUE:  # alike if true: that reads nothing
-                found |= reads(permit.after, self._model)
+        for condition in conditions:
+            found |= reads(condition, self._model)
         for name in tuple(found):
             entity = self._model.entity(name)
             if entity.view_sql is not None:  # alike if true: a table reads no other

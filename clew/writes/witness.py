@@ -22,6 +22,7 @@ class Phase(StrEnum):
 
     GATHER = "gather"
     WRITE = "write"
+    RECALL = "recall"
     CHECK = "check"
     READ = "read"
 
