@@ -13,7 +13,7 @@ INSERT INTO stewards (person_id) SELECT clew_given.clew_value0
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING stewards.person_id;
 
 -- 3: createSteward, check
---   Check visible=Steward permits=CREATE[schema.graphql:90] before=['Steward']
+--   Check visible=Steward permits=CREATE[schema.graphql:117] before=['Steward']
 SELECT judged.readable, judged.a0 
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
 FROM (SELECT n1.person_id AS person_id 

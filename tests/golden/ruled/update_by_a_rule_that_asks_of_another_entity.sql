@@ -1,5 +1,5 @@
 -- 1: updatePlacard, gather
---   Lock visible=Placard permits=UPDATE[schema.graphql:96] by_key=True named=True
+--   Lock visible=Placard permits=UPDATE[schema.graphql:123] by_key=True named=True
 SELECT clew_given.clew_position AS position, t0.id, (EXISTS (SELECT 1 
 FROM stewards AS t1 
 WHERE t1.person_id = $1::TEXT)) IS true AS b0 
@@ -9,7 +9,7 @@ FROM stewards AS t1
 WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updatePlacard, gather
---   Lock visible=Placard permits=UPDATE[schema.graphql:96] by_key=True named=True
+--   Lock visible=Placard permits=UPDATE[schema.graphql:123] by_key=True named=True
 SELECT clew_given.clew_position AS position, t0.id, (EXISTS (SELECT 1 
 FROM stewards AS t1 
 WHERE t1.person_id = $1::TEXT)) IS true AS b0 
@@ -23,7 +23,7 @@ WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
 UPDATE placards SET text=clew_given.clew_value0 FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE placards.id = clew_given.clew_key0;
 
 -- 4: updatePlacard, check
---   Check visible=Placard permits=UPDATE[schema.graphql:96]
+--   Check visible=Placard permits=UPDATE[schema.graphql:123]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
 FROM stewards AS t1 
