@@ -125,6 +125,14 @@ async def test_without_such_a_row_no_row_is_looked_at(school: Api) -> None:
     assert await school.ok("{ rooms { id } }", viewer=BEN) == {"rooms": []}
 
 
+async def test_a_rule_without_a_claim_that_its_question_names_is_dropped(school: Api) -> None:
+    nobody = Viewer(None, frozenset({"user", "cleaner"}))
+    found = await explanation(school.engine, Request("{ rooms { id } }", {}), nobody)
+    assert found is not None
+    told = [(rule.applies, rule.why) for rule in found.rules if rule.about == "Room"]
+    assert told == [(False, "claim sub is absent"), (True, "role cleaner is held")]
+
+
 async def test_a_refusal_names_the_entity_that_has_no_such_row(school: Api) -> None:
     document = 'mutation { updateRoom(id: 2, set: {name: "x"}) { id } }'
     await school.sql("INSERT INTO enrolments (id, student_id, course, part) VALUES (3, 'ben', 2, 'TEACHER')")

@@ -12,6 +12,7 @@ from typing import Any
 
 from clew.errors import Code
 from tests.attacks.attack import Alike, Expectation, Gives, Refused
+from tests.attacks.viewers import BAD_INPUT
 
 FORBIDDEN = Refused((Code.FORBIDDEN,))
 
@@ -153,6 +154,28 @@ WRITES_ELSEWHERE: tuple[tuple[str, str, Expectation] | tuple[str, str, Expectati
             Grant_1={"id": 1, "owner": "ben", "assignment_id": 1},
             Approval_1={"id": 1, "owner": "ben", "assignment_id": 1},
         ),
+    ),
+    # Nor do two rows that are both changed, or both go.
+    *(
+        ("ben", f"updateTower(id: 1, set: {{watches: {{{both}}}}}) {{ id }}", FORBIDDEN)
+        for both in (
+            "delete: [{id: 1}, {id: 2}]",
+            "delete: [{id: 1}], update: [{id: 2, set: {awake: false}}]",
+            "update: [{id: 1, set: {awake: false}}, {id: 2, set: {awake: false}}]",
+        )
+    ),
+    ("ben", "updateTower(id: 2, set: {watches: {delete: [{id: 3}]}}) { id }", BAD_INPUT),
+    (
+        "ben",
+        "updateTower(id: 1, set: {watches: {delete: [{id: 1}]}}) { id }",
+        Gives({"updateTower": {"id": 1}}),
+        {"Watch 1": {}},
+    ),
+    (
+        "ben",
+        "updateManyWatches(updates: [{id: 1, set: {awake: false}}, {id: 2, set: {awake: false}}]) { count }",
+        Gives({"updateManyWatches": {"count": 1}}),
+        {"Watch 1": {"awake": False}},
     ),
     # Each row of a list counts those before it.
     ("ben", "createSlots(inputs: [{id: 2}, {id: 3}]) { count }", FORBIDDEN),

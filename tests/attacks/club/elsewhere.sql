@@ -8,3 +8,5 @@ INSERT INTO passes (id, holder, valid, quarter_id) VALUES (1, 'ann', true, 1), (
 INSERT INTO zones (id, name) VALUES (1, 'ben'), (2, 'ann');
 INSERT INTO pass_zones (pass_id, zone_id) VALUES (1, 2);
 INSERT INTO slots (id) VALUES (1);
+INSERT INTO towers (id) VALUES (1), (2);
+INSERT INTO watches (id, tower_id, awake) VALUES (1, 1, true), (2, 1, true), (3, 2, true), (4, 2, false);
