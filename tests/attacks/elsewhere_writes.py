@@ -155,6 +155,13 @@ WRITES_ELSEWHERE: tuple[tuple[str, str, Expectation] | tuple[str, str, Expectati
             Approval_1={"id": 1, "owner": "ben", "assignment_id": 1},
         ),
     ),
+    # Nor do a row and a link of its own that has rules.
+    ("ben", 'updateTroupe(id: 1, set: {title: "ben", actors: {connect: [{id: "ben"}]}}) { id }', FORBIDDEN),
+    (
+        "ann",
+        'updateTroupe(id: 1, set: {title: "ann"}) { id }',
+        *_written("updateTroupe", 1, Troupe_1={"title": "ann"}),
+    ),
     # Nor do two rows that are both changed, or both go.
     *(
         ("ben", f"updateTower(id: 1, set: {{watches: {{{both}}}}}) {{ id }}", FORBIDDEN)
@@ -175,6 +182,18 @@ WRITES_ELSEWHERE: tuple[tuple[str, str, Expectation] | tuple[str, str, Expectati
         "ben",
         "updateManyWatches(updates: [{id: 1, set: {awake: false}}, {id: 2, set: {awake: false}}]) { count }",
         Gives({"updateManyWatches": {"count": 1}}),
+        {"Watch 1": {"awake": False}},
+    ),
+    (
+        "ben",
+        "deleteWatches(where: {towerId: {eq: 1}}) { count }",
+        Gives({"deleteWatches": {"count": 1}}),
+        {"Watch 1": {}},
+    ),
+    (
+        "ben",
+        "updateWatches(where: {towerId: {eq: 1}}, set: {awake: false}) { count }",
+        Gives({"updateWatches": {"count": 1}}),
         {"Watch 1": {"awake": False}},
     ),
     # Each row of a list counts those before it.

@@ -10,3 +10,6 @@ INSERT INTO pass_zones (pass_id, zone_id) VALUES (1, 2);
 INSERT INTO slots (id) VALUES (1);
 INSERT INTO towers (id) VALUES (1), (2);
 INSERT INTO watches (id, tower_id, awake) VALUES (1, 1, true), (2, 1, true), (3, 2, true), (4, 2, false);
+INSERT INTO troupes (id) VALUES (1);
+INSERT INTO actors (id) VALUES ('ann'), ('ben');
+INSERT INTO castings (troupe_id, actor_id) VALUES (1, 'ann');

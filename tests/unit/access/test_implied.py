@@ -154,6 +154,7 @@ def check_what_follows_anywhere() -> None:
     assert both.left("Doc.notes") == both.condition("Note", {"text": "x"})
     # A row that was reached is one that is asked about.
     assert World(doc=OWN, note=f"{{exists: {{Doc: {OWN}}}}}").left("Doc.notes") == TRUE
+    assert World(doc=OWN, note="{exists: {Doc: {}}}").left("Doc.notes") == TRUE
     assert World(tag=OWN, tagged=f"{{exists: {{Tag: {OWN}}}}}").left_of_link() == TRUE
     # A view does not have a row for sure, but says the same wherever it is asked.
     shelf = f"{{exists: {{Shelf: {OWN}}}}}"
@@ -171,11 +172,16 @@ def check_what_follows_anywhere() -> None:
         # There is such a row: it is not true that there is none.
         (OWN, f"{{not: {{exists: {{Doc: {OWN}}}}}}}"),
         (OWN, f"{{exists: {{Tag: {OWN}}}}}"),
+        (OWN, "{exists: {Tag: {}}}"),
         (OWN, '{exists: {Doc: {owner: "$auth.sub", size: 1}}}'),
         ('{owner: "$row.team"}', '{exists: {Doc: {owner: "$row.owner"}}}'),
     ):
         world = World(doc=doc, note=note)
         assert world.left("Doc.notes") == world.visible("Note").where, (doc, note)
+    for where in (ruled, f"{{not: {ruled}}}"):
+        world = World(doc=where)
+        for path in ("Doc.parent", "Doc.children"):
+            assert world.left(path) == world.visible("Doc").where
     world = World(shelf=OWN, doc=shelf)
     assert world.left("Shelf.docs") == world.visible("Doc").where
     # Deleted rows count for nothing, and a list may be asked for them.
