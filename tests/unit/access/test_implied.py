@@ -148,8 +148,8 @@ def check_what_follows_anywhere() -> None:
     for where in (tag, f"{{not: {tag}}}"):
         for path in ("Doc.notes", "Doc.copies", "Note.doc"):
             assert World(doc=where, note=where).left(path) == TRUE
-        for end in ("doc", "tag"):
-            assert World(tagged=where, **{end: where}).left_of_link() == TRUE
+        assert World(doc=where, tagged=where).left_of_link() == TRUE
+        assert World(tag=where, tagged=where).left_of_link() == TRUE
     both = World(doc=f"{{size: 1, and: [{tag}]}}", note=f'{{text: "x", and: [{tag}]}}')
     assert both.left("Doc.notes") == both.condition("Note", {"text": "x"})
     # A row that was reached is one that is asked about.
