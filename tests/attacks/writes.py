@@ -56,6 +56,11 @@ def nested(place: str) -> Refused:
     return Refused((Code.BAD_USER_INPUT,), f"`{place}` is set by the row around it.")
 
 
+def twice(place: str) -> Refused:
+    """A row is named by two entries of one list."""
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` names a row twice.")
+
+
 def made(entity: str, key: str, **columns: Any) -> Changes:
     """A new row."""
     return {f"{entity} {key}": {"id": key, **columns}}
@@ -630,6 +635,37 @@ TOLD: tuple[Entry, ...] = (
         {"Hitch 1 2": GONE},
     ),
     ("ben", "updateManyTents(updates: [{id: 1, set: {poles: {delete: [{id: 2}, {id: 1}]}}}]) { count }", FORBIDDEN),
+    # Of rows that are new nothing was before.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {create: [{id: "8"}, {id: "9"}]}}) { id }',
+        Gives({"updateTray": {"id": 1}}),
+        {**made("Hook", "8", up=True, tray_id=1), **made("Hook", "9", up=True, tray_id=1)},
+    ),
+    # One rule holds of a row beside all others as they were, another beside those before it: none holds of both.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {update: [{id: "1", set: {up: false}}, {id: "2", set: {up: false}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # One counts for those after it, in the order of the entries, whatever their keys.
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 2, set: {down: true}}, {id: 1, set: {down: true}}]}}) { id }",
+        Gives({"updateTray": {"id": 1}}),
+        {"Domino 1": {"down": True}, "Domino 2": {"down": True}},
+    ),
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 1, set: {down: true}}, {id: 2, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
+    # And only once it is allowed itself.
+    (
+        "ben",
+        "updateHand(id: 1, set: {moved: true, dominoes: {update: [{id: 4, set: {down: true}}, {id: 3, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
     # A condition that is unknown allows nothing, whatever is around it.
     (
         "ben",
@@ -812,8 +848,29 @@ MEMBERS: tuple[Entry, ...] = (
     (
         "ben",
         'updateManyPurses(updates: [{id: 1, set: {description: "x"}}, {id: 1, set: {tips: 3}}]) { count }',
-        Refused((Code.BAD_USER_INPUT,), "`updates.1` names a row twice."),
+        twice("updates.1"),
     ),
+    *(
+        (
+            "ben",
+            f"updateClub(id: 1, set: {{notes: {{{way}: [{first}, {second}]}}}}) {{ id }}",
+            twice(f"set.notes.{way}.1"),
+        )
+        for way, first, second in (
+            ("update", '{id: 3, set: {state: "public"}}', "{id: 3, inc: {stars: 5}}"),
+            ("update", '{id: 3, set: {text: "x"}}', '{id: 3, set: {text: "y"}}'),
+            ("disconnect", "{id: 3}", "{id: 3}"),
+        )
+    ),
+    # Places are taken once all have theirs, by hidden rows as by others.
+    (
+        "ben",
+        "updateManyBottles(updates: [{id: 1, set: {place: 2, dark: false}}, {id: 2, set: {place: 1}}]) { count }",
+        count("updateManyBottles", 2),
+        {"Bottle 1": {"place": 2}, "Bottle 2": {"place": 1}},
+    ),
+    ("ben", "updateBottle(id: 1, set: {place: ~}) { id }", Alike(("2", "3"), CONSTRAINT)),
+    ("ben", "updateBottles(where: {id: {lt: 3}}, inc: {place: 1}) { count }", CONSTRAINT),
 )
 
 SHARED: tuple[Entry, ...] = (
@@ -864,12 +921,28 @@ SHARED: tuple[Entry, ...] = (
                 'createStays(inputs: [{id: "8", place: {create: {hall: 2, number: 9}}}, {id: "9", hall: 2, placeNumber: ~}]) { count }',
                 ("1", "8"),
             ),
+            (
+                'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: ~}]}}) { id }',
+                ("1", "8"),
+            ),
             # And so is one that goes.
             (
                 'updateStep(id: "1", set: {flags: {delete: [{id: "3"}]}, leaves: {create: [{id: "9", text: "moss", flagId: "~"}]}}) { id }',
                 ("2", "7"),
             ),
         )
+    ),
+    # The whole of its key leads to a new row beside it.
+    (
+        "ann",
+        'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: 9}]}}) { id }',
+        Gives({"updateStep": {"id": "1"}}),
+        {
+            "Place 2 9": {"hall": 2, "number": 9, "open": True, "deleted_at": None},
+            **made("Stay", "9", hall=2, place_number=9),
+            "Site 2 9 1": {"step_id": "1", "place_hall": 2, "place_number": 9},
+            "Sojourn 9 1": {"step_id": "1", "stay_id": "9"},
+        },
     ),
     *(
         (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another relation set different values on {name}."))

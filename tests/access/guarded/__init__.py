@@ -82,6 +82,7 @@ async def authenticate(request: Request) -> Viewer | None:
 # is the other's sequel.
 # m3 is a guide of level 2, m43 one of level 3, m63 one of level 1, and m23 was one of level 5. Venue 3 is shut, 4
 # deleted.
+# Meter 2 is of team 3; 1 and all that is of it fail to be numbers.
 # Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
@@ -137,6 +138,9 @@ INSERT INTO shuttings (id, venue_id) VALUES (1, 3);
 INSERT INTO stalls (id, venue_id) VALUES (10, 1), (20, 2), (30, 3);
 INSERT INTO landmarks (id) VALUES (1), (2);
 INSERT INTO venue_landmarks (venue_id, landmark_id) VALUES (1, 1), (2, 1), (2, 2);
+INSERT INTO meters (id, name, code, team_id) VALUES (1, 'Theirs', 'SECRET', 't4'), (2, 'Ours', '7', 't3');
+INSERT INTO dials (id, code, weight, meter_id) VALUES (1, 'SECRET', 1e308, 1), (2, 'SECRET', 1e308, 1), (3, '7', 2, 2);
+INSERT INTO needles (id, code, meter_id) VALUES (1, 'SECRET', 1), (2, '7', 2);
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 
