@@ -23,7 +23,7 @@ from tests.reference import table_sql
 
 HERE = Path(__file__).parent
 CLUB = HERE.parents[1] / "writes" / "club"
-DATA = (CLUB / "data.sql").read_text() + (HERE / "more.sql").read_text()
+DATA = "".join(path.read_text() for path in (CLUB / "data.sql", HERE / "more.sql", HERE / "elsewhere.sql"))
 
 # A row as JSON has it, by entity and key.
 Rows = dict[str, dict[str, Any]]
@@ -99,7 +99,8 @@ def make_club(server_url: str, root: Path) -> Iterator[Club]:
     """The application on this server, its project made in the empty folder `root`; dropped at the end."""
     (root / "graphql").mkdir()
     shutil.copy(CLUB / "schema.graphql", root / "graphql")
-    shutil.copy(HERE / "more.graphql", root / "graphql")
+    for name in ("more", "elsewhere"):
+        shutil.copy(HERE / f"{name}.graphql", root / "graphql")
     with new_database(server_url) as url:
         club = Club(url, Clew([query, mutation], project=root))
         asyncio.run(create_tables(url, club.model))
