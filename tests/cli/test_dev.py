@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -23,7 +22,9 @@ import pytest
 
 from clew.database import cluster
 from clew.database.embedded import running_url
-from tests.cli.conftest import SDL, environment_of, stop_postgres, write
+from tests.cli.conftest import SDL, stop_postgres, write
+from tests.cli.forks import environment_of
+from tests.server import copy_empty_cluster
 
 SEED = """
 import sqlalchemy as sa
@@ -100,22 +101,12 @@ class Dev:
         return code
 
 
-@pytest.fixture(scope="session")
-def empty_cluster() -> Iterator[Path]:
-    """The data of an embedded Postgres that never ran: to copy them is faster than to make them."""
-    with tempfile.TemporaryDirectory(prefix="clew-test-") as folder:
-        data = Path(folder).resolve() / "data"
-        cluster.initialise(data, durable=True)
-        yield data
-
-
 @pytest.fixture
-def project(project: Path, empty_cluster: Path) -> Path:
+def project(project: Path) -> Path:
     """With a seed, and with an embedded Postgres that is not made anew."""
     write(project, {"pyproject.toml": "[tool.clew]\nseed = 'app.seed:seed'\n", "app/seed.py": SEED})
     (project / ".clew" / "postgres").mkdir(parents=True)
-    # `cp` keeps the owner, whom Postgres asks for.
-    subprocess.run(["cp", "-a", empty_cluster, project / ".clew" / "postgres"], check=True)
+    copy_empty_cluster(project / ".clew" / "postgres")
     return project
 
 

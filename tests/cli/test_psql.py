@@ -12,7 +12,8 @@ import pytest
 
 from clew.cli.commands.psql import without_password
 from clew.database.embedded import embedded_postgres, folder_of
-from tests.cli.conftest import Run, environment_of, stop_postgres, write
+from tests.cli.conftest import Run, stop_postgres, write
+from tests.cli.forks import environment_of
 
 # Prints its arguments and the password.
 FAKE = """#!{python}
