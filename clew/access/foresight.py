@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from clew.access.predicates import FALSE, operands_of, parts
 from clew.access.reach import reads
-from clew.access.types import TRUE, AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Predicate, Ruled
+from clew.access.types import TRUE, AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Predicate, Ruled, Somewhere
 from clew.model.types import Entity, Model, RelationKind
 
 
@@ -55,6 +55,8 @@ class Foresight:
                 return column.name in self.known
             case Exists(relation=relation):
                 return relation.kind is RelationKind.TO_ONE and set(relation.key) <= set(self.known)
+            case Somewhere():
+                return True
         return False
 
 
