@@ -122,13 +122,13 @@ class Leads:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Foresee:
-    """Tell of each row that `write` would write which conditions are true of it.
+    """Tell of each row that `write` would write which of `permits.every` could hold after.
 
-    Gives one value for each condition. They name only columns that have their values.
+    Their conditions name only columns that have their values.
     """
 
     write: Insert | Update
-    conditions: Sequence[Predicate]
+    permits: Permits
 
 
 @dataclass(frozen=True, slots=True, eq=False)

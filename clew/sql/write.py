@@ -396,7 +396,7 @@ def _foresee(plan: Foresee, model: Model, tables: Tables, binds: Binds) -> Selec
         rows = _changed_rows(write, given, tables.of(entity.name), entity.columns)
     scope = Scope(entity, rows, None)
     judged: list[ColumnElement[Any]] = [
-        compiler.judged(item, scope).label(f"c{number}") for number, item in enumerate(plan.conditions)
+        compiler.judged(permit.after, scope).label(f"a{number}") for number, permit in enumerate(plan.permits.every)
     ]
     return sa.select(*judged).select_from(rows).order_by(rows.c[given.position.name])
 

@@ -478,10 +478,12 @@ class Store:
         ((shape, _),) = _by_shape([draft])
         plan = self._plan(entity, shape, operation)
         foresight = Foresight(entity, self.model, self._known(plan), self.unsettled)
-        conditions = [foresight.could(permit.after) for permit in self.permits(entity, operation).every]
-        if all(condition == TRUE for condition in conditions):  # alike if false: a shortcut
-            return (True,) * len(conditions)
-        record, *_ = await self.run(Foresee(plan, conditions), self._bound(plan, [draft]), keep=False)
+        every = self.permits(entity, operation).every
+        could = tuple(replace(permit, after=foresight.could(permit.after)) for permit in every)
+        if all(permit.after == TRUE for permit in could):  # alike if false: a shortcut
+            return (True,) * len(could)
+        foreseen = Foresee(plan, Permits(could, {}, (), operation))
+        record, *_ = await self.run(foreseen, self._bound(plan, [draft]), keep=False)
         return tuple(record)
 
     def _known(self, plan: Insert | Update) -> frozenset[str]:

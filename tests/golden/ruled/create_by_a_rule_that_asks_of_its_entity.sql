@@ -8,11 +8,14 @@ FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS cl
 FROM unnest($3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 2: createSteward, write
+SAVEPOINT clew_rows;
+
+-- 3: createSteward, write
 --   Insert entity=Steward columns=[personId]
 INSERT INTO stewards (person_id) SELECT clew_given.clew_value0 
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING stewards.person_id;
 
--- 3: createSteward, check
+-- 4: createSteward, check
 --   Check visible=Steward permits=CREATE[schema.graphql:117] before=['Steward']
 SELECT judged.readable, judged.a0 
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
@@ -28,7 +31,7 @@ WHERE t4.person_id = $4::TEXT)) IS true AS a0
 FROM stewards AS t0 
 WHERE t0.person_id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 4: createSteward, read
+-- 5: createSteward, read
 --   Read
 --     Rows visible=Steward
 --     Value key='personId' column=personId
