@@ -782,6 +782,63 @@ MEMBERS: tuple[Entry, ...] = (
     ),
 )
 
+DIRECTED: tuple[Entry, ...] = (
+    # Whom one cheers one decides oneself; who cheers one does not follow from that.
+    *(
+        (
+            "ann",
+            'updateFan(id: "ann", set: {idols: {%s: [{id: "%s"}]}}) { idols(orderBy: [{id: ASC}]) { id } fans(orderBy: [{id: ASC}]) { id } }'
+            % (way, other),
+            Gives({"updateFan": {"idols": [{"id": name} for name in idols], "fans": [{"id": "ben"}, {"id": "cat"}]}}),
+            changes,
+        )
+        for way, other, idols, changes in (
+            ("connect", "ben", ["ben"], {}),
+            ("connect", "cat", ["ben", "cat"], {"Cheer ann cat": {"fan_id": "ann", "idol_id": "cat"}}),
+            ("disconnect", "ben", [], {"Cheer ann ben": GONE}),
+        )
+    ),
+    *(
+        (who, field, expect)
+        for who, field, expect in (
+            (
+                "ann",
+                'updateFan(id: "ann", set: {idols: {connect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {idols: {disconnect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            # By a row of the other direction no row is in the list.
+            ("ann", 'updateFan(id: "ann", set: {idols: {disconnect: [{id: "cat"}]}}) { id }', BAD_INPUT),
+            ("ann", 'updateFan(id: "ben", set: {idols: {disconnect: [{id: "ann"}]}}) { id }', null("updateFan")),
+            # Nobody is made to cheer, by a generated link or by one of its own rules.
+            ("ann", 'updateFan(id: "ann", set: {fans: {connect: [{id: "ben"}]}}) { id }', INVALID),
+            ("ann", 'updateFan(id: "ann", set: {worshippers: {connect: [{id: "cat"}]}}) { id }', FORBIDDEN),
+            ("ann", 'updateFan(id: "ann", set: {worshippers: {disconnect: [{id: "ben"}]}}) { id }', FORBIDDEN),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {worshippers: {disconnect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            ("ann", 'createWorship(input: {fanId: "ben", heroId: "cat"}) { fanId }', FORBIDDEN),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {heroes: {connect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+        )
+    ),
+    (
+        "ann",
+        'updateFan(id: "ann", set: {heroes: {connect: [{id: "cat"}], disconnect: [{id: "ben"}]}}) { heroes { id } worshippers { id } }',
+        Gives({"updateFan": {"heroes": [{"id": "cat"}], "worshippers": [{"id": "ben"}]}}),
+        {"Worship ann ben": GONE, "Worship ann cat": {"fan_id": "ann", "hero_id": "cat"}},
+    ),
+)
+
 SHARED: tuple[Entry, ...] = (
     # Which tower a dark light is in, no hook tells, from neither end; nor does it lead to a hidden hook.
     *(
@@ -804,7 +861,10 @@ SHARED: tuple[Entry, ...] = (
             ),
             # Nor is the key of a hook told by what is given beside it.
             ('createLight(input: {id: "9", lit: true, towerId: ~, hook: {connect: {name: "3a"}}}) { id }', ("3", "1")),
-            ('createLight(input: {id: "9", lit: true, tower: {connect: {id: ~}}, hook: {connect: {name: "3a"}}}) { id }', ("1", "2")),
+            (
+                'createLight(input: {id: "9", lit: true, tower: {connect: {id: ~}}, hook: {connect: {name: "3a"}}}) { id }',
+                ("1", "2"),
+            ),
         )
     ),
     # No hook takes a light to another tower.
@@ -833,7 +893,11 @@ SHARED: tuple[Entry, ...] = (
     ),
     # Rows of two towers are joined by nothing, whatever there is with half of each key.
     *(
-        (who, "updateHook(towerId: 1, number: 1, set: {ropes: {%s: [{towerId: 2, number: 1}]}}) { number }" % way, BAD_INPUT)
+        (
+            who,
+            "updateHook(towerId: 1, number: 1, set: {ropes: {%s: [{towerId: 2, number: 1}]}}) { number }" % way,
+            BAD_INPUT,
+        )
         for who in ("ann", "admin")
         for way in ("disconnect", "delete")
     ),
@@ -1721,6 +1785,7 @@ def entries() -> Iterable[Attack]:
         *ELSEWHERE,
         *MEMBERS,
         *SHARED,
+        *DIRECTED,
         *ROWS,
         *FIELDS,
         *PRESETS,
