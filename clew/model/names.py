@@ -117,6 +117,21 @@ def cut(name: str) -> str:
     return f"{head}_{short_hash(name)}"
 
 
+def made_name(table: str, column: str, label: str) -> str:
+    """Return the name that Postgres gives to what it makes for a column: (`posts`, `id`, `seq`) -> `posts_id_seq`.
+
+    It shortens the longer of the two names, so that all has 63 bytes.
+    """
+    first, second = table.encode(), column.encode()
+    room = MAX_BYTES - len(label) - 2
+    while len(first) + len(second) > room:
+        if len(first) > len(second):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    return "_".join([first.decode("utf-8", "ignore"), second.decode("utf-8", "ignore"), label])
+
+
 def short_hash(text: str) -> str:
     """Return the first eight hexadecimal digits of the SHA-256 of `text`."""
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH]

@@ -49,6 +49,7 @@ class EnumValue:
     name: str
     description: str | None = None
     deprecation_reason: str | None = None
+    renamed_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ from graphql import (
     visit,
 )
 
-from clew.sdl.directives import STANDARD, Directive, Relation, Resolver, Table, View, bind, definitions
+from clew.sdl.directives import STANDARD, Directive, Relation, Renamed, Resolver, Table, View, bind, definitions
 from clew.sdl.report import Report, did_you_mean
 
 D = TypeVar("D", bound=Directive)
@@ -152,6 +152,7 @@ class Type(Directed):
     interfaces: tuple[NamedTypeNode, ...] = ()
     members: tuple[NamedTypeNode, ...] = ()
     values: Mapping[str, EnumValueDefinitionNode] | None = None
+    renamed_values: Mapping[str, Renamed] = field(default_factory=dict)
     broken: bool = False
 
     @property
@@ -328,6 +329,7 @@ class _Merger:
         members: list[NamedTypeNode] = []
         fields: dict[str, Field] = {}
         values: dict[str, EnumValueDefinitionNode] = {}
+        renamed: dict[str, Renamed] = {}
         names: dict[str, NameNode] = {}
         broken = False
         part: TypeNodes
@@ -340,7 +342,9 @@ class _Merger:
                 members += getattr(part, "types", None) or ()
             elif kind is Kind.ENUM:
                 for value in getattr(part, "values", None) or ():
-                    self._directives(value.directives, "ENUM_VALUE")
+                    of_value, _ = self._directives(value.directives, "ENUM_VALUE")
+                    self._repeated(of_value)
+                    renamed.update((value.name.value, found) for found in of_value if isinstance(found, Renamed))
                     if self._is_new(names, value.name, f'the value "{value.name.value}" of "{name}"'):
                         values[value.name.value] = value
             elif kind is not Kind.SCALAR:
@@ -359,6 +363,7 @@ class _Merger:
             interfaces=tuple(interfaces),
             members=tuple(members),
             values=values if kind is Kind.ENUM else None,
+            renamed_values=renamed,
             broken=broken,
         )
 

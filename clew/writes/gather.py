@@ -237,7 +237,7 @@ class Gatherer:
                 for draft, _ in entries
                 if (names := [n for n in shared if n not in {*draft.values, *set_by[id(draft)]}])
             ]
-            if keeping:  # alike if true: a shortcut
+            if keeping:
                 columns = [column_of(entity, name) for name in entity.shared_key(name)]
                 plan = self.lock_of(entity, Operation.UPDATE, opened=entity.shared_key(name), columns=columns)
                 locked = await self._store.lock(plan, keys=[draft.key for draft, _ in keeping])

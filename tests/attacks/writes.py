@@ -1124,7 +1124,7 @@ FILLED: tuple[Entry, ...] = (
     (
         "ann",
         'updateStep(id: "1", set: {leaves: {create: [{id: "9", step: {connect: {id: "2"}}}]}}) { id }',
-        nested("set.leaves.create.0.place"),
+        nested("set.leaves.create.0.step"),
     ),
     # A rule must hold it all the same.
     ("ann", 'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "x"}]}}) { id }', FORBIDDEN),

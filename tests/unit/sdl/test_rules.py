@@ -352,6 +352,12 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "one name has one successor: remove one @renamed",
         "type A @table { id: ID! @id x: Int @renamed(from: z) }",
     ),
+    "an enum value renamed from one that is there": (
+        "type A @table { id: ID! @id e: E } enum E { X Y @renamed(from: «X») }",
+        '"X" is a value of E, so it was not renamed',
+        "name the earlier name, or remove @renamed",
+        "type A @table { id: ID! @id e: E } enum E { X Y @renamed(from: Z) }",
+    ),
     "a field renamed from one that is there": (
         "type A @table { id: ID! @id x: Int @renamed(from: «id») }",
         '"id" is a field of A, so it was not renamed',
