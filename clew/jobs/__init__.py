@@ -1,4 +1,4 @@
-"""Background jobs (SPEC 8): their handlers are registered; nothing runs them yet."""
+"""Background jobs. Clew registers their handlers and does not run them yet."""
 
 from clew.jobs.context import JobContext
 

@@ -1,4 +1,4 @@
-"""What a job's handler gets."""
+"""The context that a job's handler gets."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ class JobContext(Protocol):
 
     @property
     def viewer(self) -> Viewer:
-        """Who enqueued the job; its rules bind `graphql`."""
+        """The viewer that enqueued the job. Its rules bind `graphql`."""
 
     @property
     def attempt(self) -> int:
-        """Which execution this is, from 1."""
+        """The number of this execution, from 1."""
 
     async def graphql(self, document: str, **variables: Any) -> dict[str, Any]:
-        """Run an operation under the caller's rules; its data."""
+        """Run an operation under the rules of the viewer. Return its data."""
 
     async def emit(self, data: Any, kind: str = "token") -> None:
-        """Append a piece, text or JSON, to the job's durable output."""
+        """Append text or JSON to the job's durable output."""
 
     async def progress(self, progress: float, message: str | None = None) -> None:
-        """Say how much is done, from 0 to 1."""
+        """Report the share of the work that is done, from 0 to 1."""
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that commits together with the job's completion."""
+        """Open a transaction that commits together with the job's completion."""

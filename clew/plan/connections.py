@@ -1,4 +1,4 @@
-"""The arguments and selection of a connection -> `Connection` (SPEC 3; GraphQL Cursor Connections)."""
+"""Plan a connection from its arguments and selection (GraphQL Cursor Connections)."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def connection(
     page: int | None,
     output: tuple[ConnectionOutput, ...],
 ) -> Connection:
-    """A page of a connection.
+    """Plan a page of a connection.
 
     Args:
-        arguments: of which `first`, `last`, `after` and `before` are read.
+        arguments: this reads `first`, `last`, `after` and `before` of them.
         variables: coerced.
-        page: the most rows a viewer may ask for, and what comes without `first` and `last`; None: no bound.
+        page: the most rows that a viewer may ask for, and the default size. None: no bound.
 
     Raises:
-        ClewError: BAD_USER_INPUT for what is no cursor, and for both `first` and `last`.
+        ClewError: BAD_USER_INPUT for a value that is not a cursor, and for `first` together with `last`.
     """
     first, last = arguments.get("first"), arguments.get("last")
     if first is not None and last is not None:
         raise ClewError("`first` and `last` cannot be combined.", hint="Page forward with first, backward with last.")
     backward = last is not None
     limit, most = page_size(*((last, "last") if backward else (first, "first")), variables, page)
-    # One row more tells whether there is another page.
+    # One more row tells whether there is another page.
     bound = most + 1 if limit is not None and isinstance(limit.source, Variable) else None
     name = _name(visible.entity, order)
     return Connection(
@@ -82,9 +82,10 @@ def _position(
 
 
 def _name(entity: Entity, order: tuple[OrderKey, ...]) -> str:
-    """What tells an ordering from every other: a cursor of one means nothing in another.
+    """Return a name that is unique to an ordering. A cursor of one ordering is not valid in another.
 
-    Not even where the keys are alike: by a hidden key of one entity the open ones of another would tell it.
+    This holds for equal keys of different entities too. Otherwise a client could learn a hidden key of one entity by
+    comparing it with open keys of another.
     """
     keys = (f"{_value(key.value)} {'desc' if key.descending else 'asc'} {key.nulls_lead}" for key in order)
     return f"{entity.name}({','.join(keys)})"

@@ -1,4 +1,4 @@
-"""The cost of a query: how many rows its lists may give, nested ones multiplied."""
+"""The cost of a query: the most rows that its lists may return. Nested lists multiply."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from clew.plan.types import (
     Value,
 )
 
-# How many rows the operand of a `limit` lets through.
+# Returns the number of rows that the operand of a `limit` lets through.
 _Size = Callable[[Operand], int]
 
 
 def largest_cost(plan: ReadPlan) -> int:
-    """The cost with every variable `limit` as large as the viewer may ask for.
+    """Return the cost if every variable `limit` is as large as the viewer may ask for.
 
     Args:
-        plan: of a viewer with a largest page, so that no list is without `limit`.
+        plan: the plan of a viewer with a largest page. So every list has a `limit`.
     """
     return _cost(plan, _largest)
 
 
 def check_cost(plan: ReadPlan, variables: Mapping[str, Any], most: int) -> None:
-    """Refuse an operation that may give more than `most` rows.
+    """Refuse an operation that may return more than `most` rows.
 
     Args:
         plan: as for `largest_cost`.
-        variables: coerced. A `limit` out of its bounds counts as the nearest one: it is refused when it is bound.
+        variables: coerced. A `limit` out of bounds counts as the nearest bound: binding refuses it later.
 
     Raises:
         ClewError: LIMIT_EXCEEDED.
@@ -83,7 +83,7 @@ def _many(read: Read | Connection | Aggregate | Groups, size: _Size) -> int:
 
 
 def _of_row(read: Read | Connection | Groups) -> Iterable[Output]:
-    """What is given of each row."""
+    """Return the fields of each row."""
     if isinstance(read, Read):
         return read.output
     if isinstance(read, Groups):
@@ -92,7 +92,7 @@ def _of_row(read: Read | Connection | Groups) -> Iterable[Output]:
 
 
 def _lists(outputs: Iterable[Output], size: _Size) -> int:
-    """The cost of the lists in one row."""
+    """Return the cost of the lists in one row."""
     total = 0
     for output in outputs:
         match output:

@@ -1,4 +1,4 @@
-"""`where` -> predicate (SPEC 3)."""
+"""Turn the `where` argument into a predicate."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from clew.plan.measures import conditions
 
 
 def filter_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree, place: str) -> Predicate:
-    """A filter object as a predicate over the masked rows of `entity`.
+    """Turn a filter object into a predicate over the masked rows of `entity`.
 
     Args:
         tree: the value of `where`; None (an explicit null of the whole filter) means no condition.
         place: the argument's name, for errors.
 
     Raises:
-        ClewError: BAD_USER_INPUT for a null where a condition should be.
+        ClewError: BAD_USER_INPUT for a null in place of a condition.
     """
     if tree is None:
         return TRUE
@@ -71,7 +71,7 @@ def filter_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree, p
 def _related(
     access: Access, sight: Sight, masks: Mapping[str, Predicate], relation: Relation, tree: Tree, place: str
 ) -> list[Predicate]:
-    """A filter through a relation: of a to-one, or `some`, `none` and `every` of a to-many."""
+    """Plan a filter through a relation: a to-one, or `some`, `none` and `every` of a to-many."""
     target = access.model.entity(relation.target)
     rows, link = access.across(relation, sight)
     mask = masks.get(relation.name)
@@ -91,7 +91,7 @@ def _related(
 def _aggregated(
     access: Access, sight: Sight, masks: Mapping[str, Predicate], relation: Relation, tree: Tree, place: str
 ) -> Predicate:
-    """A filter on what the rows of a to-many come to."""
+    """Plan a filter on the aggregates over the rows of a to-many."""
     assert isinstance(tree, dict)
     target = access.model.entity(relation.target)
     visible, link = access.across(relation, sight)
@@ -105,7 +105,7 @@ def _aggregated(
 
 
 def search_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree) -> Predicate:
-    """The `search` argument; absent or null it means no condition."""
+    """Plan the `search` argument. An absent or null one means no condition."""
     if tree is None:
         return TRUE
     assert isinstance(tree, Literal | Variable | Template)
@@ -130,7 +130,7 @@ def _conditions(column: Column, mask: Predicate | None, tree: dict[str, Tree], p
 
 
 def _at_path(column: Column, mask: Predicate | None, tree: Tree, place: str) -> list[Predicate]:
-    """Conditions on what a JSON column holds at a path."""
+    """Return the conditions on the value at a path of a JSON column."""
     assert isinstance(tree, dict)
     path = tree["at"]
     assert isinstance(path, Literal | Variable | Template)
@@ -146,7 +146,7 @@ def _at_path(column: Column, mask: Predicate | None, tree: Tree, place: str) -> 
 
 
 def is_empty(entity: Entity, where: Mapping[str, Any], model: Model) -> bool:
-    """Whether a filter, or a part of it that should say something, says nothing."""
+    """Return whether a filter is empty, or a part of it that should hold a condition."""
     return not where or any(value is not None and _says_nothing(entity, n, value, model) for n, value in where.items())
 
 
@@ -154,7 +154,7 @@ def _says_nothing(entity: Entity, name: str, value: Any, model: Model) -> bool:
     if not value:
         return True
     if entity.column(name) is not None:
-        # Where in a JSON value to look is no condition yet.
+        # A path into a JSON value is not a condition by itself.
         return "path" in value and (not value["path"] or any(set(item) <= {"at"} for item in value["path"]))
     if name in ("and", "or", "not"):
         items = value if isinstance(value, list) else [value]
@@ -171,10 +171,10 @@ def _says_nothing(entity: Entity, name: str, value: Any, model: Model) -> bool:
 
 
 def _is_vague(relation: Relation, rows: Mapping[str, Any] | None, model: Model) -> bool:
-    """Whether a filter on a list's rows has an empty part; `{comments: {some: {}}}` says that there is one."""
+    """Return whether a filter on a list's rows has an empty part. `{comments: {some: {}}}` asks for a row."""
     return bool(rows) and is_empty(model.entity(relation.target), rows or {}, model)
 
 
 def _is_hollow(measure: Any) -> bool:
-    """Whether a condition on a measure, `{gt: 1}` or `{price: {gt: 1}}`, has a part without an operator."""
+    """Return whether a condition on a measure, `{gt: 1}` or `{price: {gt: 1}}`, has a part without an operator."""
     return isinstance(measure, dict) and (not measure or any(map(_is_hollow, measure.values())))

@@ -1,4 +1,4 @@
-"""The arguments and selection of `postsGroups` -> `Groups` (SPEC 3)."""
+"""Plan a groups field, such as `postsGroups`, from its arguments and selection."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from clew.model.types import Entity, Relation
 from clew.plan.measures import COUNT, direction, measure, one
 from clew.plan.types import GroupKey, GroupKeys, GroupOrder, KeyValue, TypeName
 
-# The fields of a selection by response key, for a type: `_Planner.subfields`.
+# Returns the fields of a selection on a type, by response key: `_Planner.subfields`.
 Subfields = Callable[[tuple[FieldNode, ...], str], Mapping[str, tuple[FieldNode, ...]]]
 
 
 class Grouping:
-    """What the rows of `entity` are grouped by.
+    """The keys that group the rows of `entity`.
 
     Args:
         by: the value of the argument `by`.
         zone: the value of `timeZone`.
 
     Raises:
-        ClewError: BAD_USER_INPUT for no key, the same key twice, or a null.
+        ClewError: BAD_USER_INPUT for a missing key, a repeated key, or a null.
     """
 
     def __init__(self, access: Access, sight: Sight, entity: Entity, by: Tree, zone: Tree) -> None:
@@ -81,10 +81,10 @@ class Grouping:
         return (name, *names), key
 
     def order(self, tree: Tree) -> tuple[GroupOrder, ...]:
-        """The value of `orderBy`.
+        """Plan the value of `orderBy`.
 
         Raises:
-            ClewError: BAD_USER_INPUT for a key that is not among those grouped by, or a null.
+            ClewError: BAD_USER_INPUT for a key that does not group the rows, or a null.
         """
         assert tree is None or isinstance(tree, list)
         return tuple(self._order(item, f"orderBy.{index}") for index, item in enumerate(tree or ()))
@@ -111,14 +111,14 @@ class Grouping:
         subfields: Subfields,
         path: tuple[str, ...] = (),
     ) -> Iterator[KeyValue | TypeName | GroupKeys]:
-        """The selection of `key`.
+        """Plan the selection of `key`.
 
         Args:
-            entity: whose fields these are; `path` leads to it.
+            entity: the entity that has these fields. `path` leads to it.
             fields: by response key.
 
         Raises:
-            ClewError: BAD_USER_INPUT for a field that is not among those grouped by.
+            ClewError: BAD_USER_INPUT for a field that does not group the rows.
         """
         for key, nodes in fields.items():
             name = nodes[0].name.value

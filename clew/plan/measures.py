@@ -1,4 +1,4 @@
-"""Aggregates in filters, orders and selections -> measures (SPEC 3)."""
+"""Plan the measures of aggregates in filters, orders and selections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.model.types import Entity
 
 COUNT = Measure("count")
 
-# The type of an aggregate's fields, but for `count`, with the entity's name to be filled in.
+# The types of an aggregate's fields except `count`. The entity's name goes into the braces.
 MEASURE_TYPES = {
     "countDistinct": "{}AggregateCountDistinct",
     "sum": "{}AggregateSum",
@@ -23,7 +23,7 @@ MEASURE_TYPES = {
 
 
 def measure(entity: Entity, function: str, name: str, masks: Mapping[str, Predicate]) -> Measure:
-    """A function of a column of `entity`, by API names."""
+    """Return the measure that applies a function to a column of `entity`, by API names."""
     column = entity.column(name)
     assert column is not None, f"{entity.name}.{name}"
     return Measure(function, column, masks.get(name))
@@ -32,15 +32,15 @@ def measure(entity: Entity, function: str, name: str, masks: Mapping[str, Predic
 def conditions(
     entity: Entity, tree: Mapping[str, Tree], masks: Mapping[str, Predicate], place: str
 ) -> Iterator[tuple[Measure, str, Operand]]:
-    """The conditions of an aggregate filter but for its `where`.
+    """Return the conditions of an aggregate filter, without its `where`.
 
     Args:
-        entity: whose rows are counted and summed.
+        entity: the entity whose rows the filter counts and sums.
         tree: `{count: {gt: 3}, sum: {price: {lt: 5}}}`.
         place: of the filter, for errors.
 
     Raises:
-        ClewError: BAD_USER_INPUT for a null where a condition should be.
+        ClewError: BAD_USER_INPUT for a null in place of a condition.
     """
     for function, value in tree.items():
         here = f"{place}.{function}"
@@ -72,10 +72,10 @@ def _object(tree: Tree, place: str) -> Mapping[str, Tree]:
 
 
 def one(tree: Tree, place: str) -> tuple[str, Tree]:
-    """The one key of a oneOf object, and what it holds.
+    """Return the one key of a oneOf object, and its value.
 
     Raises:
-        ClewError: BAD_USER_INPUT for none or several.
+        ClewError: BAD_USER_INPUT unless there is exactly one key.
     """
     if not isinstance(tree, dict) or len(tree) != 1:
         raise ClewError(
@@ -86,7 +86,7 @@ def one(tree: Tree, place: str) -> tuple[str, Tree]:
 
 
 def direction(tree: Tree, place: str) -> tuple[bool, bool | None]:
-    """An `OrderDirection`: whether descending, and whether nulls come first, None where that is not said.
+    """Read an `OrderDirection`. Return whether it descends, and whether nulls come first (None: not stated).
 
     Raises:
         ClewError: BAD_USER_INPUT for a null.

@@ -1,4 +1,4 @@
-"""`orderBy`, `limit`, `offset` and their like (SPEC 3)."""
+"""Plan orders and pages: `orderBy`, `limit`, `offset` and similar arguments."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ _NUMBER = ValueType("BigInt", "bigint")
 
 
 def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: str) -> tuple[OrderKey, ...]:
-    """The keys of an ordering, and what breaks the ties that they leave.
+    """Return the keys of an ordering, and the keys that break its ties.
 
-    That is the primary key, ascending, as the viewer sees it, and where some of it is hidden a digest of it: the
-    order of rows must tell nothing of their hidden keys.
+    The primary key breaks ties, ascending, as the viewer sees it. Where a part of it is hidden, a digest of the whole
+    key takes its place: the order of rows must reveal nothing of their hidden keys.
 
     Args:
         tree: the value of `orderBy`: a list of one-key objects, or None.
         place: the argument's name, for errors.
 
     Raises:
-        ClewError: BAD_USER_INPUT for a null where a direction should be.
+        ClewError: BAD_USER_INPUT for a null in place of a direction.
     """
     assert tree is None or isinstance(tree, list)
     different: dict[tuple[str, ...], OrderKey] = {}
     for index, item in enumerate(tree or ()):
         key = _order_key(access, sight, entity, item, f"{place}.{index}")
-        # A key that was there before, whichever way, has no ties left to break.
+        # A key that the order already has leaves no ties for it to break, whatever its direction.
         different.setdefault(_names(item), key)
     return (
         *different.values(),
@@ -54,17 +54,17 @@ def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: 
 
 
 def order_of_ties(visible: Visible) -> tuple[OrderKey, ...]:
-    """The order of rows where none is asked for."""
+    """Return the order of rows when the client asks for none."""
     return tuple(tie for _, tie in _ties(visible))
 
 
 def shows_its_keys(visible: Visible) -> bool:
-    """Whether the key of every visible row is open: then nothing else breaks ties."""
+    """Return whether the key of every visible row is open. Then nothing else breaks ties."""
     return all(mask is None for mask in _key_masks(visible))
 
 
 def _ties(visible: Visible) -> Iterator[tuple[str, OrderKey]]:
-    """What tells any two rows apart, by name: the columns of the key where they are open, and a digest of the rest."""
+    """Yield the keys that tell rows apart, by name: the columns that may be open, and a digest if any may be hidden."""
     for column, mask in zip(visible.entity.key_columns, _key_masks(visible), strict=True):
         if mask != FALSE:
             yield column.name, OrderKey(FieldPath(column, masks=(mask,)), descending=False)
@@ -77,7 +77,7 @@ def _key_masks(visible: Visible) -> list[Predicate | None]:
 
 
 def _names(tree: Tree) -> tuple[str, ...]:
-    """What leads to a key's direction."""
+    """Return the names that lead to a key's direction."""
     names: list[str] = []
     while isinstance(tree, dict):
         ((name, tree),) = tree.items()
@@ -114,7 +114,7 @@ def _order_key(
 def _related_measure(
     access: Access, sight: Sight, relation: Relation, tree: Tree, place: str
 ) -> tuple[RelatedMeasure, tuple[bool, bool | None]]:
-    """`{count: DESC}` or `{sum: {price: DESC}}`: what to compute, and which way to sort."""
+    """Read `{count: DESC}` or `{sum: {price: DESC}}`. Return the measure and its direction."""
     target = access.model.entity(relation.target)
     visible, link = access.across(relation, sight)
     function, value = one(tree, place)
@@ -131,15 +131,15 @@ def _related_measure(
 def cut(
     arguments: Mapping[str, Tree], variables: Mapping[str, Any], page: int | None
 ) -> tuple[Operand | None, Operand | None, int | None]:
-    """Limit, offset and ceiling of a list.
+    """Return the limit, offset and ceiling of a list.
 
     Args:
-        arguments: the list's; `limit` and `offset` may be absent or null.
-        variables: coerced; their ceilings are part of the plan.
-        page: the most rows a viewer may ask for, and what a list without `limit` gets; None: no bound.
+        arguments: the list's arguments. `limit` and `offset` may be absent or null.
+        variables: coerced. Their ceilings are part of the plan.
+        page: the most rows that a viewer may ask for, and the default `limit`. None: no bound.
 
     Raises:
-        ClewError: BAD_USER_INPUT for a negative one, LIMIT_EXCEEDED for one above the page.
+        ClewError: BAD_USER_INPUT for a negative number, LIMIT_EXCEEDED for one above the page.
     """
     limit, most = page_size(arguments.get("limit"), "limit", variables, page)
     offset, skipped = count(arguments.get("offset"), "offset", variables, None)
@@ -148,7 +148,7 @@ def cut(
 
 
 def page_size(tree: Tree, place: str, variables: Mapping[str, Any], page: int | None) -> tuple[Operand | None, int]:
-    """Return the number of rows of a page, and its ceiling: as many as the viewer may ask for, if it does not say.
+    """Return the number of rows of a page, and its ceiling. The default is the most that the viewer may ask for.
 
     Raises:
         ClewError: as `cut`.
@@ -157,11 +157,11 @@ def page_size(tree: Tree, place: str, variables: Mapping[str, Any], page: int | 
 
 
 def count(tree: Tree, place: str, variables: Mapping[str, Any], most: int | None) -> tuple[Operand | None, int]:
-    """A number of rows, and its ceiling. Raises as `cut`."""
+    """Return a number of rows, and its ceiling. Raise as `cut` does."""
     if tree is None:
         return None, 0
     if isinstance(tree, Variable):
-        # Another value of the same shape may break the bounds: they are checked when it is bound.
+        # Another value of the same shape may break the bounds. So binding checks them.
         return Operand(tree, _NUMBER, place, "count", most), ceiling(variables[str(tree.path[0])])
     assert isinstance(tree, Literal)
     if tree.value < 0:

@@ -1,4 +1,4 @@
-"""A validated query operation -> `ReadPlan`."""
+"""Plan a validated query operation as a `ReadPlan`."""
 
 from __future__ import annotations
 
@@ -76,15 +76,14 @@ def plan_query(
     Args:
         operation: valid against `schema`.
         fragments: the document's fragments by name.
-        variables: the coerced variables, of which only the shape and the values given to
-            `@skip` and `@include` go into the plan.
-        sight: what of the viewer decides what is visible.
-        limits: for the page, and for how many conditions there may be.
-        budget: of fields and conditions, with those of a variable wherever it is used; None for no bound.
+        variables: coerced. Only their shape and the values for `@skip` and `@include` go into the plan.
+        sight: the part of the viewer that decides what is visible.
+        limits: the limits of the page and of the number of conditions.
+        budget: the most fields and conditions, counting those of a variable at each use. None: no bound.
 
     Raises:
-        ClewError: BAD_USER_INPUT for what validation cannot see, such as a null operand; LIMIT_EXCEEDED.
-        BudgetError: it takes more.
+        ClewError: BAD_USER_INPUT for faults that validation cannot see, such as a null operand. LIMIT_EXCEEDED.
+        BudgetError: the plan takes more than the budget.
     """
     return _Planner(access, schema, fragments, variables, sight, limits, budget).query(operation)
 
@@ -100,11 +99,11 @@ def plan_rows(
     limits: Limits,
     budget: int | None = None,
 ) -> Read:
-    """Plan what is read of rows whose keys the user's own code gives.
+    """Plan the reading of rows whose keys the user's own code returns.
 
     Args:
-        entity: the rows'.
-        nodes: those of the field that the rows are below.
+        entity: the entity of the rows.
+        nodes: the nodes of the field that has the rows below it.
         fragments, variables, sight, limits, budget: as `plan_query`.
 
     Raises:
@@ -135,7 +134,7 @@ class _Planner:
         self.limits = limits
         self.budget = budget
         self.resolvers = False
-        # The fields, and the conditions as a client writes them.
+        # The numbers of fields, and of conditions as a client writes them.
         self.fields = 0
         self.conditions = 0
 
@@ -181,10 +180,10 @@ class _Planner:
         arguments: Mapping[str, Tree],
         nodes: tuple[FieldNode, ...],
     ) -> Read | Connection | Aggregate:
-        """A list, a connection or an aggregate of the rows of `visible` that the arguments ask for.
+        """Plan a list, a connection or an aggregate over the rows of `visible` that the arguments ask for.
 
         Args:
-            asked: the same rows, with what is left to ask of them here.
+            asked: the same rows, with only the conditions that are not proven yet.
         """
         entity = visible.entity
         where = self.where(entity, arguments)
@@ -198,11 +197,11 @@ class _Planner:
         return Read(rows, self.output(visible, nodes))
 
     def visible(self, entity: Entity, arguments: Mapping[str, Tree]) -> Visible:
-        """The visible rows, and what `deleted` says of them."""
+        """Return the visible rows, with the deleted ones as the argument `deleted` says."""
         return self.access.visible(entity, self.sight, _deleted(arguments))
 
     def where(self, entity: Entity, arguments: Mapping[str, Tree]) -> Predicate:
-        """What `where` and `search` ask."""
+        """Return the condition of `where` and `search`."""
         where = filter_predicate(self.access, self.sight, entity, arguments.get("where"), "where")
         if (search := arguments.get("search")) is not None:
             where = conjunction([where, search_predicate(self.access, self.sight, entity, search)])
@@ -244,7 +243,7 @@ class _Planner:
         return tuple(self.measure(entity, f"{entity.name}Aggregate", key, subnodes) for key, subnodes in fields.items())
 
     def measure(self, entity: Entity, parent: str, key: str, nodes: tuple[FieldNode, ...]) -> Measured:
-        """`count`, or an object of measures such as `sum`."""
+        """Plan `count`, or an object of measures such as `sum`."""
         function = nodes[0].name.value
         if function == "__typename":
             return TypeName(key, parent)
@@ -276,13 +275,13 @@ class _Planner:
         return Groups(rows, grouping.keys, grouping.order(arguments.get("orderBy")), tuple(output))
 
     def page(self, visible: Visible) -> int | None:
-        """The largest page: what the rules say, else the limit for all; none for an admin."""
+        """Return the largest page: that of the rules, else the general limit. An admin has none."""
         if self.sight.admin:  # alike if false: an admin's limits have no page
             return None
         return self.limits.page if visible.page is None else visible.page
 
     def output(self, visible: Visible, nodes: tuple[FieldNode, ...]) -> tuple[Output, ...]:
-        """What is given of each row of `visible`, of which the statement has made sure."""
+        """Plan the fields of each row. The statement has made sure that it is a row of `visible`."""
         fields = self.subfields(nodes, visible.entity.name)
         return tuple(self.field(visible, key, subnodes) for key, subnodes in fields.items())
 
@@ -325,7 +324,7 @@ class _Planner:
         type_ = self.schema.type_map[parent]
         assert isinstance(type_, GraphQLObjectType)
         found = read_arguments(node, type_.fields[node.name.value].args, self.variables)
-        # Here, and not of the whole plan: an alias costs nothing to write, and would have all of a variable planned.
+        # Check while planning, not at its end: each cheap alias would have a whole variable planned again.
         self.conditions += sum(map(size, found.values()))
         check_conditions(self.conditions, self.limits.conditions)
         self.check_budget()
@@ -337,7 +336,7 @@ class _Planner:
 
 
 def _deleted(arguments: Mapping[str, Tree]) -> str | None:
-    """What `deleted` says: INCLUDE or ONLY."""
+    """Return the value of the argument `deleted`: INCLUDE, ONLY or None."""
     deleted = arguments.get("deleted")
     return deleted.value if isinstance(deleted, Literal) else None
 

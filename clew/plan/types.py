@@ -1,8 +1,8 @@
-"""The plan: what an operation reads, resolved against the model, with no database in it.
+"""The plan: the reads of an operation, resolved against the model. It knows nothing of the database.
 
-A plan is immutable and depends on the document, on the viewer's roles and on the *shape*
-of the variables (which are absent or null, which keys an input object has), never on
-their values: those are `Operand`s, bound when the operation runs.
+A plan is immutable. It depends on the document, on the viewer's roles and on the *shape* of the variables: which are
+absent or null, and which keys an input object has. It never depends on their values. Those are `Operand`s: they are
+bound when the operation runs.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class TypeName:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """What a `@resolver` field needs of its row, under the field's response key, by SDL name.
+    """The columns that a `@resolver` field needs of its row, under the field's response key, by SDL name.
 
-    Null where `mask` does not hold: then the field is not resolved.
+    Null where `mask` does not hold. Then no resolver runs.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Required:
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """A to-one: an object, or null where there is no visible row or `mask` does not hold."""
+    """A to-one: an object. It is null where no row is visible or `mask` does not hold."""
 
     key: str
     relation: Relation
@@ -56,7 +56,7 @@ class One:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A to-many: of no rows where `mask` does not hold. `link` are the visible rows of a many-to-many's link."""
+    """A to-many. It is empty where `mask` does not hold. `link` are the visible links of a many-to-many."""
 
     key: str
     relation: Relation
@@ -70,7 +70,7 @@ Output = Value | TypeName | Required | One | Many
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Rows and what to give of each."""
+    """Rows, and the fields to return of each."""
 
     rows: Rows
     output: tuple[Output, ...]
@@ -111,7 +111,7 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class GroupKey:
-    """What rows are grouped by. `unit` is what a moment or a day is cut to, in the time zone `zone`."""
+    """A key that groups rows. `unit` truncates a moment or a day, in the time zone `zone`."""
 
     value: FieldPath
     unit: str | None = None
@@ -120,7 +120,7 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyValue:
-    """The value of one of the keys, by its place among them."""
+    """The value of the key at this index."""
 
     key: str
     index: int
@@ -128,7 +128,7 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True)
 class GroupOrder:
-    """One key of the order of groups: the place of a key, or a measure."""
+    """One key of the order of groups: the index of a group key, or a measure."""
 
     value: int | Measure
     descending: bool
@@ -137,7 +137,7 @@ class GroupOrder:
 
 @dataclass(frozen=True, slots=True)
 class GroupKeys:
-    """The `key` of a group under a response key, and within it an object for each to-one."""
+    """The `key` of a group under a response key. It holds an object for each to-one."""
 
     key: str
     output: tuple[KeyValue | TypeName | GroupKeys, ...]
@@ -145,7 +145,7 @@ class GroupKeys:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """An object for each group of equal keys; the keys in turn are the last order."""
+    """An object for each group of equal keys. The keys come last in the order, to break ties."""
 
     rows: Rows
     by: tuple[GroupKey, ...]
@@ -201,9 +201,9 @@ ConnectionOutput = Edges | Nodes | PageInfo | TotalCount | TypeName
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in an order, from a cursor: for each key its value, None for a null.
+    """A place in an order, from a cursor: the value of each key, None for a null.
 
-    Null or not is part of the plan, because each takes another comparison.
+    Which values are null is part of the plan, because a null needs another comparison.
     """
 
     values: tuple[Operand | None, ...]
@@ -211,10 +211,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A page of rows between two positions: the first rows of it, or (`backward`) the last.
+    """A page of rows between two positions: the first of these rows, or the last (`backward`).
 
-    `rows` are all of them, in order; `rows.limit` cuts the page. `order` names the
-    ordering that the page's cursors are of.
+    `rows` are all rows, in order. `rows.limit` cuts the page. `order` names the ordering of the page's cursors.
     """
 
     rows: Rows
@@ -226,7 +225,7 @@ class Connection:
 
     @property
     def fields(self) -> tuple[Output, ...]:
-        """What is given of each row, in all places together."""
+        """The fields of each row, from all places together."""
         found: list[Output] = []
         for output in self.output:
             if isinstance(output, Nodes):
@@ -241,7 +240,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class RootOne:
-    """A root field that gives one row by a unique key, or null."""
+    """A root field that returns the row with a unique key, or null."""
 
     key: str
     read: Read
@@ -265,7 +264,7 @@ class RootTypeName:
 
 @dataclass(frozen=True, slots=True)
 class RootViewer:
-    """`viewer`: pairs of response key and field name; needs no database."""
+    """`viewer`: pairs of response key and field name. It needs no database."""
 
     key: str
     fields: tuple[tuple[str, str], ...]
@@ -284,7 +283,7 @@ Root = RootOne | RootMany | RootTypeName | RootViewer | RootCustom
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """A query operation. `resolvers`: some generated row has a field that Python must resolve."""
+    """A query operation. `resolvers` says whether some generated row has a field that Python must resolve."""
 
     roots: tuple[Root, ...]
     resolvers: bool = False
@@ -295,5 +294,5 @@ class ReadPlan:
 
     @property
     def passthrough(self) -> bool:
-        """Whether the database's JSON is the response: nothing of it passes through Python."""
+        """Whether the database's JSON is the response as it is. Then Python does not look into it."""
         return not self.resolvers and not any(isinstance(root, RootCustom) for root in self.roots)

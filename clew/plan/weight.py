@@ -1,8 +1,8 @@
-"""How much of a statement a plan comes to, before it is compiled.
+"""Estimate the size of a plan's statement before it is compiled.
 
-A condition that a client writes once may stand in the statement many times over: with the mask of the field that it
-is about, and with what makes the rows visible that it leads to, again at each step and in each list. Counting is
-linear in the plan all the same, because what the rules say of an entity is counted once.
+A condition that a client writes once may stand in the statement many times. It brings the mask of its field, and the
+visibility of the rows that it leads to, again at each step and in each list. Counting stays linear in the plan, because
+it counts the rules of an entity once.
 """
 
 from __future__ import annotations
@@ -54,40 +54,40 @@ from clew.plan.types import (
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What a statement has in it: `conditions`, those of the rules included, and `fields` of its output."""
+    """The size of a statement: `conditions`, with those of the rules, and `fields` of its output."""
 
     conditions: int
     fields: int = 0
 
 
 def plan_weight(plan: ReadPlan) -> Weight:
-    """The weight of a query's statement."""
+    """Return the weight of a query's statement."""
     scale = _Scale()
     conditions = sum(scale.read(root.read) for root in plan.reads)
     return Weight(conditions, scale.fields)
 
 
 def read_weight(read: Read) -> Weight:
-    """The weight of a statement that reads rows by given keys."""
+    """Return the weight of a statement that reads rows by given keys."""
     scale = _Scale()
     return Weight(scale.read(read), scale.fields)
 
 
 def predicate_weight(predicate: Predicate) -> Weight:
-    """The weight of a filter."""
+    """Return the weight of a filter."""
     return Weight(_Scale().predicate(predicate))
 
 
 class BudgetError(Exception):
-    """Planning or compiling takes more than it may take here."""
+    """Planning or compiling takes more than the budget."""
 
 
 def check_weight(weight: Weight, most: int | None, budget: int | None) -> None:
-    """Refuse what has more than `most` conditions, and stop at what is more than `budget` in all.
+    """Refuse more than `most` conditions, and stop at more than `budget` conditions and fields.
 
     Raises:
         ClewError: LIMIT_EXCEEDED.
-        BudgetError: it has no more than `most`, and more than `budget` conditions and fields.
+        BudgetError: the conditions are within `most`, but with the fields they exceed `budget`.
     """
     check_conditions(weight.conditions, most)
     if budget is not None and weight.conditions + weight.fields > budget:
@@ -95,13 +95,13 @@ def check_weight(weight: Weight, most: int | None, budget: int | None) -> None:
 
 
 def check_conditions(conditions: int, most: int | None) -> None:
-    """Refuse what comes to more than `most` conditions.
+    """Refuse more than `most` conditions.
 
     Raises:
         ClewError: LIMIT_EXCEEDED.
     """
     if most is not None and conditions > most:
-        # How many there are would tell of rules that are none of the client's business.
+        # The number of conditions would reveal rules that the client must not know.
         raise ClewError(
             f"The operation is too large: at most {most} conditions are allowed, including those of the access rules.",
             code=Code.LIMIT_EXCEEDED,
@@ -110,7 +110,7 @@ def check_conditions(conditions: int, most: int | None) -> None:
 
 
 class _Scale:
-    """Weighs one statement; what it has met before it knows by identity."""
+    """Weighs one statement. It knows the parts that it has weighed before by identity."""
 
     def __init__(self) -> None:
         self.fields = 0
@@ -123,7 +123,7 @@ class _Scale:
             case Compare(mask=mask) | IsNull(mask=mask) | JsonPath(mask=mask):
                 return 1 + self.mask(mask)
             case AllOf(items) | AnyOf(items):
-                # An empty one is a part of the statement too.
+                # An empty predicate is a part of the statement too.
                 return sum(max(1, self.predicate(item)) for item in items)
             case Not(item) | IsTrue(item):
                 return max(1, self.predicate(item))
@@ -132,7 +132,7 @@ class _Scale:
             case Aggregated(rows=rows, conditions=conditions, link=link, mask=mask):
                 measured = sum(1 + self.mask(measure.mask) for measure, _, _ in conditions)
                 found = 1 + self.rows(rows) + self.visible(link) + measured
-                # What the measures of no rows come to is asked beside it.
+                # The statement also computes the measures over no rows, for a masked relation.
                 return found if mask is None else found + measured + self.mask(mask)
             case Search(parts=parts):
                 return sum(1 + self.mask(mask) for _, mask in parts)
@@ -155,7 +155,7 @@ class _Scale:
         return self.visible(rows.visible) + self.predicate(rows.where) + order
 
     def path(self, path: FieldPath) -> int:
-        """A key of an order, or of groups."""
+        """Weigh a key of an order or of groups."""
         steps = sum(1 + self.visible(visible) for _, visible in path.path)
         masks = sum(map(self.mask, path.masks))
         if isinstance(end := path.end, RelatedMeasure):
@@ -180,7 +180,7 @@ class _Scale:
                 assert_never(read)
 
     def connection(self, read: Connection) -> int:
-        """The rows stand there once for the page, and once more for whatever is told of those beside it."""
+        """Weigh a connection. Its rows count once for the page, and once for each field about rows beyond it."""
         positions = sum(position is not None for position in (read.after, read.before))
         order = sum(self.path(key.value) for key in read.rows.order)
         unordered = Rows(read.rows.visible, read.rows.where)

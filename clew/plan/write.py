@@ -1,8 +1,8 @@
-"""The plans of the statements that a mutation's root field takes, in the order of its three phases.
+"""The plans of the statements of a mutation's root field, in the order of its three phases.
 
-First rows are found, locked and judged as they are (`Find`, `Lock`, `Leads`, `Reached`). Then they are written
-(`Insert`, `Update`, `Delete`, `Mark`, `Hold`). Then they are judged again (`Check`). A plan holds no values: those come
-in as arrays when the statement runs, so that any number of rows is one statement.
+The first phase finds, locks and judges rows as they are (`Find`, `Lock`, `Leads`, `Reached`). The second writes them
+(`Insert`, `Update`, `Delete`, `Mark`, `Hold`). The third judges them again (`Check`). A plan holds no values: they come
+as arrays when the statement runs. So one statement serves any number of rows.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from clew.access.permits import Permits
 from clew.access.types import TRUE, Predicate, Visible
 from clew.model.types import Column, Entity, Relation
 
-# A column, and the SQL that a preset fills it with.
+# A column, and the SQL of the preset that fills it.
 Filled = tuple[Column, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Find:
-    """Find visible rows by values of some columns, each of them open on the row.
+    """Find visible rows by values of some columns, each of which is open on the row.
 
-    Gives the position of the values (from 1) and the key.
+    The statement returns the position of the values (from 1) and the key.
     """
 
     visible: Visible
@@ -33,14 +33,14 @@ class Find:
 class Lock:
     """Lock the visible rows on which one of the rules and every guard of `permits` holds.
 
-    Gives `position` (of the key among those given, else 0), the key, `columns`, whether each field of `opened` is
-    open, perhaps the row's image, and for each of `permits.every` whether it holds.
+    The statement returns `position` (that of the key among the given ones, else 0), the key, `columns`, whether each
+    field of `opened` is open, perhaps the row's image, and whether each of `permits.every` holds.
 
     Args:
         where: the client's condition.
-        by_key: only rows with the keys that are given.
-        named: a client gave the keys: it knows no row by a key that is masked on it.
-        still: columns whose values must still be those given, one for each key.
+        by_key: lock only rows with the given keys.
+        named: a client gave the keys. It must not find a row by a key that is masked on it.
+        still: columns that must still have the given values, one for each key.
         opened: fields of the API.
     """
 
@@ -57,7 +57,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judge:
-    """Give for each given key, in order, whether the condition is true of its row."""
+    """Return for each given key, in order, whether the condition is true of its row."""
 
     entity: Entity
     condition: Predicate
@@ -65,13 +65,13 @@ class Judge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reached:
-    """Lock the rows that `relation` leads from to rows with the given keys.
+    """Lock the rows whose `relation` leads to rows with the given keys.
 
-    Gives the key, whether every guard of `permits` holds, and the row's image.
+    The statement returns the key, whether every guard of `permits` holds, and the row's image.
 
     Args:
-        softly: only rows that a deletion marks: those that are not deleted yet.
-        restores: only rows that were deleted at the time `at`.
+        softly: lock only rows that a deletion marks, which are not deleted yet.
+        restores: lock only rows that were deleted at the time `at`.
     """
 
     entity: Entity
@@ -83,12 +83,12 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Insert:
-    """Create rows with the values of `columns` given, the others by default or by presets in SQL.
+    """Create rows with the given values of `columns`. Defaults or presets in SQL fill the other columns.
 
-    Gives the keys in order, and for each preset of a given column whether it agrees.
+    The statement returns the keys in order, and whether each preset of a given column agrees with the value.
 
     Args:
-        once: a row that is there already is left as it is. Then only the keys of the others are given.
+        once: leave existing rows as they are. Then only the keys of the new rows are returned.
     """
 
     entity: Entity
@@ -99,7 +99,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """Change rows by given keys, one value a row for each column; presets are SQL over the changed row's columns."""
+    """Change rows by given keys, one value a row for each column. Presets are SQL over the changed row's columns."""
 
     entity: Entity
     sets: Sequence[Column] = ()
@@ -110,9 +110,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leads:
-    """Tell of each row that `write` would write whether a to-one is null or leads to a visible row, known by its key.
+    """Return whether a to-one of each row that `write` would write is null, or leads to a visible row with an open key.
 
-    Gives one value a row, in order.
+    The statement returns one value a row, in order.
     """
 
     write: Insert | Update
@@ -129,9 +129,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mark:
-    """Set or clear the time of deletion of the rows with the given keys, or that `relation` leads to such from.
+    """Set or clear the time of deletion of the rows with the given keys, or of the rows whose `relation` leads to them.
 
-    Takes the keys and `at`: the time to set, or that of the deletion to undo. Gives the keys of the rows.
+    The statement takes the keys and `at`: the time to set, or the time of the deletion to undo. It returns the keys of
+    the marked rows.
     """
 
     entity: Entity
@@ -141,10 +142,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hold:
-    """Tell of each row with a given key that `relation` leads from whether the row there is not deleted.
+    """Return for each row with a given key whether the row at the other end of `relation` is not deleted.
 
-    That row is locked against a deletion, as a foreign key locks it against one that is not soft. Rows of which
-    the to-one is null are left out.
+    The statement locks that row against a soft deletion, as a foreign key locks it against a real one. It leaves out
+    rows whose to-one is null.
     """
 
     entity: Entity
@@ -153,14 +154,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check:
-    """Give for each given key, in order, whether its row is readable, and which of `permits.every` hold after.
+    """Return for each given key, in order, whether its row is readable, and which of `permits.every` hold after.
 
     Args:
-        before: entities that the rules read, where they come to them by a relation, as they were before the
-            root field. Generated links are so only beyond the row: its own links are part of its new value.
-        near: generated links that rules read as they were where they are the row's own, too.
-        ordered: rules read the rows of the entity itself that were written before the row as they are now. Each row
-            has its place among those of the `Past`.
+        before: entities that rules read through a relation as they were before the root field. For generated links
+            this holds only beyond the row: its own links are part of its new value.
+        near: generated links that rules read as they were even for the row's own links.
+        ordered: rules read earlier written rows of the same entity as they are now. Each row has its place among those
+            of the `Past`.
     """
 
     visible: Visible
@@ -170,4 +171,19 @@ class Check:
     ordered: bool = False
 
 
-Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Hold | Check
+@dataclass(frozen=True, slots=True, eq=False)
+class Recall:
+    """Give for each given key, in order, which of `permits.every` hold before, of its row as it was.
+
+    The rules read the rows of the entity that were written before the row as they are now, as for `Check`.
+
+    Args:
+        past: entities that the rules read, and that have changed: all their other rows are read as they were.
+    """
+
+    entity: Entity
+    permits: Permits
+    past: Sequence[str]
+
+
+Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Hold | Check | Recall

@@ -1,4 +1,4 @@
-"""`batched`: one call of the user's function for all parents of a level."""
+"""`batched`: call the user's function once for all parents of a level."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from graphql.pyutils import is_awaitable
 
 
 def batched(resolver: Callable[..., Sequence[Any] | Awaitable[Sequence[Any]]]) -> Callable[..., Any]:
-    """Make a resolver of a function that gets all parents of a level, and gives their values.
+    """Make a resolver from a function that gets all parents of a level and returns their values.
 
     See docs/resolvers.md, "All parents at once".
 
     Args:
         resolver: `(parents, info, **arguments)`, async or not. It gets the list of the parents that a resolver would
-            get one by one, and `info` of the first of them. It returns a list with one value for each, in their
-            order. An exception in place of a value is that parent's error; one that is raised is everybody's.
+            get one by one, and the `info` of the first. It returns a list with one value for each parent, in their
+            order. An exception in place of a value is the error of that parent. A raised exception is the error of
+            every parent.
 
     Returns:
-        the resolver, to bind with Ariadne.
+        The resolver, to bind with Ariadne.
     """
 
     @wraps(resolver)

@@ -1,13 +1,13 @@
-"""Calls on one level that are answered together: rows of entities by key, and `batched` resolvers.
+"""Batches: calls on one level that Clew answers together. They read entities by key or call `batched` resolvers.
 
-graphql-core calls a field's resolver once for each object that the field stands on. Where such a
-field is an entity, its calls on one level are a batch, and a batch is one statement: it waits until
-every resolver has returned its keys, the quick and the slow, reads all the rows, and answers. The
-calls of a `batched` resolver are a batch as well, and one call of the user's function answers them.
+graphql-core calls a field's resolver once for each object that has the field. If the field is an entity, its calls on
+one level form a batch. A batch waits until every resolver has returned its keys, quick or slow. Then it reads all the
+rows in one statement and answers all the calls. The calls of a `batched` resolver form a batch too: one call of the
+user's function answers them.
 
-Calls on one level begin together, or nearly so: what an earlier batch has answered, and what async
-resolvers above have returned, reaches them over a few turns of the event loop. So a batch runs when
-nothing above it is under way, and nothing more has come for as many turns as that can take.
+Calls on one level begin almost together. The answers of earlier batches and of async resolvers above reach them over a
+few turns of the event loop. So a batch runs when nothing above it is under way and no call has come for as many turns
+as such an answer can take.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from clew.schema.build import Row
 from clew.sql.keys import Key, returned_key
 
 Info = GraphQLResolveInfo[Any]
-# Where a field stands: response keys and the types they are on, from the root; indexes of lists left out.
+# The place of a field: the response keys and their types, from the root. It leaves out the indexes of lists.
 Place = tuple[tuple[str | int, str | None], ...]
-# Gives the rows of some keys in their order, None for one that the viewer does not see.
+# Returns the rows of some keys in the order of the keys. A row that the viewer does not see is None.
 ReadRows = Callable[[Entity, Place, Info, Sequence[Key]], Awaitable[Sequence[Row | None]]]
-# A key, None, or a list of such, as deep as the field's type.
+# A key, None, or a list of these, as deep as the field's type.
 Keys = Any
-# Gives the answers to what has been asked, in its order; an exception is the answer to one alone.
+# Returns the answers to the calls, in their order. An exception among them is the answer to one call.
 AnswerAll = Callable[[list[Any]], Awaitable[Sequence[Any]]]
 
 
 def place_of(path: Path) -> Place:
-    """The place of the field at `path`."""
+    """Return the place of the field at `path`."""
     steps: list[tuple[str | int, str | None]] = []
     step: Path | None = path
     while step is not None:
@@ -49,7 +49,7 @@ def place_of(path: Path) -> Place:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Level:
-    """One place. `open` counts the calls there that have not been answered."""
+    """One place. `open` counts its unanswered calls."""
 
     place: Place
     open: int = 0
@@ -57,10 +57,10 @@ class _Level:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Batch(_Level):
-    """One place whose calls are answered together.
+    """One place whose calls Clew answers together.
 
-    `resolving` counts the resolvers that have not returned; `waiting` is what the others ask, and their
-    answers; `turns` are those of the event loop to let pass, None while nothing is planned.
+    `resolving` counts the resolvers that have not returned. `waiting` holds the requests of the others, with their
+    answers. `turns` is the number of turns of the event loop to let pass, or None while no run is planned.
     """
 
     info: Info
@@ -71,24 +71,24 @@ class _Batch(_Level):
 
 
 class Batches:
-    """Those of one operation; `close` it at the end."""
+    """The batches of one operation. Close them at its end."""
 
     def __init__(self, read: ReadRows) -> None:
         self._read = read
         self._levels: dict[Place, _Level] = {}
-        # At a place may be both: a `batched` resolver that gives keys, and the rows of these.
+        # One place may have both: a `batched` resolver that returns keys, and the rows of these keys.
         self._gathered: dict[Place, _Batch] = {}
         self._futures: set[asyncio.Future[Any]] = set()
         self._once: dict[Place, asyncio.Future[Any]] = {}
 
     def resolve(self, entity: Entity, info: Info, outcome: Any) -> Any:
-        """The answer to one call of a field that is an entity, or a list of one.
+        """Answer one call of a field that is an entity or a list of entities.
 
         Args:
-            outcome: what the user's resolver returned, or an awaitable of it: keys.
+            outcome: the keys that the user's resolver returned, or an awaitable of them.
 
         Raises:
-            TypeError: what it returned is no key.
+            TypeError: the resolver returned a value that is not a key.
         """
         if not is_awaitable(outcome):
             keys = _keys(outcome, info.return_type, entity, info)
@@ -105,7 +105,7 @@ class Batches:
         return answer
 
     def gather(self, info: Info, parent: Any, answer_all: AnswerAll) -> asyncio.Future[Any]:
-        """The answer to one call of a `batched` resolver, for its parent; the first call's function answers all."""
+        """Answer one call of a `batched` resolver, for its parent. The first call's function answers all calls."""
         place = place_of(info.path)
         batch = self._gathered.get(place)
         if batch is None:
@@ -113,7 +113,7 @@ class Batches:
         return self._wait(batch, parent, self._own(asyncio.get_running_loop().create_future()))
 
     def track(self, info: Info, outcome: Awaitable[Any]) -> Awaitable[Any]:
-        """Let batches below this field wait for it: it runs from now on."""
+        """Make the batches below this field wait for it. It runs from now on."""
         place = place_of(info.path)
         level = self._levels.setdefault(place, _Level(place=place))
         level.open += 1
@@ -122,16 +122,16 @@ class Batches:
         return running
 
     async def once(self, info: Info, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do what is the same for all calls of a field on one level; all wait for the first."""
+        """Do once what is the same for all calls of a field on one level. All wait for the first call."""
         place = place_of(info.path)
         if place not in self._once:
             self._once[place] = self._own(work())
             self._once[place].add_done_callback(_look)
-        # Who is cancelled must not cancel the others.
+        # A cancelled call must not cancel the others.
         await asyncio.shield(self._once[place])
 
     async def close(self) -> None:
-        """Stop what still runs; who still waits, in a part that an error has taken away, is cancelled."""
+        """Stop the running tasks. Cancel the calls that still wait: an error has removed their part of the response."""
         futures = tuple(self._futures)
         for future in futures:
             future.cancel()
@@ -155,7 +155,7 @@ class Batches:
         return answer
 
     def _answer(self, batch: _Batch) -> asyncio.Future[Any]:
-        """What one call will get."""
+        """Return the future answer of one call."""
         answer = self._own(asyncio.get_running_loop().create_future())
         batch.open += 1
         answer.add_done_callback(partial(self._answered, batch))
@@ -164,7 +164,7 @@ class Batches:
     def _returned(
         self, batch: _Batch, entity: Entity, answer: asyncio.Future[Any], resolving: asyncio.Future[Any]
     ) -> None:
-        """An async resolver has come to its end."""
+        """Note that an async resolver has ended."""
         batch.resolving -= 1
         if resolving.cancelled():
             answer.cancel()
@@ -190,7 +190,7 @@ class Batches:
         """Run the batch after some turns of the event loop, counted from now."""
         if batch.turns is None:
             asyncio.get_running_loop().call_soon(self._turn, batch)
-        # Each object and each list on the way may hand on its part in a task of its own.
+        # Each object and each list on the way may pass on its part in a separate task.
         batch.turns = len(batch.info.path.as_list()) + 1
 
     def _turn(self, batch: _Batch) -> None:
@@ -200,7 +200,7 @@ class Batches:
             asyncio.get_running_loop().call_soon(self._turn, batch)
             return
         batch.turns = None
-        # Whatever it waits for plans it again.
+        # Whatever the batch waits for will plan it again.
         if batch.waiting and not batch.resolving and not self._is_busy_above(batch.place):
             waiting, batch.waiting = batch.waiting, []
             self._own(self._run(batch, waiting))
@@ -231,7 +231,7 @@ class Batches:
         return [_rows(keys, numbers, rows) for keys in asked]
 
     def _own(self, work: Awaitable[Any]) -> asyncio.Future[Any]:
-        """A future, of a task if need be, that ends with the operation if not before."""
+        """Return a future that ends with the operation at the latest. Make a task for it where it needs one."""
         future = asyncio.ensure_future(work)
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
@@ -239,7 +239,7 @@ class Batches:
 
 
 def _look(done: asyncio.Future[Any]) -> None:
-    """Nobody may be there to look at a fault: the executor gives up a level as a whole."""
+    """Retrieve the exception. Otherwise nobody may: the executor gives up a level as a whole."""
     if not done.cancelled():
         done.exception()
 
@@ -251,7 +251,7 @@ def _fail(answer: asyncio.Future[Any], error: BaseException) -> None:
 
 
 def _keys(value: Any, type_: GraphQLOutputType, entity: Entity, info: Info) -> Keys:
-    """What a resolver returned, each key in it read."""
+    """Return the resolver's value with each key in it read."""
     if value is None:
         return None
     while isinstance(type_, GraphQLNonNull):
@@ -276,7 +276,7 @@ def _any(keys: Keys) -> bool:
 
 
 def _rows(keys: Keys, numbers: Mapping[Key, int], rows: Sequence[Row | None]) -> Any:
-    """The rows in place of their keys."""
+    """Replace the keys by their rows."""
     if isinstance(keys, list):
         return [_rows(item, numbers, rows) for item in keys]
     return None if keys is None else rows[numbers[keys]]

@@ -1,4 +1,4 @@
-"""The user's Ariadne bindables on the generated schema, and every fault in them at once."""
+"""Bind the user's Ariadne bindables to the generated schema. Report all their faults at once."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
     """Bind the resolvers to the schema.
 
     Returns:
-        what is wrong: a bindable for no type or field, a resolver on a generated field,
-        a custom field without one.
+        The faults: a bindable without a type or field, a resolver on a generated field, a custom field without
+        a resolver.
     """
     faults: list[Diagnostic] = []
     for bindable in _flatten(bindables):
@@ -95,7 +95,7 @@ def _flatten(bindables: Iterable[Any]) -> Iterable[SchemaBindable]:
 
 
 def _refuse_quietly(scalar: GraphQLScalarType) -> None:
-    """Let a scalar of the application refuse values by its own GraphQLError, or else without Python's words."""
+    """Hide the text of Python's errors when a custom scalar refuses a value. Its own GraphQLErrors pass."""
     literal: Callable[..., Any] = scalar.coerce_input_literal or partial(_by_legacy_parser, scalar.parse_literal)
 
     def refusing(coerce: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -119,7 +119,7 @@ def _refuse_quietly(scalar: GraphQLScalarType) -> None:
 
 
 def _by_legacy_parser(parse: Callable[[Any, None], Any], node: Any) -> Any:
-    # Variables have been replaced in the literal.
+    # The literal has its variables replaced by now.
     return parse(node, None)
 
 
@@ -158,7 +158,7 @@ def _missing(entity: str, resolver: ResolverField) -> Diagnostic:
 
 
 def _own_fields(schema: GraphQLSchema, model: Model) -> Iterable[GraphQLField]:
-    """The user's own fields of Query, Mutation, entities and plain types."""
+    """Yield the user's own fields of Query, Mutation, entities and plain types."""
     for custom in model.custom_fields:
         if custom.job is None and custom.parent != "Subscription":
             yield _object(schema, custom.parent).fields[custom.name]
@@ -178,7 +178,7 @@ def _object(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
 
 
 def _read_entities(field: GraphQLField, model: Model) -> None:
-    """Let a field that is an entity take its key from the user's resolver, and Clew read the row."""
+    """Make a field that is an entity take its key from the user's resolver. Clew then reads the row."""
     type_ = get_named_type(field.type)
     entity = model.entities.get(type_.name)
     if entity is not None:
@@ -204,7 +204,7 @@ def _tracked(resolve: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_parent(resolve: Callable[..., Any], entity: Entity, resolver: ResolverField) -> Callable[..., Any]:
-    """Call the user's resolver with the fields it requires: a dict by SDL names, as Python values."""
+    """Call the user's resolver with the fields that it requires, as a dict of Python values by SDL names."""
     columns: list[Column] = []
     for name in resolver.requires:
         column = entity.column(name)

@@ -1,4 +1,4 @@
-"""What resolvers get as `info.context`."""
+"""The context that resolvers get as `info.context`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Running(Protocol):
         """Run another operation within this one."""
 
     async def admit(self, info: Info, given: GivenKeys) -> None:
-        """Raise NOT_FOUND unless the viewer holds the operations on all the rows with these keys."""
+        """Raise NOT_FOUND unless the viewer may do the operations on all the rows with these keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`info.context.system`: what the application does in its own name."""
+    """`info.context.system`: operations that the application runs in its own name."""
 
     _running: Running
 
     async def graphql(self, document: str, /, **variables: Any) -> dict[str, Any]:
-        """Run an operation as an admin, otherwise as `Context.graphql` does."""
+        """Run an operation as an admin. Otherwise this is the same as `Context.graphql`."""
         return await self._running.graphql(document, variables, Viewer.admin())
 
 
@@ -41,9 +41,8 @@ class System:
 class Context:
     """The context of one operation.
 
-    `connection` is the operation's: in a mutation everything on it is part of the one
-    transaction; a query takes it when it is first used. `state` is the application's own: attributes of any
-    name, for this operation alone.
+    `connection` belongs to the operation. In a mutation everything on it is part of the one transaction. A query takes
+    it at the first use. `state` belongs to the application: it takes attributes of any name, for this operation alone.
     """
 
     viewer: Viewer
@@ -55,21 +54,21 @@ class Context:
     async def graphql(self, document: str, /, **variables: Any) -> dict[str, Any]:
         """Run another operation as the same viewer, in the same transaction if this is a mutation.
 
-        A mutation in it takes effect as a whole or not at all, and finally with the operation it is within.
+        A mutation in it takes effect as a whole or not at all. It becomes final together with the outer operation.
 
         Args:
             document: one query or mutation.
             variables: by name, as JSON has them.
 
         Returns:
-            its `data`.
+            Its `data`.
 
         Raises:
-            ClewError: the first of its errors. LIMIT_EXCEEDED where operations run within one another too deeply.
+            ClewError: the first of its errors. LIMIT_EXCEEDED if operations are nested too deeply.
         """
         return await self.running.graphql(document, variables, self.viewer)
 
     @property
     def system(self) -> System:
-        """The same with an admin's rules."""
+        """Run operations as an admin instead."""
         return System(self.running)

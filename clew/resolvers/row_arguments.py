@@ -1,4 +1,4 @@
-"""`@row` on arguments: a resolver runs for keys of rows that the viewer may use so, and for no others."""
+"""`@row` on arguments: a resolver runs only for keys of rows that the viewer may use in this way."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ GivenKeys = Mapping[RowArgument, list[Key]]
 
 
 def admitted(resolve: Callable[..., Any], rows: tuple[RowArgument, ...], model: Model) -> Callable[..., Any]:
-    """The resolver, called once the viewer is known to hold the operations on the rows that its arguments name.
+    """Return a resolver that first checks that the viewer may do the operations on the rows its arguments name.
 
-    An argument that is absent or null names none.
+    An absent or null argument names no row.
     """
 
     def resolve_admitted(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
@@ -35,7 +35,7 @@ def admitted(resolve: Callable[..., Any], rows: tuple[RowArgument, ...], model: 
 
 
 def not_found(row: RowArgument) -> ClewError:
-    """The one answer for a row that is not there, that is hidden, and on which the operation is not held."""
+    """Return the one error for a row that is missing, that is hidden, or that the viewer may not use so."""
     return ClewError(f"There is no row for `{row.argument}`.", code=Code.NOT_FOUND)
 
 

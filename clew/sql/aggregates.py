@@ -1,4 +1,4 @@
-"""Measures as JSON, and what there is where there are no rows."""
+"""Measures as JSON, and the JSON of fields without rows."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from clew.sql.scope import Scope
 
 
 def aggregate(pages: Pages, read: Aggregate, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
-    """The object of an aggregate; `outer` and `via` as for `Pages.page`."""
+    """Return the object of an aggregate. `outer` and `via` are as for `Pages.page`."""
     if not any(measures(read.output)):
-        # Without a function in it the SELECT would give one object for each row.
+        # Without an aggregate function the SELECT would return one object for each row.
         return nothing(read)
     scope = pages.scope(read.rows.visible.entity.name, outer)
 
@@ -47,7 +47,7 @@ def aggregate(pages: Pages, read: Aggregate, outer: Scope | None, via: Many | No
 
 
 def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any]]) -> Json:
-    """A field of an aggregate as JSON; `value` gives the SQL of a measure."""
+    """Return a field of an aggregate as JSON. `value` returns the SQL of a measure."""
     match output:
         case MeasureValue(measure=measure):
             return json_value(value(measure), measure.type)
@@ -58,7 +58,7 @@ def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any
 
 
 def measures(outputs: Iterable[Measured]) -> Iterator[Measure]:
-    """The measures of an aggregate's fields."""
+    """Yield the measures of an aggregate's fields."""
     for output in outputs:
         if isinstance(output, MeasureValue):
             yield output.measure
@@ -67,7 +67,7 @@ def measures(outputs: Iterable[Measured]) -> Iterator[Measure]:
 
 
 def nothing(read: Read | Connection | Aggregate) -> Json:
-    """The JSON of a field over no rows at all."""
+    """Return the JSON of a field without any rows."""
     match read:
         case Read():
             return EMPTY_ARRAY

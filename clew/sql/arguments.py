@@ -1,4 +1,4 @@
-"""Operand + coerced variables -> what asyncpg takes for `$n`."""
+"""Compute the value that asyncpg takes for `$n` from an operand and the coerced variables."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from clew.sql.cursors import Cursors
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
 Claims = Mapping[Any, Any]
-# Gives one argument from the coerced variables, and from the claims and what is `Supplied` by themselves.
+# Returns one argument. It takes the coerced variables, and a mapping of the claims and the `Supplied` values.
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
 
 _MOST_SEARCHED = 2000
-# Python finds them on some machines, Postgres never.
+# Python finds these on some machines. Postgres never does.
 _UNKNOWN_ZONES = ("localtime", "posix", "right/")
 _DIGITS = re.compile(r"-?[0-9]{1,10}")
-# Numbers as texts in claims: each has one way to be written, so that no two readers take one text for two numbers.
+# Numbers as texts in claims. Each number has one text, so that all readers read the same number.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _DECIMAL = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -61,13 +61,13 @@ _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
 def argument(operand: Operand, cursors: Cursors) -> Argument:
-    """How to compute the operand's value when the operation runs.
+    """Return a function that computes the operand's value when the operation runs.
 
     Args:
-        cursors: opens cursors, and says what they are marked with.
+        cursors: opens cursors, and knows their marker.
 
-    The result raises ClewError BAD_USER_INPUT, naming the operand's place, for a value
-    that Postgres could not take: a comparison in SQL must never raise.
+    The function raises ClewError BAD_USER_INPUT, naming the operand's place, for a value that Postgres cannot take:
+    a comparison in SQL must never raise.
     """
     source = operand.source
     if isinstance(source, Claim | Supplied):
@@ -89,7 +89,7 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
         try:
             fixed = convert(value)
         except ClewError as error:
-            # Planning must not fail where another branch of the plan cache would not.
+            # Planning must not fail here: a plan from the cache would not fail either.
             failure = error
             return lambda _variables, _claims: _raise(failure)
         return lambda _variables, _claims: fixed
@@ -113,10 +113,10 @@ def _cursor_key(
 
 
 def usable_claims(wanted: Iterable[Claim], claims: Mapping[str, Any]) -> dict[Claim, Any]:
-    """The wanted claims that a viewer has in a form that fits, as asyncpg takes them.
+    """Return the wanted claims that a viewer has in a form that fits, as asyncpg takes them.
 
-    A claim that is absent, null, empty or of another type is left out: the rules that name it
-    do not count (docs/access.md). Claims coerce like variables; digits also to integers.
+    Leave out a claim that is absent, null, empty or of another type. The rules that name it then do not count
+    (docs/access.md). Claims coerce like variables. Texts of digits also coerce to integers.
     """
     found: dict[Claim, Any] = {}
     for claim in wanted:
@@ -127,12 +127,12 @@ def usable_claims(wanted: Iterable[Claim], claims: Mapping[str, Any]) -> dict[Cl
 
 
 def claim_fault(claim: Claim, claims: Mapping[str, Any]) -> str | None:
-    """Why a viewer has a claim in no form that fits, as the end of a sentence; None if it can be used."""
+    """Return why a viewer's claim cannot be used, as the end of a sentence. None: it can be used."""
     return _claim(claim, claims)[1]
 
 
 def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
-    """A claim as asyncpg takes it, or why there is none."""
+    """Return a claim as asyncpg takes it, or the reason why it cannot be used."""
     value: Any = claims
     for step in claim.path:
         if not isinstance(value, Mapping) or step not in value:
@@ -157,7 +157,7 @@ def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
 
 
 def _holds_nothing(value: Any) -> bool:
-    """Whether a claim, or a part of it at any depth, is null or empty: it would hold for rows that nobody meant."""
+    """Return whether a claim, or a part of it at any depth, is null or empty. It would match rows that nobody meant."""
     if isinstance(value, list | Mapping):
         parts = value.values() if isinstance(value, Mapping) else value
         return not value or any(map(_holds_nothing, parts))
@@ -165,7 +165,7 @@ def _holds_nothing(value: Any) -> bool:
 
 
 def _is_one_number(value: Any, type_: ValueType) -> bool:
-    """Whether a claim that is to be a number is one, or a text that is one in ASCII digits without leading zeros."""
+    """Return whether a numeric claim is a number, or a text of ASCII digits without leading zeros."""
     if not isinstance(value, str):
         return True
     if type_.name == "Decimal":
@@ -175,7 +175,7 @@ def _is_one_number(value: Any, type_: ValueType) -> bool:
 
 
 def _coerced(value: Any, type_: ValueType) -> Any:
-    """A constant or claim as the scalar's input coercion gives it. Raises GraphQLError if it does not fit."""
+    """Coerce a constant or claim as an input of its scalar. Raise GraphQLError if it does not fit."""
     if type_.is_list:
         return [_coerced(item, type_.item) for item in value]
     if value is None:  # alike if false: asked before, and by each scalar
@@ -190,19 +190,19 @@ def _coerced(value: Any, type_: ValueType) -> Any:
 
 
 def constant_value(value: Any, type_: ValueType) -> Any:
-    """A constant of the SDL as asyncpg takes it."""
+    """Return a constant of the SDL as asyncpg takes it."""
     return _converter(Operand(Constant(value), type_, "preset"))(_coerced(value, type_))
 
 
 def key_value(value: Any, type_: ValueType, place: str) -> Any:
-    """A scalar of a key as asyncpg takes it.
+    """Return a scalar of a key as asyncpg takes it.
 
     Args:
         value: in the input form of the scalar, as JSON has it.
 
     Raises:
-        ClewError: BAD_USER_INPUT, naming `place`, for what Postgres could not take.
-        GraphQLError: it is none of the scalar's values.
+        ClewError: BAD_USER_INPUT, naming `place`, for a value that Postgres cannot take.
+        GraphQLError: it is not a value of the scalar.
     """
     return item_converter(type_)(_coerced(value, type_), place)
 
@@ -250,9 +250,9 @@ def _converter(operand: Operand) -> Callable[[Any], Any]:
 
 
 def item_converter(type_: ValueType) -> Callable[[Any, str], Any]:
-    """What makes of a scalar's coerced value that which asyncpg takes.
+    """Return the converter of a scalar's coerced values to those that asyncpg takes.
 
-    Its second argument names the value's place, for the ClewError that it raises of what Postgres could not take.
+    Its second argument names the value's place. It raises ClewError, with the place, if Postgres cannot take a value.
     """
     if type_.name in ("DateTime", "Date"):
         return _moment
@@ -276,7 +276,7 @@ def item_converter(type_: ValueType) -> Callable[[Any, str], Any]:
 
 
 def as_it_is(value: Any, _place: str) -> Any:
-    """The converter of scalars that asyncpg takes as they are."""
+    """Return the value unchanged: the converter of scalars that asyncpg takes as they are."""
     return value
 
 
@@ -286,7 +286,7 @@ def _moment(value: Any, _place: str) -> str:
 
 def _time_of_day(value: Any, place: str) -> str:
     text = written(value)
-    # Postgres would leave the offset out without a word.
+    # Postgres would drop the offset silently.
     if len(text) > 8 and (_HAS_OFFSET.search(text, 8)):
         raise ClewError(f"`{place}` must be a time without an offset.")
     return text
@@ -309,7 +309,7 @@ def _count(value: int, place: str, most: int | None) -> int:
 
 
 def _zone(value: str, place: str) -> str:
-    """The name of a time zone, for Postgres raises on others."""
+    """Return the name of a time zone. Refuse unknown names: Postgres raises on them."""
     try:
         ZoneInfo("" if value.startswith(_UNKNOWN_ZONES) else value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -318,7 +318,7 @@ def _zone(value: str, place: str) -> str:
 
 
 def _words(value: str, place: str) -> str:
-    """A web search. Postgres raises on a word of more than 2,046 bytes."""
+    """Return the text of a web search. Postgres raises on a word of more than 2,046 bytes."""
     text = _text(value, place)
     if len(text.encode()) > _MOST_SEARCHED:
         raise ClewError(f"`{place}` must not be longer than {_MOST_SEARCHED} bytes.")
@@ -349,7 +349,7 @@ def _integer(value: str, place: str, bound: int) -> int:
 
 
 def _real(value: float, _place: str) -> float:
-    """What a `real` is compared with: beyond its range infinity, from which all of them differ in the same way."""
+    """Return the operand of a comparison with a `real`. Out of range it is infinity: every `real` compares alike."""
     try:
         struct.pack("<f", value)
     except OverflowError:
@@ -381,7 +381,7 @@ def _json(value: Any, place: str) -> str:
 def _pattern(value: str, form: str, place: str) -> str:
     text = _text(value, place)
     if form == "pattern":
-        # A pattern that ends in a lone escape is the one text on which LIKE raises.
+        # LIKE raises only on a pattern that ends in a lone escape.
         if (len(text) - len(text.rstrip("\\"))) % 2:
             raise ClewError(f"`{place}` must not end in a single backslash.", hint="Write \\\\ for a backslash.")
         return text

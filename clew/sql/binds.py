@@ -16,9 +16,9 @@ from clew.sql.types import bound_type, sql_type
 
 
 class Binds:
-    """Collects operands as a statement is built; `names` maps a bind's name to its operand.
+    """Collects the operands of a statement while it is built. `names` maps a bind's name to its operand.
 
-    `orders` are the orders of its cursors, by the number that stands in them.
+    `orders` are the orders of its cursors, by the number in these cursors.
     """
 
     def __init__(self) -> None:
@@ -27,18 +27,18 @@ class Binds:
         self._shared: dict[tuple[Claim | TieKey, ValueType], str] = {}
 
     def order(self, name: str) -> int:
-        """The number of an order of cursors."""
+        """Return the number of an order of cursors."""
         if name not in self.orders:
             self.orders.append(name)
         return self.orders.index(name)
 
     def add(self, operand: Operand) -> sa.BindParameter[Any]:
-        """A bind parameter for the operand, typed as it is compared. A claim has one in the whole statement:
+        """Return a bind parameter for the operand, with the type of its comparison.
 
-        rules name it again and again, and Postgres sees that what is compared with it is alike.
+        A claim has one parameter in the whole statement. Rules name it often, and so Postgres sees equal conditions.
 
         Raises:
-            ClewError: LIMIT_EXCEEDED for one more than a statement can have.
+            ClewError: LIMIT_EXCEEDED for more parameters than a statement can have.
         """
         source = operand.source
         if isinstance(source, Claim | TieKey) and (source, operand.type) in self._shared:
@@ -49,7 +49,7 @@ class Binds:
                 code=Code.LIMIT_EXCEEDED,
                 hint="Use `in` for many values of one field.",
             )
-        # SQLAlchemy finds binds in the finished text, as `%(name)s`: a NUL is in no SQL name and no expression.
+        # SQLAlchemy finds binds in the finished text, as `%(name)s`. No SQL name or expression contains a NUL.
         name = f"\0{len(self.names)}"
         self.names[name] = operand
         if isinstance(source, Claim | TieKey):
@@ -61,10 +61,10 @@ class Binds:
 
 
 def compared_type(type_: ValueType) -> ValueType:
-    """The type to bind a value as when it is compared with a column of `type_`.
+    """Return the type of a bind that is compared with a column of `type_`.
 
-    Without length and precision: `$1::numeric(4,2)` would round the client's value and
-    raise where it does not fit, and a comparison must never raise.
+    It has no length or precision. `$1::numeric(4,2)` would round the client's value, and raise if it does not fit.
+    A comparison must never raise.
     """
     base = bare_type(type_.sql)
     base = _COMPARED.get(base, base)
@@ -74,7 +74,7 @@ def compared_type(type_: ValueType) -> ValueType:
 
 
 def array_operand(value: sa.BindParameter[Any], column: ValueType) -> ColumnElement[Any]:
-    """A bound list as it is compared with a list column: Postgres compares arrays of one item type only."""
+    """Cast a bound list for a comparison with a list column: Postgres compares only arrays of one item type."""
     base = bare_type(column.sql)
     if base not in _COMPARED:
         return value
@@ -82,12 +82,12 @@ def array_operand(value: sa.BindParameter[Any], column: ValueType) -> ColumnElem
 
 
 def bare_type(sql: str) -> str:
-    """A type without length and precision: `timestamp(3) with time zone` -> `timestamp with time zone`."""
+    """Drop length and precision: `timestamp(3) with time zone` -> `timestamp with time zone`."""
     return _PRECISION.sub("", sql).strip()
 
 
 def is_padded(type_: ValueType) -> bool:
-    """Whether a type fills its texts up with blanks, which count for nothing."""
+    """Return whether a type pads its texts with blanks that do not count."""
     return bare_type(type_.sql).lower() in ("char", "character", "bpchar")
 
 
@@ -97,11 +97,11 @@ _ANY_LENGTH = {"char": "bpchar", "character": "bpchar"}
 _COMPARED = {
     "varchar": "text",
     "character varying": "text",
-    # Blanks at the end count for nothing, as in the column, and its index serves.
+    # Blanks at the end do not count, as in the column. So its index serves.
     "char": "bpchar",
     "character": "bpchar",
     "smallint": "integer",
-    # Values are moments with a zone; Postgres compares the two kinds, and by index.
+    # Values are moments with a zone. Postgres compares the two kinds, and can use an index.
     "timestamp": "timestamptz",
     "timestamp without time zone": "timestamptz",
 }

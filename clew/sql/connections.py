@@ -1,4 +1,4 @@
-"""`Connection` -> the JSON object of edges, nodes, page and total (GraphQL Cursor Connections)."""
+"""Build the JSON object of a `Connection`: edges, nodes, page and total (GraphQL Cursor Connections)."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ _TRUE: ColumnElement[Any] = sa.literal_column("true")
 _FALSE: ColumnElement[Any] = sa.literal_column("false")
 
 
-# The object of a row, and the FROM that it reads.
+# Returns the object of a row, and the FROM item that it reads.
 Objects = Callable[[Iterable[Output], Scope, FromClause[Any]], tuple[Json, FromClause[Any]]]
 
 
 def connection(
     pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects
 ) -> ColumnElement[Any]:
-    """The object of one page.
+    """Return the object of one page.
 
     Args:
         outer, via: as for `Pages.page`.
-        objects: gives the object of a row of a level, and the FROM item that it is given with all that it joins.
+        objects: returns the object of a row of a level, and the given FROM item with the rows that the object joins.
     """
     return _Connection(pages, read, outer, via, objects).json()
 
 
 class _Connection:
-    """One page: the rows between the positions, cut and numbered, with its output built around them.
+    """One page: the rows between the positions, cut and numbered, with the output built around them.
 
-    With `peeks` one row more is read than the page holds: it tells whether another page follows.
+    With `peeks` the statement reads one row beyond the page. This row tells whether another page follows.
     """
 
     def __init__(self, pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects) -> None:
@@ -69,16 +69,16 @@ class _Connection:
         self.via = via
         infos = [name for output in read.output if isinstance(output, PageInfo) for _, name in output.fields]
         self.peeks = ("hasPreviousPage" if read.backward else "hasNextPage") in infos
-        # Whether it gives the cursor of the row that is read last.
+        # Whether the output has the cursor of the row that is read last.
         self.ends = ("startCursor" if read.backward else "endCursor") in infos
-        # Where it is known that rows beyond the page were read.
+        # The limit if rows beyond the page are read, else None.
         self.limit = read.rows.limit if self.peeks else None
         self.order = tuple(key.backward for key in read.rows.order) if read.backward else read.rows.order
         self.keys: list[ColumnElement[Any]] = []
 
     def json(self) -> ColumnElement[Any]:
         if not any(self.reads_page(output) for output in self.read.output):
-            # Without an aggregate in it a SELECT from the page would give one object for each row.
+            # Without an aggregate function a SELECT from the page would return one object for each row.
             return JsonObject([(output.key, self.beside(output)) for output in self.read.output])
         pairs: list[tuple[str, ColumnElement[Any]]] = []
         page = self.page()
@@ -97,14 +97,14 @@ class _Connection:
         return page.correlate(statement).scalar_subquery()
 
     def reads_page(self, output: ConnectionOutput) -> bool:
-        """Whether it aggregates the rows of the page."""
+        """Return whether the output aggregates the rows of the page."""
         if not isinstance(output, PageInfo):
             return isinstance(output, Edges | Nodes)
         counted = self.peeks and self.read.rows.limit is not None
         return counted or any(name in ("startCursor", "endCursor") for _, name in output.fields)
 
     def beside(self, output: ConnectionOutput) -> Json:
-        """What is there without a row on the page, too."""
+        """Return an output that exists even if the page has no row."""
         match output:
             case PageInfo(fields=fields):
                 return JsonObject([(key, self.info(name)) for key, name in fields])
@@ -114,7 +114,7 @@ class _Connection:
                 return json_value(self.total(), COUNT)
 
     def page(self) -> Scope:
-        """The rows of the page, and the one after it, with their keys and their numbers in it."""
+        """Select the rows of the page, and the row after it, with their keys and their numbers."""
         pages, read = self.pages, self.read
         cut = pages.page(
             read.rows,
@@ -139,7 +139,7 @@ class _Connection:
         return page
 
     def between(self, scope: Scope) -> list[ColumnElement[bool]]:
-        """The conditions of lying after the one position and before the other."""
+        """Return the conditions that a row lies after one position and before the other."""
         found: list[ColumnElement[bool]] = []
         if self.read.after is not None:
             found.append(self.beyond(self.read.after, self.read.rows.order, scope))
@@ -150,10 +150,10 @@ class _Connection:
     def beyond(
         self, position: Position, order: Sequence[OrderKey], scope: Scope, *, inclusive: bool = False
     ) -> ColumnElement[bool]:
-        """Whether a row comes after `position` in `order`, or is there. Null, as false, says that it does not.
+        """Return whether a row comes after `position` in `order`, or also at it. Null means no, as false does.
 
-        The first key's bound stands alone before the whole, for an index to begin there;
-        where no key can be null and all go one way, it is one comparison of rows.
+        The bound of the first key stands alone before the rest, so that an index scan can begin there. If no key can
+        be null and all have one direction, the condition is one comparison of rows.
         """
         pages = self.pages
         keys = [pages.follow(key.value, scope) for key in order]
@@ -186,7 +186,7 @@ class _Connection:
         return JsonArray(json, [self.number.desc() if self.read.backward else self.number], self.within())
 
     def within(self) -> ColumnElement[bool] | None:
-        """The rows of the page itself, None for all that were read."""
+        """Return the condition for the rows of the page itself. None: all rows that were read."""
         return self.number <= self.pages.count(self.limit) if self.limit is not None else None
 
     def edge(
@@ -205,7 +205,7 @@ class _Connection:
         return JsonObject(pairs), source
 
     def cursor(self) -> ColumnElement[Any]:
-        """The values of a row's keys, marked to be found and sealed: `mark:number of the order:hex`."""
+        """Return the values of a row's keys, marked for sealing: `mark:number of the order:hex`."""
         number = self.pages.binds.order(self.read.order)
         values = sa.func.json_build_array(*(sa.cast(key, sa.Text()) for key in self.keys))
         plain = sa.func.encode(sa.func.convert_to(sa.cast(values, sa.Text()), _UTF8), _HEX)
@@ -213,7 +213,7 @@ class _Connection:
         return mark.op("||")(sa.literal_column(f"':{number}:'")).op("||")(plain)
 
     def info(self, name: str) -> Json:
-        """A field of `pageInfo`."""
+        """Return a field of `pageInfo`."""
         backward = self.read.backward
         match name:
             case "hasNextPage":
@@ -228,7 +228,7 @@ class _Connection:
                 return json_name("PageInfo")
 
     def another(self, position: Position | None) -> ColumnElement[Any]:
-        """Whether rows follow the page in the direction of reading: up to the position, or beyond it."""
+        """Return whether rows follow the page in the direction of reading: before the position, or from it on."""
         limit = self.read.rows.limit
         if limit is None:
             return self.outside(position)
@@ -236,10 +236,10 @@ class _Connection:
         return more if position is None else sa.or_(more, self.outside(position))
 
     def outside(self, position: Position | None) -> ColumnElement[Any]:
-        """Whether there are rows at the position or on its other side.
+        """Return whether there are rows at the position or on its other side.
 
-        The nearest is looked for, by the index that has the order: Postgres would think that any is as good,
-        and go through the table from its start.
+        The query looks for the nearest row, by the index of the order. Without an order Postgres would take any row,
+        and scan the table from its start.
         """
         if position is None:
             return _FALSE
@@ -257,11 +257,11 @@ class _Connection:
         return sa.func.coalesce(nearest, _FALSE)
 
     def cursor_at(self, *, first: bool) -> ColumnElement[Any]:
-        """The cursor of the row that was read first, or last; null without rows."""
+        """Return the cursor of the first or last row of the page in reading order. It is null without rows."""
         is_it = self.number == _ONE if first else self.follows.is_(None)
         if self.limit is not None:
             if not first:
-                # The one that was read beyond the page may follow it.
+                # The row beyond the page may follow the last row.
                 is_it = sa.or_(is_it, self.number == self.pages.count(self.limit))
             is_it = sa.and_(is_it, self.number <= self.pages.count(self.limit))
         return sa.func.max(self.cursor()).filter(is_it)
@@ -273,12 +273,12 @@ class _Connection:
         return scope.correlate(statement).scalar_subquery()
 
     def everything(self) -> Rows:
-        """The rows of the connection, whatever the page."""
+        """Return all rows of the connection, on any page."""
         return Rows(self.read.rows.visible, self.read.rows.where)
 
 
 def _after(key: OrderKey, expression: ColumnElement[Any], value: ColumnElement[Any] | None) -> ColumnElement[bool]:
-    """Whether a row comes after the value by this key alone."""
+    """Return whether a row comes after the value by this key alone."""
     if value is None:
         return expression.is_not(None) if key.nulls_lead else sa.false()
     after = expression < value if key.descending else expression > value

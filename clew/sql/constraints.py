@@ -1,7 +1,7 @@
-"""Keys, foreign keys, checks and indexes of one entity, with names that follow from their content.
+"""Keys, foreign keys, checks and indexes of one entity. Their names follow from their content.
 
-Alembic and `clew.migrate` compare constraints by name, so the names of checks and of conditional or
-expression indexes carry a hash of their SQL: another condition is another name.
+Alembic and `clew.migrate` compare constraints by name. So the names of checks and of conditional or expression indexes
+contain a hash of their SQL: another condition gets another name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SEARCH_COLUMN = "search_vector"
 
 @dataclass(frozen=True, slots=True)
 class ConstraintInfo:
-    """What a constraint is about: the API names of its fields, and `@check(message:)` if declared."""
+    """The subject of a constraint: the API names of its fields, and `@check(message:)` if declared."""
 
     entity: str
     fields: tuple[str, ...]
@@ -33,12 +33,12 @@ def _named(*parts: str) -> str:
 
 
 def sql_names(entity: Entity, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """The SQL names of an entity's columns, given by API names."""
+    """Return the SQL names of an entity's columns, given by API names."""
     return tuple(entity._column[name].column for name in fields)
 
 
 def owns_foreign_key(relation: Relation, model: Model) -> bool:
-    """Whether this relation is a FOREIGN KEY of its table: a to-one that leads to a real table."""
+    """Return whether this relation is a FOREIGN KEY of its table: a to-one that leads to a real table."""
     target = model.entities.get(relation.target)
     return relation.kind is RelationKind.TO_ONE and bool(relation.on) and target is not None and target.view_sql is None
 
@@ -49,7 +49,7 @@ def primary_key(entity: Entity) -> tuple[str, sa.PrimaryKeyConstraint]:
 
 
 def _live_rows(entity: Entity, where: str | None) -> str | None:
-    """The condition of a partial unique: its own and, under `@softDelete`, that the row is not deleted."""
+    """Return the condition of a partial unique. Under `@softDelete` it also requires that the row is not deleted."""
     deleted = entity.soft_delete
     if deleted is None:
         return where
@@ -72,7 +72,7 @@ def _unique(entity: Entity, table: sa.Table, key: UniqueKey) -> tuple[str, sa.Un
 
 
 def uniques(entity: Entity, table: sa.Table) -> Iterator[tuple[str, ConstraintInfo, sa.UniqueConstraint | sa.Index]]:
-    """Every `@unique`: a constraint, or a unique index where it is partial or over an expression."""
+    """Yield each `@unique`: a constraint, or a unique index if it is partial or over an expression."""
     for key in entity.uniques:
         name, unique = _unique(entity, table, key)
         fields = key.columns or _fields_in(entity, key.sql or "")
@@ -88,7 +88,7 @@ _ON_DELETE = {OnDelete.RESTRICT: "RESTRICT", OnDelete.CASCADE: "CASCADE", OnDele
 
 
 def foreign_keys(entity: Entity, model: Model) -> Iterator[tuple[str, ConstraintInfo, sa.ForeignKeyConstraint]]:
-    """The FOREIGN KEY of each to-one that leads to a table."""
+    """Yield the FOREIGN KEY of each to-one that leads to a table."""
     for relation in entity.relations:
         if not owns_foreign_key(relation, model):
             continue
@@ -140,7 +140,7 @@ def _condition(check: Check, column: Column | None) -> str:
 
 
 def checks(entity: Entity, model: Model) -> Iterator[tuple[str, ConstraintInfo, sa.CheckConstraint]]:
-    """The CHECK of every enum column and every `@check`."""
+    """Yield the CHECK of each enum column and each `@check`."""
     for column in entity.columns:
         for condition, message in _column_conditions(model, column):
             name = _named(entity.table, column.column, short_hash(condition), "check")
@@ -154,9 +154,9 @@ def checks(entity: Entity, model: Model) -> Iterator[tuple[str, ConstraintInfo, 
 
 
 def indexes(entity: Entity, table: sa.Table, model: Model) -> dict[str, sa.Index]:
-    """Declared indexes, the one of `@search`, and one for each foreign key that no other index serves.
+    """Yield the declared indexes, that of `@search`, and one for each foreign key that no other index serves.
 
-    Reading a to-many relation and deleting a referenced row look for rows by the foreign key.
+    Reads of a to-many and deletions of a referenced row look for rows by the foreign key.
     """
     made: dict[str, sa.Index] = {}
     served = [sql_names(entity, entity.primary_key)]

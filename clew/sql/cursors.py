@@ -1,10 +1,9 @@
-"""Cursors: an order's values, sealed on their way out and opened on their way in, for one viewer.
+"""Cursors: the values of an order's keys, encrypted for one viewer.
 
-Postgres writes the values of a row's order keys in plain, between marks that nobody outside
-can know; they are found in the finished response and sealed there. Sealing is authenticated
-encryption (AES-SIV, RFC 5297): a cursor cannot be forged, and says nothing of a key that its
-viewer may not see. It is deterministic, so that equal reads give equal responses. The order
-and the viewer are what it is bound to: for another of either it is no cursor.
+Postgres writes the values of a row's order keys in plain text, after a mark that nobody outside can know. Clew finds
+them in the finished response and seals them there. Sealing is authenticated encryption (AES-SIV, RFC 5297). So nobody
+can forge a cursor, and it reveals nothing of a key that its viewer may not see. Sealing is deterministic: equal reads
+give equal responses. A cursor is bound to its order and its viewer, and is not valid for any other.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from clew.document.cursors import bad_cursor, split
 from clew.secrets import derived_key
 
-# A length tells of a value that is hidden; of this many characters only one in so many does.
+# The length of a cursor reveals the length of a hidden value. Padding to a multiple of this hides most of it.
 _BLOCK = 32
 
 
 class Cursors:
-    """Seals and opens cursors, and makes the keys of what breaks ties in an order.
+    """Seals and opens cursors, and makes the keys of the digests that break ties in an order.
 
     Args:
-        secret: CLEW_SECRET; the processes that share it understand one another's cursors, and order rows alike.
+        secret: CLEW_SECRET. The processes that share it open each other's cursors and order rows alike.
     """
 
     def __init__(self, secret: str) -> None:
@@ -42,7 +41,7 @@ class Cursors:
         self._marked = re.compile(rf'"{self.marker}:(\d+):([0-9a-f]*)"'.encode())
 
     def tie_key(self, viewer: bytes) -> str:
-        """The key of the digests that break ties for one viewer: 64 hexadecimal digits.
+        """Return the key of the digests that break ties for one viewer: 64 hexadecimal digits.
 
         Args:
             viewer: the `Identity`.
@@ -50,10 +49,10 @@ class Cursors:
         return hmac.new(self._ties, viewer, sha256).hexdigest()
 
     def seal(self, response: bytes, orders: Sequence[str], viewer: bytes) -> bytes:
-        """Replace what Postgres marked in a piece of JSON by cursors.
+        """Replace the marked values in a piece of JSON by cursors.
 
         Args:
-            orders: the statement's, by number.
+            orders: the orders of the statement, by number.
             viewer: the `Identity` of the viewer whose response it is.
         """
         if not orders:
@@ -72,10 +71,10 @@ class Cursors:
         return b'"%x.%b"' % (nulls, box)
 
     def open(self, cursor: str, order: str, viewer: bytes, place: str) -> list[str | None]:
-        """The texts of the order keys' values, None for a null.
+        """Return the values of the order keys as texts, None for a null.
 
         Raises:
-            ClewError: BAD_USER_INPUT for what is no cursor of this order and viewer.
+            ClewError: BAD_USER_INPUT unless it is a cursor of this order and viewer.
         """
         nulls, box = split(cursor, place)
         try:
@@ -84,11 +83,11 @@ class Cursors:
         except (InvalidTag, ValueError, binascii.Error):
             raise bad_cursor(place) from None
         if nulls != sum(1 << index for index, value in enumerate(values) if value is None):
-            # The nulls in the open are what the plan was made for.
+            # The plan was made for the nulls that the cursor shows in plain text.
             raise bad_cursor(place)
         return values
 
 
 def _bound(order: str, viewer: bytes) -> bytes:
-    """What a cursor is bound to. The viewer's part is of one length."""
+    """Return the bytes that bind a cursor. The viewer's part has a fixed length."""
     return sha256(viewer + order.encode()).digest()

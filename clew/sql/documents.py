@@ -1,6 +1,6 @@
-"""Pages -> the JSON of what is asked for of them.
+"""Build the JSON of the fields that a query asks for on a page.
 
-JSON stands above a page and above what is joined to it, so Postgres builds it for the rows of the answer only.
+JSON stands above a page and its joins, so Postgres builds it only for the rows of the answer.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ class Documents:
         self.pages = pages
 
     def one(self, read: Read) -> ColumnElement[Any]:
-        """The object of the one row that the conditions of a read find by a key; null without a row."""
+        """Return the object of the one row that the conditions of a read find by a key. It is null without a row."""
         return self.row(read, self.pages.scope(read.rows.visible.entity.name, None), ())
 
     def row(self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]]) -> ColumnElement[Any]:
-        """The object of the one row of `scope` that `on` finds; null without a row."""
+        """Return the object of the one row of `scope` that `on` finds. It is null without a row."""
         json, _ = self.object(read.output, scope, is_alone=True)
         return self.pages.row(read, scope, on, [json.label("clew_json")]).scalar_subquery()
 
     def rows(
         self, read: Read | Connection | Aggregate | Groups, outer: Scope | None = None, via: Many | None = None
     ) -> ColumnElement[Any]:
-        """What is asked for over many rows.
+        """Return the JSON of a field over many rows.
 
         Args:
-            outer: the level of the row that they belong to, through the relation of `via`.
+            outer: the level of the row that these rows belong to, through the relation of `via`.
         """
         match read:
             case Read():
@@ -55,7 +55,7 @@ class Documents:
                 return groups(self.pages, read)
 
     def many(self, read: Read, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
-        """The array of the rows."""
+        """Return the array of the rows."""
         is_alone = at_most_one(read.rows)
         is_joined = has_joins(read.output) and not is_alone
         page = self.pages.page(read.rows, read.output, outer, via, is_joined=is_joined)
@@ -72,11 +72,11 @@ class Documents:
         *,
         is_alone: bool = False,
     ) -> tuple[Json, FromClause[Any]]:
-        """The object of a row of `scope`, and the FROM that it reads: `source`, the scope's own, and what it joins.
+        """Return the object of a row of `scope`, and its FROM item: `source`, the scope's own, with its joins.
 
         Args:
-            is_alone: whether there is one row at most. What belongs to it is then looked up and nothing joined, for
-                preparing a join takes longer.
+            is_alone: whether there is one row at most. Subqueries then look up its related rows, because preparing a
+                join takes longer.
         """
         source = scope.source if source is None else source
         pairs: list[tuple[str, ColumnElement[Any]]] = []
@@ -109,16 +109,16 @@ class Documents:
                 return rows if mask is None else JsonIf(self.pages.opened(mask, scope), rows, nothing(read))
 
     def shown(self, json: Json, mask: Predicate | None, scope: Scope) -> Json:
-        """The JSON where `mask` holds for the row of `scope`, else null."""
+        """Return the JSON where `mask` holds for the row of `scope`, else null."""
         return json if mask is None else JsonIf(self.pages.opened(mask, scope), json)
 
 
 def at_most_one(rows: Rows) -> bool:
-    """Whether it is known that there is one row at most."""
+    """Return whether there is certainly one row at most."""
     limit = rows.limit
     return limit is not None and isinstance(limit.source, Literal) and int(limit.source.value) <= 1
 
 
 def has_joins(outputs: Iterable[Output]) -> bool:
-    """Whether other rows are joined to those that the outputs are of."""
+    """Return whether the outputs join other rows to theirs."""
     return any(isinstance(output, One) for output in outputs)

@@ -1,4 +1,4 @@
-"""Predicate -> SQL condition. No operator here can raise on any row (SPEC 6)."""
+"""Compile a predicate to an SQL condition. No operator here can raise on any row."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SCALAR: dict[str, _Comparison] = {
     "gte": lambda column, value: column >= value,
     "lt": lambda column, value: column < value,
     "lte": lambda column, value: column <= value,
-    # Between two functions Python may ask the right one first, and `any` must stand on the right.
+    # Python may call the right operand's method first, but `any` must stand on the right.
     "in": lambda column, value: column.operate(operators.eq, sa.func.any(value)),
     "notIn": lambda column, value: column.operate(operators.ne, sa.func.all(value)),
     "like": lambda column, value: column.op("LIKE", is_comparison=True)(value),
@@ -61,7 +61,7 @@ _SCALAR: dict[str, _Comparison] = {
     "hasAll": lambda column, value: column.op("@>", is_comparison=True)(value),
 }
 
-# Of `jsonb`, where they are not as for other types.
+# The operators of `jsonb` that differ from those of other types.
 _JSON: dict[str, _Comparison] = {
     "contains": lambda column, value: column.op("@>", is_comparison=True)(value),
     "hasKey": lambda column, value: column.op("?", is_comparison=True)(value),
@@ -79,12 +79,12 @@ _LONE_ESCAPE: ColumnElement[Any] = sa.literal_column(r"'(^|[^\\])(\\\\)*\\$'", s
 _NO_WORDS: ColumnElement[Any] = sa.literal_column("''::tsvector")
 
 _PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
-# The types on which Postgres has LIKE; a String may also be an `inet` or a native enum.
+# The types that have LIKE in Postgres. A String may also be an `inet` or a native enum.
 _TEXTS = frozenset({"text", "varchar", "character varying", "char", "character", "bpchar", "citext", "name"})
 
 
 def can_fail(predicate: Predicate) -> bool:
-    """Whether a condition may raise an error on some row: by SQL of the schema's own, or a sum that is too large."""
+    """Return whether a condition may raise on some row, by the schema's own SQL or by a sum that is too large."""
     match predicate:
         case AllOf(items) | AnyOf(items):
             return any(map(can_fail, items))
@@ -101,7 +101,7 @@ def can_fail(predicate: Predicate) -> bool:
 
 
 def key_can_fail(value: FieldPath) -> bool:
-    """Whether working out a value to sort by may raise an error on some row."""
+    """Return whether computing a value to sort by may raise on some row."""
     end = value.end
     if isinstance(end, Column):
         return end.computed is not None and not end.computed.stored
@@ -119,11 +119,10 @@ def _can_overflow(measure: Measure) -> bool:
 def condition(
     predicate: Predicate, scope: Scope, levels: Levels, binds: Binds, ruled: Scope | None = None
 ) -> ColumnElement[bool]:
-    """The predicate about the rows of `scope`, three-valued as in SQL.
+    """Compile the predicate about the rows of `scope`, with the three values of SQL.
 
     Args:
-        ruled: the level of the row that a rule is about, while inside one: what `Ruled`
-            operands refer to.
+        ruled: inside a rule, the level of the row that the rule is about. `Ruled` operands refer to it.
     """
     match predicate:
         case Compare(column, operator, operand, mask):
@@ -176,7 +175,7 @@ def condition(
 def compared(
     expression: ColumnElement[Any], type_: ValueType, operator: str, value: ColumnElement[Any]
 ) -> ColumnElement[bool]:
-    """`expression`, of the type `type_`, `operator` `value`."""
+    """Compare `expression`, of the type `type_`, with `value` by `operator`."""
     if type_.name == "JSON" and operator in _JSON:
         return _JSON[operator](expression, value)
     if operator in _PATTERNS and bare_type(type_.sql).lower() not in _TEXTS:
@@ -211,21 +210,21 @@ def _aggregated(
 
 
 def measure_value(measure: Measure, scope: Scope, levels: Levels, binds: Binds) -> ColumnElement[Any]:
-    """What an aggregate computes over the rows of `scope`."""
+    """Return the measure over the rows of `scope`."""
     if measure.column is None:
         return sa.func.count()
     return measured(measure, masked(scope.column(measure.column), measure.mask, scope, levels, binds))
 
 
 def measured(measure: Measure, column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The function of `column`, an expression for the measure's column."""
+    """Apply the measure's function to `column`, an expression for its column."""
     match measure.function:
         case "countDistinct":
             return sa.func.count(column.distinct())
         case "sum" | "avg":
             type_ = sql_type(measure.type)
             if measure.column is not None and measure.column.type.name == "Float":
-                # Postgres adds reals as reals, and its mean of floats overflows where a square does.
+                # Postgres adds reals as reals. Its mean of floats overflows if a square does.
                 total = sa.func.sum(sa.cast(column, type_))
                 many = sa.func.nullif(sa.func.count(column), _ZERO)
                 return total if measure.function == "sum" else total.op("/", return_type=type_)(many)
@@ -235,20 +234,20 @@ def measured(measure: Measure, column: ColumnElement[Any]) -> ColumnElement[Any]
 
 
 def _at_path(found: ColumnElement[Any], operator: str, value: ColumnElement[Any]) -> ColumnElement[bool]:
-    """A condition on a part of a JSON value; JSON's null is as nothing."""
+    """Return a condition on a part of a JSON value. JSON's null counts as SQL's null."""
     found = sa.func.nullif(found, _JSON_NULL, type_=_JSONB)
     kind: ColumnElement[Any] = sa.func.jsonb_typeof(found)
     if operator in _PATTERNS and operator not in _JSON:
         text = found.op("#>>", return_type=sa.Text())(_HERE)
         return sa.case((kind == _STRING, _SCALAR[operator](text, value)))
     if operator in ("gt", "gte", "lt", "lte"):
-        # Postgres orders values of different kinds by kind, which nobody means.
+        # Postgres orders values of different kinds by their kind. Nobody means that.
         return sa.case((kind == sa.func.jsonb_typeof(value), _SCALAR[operator](found, value)))
     return (_JSON.get(operator) or _SCALAR[operator])(found, value)
 
 
 def _configuration(language: str) -> ColumnElement[Any]:
-    """A text search configuration that the SDL names."""
+    """Return the text search configuration that the SDL names."""
     return sa.literal_column(f"{quote_text(language)}::regconfig")
 
 
@@ -259,7 +258,7 @@ def _vector(
     levels: Levels,
     binds: Binds,
 ) -> ColumnElement[Any]:
-    """The stored vector; where a field may be hidden, one made of what is open."""
+    """Return the stored vector. If a field may be hidden, build one from the open fields."""
     if all(mask is None for _, mask in parts):  # alike if false: the same words
         return scope.key(SEARCH_COLUMN)
     vectors = []
@@ -274,7 +273,7 @@ def _vector(
 def masked(
     expression: ColumnElement[Any], mask: Predicate | None, scope: Scope, levels: Levels, binds: Binds
 ) -> ColumnElement[Any]:
-    """The expression where `mask` holds for the row of `scope`, null elsewhere."""
+    """Return the expression where `mask` holds for the row of `scope`, null elsewhere."""
     if mask is None:
         return expression
     return sa.case((levels.opened(mask, scope), expression))
@@ -297,7 +296,7 @@ def _operand(
 
 
 def _in_form(form: str, field: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What a field holds as LIKE takes it, as `clew.sql.arguments` makes it of a value; null for what is no pattern."""
+    """Turn a field into a pattern for LIKE, as `clew.sql.arguments` does with a value. An invalid pattern is null."""
     if form == "value":
         return field
     text = sa.cast(field, sa.Text)
@@ -309,7 +308,7 @@ def _in_form(form: str, field: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement[Any]:
-    """A field of the row of `scope`, or of one that its to-ones lead to, unmasked."""
+    """Return a field of the row of `scope`, or of a row that its to-ones lead to, unmasked."""
     name, *rest = path
     if not rest:
         column = scope.entity.column(name)

@@ -1,6 +1,6 @@
-"""Keys and values that are given when a statement runs, as rows of it.
+"""Keys and values that a statement gets when it runs, as rows.
 
-Arrays, one for each column: the number of rows is no part of the SQL, and any number is one parameter a column.
+They come as arrays, one parameter for each column. So the SQL does not depend on the number of rows.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from clew.sql.types import sql_type
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Rows of arrays: `source` is the FROM item, `position` counts its rows from 1.
+    """Rows made of arrays. `source` is the FROM item, and `position` counts its rows from 1.
 
-    `keys` are its columns of a key, `values` those of other operands, by where these come from.
+    `keys` are its key columns. `values` are the columns of other operands, by their sources.
     """
 
     source: TableValuedAlias
@@ -34,7 +34,7 @@ class Given:
 
 
 def given_keys(entity: Entity, binds: Binds, of: str | Past | None = None) -> Given:
-    """The keys that `Keys` operands hold, to stand beside rows of the entity.
+    """Return the keys of `Keys` operands, as rows beside rows of the entity.
 
     Args:
         of: which of the keys that the statement is given.
@@ -50,13 +50,13 @@ def given_rows(
     of: str | Past | None = None,
     values: Sequence[Operand] = (),
 ) -> Given:
-    """Rows of keys and values that operands hold.
+    """Return rows of the keys and values of operands.
 
     Args:
-        beside: whose columns, or table, these rows may stand beside: their names are others than those.
-        keys: the columns of a key, of whatever entity.
+        beside: the entity whose table stands beside these rows. Their names differ from its table and columns.
+        keys: the key columns of any entity.
         of: which of the keys that the statement is given.
-        values: arrays, of one value a row.
+        values: arrays with one value a row.
     """
     arrays: list[ColumnElement[Any]] = []
     columns: list[sa.ColumnClause[Any]] = []
@@ -83,5 +83,5 @@ def given_rows(
 
 
 def same_key(scope: Scope, given: Given) -> list[ColumnElement[bool]]:
-    """That a row of `scope` has the key."""
+    """Return the conditions that a row of `scope` has the key."""
     return [scope.column(column) == key for column, key in zip(scope.entity.key_columns, given.keys, strict=True)]

@@ -1,4 +1,4 @@
-"""`Groups` -> the JSON array of a row for each group."""
+"""Build the JSON array of `Groups`, with an object for each group."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOMENT = ValueType("DateTime", "timestamptz")
 
 
 def groups(pages: Pages, read: Groups) -> ColumnElement[Any]:
-    """The JSON array. Keys are worked out within, once a row, and grouped around that: a key may be a subquery."""
+    """Return the JSON array. An inner SELECT computes the keys once a row, because a key may be a subquery."""
     scope = pages.scope(read.rows.visible.entity.name, None)
     keys = [_key(pages, key, scope).label(f"key{index}") for index, key in enumerate(read.by)]
     found = {_name(measure): measure for measure in _measures(read)}
@@ -92,7 +92,7 @@ def _column(key: GroupKey) -> Column:
 
 
 def _measures(read: Groups) -> Iterator[Measure]:
-    """Every measure that is selected or sorted by."""
+    """Yield each measure that the query selects or sorts by."""
     yield from (key.value for key in read.order if isinstance(key.value, Measure))
     yield from measures(output for output in read.output if not isinstance(output, GroupKeys))
 

@@ -1,9 +1,8 @@
-"""JSON as text, put together by Postgres.
+"""JSON as text that Postgres concatenates.
 
-Each piece is text that is JSON by itself, so an object is its pieces with constants between them. Postgres'
-own constructors look up the type of each value for each row, and write spaces; `row_to_json` over a subquery keeps
-each list of keys that a client thinks of in the memory of the session, until that ends. Keys stand in the order of the
-selection.
+Each piece is JSON text by itself. An object is its pieces with constants between them. Postgres' own constructors look
+up the type of each value for each row, and write spaces. `row_to_json` over a subquery keeps each list of keys, which a
+client chooses, in memory until the session ends. Keys stand in the order of the selection.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from clew.sql.types import sql_type
 
 # A Postgres function takes at most 100 arguments.
 _ARGUMENTS = 100
-# Pieces that `||` joins: it is quicker than `concat`, but each one copies all that stands before it.
+# The most pieces that `||` joins. It is faster than `concat`, but each `||` copies all text before it.
 _CHAIN = 8
 
 _BASE64: ColumnElement[Any] = sa.literal_column("'base64'")
@@ -42,11 +41,10 @@ _BOOLEANS = frozenset({"boolean", "bool"})
 
 
 class Json(ColumnElement[Any]):
-    """JSON built of other expressions, as text; never null.
+    """JSON built of other expressions, as text. It is never null.
 
-    SQLAlchemy's own functions look through their arguments for FROM items again at each
-    level around them, which for nested JSON took a third of a statement's compilation;
-    every SELECT here names its FROM, so there is nothing to look for.
+    SQLAlchemy's own functions search their arguments for FROM items again at each level around them. For nested JSON
+    that took a third of a statement's compilation. Every SELECT here names its FROM, so no search is needed.
     """
 
     inherit_cache = False
@@ -56,7 +54,7 @@ class Json(ColumnElement[Any]):
         self.type = _TEXT
 
     def parts(self) -> Iterable[ColumnElement[Any]]:
-        """What it is made of."""
+        """Return the expressions that it is made of."""
         raise NotImplementedError
 
 
@@ -74,10 +72,10 @@ class JsonConstant(Json):
 
 
 class JsonScalar(Json):
-    """An expression that is text of JSON already, or of the types `json` and `jsonb`; `null` where it is null.
+    """An expression that is JSON text already, or a `json` or `jsonb`. It becomes `null` where it is null.
 
     Args:
-        is_large: whether the text may well be long, or is not of the type `text`.
+        is_large: whether the text may be long, or has another type than `text`.
     """
 
     __visit_name__ = "clew_json_scalar"
@@ -105,7 +103,7 @@ class JsonObject(Json):
 
 
 class JsonArray(Json):
-    """The items of the rows of `where`, in `order` or as the rows come."""
+    """An array with an item for each row of `where`, in `order` or as the rows come."""
 
     __visit_name__ = "clew_json_array"
 
@@ -140,7 +138,7 @@ class JsonIf(Json):
 
 
 class _Items(Json):
-    """The items of an array, null without rows."""
+    """The items of an array. They are null without rows."""
 
     __visit_name__ = "clew_json_items"
 
@@ -161,39 +159,39 @@ EMPTY_ARRAY = JsonConstant("[]")
 
 
 def text_constant(text: str) -> ColumnElement[Any]:
-    """A constant of the schema as SQL text (never a client's value)."""
+    """Return a constant of the schema as SQL text (never a client's value)."""
     return sa.literal_column(f"{quote_text(text)}::text")
 
 
 def json_name(name: str) -> Json:
-    """A GraphQL name as JSON."""
+    """Return a GraphQL name as JSON."""
     return JsonConstant(f'"{name}"')
 
 
 def json_text(expression: ColumnElement[Any]) -> Json:
-    """Text that needs no escape, as JSON."""
+    """Return text that needs no escapes as JSON."""
     return JsonScalar(_in_quotes(expression))
 
 
 def json_boolean(expression: ColumnElement[bool]) -> Json:
-    """A condition as JSON."""
+    """Return a condition as JSON."""
     return JsonScalar(sa.cast(expression, _TEXT))
 
 
 def json_column(expression: ColumnElement[Any], column: Column) -> Json:
-    """The output form of a column's scalar.
+    """Return the output form of a column's scalar.
 
     Args:
         expression: the column, or null where it is masked.
     """
     if column.computed is not None and not column.computed.stored and not column.type.is_list:
-        # Its text may be a bare constant, which has no type of its own.
+        # Its SQL may be a bare constant, which has no type by itself.
         expression = sa.case((sa.true(), expression))
     return json_value(expression, column.type)
 
 
 def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
-    """The output form of a scalar."""
+    """Return the output form of a scalar."""
     base = bare_type(type_.sql).lower()
     if type_.is_list:
         return JsonScalar(sa.func.to_json(_list(expression, type_, base)), is_large=True)
@@ -221,7 +219,7 @@ def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
 
 
 def _list(expression: ColumnElement[Any], type_: ValueType, base: str) -> ColumnElement[Any]:
-    """A list whose JSON has the output form of each item."""
+    """Return a list whose JSON has the output form of each item."""
     if type_.name == "Bytes":
         item = sa.column("item", sa.LargeBinary)
         items = sa.func.unnest(expression).table_valued(item, with_ordinality="position").render_derived()
@@ -237,7 +235,7 @@ def _list(expression: ColumnElement[Any], type_: ValueType, base: str) -> Column
 
 
 def key_value(column: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
-    """A column of a row as Clew keeps it, to bind it again: of what asyncpg has no value the text that is bound."""
+    """Return a column in the form that can be bound again: as text where asyncpg cannot hold every value."""
     if type_.name in ("DateTime", "Date", "Time"):
         if type_.name == "DateTime" and bare_type(type_.sql) in WITHOUT_ZONE:
             column = sa.func.timezone(sa.literal_column("'UTC'"), column)
@@ -253,7 +251,7 @@ def _in_quotes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _pieces(value: ColumnElement[Any]) -> Iterator[str | ColumnElement[Any]]:
-    """What a value's text is put together from: constants and expressions."""
+    """Yield the constants and expressions that make up a value's text."""
     match value:
         case JsonConstant(text=text):
             yield text
@@ -276,7 +274,7 @@ def _pieces(value: ColumnElement[Any]) -> Iterator[str | ColumnElement[Any]]:
 @compiles(JsonObject)
 @compiles(JsonArray)
 def _compile_pieces(element: Json, compiler: SQLCompiler, **options: Any) -> str:
-    """Chains of a few pieces, and `concat` of chains and of what is large, which copies everything once."""
+    """Join small pieces into chains. Join chains and large pieces by `concat`, which copies everything once."""
     options = _inside(options)
     arguments: list[str] = []
     chain: list[str] = []
@@ -335,5 +333,5 @@ def _compile_if(element: JsonIf, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def _inside(options: dict[str, Any]) -> dict[str, Any]:
-    """The compiler's options for what is no column of a SELECT, but a part of one."""
+    """Return the compiler's options for a part of a SELECT's column."""
     return {**options, "within_columns_clause": False, "add_to_result_map": None}

@@ -1,4 +1,4 @@
-"""Keys of rows, as the user's own code and clients give them."""
+"""Read keys of rows that the user's own code and clients give."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Key = tuple[Any, ...]
 
 
 def returned_key(value: Any, entity: Entity, schema: GraphQLSchema) -> Key:
-    """The key that a resolver returned.
+    """Read the key that a resolver returned.
 
     Args:
-        value: for a key of one column, its value as Python or JSON has it; for a composite key a dict of
-            those by the names of the key's fields.
+        value: for a key of one column, its value as Python or JSON has it. For a composite key, a dict of these
+            values by the names of the key's fields.
 
     Raises:
-        TypeError: it is no key of the entity; a fault of the resolver.
+        TypeError: it is not a key of the entity. That is a fault of the resolver.
     """
     try:
         return read_key(value, entity, schema, entity.name)
@@ -38,10 +38,10 @@ def returned_key(value: Any, entity: Entity, schema: GraphQLSchema) -> Key:
 
 
 def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> Key:
-    """The key, its values read as those of variables are, or as Python has them.
+    """Read a key. Its values may be those of variables, or Python's.
 
     Raises:
-        ClewError: BAD_USER_INPUT, naming `place`, for what Postgres could not take.
+        ClewError: BAD_USER_INPUT, naming `place`, for a value that Postgres cannot take.
         GraphQLError, TypeError: it does not have the form of a key.
     """
     columns = entity.key_columns
@@ -53,10 +53,10 @@ def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> K
 
 
 def bound_keys(entity: Entity, keys: Sequence[Key], of: str | Past | None = None) -> dict[Supplied, Any]:
-    """Keys as the lists that a statement binds, one for each of their columns.
+    """Return keys as the lists that a statement binds, one for each key column.
 
     Args:
-        of: which of the keys that the statement is given.
+        of: which of the given keys of the statement these are.
     """
     return {Keys(column.name, of): [key[number] for key in keys] for number, column in enumerate(entity.key_columns)}
 

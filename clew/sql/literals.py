@@ -1,4 +1,4 @@
-"""Constants and names as SQL text, for DDL. Statements of the request path bind their values instead."""
+"""Constants and names as SQL text, for DDL. Statements for requests bind their values instead."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _NUMBERS = ("int", "bigint", "smallint", "numeric", "decimal", "real", "double",
 
 
 def quote_name(name: str) -> str:
-    """An SQL name, in double quotes where Postgres needs them."""
+    """Return an SQL name, in double quotes where Postgres needs them."""
     return _preparer.quote(name)
 
 
 def quote_type(name: str) -> str:
-    """The SQL name of a table's type, always in double quotes: `position` and its like name tables, and no types."""
+    """Return the SQL name of a table's type, always in double quotes: `position` can name a table, but no type."""
     return _preparer.quote_identifier(name)
 
 
 def quote_text(value: str) -> str:
-    """An SQL string literal (`standard_conforming_strings` is on). ValueError for a NUL, which Postgres cannot hold."""
+    """Return an SQL string literal (`standard_conforming_strings` is on). Raise ValueError for a NUL."""
     if "\0" in value:
         raise ValueError("Postgres text cannot hold the NUL character")
     return "'" + value.replace("'", "''") + "'"
 
 
 def constant_sql(value: Any, value_type: ValueType) -> str:
-    """A typed constant of the SDL as an SQL expression.
+    """Return a typed constant of the SDL as an SQL expression.
 
     Args:
         value: None, bool, int, float, str, list or dict, as `@default(value:)` holds it.
-        value_type: the column's type; a list's items are of `value_type.item`.
+        value_type: the column's type. The items of a list have the type `value_type.item`.
 
     Raises:
         ValueError: the value does not fit the type.

@@ -1,4 +1,4 @@
-"""A condition that stands in a statement many times, of which SQLAlchemy writes the text once."""
+"""A condition that stands in a statement many times. SQLAlchemy writes its text once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import Grouping
 
-# By the compiler of a statement, the texts that it has written.
+# The texts that the compiler of a statement has written.
 _WRITTEN: WeakKeyDictionary[SQLCompiler, dict[int, str]] = WeakKeyDictionary()
 
 
 class Once(ColumnElement[bool]):
-    """`element`, whose text is the same wherever it stands on one level of a statement.
+    """An element whose text is the same everywhere on one level of a statement.
 
-    Every SELECT here names what it selects from and what it correlates to, and every value is numbered by its name: so
-    the text does not depend on what is around it.
+    Every SELECT here names its FROM items and what it correlates to, and every value is numbered by its name. So the
+    text does not depend on its surroundings.
     """
 
     __visit_name__ = "clew_once"
@@ -32,11 +32,11 @@ class Once(ColumnElement[bool]):
         self.element = element
 
     def parts(self) -> Iterable[ColumnElement[Any]]:
-        """What it is made of."""
+        """Return the expressions that it is made of."""
         return (self.element,)
 
     def self_group(self, against: Any = None) -> Any:
-        """In parentheses where `element` would be."""
+        """Put it into parentheses where `element` would be."""
         return self if self.element.self_group(against) is self.element else Grouping(self)
 
 

@@ -1,4 +1,4 @@
-"""The direction of an ordering's key."""
+"""The direction of an order key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy.sql import ColumnElement
 
 
 def direction(expression: ColumnElement[Any], descending: bool, nulls_first: bool | None) -> ColumnElement[Any]:
-    """The expression as a key of ORDER BY; nulls are as Postgres has them where `nulls_first` is None."""
+    """Return the expression as a key of ORDER BY. Nulls are where Postgres puts them if `nulls_first` is None."""
     ordered = expression.desc() if descending else expression.asc()
     if nulls_first is None:
         return ordered

@@ -1,6 +1,6 @@
-"""The rows of one statement, level by level: which ones, in which order, how many. Plain columns, no JSON.
+"""Select the rows of one statement, level by level: which rows, in which order, how many. No JSON here.
 
-A page is the same whatever becomes of it: an array of JSON, a file, or keys to compare.
+A page is the same for every use of it: an array of JSON, a file, or keys to compare.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _NOTHING: ColumnElement[Any] = sa.literal_column("0")
 class Page:
     """The rows of one level as a FROM item, in their order.
 
-    `keys` names the columns that hold the values of the order's keys: there are such where something may bring the rows
-    out of order, to sort them again.
+    `keys` names the columns with the values of the order's keys. They exist only if a join may disturb the order: they
+    sort the rows again.
     """
 
     scope: Scope
     keys: tuple[str, ...]
 
     def order(self, order: Iterable[OrderKey]) -> list[ColumnElement[Any]]:
-        """The keys with their directions; nothing where the rows stay in order."""
+        """Return the keys with their directions. There are none if the rows stay in order."""
         keys = zip(self.keys, order, strict=False)
         return [direction(self.scope.key(name), key.descending, key.nulls_first) for name, key in keys]
 
@@ -55,7 +55,7 @@ class Pages:
         self.tables = tables
         self.binds = binds
         self.aliases = 0
-        # What opens fields, by the mask and the level: both are kept, so that no other has the same identity.
+        # The conditions that open fields, by the ids of mask and level. Keep both, so that nothing reuses an id.
         self._opened: dict[tuple[int, int], tuple[Once, Predicate, Scope]] = {}
 
     # --- levels -----------------------------------------------------------------------
@@ -66,7 +66,7 @@ class Pages:
         return Scope(self.model.entity(entity_name), alias, outer)
 
     def directed(self, expression: ColumnElement[Any], key: OrderKey) -> ColumnElement[Any]:
-        """The value of an order's key, with its direction."""
+        """Return the value of an order key with its direction."""
         return direction(expression, key.descending, key.nulls_first)
 
     def number(self) -> int:
@@ -74,14 +74,14 @@ class Pages:
         return self.aliases - 1
 
     def conditions(self, rows: Rows, scope: Scope, ruled: Scope | None = None) -> list[ColumnElement[bool]]:
-        """What rows must be like: visible, by rules about themselves, and as the operation asks."""
+        """Return the conditions of rows: those of the rules about them, and those of the operation."""
         found: list[ColumnElement[bool]] = []
         for predicate, about in ((rows.visible.where, scope), (rows.where, ruled)):
             # WHERE is a conjunction already.
             items = predicate.items if isinstance(predicate, AllOf) else (predicate,)
             compiled = [condition(item, scope, self, self.binds, about) for item in items]
             if predicate is rows.where and found:
-                # Postgres takes conditions in any order: one that fails would tell of rows that are not there.
+                # Postgres evaluates conditions in any order. So an error of one would reveal hidden rows.
                 compiled = [
                     sa.case((sa.and_(*found), value)) if can_fail(item) else value
                     for item, value in zip(items, compiled, strict=True)
@@ -90,14 +90,14 @@ class Pages:
         return found
 
     def fenced(self, rows: Rows, position: ColumnElement[bool], scope: Scope) -> ColumnElement[bool]:
-        """Compare the order's keys with a position on visible rows alone, where working a key out may fail."""
+        """Compare the order's keys with a position on visible rows only, if computing a key may fail."""
         visible = rows.visible.where
         if visible == TRUE or not any(key_can_fail(key.value) for key in rows.order):
             return position
         return sa.case((condition(visible, scope, self, self.binds, scope), position))
 
     def opened(self, mask: Predicate, scope: Scope) -> ColumnElement[bool]:
-        """Whether a field under this mask is open on the row of `scope`; many are under one."""
+        """Return whether a field under this mask is open on the row of `scope`. Many fields may share a mask."""
         key = (id(mask), id(scope))
         if key not in self._opened:
             self._opened[key] = Once(condition(mask, scope, self, self.binds, scope)), mask, scope
@@ -120,12 +120,12 @@ class Pages:
         between: Callable[[Scope], Iterable[ColumnElement[bool]]] = lambda scope: (),
         more: int = 0,
     ) -> Page:
-        """The rows, with the columns that `outputs` are made of.
+        """Select the rows, with the columns that `outputs` need.
 
         Args:
-            outer: the level of the row that they belong to, through the relation of `via`.
-            is_joined: whether something stands beside the page that may bring it out of order.
-            order: another order than that of `rows`.
+            outer: the level of the row that these rows belong to, through the relation of `via`.
+            is_joined: whether a join to the page may disturb its order.
+            order: an order to use instead of that of `rows`.
             between: further conditions.
             more: how many rows to read beyond the limit.
         """
@@ -141,25 +141,25 @@ class Pages:
         return Page(page, tuple(label.name for label in labelled))
 
     def related(self, output: One, outer: Scope) -> tuple[Scope, ColumnElement[bool]]:
-        """The row at the other end of a to-one from `outer`, as `joined`."""
+        """Return the row at the other end of a to-one from `outer`, as `joined` does."""
         target, belongs = self.other_end(output, outer)
         return self.joined(output.read, target, [belongs], output.relation.on[0][1])
 
     def other_end(self, output: One, outer: Scope) -> tuple[Scope, ColumnElement[bool]]:
-        """The rows that a to-one leads to, and which of them is at the other end from `outer`."""
+        """Return the level of a to-one's target, and the condition that a row is at the other end from `outer`."""
         scope = self.scope(output.relation.target, outer)
         return scope, join(self, output.relation, outer, scope, None)
 
     def joined(
         self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]], key: str
     ) -> tuple[Scope, ColumnElement[bool]]:
-        """The row of `scope` that `on` finds, to be joined LATERAL to the levels around it, and whether there is one.
+        """Return the row of `scope` that `on` finds, for a LATERAL join, and whether there is one.
 
-        Without LIMIT that is a join to Postgres, by hash or index as it sees fit. The row has plain columns only: JSON
-        that is made of them stands above the join, or Postgres would make it for each row that it hashes.
+        Without LIMIT Postgres treats this as a plain join, and can choose a hash or an index. The row has plain columns
+        only. Its JSON stands above the join: otherwise Postgres would build JSON for each row that it hashes.
 
         Args:
-            key: the SQL name of a column that is null in no row found.
+            key: the SQL name of a column that is never null in a found row.
         """
         columns = self.needed(read.output, scope, key)
         found = self.row(read, scope, on, columns).lateral(f"j{self.number()}")
@@ -169,16 +169,16 @@ class Pages:
     def row(
         self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]], columns: Iterable[ColumnElement[Any]]
     ) -> Select[Any]:
-        """The columns of the row of `scope` that `on` finds."""
+        """Select the columns of the row of `scope` that `on` finds."""
         statement = sa.select(*columns).select_from(scope.source)
         return scope.correlate(_at_most_one(statement.where(*on, *self.conditions(read.rows, scope)), scope))
 
     def labelled(self, keys: Iterable[ColumnElement[Any]], scope: Scope) -> list[sa.Label[Any]]:
-        """The keys of an order as columns beside the entity's own."""
+        """Return the keys of an order as columns beside those of the entity."""
         return [key.label(free_name(f"clew_key{n}", scope.entity)) for n, key in enumerate(keys)]
 
     def belonging(self, rows: Rows, scope: Scope, outer: Scope | None, via: Many | None) -> list[ColumnElement[bool]]:
-        """The conditions of `rows`, and that they belong to the row of `outer`."""
+        """Return the conditions of `rows`, and the condition that they belong to the row of `outer`."""
         found = self.conditions(rows, scope)
         if via is not None:
             assert outer is not None
@@ -186,7 +186,7 @@ class Pages:
         return found
 
     def cut(self, statement: Select[Any], rows: Rows, scope: Scope, more: int = 0) -> Select[Any]:
-        """The statement with its limit, of `more` rows beyond it, and its offset."""
+        """Add the offset and the limit to the statement, with `more` rows beyond the limit."""
         if rows.ceiling is not None:
             statement = scope.correlate(statement.limit(sa.literal_column(str(rows.ceiling))))
             most = statement.subquery(f"most{self.number()}")
@@ -198,9 +198,10 @@ class Pages:
         return scope.correlate(statement)
 
     def count(self, operand: Operand, more: int = 0) -> ColumnElement[Any]:
-        """A limit or offset, and `more`. One that stands in the document is a constant of the SQL too:
+        """Return a limit or offset plus `more`.
 
-        for a bound one Postgres would assume a tenth of the table and plan for that.
+        A number in the document is a constant in the SQL too. For a bound limit Postgres would plan for a tenth of the
+        table.
         """
         if isinstance(operand.source, Literal):
             return sa.literal_column(str(int(operand.source.value) + more), sa.BigInteger)
@@ -210,14 +211,14 @@ class Pages:
     # --- columns ----------------------------------------------------------------------
 
     def needed(self, outputs: Iterable[Output], scope: Scope, *names: str) -> list[ColumnElement[Any]]:
-        """The columns that the outputs are made of, and those of these SQL names."""
+        """Return the columns that the outputs need, and the columns with these SQL names."""
         found: dict[str, None] = dict.fromkeys(names)
         for output in outputs:
             columns: tuple[Column, ...] = ()
             # alike without `output.mask is not None`: more columns than are needed
             # alike if true: more columns than are needed
             if not isinstance(output, TypeName) and output.mask is not None:
-                # A rule may look at any column.
+                # A rule may read any column.
                 return self.all_columns(scope)
             match output:
                 case Value(column=column):
@@ -230,7 +231,7 @@ class Pages:
                     pass
             for column in columns:
                 if column.computed is not None and not column.computed.stored:
-                    # Its expression is text: which columns it reads is not known.
+                    # Its expression is text. The columns that it reads are unknown.
                     return self.all_columns(scope)
                 found[column.column] = None
         return [scope.key(name) for name in found] or [sa.literal_column("1").label("present")]
@@ -240,7 +241,7 @@ class Pages:
         return [scope.key(column.name) for column in table.columns if column.name != SEARCH_COLUMN]
 
     def follow(self, value: FieldPath, scope: Scope, step: int = 0) -> ColumnElement[Any]:
-        """The value at the end of a path of to-ones; null where the path ends early."""
+        """Return the value at the end of a path of to-ones. It is null if the path ends early."""
         mask = value.masks[step]
         if step < len(value.path):
             relation, rows = value.path[step]
@@ -262,5 +263,5 @@ class Pages:
 
 
 def _at_most_one(statement: Select[Any], scope: Scope) -> Select[Any]:
-    """The rows of a key: nothing keeps a view's key unique."""
+    """Limit the rows of a key to one: nothing keeps the key of a view unique."""
     return statement.limit(_ONE) if scope.entity.view_sql is not None else statement

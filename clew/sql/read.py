@@ -1,6 +1,6 @@
-"""`ReadPlan` -> one statement, which returns one row with one JSON column a root read.
+"""Build the one statement of a `ReadPlan`. It returns one row with a JSON column for each root read.
 
-Postgres builds the JSON text of each root field; Python passes it on.
+Postgres builds the JSON text of each root field. Python passes it on.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _UTF8: ColumnElement[Any] = sa.literal_column("'UTF8'")
 
 
 def read_statement(plan: ReadPlan, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
-    """One row; a column for each of `plan.reads` in their order: JSON as UTF-8 bytes, or null for no row.
+    """Select one row with a column for each of `plan.reads`, in order: JSON as UTF-8 bytes, or null for no row.
 
-    Bytes, because the driver would decode text for us to encode again. The statement's
-    operands are collected in `binds`, and the orders of its cursors.
+    They are bytes because the driver would decode text, and Clew would encode it again. `binds` collects the operands
+    of the statement and the orders of its cursors.
     """
     documents = Documents(Pages(model, tables, binds))
     columns: list[ColumnElement[Any]] = []
@@ -44,9 +44,9 @@ def read_statement(plan: ReadPlan, model: Model, tables: Tables, binds: Binds) -
 
 
 def rows_statement(read: Read, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
-    """The rows with the keys that are given, as one JSON array in their order; null for a row that is not there.
+    """Select the rows with the given keys, as one JSON array in their order. A missing row is null.
 
-    The keys are `Keys` operands: for each column of the entity's key, named after it, a list.
+    The keys are `Keys` operands: a list for each column of the entity's key, named after the column.
     """
     pages = Pages(model, tables, binds)
     entity = read.rows.visible.entity
@@ -59,7 +59,7 @@ def rows_statement(read: Read, model: Model, tables: Tables, binds: Binds) -> Se
 
 
 def order_statement(rows: Rows, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
-    """The positions, from 1, of the given keys in the order of their rows.
+    """Select the positions (from 1) of the given keys, in the order of their rows.
 
     The keys are `Keys` operands, as for `rows_statement`.
     """
@@ -73,10 +73,10 @@ def order_statement(rows: Rows, model: Model, tables: Tables, binds: Binds) -> S
 
 
 def bounded(select: Select[Any], binds: Binds) -> Select[Any]:
-    """The one row of a statement of JSON columns, or none where they have more bytes than it may give.
+    """Return the one row of a statement of JSON columns, or no row if they have too many bytes.
 
-    The bytes are counted in the database, which then sends nothing. What is bounded there is what it sends: it has
-    built the JSON by then, once, for OFFSET keeps the two levels apart.
+    The database counts the bytes, so it sends nothing then. This bounds only the bytes that it sends: it has built the
+    JSON by then. It builds the JSON once, because OFFSET keeps the two levels apart.
     """
     whole = select.offset(_NOTHING).subquery("whole")
     sizes = [sa.func.coalesce(sa.func.octet_length(column), _NOTHING, type_=sa.BigInteger) for column in whole.c]
@@ -85,9 +85,9 @@ def bounded(select: Select[Any], binds: Binds) -> Select[Any]:
 
 
 def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
-    """One row; for each check, whether all its keys are those of such rows.
+    """Select one row with a column for each check: whether all its keys have a row that the check asks for.
 
-    The keys are `Keys` operands, told apart by the names of the checks.
+    The keys are `Keys` operands. The name of a check tells its keys from those of others.
     """
     pages = Pages(model, tables, binds)
     columns: list[ColumnElement[Any]] = []

@@ -1,4 +1,4 @@
-"""How rows of one level belong to the level around it."""
+"""Conditions that join the rows of one level to the level around it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clew.sql.scope import Scope
 
 
 class Levels(Protocol):
-    """What builds a statement's levels: fresh aliases and the conditions of rows."""
+    """A builder of a statement's levels: fresh aliases and the conditions of rows."""
 
     def scope(self, entity_name: str, outer: Scope | None) -> Scope: ...
 
@@ -23,10 +23,10 @@ class Levels(Protocol):
 
 
 def join(levels: Levels, relation: Relation, outer: Scope, inner: Scope, link: Visible | None) -> ColumnElement[bool]:
-    """The condition under which a row of `inner` is at the other end of `relation` from `outer`.
+    """Return the condition that a row of `inner` is at the other end of `relation` from `outer`.
 
-    A many-to-many is a semi-join: two links to one row do not double it, and the
-    target stays the only FROM item, which computed expressions rely on.
+    A many-to-many is a semi-join. So two links to one row do not double it. The target also stays the only FROM item:
+    computed expressions rely on that.
     """
     if relation.through is None:
         return sa.and_(*(inner.key(remote) == outer.key(local) for local, remote in relation.on))
@@ -43,6 +43,6 @@ def join(levels: Levels, relation: Relation, outer: Scope, inner: Scope, link: V
 
 
 def local_columns(relation: Relation) -> tuple[str, ...]:
-    """The SQL columns of the row that the relation starts from."""
+    """Return the SQL columns of the row that the relation starts from."""
     pairs = relation.on if relation.through is None else relation.through.local
     return tuple(local for local, _ in pairs)

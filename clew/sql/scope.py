@@ -14,22 +14,22 @@ from clew.sql.types import sql_type
 
 
 def free_name(name: str, entity: Entity) -> str:
-    """A name that is no column of the entity: it stands beside them, and computed expressions name those alone."""
+    """Return a name that differs from the entity's columns, so that no computed expression refers to it by mistake."""
     while entity.column_by_sql(name) is not None:
         name += "_"
     return name
 
 
 def free_alias(name: str, entity: Entity) -> str:
-    """A name that is not the entity's table: it stands beside that, where a statement changes it."""
+    """Return a name that differs from the entity's table. It stands beside the table in statements that change it."""
     return f"{name}_" if name == entity.table else name
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One level of a statement. `outer` is the level around it, which it may refer to.
+    """One level of a statement. It may refer to `outer`, the level around it.
 
-    `is_joined` says that other FROM items may stand beside `source`.
+    `is_joined` says whether other FROM items may stand beside `source`.
     """
 
     entity: Entity
@@ -38,10 +38,9 @@ class Scope:
     is_joined: bool = False
 
     def column(self, column: Column) -> ColumnElement[Any]:
-        """A column of these rows, or its expression when it is computed.
+        """Return a column of these rows, or the expression of a computed column.
 
-        The expression's text names columns without a table: it must stand where
-        the row is the innermost FROM.
+        The text of the expression names columns without a table. So it must stand where the row is the innermost FROM.
         """
         if column.computed is None or column.computed.stored:
             return self.key(column.column, sql_type(column.type))
@@ -50,14 +49,14 @@ class Scope:
         return sa.literal_column(f"({column.computed.sql})", sql_type(column.type))
 
     def apart(self, column: Column) -> ColumnElement[Any]:
-        """A computed column of the row, in a SELECT of its own: nothing else stands in that one's FROM."""
+        """Return a computed column of the row, in a separate SELECT with nothing else in its FROM."""
         stored = [c for c in self.entity.columns if c.computed is None or c.computed.stored]
         own = Scope(self.entity, self.source, self)
         row = own.correlate(sa.select(*(self.key(c.column) for c in stored))).lateral("clew_own")
         return own.correlate(sa.select(Scope(self.entity, row).column(column)).select_from(row)).scalar_subquery()
 
     def key(self, name: str, type_: TypeEngine[Any] = sa.types.NULLTYPE) -> ColumnElement[Any]:
-        """A column by its SQL name."""
+        """Return a column by its SQL name."""
         # Not `source.c[name]`: that would first copy every column of the table, for each alias.
         column: sa.ColumnClause[Any] = sa.column(name, type_)
         column.table = self.source

@@ -1,4 +1,4 @@
-"""A plan compiled to SQL text for asyncpg, once, to be run many times."""
+"""Compile a plan once to SQL text for asyncpg, to run it many times."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from clew.sql.tables import Tables
 from clew.sql.write import write_statement
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
-# SQLAlchemy renames what is within 6 bytes of this, and columns may have all of Postgres' 63.
+# SQLAlchemy renames identifiers within 6 bytes of this limit. Columns may use all 63 bytes of Postgres.
 _DIALECT.max_identifier_length = 1000
-# Characters of SQL, from which on a statement is taken apart when it is written.
+# A statement with more characters of SQL than this is taken apart once its text is written.
 _LARGE = 16 * 1024
-# Bytes of statements of writes that are kept.
+# The most bytes of kept statements of writes.
 _WRITES = 16 * 1024 * 1024
-# About how many bytes an operand takes, with what computes its value.
+# The estimated bytes of an operand and the function that computes its value.
 _BYTES_AN_OPERAND = 1200
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with `$1`...; `operands` and the functions that compute their values, in that order.
+    """SQL with `$1`..., its `operands`, and the functions that compute their values, in that order.
 
-    `orders` are the orders of the cursors in the result: where there are any they are to be sealed. `conditions`:
-    how many it has, where it stands beside an operation's one statement.
+    `orders` are the orders of the cursors in the result. If there are any, the cursors must be sealed. `conditions` is
+    the number of its conditions, if it runs in addition to an operation's main statement.
     """
 
     sql: str
@@ -53,18 +53,18 @@ class Statement:
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes."""
+        """The estimated bytes that it takes."""
         return len(self.sql) + _BYTES_AN_OPERAND * len(self.operands)
 
 
 def compile_read(
     plan: ReadPlan, model: Model, tables: Tables, cursors: Cursors, *, is_bounded: bool = False
 ) -> Statement:
-    """The one statement of a query operation with at least one generated root field.
+    """Compile the one statement of a query operation with at least one generated root field.
 
     Args:
-        cursors: opens those among the arguments.
-        is_bounded: whether it gives no row where that would have more than `MOST_BYTES`.
+        cursors: opens the cursors among the arguments.
+        is_bounded: whether it returns no row if the row has more than `MOST_BYTES`.
     """
     binds = Binds()
     select = read_statement(plan, model, tables, binds)
@@ -72,20 +72,20 @@ def compile_read(
 
 
 def compile_rows(read: Read, model: Model, tables: Tables, cursors: Cursors, *, is_bounded: bool = False) -> Statement:
-    """The statement that reads rows by given keys: `clew.sql.read.rows_statement`. Args as `compile_read`."""
+    """Compile `clew.sql.read.rows_statement`, which reads rows by given keys. Args as `compile_read`."""
     binds = Binds()
     select = rows_statement(read, model, tables, binds)
     return compiled(bounded(select, binds) if is_bounded else select, binds, cursors)
 
 
 def compile_order(rows: Rows, model: Model, tables: Tables, cursors: Cursors) -> Statement:
-    """The statement that puts given keys in order: `clew.sql.read.order_statement`."""
+    """Compile `clew.sql.read.order_statement`, which puts given keys in order."""
     binds = Binds()
     return compiled(order_statement(rows, model, tables, binds), binds, cursors)
 
 
 def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors) -> Statement:
-    """The statement that judges given keys: `clew.sql.read.held_statement`."""
+    """Compile `clew.sql.read.held_statement`, which judges given keys."""
     binds = Binds()
     return compiled(held_statement(checks, model, tables, binds), binds, cursors)
 
@@ -103,7 +103,7 @@ class WriteStatements:
         """Return the statement of a plan.
 
         Args:
-            keep: False where the plan holds a client's condition: no two are alike.
+            keep: False if the plan holds a client's condition, because no two such plans are alike.
         """
         key = _key(plan) if keep else None
         if key is not None and (found := self._kept.get(key)) is not None:
@@ -116,11 +116,10 @@ class WriteStatements:
 
 
 def _take_apart(select: Any) -> None:
-    """Break the circles in a statement that has been written, so that it goes at once.
+    """Break the reference cycles of a compiled statement, so that Python frees it at once.
 
-    SELECTs and what they select from keep what they have been asked, and each expression that has been compared its
-    comparator: these lead back to them. The garbage collector would find them all at one time, and stop everything else
-    for as long.
+    SELECTs and their FROM items cache attributes, and each compared expression caches its comparator. These caches
+    refer back to them. Otherwise the garbage collector would find all of them at one time, and block the process.
     """
     seen: set[int] = set()
     pending = [select]
@@ -130,7 +129,7 @@ def _take_apart(select: Any) -> None:
             seen.add(id(element))
             pending.extend(element.parts() if isinstance(element, Once | Json) else element.get_children())
             element.__dict__.pop("comparator", None)
-            # Made for this statement alone, unlike tables and constants.
+            # Only these are made for one statement, unlike tables and constants.
             if isinstance(element, SelectBase | AliasedReturnsRows):
                 element.__dict__.clear()
 
@@ -138,7 +137,7 @@ def _take_apart(select: Any) -> None:
 def _key(plan: Plan) -> Any:
     """Return a key that tells a plan from all others.
 
-    What rules say is told apart by identity: `Access` makes it once, and to compare conditions would take long.
+    It compares the conditions of rules by identity. `Access` makes them once, and comparing their content is slow.
     """
     return (type(plan), *(_part_key(getattr(plan, field.name)) for field in fields(plan)))
 
@@ -157,7 +156,7 @@ def _part_key(part: Any) -> Any:
 
 
 def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
-    """The text of a statement whose operands are in `binds`."""
+    """Compile a statement whose operands are in `binds` to text."""
     text: SQLCompiler = select.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
     operands = tuple(binds.names[name] for name in text.positiontup or ())
     if len(text.string) > _LARGE:

@@ -1,4 +1,4 @@
-"""Values on their way into a table, as asyncpg takes them; refused where the column cannot hold them."""
+"""Convert values for storage to those that asyncpg takes. Refuse values that the column cannot hold."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _INTEGERS = {"smallint": 15, "int2": 15, "integer": 31, "int": 31, "int4": 31}
 _TEXTS = frozenset({"varchar", "character varying", "char", "character", "bpchar"})
 
 
-# Gives what is bound of a value as the scalar's input coercion gave it (None: null), which stands at a place.
+# Returns the value to bind. It takes a coerced value (None: null) and its place.
 Storing = Callable[[Any, str], Any]
 
 
 def storing(column: Column, enum: GraphQLEnumType | None = None) -> Storing:
-    """What makes of a column's values that which is bound for them.
+    """Return the converter of a column's values to those that are bound.
 
-    It raises ClewError BAD_USER_INPUT, naming the place, for what the column cannot hold.
+    The converter raises ClewError BAD_USER_INPUT, naming the place, for a value that the column cannot hold.
 
     Args:
-        enum: of the column, where the application bound values of its own to it.
+        enum: the enum of the column, if the application bound Python values to it.
     """
     type_, nullable, item = column.type, column.nullable, _storing_item(column.type)
     plain = enum is None and not type_.is_list
@@ -58,12 +58,12 @@ def storing(column: Column, enum: GraphQLEnumType | None = None) -> Storing:
 
 
 def preset_value(column: Column, value: Any) -> Any:
-    """What is bound for a column that the server fills, of a value as asyncpg takes it."""
+    """Return the value to bind for a column that the server fills, from a value that asyncpg takes."""
     return _as_json(value, column.type) if column.type.is_list else value
 
 
 def _as_json(items: Sequence[Any], type_: ValueType) -> str:
-    """Arrays of arrays cannot be unnested: a list travels as JSON."""
+    """Return a list as JSON: Postgres cannot unnest an array of arrays into rows of arrays."""
     return "[" + ", ".join("null" if item is None else _json_item(item, type_) for item in items) + "]"
 
 
@@ -83,7 +83,7 @@ def _storing_item(type_: ValueType) -> Storing:
 
 @functools.lru_cache(maxsize=1024)
 def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
-    """Whether a column can hold a value; None if it can hold all of its scalar."""
+    """Return a test whether a column can hold a value. None: it can hold every value of its scalar."""
     base = bare_type(type_.sql).lower()
     sized = _SIZED.search(type_.sql)
     if base in _TEXTS:
@@ -98,13 +98,13 @@ def _fits(type_: ValueType) -> Callable[[Any], bool] | None:
         precision, scale = int(sized[1]), int(sized[2] or 0)
         bound = Decimal(10) ** (precision - scale)
         step = Decimal(1).scaleb(-scale)
-        # Half up, as Postgres rounds; the default context has fewer digits than a column may.
+        # Round half up, as Postgres does. The default context has fewer digits than a column may have.
         return lambda value: (
             value.is_nan()
             or (value.is_finite() and abs(value) < bound and abs(value.quantize(step, ROUND_HALF_UP, _DIGITS)) < bound)
         )
     if base in ("real", "float4"):
-        # Postgres raises where rounding leaves infinity, or nothing.
+        # Postgres raises if rounding gives infinity or zero.
         return lambda value: (
             math.isfinite(value) and (value == 0 or struct.unpack("<f", struct.pack("<f", value)) != (0,))
         )
@@ -118,6 +118,6 @@ def _json_item(value: Any, type_: ValueType) -> str:
         case Decimal() | UUID():
             value = str(value)
         case str() if type_.name == "JSON":
-            # It is JSON text already.
+            # This is JSON text already.
             return value
     return json.dumps(value)

@@ -1,4 +1,4 @@
-"""The model's tables and views as SQLAlchemy Tables: what statements select from and migrations create."""
+"""The model's tables and views as SQLAlchemy Tables. Statements select from them, and migrations create them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _TEXT_TYPES = ("text", "varchar", "character varying", "char", "citext")
 
 @dataclass(frozen=True)
 class Tables:
-    """The SQLAlchemy side of a model; made once by `build_tables` and read by every statement.
+    """The SQLAlchemy side of a model. `build_tables` makes it once, and every statement reads it.
 
     Attributes:
         metadata: every real table, with constraints and indexes. Migrations come from it.
-        views: the views' Tables, apart so that nothing tries to create them as tables.
-        constraints: what each constraint is about, by (schema, table, constraint name);
-            schema is "public" where the entity names none.
+        views: the Tables of views. They are separate so that nothing creates them as tables.
+        constraints: the subject of each constraint, by (schema, table, constraint name). The schema is "public" if the
+            entity names none.
     """
 
     metadata: sa.MetaData
@@ -35,12 +35,12 @@ class Tables:
     constraints: Mapping[tuple[str, str, str], ConstraintInfo]
 
     def of(self, entity_name: str) -> sa.Table:
-        """The Table of an entity or view by its type name; its columns are keyed by SQL name. KeyError if none."""
+        """Return the Table of an entity or view by type name. Its columns are keyed by SQL name. May raise KeyError."""
         return self.by_entity[entity_name]
 
 
 def default_sql(column: Column) -> str | None:
-    """A column's DEFAULT as SQL, None where it has none. ValueError if a constant does not fit its type."""
+    """Return a column's DEFAULT as SQL, or None. Raise ValueError if a constant does not fit its type."""
     if column.default is not None:
         if column.default.sql is not None:
             return column.default.sql
@@ -54,12 +54,12 @@ def default_sql(column: Column) -> str | None:
 
 
 def search_sql(entity: Entity) -> str:
-    """The expression of the generated tsvector: every `@search` field with its weight and language."""
+    """Return the expression of the generated tsvector: each `@search` field with its weight and language."""
     return " || ".join(search_part(entity, field) for field in entity.search)
 
 
 def search_part(entity: Entity, field: SearchField) -> str:
-    """The part of the generated tsvector that one field makes."""
+    """Return the part of the generated tsvector for one field."""
     column = entity._column[field.column]
     name = quote_name(column.column)
     kind = column.type.sql.lower()
@@ -163,10 +163,10 @@ def _view(entity: Entity, metadata: sa.MetaData) -> sa.Table:
 
 @paused()
 def build_tables(model: Model) -> Tables:
-    """Tables for every entity of the model.
+    """Build the Tables of every entity of the model.
 
-    A `@computed` field that is not stored has no column: statements inline its expression.
-    ValueError if a default does not fit its column (the model's builder reports that with a place first).
+    A `@computed` field that is not stored has no column: statements inline its expression. Raise ValueError if a
+    default does not fit its column. (The model's builder reports that first, with its place.)
     """
     metadata, views = sa.MetaData(), sa.MetaData()
     known: dict[tuple[str, str, str], ConstraintInfo] = {}

@@ -1,8 +1,8 @@
 """SQL types for columns and binds: one shared SQLAlchemy type for each Postgres type.
 
-Binds carry what asyncpg wants already (uuid.UUID, Decimal, JSON and moments as text), so these types cast
-(`$1::UUID`) and convert nothing. A bind is cast without length or precision: `$1::NUMERIC(10, 2)` would
-round the operand of a comparison, and `price = 1.005` would find 1.01.
+Binds carry values that asyncpg takes already (uuid.UUID, Decimal, JSON and moments as text). So these types cast
+(`$1::UUID`) and convert nothing. A cast has no length or precision: `$1::NUMERIC(10, 2)` would round the operand of a
+comparison, and `price = 1.005` would find 1.01.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Text(AsyncpgString):
 
 
 class Real(AsyncpgFloat):
-    """`real`, bound as such: a `double precision` operand would equal no stored 0.1."""
+    """`real`, bound as `real`: a `double precision` 0.1 would not equal a stored 0.1."""
 
     __visit_name__ = "REAL"
 
@@ -53,7 +53,7 @@ class Boolean(AsyncpgBoolean):
 
 
 class Jsonb(pg.JSONB[Any]):
-    """`jsonb` whose values are JSON text on the way in."""
+    """`jsonb` that is bound as JSON text."""
 
     def bind_processor(self, dialect: sa.Dialect) -> None:
         return None
@@ -63,7 +63,7 @@ class Jsonb(pg.JSONB[Any]):
 
 
 class Json(pg.JSON[Any]):
-    """`json` whose values are JSON text on the way in."""
+    """`json` that is bound as JSON text."""
 
     def bind_processor(self, dialect: sa.Dialect) -> None:
         return None
@@ -73,7 +73,7 @@ class Json(pg.JSON[Any]):
 
 
 class Array(AsyncpgARRAY):
-    """An array whose values are lists of what asyncpg wants."""
+    """An array that is bound as a list of values that asyncpg takes."""
 
     def bind_processor(self, dialect: sa.Dialect) -> None:
         return None
@@ -147,22 +147,22 @@ def _array_type(sql: str) -> TypeEngine[Any]:
 
 
 def sql_type(value_type: ValueType) -> TypeEngine[Any]:
-    """The SQLAlchemy type of a column or bind of `value_type`; the same object for the same SQL type.
+    """Return the SQLAlchemy type of a column or bind of `value_type`. Equal SQL types give the same object.
 
     Args:
-        value_type: `sql` is the Postgres type of one item; `is_list` makes it an array.
+        value_type: `sql` is the Postgres type of one item. `is_list` makes it an array.
     """
     return _array_type(value_type.sql) if value_type.is_list else _item_type(value_type.sql)
 
 
-# asyncpg has Python's values of these, which are not all that Postgres has, and some of which it takes for others:
+# asyncpg reads these as Python's values. They are fewer than those of Postgres, and it mistakes some for others:
 # 9999-12-31 for infinity.
 _BOUND_AS_TEXT = frozenset({"DateTime", "Date", "Time"})
 
 
 @cache
 def bound_type(value_type: ValueType) -> TypeEngine[Any]:
-    """The SQLAlchemy type of a bind: that of `sql_type`, or one whose values are texts."""
+    """Return the SQLAlchemy type of a bind: that of `sql_type`, or one whose values are texts."""
     found = sql_type(value_type)
     if value_type.name not in _BOUND_AS_TEXT:
         return found

@@ -1,4 +1,4 @@
-"""What the SQL of views reads, as far as it names it."""
+"""The entities that the SQL of views names."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from clew.sql.words import identifiers
 
 
 def read_by(view: Entity, model: Model) -> list[Entity]:
-    """The entities that a view reads, by way of other views too: each after those that it reads itself.
+    """Return the entities that a view reads, also through other views. Each comes after those that it reads itself.
 
-    Known by their names in the SQL, so a column of a table's name counts for the table. What a function
-    reads is not known.
+    Names in the SQL tell them, so a column with the name of a table counts as the table. The reads of functions are
+    unknown.
     """
     found: dict[str, Entity] = {}
     _collect(view, model, found)

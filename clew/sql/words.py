@@ -1,7 +1,7 @@
-"""The identifiers in a piece of SQL text: which names it mentions, and the same text with names replaced.
+"""Find and replace the identifiers in a piece of SQL text.
 
-This reads tokens, not grammar: it may take a function for a column of the same name. Callers use it
-where a false find costs work and not correctness.
+This reads tokens, not grammar: it may mistake a function for a column of the same name. Callers use it where a false
+find costs work, but not correctness.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def _name(match: re.Match[str]) -> str | None:
 
 @lru_cache(maxsize=16384)
 def identifiers(sql: str) -> frozenset[str]:
-    """The names in `sql` outside of strings and comments: folded to lower case, quoted ones as they are."""
+    """Return the names in `sql` outside of strings and comments, in lower case. Quoted names stay as they are."""
     return frozenset(name for match in _TOKEN.finditer(sql) if (name := _name(match)) is not None)
 
 
 def replace_identifiers(sql: str, names: Mapping[str, str]) -> str:
-    """`sql` with each identifier that is a key of `names` replaced by its value."""
+    """Replace each identifier of `sql` that is a key of `names` by its value."""
     if not names:
         return sql
 
@@ -51,7 +51,7 @@ def replace_identifiers(sql: str, names: Mapping[str, str]) -> str:
 
 
 def split_list(sql: str) -> list[str]:
-    """The items of an SQL list: split at the commas outside of strings, brackets and quotes."""
+    """Split an SQL list at the commas outside of strings, brackets and quotes."""
     items, start, depth, position = [], 0, 0, 0
     while position < len(sql):
         token = _TOKEN.match(sql, position)

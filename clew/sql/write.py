@@ -1,6 +1,6 @@
 """The statements of the plans in `clew.plan.write`, each one for any number of rows.
 
-Keys and values come in as arrays: the operands that are `clew.access.types.Supplied`.
+Keys and values come as arrays, from operands that are `clew.access.types.Supplied`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from clew.access.types import (
     TRUE,
@@ -27,7 +28,7 @@ from clew.access.types import (
 )
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
-from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Recall, Update
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
@@ -43,7 +44,7 @@ from clew.sql.views import read_by
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _TEXTS = ValueType("String", "text", is_list=True)
 _PLACES = ValueType("BigInt", "bigint", is_list=True)
-# The place of the row that is judged.
+# The place of the judged row.
 _AT, _PLACE = "clew_at", "clew_place"
 
 
@@ -51,10 +52,10 @@ class WriteCompiler(Pages):
     """Builds one statement of a write.
 
     Args:
-        before: entities that conditions read as they were before the root field, where they come to them by a
-            relation. The rows whose keys are those of their `Past` are left out; its images stand for those changed.
-            Views of them are read over these, too. Generated links are so only beyond the row of `judged_row`.
-        near: generated links that are read as they were where they are the row's own, too; by operands of their own.
+        before: entities that conditions read through a relation as they were before the root field. The statement
+            leaves out the rows with the keys of their `Past`, and reads its images of the changed rows instead. Views
+            of these entities read the same. For generated links this holds only beyond the row of `judged_row`.
+        near: generated links that are read as they were even for the row's own links, by separate operands.
     """
 
     def __init__(self, model: Model, tables: Tables, binds: Binds, before: Iterable[str] = ()) -> None:
@@ -62,7 +63,7 @@ class WriteCompiler(Pages):
         self.before = frozenset(before)
         self.near: frozenset[str] = frozenset()
         self.judged_row: Scope | None = None
-        # The place of the judged row, where rows of its entity that are written before it are read as they are now.
+        # The place of the judged row, if earlier written rows of its entity are read as they are now.
         self.place: str | None = None
 
     def scope(self, entity_name: str, outer: Scope | None) -> Scope:
@@ -71,11 +72,11 @@ class WriteCompiler(Pages):
         assert outer is not None, "rows are read as they were from the row that is judged"
         entity = self.model.entity(entity_name)
         if entity_name in self.before:
-            # The links between a row and those that its own many-to-many leads to.
+            # Whether these are the links of the judged row's own many-to-many.
             is_own = is_free_link(entity) and outer.outer is self.judged_row
             if is_own and entity_name not in self.near:
                 return super().scope(entity_name, outer)
-            rows = self._as_it_was(entity, near=is_own)
+            rows = self.as_it_was(entity, near=is_own)
             return Scope(entity, rows.subquery(f"t{self.number()}"), outer)
         # alike without `entity.view_sql is not None`: a table reads no other
         if entity.view_sql is not None and (ctes := self._tables_as_they_were(entity)):
@@ -83,7 +84,7 @@ class WriteCompiler(Pages):
             return Scope(entity, view.subquery(f"t{self.number()}"), outer)
         return super().scope(entity_name, outer)
 
-    def _as_it_was(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
+    def as_it_was(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
         past = Past(entity.name, near)
         table = self.tables.of(entity.name)
         now = table.alias(f"n{self.number()}")
@@ -103,7 +104,7 @@ class WriteCompiler(Pages):
         if after is not None:
             # New rows have no image.
             images_of = images_of.where(texts.c.image.is_not(None), texts.c.place >= sa.literal_column(after))
-        # OFFSET 0: each is read once, not once a column.
+        # OFFSET 0: Postgres reads each image once, not once for each column.
         were = images_of.offset(sa.literal_column("0")).subquery(f"r{self.number()}")
         columns = [
             sa.literal_column(f"({were.name}.image).{quote_name(column.name)}", column.type).label(column.name)
@@ -112,11 +113,11 @@ class WriteCompiler(Pages):
         return sa.union_all(unchanged, sa.select(*columns).select_from(were))
 
     def _tables_as_they_were(self, view: Entity) -> list[sa.CTE]:
-        """What stands for the tables and views that a view reads, by their names, where those are not as they were."""
+        """Return CTEs that replace the changed tables and views that a view reads, under their names."""
         replaced: dict[str, sa.CTE] = {}
         for entity in read_by(view, self.model):
             if entity.name in self.before:
-                rows: Any = self._as_it_was(entity)
+                rows: Any = self.as_it_was(entity)
             elif replaced and entity.view_sql is not None:
                 rows = _view(entity)
             else:
@@ -125,56 +126,56 @@ class WriteCompiler(Pages):
         return list(replaced.values())
 
     def judged(self, predicate: Predicate, scope: Scope) -> ColumnElement[bool]:
-        """Whether a rule's condition is true of the row of `scope`."""
+        """Return whether a rule's condition is true of the row of `scope`."""
         return condition(predicate, scope, self, self.binds, scope).is_(sa.true())
 
     def is_open(self, visible: Visible, field: str, scope: Scope) -> ColumnElement[bool]:
-        """Whether a field is open on the row of `scope`."""
+        """Return whether a field is open on the row of `scope`."""
         mask = visible.masks.get(field)
         return sa.true() if mask is None else self.judged(mask, scope)  # alike if false: a shortcut
 
     def shown(self, visible: Visible, columns: Iterable[Column], scope: Scope) -> list[ColumnElement[bool]]:
-        """Require the columns to be open on the row of `scope`: a client knows no row by a masked value."""
+        """Require the columns to be open on the row of `scope`: a client must not find a row by a masked value."""
         # alike if true: a shortcut
         return [self.is_open(visible, column.name, scope) for column in columns if column.name in visible.masks]
 
 
 def _view(entity: Entity) -> Select[Any]:
-    """The rows of a view's SQL, whose colons begin no parameters."""
+    """Return the rows of a view's SQL. Its colons do not begin parameters."""
     sql = (entity.view_sql or "").rstrip("; \n").replace(":", "\\:") + "\n"
-    # Within a query: a WITH of its own cannot stand beside another.
+    # Nest it in a query: the view's own WITH cannot stand beside another.
     return sa.select(sa.text(sql).columns(*(sa.column(c.column) for c in entity.columns)).subquery("clew_view"))
 
 
 def _image(alias: str) -> ColumnElement[str]:
-    """A row as Postgres writes it, which its type reads again without loss."""
-    # Not the bare name, which a column may have too.
+    """Return a row as Postgres writes it. The type of the row reads it again without loss."""
+    # Not the bare name: a column may have it too.
     return sa.cast(sa.literal_column(f"ROW({alias}.*)"), sa.Text())
 
 
 def _quoted(table: sa.Table | Entity) -> str:
-    """The name of a table, and of its rows' type."""
+    """Return the name of a table, which is also that of its row type."""
     name = table.table if isinstance(table, Entity) else table.name
     return ".".join(quote_type(part) for part in (table.schema, name) if part is not None)
 
 
 def _array(type_: ValueType) -> ValueType:
-    """The array that holds one value a row; a list is the text of a JSON array in it."""
+    """Return the array with one value a row. In it a list is the text of a JSON array."""
     return _TEXTS if type_.is_list else ValueType(type_.name, type_.sql, type_.is_enum, is_list=True)
 
 
 def _arrays(change: Change, columns: Sequence[Column]) -> list[Operand]:
-    """The arrays of the columns' values."""
+    """Return the arrays of the columns' values."""
     return [Operand(Values(column.name, change), _array(column.type), column.name) for column in columns]
 
 
 def _given(given: Given, column: Column, change: Change = Change.SET) -> ColumnElement[Any]:
-    """The value that a column is given, as the column's type has it."""
+    """Return the given value of a column, in the column's type."""
     return _value(given.values[Values(column.name, change)], column.type)
 
 
 def _value(value: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
-    """A given value as its column's type has it."""
+    """Convert a given value to its column's type."""
     if not type_.is_list:
         return value
     name = "jsonb_array_elements" if type_.name == "JSON" else "jsonb_array_elements_text"
@@ -185,7 +186,7 @@ def _value(value: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
 
 
 def _keys(entity: Entity, scope: Scope) -> list[ColumnElement[Any]]:
-    """The key of a row, as it is bound again."""
+    """Return the key of a row, in the form that can be bound again."""
     return [key_value(scope.column(column), column.type) for column in entity.key_columns]
 
 
@@ -212,7 +213,7 @@ def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]
     scope = compiler.scope(entity.name, None)
     before = [compiler.judged(permit.before, scope) for permit in permits.every]
     guards = before[len(before) - len(permits.guards) :]
-    # The rules of fields open a field of a row that one of these opens.
+    # One of these rules must hold. The rules of fields only open fields of such a row.
     rules = before[: len(permits.rules)]
     source: Any = scope.source
     position: ColumnElement[Any] = sa.literal_column("0")
@@ -224,7 +225,7 @@ def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]
         position = keys.position
     found = [position.label("position"), *_keys(entity, scope)]
     for column in plan.columns:
-        # A client compares its version with the row's: where that is masked, none is right.
+        # A client compares its version with the row's. If the row's is masked, no version matches.
         mask = visible.masks.get(column.name) if column.version else None
         found.append(compiler.masked(key_value(scope.column(column), column.type), mask, scope))
     found += [compiler.is_open(visible, field, scope).label(f"o{n}") for n, field in enumerate(plan.opened)]
@@ -235,7 +236,7 @@ def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]
     statement = statement.where(sa.or_(sa.false(), *rules))
     if plan.named:
         statement = statement.where(*compiler.shown(visible, entity.key_columns, scope))
-    # One order for all writers: they wait for each other, but never in a circle.
+    # All writers lock in one order. So they may wait for each other, but never deadlock.
     statement = statement.order_by(*(scope.column(column) for column in entity.key_columns))
     return statement.with_for_update(of=scope.source)
 
@@ -276,7 +277,7 @@ def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Selec
 
 
 def _given_to_insert(plan: Insert, binds: Binds) -> Given:
-    # Something must say how many rows there are.
+    # One array must tell the number of rows.
     places = Operand(Places(), _PLACES, "places")
     return given_rows(plan.entity, binds, values=_arrays(Change.SET, plan.columns) or [places])
 
@@ -291,12 +292,12 @@ def _given_to_update(plan: Update, binds: Binds) -> Given:
 
 
 def _inserted(plan: Insert, given: Given) -> dict[str, ColumnElement[Any]]:
-    """The values that are given, by the SQL names of their columns."""
+    """Return the given values, by the SQL names of their columns."""
     return {column.column: _given(given, column) for column in plan.columns}
 
 
 def _updated(plan: Update, given: Given, table: sa.Table) -> dict[str, ColumnElement[Any]]:
-    """The values of the columns that change, by their SQL names, beside the row of `table` as it is."""
+    """Return the new values of the columns that change, by SQL name. They read the row of `table` as it is."""
     values = {column.column: _given(given, column) for column in plan.sets}
     for column in plan.increases:
         values[column.column] = table.c[column.column] + _given(given, column, Change.INCREASE)
@@ -309,7 +310,7 @@ def _updated(plan: Update, given: Given, table: sa.Table) -> dict[str, ColumnEle
 
 
 def _new_rows(plan: Insert, given: Given, columns: Iterable[Column]) -> sa.Subquery:
-    """The rows to insert: the values given, and of the other `columns` the defaults; `given`'s position beside them."""
+    """Return the rows to insert: the given values, the defaults of the other `columns`, and the position."""
     values = _inserted(plan, given)
     named = [value.label(name) for name, value in values.items()]
     named += [
@@ -321,7 +322,7 @@ def _new_rows(plan: Insert, given: Given, columns: Iterable[Column]) -> sa.Subqu
 
 
 def _changed_rows(plan: Update, given: Given, table: sa.Table, columns: Iterable[Column]) -> sa.Subquery:
-    """The rows as they will be: `columns` as they change or are; `given`'s keys and position beside them."""
+    """Return the rows as they will be: `columns`, changed or not, and the keys and position of `given`."""
     values = _updated(plan, given, table)
     changed = [
         values.get(column.column, table.c[column.column]).label(column.column)
@@ -339,7 +340,7 @@ def _leads(plan: Leads, model: Model, tables: Tables, binds: Binds) -> Select[An
     key = [_column(entity, name) for name in relation.key]
     # alike if true: the others fill no part of the key
     presets = {column.column: sql for column, sql in write.presets if column in key}
-    # What presets are made of may be any column.
+    # Presets may read any column.
     columns = entity.columns if presets else key  # alike if true: more than are needed
     if isinstance(write, Insert):
         given = _given_to_insert(write, binds)
@@ -349,7 +350,7 @@ def _leads(plan: Leads, model: Model, tables: Tables, binds: Binds) -> Select[An
         rows = _changed_rows(write, given, tables.of(entity.name), columns)
     position = rows.c[given.position.name]
     if presets:  # alike if true: nothing is filled
-        # The expressions name columns: they stand where those are, and nothing else.
+        # The expressions name columns. So they stand where there are these columns and nothing else.
         own = [
             sa.cast(sa.literal_column(f"({presets[c.column]})"), sql_type(c.type)).label(c.column)
             if c.column in presets
@@ -384,7 +385,7 @@ def _insert(plan: Insert, model: Model, tables: Tables, binds: Binds) -> Any:
     order = given.position
     rows: Any = given.source
     if filled:
-        # The expressions name columns: they stand where those are. Defaults are stored as the expression saw them.
+        # The expressions name columns, so they stand where the columns are. Defaults are stored as they read them.
         rows = _new_rows(plan, given, entity.columns)
         values = {column.name: column for column in rows.c if column.name != given.position.name}
         values |= {column.column: sa.literal_column(f"({sql})") for column, sql in filled}
@@ -400,7 +401,7 @@ def _insert(plan: Insert, model: Model, tables: Tables, binds: Binds) -> Any:
 
 
 def made_sql(entity: Entity, column: Column) -> str:
-    """How the database makes a part of the key of a row of which nothing is given."""
+    """Return the SQL that makes a part of the key of a row that gets no values."""
     if not column.identity:
         return default_sql(column) or "NULL"
     return f"nextval(pg_get_serial_sequence({quote_text(_quoted(entity))}, {quote_text(column.column)}))"
@@ -414,7 +415,7 @@ def _update(plan: Update, model: Model, tables: Tables, binds: Binds) -> Any:
     same = _same_row(table, entity, given.keys)
     agreeing: list[ColumnElement[Any]] = []
     if plan.presets:
-        # The expressions name columns: they stand where those of the changed row are, and nothing else.
+        # The expressions name columns. So they stand where there are those of the changed row and nothing else.
         rows = _changed_rows(plan, given, table, entity.columns)
         filled: list[sa.Label[Any]] = [
             sa.literal_column(f"({sql})").label(free_name(f"clew_filled{n}", entity))
@@ -471,7 +472,7 @@ def _hold(plan: Hold, model: Model, tables: Tables, binds: Binds) -> Select[Any]
     leads = sa.and_(*(scope.key(ours) == there.key(theirs) for ours, theirs in plan.relation.on))
     source = keys.source.join(scope.source, sa.and_(*same_key(scope, keys))).join(there.source, leads)
     statement = sa.select(there.column(deleted).is_(None).label("there")).select_from(source)
-    # As for `_lock`, one order for all. A row that a lock has waited for is read anew.
+    # All lock in one order, as in `_lock`. After waiting for a lock Postgres reads the row again.
     statement = statement.order_by(*(there.column(column) for column in there.entity.key_columns))
     return statement.with_for_update(read=True, of=there.source)
 
@@ -483,7 +484,7 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     places = Operand(Places(), _PLACES, "places")
     keys = given_rows(entity, binds, keys=entity.key_columns, values=[places] if plan.ordered else ())
     scope = compiler.scope(entity.name, Scope(entity, keys.source))
-    # Reading sees the rows as they are now.
+    # Rules of reading see the rows as they are now.
     readable = sa.and_(sa.true(), *compiler.conditions(Rows(visible), scope)).is_(sa.true()).label("readable")
     compiler.before, compiler.near, compiler.judged_row = frozenset(plan.before), frozenset(plan.near), scope
     compiler.place = f"{_AT}.{free_name(_PLACE, entity)}" if plan.ordered else None
@@ -496,10 +497,33 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     judged: list[ColumnElement[Any]] = [readable, *after]
     row = sa.select(*judged).select_from(scope.source).where(*same_key(scope, keys))
     if plan.ordered:
-        # By a name that nothing within the conditions hides.
-        at = sa.select(keys.values[places.source].label(free_name(_PLACE, entity))).correlate(keys.source)
-        row = row.select_from(at.lateral(_AT))
+        row = row.select_from(_place_of(keys, places, entity))
     found = scope.correlate(row).lateral("judged")
+    return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
+
+
+def _place_of(keys: Given, places: Operand, entity: Entity) -> LateralFromClause:
+    """Return the place of the judged row, by a name that nothing within the conditions hides."""
+    at = sa.select(keys.values[places.source].label(free_name(_PLACE, entity))).correlate(keys.source)
+    return at.lateral(_AT)
+
+
+def _recall(plan: Recall, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds, plan.past)
+    entity = plan.entity
+    places = Operand(Places(), _PLACES, "places")
+    keys = given_rows(entity, binds, keys=entity.key_columns, values=[places])
+    outer = Scope(entity, keys.source)
+    compiler.near = frozenset(plan.past)
+    compiler.judged_row, compiler.place = outer, f"{_AT}.{free_name(_PLACE, entity)}"
+    # Beside the place, which it refers to.
+    scope = Scope(entity, compiler.as_it_was(entity).lateral(f"t{compiler.number()}"), outer)
+    compiler.judged_row = scope
+    before = [
+        compiler.judged(permit.before, scope).label(f"b{number}") for number, permit in enumerate(plan.permits.every)
+    ]
+    row: Any = sa.select(*before).select_from(_place_of(keys, places, entity)).select_from(scope.source)
+    found = scope.correlate(row.where(*same_key(scope, keys))).lateral("judged")
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 
@@ -521,6 +545,7 @@ _MAKERS: Mapping[type[Any], Callable[[Any, Model, Tables, Binds], Any]] = {
     Mark: _mark,
     Hold: _hold,
     Check: _check,
+    Recall: _recall,
 }
 
 

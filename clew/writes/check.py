@@ -18,13 +18,13 @@ from typing import Any
 from clew.access.permits import Permits
 from clew.access.predicates import FALSE
 from clew.access.types import TRUE, Places, Supplied
-from clew.model.types import Entity
+from clew.model.types import Entity, Operation
 from clew.model.writing import is_free_link
 from clew.plan.write import Check
 from clew.sql.keys import Key
 from clew.writes.errors import ForbiddenError
 from clew.writes.store import Store
-from clew.writes.types import Draft, Remove, Step, Written
+from clew.writes.types import Create, Draft, Remove, Step, Written
 from clew.writes.witness import Phase, Refusal
 
 # How often rows that wait for each other are judged: a chain, each allowed by the one before, needs that many rounds.
@@ -45,6 +45,9 @@ async def check_written(store: Store, steps: Sequence[Step], written: Iterable[W
     """
     judged: list[_Judged] = []
     orders = _Orders(steps)
+    store.phase = Phase.RECALL
+    await _recall(store, steps, orders)
+    store.phase = Phase.CHECK
     for item in written:
         allowed = Allowed(item.entity, item.permits)
         # alike if false: a shortcut
@@ -60,6 +63,31 @@ async def check_written(store: Store, steps: Sequence[Step], written: Iterable[W
             is_gone = row[0] is None and group.item.may_be_gone
             if not is_gone and not (row[0] and group.allowed(draft, row[1:])):
                 raise ForbiddenError(group.allowed.refusal(Phase.CHECK, draft, row[1:], readable=row[0]))
+
+
+async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
+    """Judge rows by what they were, where the rules count rows of their entity: those written before them count, too.
+
+    Without this, each of two owners could go because of the other.
+
+    Raises:
+        ClewError: FORBIDDEN.
+    """
+    for step in steps:
+        order = orders.of(step.entity.name)
+        if isinstance(step, Create) or len(order) < 2:  # alike without `len(order) < 2`: asks again
+            continue
+        operation = Operation.DELETE if isinstance(step, Remove) else Operation.UPDATE
+        if not store.circles.recalled(step.entity, operation):  # alike if false: asks again
+            continue
+        permits = store.permits(step.entity, operation)
+        drafts = [Draft("", key=key) for key in step.keys] if isinstance(step, Remove) else step.drafts
+        allowed = Allowed(step.entity, permits)
+        keys = [draft.key for draft in drafts]
+        for draft, held in zip(drafts, await store.held_after_others(step.entity, permits, keys, order), strict=True):
+            # A row is held to both: what it was beside all others as they were, and beside those before it.
+            draft.held = tuple(a and b for a, b in zip(draft.held or held, held, strict=True))
+        allowed.require(drafts, Phase.RECALL)
 
 
 async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:

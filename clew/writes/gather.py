@@ -564,7 +564,7 @@ class Gatherer:
                 permits = self._store.permits(link, Operation.DELETE)
                 why = "No rule for DELETE lets a link between the rows go."
                 raise ForbiddenError(Refusal(Phase.GATHER, link, Operation.DELETE, why, permits))
-        elif self._store.circles.of(link):
+        elif self._store.keeps_images(link):
             # For their images.
             every, permits = self._store.access.every_row(link), self._store.guarding(link, Operation.DELETE)
             await self._store.lock(Lock(every, permits), keys=keys)

@@ -43,6 +43,11 @@ class Order:
         self._found: set[str] = set()
         self._led: dict[str, set[str]] = {}
 
+    @property
+    def written(self) -> Mapping[str, frozenset[Operation]]:
+        """What is written under rules, by the names of entities."""
+        return {name: frozenset(operations) for name, operations in self._written.items()}
+
     def matters(self, *, unless_found: bool = False) -> bool:
         """Whether a row that the field writes could matter to another.
 

@@ -25,7 +25,22 @@ from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
 from clew.moments import written
 from clew.plan.weight import predicate_weight
-from clew.plan.write import Check, Delete, Filled, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Update
+from clew.plan.write import (
+    Check,
+    Delete,
+    Filled,
+    Find,
+    Hold,
+    Insert,
+    Judge,
+    Leads,
+    Lock,
+    Mark,
+    Plan,
+    Reached,
+    Recall,
+    Update,
+)
 from clew.slices import Slices
 from clew.sql.arguments import Claims
 from clew.sql.keys import Key, bound_keys
@@ -106,6 +121,8 @@ class Store:
         self._fetch = fetch
         self._witness = witness
         self._before: dict[str, _Before] = {}
+        # The entities that rules for what a row was read as they were, beside rows that come before it.
+        self._recalled: frozenset[str] = frozenset()
         # The constraints that are judged at the end of the root field, as SQL names them.
         self._deferred: dict[str, None] = {}
 
@@ -201,7 +218,7 @@ class Store:
         if (keys is not None and not keys) or not plan.permits.rules:
             return []
         entity = plan.visible.entity
-        image = bool(self.circles.of(entity))
+        image = self.keeps_images(entity)
         plan = replace(plan, by_key=keys is not None, image=image)
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Values(column.name): values for column, values in zip(plan.still, still, strict=True)}
@@ -545,7 +562,7 @@ class Store:
                 if cascades:
                     seen.update((child.name, key) for key, _ in new)  # endless without it: as above
                     pending.append((child, [key for key, _ in new]))
-                if self.circles.of(child):  # alike if true: more images than are read
+                if self.keeps_images(child):  # alike if true: more images than are read
                     before = self._before.setdefault(child.name, _Before())
                     for key, image in new:
                         before.note(key, image)
@@ -558,7 +575,7 @@ class Store:
         while pending:
             for child, relation in self._pointing(pending.pop(), softly=softly):
                 to = Operation.DELETE if relation.on_delete is OnDelete.CASCADE else Operation.UPDATE
-                if self.circles.of(child) or self.guarding(child, to).guards:
+                if self.keeps_images(child) or self.guarding(child, to).guards:
                     return True
                 ends = [self.model.entity(end.target) for end in child.relations] if child.generated_link else []
                 if any(self.guarding(end, Operation.UPDATE).guards for end in ends):
@@ -569,6 +586,25 @@ class Store:
         return False
 
     # --- judging ----------------------------------------------------------------------
+
+    def recall(self, operations: Mapping[str, Iterable[Operation]]) -> None:
+        """Keep the images that `check_written` needs to judge rows again by what they were.
+
+        Args:
+            operations: what the root field may do, by the names of entities.
+        """
+        self._recalled = frozenset().union(
+            *(
+                self.circles.recalled(self.model.entity(name), operation)
+                for name, of_name in operations.items()
+                for operation in of_name
+                if operation is not Operation.CREATE
+            )
+        )
+
+    def keeps_images(self, entity: Entity) -> bool:
+        """Whether rules may read rows of an entity as they were before the root field."""
+        return entity.name in self._recalled or bool(self.circles.of(entity))
 
     def changed(self, name: str) -> bool:
         """Whether the root field has changed rows of an entity."""
@@ -603,6 +639,26 @@ class Store:
     async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
         """Judge rows: of each whether it is readable, and which rules hold; None in place of each if it is gone."""
         records = await self.run(plan, {**bound_keys(plan.visible.entity, keys), **bound})
+        return [tuple(record) for record in records]
+
+    async def held_after_others(
+        self, entity: Entity, permits: Permits, keys: Sequence[Key], order: Sequence[Key]
+    ) -> list[tuple[bool, ...]]:
+        """Judge rows as they were, beside rows of their entity that were written before them.
+
+        Args:
+            order: the keys of the rows that are written, in their order.
+
+        Returns:
+            For each row which of `permits.every` hold.
+        """
+        past = sorted(name for name in self.circles.recalled(entity, permits.operation) if self.changed(name))
+        bound = bound_keys(entity, keys)
+        for name in past:
+            bound |= self.as_it_was(name)
+        places = {key: place for place, key in enumerate(order, start=1)}
+        bound |= self.as_it_was(entity.name, order=order) | {Places(): [places[key] for key in keys]}
+        records = await self.run(Recall(entity, permits, past), bound)
         return [tuple(record) for record in records]
 
     async def run(

@@ -596,6 +596,39 @@ TOLD: tuple[Entry, ...] = (
     ),
     ("ben", "updateShelf(id: 1, set: {jars: {create: [{id: 1}, {id: 2}]}}) { id }", FORBIDDEN),
     ("ben", "createJars(inputs: [{id: 1, shelfId: 1}, {id: 2, shelfId: 1}]) { count }", FORBIDDEN),
+    # Of two that go or change, neither can go because of the other.
+    (
+        "ben",
+        "updateTent(id: 1, set: {poles: {~}}) { id }",
+        Alike(
+            (
+                "delete: [{id: 1}, {id: 2}]",
+                "disconnect: [{id: 1}, {id: 2}]",
+                "delete: [{id: 2}], disconnect: [{id: 1}]",
+                "update: [{id: 2, set: {up: false}}, {id: 1, set: {up: false}}]",
+            ),
+            FORBIDDEN,
+        ),
+    ),
+    (
+        "ben",
+        "updateTent(id: 1, set: {poles: {disconnect: [{id: 1}], update: [{id: 2, set: {up: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
+    (
+        "ben",
+        "updateTent(id: 1, set: {poles: {delete: [{id: 3}], update: [{id: 1, set: {up: false}}]}}) { id }",
+        Gives({"updateTent": {"id": 1}}),
+        {"Pole 1": {"up": False}, "Pole 3": GONE},
+    ),
+    ("ben", "updateTent(id: 1, set: {ropes: {disconnect: [{id: 1}, {id: 2}]}}) { id }", FORBIDDEN),
+    (
+        "ben",
+        "updateTent(id: 1, set: {ropes: {disconnect: [{id: 2}]}}) { id }",
+        Gives({"updateTent": {"id": 1}}),
+        {"Hitch 1 2": GONE},
+    ),
+    ("ben", "updateManyTents(updates: [{id: 1, set: {poles: {delete: [{id: 2}, {id: 1}]}}}]) { count }", FORBIDDEN),
     # A condition that is unknown allows nothing, whatever is around it.
     (
         "ben",

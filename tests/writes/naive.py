@@ -73,6 +73,7 @@ class NaiveWriter:
     rows: dict[str, list[Row]] = field(init=False)
     made: set[Any] = field(default_factory=set)
     written: list[_Written] = field(default_factory=list)
+    removed: list[_Written] = field(default_factory=list)
     # The place of each row, by its identity, in the order in which rows are written; of its last write.
     places: dict[int, int] = field(default_factory=dict)
     # From which row each new link under the rules of its ends was written, and of which entity that is.
@@ -86,7 +87,7 @@ class NaiveWriter:
     def begin(self) -> None:
         """Begin another root field, after those before it."""
         self.start = Tables(self.rows) if hasattr(self, "rows") else self.start
-        for noted in (self.written, self.places, self.linked):
+        for noted in (self.written, self.removed, self.places, self.linked):
             noted.clear()
         self.rows = {name: [dict(row) for row in rows] for name, rows in self.start.rows.items()}
         pairs = [
@@ -171,6 +172,8 @@ class NaiveWriter:
 
     def finish(self) -> None:
         """Judge what has been written: none vouches for itself, and no two for each other."""
+        for item in (*self.written, *self.removed):
+            self.recall(item)
         view = self.view()
         left = list(self.written)
         while left:
@@ -274,6 +277,7 @@ class NaiveWriter:
     def remove(self, entity: Entity, rows: list[Row]) -> None:
         for row in rows:
             self.place(row)
+            self.removed.append(_Written(entity, Operation.DELETE, row, set(), None))
         deleted = entity.soft_delete
         gone = {id(row) for row in rows}
         if deleted is not None:
@@ -572,10 +576,24 @@ class NaiveWriter:
 
     def held(self, entity: Entity, row: Row, operation: Operation) -> set[int] | None:
         """Which rules hold before; None if the row is none for the operation."""
-        view, row = self.before, self.were.get(id(row), {})
-        if all(row is not other for other in view.visible(entity)):
+        row = self.were.get(id(row), {})
+        if all(row is not other for other in self.before.visible(entity)):
             return None
+        return self.held_beside(self.before, entity, row, operation)
 
+    def recall(self, item: _Written) -> None:
+        """Judge a row that was there as it was, beside the rows of its entity that were written before it."""
+        row = self.were.get(id(item.row))
+        if row is None:
+            return
+        view = self.view({**self.start.rows, item.entity.name: self.as_before(item, set())})
+        held = self.held_beside(view, item.entity, row, item.operation)
+        if held is None:
+            raise RefusedError(FORBIDDEN)
+        if item.held is not None:
+            item.held &= held
+
+    def held_beside(self, view: MaskedReference, entity: Entity, row: Row, operation: Operation) -> set[int] | None:
         def holds(rule: AllowRule | GuardRule) -> bool:
             if not self.counts(entity, rule):
                 return False

@@ -110,6 +110,25 @@ async def test_a_check_that_fails_names_the_row_and_the_part_that_failed(blog: A
     assert failed[12] == (None, False, ('{or: [{state: "public"}, {author: "$auth.sub"}]}',))
 
 
+async def test_a_row_that_goes_after_others_is_told_what_no_longer_holds(database_url: str) -> None:
+    sdl = """
+      type Team @table @allow(role: user) @allow(role: user, to: UPDATE, fields: [owners]) {
+        id: Int! @id
+        owners: [Owner!]!
+      }
+      type Owner @table @allow(role: user)
+        @allow(role: user, to: DELETE, where: {id: {gt: 0}, team: {ownersAggregate: {count: {gt: 1}}}}) {
+        id: Int! @id
+        team: Team!
+      }"""
+    rows = "INSERT INTO teams (id) VALUES (1); INSERT INTO owners (id, team_id) VALUES (1, 1), (2, 1)"
+    async with api_of(database_url, sdl, rows) as api:
+        found = await refused(api, "updateTeam(id: 1, set: {owners: {delete: [{id: 2}, {id: 1}]}}) { id }")
+        assert (found.field, found.refusal.phase, found.row) == ("updateTeam", "recall", {"id": 1})
+        assert found.refusal.why == "No rule holds."
+        assert by_line(found.tried) == {7: (False, None, ("{team: {ownersAggregate: {count: {gt: 1}}}}",))}
+
+
 async def test_what_is_created_is_named_by_its_new_key(blog: Api) -> None:
     found = await refused(blog, 'createPost(input: {title: "x", author: "ann", state: "public"}) { id }')
     assert (found.refusal.why, found.row) == ("No rule holds.", {"id": 101})

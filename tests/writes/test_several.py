@@ -137,3 +137,56 @@ async def test_rows_take_a_unique_value_once_it_is_free(database_url: str) -> No
         pair = '{id: 1, name: "Z"}', '{id: 5, name: "B"}'
         assert code(await api.fails(document % ", ".join(reversed(pair)), viewer=ANN)) == "CONSTRAINT_VIOLATION"
         await api.ok(document % ", ".join(pair), viewer=ANN)
+
+
+CREWS = """
+type Crew @table @allow(role: user) @allow(role: user, to: UPDATE, fields: [name, members]) {
+  id: Int! @id
+  name: String @unique
+  members: [Member!]!
+}
+
+type Member @table @allow(role: user)
+  @allow(role: user, to: [UPDATE, DELETE], where: {crew: {name: {neq: "frozen"},
+    membersAggregate: {count: {gt: 1}, where: {isHead: true}}}}, check: {}) {
+  id: Int! @id
+  crew: Crew
+  isHead: Boolean! @default(value: true)
+}
+"""
+CREW_ROWS = """INSERT INTO crews (id, name) VALUES (1, 'one');
+  INSERT INTO members (id, crew_id, is_head) VALUES (1, 1, true), (2, 1, true), (3, 1, false)"""
+
+
+@pytest.mark.parametrize(
+    ("members", "is_allowed"),
+    [
+        ("delete: [{id: 1}]", True),
+        ("delete: [{id: 1}, {id: 2}]", False),
+        ("delete: [{id: 3}, {id: 2}]", True),
+        ("disconnect: [{id: 1}, {id: 2}]", False),
+        ("disconnect: [{id: 2}]", True),
+        ("update: [{id: 1, set: {isHead: false}}]", True),
+        ("update: [{id: 1, set: {isHead: false}}, {id: 2, set: {isHead: false}}]", False),
+        ("update: [{id: 1, set: {isHead: false}}, {id: 3, set: {isHead: true}}]", False),
+        ("update: [{id: 3, set: {isHead: true}}, {id: 1, set: {isHead: false}}]", True),
+        ("delete: [{id: 1}], update: [{id: 2, set: {isHead: false}}]", False),
+        ("delete: [{id: 1}], disconnect: [{id: 2}]", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "document",
+    [
+        "mutation { updateCrew(id: 1, set: {%smembers: {%s}}) { id } }",
+        "mutation { updateManyCrews(updates: [{id: 1, set: {%smembers: {%s}}}]) { count } }",
+    ],
+)
+async def test_a_nested_change_counts_those_before_it(
+    document: str, members: str, is_allowed: bool, database_url: str
+) -> None:
+    async with api_of(database_url, CREWS, CREW_ROWS) as api:
+        if is_allowed:
+            # What the field makes of other entities does not count: the crew is not frozen yet.
+            await api.ok(document % ('name: "frozen", ', members), viewer=ANN)
+        else:
+            assert code(await api.fails(document % ("", members), viewer=ANN)) == "FORBIDDEN"

@@ -14,3 +14,7 @@ INSERT INTO notes (id, text, state, author_id, club_id, frozen) VALUES
   (5, 'Ice', 'draft', 'ann', NULL, true);
 SELECT setval(pg_get_serial_sequence('notes', 'id'), 100);
 SELECT setval(pg_get_serial_sequence('clubs', 'id'), 100);
+INSERT INTO tents (id) VALUES (1);
+INSERT INTO poles (id, up, tent_id) VALUES (1, true, 1), (2, true, 1), (3, false, 1);
+INSERT INTO ropes (id) VALUES (1), (2);
+INSERT INTO hitches (tent_id, rope_id) VALUES (1, 1), (1, 2);
