@@ -16,6 +16,8 @@ _LOWER_UPPER = re.compile(r"([a-z0-9])([A-Z])")
 _ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _IES = re.compile(r"[^aeiou_0-9]y$")
 _ES = re.compile(r"(s|x|z|ch|sh)$")
+# A word of one vowel doubles its z: quizzes, fezzes; but topazes, waltzes.
+_ZES = re.compile(r"(?:^|_)[^aeiou_]*(?:qu)?[aeiou]z$")
 
 # The suffixes of the types that are generated for an entity.
 GENERATED_SUFFIXES = (
@@ -61,6 +63,8 @@ def plural_snake(name: str) -> str:
     snake = snake_case(name)
     if _IES.search(snake):
         return snake[:-1] + "ies"
+    if _ZES.search(snake):
+        return snake + "zes"
     return snake + ("es" if _ES.search(snake) else "s")
 
 

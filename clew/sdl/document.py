@@ -42,7 +42,19 @@ from graphql import (
     visit,
 )
 
-from clew.sdl.directives import STANDARD, Directive, Relation, Renamed, Resolver, Table, View, bind, definitions
+from clew.sdl.directives import (
+    STANDARD,
+    Directive,
+    Index,
+    Relation,
+    Renamed,
+    Resolver,
+    Table,
+    Unique,
+    View,
+    bind,
+    definitions,
+)
 from clew.sdl.report import Report, did_you_mean
 
 D = TypeVar("D", bound=Directive)
@@ -244,6 +256,17 @@ def field_kind(document: Document, field: Field) -> FieldKind:
     if field.type.is_list:
         return FieldKind.MANY_TO_MANY if relation and relation.through else FieldKind.TO_MANY
     return FieldKind.REVERSE_ONE if relation and relation.from_ else FieldKind.TO_ONE
+
+
+def stored_computed(type_: Type) -> set[str]:
+    """Return the fields under @index or @unique: a computed one among them is a stored column."""
+    indexed: set[str] = set()
+    for index in type_.all(Index):
+        indexed.update(index.fields or ())
+    for unique in type_.all(Unique):
+        indexed.update(unique.fields or ())
+    indexed.update(name for name, field_ in type_.fields.items() if field_.first(Index) or field_.first(Unique))
+    return indexed
 
 
 def read_document(documents: Sequence[DocumentNode], report: Report) -> Document:

@@ -928,7 +928,7 @@ SHARED: tuple[Entry, ...] = (
     *(
         (
             who,
-            "updateHook(towerId: 1, number: 1, set: {ropes: {%s: [{towerId: 2, number: 1}]}}) { number }" % way,
+            "updateHook(towerId: 1, number: 1, set: {twines: {%s: [{towerId: 2, number: 1}]}}) { number }" % way,
             BAD_INPUT,
         )
         for who in ("ann", "admin")
@@ -936,8 +936,10 @@ SHARED: tuple[Entry, ...] = (
     ),
     (
         "ann",
-        "updateHook(towerId: 1, number: 1, set: {ropes: {connect: [{towerId: 2, number: 1}]}}) { number }",
-        Refused((Code.BAD_USER_INPUT,), "`set.ropes.connect.0` and the row around it set different values on towerId."),
+        "updateHook(towerId: 1, number: 1, set: {twines: {connect: [{towerId: 2, number: 1}]}}) { number }",
+        Refused(
+            (Code.BAD_USER_INPUT,), "`set.twines.connect.0` and the row around it set different values on towerId."
+        ),
     ),
     # A preset by SQL leads to no hidden row beside the one that is named, and to no other.
     *(

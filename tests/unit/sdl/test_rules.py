@@ -77,6 +77,19 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'name its key\'s column with @relation(column: "...")',
         f'type A @table {{ id: ID! @id u: User @relation(column: "x") }}\n{USER}',
     ),
+    "a search of a computed field that is not stored": (
+        "type A @table { id: ID! @id a: String @computed(sql: \"'x'\") «@search» }",
+        '@search needs a stored field, and "a" is computed in each statement',
+        "add @index, which stores it",
+        "type A @table { id: ID! @id a: String @computed(sql: \"'x'\") @search @index }",
+    ),
+    "a column name of a computed field that is not stored": (
+        'type A @table { id: ID! @id a: Int @computed(sql: "1") @column(name: «b», type: int8) }',
+        '@column(name:) cannot be used on "a": it is @computed, and not stored',
+        "remove name; type is its exact SQL type",
+        'type A @table { id: ID! @id a: Int @computed(sql: "1") @column(type: int8) '
+        'b: Int @computed(sql: "2") @column(name: c) @index }',
+    ),
     "a default on a computed field": (
         'type A @table { id: ID! @id a: Int @computed(sql: "1") «@default»(value: 1) }',
         '@default cannot be used on "a": it is @computed',
@@ -784,7 +797,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "type A @table { id: ID! @id d: DateTime @softDelete }\n"
         "type B @table { id: ID! @id a: A! @relation(onDelete: «CASCADE») }",
         '"A" is deleted softly, and so are the rows of "B" with it: "B" has no @softDelete',
-        "add to B: deletedAt: DateTime @softDelete",
+        "add to B: deletedAt: DateTime @softDelete; or leave out onDelete: CASCADE",
         "type A @table { id: ID! @id d: DateTime @softDelete }\n"
         "type B @table { id: ID! @id a: A! @relation(onDelete: CASCADE) d: DateTime @softDelete }",
     ),
