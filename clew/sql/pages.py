@@ -92,6 +92,9 @@ class Pages:
     def fenced(self, rows: Rows, position: ColumnElement[bool], scope: Scope) -> ColumnElement[bool]:
         """Compare the order's keys with a position on visible rows only, if computing a key may fail."""
         visible = rows.visible.where
+        # alike if false: a shortcut, for an index can begin at the position
+        # alike without `visible == TRUE`: a shortcut
+        # alike without `not any(key_can_fail(key.value) for key in rows.order)`: a shortcut
         if visible == TRUE or not any(key_can_fail(key.value) for key in rows.order):
             return position
         return sa.case((condition(visible, scope, self, self.binds, scope), position))

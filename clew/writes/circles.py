@@ -39,7 +39,7 @@ class Circles:
 
     def read(self, permits: Permits) -> frozenset[str]:
         """Return the entities that conditions on the new state of a row read. A view adds the entities it reads."""
-        # alike without the condition: that reads nothing
+        # alike if true: that reads nothing
         return self._read_by(permit.after for permit in permits.every if permit.after != TRUE)
 
     def recalled(self, entity: Entity, operation: Operation) -> frozenset[str]:

@@ -223,7 +223,7 @@ class Store:
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Values(column.name): values for column, values in zip(plan.still, still, strict=True)}
         conditions = predicate_weight(plan.where).conditions
-        self._weigh(conditions)  # alike without it: a limit: tests/attacks/writes.py
+        self._weigh(conditions)
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
         # alike without `self._reads_others(plan)`: asks again
@@ -598,7 +598,7 @@ class Store:
                 self.circles.recalled(self.model.entity(name), operation)
                 for name, of_name in operations.items()
                 for operation in of_name
-                if operation is not Operation.CREATE
+                if operation is not Operation.CREATE  # alike if true: more images than are read
             )
         )
 
@@ -629,7 +629,7 @@ class Store:
         before = self._before.get(name, _Before())
         past = Past(name, near)
         if order is not None:
-            written = list(dict.fromkeys((*(key for key in order if key in before.keys), *before.keys)))
+            written = list(dict.fromkeys((*order, *before.keys)))
             texts = [before.images.get(key) for key in written]
             return {**bound_keys(entity, written, past), Images(past): texts}
         written = [key for key in (before.keys if keys is None else keys) if key in before.keys]
@@ -652,6 +652,7 @@ class Store:
         Returns:
             For each row which of `permits.every` hold.
         """
+        # alike if true: what has not changed is as it was
         past = sorted(name for name in self.circles.recalled(entity, permits.operation) if self.changed(name))
         bound = bound_keys(entity, keys)
         for name in past:

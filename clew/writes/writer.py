@@ -56,7 +56,7 @@ class Writer:
         """Create rows; return their keys in the inputs' order."""
         placed = [(given, f"{place}.{n}" if listed else place) for n, given in enumerate(inputs)]
         order = self._order()
-        if len(inputs) > 1 or _nests(entity, inputs):  # alike if true: a shortcut
+        if len(inputs) > 1 or _nests(entity, inputs):  # a shortcut
             self._rows.check(len(inputs), place)
             order.creates(entity, inputs)
             self._store.recall(order.written)
@@ -87,7 +87,7 @@ class Writer:
         key = self._inputs.key(entity, arguments)
         draft = self._inputs.changes(entity, arguments, "")
         version = [column for column in entity.columns if column.version]
-        if _nests(entity, [arguments.get("set") or {}]):  # alike if true: a shortcut
+        if _nests(entity, [arguments.get("set") or {}]):  # a shortcut
             order = self._order()
             order.changes(entity, [arguments])
             self._store.recall(order.written)
@@ -202,7 +202,7 @@ class Writer:
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         order = self._order()
-        if len(inputs) > 1 or _nests(entity, inputs):  # alike if true: a shortcut
+        if len(inputs) > 1 or _nests(entity, inputs):  # a shortcut
             self._rows.check(len(inputs), place)
             order.creates(entity, inputs)
             order.changes(entity, [{"set": given} for given in inputs])

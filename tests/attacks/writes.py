@@ -55,6 +55,11 @@ def nested(place: str) -> Refused:
     return Refused((Code.BAD_USER_INPUT,), f"`{place}` is set by the row around it.")
 
 
+def twice(place: str) -> Refused:
+    """A row is named by two entries of one list."""
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` names a row twice.")
+
+
 def made(entity: str, key: str, **columns: Any) -> Changes:
     """A new row."""
     return {f"{entity} {key}": {"id": key, **columns}}
@@ -629,6 +634,37 @@ TOLD: tuple[Entry, ...] = (
         {"Hitch 1 2": GONE},
     ),
     ("ben", "updateManyTents(updates: [{id: 1, set: {poles: {delete: [{id: 2}, {id: 1}]}}}]) { count }", FORBIDDEN),
+    # Of rows that are new nothing was before.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {create: [{id: "8"}, {id: "9"}]}}) { id }',
+        Gives({"updateTray": {"id": 1}}),
+        {**made("Hook", "8", up=True, tray_id=1), **made("Hook", "9", up=True, tray_id=1)},
+    ),
+    # One rule holds of a row beside all others as they were, another beside those before it: none holds of both.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {update: [{id: "1", set: {up: false}}, {id: "2", set: {up: false}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # One counts for those after it, in the order of the entries, whatever their keys.
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 2, set: {down: true}}, {id: 1, set: {down: true}}]}}) { id }",
+        Gives({"updateTray": {"id": 1}}),
+        {"Domino 1": {"down": True}, "Domino 2": {"down": True}},
+    ),
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 1, set: {down: true}}, {id: 2, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
+    # And only once it is allowed itself.
+    (
+        "ben",
+        "updateHand(id: 1, set: {moved: true, dominoes: {update: [{id: 4, set: {down: true}}, {id: 3, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
     # A condition that is unknown allows nothing, whatever is around it.
     (
         "ben",
@@ -811,8 +847,29 @@ MEMBERS: tuple[Entry, ...] = (
     (
         "ben",
         'updateManyPurses(updates: [{id: 1, set: {description: "x"}}, {id: 1, set: {tips: 3}}]) { count }',
-        Refused((Code.BAD_USER_INPUT,), "`updates.1` names a row twice."),
+        twice("updates.1"),
     ),
+    *(
+        (
+            "ben",
+            f"updateClub(id: 1, set: {{notes: {{{way}: [{first}, {second}]}}}}) {{ id }}",
+            twice(f"set.notes.{way}.1"),
+        )
+        for way, first, second in (
+            ("update", '{id: 3, set: {state: "public"}}', "{id: 3, inc: {stars: 5}}"),
+            ("update", '{id: 3, set: {text: "x"}}', '{id: 3, set: {text: "y"}}'),
+            ("disconnect", "{id: 3}", "{id: 3}"),
+        )
+    ),
+    # Places are taken once all have theirs, by hidden rows as by others.
+    (
+        "ben",
+        "updateManyBottles(updates: [{id: 1, set: {place: 2, dark: false}}, {id: 2, set: {place: 1}}]) { count }",
+        count("updateManyBottles", 2),
+        {"Bottle 1": {"place": 2}, "Bottle 2": {"place": 1}},
+    ),
+    ("ben", "updateBottle(id: 1, set: {place: ~}) { id }", Alike(("2", "3"), CONSTRAINT)),
+    ("ben", "updateBottles(where: {id: {lt: 3}}, inc: {place: 1}) { count }", CONSTRAINT),
 )
 
 DIRECTED: tuple[Entry, ...] = (
@@ -873,62 +930,65 @@ DIRECTED: tuple[Entry, ...] = (
 )
 
 SHARED: tuple[Entry, ...] = (
-    # Which tower a dark light is in, no hook tells, from neither end; nor does it lead to a hidden hook.
+    # Which tower a dark light is in, no bracket tells, from neither end; nor does it lead to a hidden bracket.
     *(
         ("ann", field, Alike(values, CONSTRAINT))
         for field, values in (
-            ('updateLight(id: "2", set: {hook: {connect: {towerId: ~, number: 1}}}) { id }', ("1", "2")),
-            ('updateLights(where: {lit: {eq: false}}, set: {hook: {connect: {name: "~"}}}) { count }', ("1a", "2a")),
-            ('updateHook(towerId: ~, number: 1, set: {lights: {connect: [{id: "2"}]}}) { number }', ("1", "2")),
-            ('updateLight(id: "1", set: {hookNumber: ~}) { id }', ("2", "9")),
-            ('createLight(input: {id: "9", lit: true, towerId: 1, hookNumber: ~}) { id }', ("2", "9")),
+            ('updateLight(id: "2", set: {bracket: {connect: {towerId: ~, number: 1}}}) { id }', ("1", "2")),
+            ('updateLights(where: {lit: {eq: false}}, set: {bracket: {connect: {name: "~"}}}) { count }', ("1a", "2a")),
+            ('updateBracket(towerId: ~, number: 1, set: {lights: {connect: [{id: "2"}]}}) { number }', ("1", "2")),
+            ('updateLight(id: "1", set: {bracketNumber: ~}) { id }', ("2", "9")),
+            ('createLight(input: {id: "9", lit: true, towerId: 1, bracketNumber: ~}) { id }', ("2", "9")),
         )
     ),
     *(
         ("ann", field, Alike(values, BAD_INPUT))
         for field, values in (
-            ('updateLight(id: "1", set: {hook: {connect: {towerId: 1, number: ~}}}) { id }', ("2", "9")),
+            ('updateLight(id: "1", set: {bracket: {connect: {towerId: 1, number: ~}}}) { id }', ("2", "9")),
             (
-                'createLight(input: {id: "9", lit: true, towerId: 1, hook: {connect: {towerId: 1, number: ~}}}) { id }',
+                'createLight(input: {id: "9", lit: true, towerId: 1, bracket: {connect: {towerId: 1, number: ~}}}) { id }',
                 ("2", "9"),
             ),
-            # Nor is the key of a hook told by what is given beside it.
-            ('createLight(input: {id: "9", lit: true, towerId: ~, hook: {connect: {name: "3a"}}}) { id }', ("3", "1")),
+            # Nor is the key of a bracket told by what is given beside it.
             (
-                'createLight(input: {id: "9", lit: true, tower: {connect: {id: ~}}, hook: {connect: {name: "3a"}}}) { id }',
+                'createLight(input: {id: "9", lit: true, towerId: ~, bracket: {connect: {name: "3a"}}}) { id }',
+                ("3", "1"),
+            ),
+            (
+                'createLight(input: {id: "9", lit: true, tower: {connect: {id: ~}}, bracket: {connect: {name: "3a"}}}) { id }',
                 ("1", "2"),
             ),
         )
     ),
-    # No hook takes a light to another tower.
+    # No bracket takes a light to another tower.
     *(
         ("ann", field, Refused((Code.BAD_USER_INPUT,), f"`{place}` leads to another towerId than the row has."))
         for field, place in (
-            ('updateLight(id: "1", set: {hook: {connect: {towerId: 2, number: 1}}}) { id }', "set.hook"),
+            ('updateLight(id: "1", set: {bracket: {connect: {towerId: 2, number: 1}}}) { id }', "set.bracket"),
             (
-                'updateHook(towerId: 2, number: 1, set: {lights: {connect: [{id: "1"}]}}) { number }',
+                'updateBracket(towerId: 2, number: 1, set: {lights: {connect: [{id: "1"}]}}) { number }',
                 "set.lights.connect.0",
             ),
         )
     ),
     (
         "ann",
-        'updateLight(id: "1", set: {hook: {connect: {towerId: 1, number: 3}}}) { id }',
+        'updateLight(id: "1", set: {bracket: {connect: {towerId: 1, number: 3}}}) { id }',
         Gives({"updateLight": {"id": "1"}}),
-        {"Light 1": {"hook_number": 3}},
+        {"Light 1": {"bracket_number": 3}},
     ),
-    # It may be taken from its hook, and stays in its tower.
+    # It may be taken from its bracket, and stays in its tower.
     (
         "ann",
-        'updateHook(towerId: 1, number: 1, set: {lights: {disconnect: [{id: "1"}]}}) { number }',
-        Gives({"updateHook": {"number": 1}}),
-        {"Light 1": {"hook_number": None}},
+        'updateBracket(towerId: 1, number: 1, set: {lights: {disconnect: [{id: "1"}]}}) { number }',
+        Gives({"updateBracket": {"number": 1}}),
+        {"Light 1": {"bracket_number": None}},
     ),
     # Rows of two towers are joined by nothing, whatever there is with half of each key.
     *(
         (
             who,
-            "updateHook(towerId: 1, number: 1, set: {twines: {%s: [{towerId: 2, number: 1}]}}) { number }" % way,
+            "updateBracket(towerId: 1, number: 1, set: {twines: {%s: [{towerId: 2, number: 1}]}}) { number }" % way,
             BAD_INPUT,
         )
         for who in ("ann", "admin")
@@ -936,7 +996,7 @@ SHARED: tuple[Entry, ...] = (
     ),
     (
         "ann",
-        "updateHook(towerId: 1, number: 1, set: {twines: {connect: [{towerId: 2, number: 1}]}}) { number }",
+        "updateBracket(towerId: 1, number: 1, set: {twines: {connect: [{towerId: 2, number: 1}]}}) { number }",
         Refused(
             (Code.BAD_USER_INPUT,), "`set.twines.connect.0` and the row around it set different values on towerId."
         ),
@@ -993,12 +1053,28 @@ SHARED: tuple[Entry, ...] = (
                 'createStays(inputs: [{id: "8", place: {create: {hall: 2, number: 9}}}, {id: "9", hall: 2, placeNumber: ~}]) { count }',
                 ("1", "8"),
             ),
+            (
+                'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: ~}]}}) { id }',
+                ("1", "8"),
+            ),
             # And so is one that goes.
             (
                 'updateStep(id: "1", set: {flags: {delete: [{id: "3"}]}, leaves: {create: [{id: "9", text: "moss", flagId: "~"}]}}) { id }',
                 ("2", "7"),
             ),
         )
+    ),
+    # The whole of its key leads to a new row beside it.
+    (
+        "ann",
+        'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: 9}]}}) { id }',
+        Gives({"updateStep": {"id": "1"}}),
+        {
+            "Place 2 9": {"hall": 2, "number": 9, "open": True, "deleted_at": None},
+            **made("Stay", "9", hall=2, place_number=9),
+            "Site 2 9 1": {"step_id": "1", "place_hall": 2, "place_number": 9},
+            "Sojourn 9 1": {"step_id": "1", "stay_id": "9"},
+        },
     ),
     *(
         (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another field set different values on {name}."))

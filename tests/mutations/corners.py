@@ -7,7 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from graphql import (
+    GraphQLError,
     ObjectTypeDefinitionNode,
     OperationDefinitionNode,
     Source,
@@ -55,7 +57,7 @@ from clew.plan.types import Many, RootMany
 from clew.resolvers.row_arguments import _keys
 from clew.schema.build import build_schema
 from clew.schema.custom_types import OwnTypes
-from clew.sql.arguments import usable_claims
+from clew.sql.arguments import key_value, usable_claims
 from tests.mutations.mutants import Mutant, reached
 from tests.unit.access import test_implied
 
@@ -954,6 +956,15 @@ def _check_usable(_: Access) -> None:
     assert usable_claims([Claim(("a",), text, "pattern")], {"a": "\\"}) == {}
 
 
+def _check_keys(_: Access) -> None:
+    """A key that a resolver gives is an integer, or a text of one in ASCII digits."""
+    number = ValueType("Int", "integer")
+    assert [key_value(key, number, "id") for key in (7, "7", "-7")] == [7, 7, -7]
+    for key in ("", "x", "1x", "\u0663", " 1", "1_0", "1" * 11):
+        with pytest.raises(GraphQLError):
+            key_value(key, number, "id")
+
+
 def _check_implied(_: Access) -> None:
     test_implied.check_all()
 
@@ -1004,6 +1015,7 @@ PARTS: tuple[Callable[[Access], None], ...] = (
     _check_orders,
     _check_filters,
     _check_usable,
+    _check_keys,
     _check_row_arguments,
     _check_schemas,
 )

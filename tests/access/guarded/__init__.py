@@ -80,6 +80,7 @@ async def authenticate(request: Request) -> Viewer | None:
 # Of the reviews 1 is by m3; m3 has read 1 and 2, m23 all.
 # Essay 1 is by m3 and of the sea, 2 by m23 and of the sea and of war. Their moods are alike; both warn of war, and each
 # is the other's sequel.
+# Meter 2 is of team 3; 1 and all that is of it fail to be numbers.
 # Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
@@ -128,6 +129,9 @@ INSERT INTO drafts (id, text, kept, writer_id, deleted_at) VALUES
 INSERT INTO stamps (id, value, ink) VALUES (1, 1, 'red'), (2, 2, 'blue');
 INSERT INTO vaults (id, holder) VALUES (1, 'm3');
 INSERT INTO lockers (id, label, holder) VALUES (1, 'Left', 'm3'), (2, 'Right', 'm23');
+INSERT INTO meters (id, name, code, team_id) VALUES (1, 'Theirs', 'SECRET', 't4'), (2, 'Ours', '7', 't3');
+INSERT INTO dials (id, code, weight, meter_id) VALUES (1, 'SECRET', 1e308, 1), (2, 'SECRET', 1e308, 1), (3, '7', 2, 2);
+INSERT INTO needles (id, code, meter_id) VALUES (1, 'SECRET', 1), (2, '7', 2);
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 
