@@ -60,7 +60,12 @@ class Pages:
 
     # --- levels -----------------------------------------------------------------------
 
-    def scope(self, entity_name: str, outer: Scope | None) -> Scope:
+    def scope(self, entity_name: str, outer: Scope | None, *, links: bool = False) -> Scope:
+        """Return a new level.
+
+        Args:
+            links: the rows link the row of `outer` to the row of the level around it.
+        """
         table = self.tables.of(entity_name)
         alias = table.alias(f"t{self.number()}")
         return Scope(self.model.entity(entity_name), alias, outer)

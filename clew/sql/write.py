@@ -66,14 +66,14 @@ class WriteCompiler(Pages):
         # The place of the judged row, if earlier written rows of its entity are read as they are now.
         self.place: str | None = None
 
-    def scope(self, entity_name: str, outer: Scope | None) -> Scope:
+    def scope(self, entity_name: str, outer: Scope | None, *, links: bool = False) -> Scope:
         if not self.before:
             return super().scope(entity_name, outer)
         assert outer is not None, "rows are read as they were from the row that is judged"
         entity = self.model.entity(entity_name)
         if entity_name in self.before:
             # Whether these are the links of the judged row's own many-to-many.
-            is_own = is_free_link(entity) and outer.outer is self.judged_row
+            is_own = links and is_free_link(entity) and outer.outer is self.judged_row
             if is_own and entity_name not in self.near:
                 return super().scope(entity_name, outer)
             rows = self.as_it_was(entity, near=is_own)

@@ -16,11 +16,12 @@ from unittest.mock import ANY
 
 from clew.errors import Code
 from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
+from tests.attacks.elsewhere_writes import WRITES_ELSEWHERE
 from tests.attacks.transports import MOST_BYTES
 from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 
 ANN, BEN, CAT, EVA, FAY, GIL = (Who(name, USER) for name in ("ann", "ben", "cat", "eva", "fay", "gil"))
-CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
+CLERK, USHER, WARDEN = (Who("ann", USER | {role}) for role in ("clerk", "usher", "warden"))
 REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
 NOBODY, UNNAMED = Who(None, USER), Who("", USER)
 ADMIN, CHIEF = Who(roles=frozenset({"admin"})), Who("ann", USER | {"admin"})
@@ -1889,6 +1890,7 @@ def entries() -> Iterable[Attack]:
         "nobody": NOBODY,
         "empty": UNNAMED,
         "chief": CHIEF,
+        "warden": WARDEN,
     }
     for who, field, expect, *changes in (
         *SEEN,
@@ -1906,6 +1908,7 @@ def entries() -> Iterable[Attack]:
         *VOUCHING,
         *LINKS_VOUCHING,
         *HIDDEN_ROWS,
+        *WRITES_ELSEWHERE,
     ):
         yield Attack(
             f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}
