@@ -931,65 +931,65 @@ DIRECTED: tuple[Entry, ...] = (
 )
 
 SHARED: tuple[Entry, ...] = (
-    # Which tower a dark light is in, no bracket tells, from neither end; nor does it lead to a hidden bracket.
+    # Which lodge a dark light is in, no bracket tells, from neither end; nor does it lead to a hidden bracket.
     *(
         ("ann", field, Alike(values, CONSTRAINT))
         for field, values in (
-            ('updateLight(id: "2", set: {bracket: {connect: {towerId: ~, number: 1}}}) { id }', ("1", "2")),
+            ('updateLight(id: "2", set: {bracket: {connect: {lodgeId: ~, number: 1}}}) { id }', ("1", "2")),
             ('updateLights(where: {lit: {eq: false}}, set: {bracket: {connect: {name: "~"}}}) { count }', ("1a", "2a")),
-            ('updateBracket(towerId: ~, number: 1, set: {lights: {connect: [{id: "2"}]}}) { number }', ("1", "2")),
+            ('updateBracket(lodgeId: ~, number: 1, set: {lights: {connect: [{id: "2"}]}}) { number }', ("1", "2")),
             ('updateLight(id: "1", set: {bracketNumber: ~}) { id }', ("2", "9")),
-            ('createLight(input: {id: "9", lit: true, towerId: 1, bracketNumber: ~}) { id }', ("2", "9")),
+            ('createLight(input: {id: "9", lit: true, lodgeId: 1, bracketNumber: ~}) { id }', ("2", "9")),
         )
     ),
     *(
         ("ann", field, Alike(values, BAD_INPUT))
         for field, values in (
-            ('updateLight(id: "1", set: {bracket: {connect: {towerId: 1, number: ~}}}) { id }', ("2", "9")),
+            ('updateLight(id: "1", set: {bracket: {connect: {lodgeId: 1, number: ~}}}) { id }', ("2", "9")),
             (
-                'createLight(input: {id: "9", lit: true, towerId: 1, bracket: {connect: {towerId: 1, number: ~}}}) { id }',
+                'createLight(input: {id: "9", lit: true, lodgeId: 1, bracket: {connect: {lodgeId: 1, number: ~}}}) { id }',
                 ("2", "9"),
             ),
             # Nor is the key of a bracket told by what is given beside it.
             (
-                'createLight(input: {id: "9", lit: true, towerId: ~, bracket: {connect: {name: "3a"}}}) { id }',
+                'createLight(input: {id: "9", lit: true, lodgeId: ~, bracket: {connect: {name: "3a"}}}) { id }',
                 ("3", "1"),
             ),
             (
-                'createLight(input: {id: "9", lit: true, tower: {connect: {id: ~}}, bracket: {connect: {name: "3a"}}}) { id }',
+                'createLight(input: {id: "9", lit: true, lodge: {connect: {id: ~}}, bracket: {connect: {name: "3a"}}}) { id }',
                 ("1", "2"),
             ),
         )
     ),
-    # No bracket takes a light to another tower.
+    # No bracket takes a light to another lodge.
     *(
-        ("ann", field, Refused((Code.BAD_USER_INPUT,), f"`{place}` leads to another towerId than the row has."))
+        ("ann", field, Refused((Code.BAD_USER_INPUT,), f"`{place}` leads to another lodgeId than the row has."))
         for field, place in (
-            ('updateLight(id: "1", set: {bracket: {connect: {towerId: 2, number: 1}}}) { id }', "set.bracket"),
+            ('updateLight(id: "1", set: {bracket: {connect: {lodgeId: 2, number: 1}}}) { id }', "set.bracket"),
             (
-                'updateBracket(towerId: 2, number: 1, set: {lights: {connect: [{id: "1"}]}}) { number }',
+                'updateBracket(lodgeId: 2, number: 1, set: {lights: {connect: [{id: "1"}]}}) { number }',
                 "set.lights.connect.0",
             ),
         )
     ),
     (
         "ann",
-        'updateLight(id: "1", set: {bracket: {connect: {towerId: 1, number: 3}}}) { id }',
+        'updateLight(id: "1", set: {bracket: {connect: {lodgeId: 1, number: 3}}}) { id }',
         Gives({"updateLight": {"id": "1"}}),
         {"Light 1": {"bracket_number": 3}},
     ),
-    # It may be taken from its bracket, and stays in its tower.
+    # It may be taken from its bracket, and stays in its lodge.
     (
         "ann",
-        'updateBracket(towerId: 1, number: 1, set: {lights: {disconnect: [{id: "1"}]}}) { number }',
+        'updateBracket(lodgeId: 1, number: 1, set: {lights: {disconnect: [{id: "1"}]}}) { number }',
         Gives({"updateBracket": {"number": 1}}),
         {"Light 1": {"bracket_number": None}},
     ),
-    # Rows of two towers are joined by nothing, whatever there is with half of each key.
+    # Rows of two lodges are joined by nothing, whatever there is with half of each key.
     *(
         (
             who,
-            "updateBracket(towerId: 1, number: 1, set: {twines: {%s: [{towerId: 2, number: 1}]}}) { number }" % way,
+            "updateBracket(lodgeId: 1, number: 1, set: {twines: {%s: [{lodgeId: 2, number: 1}]}}) { number }" % way,
             BAD_INPUT,
         )
         for who in ("ann", "admin")
@@ -997,9 +997,9 @@ SHARED: tuple[Entry, ...] = (
     ),
     (
         "ann",
-        "updateBracket(towerId: 1, number: 1, set: {twines: {connect: [{towerId: 2, number: 1}]}}) { number }",
+        "updateBracket(lodgeId: 1, number: 1, set: {twines: {connect: [{lodgeId: 2, number: 1}]}}) { number }",
         Refused(
-            (Code.BAD_USER_INPUT,), "`set.twines.connect.0` and the row around it set different values on towerId."
+            (Code.BAD_USER_INPUT,), "`set.twines.connect.0` and the row around it set different values on lodgeId."
         ),
     ),
     # A preset by SQL leads to no hidden row beside the one that is named, and to no other.

@@ -89,12 +89,12 @@ INSERT INTO apples (id, ripe, garden_id, tree_id) VALUES ('1', true, 1, 1);
 INSERT INTO shelves (id) VALUES (1), (2);
 INSERT INTO pallets (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
 INSERT INTO loads (id, pallet_id) VALUES (1, 1), (2, 2), (3, 3);
-INSERT INTO towers (id) VALUES (1), (2), (3);
-INSERT INTO brackets (tower_id, number, name, open, plated) VALUES
+INSERT INTO lodges (id) VALUES (1), (2), (3);
+INSERT INTO brackets (lodge_id, number, name, open, plated) VALUES
   (1, 1, '1a', true, true), (1, 2, '1b', false, true), (1, 3, '1c', true, true), (2, 1, '2a', true, true), (3, 1, '3a', true, false);
-INSERT INTO lights (id, lit, tower_id, bracket_number) VALUES ('1', true, 1, 1), ('2', false, 1, NULL);
-INSERT INTO twines (tower_id, number) VALUES (1, 1), (2, 1);
-INSERT INTO knottings (tower_id, bracket_number, twine_number) VALUES (2, 1, 1);
+INSERT INTO lights (id, lit, lodge_id, bracket_number) VALUES ('1', true, 1, 1), ('2', false, 1, NULL);
+INSERT INTO twines (lodge_id, number) VALUES (1, 1), (2, 1);
+INSERT INTO knottings (lodge_id, bracket_number, twine_number) VALUES (2, 1, 1);
 INSERT INTO fans (id, shy, hidden) VALUES ('ann', false, false), ('ben', false, false), ('cat', true, false), ('dan', false, true);
 INSERT INTO cheers (fan_id, idol_id) VALUES ('ann', 'ben'), ('ben', 'ann'), ('cat', 'ann'), ('dan', 'ann'), ('ann', 'dan');
 INSERT INTO worships (fan_id, hero_id) VALUES ('ann', 'ben'), ('ben', 'ann'), ('dan', 'ann'), ('ann', 'dan');
