@@ -16,11 +16,12 @@ from unittest.mock import ANY
 
 from clew.errors import Code
 from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
+from tests.attacks.elsewhere_writes import WRITES_ELSEWHERE
 from tests.attacks.transports import MOST_BYTES
 from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 
 ANN, BEN, CAT, EVA, FAY, GIL = (Who(name, USER) for name in ("ann", "ben", "cat", "eva", "fay", "gil"))
-CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
+CLERK, USHER, WARDEN = (Who("ann", USER | {role}) for role in ("clerk", "usher", "warden"))
 REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
 NOBODY, UNNAMED = Who(None, USER), Who("", USER)
 ADMIN, CHIEF = Who(roles=frozenset({"admin"})), Who("ann", USER | {"admin"})
@@ -53,6 +54,11 @@ def count(field: str, number: int) -> Gives:
 def nested(place: str) -> Refused:
     """Something is given that the row is nested in gives."""
     return Refused((Code.BAD_USER_INPUT,), f"`{place}` is set by the row around it.")
+
+
+def twice(place: str) -> Refused:
+    """A row is named by two entries of one list."""
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` names a row twice.")
 
 
 def made(entity: str, key: str, **columns: Any) -> Changes:
@@ -629,6 +635,37 @@ TOLD: tuple[Entry, ...] = (
         {"Hitch 1 2": GONE},
     ),
     ("ben", "updateManyTents(updates: [{id: 1, set: {poles: {delete: [{id: 2}, {id: 1}]}}}]) { count }", FORBIDDEN),
+    # Of rows that are new nothing was before.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {create: [{id: "8"}, {id: "9"}]}}) { id }',
+        Gives({"updateTray": {"id": 1}}),
+        {**made("Hook", "8", up=True, tray_id=1), **made("Hook", "9", up=True, tray_id=1)},
+    ),
+    # One rule holds of a row beside all others as they were, another beside those before it: none holds of both.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {update: [{id: "1", set: {up: false}}, {id: "2", set: {up: false}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # One counts for those after it, in the order of the entries, whatever their keys.
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 2, set: {down: true}}, {id: 1, set: {down: true}}]}}) { id }",
+        Gives({"updateTray": {"id": 1}}),
+        {"Domino 1": {"down": True}, "Domino 2": {"down": True}},
+    ),
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 1, set: {down: true}}, {id: 2, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
+    # And only once it is allowed itself.
+    (
+        "ben",
+        "updateHand(id: 1, set: {moved: true, dominoes: {update: [{id: 4, set: {down: true}}, {id: 3, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
     # A condition that is unknown allows nothing, whatever is around it.
     (
         "ben",
@@ -811,11 +848,165 @@ MEMBERS: tuple[Entry, ...] = (
     (
         "ben",
         'updateManyPurses(updates: [{id: 1, set: {description: "x"}}, {id: 1, set: {tips: 3}}]) { count }',
-        Refused((Code.BAD_USER_INPUT,), "`updates.1` names a row twice."),
+        twice("updates.1"),
+    ),
+    *(
+        (
+            "ben",
+            f"updateClub(id: 1, set: {{notes: {{{way}: [{first}, {second}]}}}}) {{ id }}",
+            twice(f"set.notes.{way}.1"),
+        )
+        for way, first, second in (
+            ("update", '{id: 3, set: {state: "public"}}', "{id: 3, inc: {stars: 5}}"),
+            ("update", '{id: 3, set: {text: "x"}}', '{id: 3, set: {text: "y"}}'),
+            ("disconnect", "{id: 3}", "{id: 3}"),
+        )
+    ),
+    # Places are taken once all have theirs, by hidden rows as by others.
+    (
+        "ben",
+        "updateManyBottles(updates: [{id: 1, set: {place: 2, dark: false}}, {id: 2, set: {place: 1}}]) { count }",
+        count("updateManyBottles", 2),
+        {"Bottle 1": {"place": 2}, "Bottle 2": {"place": 1}},
+    ),
+    ("ben", "updateBottle(id: 1, set: {place: ~}) { id }", Alike(("2", "3"), CONSTRAINT)),
+    ("ben", "updateBottles(where: {id: {lt: 3}}, inc: {place: 1}) { count }", CONSTRAINT),
+)
+
+DIRECTED: tuple[Entry, ...] = (
+    # Whom one cheers one decides oneself; who cheers one does not follow from that.
+    *(
+        (
+            "ann",
+            'updateFan(id: "ann", set: {idols: {%s: [{id: "%s"}]}}) { idols(orderBy: [{id: ASC}]) { id } fans(orderBy: [{id: ASC}]) { id } }'
+            % (way, other),
+            Gives({"updateFan": {"idols": [{"id": name} for name in idols], "fans": [{"id": "ben"}, {"id": "cat"}]}}),
+            changes,
+        )
+        for way, other, idols, changes in (
+            ("connect", "ben", ["ben"], {}),
+            ("connect", "cat", ["ben", "cat"], {"Cheer ann cat": {"fan_id": "ann", "idol_id": "cat"}}),
+            ("disconnect", "ben", [], {"Cheer ann ben": GONE}),
+        )
+    ),
+    *(
+        (who, field, expect)
+        for who, field, expect in (
+            (
+                "ann",
+                'updateFan(id: "ann", set: {idols: {connect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {idols: {disconnect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            # By a row of the other direction no row is in the list.
+            ("ann", 'updateFan(id: "ann", set: {idols: {disconnect: [{id: "cat"}]}}) { id }', BAD_INPUT),
+            ("ann", 'updateFan(id: "ben", set: {idols: {disconnect: [{id: "ann"}]}}) { id }', null("updateFan")),
+            # Nobody is made to cheer, by a generated link or by one of its own rules.
+            ("ann", 'updateFan(id: "ann", set: {fans: {connect: [{id: "ben"}]}}) { id }', INVALID),
+            ("ann", 'updateFan(id: "ann", set: {worshippers: {connect: [{id: "cat"}]}}) { id }', FORBIDDEN),
+            ("ann", 'updateFan(id: "ann", set: {worshippers: {disconnect: [{id: "ben"}]}}) { id }', FORBIDDEN),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {worshippers: {disconnect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            ("ann", 'createWorship(input: {fanId: "ben", heroId: "cat"}) { fanId }', FORBIDDEN),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {heroes: {connect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+        )
+    ),
+    (
+        "ann",
+        'updateFan(id: "ann", set: {heroes: {connect: [{id: "cat"}], disconnect: [{id: "ben"}]}}) { heroes { id } worshippers { id } }',
+        Gives({"updateFan": {"heroes": [{"id": "cat"}], "worshippers": [{"id": "ben"}]}}),
+        {"Worship ann ben": GONE, "Worship ann cat": {"fan_id": "ann", "hero_id": "cat"}},
     ),
 )
 
 SHARED: tuple[Entry, ...] = (
+    # Which lodge a dark light is in, no bracket tells, from neither end; nor does it lead to a hidden bracket.
+    *(
+        ("ann", field, Alike(values, CONSTRAINT))
+        for field, values in (
+            ('updateLight(id: "2", set: {bracket: {connect: {lodgeId: ~, number: 1}}}) { id }', ("1", "2")),
+            ('updateLights(where: {lit: {eq: false}}, set: {bracket: {connect: {name: "~"}}}) { count }', ("1a", "2a")),
+            ('updateBracket(lodgeId: ~, number: 1, set: {lights: {connect: [{id: "2"}]}}) { number }', ("1", "2")),
+            ('updateLight(id: "1", set: {bracketNumber: ~}) { id }', ("2", "9")),
+            ('createLight(input: {id: "9", lit: true, lodgeId: 1, bracketNumber: ~}) { id }', ("2", "9")),
+        )
+    ),
+    *(
+        ("ann", field, Alike(values, BAD_INPUT))
+        for field, values in (
+            ('updateLight(id: "1", set: {bracket: {connect: {lodgeId: 1, number: ~}}}) { id }', ("2", "9")),
+            (
+                'createLight(input: {id: "9", lit: true, lodgeId: 1, bracket: {connect: {lodgeId: 1, number: ~}}}) { id }',
+                ("2", "9"),
+            ),
+            # Nor is the key of a bracket told by what is given beside it.
+            (
+                'createLight(input: {id: "9", lit: true, lodgeId: ~, bracket: {connect: {name: "3a"}}}) { id }',
+                ("3", "1"),
+            ),
+            (
+                'createLight(input: {id: "9", lit: true, lodge: {connect: {id: ~}}, bracket: {connect: {name: "3a"}}}) { id }',
+                ("1", "2"),
+            ),
+        )
+    ),
+    # No bracket takes a light to another lodge.
+    *(
+        ("ann", field, Refused((Code.BAD_USER_INPUT,), f"`{place}` leads to another lodgeId than the row has."))
+        for field, place in (
+            ('updateLight(id: "1", set: {bracket: {connect: {lodgeId: 2, number: 1}}}) { id }', "set.bracket"),
+            (
+                'updateBracket(lodgeId: 2, number: 1, set: {lights: {connect: [{id: "1"}]}}) { number }',
+                "set.lights.connect.0",
+            ),
+        )
+    ),
+    (
+        "ann",
+        'updateLight(id: "1", set: {bracket: {connect: {lodgeId: 1, number: 3}}}) { id }',
+        Gives({"updateLight": {"id": "1"}}),
+        {"Light 1": {"bracket_number": 3}},
+    ),
+    # It may be taken from its bracket, and stays in its lodge.
+    (
+        "ann",
+        'updateBracket(lodgeId: 1, number: 1, set: {lights: {disconnect: [{id: "1"}]}}) { number }',
+        Gives({"updateBracket": {"number": 1}}),
+        {"Light 1": {"bracket_number": None}},
+    ),
+    # Rows of two lodges are joined by nothing, whatever there is with half of each key.
+    *(
+        (
+            who,
+            "updateBracket(lodgeId: 1, number: 1, set: {twines: {%s: [{lodgeId: 2, number: 1}]}}) { number }" % way,
+            BAD_INPUT,
+        )
+        for who in ("ann", "admin")
+        for way in ("disconnect", "delete")
+    ),
+    (
+        "ann",
+        "updateBracket(lodgeId: 1, number: 1, set: {twines: {connect: [{lodgeId: 2, number: 1}]}}) { number }",
+        Refused(
+            (Code.BAD_USER_INPUT,), "`set.twines.connect.0` and the row around it set different values on lodgeId."
+        ),
+    ),
+    # A preset by SQL leads to no hidden row beside the one that is named, and to no other.
+    *(
+        ("ann", 'updateLease(id: "1", set: {place: {connect: {hall: 1, number: 1}}}) { id }', CONSTRAINT),
+        ("ann", 'updateLease(id: "1", set: {place: {connect: {hall: 1, number: 2}}}) { id }', FORBIDDEN),
+    ),
     # Nor does one lead to a hidden row by what is added to its key, or is filled in.
     ("ann", 'updateStay(id: "1", inc: {hall: ~}) { id }', Alike(("1", "7"), CONSTRAINT)),
     ("ann", 'createStay(input: {id: "9", placeNumber: ~}) { id }', Alike(("1", "9"), CONSTRAINT)),
@@ -863,6 +1054,10 @@ SHARED: tuple[Entry, ...] = (
                 'createStays(inputs: [{id: "8", place: {create: {hall: 2, number: 9}}}, {id: "9", hall: 2, placeNumber: ~}]) { count }',
                 ("1", "8"),
             ),
+            (
+                'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: ~}]}}) { id }',
+                ("1", "8"),
+            ),
             # And so is one that goes.
             (
                 'updateStep(id: "1", set: {flags: {delete: [{id: "3"}]}, leaves: {create: [{id: "9", text: "moss", flagId: "~"}]}}) { id }',
@@ -870,8 +1065,20 @@ SHARED: tuple[Entry, ...] = (
             ),
         )
     ),
+    # The whole of its key leads to a new row beside it.
+    (
+        "ann",
+        'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: 9}]}}) { id }',
+        Gives({"updateStep": {"id": "1"}}),
+        {
+            "Place 2 9": {"hall": 2, "number": 9, "open": True, "deleted_at": None},
+            **made("Stay", "9", hall=2, place_number=9),
+            "Site 2 9 1": {"step_id": "1", "place_hall": 2, "place_number": 9},
+            "Sojourn 9 1": {"step_id": "1", "stay_id": "9"},
+        },
+    ),
     *(
-        (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another relation set different values on {name}."))
+        (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another field set different values on {name}."))
         for who, field, place, name in (
             (
                 "ann",
@@ -1029,7 +1236,7 @@ FILLED: tuple[Entry, ...] = (
     (
         "ann",
         'updateStep(id: "1", set: {leaves: {create: [{id: "9", step: {connect: {id: "2"}}}]}}) { id }',
-        nested("set.leaves.create.0.place"),
+        nested("set.leaves.create.0.step"),
     ),
     # A rule must hold it all the same.
     ("ann", 'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "x"}]}}) { id }', FORBIDDEN),
@@ -1083,7 +1290,7 @@ FILLED: tuple[Entry, ...] = (
     (
         "ann",
         "createArea(input: {id: 22, places: {connect: [{hall: 2, number: 2}]}}) { id }",
-        nested("input.places.connect.0.hall"),
+        FORBIDDEN,
     ),
     # One key names a row, and the whole of it.
     ("ann", 'createBooking(input: {id: "9", seat: {connect: {number: 2}}}) { id }', BAD_INPUT),
@@ -1683,6 +1890,7 @@ def entries() -> Iterable[Attack]:
         "nobody": NOBODY,
         "empty": UNNAMED,
         "chief": CHIEF,
+        "warden": WARDEN,
     }
     for who, field, expect, *changes in (
         *SEEN,
@@ -1690,6 +1898,7 @@ def entries() -> Iterable[Attack]:
         *ELSEWHERE,
         *MEMBERS,
         *SHARED,
+        *DIRECTED,
         *ROWS,
         *FIELDS,
         *PRESETS,
@@ -1699,6 +1908,7 @@ def entries() -> Iterable[Attack]:
         *VOUCHING,
         *LINKS_VOUCHING,
         *HIDDEN_ROWS,
+        *WRITES_ELSEWHERE,
     ):
         yield Attack(
             f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}

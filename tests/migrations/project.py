@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,13 +119,15 @@ _CATALOGUE = (
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND c.relkind IN ('r', 'v') ORDER BY 2""",
     f"""SELECT 'constraint', c.oid::regclass::text, o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
         JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE {_OURS} AND o.contype <> 'n' ORDER BY 2, 3""",
+        WHERE {_OURS} ORDER BY 2, 3""",
     f"""SELECT 'index', pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} ORDER BY 2""",
     f"""SELECT 'view', c.oid::regclass::text, pg_get_viewdef(c.oid) FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND c.relkind = 'v' ORDER BY 2""",
     f"""SELECT 'trigger', pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND NOT t.tgisinternal ORDER BY 2""",
+    f"""SELECT 'sequence', c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE {_OURS} AND c.relkind = 'S' ORDER BY 2""",
     """SELECT 'function', p.oid::regprocedure::text, p.prosrc FROM pg_proc p
        JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'clew' ORDER BY 2""",
 )
@@ -139,10 +143,7 @@ def new_project(root: Path, url: str) -> Project:
 
 
 def command(project: Project, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run plain `alembic` in the project's folder."""
-    import os
-    import sys
-
+    """Run plain `alembic` in the project's folder, as a process that imports all anew."""
     return subprocess.run(
         [sys.executable, "-m", "alembic", *arguments],
         cwd=project.root,
