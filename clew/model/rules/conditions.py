@@ -201,7 +201,8 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
         elif name == "count":
             _operators(walk, "count", COUNT, part.value, context)
         elif name not in FUNCTIONS:
-            hint = did_you_mean(name, ("where", "count", *FUNCTIONS))
+            known = ("where", "count", *FUNCTIONS)
+            hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
             walk.report.error(part.name, f'unknown aggregate "{name}"', hint)
         elif not isinstance(part.value, ObjectValueNode):
             walk.report.error(part.value, f'"{name}" takes an object of columns')
@@ -212,7 +213,10 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
                     hint = did_you_mean(inner.name.value, [column.name for column in target.columns])
                     walk.report.error(inner.name, f'"{target.name}" has no column "{inner.name.value}"', hint)
                 elif (type_ := measured(name, column.type)) is None:
-                    walk.report.error(inner.name, f'"{column.name}" is {column.type.name}, which has no {name}')
+                    known = tuple(function for function in FUNCTIONS if measured(function, column.type))
+                    hint = f"it has {', '.join(known)}" if known else None
+                    message = f'"{column.name}" is {column.type.name}, which has no {name}'
+                    walk.report.error(inner.name, message, hint)
                 else:
                     _operators(walk, column.name, type_, inner.value, context)
 
@@ -228,7 +232,9 @@ def _value(walk: _Walk, column: Column, node: ValueNode, context: _Context) -> N
         _operand(walk, column.name, column.type, Operand.LIST, node, context)
     elif isinstance(node, ListValueNode):
         message = f'"{column.name}" is compared with one value, not with a list'
-        walk.report.error(node, message, f"write {column.name}: {{in: {shown(node)}}}")
+        operator = "in" if "in" in operators(column.type) else "eq"
+        hint = f"write {column.name}: {{{operator}: {shown(node)}}}"
+        walk.report.error(node, message, hint if operator == "in" or column.type.name == "JSON" else None)
     else:
         _operand(walk, column.name, column.type, Operand.SAME, node, context)
 
