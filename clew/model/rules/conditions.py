@@ -201,9 +201,9 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
         elif name == "count":
             _operators(walk, "count", COUNT, part.value, context)
         elif name not in FUNCTIONS:
-            known = ("where", "count", *FUNCTIONS)
-            hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
-            walk.report.error(part.name, f'unknown aggregate "{name}"', hint)
+            parts = ("where", "count", *FUNCTIONS)
+            listed = f"it takes {', '.join(parts)}"
+            walk.report.error(part.name, f'unknown aggregate "{name}"', did_you_mean(name, parts) or listed)
         elif not isinstance(part.value, ObjectValueNode):
             walk.report.error(part.value, f'"{name}" takes an object of columns')
         else:
@@ -213,10 +213,9 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
                     hint = did_you_mean(inner.name.value, [column.name for column in target.columns])
                     walk.report.error(inner.name, f'"{target.name}" has no column "{inner.name.value}"', hint)
                 elif (type_ := measured(name, column.type)) is None:
-                    known = tuple(function for function in FUNCTIONS if measured(function, column.type))
-                    hint = f"it has {', '.join(known)}" if known else None
+                    known = ", ".join(function for function in FUNCTIONS if measured(function, column.type))
                     message = f'"{column.name}" is {column.type.name}, which has no {name}'
-                    walk.report.error(inner.name, message, hint)
+                    walk.report.error(inner.name, message, f"it has {known}" if known else None)
                 else:
                     _operators(walk, column.name, type_, inner.value, context)
 
