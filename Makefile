@@ -19,6 +19,9 @@ dev: install ## serve the demo project on http://127.0.0.1:8000 with an embedded
 # Each worker takes tests in their order, so that it keeps what it has set up.
 PYTEST := pytest -n auto --dist worksteal
 
+# Workers, and commands that tests start, load what was compiled before, also where Python is told to write none of it.
+test coverage deep check: export PYTHONDONTWRITEBYTECODE =
+
 test: install ## run the tests on an embedded Postgres; ARGS="tests/writes -k upsert" selects some
 	$(BIN)/python -m $(PYTEST) $(ARGS)
 

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 
 from clew.auth.authenticate import Authenticate
 from clew.config import Settings
+from clew.database.embedded import folder_of, running_url
 from clew.database.pool import Pool
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
@@ -79,6 +80,17 @@ class Clew:
     def root(self) -> Path:
         """The project's folder."""
         return (self._project or Path(os.environ.get("CLEW_PROJECT", "."))).resolve()
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the project's database, for connections of a script's own.
+
+        It is DATABASE_URL. If that is unset in dev, it is the embedded Postgres that `clew dev` runs.
+
+        Raises:
+            StartupError: there is none, or a setting is wrong.
+        """
+        return self._url_of(Settings.load(self.root, "dev"))
 
     def job(self, name: str) -> Callable[[JobHandler], JobHandler]:
         """Register the handler of the `@job` field `name`.
@@ -283,18 +295,24 @@ class Clew:
         return engine if loop is asyncio.get_running_loop() and not engine.pool.is_closed else None
 
     def _new_engine(self, settings: Settings, size: int | None = None) -> Engine:
-        if settings.database_url is None:
-            raise StartupError(
-                "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which starts a Postgres."
-            )
         pool = Pool(
-            settings.database_url,
+            self._url_of(settings),
             size=size or settings.pool_max,
             wait=settings.pool_timeout,
             statement_timeout=settings.statement_timeout,
             planner=settings.planner,
         )
         return self._engine_on(pool, settings)
+
+    def _url_of(self, settings: Settings) -> str:
+        url = settings.database_url
+        if url is None and settings.env == "dev":
+            url = running_url(folder_of(self.root / ".clew"))
+        if url is None:
+            raise StartupError(
+                "DATABASE_URL is not set.", "Set it to postgresql://..., or use `clew dev`, which starts a Postgres."
+            )
+        return url
 
     def _offline_engine(self) -> Engine:
         settings = Settings.load(self.root, "dev")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
+import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -18,9 +20,15 @@ from clew.config import Settings
 from clew.database.embedded import embedded_postgres
 from clew.engine import Engine
 from tests.access.guarded import Guarded, make_guarded
+from tests.cli.forks import Forks, environment_of
+from tests.server import shared_server
 from tests.shop import Shop, make_shop
 
-ROOT = Path(__file__).resolve().parent.parent
+pytest_plugins = ["clew.testing"]
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpx tries to import it at each request, and what is not there is sought in every folder of `sys.path`.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +49,7 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with embedded_postgres(ROOT / ".clew" / "test-postgres", durable=False) as url:
+    with shared_server() as url:
         yield url
 
 
@@ -128,3 +136,11 @@ async def engine(shop: Shop) -> AsyncIterator[Engine]:
     engine = shop.clew.asgi(settings).engine
     yield engine
     await engine.pool.close()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """One for all commands; imports nothing of a project."""
+    made = Forks(environment_of({}))
+    yield made
+    made.close()

@@ -20,6 +20,7 @@ from clew.access.types import (
     Predicate,
     Rows,
     Ruled,
+    Somewhere,
     Visible,
 )
 from clew.model.types import Column, Entity, FieldKind, Model, Relation, ValueType
@@ -51,6 +52,8 @@ class Conditions:
                 items.append(Not(self._filter(entity, value, ruled)))
             elif name == "is":
                 items.append(self._filter(entity, entity.predicates[value], ruled))
+            elif name == "exists":
+                items.extend(self._somewhere(value, ruled))
             elif (column := entity.column(name)) is not None:
                 items.extend(self._conditions(column, value, ruled))
             elif (many := entity.many(name)) is not None and many[1] is FieldKind.AGGREGATE:
@@ -60,6 +63,12 @@ class Conditions:
                 assert relation is not None, f"{entity.name}.{name}"
                 items.extend(self._related(relation, value, ruled))
         return conjunction(items)
+
+    def _somewhere(self, value: Any, ruled: Entity) -> Iterable[Predicate]:
+        for asked in value if isinstance(value, list) else [value]:
+            for name, where in asked.items():
+                target = self.model.entity(name)
+                yield Somewhere(Rows(unmasked(target), self._filter(target, where, ruled)))
 
     def _aggregated(self, relation: Relation, where: Mapping[str, Any], ruled: Entity) -> Predicate:
         target = self.model.entity(relation.target)

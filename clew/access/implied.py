@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from clew.access.predicates import conjunction
 from clew.access.types import (
@@ -27,6 +28,7 @@ from clew.access.types import (
     Predicate,
     Rows,
     Ruled,
+    Somewhere,
     Visible,
 )
 from clew.model.types import Entity, Relation
@@ -40,7 +42,7 @@ _Pairs = frozenset[tuple[str, str]]
 def reached(relation: Relation, near: Visible, far: Visible) -> Visible:
     """The rows of `far` at the other end of `relation` from a row of `near`, with what is left to ask of them.
 
-    Of a many-to-many all is left: what the near row says is about the links (`linked`).
+    Of a many-to-many all is left but what is about no row: what the near row says is about the links (`linked`).
     """
     if far.where == TRUE:  # alike if false: a shortcut
         return far
@@ -48,7 +50,11 @@ def reached(relation: Relation, near: Visible, far: Visible) -> Visible:
     told = _leads_to_one(relation, far.entity)
 
     def holds(item: Predicate, facts: _Facts) -> bool:
-        return _is_witness(near.entity, facts, joined, item) or (told and item in _told(relation, facts))
+        return (
+            _is_witness(near.entity, facts, joined, item)
+            or (told and item in _told(relation, facts))
+            or _holds_anywhere(near.entity, facts, item)
+        )
 
     return _without(far, near, holds)
 
@@ -58,8 +64,14 @@ def linked(relation: Relation, near: Visible, far: Visible, link: Visible) -> Vi
     assert relation.through is not None
     to_near = frozenset((column, ours) for ours, column in relation.through.local)
     to_far = frozenset(relation.through.remote)
-    link = _without(link, near, lambda item, facts: _is_witness(near.entity, facts, to_near, item))
-    return _without(link, far, lambda item, facts: _is_witness(far.entity, facts, to_far, item))
+    for end, joined in ((near, to_near), (far, to_far)):
+        link = _without(link, end, partial(_is_known, end.entity, joined))
+    return link
+
+
+def _is_known(entity: Entity, joined: _Pairs, item: Predicate, facts: _Facts) -> bool:
+    """Whether a condition holds by the row of `entity` that the facts are about, which is at an end of the link."""
+    return _is_witness(entity, facts, joined, item) or _holds_anywhere(entity, facts, item)
 
 
 def _without(rows: Visible, other: Visible, holds: Callable[[Predicate, _Facts], bool]) -> Visible:
@@ -99,6 +111,17 @@ def _is_witness(entity: Entity, facts: _Facts, joined: _Pairs, predicate: Predic
     return entity.view_sql is None and all(item in facts and _is_of_any_rule(item) for item in _wanted(predicate.rows))
 
 
+def _holds_anywhere(entity: Entity, facts: _Facts, predicate: Predicate) -> bool:
+    """Whether a condition that is about no row holds: it is a fact, or the row of `entity` is one that it wants."""
+    asked = predicate.item if isinstance(predicate, Not) else predicate
+    if not isinstance(asked, Somewhere) or not _is_of_any_rule(asked):
+        return False
+    if predicate in facts:
+        return True
+    is_there = asked.rows.visible.entity.name == entity.name and entity.view_sql is None
+    return predicate is asked and is_there and all(item in facts for item in _wanted(asked.rows))
+
+
 def _leads_to_one(relation: Relation, target: Entity) -> bool:
     """Whether all that is said of a row at the other end is said of one row, the one with that primary key.
 
@@ -134,7 +157,7 @@ def _is_of_any_rule(predicate: Predicate) -> bool:
             return all(map(_is_of_any_rule, items))
         case Not(item) | IsTrue(item):
             return _is_of_any_rule(item)
-        case Exists(rows=rows):
+        case Exists(rows=rows) | Somewhere(rows=rows):
             return all(map(_is_of_any_rule, _wanted(rows)))
         case Aggregated(rows=rows, conditions=conditions):
             fixed = not any(_is_ruled(operand) for _, _, operand in conditions)

@@ -88,7 +88,9 @@ class Openings:
                 conditional.add(name)
         if not fields:
             return None
-        unconditional = not self.rules.guards(entity, sight) and any(rule.predicate == TRUE for rule in rules)
+        unconditional = not self.rules.guards(entity, sight) and any(
+            rule.predicate == TRUE and not rule.claims for rule in rules
+        )
         shown = frozenset(r.name for r in entity.relations if self._shown(r, rules, sight))
         return Opening(frozenset(fields), frozenset(conditional), unconditional, shown, creates, updates, deletes)
 
@@ -142,10 +144,12 @@ class Openings:
         # alike without `is_free_link(target)`: a generated link has no rule to be the same as
         if relation.to_many or is_free_link(target) or self.rules.guards(target, sight):
             return False
-        theirs = [rule.predicate for rule in self.rules.reading(target, target.allow, sight.roles)]
+        theirs = list(self.rules.reading(target, target.allow, sight.roles))
         return bool(rules) and all(  # alike without `bool(rules)`: without rules there is no opening
             any(
-                isinstance(item, Exists) and item.relation == relation and item.rows.where in theirs
+                isinstance(item, Exists)
+                and item.relation == relation
+                and any(item.rows.where == other.predicate and other.claims <= rule.claims for other in theirs)
                 for item in (rule.predicate.items if isinstance(rule.predicate, AllOf) else (rule.predicate,))
             )
             for rule in rules

@@ -24,6 +24,7 @@ from clew.access.types import (
     Predicate,
     Rows,
     Search,
+    Somewhere,
     Source,
     Visible,
 )
@@ -118,13 +119,13 @@ def disjunction(items: Iterable[Predicate]) -> Predicate:
 
 
 def parts(predicate: Predicate) -> tuple[Predicate, ...]:
-    """Return the conditions that a condition of a rule is made of: those of its row, and of rows that it leads to."""
+    """Return the conditions that a condition of a rule is made of: those of its row, and of rows that it reads."""
     match predicate:
         case AllOf(items) | AnyOf(items):
             return items
         case Not(item) | IsTrue(item):
             return (item,)
-        case Exists(rows=rows) | Aggregated(rows=rows):
+        case Exists(rows=rows) | Somewhere(rows=rows) | Aggregated(rows=rows):
             return (rows.where,)
         case Compare() | IsNull():
             return ()

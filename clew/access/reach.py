@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clew.access.predicates import operands_of, parts
-from clew.access.types import Aggregated, Exists, Predicate, Ruled
+from clew.access.types import Aggregated, Exists, Predicate, Ruled, Somewhere
 from clew.model.types import Model
 
 
 def reads(predicate: Predicate, model: Model) -> frozenset[str]:
-    """Return the entities whose rows a condition reads by relations."""
+    """Return the entities whose rows a condition reads, beside the row that it is about."""
     return frozenset(_reads(predicate, model))
 
 
@@ -20,6 +20,8 @@ def _reads(predicate: Predicate, model: Model) -> Iterable[str]:
         yield relation.target
         if relation.through is not None:
             yield relation.through.entity
+    if isinstance(predicate, Somewhere):
+        yield predicate.rows.visible.entity.name
     for part in parts(predicate):
         yield from _reads(part, model)
     for operand in operands_of(predicate):

@@ -122,7 +122,8 @@ class Rules:
             own = [rule for rule in rules if is_about(rule.fields, member)]
             if rules and len(own) == len(rules):
                 return None
-        if any(rule.predicate == TRUE for rule in own):
+        # Without a claim that its check names, a rule opens no row either.
+        if any(rule.predicate == TRUE and (only_usable or not rule.claims) for rule in own):
             return None
         return disjunction([rule.predicate for rule in own])
 

@@ -283,6 +283,13 @@ class Exists:
 
 
 @dataclass(frozen=True, slots=True)
+class Somewhere:
+    """Some row of an entity matches, whatever row is asked about: no relation leads there. Never unknown."""
+
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
 class Aggregated:
     """What the rows at the other end of a to-many come to: every condition (measure, operator, operand) holds.
 
@@ -316,7 +323,7 @@ class Search:
     operand: Operand
 
 
-Predicate = Compare | IsNull | AllOf | AnyOf | Not | IsTrue | Exists | Aggregated | JsonPath | Search
+Predicate = Compare | IsNull | AllOf | AnyOf | Not | IsTrue | Exists | Somewhere | Aggregated | JsonPath | Search
 
 TRUE = AllOf(())
 

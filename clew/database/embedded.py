@@ -93,6 +93,16 @@ def _start(folder: Path, durable: bool) -> str:
     cluster.initialise(data, durable)
     socket_dir = cluster.start(data, durable)
     cluster.create_database(data, socket_dir, DATABASE)
+    return _url(socket_dir)
+
+
+def running_url(folder: Path) -> str | None:
+    """Return the URL of the database in `folder` while a process holds its Postgres, else None."""
+    socket_dir = cluster.socket_of(folder.resolve() / "data")
+    return None if socket_dir is None else _url(socket_dir)
+
+
+def _url(socket_dir: Path) -> str:
     return f"postgresql://{cluster.SUPERUSER}@/{DATABASE}?host={quote(str(socket_dir))}"
 
 

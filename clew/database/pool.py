@@ -180,6 +180,10 @@ class Pool:
     async def close(self) -> None:
         """Close every idle connection now, and the others when they are returned."""
         self._closed = True
+        await self.renew()
+
+    async def renew(self) -> None:
+        """Close every idle connection. Later borrowers get new ones."""
         if self._settling:
             await asyncio.wait(self._settling, timeout=_SETTLED)
         idle, self._idle = self._idle, []

@@ -1,8 +1,9 @@
-"""The error that a client gets for a violated constraint: the fields, and the message that the SDL gives it."""
+"""The error that a client gets for a violated constraint: its kind, its place, and its message."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 import asyncpg
 from asyncpg import exceptions
@@ -11,18 +12,44 @@ from sqlalchemy.exc import DBAPIError
 
 from clew.database.errors import client_error
 from clew.errors import ClewError, Code
+from clew.sql.constraints import ConstraintInfo, Kind
 from clew.sql.tables import Tables
 
 
 class ViolationError(ClewError):
-    """The error for a violated constraint. It is the same whether the row in the way is visible or hidden."""
+    """The error for a violated constraint. It is the same whether the row in the way is visible or hidden.
 
-    def __init__(self, fields: Sequence[str] = (), message: str | None = None) -> None:
+    Args:
+        kind: None for a constraint that Clew does not know, such as one of a trigger.
+        entity: the name of the entity whose constraint it is, if the viewer's schema has it.
+        fields: fields of that entity.
+    """
+
+    def __init__(
+        self, kind: Kind | None, entity: str | None = None, fields: Sequence[str] = (), message: str | None = None
+    ) -> None:
+        named = {"kind": kind, "entity": entity, "fields": list(fields)}
         super().__init__(
             message or "A database constraint was violated.",
             code=Code.CONSTRAINT_VIOLATION,
-            extensions={"fields": list(fields)} if fields else None,
+            extensions={name: value for name, value in named.items() if value},
         )
+
+    def at(self, path: Sequence[str | int]) -> Self:
+        """Name the row: the path to its values within the arguments of the root field."""
+        self.extensions["path"] = list(path)
+        return self
+
+
+# The errors of Postgres, the more special ones first.
+_KINDS: Sequence[tuple[type[Exception], Kind]] = (
+    (exceptions.UniqueViolationError, Kind.UNIQUE),
+    (exceptions.ForeignKeyViolationError, Kind.REFERENCE),
+    (exceptions.RestrictViolationError, Kind.REFERENCE),
+    (exceptions.CheckViolationError, Kind.CHECK),
+    (exceptions.NotNullViolationError, Kind.REQUIRED),
+    (exceptions.ExclusionViolationError, Kind.EXCLUSION),
+)
 
 
 class KeyTakenError(ViolationError):
@@ -55,18 +82,31 @@ def from_database(error: BaseException | None, tables: Tables, schema: GraphQLSc
     """
     if not isinstance(error, exceptions.IntegrityConstraintViolationError):
         return None
-    raised = KeyTakenError if isinstance(error, exceptions.UniqueViolationError) else ViolationError
+    kind = next((kind for raised, kind in _KINDS if isinstance(error, raised)), None)
+    violation = KeyTakenError if kind is Kind.UNIQUE else ViolationError
     details = error.as_dict()
     place = (details.get("schema_name") or "public", details.get("table_name") or "")
     info = tables.constraints.get((*place, details.get("constraint_name") or ""))
     if info is not None:
-        return raised(known(info.fields, info.entity, schema), info.message)
+        return violation(kind, *_named(info, schema), info.message)
     if isinstance(error, exceptions.NotNullViolationError):
         table = next((t for t in tables.metadata.tables.values() if (t.schema or "public", t.name) == place), None)
         column = None if table is None else table.columns.get(details.get("column_name") or "")
         if table is not None and column is not None and "column" in column.info:
-            return raised(known([column.info["column"].name], table.info["entity"].name, schema))
-    return raised()
+            entity = table.info["entity"].name
+            return violation(kind, *_named(ConstraintInfo(entity, (column.info["column"].name,)), schema))
+    return violation(kind)
+
+
+def reference(entity: str, relation: str, message: str | None, schema: GraphQLSchema) -> ViolationError:
+    """Return the error for a to-one that leads to no row, or to a hidden one."""
+    return ViolationError(Kind.REFERENCE, *_named(ConstraintInfo(entity, (relation,)), schema), message)
+
+
+def _named(info: ConstraintInfo, schema: GraphQLSchema) -> tuple[str | None, list[str]]:
+    """Return the entity and the fields of a constraint that the viewer's schema has."""
+    entity = info.entity if info.entity in schema.type_map else None
+    return entity, known(info.fields, info.entity, schema)
 
 
 def _of_driver(error: BaseException | None) -> BaseException | None:

@@ -14,7 +14,10 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Coroutine
 from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
 
 from clew.app import development_app
 from clew.config import Settings
@@ -27,12 +30,18 @@ from clew.project import Project
 from clew.server.channel import Channel
 from clew.server.http import Server
 
+T = TypeVar("T")
+
+# The exit code after SIGTERM, as shells have it.
+STOPPED = 128 + signal.SIGTERM
+
 
 def main(listener_fd: int, channel_fd: int) -> int:
     """Serve on the inherited socket until SIGTERM, or until the supervisor is gone."""
     channel = Channel(channel_fd)
-    # Unwind the stack, so that a migration that is interrupted removes its file.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # Outside of a migration and the server there is nothing to undo. An exception would reach whatever runs at that
+    # moment: in a destructor, or while Python ends, it would be printed and forgotten.
+    signal.signal(signal.SIGTERM, _end)
     try:
         server = _prepare(channel)
         if server is not None:
@@ -68,7 +77,10 @@ def _prepare(channel: Channel) -> Server | None:
     channel.send({"event": "pending", "losses": pending.losses})
     if channel.receive() is None:
         return None
-    applied = asyncio.run(schema.apply(project, model, url, pending))
+    try:
+        applied = asyncio.run(_until_stopped(schema.apply(project, model, url, pending)))
+    except asyncio.CancelledError:
+        sys.exit(STOPPED)
     seeded = seed is not None and asyncio.run(_seed(project, seed, url))
     migrated = time.perf_counter()
     server: Server
@@ -93,6 +105,23 @@ def _prepare(channel: Channel) -> Server | None:
 
     server = Server(app, settings, on_started=started, on_closed=closed)
     return server
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    os._exit(STOPPED)
+
+
+async def _until_stopped(work: Coroutine[Any, Any, T]) -> T:
+    """Do work that SIGTERM cancels, so that a migration that is interrupted removes its file."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await work
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, _end)
 
 
 async def _seed(project: Project, seed: Seed, url: str) -> bool:

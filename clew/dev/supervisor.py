@@ -139,20 +139,19 @@ class Supervisor:
         while True:
             await self._saved.wait()
             self._saved.clear()
-            names = ", ".join(self._names)
+            saved, self._names = self._names, []
+            names = ", ".join(saved)
             began = time.monotonic()
             try:
                 ready = await self._promote()
             except SupersededError:
-                continue
+                self._names = sorted({*saved, *self._names})
             except RejectedError as rejected:
-                self._names = []
                 terminal.complain(str(rejected))
                 serving = self._current is not None and self._current.running
                 state = "the version before keeps serving" if serving else "nothing is served until it is fixed"
                 terminal.say(f"Not reloaded ({names}): {state}.", terminal.BOLD)
             else:
-                self._names = []
                 done = [f"Reloaded in {time.monotonic() - began:.2f} s ({names})", *_applied(ready)]
                 terminal.say("; ".join(done), terminal.GREEN)
 
@@ -179,7 +178,8 @@ class Supervisor:
             drain.add_done_callback(self._drains.discard)
             # "Reloaded" promises that the old version accepts no more requests. So wait for that.
             with suppress(TimeoutError):
-                await asyncio.wait_for(before.receive(), HANDOVER)
+                async with asyncio.timeout(HANDOVER):
+                    await before.receive()
         return ready
 
     async def _agree(self, losses: Sequence[str]) -> None:
@@ -206,6 +206,8 @@ class Supervisor:
         finally:
             acting.cancel()
             saved.cancel()
+            # Both end here. An exception that nobody fetched would be printed at the end.
+            await asyncio.gather(acting, saved, return_exceptions=True)
 
     async def _restart_crashed(self) -> None:
         while True:
@@ -254,7 +256,10 @@ class Supervisor:
         database = "the one of DATABASE_URL"
         if self._postgres is not None:
             database = f"embedded Postgres in {self._postgres.relative_to(self._project.root)}/"
-        return [("Schema", schema), ("Database", "; ".join([database, *_applied(ready)]))]
+        facts = [("Schema", schema), ("Database", "; ".join([database, *_applied(ready)]))]
+        if self._postgres is not None:
+            facts.append(("", f"{self._environment['DATABASE_URL']}  (or `clew psql`)"))
+        return facts
 
 
 def _signals() -> asyncio.Future[Any]:

@@ -1,4 +1,4 @@
-"""One operation from start to end: document -> plan -> statement -> outcome."""
+"""Run one operation from start to end: document -> plan -> statement -> outcome."""
 
 from clew.engine.engine import Engine
 from clew.engine.outcome import Outcome

@@ -1,4 +1,4 @@
-"""One operation from start to end: open, prepare, plan, run; what became of it is an `Outcome`."""
+"""Run one operation from start to end: open, prepare, plan, run. The result is an `Outcome`."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ from clew.sql.cursors import Cursors
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
-# Role sets whose schemas are kept.
+# How many role sets keep their schema in the cache.
 _ROLE_SETS = 64
-# Operations that run within one another: resolvers that ask for themselves must come to an end.
+# How deep operations may nest. Without a limit, a resolver that runs its own field would never end.
 _MOST_WITHIN = 10
 
 
 class Engine:
-    """Runs operations against one version of the schema; immutable but for its caches.
+    """Run operations against one version of the schema. Immutable, except for its caches.
 
-    A transport gives a `Request` and a `Viewer` to `execute`, and sends what `encoded` makes of the `Outcome`. Another
-    way in takes the steps by itself: `open` a session, `statements.prepare` the document, `statements.ready` it.
+    A transport passes a `Request` and a `Viewer` to `execute`. It sends the `Outcome` as `encoded` encodes it. Other
+    callers take the steps themselves: `open` a session, `statements.prepare` the document, `statements.ready` it.
 
     Args:
-        schema: of everything, resolvers bound.
-        cursors: seals those of connections; None: with a key that only this engine knows.
-        rates: counts the operations of clients; default: in this process.
+        schema: the full schema, with resolvers bound.
+        cursors: seals the cursors of connections; None: with a key that only this engine knows.
+        rates: counts the operations of each client; None: in this process.
     """
 
     def __init__(
@@ -99,18 +99,18 @@ class Engine:
 
     @property
     def access(self) -> Access:
-        """The compiled rules of the model."""
+        """Return the compiled rules of the model."""
         return self.statements.access
 
     async def execute(
         self, request: Request, viewer: Viewer, flight: Flight | None = None, witness: Recorder | None = None
     ) -> Outcome:
-        """Run one operation for a viewer. Never raises but for cancellation and faults of our own.
+        """Run one operation for a viewer. Raise only on cancellation, and on faults in Clew itself.
 
         Args:
-            flight: counts the operation as under way until the caller ends it, when the answer is sent; without one
-                it is until this returns.
-            witness: is told what a mutation does, and why it is refused.
+            flight: counts the operation as under way until the caller ends the flight, once the answer is sent.
+                None: the operation counts until this method returns.
+            witness: receives a report of what a mutation does, and why it is refused.
         """
         if flight is not None:
             return await self._execute(request, viewer, flight, witness=witness)
@@ -132,16 +132,16 @@ class Engine:
     async def graphql(
         self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation | None = None
     ) -> dict[str, Any]:
-        """Run one operation of the application's own; limits on documents are for those of clients.
+        """Run one operation that the application itself sends. Limits on documents bind clients only.
 
         Args:
-            within: the operation whose resolver asks: its connection serves, and its transaction.
+            within: the operation whose resolver sends this one. Both share its connection and its transaction.
 
         Returns:
-            `data`, as JSON has it.
+            `data`, as plain JSON values.
 
         Raises:
-            ClewError: the first of the errors.
+            ClewError: the first error of the response.
         """
         request = Request(document, variables, id=None if within is None else within.request_id)
         outcome = await self._execute(request, viewer, own=True, within=within)
@@ -154,7 +154,7 @@ class Engine:
         return data
 
     async def open(self, viewer: Viewer) -> Session:
-        """Return the viewer with its schema, and with what its plans and statements depend on."""
+        """Return a session: the viewer, its schema, and the values its plans and statements depend on."""
         return self._session(await self.role(viewer), viewer)
 
     async def _execute(
@@ -192,17 +192,17 @@ class Engine:
         return await self._query(prepared, ready, request, session, within)
 
     async def _admit(self, client: str, viewer: Viewer, role: RoleSchema, flight: Flight | None) -> None:
-        """Count an operation towards the viewer's rate, and as under way.
+        """Count an operation towards the viewer's rate, and among its operations under way.
 
         Raises:
-            RateLimitedError, TooManyInFlightError: the viewer has too many.
+            RateLimitedError, TooManyInFlightError: the viewer exceeds a limit.
         """
         limits = role.limits
         who = network(client) if viewer.id is None else (viewer.id,)
         if limits.rate is not None and (wait := self.rates.wait(who, limits.rate)):
             raise RateLimitedError(limits.rate, ceil(wait))
         if limits.in_flight is not None and flight is not None:
-            # An admin without an id is another viewer than one that sends no credentials from the same address.
+            # Count an admin without an id apart from an anonymous viewer at the same address.
             await self.flights.begin(flight, (viewer.is_admin, who), limits.in_flight)
 
     async def _query(
@@ -236,7 +236,7 @@ class Engine:
                 await operation.connection.finish()
 
     async def _root(self, plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
-        """Return what the executor's generated root fields resolve from: their values by response key."""
+        """Return the values of the generated root fields, by response key, for the executor."""
         root = Row()
         index = 0
         for field in plan.roots:
@@ -274,7 +274,7 @@ class Engine:
         )
 
     async def role(self, viewer: Viewer) -> RoleSchema:
-        """Return the schema of the viewer's role set; built off the event loop when it is not known yet."""
+        """Return the schema of the viewer's role set. Build a new one in a thread, not on the event loop."""
         if viewer.is_admin:
             return self._admin
         roles: Sight | None = viewer.known.get(self._known_roles)
@@ -302,10 +302,10 @@ class Engine:
         return Session(viewer, role, *found)
 
     async def rehearse(self, request: Request, viewer: Viewer, witness: Recorder) -> Outcome:
-        """Run a mutation of generated fields as `execute` does, and roll it back whatever comes of it.
+        """Run a mutation of generated fields as `execute` does, then always roll it back.
 
         Raises:
-            InvalidDocument, ClewError: it cannot be run; BAD_USER_INPUT where it has fields of the application's own.
+            InvalidDocument, ClewError: it cannot run; BAD_USER_INPUT if it has fields that the application resolves.
         """
         session = await self.open(viewer)
         prepared = await self.statements.prepared(session.role, request.query, request.operation_name, False)
@@ -348,15 +348,15 @@ class Engine:
         *,
         is_rehearsal: bool = False,
     ) -> Outcome:
-        """Run all root fields in one transaction; any error rolls back and makes `data` null.
+        """Run all root fields in one transaction. Any error rolls it back and makes `data` null.
 
         Args:
-            is_rehearsal: roll back without an error, too.
+            is_rehearsal: roll back even without an error.
         """
         connection = operation.connection
         try:
             if within is not None:
-                # Savepoints end in the order in which they began: those of sibling resolvers must not overlap.
+                # Savepoints nest, so those of sibling resolvers must not overlap.
                 async with within.mutating:
                     return await self._in_transaction(operation, None, is_savepoint=True)
             try:
@@ -378,8 +378,8 @@ class Engine:
     ) -> Outcome:
         connection = operation.connection
         async with connection.raw() as raw:
-            # Whatever the database's default: each statement sees what others have committed before it, and locks
-            # what it has seen. Savepoints are as the transaction is.
+            # Set the level, whatever the database's default. Each statement must see what others committed before
+            # it, and lock the rows it saw. A savepoint has the level of its transaction.
             transaction = raw.transaction(isolation=None if is_savepoint else "read_committed")
             await transaction.start()
         try:
@@ -388,15 +388,15 @@ class Engine:
             if kept is not None and found is None and not outcome.errors:
                 await kept.store(connection, await self._data(outcome))
             if is_rehearsal and not outcome.errors:
-                # A commit would judge the constraints that are deferred.
+                # A commit would check the deferred constraints.
                 await connection.fetch("SET CONSTRAINTS ALL IMMEDIATE", ())
         except BaseException:
-            # A broken connection cannot be rolled back, and needs not be.
+            # A broken connection cannot roll back, and need not.
             with suppress(ClewError):
                 async with connection.raw(wait=is_savepoint):
                     await transaction.rollback()
             raise
-        # What a resolver has started and forgotten is not waited for.
+        # Do not wait for tasks that a resolver started but did not await.
         async with connection.raw(wait=is_savepoint):
             if outcome.errors or is_rehearsal:
                 await transaction.rollback()
@@ -406,7 +406,7 @@ class Engine:
 
 
 def _may_be_no_float(value: bytes | None) -> bool:
-    """Whether a Float of an answer may be NaN or infinity: the executor then looks at each, and tells which.
+    """Return whether the answer may hold a Float that is NaN or infinite. Then the executor checks each one.
 
     https://spec.graphql.org/draft/#sec-Float.Result-Coercion
     """

@@ -1,4 +1,4 @@
-"""What an operation becomes, for people: `clew explain`, `X-Clew-Explain`, and the benchmarks."""
+"""Explain what an operation compiles to: for `clew explain`, `X-Clew-Explain`, and the benchmarks."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from clew.access.visible import Access
 from clew.document.prepare import InvalidDocument
 from clew.engine.engine import Engine
 from clew.engine.flights import Flight
-from clew.engine.foresight import refused_to_user
 from clew.engine.outcome import Outcome
+from clew.engine.refused_to_user import refused_to_user
 from clew.engine.rule_report import Judgement, Masked, is_part_of_plan, place_of, report_rules
 from clew.engine.types import Executable, Request
 from clew.engine.witness import Recorder, Step, Tried
@@ -54,11 +54,11 @@ _HIDDEN = "(hidden)"
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A query's statement.
+    """The statement of a query.
 
-    `arguments` are, for `$1`..., what they are bound to: a variable's or claim's path as
-    text (`$id`, `$where.title.eq`, `$auth.sub`), or the literal. Of `values` those that this
-    process keeps to itself are left out; of `shown` also what is in a cursor.
+    `arguments` are the sources of the parameters `$1`...: the path of a variable or claim as text (`$id`,
+    `$where.title.eq`, `$auth.sub`), or a literal. `values` are the bound values, without this process' secrets.
+    `shown` are the `values` without the contents of cursors.
     """
 
     sql: str
@@ -70,7 +70,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a query became for a viewer."""
+    """What a query compiles to for a viewer."""
 
     viewer: Viewer
     compiled: Compiled
@@ -78,7 +78,7 @@ class Explanation:
     masks: tuple[Masked, ...] = ()
 
     def extension(self) -> dict[str, Any]:
-        """As a response carries it, for JSON."""
+        """Return the part of the response's `extensions`, ready for JSON."""
         found = self.compiled
         statements = [found] if found.sql else []
         return {
@@ -92,7 +92,7 @@ class Explanation:
 
 
 def witnessed(viewer: Viewer, witness: Recorder) -> dict[str, Any]:
-    """What a mutation did, as a response carries it, for JSON."""
+    """Return what a mutation did, as part of the response's `extensions`, ready for JSON."""
     steps = witness.steps
     return {
         "viewer": _viewer(viewer),
@@ -122,7 +122,7 @@ def _parameters(sources: Sequence[Any], values: Sequence[Any]) -> list[dict[str,
 
 
 def _shown(step: Step) -> tuple[list[Any], list[Any]]:
-    """Where the arguments of a step come from, and what may be shown of them."""
+    """Return the source of each argument of a step, and its value if it may be shown."""
     hidden = Marker | TieKey | CursorKey | Images
     values = [
         _HIDDEN if isinstance(operand.source, hidden) else value
@@ -132,7 +132,7 @@ def _shown(step: Step) -> tuple[list[Any], list[Any]]:
 
 
 def step_lines(step: Step) -> Iterator[str]:
-    """A step's place and its plan, an indented line each."""
+    """Yield lines: the place of a step, then its plan, indented."""
     yield f"{step.field}, {step.phase}"
     if step.plan is not None:
         yield from _outline(step.plan, "  ")
@@ -157,10 +157,10 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
 
 
 async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Explanation | None:
-    """Which rules applied to a query of this viewer, and what it was compiled to; None for a mutation.
+    """Return which rules apply to a query of this viewer, and its compiled statement; None for a mutation.
 
     Raises:
-        InvalidDocument, ClewError: as running it would.
+        InvalidDocument, ClewError: as a run of the query would.
     """
     session = await engine.open(viewer)
     prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
@@ -174,9 +174,9 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
 
 
 async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
-    """Run an operation as `Engine.execute` does; the outcome carries what it became as an extension.
+    """Run an operation as `Engine.execute` does. Add its explanation to the outcome as an extension.
 
-    An operation that was refused before it ran has none.
+    An operation that was refused before it ran gets no explanation.
     """
     witness = await recorder(engine, viewer)
     outcome = await engine.execute(request, viewer, flight, witness)
@@ -195,18 +195,18 @@ async def execute_explained(engine: Engine, request: Request, viewer: Viewer, fl
 
 
 async def execute_witnessed(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
-    """Run an operation as `Engine.execute` does; an error for which rules are the reason tells of them."""
+    """Run an operation as `Engine.execute` does. If rules refuse it, the error names them."""
     return await engine.execute(request, viewer, flight, await recorder(engine, viewer))
 
 
 async def recorder(engine: Engine, viewer: Viewer) -> Recorder:
-    """What notes a mutation of this viewer."""
+    """Return a recorder for a mutation of this viewer."""
     session = await engine.open(viewer)
     return Recorder(engine.access, session.sight, viewer)
 
 
 async def rehearsed(engine: Engine, request: Request, viewer: Viewer) -> tuple[Recorder, Outcome]:
-    """What a mutation of generated fields does, and its response. It is rolled back.
+    """Run a mutation of generated fields and roll it back. Return what it did, and its response.
 
     Raises:
         InvalidDocument, ClewError: as `Engine.rehearse`.
@@ -216,9 +216,9 @@ async def rehearsed(engine: Engine, request: Request, viewer: Viewer) -> tuple[R
 
 
 async def explained(engine: Engine, document: str, variables: Mapping[str, Any], viewer: Viewer = _ADMIN_VIEWER) -> str:
-    """The rules, the plan, the SQL with its values and Postgres' EXPLAIN, as text; of a mutation that of each step.
+    """Return the rules, the plan, the SQL with its values, and Postgres' EXPLAIN, as text.
 
-    A mutation is run and rolled back.
+    A mutation runs and is rolled back. Its text has a plan, SQL and EXPLAIN for each step.
 
     Raises:
         ClewError: as `compiled`, and UNAVAILABLE.
@@ -258,7 +258,7 @@ def _refused_to_user(error: ClewError | None) -> Iterator[str]:
 
 
 def mutation_text(viewer: Viewer, witness: Recorder, outcome: Outcome) -> Iterator[str]:
-    """What a mutation did and what came of it, as lines."""
+    """Yield lines: what a mutation did, and its verdict."""
     yield from ("Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}", "", "Rules")
     yield from _tried(viewer, witness.rules())
     for number, step in enumerate(witness.steps, 1):
@@ -312,7 +312,7 @@ def _row(row: Mapping[str, Any]) -> str:
 
 
 def _bound(sources: Sequence[Any], values: Sequence[Any]) -> Iterator[str]:
-    """What the parameters of a statement are."""
+    """Yield a line for each parameter of a statement."""
     for index, (source, value) in enumerate(zip(sources, values, strict=True), 1):
         yield f"  ${index} = {value!r}" + (f" ({source})" if _is_path(source) else "")
 
@@ -378,7 +378,7 @@ def _is_path(source: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A parameter as JSON has it."""
+    """Return a parameter as a JSON value."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value if value is None or isinstance(value, bool | int | str) else str(value)
@@ -388,7 +388,7 @@ def _plain(value: Any) -> Any:
 
 
 def _outline(node: Any, indent: str = "") -> Iterator[str]:
-    """A plan as indented lines: its types' names, and what they hold. What rules say is left to `judge`."""
+    """Yield a plan as indented lines: the names of its types, and their contents. Leave out the rules' conditions."""
     if isinstance(node, tuple):
         for item in node:
             yield from _outline(item, indent)
@@ -414,7 +414,7 @@ def _outline(node: Any, indent: str = "") -> Iterator[str]:
 
 
 def _text(value: Any) -> str | None:
-    """What fits into a word; None for what takes lines of its own."""
+    """Return a value as text if it fits into one line; None if it needs several lines."""
     match value:
         case Column() | Relation() | Entity():
             return value.name
@@ -433,6 +433,6 @@ def _text(value: Any) -> str | None:
 
 
 def _permits(permits: Permits) -> str:
-    """Where the rules stand that a step tries; what binds an admin stands nowhere."""
+    """Return the places of the rules that a step tries. A permit for an admin has no rule, so no place."""
     rules = [permit.rule for permit in permits.every if permit.rule is not None]
     return f"{permits.operation}[{', '.join(place_of(rule.location) for rule in rules)}]"

@@ -1,7 +1,7 @@
-"""How many operations a viewer may have under way at once.
+"""Limit how many operations a viewer may have under way at once.
 
-A viewer's slow statements must leave connections of the pool to others, and its unread answers memory. One operation
-more than the viewer may have waits for a while: what is quick needs no refusal.
+Slow statements of one viewer must not take all connections of the pool, and its unread answers must not fill the
+memory. An operation over the limit first waits for a while: the others may end soon, so it needs no refusal.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class _Viewer:
 
 
 class TooManyInFlightError(ClewError):
-    """The viewer has more operations under way than it may.
+    """The viewer has too many operations under way.
 
     Args:
-        most: that are allowed.
+        most: how many are allowed.
     """
 
     def __init__(self, most: int) -> None:
@@ -37,7 +37,7 @@ class TooManyInFlightError(ClewError):
 
 
 class Flight:
-    """One operation, from its begin until its answer is on its way. To `end` one that never began is no fault."""
+    """One operation, from its start until its answer is sent. Calling `end` before the start is allowed."""
 
     __slots__ = ("flights", "who")
 
@@ -46,17 +46,17 @@ class Flight:
         self.who: Hashable = None
 
     def end(self) -> None:
-        """The operation counts no more; later calls do nothing."""
+        """Stop counting the operation. Further calls do nothing."""
         flights, self.flights = self.flights, None
         if flights is not None:
             flights._end(self.who)
 
 
 class Flights:
-    """Counts what each viewer has under way in this process.
+    """Count the operations that each viewer has under way in this process.
 
     Args:
-        wait: seconds that an operation waits for one before it to end.
+        wait: seconds that an operation over the limit waits for an earlier one to end.
     """
 
     def __init__(self, wait: float) -> None:
@@ -64,14 +64,14 @@ class Flights:
         self._viewers: dict[Hashable, _Viewer] = {}
 
     async def begin(self, flight: Flight, who: Hashable, most: int) -> None:
-        """Count an operation of a viewer, at once or when one before it has ended.
+        """Count an operation of a viewer. If the viewer is at its limit, wait until an earlier operation ends.
 
         Args:
-            who: the viewer, as a key.
-            most: operations that the viewer may have under way.
+            who: a key for the viewer.
+            most: how many operations the viewer may have under way.
 
         Raises:
-            TooManyInFlightError: none ends in time.
+            TooManyInFlightError: no earlier operation ends in time.
         """
         viewer = self._viewers.get(who)
         if viewer is None:
@@ -84,16 +84,16 @@ class Flights:
 
     async def _queue(self, viewer: _Viewer, who: Hashable, most: int) -> None:
         loop = asyncio.get_running_loop()
-        # True: it has a place; False: it has waited for too long.
+        # True: the operation may run. False: it has waited too long.
         waiter: asyncio.Future[bool] = loop.create_future()
         viewer.waiters.append(waiter)
-        # A timeout of asyncio's costs more than most operations wait.
+        # `asyncio.timeout` would cost more time than most operations wait.
         timer = loop.call_later(self._wait, _give_up, waiter)
         try:
             is_given = await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.result():
-                # It was given its place in the very moment of being cancelled.
+                # It got its place at the moment it was cancelled. Pass the place on.
                 self._end(who)
             else:
                 _forget(viewer, waiter)
@@ -109,7 +109,7 @@ class Flights:
         while viewer.waiters:
             waiter = viewer.waiters.popleft()
             if not waiter.done():
-                # The place goes from one to the other.
+                # Pass the place on: `under_way` stays the same.
                 waiter.set_result(True)
                 return
         viewer.under_way -= 1
@@ -123,6 +123,6 @@ def _give_up(waiter: asyncio.Future[bool]) -> None:
 
 
 def _forget(viewer: _Viewer, waiter: asyncio.Future[bool]) -> None:
-    # Who gave a place away may have passed it over already.
+    # `_end` may have removed this waiter already.
     with suppress(ValueError):
         viewer.waiters.remove(waiter)

@@ -1,7 +1,7 @@
-"""Mutations that may be sent again: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
+"""Let clients repeat a mutation safely: `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
 
-The first request with a key stores its response in its own transaction: there is a response if and only if
-the writes are there. A request that fails leaves nothing, and may be sent again under its key.
+The first request with a key stores its response in its own transaction. So the response exists if and only if the
+writes do. A request that fails stores nothing, and the client may send it again with the same key.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from clew.errors import ClewError, Code
 from clew.json_numbers import dumps
 from clew.viewer import Viewer
 
-# A concurrent request with this key blocks here until the first ends. A key older than a day is new again. Each
-# claim removes a few more keys than it adds, so that old ones do not pile up and no request pays for all of them.
+# A concurrent request with this key blocks here until the first ends. A key older than a day counts as new. Each
+# claim deletes more old keys than it adds: old keys do not pile up, and no request has to delete all of them.
 _CLAIM = """
 WITH old AS (
     DELETE FROM clew.idempotency_keys WHERE id IN (
@@ -39,20 +39,20 @@ _STORE = "UPDATE clew.idempotency_keys SET response = $2 WHERE id = $1"
 
 @dataclass(frozen=True, slots=True)
 class Repeatable:
-    """A request with a key: hashes of whose key it is, and of what is asked for."""
+    """A request with a key. `id` hashes the key and its viewer, `request` the operation and its variables."""
 
     id: bytes
     request: bytes
 
     async def claim(self, connection: OperationConnection, request_id: str) -> Outcome | None:
-        """Begin, in the transaction of the mutation.
+        """Claim the key, in the transaction of the mutation.
 
         Returns:
-            the response to an earlier request, or a refusal if that asked for something else; None if this is
-            the first.
+            None if this is the first request with the key. Otherwise the response to the first request, or a refusal
+            if the first request asked for something else.
 
         Raises:
-            ClewError: TIMEOUT if the earlier one takes longer than a statement may, or UNAVAILABLE.
+            ClewError: TIMEOUT if the first request takes longer than a statement may; UNAVAILABLE.
         """
         if await connection.fetch(_CLAIM, (self.id, self.request)):
             return None
@@ -67,24 +67,24 @@ class Repeatable:
         return Outcome(response)
 
     async def store(self, connection: OperationConnection, data: bytes) -> None:
-        """Keep the response's `data`, as JSON, in the transaction of the mutation.
+        """Store `data` of the response, as JSON, in the transaction of the mutation.
 
         Raises:
             ClewError: UNAVAILABLE.
         """
-        # What a resolver has started and forgotten is not waited for.
+        # Do not wait for tasks that a resolver started but did not await.
         async with connection.raw(wait=False) as raw:
             await raw.execute(_STORE, self.id, data)
 
 
 def repeatable(request: Request, viewer: Viewer) -> Repeatable | None:
-    """What a request's key stands for; None if it has none.
+    """Return the `Repeatable` of a request; None if it has no `Idempotency-Key`.
 
-    Keys are told apart by the viewer's id, and an admin's from those of the same id that are not. Admins without
-    an id share theirs.
+    Each viewer id has its own keys. An admin's keys are apart from those of a non-admin with the same id. Admins
+    without an id share their keys.
 
     Raises:
-        ClewError: UNAUTHENTICATED for a viewer without an id, whom nothing tells from others.
+        ClewError: UNAUTHENTICATED for a non-admin without an id: nothing would tell two such viewers apart.
     """
     if request.idempotency_key is None:
         return None
@@ -106,7 +106,7 @@ def _hash(value: object) -> bytes:
 
 
 def _sorted(value: Any) -> Any:
-    """Equal inputs in one order, whatever that of their keys."""
+    """Sort the keys of objects, so that equal inputs have equal hashes."""
     if isinstance(value, Mapping):
         return {key: _sorted(value[key]) for key in sorted(value)}
     return [_sorted(item) for item in value] if isinstance(value, list | tuple) else value

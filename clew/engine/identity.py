@@ -1,4 +1,4 @@
-"""Who a viewer is to what is theirs alone: their cursors, and the order of rows whose keys they may not see."""
+"""Identify a viewer. Its cursors, and its order of rows with hidden keys, depend on this identity."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from clew.viewer import Viewer
 
 
 def identity(viewer: Viewer, sight: Sight, claims: Mapping[Claim, Any]) -> bytes:
-    """32 bytes, the same for the same viewer: of one id, one role set, and equal claims where rules name them.
+    """Return 32 bytes that identify a viewer: a hash of its id, its role set, and the claims that rules name.
 
-    So a new token changes nothing, nor does a claim or a role that no rule names. All who have no id and no such
-    claim are one viewer, and so are all admins.
+    A new token does not change them, nor does a claim or a role that no rule names. Viewers of one role set without
+    an id and without such claims count as one viewer. All admins count as one viewer.
 
     Args:
-        sight: the viewer's.
-        claims: the usable ones among those that rules name, as asyncpg takes them.
+        sight: the viewer's sight.
+        claims: the viewer's usable claims, as asyncpg takes them. Only claims that rules name are usable.
     """
     values = sorted(
         [*claim.path, claim.type.name, claim.type.sql, claim.form, _text(claims[claim])] for claim in claims
@@ -30,5 +30,5 @@ def identity(viewer: Viewer, sight: Sight, claims: Mapping[Claim, Any]) -> bytes
 
 
 def _text(value: Any) -> str:
-    # In which order a list names what is allowed is the identity provider's whim.
+    # The identity provider may list the same values in any order.
     return repr(sorted({repr(item) for item in value})) if isinstance(value, list) else repr(value)

@@ -1,7 +1,7 @@
-"""Warnings of `clew check`: computed fields and views that show a role what is masked for it elsewhere.
+"""Warn, in `clew check`, of computed fields and views that show a role values which are masked for it elsewhere.
 
-By design they show what they are made of (docs/access.md, "Computed fields and views"). Sources are known by their
-names in the SQL, so a warning may name a column that only shares its name with one that is read.
+By design they show their sources (docs/access.md, "Computed fields and views"). The sources are found by their names in
+the SQL. So a warning may name a column that the SQL does not read, if it shares the name of one that it does read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HINT = "by design it shows what it is made of; give it rules as strict as those
 
 @dataclass(frozen=True, slots=True)
 class _Role:
-    """A role, and what its holders may see."""
+    """A role, and the fields that its holders may see."""
 
     name: str
     sight: Sight
@@ -35,10 +35,10 @@ class _Role:
 
 
 def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
-    """Return a warning for each computed field and view that shows a role what is masked for it, in file order.
+    """Return a warning for each computed field and view that shows a role masked values, in file order.
 
     Args:
-        sources: the files of the SDL, for the lines to show.
+        sources: the files of the SDL. Warnings quote their lines.
     """
     access = Access(model)
     known = access.rules.roles()
@@ -71,7 +71,7 @@ def _warn(
     subject: str,
     found: dict[str, tuple[str, ...]],
 ) -> None:
-    """Add one warning for all roles to which the same sources are masked."""
+    """Add one warning for all roles that have the same masked sources."""
     by_sources: dict[tuple[str, ...], list[str]] = {}
     for role, names in found.items():
         if names:
@@ -84,7 +84,7 @@ def _warn(
 
 
 def _own_sources(entity: Entity, column: Column) -> list[Column]:
-    """The columns that a computed field names."""
+    """Return the columns that a computed field names."""
     assert column.computed is not None
     names = identifiers(column.computed.sql)
     return [source for source in entity.columns if source is not column and source.column in names]
@@ -93,7 +93,7 @@ def _own_sources(entity: Entity, column: Column) -> list[Column]:
 def _masked_for(
     access: Access, entity: Entity, column: Column, made_of: Iterable[Column], role: _Role
 ) -> tuple[str, ...]:
-    """The sources that some row hides from the role while the computed field is open on it."""
+    """Return the sources that are masked for the role on some row where the computed field is open."""
     opening = role.openings.get(entity.name)
     if opening is None or column.name not in opening.fields:
         return ()
@@ -108,7 +108,7 @@ def _masked_for(
 
 
 def _implies(mask: Predicate | None, other: Predicate | None) -> bool:
-    """Whether each alternative of `mask` is one of `other`; None holds always."""
+    """Return whether each alternative of `mask` is also one of `other`. None means: always open."""
     if mask is None or other is None:
         return other is None
     alternatives = _alternatives(other)
@@ -120,9 +120,9 @@ def _alternatives(mask: Predicate) -> Sequence[Predicate]:
 
 
 def _sources_of_view(view: Entity, model: Model) -> list[tuple[Entity, tuple[Column, ...]]]:
-    """The entities that a view reads, with the columns that its SQL, or that of a view between, names.
+    """Return the entities that a view reads, with the columns that its SQL names, or the SQL of a view it reads.
 
-    Keys join rows and `deletedAt` leaves rows out: they are named by nearly every view, and are no sources here.
+    Leave out keys and `deletedAt`: nearly every view names them, to join rows and to leave out deleted ones.
     """
     read = read_by(view, model)
     names = frozenset().union(*(identifiers(entity.view_sql or "") for entity in (view, *read)))
@@ -143,10 +143,10 @@ def _sources_of_view(view: Entity, model: Model) -> list[tuple[Entity, tuple[Col
 
 
 def _closed_to(view: Entity, read: Iterable[tuple[Entity, tuple[Column, ...]]], role: _Role) -> tuple[str, ...]:
-    """What of a view's sources the role does not see: entities that are not open at all, and masked columns.
+    """Return the sources of a view that are closed to the role: whole entities, and masked columns.
 
-    A column that is open on some rows counts where the view is open on all of its rows: the conditions of two
-    types cannot be compared.
+    A column that is open only on some rows counts if the view is open on all of its rows. Otherwise it does not count:
+    the conditions of two types cannot be compared.
     """
     shown = role.openings.get(view.name)
     if shown is None:

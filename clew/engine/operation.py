@@ -1,4 +1,4 @@
-"""One operation while graphql-core completes it: what its resolvers ask of the engine."""
+"""Serve the resolvers of one operation while graphql-core completes it."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ from clew.writes.writer import Writer
 
 
 class RunWithin(Protocol):
-    """Runs another operation within one, as `Engine.graphql` does."""
+    """Run an operation within another one, as `Engine.graphql` does."""
 
     async def __call__(
         self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation, /
     ) -> dict[str, Any]:
-        """Return the `data`; raise the first error."""
+        """Return `data`. Raise the first error, if there is one."""
 
 
 class RunningOperation:
-    """An operation that has fields of the user's own.
+    """An operation that graphql-core executes: a mutation, or a query that pass-through cannot answer.
 
     Args:
         graphql: runs another operation within this one.
-        in_transaction: all its statements are part of the transaction on `connection`.
-        depth: how many operations it runs within.
-        witness: of a mutation, where somebody wants to know what it does.
+        in_transaction: all statements of the operation belong to the transaction on `connection`.
+        depth: how many operations enclose this one.
+        witness: receives a report of what a mutation does; None if nobody asked for it.
     """
 
     def __init__(
@@ -90,12 +90,12 @@ class RunningOperation:
         self.in_transaction = in_transaction
         self.depth = depth
         self.batches = Batches(self._read)
-        # Held by a mutation that runs within this one.
+        # A mutation that runs within this one holds this lock.
         self.mutating = asyncio.Lock()
         self._statements = statements
         self._graphql = graphql
         self._prepared = prepared
-        # What of the answer's bytes has not been read yet; None: there may be any number.
+        # How many more bytes the answer may have; None: any number.
         self._most_bytes = self._bytes_left = prepared.limits.response_bytes
         self._ready = ready
         self._values = ready.values
@@ -103,32 +103,32 @@ class RunningOperation:
         self._viewer = session.viewer
         self._sight = session.sight
         self._claims = session.claims
-        # What all its statements beside the first come to, and the places of those that are counted.
+        # The number of conditions in all statements but the first, and the places whose statements are counted.
         self._conditions = 0
         self._witness = witness
         self._weighed: set[Place] = set()
 
     @property
     def slices(self) -> Slices:
-        """Whose turn it is to complete what is large."""
+        """Return the turns in which large results are completed."""
         return self._statements.slices
 
     @property
     def schema(self) -> GraphQLSchema:
-        """The viewer's."""
+        """Return the viewer's schema."""
         return self._prepared.schema
 
     async def run(self, root: Row, *, all_or_nothing: bool = False) -> Outcome:
         """Let graphql-core complete the operation.
 
         Args:
-            root: what its generated root fields resolve from.
-            all_or_nothing: any error makes `data` null.
+            root: the values that the generated root fields resolve from.
+            all_or_nothing: whether any error makes `data` null.
         """
         prepared = self._prepared
         context = Context(self._viewer, self.connection, self.request_id, self)
         try:
-            # As `graphql.execute` does it, which would coerce the variables again.
+            # Do the work of `graphql.execute`, which would coerce the variables a second time.
             result = SlicingExecutor(
                 prepared.schema,
                 dict(prepared.fragments),
@@ -151,10 +151,10 @@ class RunningOperation:
             return await self._whole(Outcome(result.data))
         found = result.errors
         if all_or_nothing:
-            # After the first root field that fails the transaction is over: errors of the next ones are no news.
+            # The first root field that fails ends the transaction. The errors of later fields only follow from that.
             found = [error for error in found if _root_key(error) == _root_key(found[0])]
         causes = [cause_of(error.original_error, self._statements.tables, prepared.schema) for error in found]
-        # One exception may be the error of many fields: the log has it once.
+        # One exception may fail many fields. Log it once.
         first = {id(error.original_error or error): error for error in reversed(found)}
         errors = [
             formatted(
@@ -179,7 +179,7 @@ class RunningOperation:
         )
 
     def _log(self, entry: Mapping[str, Any], refusal: Refusal) -> None:
-        """Log which rules have refused a write, without values."""
+        """Log which rules refused a write, without values."""
         permits = refusal.permits
         tried: list[Permit] = []
         if permits is not None:
@@ -197,12 +197,12 @@ class RunningOperation:
         )
 
     def count(self, *read: bytes | None) -> None:
-        """Count what has been read towards the bytes that the answer may have."""
+        """Subtract the bytes just read from those that the answer may have."""
         if self._bytes_left is not None:
             self._bytes_left -= sum(len(part) for part in read if part is not None)
 
     async def _whole(self, outcome: Outcome) -> Outcome:
-        """Return the outcome; one that is too large, or for which too much was to be read, fails as a whole."""
+        """Return the outcome. Fail it as a whole if it is too large, or if too many bytes were read for it."""
         most, left = self._most_bytes, self._bytes_left
         if most is None or left is None:
             return outcome
@@ -218,10 +218,10 @@ class RunningOperation:
         return await self._graphql(document, variables, viewer, self)
 
     async def admit(self, info: Info, given: GivenKeys) -> None:
-        """Judge the keys of `@row` arguments, once for all calls of a field on one level.
+        """Check that the rules allow the rows that `@row` arguments name, once for all calls of a field on one level.
 
         Raises:
-            ClewError: NOT_FOUND.
+            ClewError: NOT_FOUND if they do not allow one.
         """
         await self.batches.once(info, partial(self._judge, given))
 
@@ -261,16 +261,16 @@ class RunningOperation:
         return rows
 
     def _weigh(self, conditions: int) -> None:
-        """Count the conditions of one more statement.
+        """Add the conditions of one more statement to the total.
 
         Raises:
-            ClewError: LIMIT_EXCEEDED.
+            ClewError: LIMIT_EXCEEDED if there are too many.
         """
         self._conditions += conditions
         check_conditions(self._conditions, self._prepared.limits.conditions)
 
     def writer(self, field: str | int) -> Writer:
-        """Runs one generated root field of a mutation, by its response key."""
+        """Return the writer for a generated root field of a mutation, given its response key."""
         if self._witness is not None:
             self._witness.field = str(field)
         statements, schema = self._statements, self._prepared.schema
@@ -291,16 +291,16 @@ class RunningOperation:
         return Writer(store, InputReader(statements.model, schema, self._viewer, self._sight))
 
     async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
-        """The rows of a field that is an entity, by key, as the viewer sees them."""
+        """Read the rows of a field by their keys, as the viewer sees them."""
         return await self._read(entity, place_of(info.path), info, keys)
 
     async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
-        """The keys of rows that a client has not named, in the order in which lists have these rows.
+        """Sort the keys of rows that the client did not name: return them in the order of a list.
 
-        They are locked in the order of their keys, which the viewer may not see.
+        The rows were locked in the order of their keys. That order would reveal hidden keys.
 
         Args:
-            keys: in their own order, of rows that are there.
+            keys: the keys of existing rows, in ascending order.
         """
         statement = self._statements.listed(self._sight, entity) if len(keys) > 1 else None
         if statement is None:
@@ -311,7 +311,7 @@ class RunningOperation:
     async def read_below(
         self, entity: Entity, info: Info, name: str, keys: Sequence[Key]
     ) -> dict[str, list[Row | None]]:
-        """The rows of the field `name` below a field, by response key."""
+        """Read the rows of each nested field called `name`. Return them by its response key."""
         type_name = get_named_type(info.return_type).name
         sets = (node.selection_set for node in info.field_nodes if node.selection_set is not None)
         fields = collect(sets, type_name, self._prepared.fragments, self._values.coerced)
@@ -332,9 +332,10 @@ class RunningOperation:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Drop the tracebacks of an error that has been told: they keep all that its frames have, rows and inputs, in a
+    """Drop the tracebacks of an error that has been reported.
 
-    circle until the garbage collector comes to find it all at once.
+    Their frames form a reference cycle. It would keep rows and inputs alive until the garbage collector frees them all
+    at once.
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

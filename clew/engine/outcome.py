@@ -1,7 +1,7 @@
-"""What became of an operation, and its errors as a client sees them: `docs/errors.md`.
+"""The result of an operation, and its errors as a client sees them: `docs/errors.md`.
 
-An `Outcome` knows nothing of a transport. A transport encodes it, and says by its own means what it says beside that.
-What is not meant for the client goes to the log.
+An `Outcome` does not depend on a transport. Each transport encodes it, and adds its own status and headers. Details
+that are not meant for the client go to the log.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from clew.json_numbers import encode as encode
 
 log = structlog.get_logger("clew.engine")
 
-# Characters of graphql-core's messages.
+# How many characters of a graphql-core message a client gets.
 _LONGEST_MESSAGE = 1000
 INTERNAL = "Something went wrong on the server."
 
 
-# Not frozen: that would cost each request as much as the look into a cache.
+# Not frozen: freezing would cost each request as much as a cache lookup.
 @dataclass(slots=True)
 class Outcome:
-    """What became of an operation.
+    """The result of an operation.
 
-    `data` is JSON text where the database made it, else plain values; None is `null`.
-    `errors` are entries of `errors`, as JSON has them; `code` is the first one's.
-    `executed`: execution began, so the response has `data`. Otherwise the request was refused before.
-    `error` is what ended the operation as a whole. It is None where fields failed, or the document is not valid.
-    `extensions` of the response, as JSON has them.
-    `contended`: nothing was done, because another transaction was in the way; the same may succeed at once.
+    `data` is JSON text if the database made it, else plain values; None is `null`.
+    `errors` are the entries of the response's `errors`, as plain JSON values; `code` is the code of the first entry.
+    `executed`: execution began, so the response has `data`. If False, the request was refused before.
+    `error` is the error that ended the whole operation. It is None if only fields failed, or the document is invalid.
+    `extensions` are those of the response, as plain JSON values.
+    `contended`: another transaction was in the way, so nothing was done. A new try may succeed at once.
     """
 
     data: bytes | Mapping[str, Any] | None = None
@@ -46,16 +46,16 @@ class Outcome:
 
     @property
     def code(self) -> Code | None:
-        """The code of the first error, None without errors."""
+        """Return the code of the first error; None without errors."""
         return Code(self.errors[0]["extensions"]["code"]) if self.errors else None
 
     @property
     def body(self) -> bytes:
-        """The response as JSON."""
+        """Return the response as JSON."""
         return self.response(encode(self.errors), self.data if isinstance(self.data, bytes) else encode(self.data))
 
     def response(self, errors: bytes, data: bytes) -> bytes:
-        """Return the response as JSON, of errors and data that are JSON already."""
+        """Return the response as JSON, given errors and data as JSON."""
         if not self.errors and self.extensions is None:
             return b'{"data":%b}' % data
         parts: list[bytes] = []
@@ -77,13 +77,13 @@ def formatted(
     *,
     is_news: bool = True,
 ) -> dict[str, Any]:
-    """One entry of `errors`.
+    """Return one entry of `errors`. Log an unexpected error.
 
     Args:
-        error: from parsing, validation, coercion or execution.
-        default: the code of an error that is no ClewError's and no exception's.
-        cause: what it is made of, instead of its original error.
-        is_news: whether the log has not had its original error yet.
+        error: an error from parsing, validation, coercion or execution.
+        default: the code of an error that neither a ClewError nor another exception caused.
+        cause: the exception to report instead of the original error.
+        is_news: False if the original error is in the log already.
     """
     cause = cause or error.original_error
     if isinstance(cause, ClewError):
@@ -100,7 +100,7 @@ def formatted(
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
     message = error.message
     if len(message) > _LONGEST_MESSAGE:
-        # It repeats what the client sent: a name or a text of a hundred thousand characters, twenty times.
+        # A message repeats what the client sent. That may be a name of a hundred thousand characters, twenty times.
         message = f"{message[:_LONGEST_MESSAGE]} ..."
     return _entry(message, code, request_id, error)
 
@@ -126,17 +126,17 @@ def _entry(
 
 
 def refused(errors: Sequence[GraphQLError], request_id: str, default: Code) -> Outcome:
-    """Return the outcome of a request whose document or variables are not valid."""
+    """Return the outcome of a request with an invalid document or invalid variables."""
     return Outcome(errors=[formatted(error, request_id, default) for error in errors], executed=False)
 
 
 def refusal(error: ClewError, request_id: str) -> Outcome:
-    """Return the outcome of a request that one of our own errors stopped before it was executed."""
+    """Return the outcome of a request that a ClewError stopped before execution."""
     return Outcome(errors=[_told(error, request_id)], executed=False, error=error)
 
 
 def failure(error: ClewError, request_id: str) -> Outcome:
-    """Return the outcome of an operation that failed as a whole while it was executed."""
+    """Return the outcome of an operation that failed as a whole during execution."""
     return Outcome(errors=[_told(error, request_id)], error=error)
 
 
@@ -145,18 +145,18 @@ def _told(error: ClewError, request_id: str) -> dict[str, Any]:
 
 
 class QueriesOnlyError(ClewError):
-    """A request that may only run queries has another operation."""
+    """The request may only run queries, but its operation is a mutation."""
 
     def __init__(self) -> None:
         super().__init__("This request can only run a query.")
 
 
 class RateLimitedError(ClewError):
-    """The viewer sends more operations than it may.
+    """The viewer sends operations too often.
 
     Args:
-        rate: operations that are allowed a minute.
-        seconds: after which the next one may be sent.
+        rate: how many operations are allowed in a minute.
+        seconds: how long to wait before the next operation.
     """
 
     def __init__(self, rate: int, seconds: int) -> None:
@@ -169,10 +169,10 @@ class RateLimitedError(ClewError):
 
 
 class ResponseTooLargeError(ClewError):
-    """The answer would have more bytes than the viewer may be sent.
+    """The response would be larger than the viewer's limit.
 
     Args:
-        most: bytes.
+        most: the limit in bytes.
     """
 
     def __init__(self, most: int) -> None:
@@ -184,7 +184,7 @@ class ResponseTooLargeError(ClewError):
 
 
 def raised(outcome: Outcome) -> ClewError | None:
-    """Return the first error as an exception, None without errors."""
+    """Return the first error as an exception; None without errors."""
     if outcome.error is not None or not outcome.errors:
         return outcome.error
     entry = outcome.errors[0]
@@ -195,12 +195,12 @@ def raised(outcome: Outcome) -> ClewError | None:
 
 
 def new_request_id() -> str:
-    """Make an id for a request that came without one."""
+    """Return an id for a request that came without one."""
     return uuid.uuid4().hex
 
 
 def encode_in_parts(value: Any) -> bytes:
-    """Encode a large value part by part, so that other threads have their turn between the parts."""
+    """Encode a large value part by part, so that other threads can run between the parts."""
     parts: list[bytes] = []
     _encode_into(parts, value)
     return b"".join(parts)

@@ -1,4 +1,4 @@
-"""How many operations a viewer may run in a minute."""
+"""Limit how many operations a viewer may run in a minute."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Protocol
 
-# In seconds. Who was quiet for so long may run all the operations of it at once.
+# In seconds. A viewer that was quiet for this long may run all operations of one window at once.
 _WINDOW = 60.0
-# Viewers remembered. Who is forgotten begins anew.
+# How many viewers to remember. The count of a forgotten viewer starts anew.
 _VIEWERS = 65_536
 
 
 class RateLimiter(Protocol):
-    """Counts operations. Another one may keep its counts where several processes see them."""
+    """Count operations. An implementation may share its counts between processes."""
 
     def wait(self, viewer: Hashable, rate: int) -> float:
         """Count one operation of a viewer.
 
         Args:
-            viewer: who, as a key.
-            rate: operations that the viewer may run in a minute.
+            viewer: a key for the viewer.
+            rate: how many operations the viewer may run in a minute.
 
         Returns:
-            seconds until it may run; 0 if it may run now. Only then it is counted.
+            Seconds until the operation may run; 0 if it may run now. It is counted only if it may run now.
         """
         ...
 
@@ -34,11 +34,11 @@ class RateLimiter(Protocol):
 class MemoryRateLimiter:
     """A token bucket for each viewer in this process, by the generic cell rate algorithm.
 
-    Of a bucket it keeps one number: the time at which it will be full again.
+    It keeps one number for each bucket: the time at which the bucket will be full again.
 
     Args:
-        clock: gives seconds, monotonic.
-        viewers: how many to remember; the one that was quiet for the longest time is forgotten first.
+        clock: returns monotonic time in seconds.
+        viewers: how many viewers to remember. The one that was quiet for the longest time is forgotten first.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, viewers: int = _VIEWERS) -> None:
@@ -52,7 +52,7 @@ class MemoryRateLimiter:
         begins = self._full_at.get(viewer, now)
         full_at = (begins if begins > now else now) + _WINDOW / rate
         wait = full_at - now - _WINDOW
-        # What adding up fractions is off by is no reason to wait.
+        # Ignore the rounding error of added fractions.
         if wait > 1e-6:
             return wait
         self._full_at[viewer] = full_at
@@ -64,7 +64,7 @@ class MemoryRateLimiter:
 
 @lru_cache(maxsize=4096)
 def network(address: str) -> str:
-    """The part of an address that its owner cannot change at will: all of IPv4's, the first half of IPv6's."""
+    """Return the part of an address that its owner cannot change at will: all of IPv4, the first half of IPv6."""
     if ":" not in address:
         return address
     try:

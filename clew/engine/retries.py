@@ -1,4 +1,4 @@
-"""Mutations that lost to another transaction and are run again."""
+"""Run a mutation again if it lost to another transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST_PAUSE = 0.02
 
 
 def pauses() -> Iterator[float]:
-    """Yield the seconds to wait before each further try. They are random, so that the same two do not meet again."""
+    """Yield the seconds to wait before each further try. Random, so that two mutations do not collide again."""
     for number in range(_MOST):
         yield random.uniform(0.5, 1.5) * _FIRST_PAUSE * 4**number  # noqa: S311  no secret
 
@@ -29,9 +29,9 @@ async def with_retries(
     """Run a mutation, and run it again if it lost to another transaction.
 
     Args:
-        run: begins a transaction and ends it.
-        may_run_again: whether a rollback undoes all that it does.
-        on_retry: is called before each further try.
+        run: runs the mutation once, in a transaction of its own.
+        may_run_again: returns whether a rollback undoes all effects of the mutation.
+        on_retry: called before each further try.
     """
     outcome = await run()
     for pause in pauses():
@@ -44,7 +44,7 @@ async def with_retries(
 
 
 def can_run_again(prepared: Prepared, model: Model) -> bool:
-    """Return whether a rollback undoes all of it. Code of the application may have effects outside the database."""
+    """Return whether a rollback undoes all effects. Code of the application may have effects outside the database."""
     types = TypeInfo(prepared.schema)
     found = _Custom(types, prepared.schema.mutation_type, model)
     visit(prepared.document, TypeInfoVisitor(types, found))
@@ -52,7 +52,7 @@ def can_run_again(prepared: Prepared, model: Model) -> bool:
 
 
 class _Custom(Visitor):
-    """Looks for fields that the application resolves. Types of its own are only reached through such fields."""
+    """Look for fields that the application resolves. Only such fields lead to the application's own types."""
 
     def __init__(self, types: TypeInfo, root: GraphQLObjectType | None, model: Model) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which access rules counted for an operation and a viewer, and why the others did not."""
+"""Report which access rules applied to an operation of a viewer, and why the others did not."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from clew.viewer import Viewer
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A rule about something that an operation touches.
+    """The verdict on one rule for an entity or field that an operation touches.
 
-    `about` is an entity or a field (`User`, `User.email`), of a write with the operation (`User UPDATE`). `rule` is
-    what the rule says, `at` its file and line, and `why` it applies to the viewer or does not.
+    `about` is the entity or field (`User`, `User.email`); for a write the operation follows (`User UPDATE`). `rule` is
+    the text of the rule, `at` its file and line. `why` tells the reason why it applies to the viewer, or does not.
     """
 
     about: str
@@ -40,9 +40,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A field that the operation touches and visible rows may hide: null (a list empty) unless one of the rules holds.
+    """A field that the operation touches and that may be masked on a visible row: null, or an empty list.
 
-    `opened_by` are the rules' files and lines; without any it is hidden on every row.
+    The field is open on a row if one of the rules in `opened_by` holds; these are files and lines. If `opened_by` is
+    empty, the field is masked on every row.
     """
 
     field: str
@@ -51,10 +52,10 @@ class Masked:
 
 @dataclass
 class _Touched:
-    """What of the model a plan touches: entities by name, columns and relations by identity.
+    """The parts of the model that a plan touches: entities by name, columns and relations by identity.
 
-    `deleted` are the names of those whose deleted rows are asked for. `masked` are the columns and relations that the
-    plan reads through a mask; `required` are the masks of resolvers.
+    `deleted` names the entities whose deleted rows the plan reads. `masked` are the columns and relations that the
+    plan reads through a mask. `required` are the masks of resolvers.
     """
 
     access: Access
@@ -66,11 +67,11 @@ class _Touched:
 
 
 def report_rules(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -> tuple[list[Judgement], list[Masked]]:
-    """The rules about what a plan touches, and the fields in it that rules mask.
+    """Return the rules for everything that a plan touches, and the fields in it that rules mask.
 
     Args:
-        plan: made by `access` for `sight`.
-        sight: of the viewer.
+        plan: a plan that `access` made for `sight`.
+        sight: the viewer's sight.
     """
     touched = _Touched(access)
     _walk(plan, touched)
@@ -103,7 +104,7 @@ def report_rules(access: Access, plan: ReadPlan, sight: Sight, viewer: Viewer) -
 
 
 def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
-    """Note what is in a plan; not what is in its masks and visible rows, which are the rules themselves."""
+    """Note the parts of a plan. Leave out its masks and its conditions for visible rows: these are the rules."""
     if isinstance(node, Visible):
         _walk_rows(node, touched)
     elif isinstance(node, Column | Relation):
@@ -116,25 +117,25 @@ def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
         for item in node:
             _walk(item, touched, is_masked)
     elif isinstance(node, Required):
-        # The columns that it requires are fetched whatever their rules say.
+        # A resolver gets the columns that it requires, whatever their rules say.
         if node.mask is not None:
             touched.required.append(node.mask)
     elif is_part_of_plan(node):
         values = {part.name: getattr(node, part.name) for part in fields(node)}
         if "mask" in values or "masks" in values:
-            # `masks` are those of the steps of a path.
+            # `masks` holds the masks of the steps of a path.
             is_masked = any(mask is not None for mask in (values.pop("mask", None), *values.pop("masks", ())))
         for value in values.values():
             _walk(value, touched, is_masked)
 
 
 def is_part_of_plan(value: object) -> bool:
-    """Return whether the value is one of the dataclasses that plans consist of."""
+    """Return whether a value is one of the dataclasses that make up plans."""
     return type(value).__module__ in (access_types.__name__, plan_types.__name__, write_plans.__name__)
 
 
 def _walk_rows(rows: Visible, touched: _Touched) -> None:
-    """Note whose rows they are; a link that Clew made has the rules of its ends, where it is read by itself."""
+    """Note the entity of the rows. If a generated link is read by itself, note its ends: their rules apply to it."""
     touched.entities[rows.entity.name] = rows.entity
     if rows.deleted:
         touched.deleted.add(rows.entity.name)
@@ -145,7 +146,7 @@ def _walk_rows(rows: Visible, touched: _Touched) -> None:
 
 
 def _open_elsewhere(relations: Iterable[Relation], touched: _Touched) -> None:
-    """Note relations that must be open for a row to be there, though the operation does not name them."""
+    """Note relations that the operation does not name, but that must be open for a row to be visible."""
     for relation in relations:
         touched.members.add(id(relation))
         touched.masked.add(id(relation))
@@ -154,7 +155,7 @@ def _open_elsewhere(relations: Iterable[Relation], touched: _Touched) -> None:
 def rules_of(
     access: Access, entity: Entity, asked: Set[Operation], sight: Sight, viewer: Viewer
 ) -> Iterator[tuple[AllowRule | GuardRule, Judgement]]:
-    """The rules and guards of an entity for some operations, without those of its fields."""
+    """Yield the rules and guards of an entity for some operations, without the rules of its fields."""
     about = _about(entity.name, asked)
     if not sight.admin:
         yield from _of_allows(access, entity, about, entity.allow, asked, sight, viewer)
@@ -175,7 +176,7 @@ def rules_of(
 def rules_of_fields(
     access: Access, entity: Entity, asked: Set[Operation], sight: Sight, viewer: Viewer, fields: Collection[str]
 ) -> Iterator[tuple[AllowRule, Judgement]]:
-    """The rules of those of an entity's `fields` that have rules of their own, for an operation."""
+    """Yield the rules that are declared on `fields` of an entity, for an operation."""
     if not sight.admin:
         for member in (member for member in members(entity) if member.name in fields):
             about = _about(f"{entity.name}.{member.name}", asked)
@@ -210,7 +211,7 @@ def _why_not(access: Access, entity: Entity, rule: AllowRule, sight: Sight, view
 
 
 def _fault(access: Access, entity: Entity, rule: AllowRule | GuardRule, sight: Sight, viewer: Viewer) -> str | None:
-    """What is wrong with the claims that a rule names."""
+    """Return what is wrong with the claims that a rule names; None if they are usable."""
     given = {name: value for name, value in viewer.claims.items() if name != "sub" or viewer.id is None}
     if viewer.id is not None:
         given["sub"] = viewer.id
@@ -224,7 +225,10 @@ def _fault(access: Access, entity: Entity, rule: AllowRule | GuardRule, sight: S
 def _opening(
     access: Access, entity: Entity, member: Column | Relation | ResolverField
 ) -> tuple[Entity, Column | Relation | ResolverField]:
-    """The field whose rules open another, with its entity: of a key in a link that Clew made, that of the row there."""
+    """Return the field whose rules open `member`, with its entity.
+
+    For a key in a generated link, that is the key field of the row at that end. For any other field, it is `member`.
+    """
     if is_free_link(entity):
         for end in entity.relations:
             for column, key in keys_of(access.model, entity, end):
@@ -234,7 +238,7 @@ def _opening(
 
 
 def _openers(entity: Entity, member: Column | Relation | ResolverField) -> list[AllowRule]:
-    """The READ rules that open a field of visible rows: its own, else those of the type that hold it."""
+    """Return the READ rules that open a field on visible rows: its own, or else the type's rules that include it."""
     names = {member.name, member.relation} if isinstance(member, Column) else {member.name}
     return [
         rule
@@ -252,5 +256,5 @@ def _named(roles: Sequence[str], one: str, several: str) -> str:
 
 
 def place_of(location: Location | None) -> str:
-    """A rule's file and line."""
+    """Return the file and line of a rule."""
     return f"{location.file}:{location.line}" if location is not None else "?"

@@ -294,7 +294,7 @@ class Statements:
     def listed(self, sight: Sight, entity: Entity) -> Statement | None:
         """The statement that puts given keys in the order in which lists have their rows; None for that of the keys."""
         visible = self.access.visible(entity, sight)
-        if shows_its_keys(visible):
+        if shows_its_keys(visible):  # alike if false: a shortcut, for the keys are in that order
             return None
         statement = self._listed.get((sight, entity.name))
         if statement is None:

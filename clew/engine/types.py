@@ -1,4 +1,4 @@
-"""What goes into the engine, and an operation on its way through it."""
+"""Requests to the engine, and an operation at each stage on its way through."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Request:
     """One GraphQL request, decoded by a transport.
 
     `queries_only`: refuse a mutation (a GET must change nothing).
-    `client` is the address that it came from, empty where the server tells none; None for
-    an operation that no client sent: it counts towards no rate.
-    `idempotency_key`: a mutation sent again with the same one is run once.
-    `id` is the request id that errors carry; None has one made when it is needed.
+    `client` is the address of the client; empty if the server does not know it. None if no client sent the operation:
+    then it counts towards no rate.
+    `idempotency_key`: a mutation that is sent again with the same key runs only once.
+    `id` is the request id that errors carry. If None, the engine makes one when it needs it.
     """
 
     query: str
@@ -36,13 +36,12 @@ class Request:
     idempotency_key: str | None = None
 
 
-# This and `Ready` are not frozen: that would cost each request as much as the look into a cache.
+# `Session` and `Ready` are not frozen: freezing would cost each request as much as a cache lookup.
 @dataclass(slots=True)
 class Session:
-    """A viewer with what the engine knows of it: `Engine.open` makes one for each operation.
+    """A viewer, and the data that the engine derives from it. `Engine.open` makes one for each operation.
 
-    `role` is the schema of the viewer's role set. `sight` is the part of the viewer that plans depend on, `claims` are
-    the values that statements bind.
+    `role` is the schema of the viewer's role set. Plans depend on `sight`. Statements bind the values of `claims`.
     """
 
     viewer: Viewer
@@ -55,8 +54,8 @@ class Session:
 class Executable:
     """A plan with its statement.
 
-    `pieces` are the constant bytes between the values of a pass-through response. `most_cost`: the limit of cost,
-    where the values of variables decide whether the plan is within it. `size`: bytes, about.
+    `pieces` are the constant bytes between the values of a pass-through response. `most_cost` is the limit of cost, if
+    the values of variables decide whether the plan exceeds it. `size` is an estimate in bytes.
     """
 
     plan: ReadPlan
@@ -70,8 +69,8 @@ class Executable:
 class Ready:
     """An operation with its variables.
 
-    `values` are theirs; `shape` is the part of them that a plan depends on; `large`: there are many of them.
-    `executable` is what a query is to run, with its `arguments`; `is_new`: it was not in the cache.
+    `values` are the values of the variables. A plan depends on their `shape` only. `large`: there are many of them.
+    A query runs `executable` with `arguments`. `is_new`: the executable was not in the cache.
     """
 
     values: VariableValues

@@ -1,4 +1,4 @@
-"""What a mutation did, statement by statement, and why rules refused it: for `clew explain` and `X-Clew-Explain`."""
+"""Record the statements of a mutation, and why rules refused it: for `clew explain` and `X-Clew-Explain`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from clew.writes.witness import Asking, Phase, Refusal
 
 Explain = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
 
-# Rows of one statement of which it is found out why they are not there.
+# For how many missing rows of one statement to find the reason.
 _MOST_MISSED = 10
 
 
@@ -37,8 +37,8 @@ class Step:
 
     Args:
         field: the response key of the root field.
-        plan: None for a savepoint and the like, and for what puts rows in order.
-        explain: lines of Postgres' EXPLAIN.
+        plan: None for a statement that controls the transaction, such as a savepoint, and for one that sorts rows.
+        explain: the lines of Postgres' EXPLAIN.
     """
 
     field: str
@@ -55,9 +55,9 @@ class Tried:
     """A rule that was tried on a row.
 
     Args:
-        before: whether it held of the row as it was; None where that was not asked.
-        after: whether it held of what became of the row, likewise.
-        failed: the parts of its condition that did not hold, and fields that it does not open.
+        before: whether it held for the old state of the row; None if that was not asked.
+        after: whether it held for the new state of the row; None if that was not asked.
+        failed: the parts of its condition that did not hold, and the fields that it does not open.
     """
 
     judgement: Judgement
@@ -66,7 +66,7 @@ class Tried:
     failed: tuple[str, ...]
 
     def extension(self) -> dict[str, Any]:
-        """As a response carries it, for JSON."""
+        """Return the part of the response's `extensions`, ready for JSON."""
         rule = self.judgement
         return {
             "about": rule.about,
@@ -82,7 +82,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A row that the input names and that is not there for the write. No error tells a client why."""
+    """A row that the input names but the write cannot reach. No error tells a client the reason."""
 
     field: str
     entity: Entity
@@ -92,7 +92,7 @@ class Missed:
     tried: tuple[Tried, ...] = ()
 
     def extension(self) -> dict[str, Any]:
-        """As a response carries it, for JSON."""
+        """Return the part of the response's `extensions`, ready for JSON."""
         return {
             "field": self.field,
             "entity": self.entity.name,
@@ -105,7 +105,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refusal with the rules that were tried."""
+    """A refusal, and the rules that were tried."""
 
     field: str
     refusal: Refusal
@@ -113,11 +113,11 @@ class Refused:
 
     @property
     def row(self) -> Mapping[str, Any]:
-        """The row's key by its fields; empty while the row is new."""
+        """Return the key of the row by its fields; empty for a new row."""
         return _by_field(self.refusal.entity, self.refusal.key)
 
     def extension(self) -> dict[str, Any]:
-        """As a response carries it, for JSON."""
+        """Return the part of the response's `extensions`, ready for JSON."""
         refusal = self.refusal
         return {
             "phase": refusal.phase.value,
@@ -131,11 +131,11 @@ class Refused:
 
 
 class Recorder:
-    """A `clew.writes.witness.Witness` that keeps what it is told.
+    """A `clew.writes.witness.Witness` that keeps every report.
 
     Args:
-        sight: of the viewer.
-        explain: runs EXPLAIN of each statement before the statement; None: it is not wanted.
+        sight: the viewer's sight.
+        explain: runs EXPLAIN of each statement before the statement; None: do not run EXPLAIN.
     """
 
     def __init__(self, access: Access, sight: Sight, viewer: Viewer, explain: Explain | None = None) -> None:
@@ -144,7 +144,7 @@ class Recorder:
         self.steps: list[Step] = []
         self.missed: list[Missed] = []
         self.refusals: list[Refused] = []
-        # The entities with the operations for which rules were asked, in that order.
+        # The entities and operations whose rules were asked, in the order of asking.
         self._asked: dict[tuple[str, Operation], Entity] = {}
         self._judged: dict[tuple[Phase, str], tuple[Check | Recall, Mapping[Supplied, Any]]] = {}
         self._access = access
@@ -153,20 +153,20 @@ class Recorder:
 
     @property
     def rehearses(self) -> bool:
-        """Whether nobody but the one who is told asks for the mutation: it is rolled back, and no refusal is logged."""
+        """Return whether this is a rehearsal: the mutation will be rolled back, and refusals are not logged."""
         return self.explain is not None
 
     def restart(self) -> None:
-        """Forget all: the mutation runs once more."""
+        """Forget all reports, because the mutation runs again."""
         kept: Any
         for kept in (self.steps, self.missed, self.refusals, self._asked, self._judged):
             kept.clear()
 
     def rules(self) -> list[Judgement]:
-        """The rules of what the mutation has touched, with whether they apply to the viewer."""
+        """Return the rules for everything that the mutation touched, and whether each applies to the viewer."""
         found: list[Judgement] = []
         for (_, operation), entity in self._asked.items():
-            # READ rules of fields mask them; they hide no row.
+            # READ rules on fields mask the fields. They do not hide rows.
             fields = [] if operation is Operation.READ else [member.name for member in members(entity)]
             found += (judgement for _, judgement in self._rules(entity, operation, fields))
         return found
@@ -214,7 +214,7 @@ class Recorder:
         self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
     ) -> None:
         """See `Witness`."""
-        # What cannot be found out is not told: the mutation goes on as if nobody had asked.
+        # If the reason cannot be found, leave it out. The mutation must go on as without a witness.
         with suppress(ClewError):
             await self._look(store, plan, bound, records)
 
@@ -251,7 +251,7 @@ class Recorder:
     async def _not_found(
         self, store: Asking, entity: Entity, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
     ) -> None:
-        """Note rows that are looked for by values of some columns."""
+        """Note missing rows, given the values of the columns that name them."""
         if not rows:
             return
         bound: dict[Supplied, Any] = {
@@ -267,7 +267,7 @@ class Recorder:
                 self.missed.append(Missed(self.field, entity, Operation.READ, named, "There is no such row."))
 
     async def _misses(self, store: Asking, entity: Entity, operation: Operation, key: Key) -> None:
-        """Note a row that is not there for an operation, and why."""
+        """Note a row that an operation cannot reach, and the reason."""
         why, tried = await self._why(store, entity, operation, key)
         self.missed.append(Missed(self.field, entity, operation, _by_field(entity, key), why, tried))
 
@@ -290,7 +290,7 @@ class Recorder:
     def _tried(
         self, entity: Entity, operation: Operation, failed: Mapping[Same, Sequence[str]], *, after: bool = False
     ) -> Iterator[Tried]:
-        """The rules of an entity that a row has been held against, as it was or as it is now."""
+        """Yield the rules of an entity that were tried on the old state of a row; with `after`, on its new state."""
         for rule, judgement in self._rules(entity, operation):
             parts = tuple(failed.get(Same(rule), ()))
             holds = not parts if judgement.applies else None
@@ -320,7 +320,7 @@ class Recorder:
                 else:
                     _, failed = await self._failed(store, entity, operation, refusal.key, fields=refusal.fields)
             except ClewError:
-                # The transaction is broken: what it says of itself must do.
+                # The transaction is broken. Report the refusal alone.
                 failed = {}
         before = refusal.before or (None,) * len(permits.every)
         after = refusal.after or (None,) * len(permits.every)
@@ -336,7 +336,7 @@ class Recorder:
         self.refusals.append(Refused(self.field, refusal, (*tried, *read)))
 
     def of(self, refusal: Refusal) -> Refused | None:
-        """What is known of a refusal."""
+        """Return the record of a refusal; None if there is none."""
         return next((known for known in self.refusals if known.refusal is refusal), None)
 
     async def _failed(
@@ -349,14 +349,15 @@ class Recorder:
         bound: Mapping[Supplied, Any] | None = None,
         fields: Collection[str] = (),
     ) -> tuple[bool | None, dict[Same, list[str]]]:
-        """Which parts of the rules' conditions do not hold of a row, by the rules.
+        """Find the parts of the rules' conditions that do not hold for a row.
 
         Args:
-            judged: the plan that has judged the row, with what was `bound`; None: the row is as it was.
-            fields: those whose own rules are tried, too.
+            judged: the plan that judged the row; None to judge its current state.
+            bound: the values that `judged` was run with.
+            fields: the fields whose own rules are tried, too.
 
         Returns:
-            Whether the row is readable, None if there is none; and the parts, as text.
+            Whether the row is readable, None if there is no row; and the failed parts as text, by rule.
         """
         parts: list[tuple[Same, str, Predicate]] = []
         failed: dict[Same, list[str]] = {}
@@ -369,7 +370,7 @@ class Recorder:
                     (Same(rule), text, self._access.condition(entity, part))
                     for part, text in conjuncts(self._access.model, entity, where)
                 )
-        # Each statement reads the side of a permit that it is for.
+        # Set both sides of a permit: a Recall reads `before`, a Check reads `after`.
         permits = Permits(tuple(Permit(part, part) for *_, part in parts), {}, (), operation)
         if judged is None:
             judged = Check(self._access.visible(entity, self._sight), permits)
@@ -377,7 +378,7 @@ class Recorder:
         if bound and (isinstance(judged, Recall) or judged.ordered):
             bound_now[Places()] = [bound[Places()][_rows(bound_keys(entity, ()), bound).index(key)]]
         record, *_ = await store.ask(replace(judged, permits=permits), bound_now)
-        # A row that is recalled has been read already.
+        # A Recall returns no readable flag: its row has been read already.
         readable, *held = (True, *record) if isinstance(judged, Recall) else record
         for (same, text, _), holds in zip(parts, held, strict=True):
             if not holds:
@@ -392,12 +393,12 @@ class Recorder:
 
 
 def _rows(sources: Any, bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
-    """Arrays as rows."""
+    """Return the bound arrays as rows."""
     return list(zip(*(bound[source] for source in sources), strict=True))
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row's values as JSON has them."""
+    """Return the values of a row as JSON values."""
     plain = bool | int | str | None
     return {name: value if isinstance(value, plain) else str(value) for name, value in row.items()}
 

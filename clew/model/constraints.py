@@ -47,7 +47,9 @@ class Constraints:
             if any(self.columns[column].hidden for column in columns):
                 lookup = None
             location = location_of(unique.node)
-            uniques[name] = UniqueKey(name, columns, unique.where, unique.sql, lookup, unique.deferrable, location)
+            uniques[name] = UniqueKey(
+                name, columns, unique.where, unique.sql, lookup, unique.deferrable, location, unique.message
+            )
         return tuple(uniques.values())
 
     def indexes(self) -> tuple[Index, ...]:

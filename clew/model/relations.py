@@ -69,6 +69,7 @@ class Relations:
             on=pairs(columns),
             key=tuple(column.name for column in columns),
             on_delete=OnDelete(on_delete),
+            message=directive.message if directive is not None else None,
         )
 
     def _reverse(self, entity: EntityType, field_: Field, kind: FieldKind) -> Relation | None:
@@ -187,6 +188,7 @@ def _relation(
     key: tuple[str, ...] = (),
     inverse: str | None = None,
     on_delete: OnDelete = OnDelete.NO_ACTION,
+    message: str | None = None,
 ) -> Relation:
     renamed = field_.first(d.Renamed)
     return Relation(
@@ -199,6 +201,7 @@ def _relation(
         key=key,
         inverse=inverse,
         on_delete=on_delete,
+        message=message,
         hidden=field_.first(d.Hidden) is not None,
         renamed_from=renamed.from_ if renamed is not None else None,
         allow=allow_rules(field_.all(d.Allow)),

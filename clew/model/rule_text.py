@@ -76,6 +76,11 @@ def conjuncts(model: Model, entity: Entity, where: Constant) -> Iterator[tuple[C
                 yield from conjuncts(model, entity, item)
         elif name == "is":
             yield from conjuncts(model, entity, entity.predicates[value])
+        elif name == "exists":
+            for asked in value if isinstance(value, list) else [value]:
+                for other, inner in asked.items():
+                    part = {name: {other: inner}}
+                    yield part, _text(_expanded(model, entity, part))
         else:
             yield {name: value}, _text(_expanded(model, entity, {name: value}))
 
@@ -97,6 +102,12 @@ def _expanded(model: Model, entity: Entity, where: Mapping[str, Any]) -> dict[st
             expanded[name] = [_expanded(model, entity, item) for item in items]
         elif name == "not":
             expanded[name] = _expanded(model, entity, value)
+        elif name == "exists":
+            found = [
+                {other: _expanded(model, model.entity(other), inner) for other, inner in asked.items()}
+                for asked in (value if isinstance(value, list) else [value])
+            ]
+            expanded[name] = found if isinstance(value, list) else found[0]
         elif name != "is":
             expanded[name] = _expanded_field(model, entity, name, value)
     if "is" not in where:

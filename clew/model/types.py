@@ -212,6 +212,7 @@ class Relation:
     equality. It is empty for many-to-many, whose pairs are in `through`.
     `key` are the API names of this entity's columns that hold a TO_ONE's key.
     `inverse` names the to-one on the target (`from:`) that a reverse relation belongs to.
+    `message` of a to-one is for clients whose key leads to no row.
     """
 
     name: str
@@ -223,6 +224,7 @@ class Relation:
     key: tuple[str, ...] = ()
     inverse: str | None = None
     on_delete: OnDelete = OnDelete.NO_ACTION
+    message: str | None = None
     hidden: bool = False
     renamed_from: str | None = None
     allow: tuple[AllowRule, ...] = ()
@@ -265,7 +267,7 @@ class UniqueKey:
     """A unique constraint. `columns` are API names; they are empty for an `sql` expression.
 
     `lookup` is the generated query field (`userByEmail`), or None if there is none. `deferrable`: it is
-    checked at the end of a root field.
+    checked at the end of a root field. `message` is for clients.
     """
 
     name: str
@@ -275,6 +277,7 @@ class UniqueKey:
     lookup: str | None = None
     deferrable: bool = False
     location: Location | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from clew.access.types import (
     RelatedMeasure,
     Rows,
     Search,
+    Somewhere,
     Visible,
 )
 from clew.errors import ClewError, Code
@@ -129,6 +130,8 @@ class _Scale:
                 return max(1, self.predicate(item))
             case Exists(rows=rows, link=link, mask=mask):
                 return 1 + self.rows(rows) + self.visible(link) + self.mask(mask)
+            case Somewhere(rows=rows):
+                return 1 + self.rows(rows)
             case Aggregated(rows=rows, conditions=conditions, link=link, mask=mask):
                 measured = sum(1 + self.mask(measure.mask) for measure, _, _ in conditions)
                 found = 1 + self.rows(rows) + self.visible(link) + measured

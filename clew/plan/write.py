@@ -121,6 +121,17 @@ class Leads:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Foresee:
+    """Tell of each row that `write` would write which of `permits.every` could hold after.
+
+    Their conditions name only columns that have their values.
+    """
+
+    write: Insert | Update
+    permits: Permits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Delete:
     """Delete the rows with the given keys."""
 
@@ -186,4 +197,4 @@ class Recall:
     past: Sequence[str]
 
 
-Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Delete | Mark | Hold | Check | Recall
+Plan = Find | Lock | Judge | Reached | Insert | Update | Leads | Foresee | Delete | Mark | Hold | Check | Recall

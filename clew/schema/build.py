@@ -173,7 +173,6 @@ class _Builder:
             relation
             for relation in entity.relations
             # alike without `relation.target in self.openings`: such a relation is in no opening
-            # alike without `not relation.hidden`: what is hidden is in no opening
             if not relation.hidden and relation.name in fields and relation.target in self.openings
         ]
 

@@ -76,6 +76,7 @@ class Unique(Directive):
     fields: tuple[str, ...] | None
     where: str | None
     sql: str | None
+    message: str | None
     deferrable: bool
 
 
@@ -112,6 +113,7 @@ class Relation(Directive):
     on_delete: str | None
     column: str | None
     columns: tuple[str, ...] | None
+    message: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

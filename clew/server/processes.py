@@ -27,19 +27,24 @@ class Child:
     async def start(cls, module: str, listener: socket.socket, environment: Mapping[str, str]) -> Child:
         """Start `module` with `environment` added to the parent's."""
         ours, theirs = socket.socketpair()
+        # If the caller is cancelled, the process must not outlive it: nobody else knows of it.
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                module,
-                str(listener.fileno()),
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(listener.fileno(), theirs.fileno()),
-                env={**os.environ, **environment},
-                start_new_session=True,
-            )
-        reader, writer = await asyncio.open_connection(sock=ours, limit=2**24)
+            reader, writer = await asyncio.open_connection(sock=ours, limit=2**24)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    module,
+                    str(listener.fileno()),
+                    str(theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    pass_fds=(listener.fileno(), theirs.fileno()),
+                    env={**os.environ, **environment},
+                    start_new_session=True,
+                )
+            except BaseException:
+                writer.close()
+                raise
         return cls(process, reader, writer)
 
     @property
@@ -78,7 +83,8 @@ class Child:
                 with suppress(ProcessLookupError):
                     self._process.send_signal(signal.SIGTERM)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._process.wait(), seconds)
+                    async with asyncio.timeout(seconds):
+                        await self._process.wait()
         finally:
             if self.running:
                 with suppress(ProcessLookupError):

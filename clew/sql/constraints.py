@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import sqlalchemy as sa
 
@@ -19,9 +20,19 @@ from clew.sql.words import identifiers, split_list
 SEARCH_COLUMN = "search_vector"
 
 
+class Kind(StrEnum):
+    """What a write broke, as `extensions.kind` of a `CONSTRAINT_VIOLATION` (docs/writes.md)."""
+
+    UNIQUE = "UNIQUE"
+    REFERENCE = "REFERENCE"
+    CHECK = "CHECK"
+    REQUIRED = "REQUIRED"
+    EXCLUSION = "EXCLUSION"
+
+
 @dataclass(frozen=True, slots=True)
 class ConstraintInfo:
-    """The subject of a constraint: the API names of its fields, and `@check(message:)` if declared."""
+    """The subject of a constraint: the API names of its fields, and the message that its directive declares."""
 
     entity: str
     fields: tuple[str, ...]
@@ -76,7 +87,7 @@ def uniques(entity: Entity, table: sa.Table) -> Iterator[tuple[str, ConstraintIn
     for key in entity.uniques:
         name, unique = _unique(entity, table, key)
         fields = key.columns or _fields_in(entity, key.sql or "")
-        yield name, ConstraintInfo(entity.name, fields), unique
+        yield name, ConstraintInfo(entity.name, fields, key.message), unique
 
 
 def _fields_in(entity: Entity, sql: str) -> tuple[str, ...]:
@@ -98,7 +109,7 @@ def foreign_keys(entity: Entity, model: Model) -> Iterator[tuple[str, Constraint
         name = _named(entity.table, *local, "fkey")
         yield (
             name,
-            ConstraintInfo(entity.name, (relation.name,)),
+            ConstraintInfo(entity.name, (relation.name,), relation.message),
             sa.ForeignKeyConstraint(
                 local,
                 [prefix + pair[1] for pair in relation.on],

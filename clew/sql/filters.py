@@ -28,6 +28,7 @@ from clew.access.types import (
     RelatedMeasure,
     Ruled,
     Search,
+    Somewhere,
 )
 from clew.model.types import Column, Entity, SearchField, ValueType
 from clew.sql.binds import Binds, array_operand, bare_type
@@ -90,7 +91,7 @@ def can_fail(predicate: Predicate) -> bool:
             return any(map(can_fail, items))
         case Not(item) | IsTrue(item):
             return can_fail(item)
-        case Exists(rows=rows):
+        case Exists(rows=rows) | Somewhere(rows=rows):
             return can_fail(rows.where) or can_fail(rows.visible.where)
         case Aggregated(rows=rows, conditions=conditions):
             measures = [measure for measure, _, _ in conditions]
@@ -144,14 +145,15 @@ def condition(
             return truth.is_not(sa.true()) if negated else truth.is_(sa.true())
         case Exists(relation, rows, link, mask):
             inner = levels.scope(relation.target, scope)
-            statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inner.source)
-            statement = statement.where(
-                join(levels, relation, scope, inner, link), *levels.conditions(rows, inner, ruled)
-            )
-            exists = sa.exists(inner.correlate(statement))
+            joined = join(levels, relation, scope, inner, link)
+            exists = _exists(inner, joined, *levels.conditions(rows, inner, ruled))
             if mask is None:
                 return exists
             return sa.and_(levels.opened(mask, scope).is_(sa.true()), exists)
+        case Somewhere(rows):
+            # Without a word about the row of `scope` Postgres finds it out once for all rows.
+            inner = levels.scope(rows.visible.entity.name, scope)
+            return _exists(inner, *levels.conditions(rows, inner, ruled))
         case Aggregated(mask=mask):
             holds = _aggregated(predicate, scope, levels, binds, ruled)
             if mask is None:
@@ -170,6 +172,12 @@ def condition(
             ]
             query = reduce(lambda one, other: one.op("||")(other), queries)
             return _vector(entity, parts, scope, levels, binds).op("@@", is_comparison=True)(query)
+
+
+def _exists(inner: Scope, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return whether a row of `inner` meets the conditions."""
+    statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inner.source)
+    return sa.exists(inner.correlate(statement.where(*conditions)))
 
 
 def compared(

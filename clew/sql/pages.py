@@ -60,7 +60,12 @@ class Pages:
 
     # --- levels -----------------------------------------------------------------------
 
-    def scope(self, entity_name: str, outer: Scope | None) -> Scope:
+    def scope(self, entity_name: str, outer: Scope | None, *, links: bool = False) -> Scope:
+        """Return a new level.
+
+        Args:
+            links: the rows link the row of `outer` to the row of the level around it.
+        """
         table = self.tables.of(entity_name)
         alias = table.alias(f"t{self.number()}")
         return Scope(self.model.entity(entity_name), alias, outer)
@@ -92,6 +97,9 @@ class Pages:
     def fenced(self, rows: Rows, position: ColumnElement[bool], scope: Scope) -> ColumnElement[bool]:
         """Compare the order's keys with a position on visible rows only, if computing a key may fail."""
         visible = rows.visible.where
+        # alike if false: a shortcut, for an index can begin at the position
+        # alike without `visible == TRUE`: a shortcut
+        # alike without `not any(key_can_fail(key.value) for key in rows.order)`: a shortcut
         if visible == TRUE or not any(key_can_fail(key.value) for key in rows.order):
             return position
         return sa.case((condition(visible, scope, self, self.binds, scope), position))

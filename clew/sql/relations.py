@@ -15,7 +15,7 @@ from clew.sql.scope import Scope
 class Levels(Protocol):
     """A builder of a statement's levels: fresh aliases and the conditions of rows."""
 
-    def scope(self, entity_name: str, outer: Scope | None) -> Scope: ...
+    def scope(self, entity_name: str, outer: Scope | None, *, links: bool = False) -> Scope: ...
 
     def conditions(self, rows: Rows, scope: Scope, ruled: Scope | None = None) -> list[ColumnElement[bool]]: ...
 
@@ -31,7 +31,7 @@ def join(levels: Levels, relation: Relation, outer: Scope, inner: Scope, link: V
     if relation.through is None:
         return sa.and_(*(inner.key(remote) == outer.key(local) for local, remote in relation.on))
     assert link is not None
-    through = levels.scope(relation.through.entity, inner)
+    through = levels.scope(relation.through.entity, inner, links=True)
     conditions = [through.key(column) == outer.key(local) for local, column in relation.through.local]
     conditions += levels.conditions(Rows(link), through)
     remote = relation.through.remote

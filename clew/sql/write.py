@@ -28,7 +28,22 @@ from clew.access.types import (
 )
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.model.writing import is_free_link
-from clew.plan.write import Check, Delete, Find, Hold, Insert, Judge, Leads, Lock, Mark, Plan, Reached, Recall, Update
+from clew.plan.write import (
+    Check,
+    Delete,
+    Find,
+    Foresee,
+    Hold,
+    Insert,
+    Judge,
+    Leads,
+    Lock,
+    Mark,
+    Plan,
+    Reached,
+    Recall,
+    Update,
+)
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
 from clew.sql.given import Given, given_keys, given_rows, same_key
@@ -66,14 +81,14 @@ class WriteCompiler(Pages):
         # The place of the judged row, if earlier written rows of its entity are read as they are now.
         self.place: str | None = None
 
-    def scope(self, entity_name: str, outer: Scope | None) -> Scope:
+    def scope(self, entity_name: str, outer: Scope | None, *, links: bool = False) -> Scope:
         if not self.before:
             return super().scope(entity_name, outer)
         assert outer is not None, "rows are read as they were from the row that is judged"
         entity = self.model.entity(entity_name)
         if entity_name in self.before:
             # Whether these are the links of the judged row's own many-to-many.
-            is_own = is_free_link(entity) and outer.outer is self.judged_row
+            is_own = links and is_free_link(entity) and outer.outer is self.judged_row
             if is_own and entity_name not in self.near:
                 return super().scope(entity_name, outer)
             rows = self.as_it_was(entity, near=is_own)
@@ -370,6 +385,22 @@ def _leads(plan: Leads, model: Model, tables: Tables, binds: Binds) -> Select[An
     return sa.select(sa.or_(unset, sa.exists(inner.correlate(target)))).select_from(rows).order_by(position)
 
 
+def _foresee(plan: Foresee, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+    compiler = WriteCompiler(model, tables, binds)
+    write, entity = plan.write, plan.write.entity
+    if isinstance(write, Insert):
+        given = _given_to_insert(write, binds)
+        rows = _new_rows(write, given, [column for column in entity.columns if column.default is not None])
+    else:
+        given = _given_to_update(write, binds)
+        rows = _changed_rows(write, given, tables.of(entity.name), entity.columns)
+    scope = Scope(entity, rows, None)
+    judged: list[ColumnElement[Any]] = [
+        compiler.judged(permit.after, scope).label(f"a{number}") for number, permit in enumerate(plan.permits.every)
+    ]
+    return sa.select(*judged).select_from(rows).order_by(rows.c[given.position.name])
+
+
 # --- writing --------------------------------------------------------------------------
 
 
@@ -531,6 +562,7 @@ _MAKERS: Mapping[type[Any], Callable[[Any, Model, Tables, Binds], Any]] = {
     Judge: _judge,
     Reached: _reached,
     Leads: _leads,
+    Foresee: _foresee,
     Insert: _insert,
     Update: _update,
     Delete: _delete,

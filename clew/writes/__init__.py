@@ -1,5 +1,6 @@
 """Generated mutations: one root field in three phases, under the rules of one viewer.
 
-First the input is read, and every existing row that it touches is found, locked and judged as it was before the root
-field. Then all is written. Then every row is judged as it is now.
+1. Gather: read the input; find, lock and judge every existing row that it touches, as the row was before the field.
+2. Write.
+3. Check: judge every written row as it is now.
 """

@@ -78,7 +78,7 @@ async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
         if isinstance(step, Create) or len(order) < 2:  # alike without `len(order) < 2`: asks again
             continue
         operation = Operation.DELETE if isinstance(step, Remove) else Operation.UPDATE
-        if not store.circles.recalled(step.entity, operation):  # alike if false: asks again
+        if not store.circles.recalled(step.entity, operation):
             continue
         permits = store.permits(step.entity, operation)
         drafts = [Draft("", key=key) for key in step.keys] if isinstance(step, Remove) else step.drafts
@@ -138,6 +138,18 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
         raise ForbiddenError(group.allowed.about(Phase.CHECK, drafts[0], _CIRCULAR))
 
 
+def forbidden_anyway(
+    store: Store, entity: Entity, draft: Draft, operation: Operation, could: tuple[bool, ...], phase: Phase
+) -> ForbiddenError | None:
+    """Return why a row that cannot be written could not be allowed either; None if it could.
+
+    Args:
+        could: which of the rules could hold of it.
+    """
+    allowed = Allowed(entity, store.permits(entity, operation))
+    return None if allowed(draft, could) else ForbiddenError(allowed.refusal(phase, draft, could))
+
+
 class _Orders:
     """The order in which the rows of each entity are written. One that is written twice has its second place."""
 
@@ -184,7 +196,7 @@ class _Judged:
         store = self._store
         bound: dict[Supplied, Any] = {}
         own = self.entity.name
-        order = self._orders.of(own) if self._reads_itself else []
+        order = self._orders.of(own) if self._reads_itself else []  # alike if true: no rule reads it then
         before = [own] if self._reads_itself else []  # alike if true: no rule reads it then
         # alike if true: what has not changed is as it was
         before += [name for name in self._links if store.changed(name)]
@@ -192,12 +204,12 @@ class _Judged:
         is_ordered = len(order) > 1
         for name in before:
             bound |= store.as_it_was(name)
-        if is_ordered:
+        if is_ordered:  # alike if true: one row comes after no other
             unread = set(waiting.get(own, ()))
             allowed = [key for key in order if key not in unread]
             bound |= store.as_it_was(own, order=allowed)
             bound[Places()] = self._places(drafts, order, allowed)
-        for name, keys in sorted((name, keys) for name, keys in waiting.items() if name != own):
+        for name, keys in sorted(waiting.items()):
             if is_free_link(store.model.entity(name)):  # alike if true: nothing else is the row's own
                 near.append(name)
                 bound |= store.as_it_was(name, keys, near=True)

@@ -1,4 +1,4 @@
-"""Rules for writing that read one another's rows."""
+"""Find entities whose write rules read each other's rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clew.sql.views import read_by
 
 
 class Circles:
-    """Tells which entities' rules read one another, so that rows of both could vouch for each other."""
+    """Find circles of entities: their rules read each other, so a row of one could justify a row of another."""
 
     def __init__(self, access: Access, sight: Sight) -> None:
         self._access = access
@@ -25,9 +25,9 @@ class Circles:
         self._circles: dict[str, frozenset[str]] = {}
 
     def of(self, entity: Entity) -> frozenset[str]:
-        """Return the entities that the rules of `entity` read and whose rules read it back, itself among them.
+        """Return the entities in a circle with `entity`, itself included: its rules read them, and theirs read it.
 
-        Only rules for what becomes of a row count. Empty where the rules never come back to the entity.
+        Only conditions on the new state of a row count. Return an empty set if `entity` is in no circle.
         """
         if entity.name not in self._circles:  # alike if true: a cache
             self._circles[entity.name] = frozenset(
@@ -38,14 +38,14 @@ class Circles:
         return self._circles[entity.name]
 
     def read(self, permits: Permits) -> frozenset[str]:
-        """Return the entities that the rules read for what becomes of a row; with a view the ones that it reads."""
-        # alike without the condition: that reads nothing
+        """Return the entities that conditions on the new state of a row read. A view adds the entities it reads."""
+        # alike if true: that reads nothing
         return self._read_by(permit.after for permit in permits.every if permit.after != TRUE)
 
     def recalled(self, entity: Entity, operation: Operation) -> frozenset[str]:
-        """Return the entities that the rules read for what a row was, if `entity` is among them.
+        """Return the entities that conditions on the old state of a row read, if `entity` is among them.
 
-        A row that the same root field has written before may then matter to the row.
+        Then a row that the same root field wrote earlier may change the verdict on this row.
         """
         permits = self._access.permits(entity, self._sight, operation)
         read = self._read_by(permit.before for permit in permits.every)
@@ -62,7 +62,7 @@ class Circles:
         return frozenset(found)
 
     def _reached(self, name: str) -> frozenset[str]:
-        """The entities that the rules of an entity read, by way of those that these read, and so on."""
+        """Return the entities that the rules of an entity read, directly or through other entities' rules."""
         found: set[str] = set()
         pending = [name]
         while pending:
@@ -75,7 +75,7 @@ class Circles:
     def _reads(self, name: str) -> frozenset[str]:
         entity = self._model.entity(name)
         if is_free_link(entity):
-            # It is written under the rules of its ends.
+            # The rules of its ends decide whether it may be written.
             return frozenset(end.target for end in entity.relations)
         if name not in self._read:  # alike if true: a cache
             to = (Operation.CREATE, Operation.UPDATE)

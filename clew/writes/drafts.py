@@ -14,6 +14,7 @@ from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, Operation, Preset, RelationKind
 from clew.model.writing import is_free_link, is_required
 from clew.sql.arguments import constant_value, usable_claims
+from clew.sql.constraints import Kind
 from clew.sql.keys import Key
 from clew.sql.stored import Storing, preset_value, storing
 from clew.viewer import Viewer
@@ -157,7 +158,7 @@ class InputReader:
                     assert isinstance(input_type, GraphQLInputObjectType)
                     names = [name for name in (column.relation, column.name) if name in input_type.fields]
                     if not names:
-                        raise ViolationError()
+                        raise ViolationError(Kind.REQUIRED, entity.name).at(draft.path)
                     raise ClewError(f"`{draft.at(names[0])}` is required.", hint=f"Give {names[-1]}.")
 
     def changes(self, entity: Entity, arguments: Mapping[str, Any], prefix: str, *, place: str | None = None) -> Draft:

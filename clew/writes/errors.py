@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clew.database.violations import ViolationError
 from clew.errors import ClewError, Code
+from clew.sql.constraints import Kind
 from clew.writes.witness import Refusal
 
 
@@ -27,7 +28,7 @@ class GuardedError(ViolationError):
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__()
+        super().__init__(Kind.REFERENCE)
         self.refusal = refusal
 
 

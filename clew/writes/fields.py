@@ -1,4 +1,4 @@
-"""The resolvers of the generated fields of Mutation."""
+"""Resolve the generated fields of Mutation."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _Resolver = Callable[..., Any]
 
 
 class Running(Protocol):
-    """The engine's side of one mutation."""
+    """The part of the engine that one mutation uses."""
 
     batches: Batches
 
     def writer(self, field: str | int) -> Writer:
-        """Return what runs one root field, by its response key."""
+        """Return the writer for a root field, given its response key."""
 
     async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
-        """Read the rows of a field, by key, as the viewer sees them."""
+        """Read the rows of a field by their keys, as the viewer sees them."""
 
     async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
-        """Return the keys of rows that the client has not named, in the order of a list."""
+        """Sort the keys of rows that the client did not name: return them in the order of a list."""
 
     async def read_below(
         self, entity: Entity, info: Info, name: str, keys: Sequence[Key]
     ) -> dict[str, list[Row | None]]:
-        """Read the rows of the field `name` below a field, by response key."""
+        """Read the rows of each nested field called `name`. Return them by its response key."""
 
 
 def bind_writes(schema: GraphQLSchema, model: Model) -> None:
-    """Give the generated fields of Mutation, and the rows of what bulk ones return, their resolvers."""
+    """Set the resolvers of the generated fields of Mutation, and of `rows` in the results of bulk fields."""
     mutation = schema.mutation_type
     if mutation is None:
         return
@@ -72,7 +72,7 @@ def _resolver(found: WriteField) -> _Resolver:
 
 @asynccontextmanager
 async def _told(writer: Writer) -> AsyncIterator[None]:
-    """Tell of a refusal by the rules before the transaction goes back."""
+    """Report a refusal by the rules before the transaction rolls back."""
     try:
         yield
     except (ForbiddenError, GuardedError) as error:
@@ -81,7 +81,7 @@ async def _told(writer: Writer) -> AsyncIterator[None]:
 
 
 async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
-    """Do what the field asks for, and judge it; the keys of the rows."""
+    """Write what the field asks for, and judge it. Return the keys of the rows."""
     async with _told(writer):
         return await _judged(writer, entity, kind, arguments)
 
@@ -112,7 +112,7 @@ async def _judged(writer: Writer, entity: Entity, kind: WriteKind, arguments: Ma
 
 
 async def _listed(running: Running, entity: Entity, keys: Awaitable[Sequence[Key]]) -> Sequence[Key]:
-    """In an order that tells nothing of keys that are hidden."""
+    """Sort keys in an order that reveals nothing about hidden keys."""
     return await running.as_listed(entity, await keys)
 
 
@@ -137,12 +137,12 @@ def _rows(entity: Entity) -> _Resolver:
 
 
 def _returned(entity: Entity, key: Key) -> Any:
-    """A key as resolvers return it."""
+    """Return a key in the form that resolvers return."""
     return key[0] if len(key) == 1 else dict(zip(entity.primary_key, key, strict=True))
 
 
 def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
-    """What is deleted is read before."""
+    """Return the resolver of a delete field. It reads the rows before it deletes them."""
 
     async def delete(info: Info, arguments: Mapping[str, Any]) -> Any:
         running: Running = info.context.running

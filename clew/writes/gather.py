@@ -18,7 +18,7 @@ from clew.model.types import Column, Entity, OnDelete, Operation, Relation, Rela
 from clew.model.writing import is_free_link, owner_of, unique_keys
 from clew.plan.write import Lock
 from clew.sql.keys import Key
-from clew.writes.check import Allowed
+from clew.writes.check import Allowed, forbidden_anyway
 from clew.writes.drafts import InputReader, column_of
 from clew.writes.errors import ForbiddenError, GuardedError, NoSuchRowError, not_in_list
 from clew.writes.store import Store
@@ -158,7 +158,9 @@ class Gatherer:
                 row for step in self.steps if isinstance(step, Create) and step.entity is target for row in step.drafts
             )
             if not any(all(_same(row, theirs, draft, ours) for theirs, ours in wanted.items()) for row in new):
-                raise self._store.hidden(entity, relation)
+                could = await self._store.foresee(entity, draft, operation)
+                forbidden = forbidden_anyway(self._store, entity, draft, operation, could, Phase.GATHER)
+                raise forbidden or self._store.hidden(entity, relation).at(draft.path)
         return late
 
     # --- rows that are there ----------------------------------------------------------

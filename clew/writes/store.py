@@ -13,6 +13,7 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
+from clew.access.foresight import Foresight
 from clew.access.permits import Permits
 from clew.access.predicates import conjunction
 from clew.access.reach import reads
@@ -20,9 +21,9 @@ from clew.access.sight import Sight
 from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
 from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
-from clew.database.violations import KeyTakenError, ViolationError, from_database, known
+from clew.database.violations import KeyTakenError, ViolationError, from_database, reference
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey, ValueType
 from clew.moments import written
 from clew.plan.weight import predicate_weight
 from clew.plan.write import (
@@ -30,6 +31,7 @@ from clew.plan.write import (
     Delete,
     Filled,
     Find,
+    Foresee,
     Hold,
     Insert,
     Judge,
@@ -43,6 +45,7 @@ from clew.plan.write import (
 )
 from clew.slices import Slices
 from clew.sql.arguments import Claims
+from clew.sql.constraints import Kind
 from clew.sql.keys import Key, bound_keys
 from clew.sql.literals import quote_name
 from clew.sql.statement import Statement, WriteStatements
@@ -60,6 +63,9 @@ _NO_VARIABLES = VariableValues({}, {})
 
 # Rows whose input is taken without a pause, in a few milliseconds.
 _ROWS_A_SLICE = 100
+
+# Each savepoint is a subtransaction. Postgres keeps 64 of a transaction in memory.
+_MOST_SAVED = 32
 
 # The columns that a draft sets, increases and appends to.
 _Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -123,6 +129,11 @@ class Store:
         self._before: dict[str, _Before] = {}
         # The entities that rules for what a row was read as they were, beside rows that come before it.
         self._recalled: frozenset[str] = frozenset()
+        # The entities whose rows the root field may still change, None for all.
+        self.unsettled: frozenset[str] | None = None
+        # A row that violates a constraint, with which of the rules could hold of it.
+        self.fault: tuple[Entity, Operation, Draft, tuple[bool, ...]] | None = None
+        self._saved = 0
         # The constraints that are judged at the end of the root field, as SQL names them.
         self._deferred: dict[str, None] = {}
 
@@ -223,7 +234,7 @@ class Store:
         bound = bound_keys(entity, keys) if keys is not None else {}
         bound |= {Values(column.name): values for column, values in zip(plan.still, still, strict=True)}
         conditions = predicate_weight(plan.where).conditions
-        self._weigh(conditions)  # alike without it: a limit: tests/attacks/writes.py
+        self._weigh(conditions)
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
         # alike without `self._reads_others(plan)`: asks again
@@ -356,9 +367,9 @@ class Store:
             for name in names
         )
 
-    def hidden(self, entity: Entity, relation: Relation) -> ClewError:
+    def hidden(self, entity: Entity, relation: Relation) -> ViolationError:
         """Return the error for a to-one that leads to a hidden row: that for a key that leads nowhere."""
-        return ViolationError(known([relation.name], entity.name, self.schema))
+        return reference(entity.name, relation.name, relation.message, self.schema)
 
     def _keyed(self, relation: Relation) -> list[str]:
         """The API names of the columns that a to-one's key is compared with."""
@@ -388,14 +399,13 @@ class Store:
         for shape, same in _by_shape(drafts):
             plan = self._plan(entity, shape, Operation.CREATE)
             assert isinstance(plan, Insert)
-            bound = self._bound(plan, same)
             if once:
-                made = await self.run(replace(plan, once=True), bound)
+                made = await self._located(replace(plan, once=True), same, Operation.CREATE)
                 before.keys.update(dict.fromkeys(tuple(record) for record in made))
                 for draft in same:
                     draft.key = tuple(draft.values[name] for name in entity.primary_key)
                 continue
-            records = await self.run(plan, bound)
+            records = await self._located(plan, same, Operation.CREATE)
             if plan.presets and not all(all(record[width:]) for record in records):
                 why = "A @preset by SQL and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.CREATE, why))
@@ -403,20 +413,89 @@ class Store:
                 draft.key = record[:width]
                 before.keys[draft.key] = None
         for relation in self._goes_with(entity):
-            await self._hold(entity, relation, [draft.key for draft in drafts])
+            await self._hold(entity, relation, drafts)
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows."""
         changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed):
-            plan = self._plan(entity, shape, Operation.UPDATE)
-            await self.run(plan, self._bound(plan, same))
+            await self._located(self._plan(entity, shape, Operation.UPDATE), same, Operation.UPDATE)
         for relation in self._goes_with(entity):
             if self._fills(entity, relation, Operation.UPDATE):
                 led = changed
             else:
                 led = [d for d in changed if not {*d.values, *d.increases}.isdisjoint(relation.key)]
-            await self._hold(entity, relation, [draft.key for draft in led])
+            await self._hold(entity, relation, led)
+
+    async def _located(
+        self, plan: Insert | Update, drafts: Sequence[Draft], operation: Operation
+    ) -> list[asyncpg.Record]:
+        """Write rows by one statement. If a constraint is violated, find the first row at fault.
+
+        Raises:
+            ViolationError: with the path of the row. `fault` has what the rules say of it.
+        """
+        permits = self.permits(plan.entity, operation)
+        may_fail = self._saved < _MOST_SAVED and any(permit.after != TRUE for permit in permits.every)
+        if len(drafts) == 1 and not may_fail:
+            try:
+                return await self.run(plan, self._bound(plan, drafts))
+            except ViolationError as error:
+                raise error.at(drafts[0].path) from error.__cause__
+        await self._save()
+        try:
+            return await self.run(plan, self._bound(plan, drafts))
+        except ViolationError as error:
+            await self._command("ROLLBACK TO SAVEPOINT clew_rows")
+            draft, located = await self._find_fault(plan, drafts, error)
+            if may_fail:
+                could = await self.foresee(plan.entity, draft, operation)
+                self.fault = plan.entity, operation, draft, could
+            raise located.at(draft.path) from error.__cause__
+
+    async def _find_fault(
+        self, plan: Insert | Update, drafts: Sequence[Draft], error: ViolationError
+    ) -> tuple[Draft, ViolationError]:
+        """Write the first rows, as many as the constraints let be written; return the next one, and its error."""
+        while len(drafts) > 1:
+            half = len(drafts) // 2
+            await self._save()
+            try:
+                await self.run(plan, self._bound(plan, drafts[:half]))
+                drafts = drafts[half:]
+            except ViolationError as found:
+                await self._command("ROLLBACK TO SAVEPOINT clew_rows")
+                drafts, error = drafts[:half], found
+        return drafts[0], error
+
+    async def _save(self) -> None:
+        """Set the savepoint to which a statement that writes rows can be undone. A later one hides it."""
+        self._saved += 1
+        await self._command("SAVEPOINT clew_rows")
+
+    async def foresee(self, entity: Entity, draft: Draft, operation: Operation) -> tuple[bool, ...]:
+        """Tell which of the rules for an operation could hold of a row that cannot be written."""
+        ((shape, _),) = _by_shape([draft])
+        plan = self._plan(entity, shape, operation)
+        foresight = Foresight(entity, self.model, self._known(plan), self.unsettled)
+        every = self.permits(entity, operation).every
+        could = tuple(replace(permit, after=foresight.could(permit.after)) for permit in every)
+        if all(permit.after == TRUE for permit in could):  # alike if false: a shortcut
+            return (True,) * len(could)
+        foreseen = Foresee(plan, Permits(could, {}, (), operation))
+        record, *_ = await self.run(foreseen, self._bound(plan, [draft]), keep=False)
+        return tuple(record)
+
+    def _known(self, plan: Insert | Update) -> frozenset[str]:
+        """Return the columns whose values are those that the row would have, as they would be stored."""
+        filled = {column.name for column, _ in plan.presets}
+        if isinstance(plan, Insert):
+            given = {column.name for column in plan.columns}
+            given |= {column.name for column in plan.entity.columns if _is_constant(column)}
+        else:
+            given = {column.name for column in plan.entity.columns if not column.version and not column.updated_at}
+        columns = (column_of(plan.entity, name) for name in given - filled)
+        return frozenset(c.name for c in columns if c.computed is None and _keeps_values(c.type))
 
     def _goes_with(self, entity: Entity) -> list[Relation]:
         """The to-ones by which rows are deleted softly with the row that they lead to."""
@@ -429,7 +508,7 @@ class Store:
             and self.model.entity(relation.target).soft_delete is not None
         ]
 
-    async def _hold(self, entity: Entity, relation: Relation, keys: Sequence[Key]) -> None:
+    async def _hold(self, entity: Entity, relation: Relation, drafts: Sequence[Draft]) -> None:
         """Keep the rows that written ones lead to from being deleted, until the transaction ends.
 
         The key is written already. A deletion that came first has not seen that, and has deleted its row by the time
@@ -438,8 +517,10 @@ class Store:
         Raises:
             ClewError: CONSTRAINT_VIOLATION where one of them is deleted.
         """
-        # alike without `keys`: a shortcut, for no row is asked about
-        if keys and not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
+        if not drafts:  # alike if false: a shortcut, for no row is asked about
+            return
+        keys = [draft.key for draft in drafts]
+        if not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
             raise self.hidden(entity, relation)
 
     def _plan(self, entity: Entity, shape: _Shape, operation: Operation) -> Insert | Update:
@@ -492,7 +573,7 @@ class Store:
                     pending.append((child, [tuple(record) for record in records]))
         for back, of in marked if restores else ():
             for relation in self._goes_with(back):
-                await self._hold(back, relation, of)
+                await self._hold(back, relation, [Draft("", key=key) for key in of])
 
     # --- what a deletion reaches ------------------------------------------------------
 
@@ -590,7 +671,7 @@ class Store:
                 self.circles.recalled(self.model.entity(name), operation)
                 for name, of_name in operations.items()
                 for operation in of_name
-                if operation is not Operation.CREATE
+                if operation is not Operation.CREATE  # alike if true: more images than are read
             )
         )
 
@@ -621,7 +702,7 @@ class Store:
         before = self._before.get(name, _Before())
         past = Past(name, near)
         if order is not None:
-            written = list(dict.fromkeys((*(key for key in order if key in before.keys), *before.keys)))
+            written = list(dict.fromkeys((*order, *before.keys)))
             texts = [before.images.get(key) for key in written]
             return {**bound_keys(entity, written, past), Images(past): texts}
         written = [key for key in (before.keys if keys is None else keys) if key in before.keys]
@@ -644,6 +725,7 @@ class Store:
         Returns:
             For each row which of `permits.every` hold.
         """
+        # alike if true: what has not changed is as it was
         past = sorted(name for name in self.circles.recalled(entity, permits.operation) if self.changed(name))
         bound = bound_keys(entity, keys)
         for name in past:
@@ -678,7 +760,7 @@ class Store:
             if violation is None:
                 raise
             # Rows that stand in the way of a deletion may be hidden: nothing tells of them.
-            raise (ViolationError() if isinstance(plan, Delete) else violation) from error
+            raise (ViolationError(Kind.REFERENCE) if isinstance(plan, Delete) else violation) from error
         if self._witness is not None:
             await self._witness.ran(self, plan, bound, records)
         return records
@@ -706,6 +788,15 @@ class Store:
         """Tell the witness, if there is one, of the root field's refusal."""
         if self._witness is not None:
             await self._witness.refused(self, refusal)
+
+
+def _is_constant(column: Column) -> bool:
+    return column.default is not None and column.default.sql is None
+
+
+def _keeps_values(type_: ValueType) -> bool:
+    """Whether a column stores each value as it is given: no padding, no rounding."""
+    return "(" not in type_.sql and "char" not in type_.sql.lower()
 
 
 def _constraint(entity: Entity, key: UniqueKey) -> str:

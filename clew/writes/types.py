@@ -53,6 +53,12 @@ class Draft:
         """Return the place of a field, for errors."""
         return f"{self.place}.{self.inside}{name}" if self.place else self.inside + name
 
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """The path to the row's values within the arguments of the root field."""
+        parts = f"{self.place}.{self.inside}".split(".")
+        return tuple(int(part) if part.isdecimal() else part for part in parts if part)
+
     def gives(self, name: str) -> bool:
         """Whether a column gets its value here, now or when the key of another new row is known."""
         return name in self.values or any(name == column for source in self.sources for column, _ in source.columns)

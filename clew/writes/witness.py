@@ -1,4 +1,4 @@
-"""What a root field does, and why the rules refuse it: for people. Nothing that is decided depends on it."""
+"""Report to people what a root field does, and why the rules refuse it. No decision depends on a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clew.sql.statement import Statement
 
 
 class Phase(StrEnum):
-    """A part of a root field's work."""
+    """A phase of a root field."""
 
     GATHER = "gather"
     WRITE = "write"
@@ -29,15 +29,15 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A row that the rules do not let be written.
+    """A row that the rules do not allow to be written.
 
     Args:
-        why: a sentence.
-        permits: the rules that were tried; None where it is not for them.
-        key: empty while the row is new.
-        fields: the written fields that it is about.
-        before: of `permits.every`, which held of the row as it was; empty where that is not known.
-        after: which hold of what becomes of it; empty where that is not known.
+        why: the reason, a sentence.
+        permits: the rules that were tried; None if rules are not the reason.
+        key: the row's key; empty for a new row.
+        fields: the written fields that the refusal is about.
+        before: for each of `permits.every`, whether it held for the old state of the row; empty if unknown.
+        after: the same for the new state of the row; empty if unknown.
     """
 
     phase: Phase
@@ -52,16 +52,16 @@ class Refusal:
 
 
 class Asking(Protocol):
-    """Asks the database more, in the transaction of the root field."""
+    """Run further queries in the transaction of the root field."""
 
     phase: Phase
 
     async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
-        """Run the statement of a plan that changes nothing, unwitnessed. The transaction goes on if it fails."""
+        """Run a plan that changes nothing, without a report. If it fails, the transaction goes on."""
 
 
 class Witness(Protocol):
-    """Is told of each statement of a root field, and of its refusal."""
+    """Receive a report of each statement of a root field, and of its refusal."""
 
     async def begins(self, phase: Phase, plan: Plan, statement: Statement, arguments: Sequence[Any]) -> None:
         """Note a statement that is about to run."""
@@ -69,10 +69,10 @@ class Witness(Protocol):
     async def ran(
         self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
     ) -> None:
-        """Note what a statement has given."""
+        """Note the records that a statement returned."""
 
     def commands(self, sql: str) -> None:
-        """Note a statement that begins or ends a part of the transaction: a savepoint, or keys that are deferred."""
+        """Note a statement that controls the transaction: it sets a savepoint, or defers keys."""
 
     async def refused(self, store: Asking, refusal: Refusal) -> None:
-        """Find out which conditions failed, while the transaction is as it was then."""
+        """Find out which conditions failed. Call this before the transaction rolls back."""

@@ -9,18 +9,19 @@ from typing import Any
 
 from clew.access.types import Predicate
 from clew.aside import is_large
-from clew.database.violations import KeyTakenError, known
+from clew.database.violations import KeyTakenError, ViolationError, known
 from clew.document.inputs import value_tree
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Operation, RelationKind, UniqueKey
 from clew.model.writing import unique_keys
 from clew.plan.filters import filter_predicate, is_empty
 from clew.plan.write import Lock
+from clew.sql.constraints import Kind
 from clew.sql.keys import Key
 from clew.sql.words import identifiers
-from clew.writes.check import check_written
+from clew.writes.check import check_written, forbidden_anyway
 from clew.writes.drafts import InputReader, column_of
-from clew.writes.errors import NoSuchRowError
+from clew.writes.errors import ForbiddenError, NoSuchRowError
 from clew.writes.gather import Gatherer, RowCount, refuse_twice
 from clew.writes.order import Order
 from clew.writes.store import Store
@@ -56,7 +57,7 @@ class Writer:
         """Create rows; return their keys in the inputs' order."""
         placed = [(given, f"{place}.{n}" if listed else place) for n, given in enumerate(inputs)]
         order = self._order()
-        if len(inputs) > 1 or _nests(entity, inputs):  # alike if true: a shortcut
+        if len(inputs) > 1 or _nests(entity, inputs):  # a shortcut
             self._rows.check(len(inputs), place)
             order.creates(entity, inputs)
             self._store.recall(order.written)
@@ -87,7 +88,7 @@ class Writer:
         key = self._inputs.key(entity, arguments)
         draft = self._inputs.changes(entity, arguments, "")
         version = [column for column in entity.columns if column.version]
-        if _nests(entity, [arguments.get("set") or {}]):  # alike if true: a shortcut
+        if _nests(entity, [arguments.get("set") or {}]):  # a shortcut
             order = self._order()
             order.changes(entity, [arguments])
             self._store.recall(order.written)
@@ -202,7 +203,7 @@ class Writer:
         if len(set(wanted)) < len(wanted):
             raise ClewError(f"`{place}` has the same key twice.", hint="Send each row once.")
         order = self._order()
-        if len(inputs) > 1 or _nests(entity, inputs):  # alike if true: a shortcut
+        if len(inputs) > 1 or _nests(entity, inputs):  # a shortcut
             self._rows.check(len(inputs), place)
             order.creates(entity, inputs)
             order.changes(entity, [{"set": given} for given in inputs])
@@ -245,10 +246,13 @@ class Writer:
         """Create rows, or change those that have the keys `wanted`."""
         columns = [column_of(entity, name) for name in names]
         uniques = _unique_columns(entity, inputs) if len(inputs) > 1 else []
-        refused = KeyTakenError(known(names, entity.name, self._store.schema))
+        message = next((unique.message for unique in entity.uniques if unique.columns == tuple(names)), None)
+        taken = partial(KeyTakenError, Kind.UNIQUE, entity.name, known(names, entity.name, self._store.schema), message)
+        refused = taken()
         done = self._rows.number
         for _ in range(_TRIES):
             self._anew(done)
+            self._store.fault = None
             found = dict(await self._store.find(entity, columns, wanted))
             there = [n for n in range(len(inputs)) if n in found]
             still = [[wanted[n][index] for n in there] for index in range(len(names))]
@@ -258,6 +262,8 @@ class Writer:
             }
             if len(rows) < len(there):
                 # As for a hidden row, whose key an INSERT would hit; unless it has just gone, or has another key now.
+                hidden = next(n for index, n in enumerate(there) if index + 1 not in rows)
+                refused = taken().at(Draft(places[hidden]).path)
                 continue
             old = {n: rows[index + 1] for index, n in enumerate(there)}
             drafts = await self._upsert(entity, inputs, names, update, places, old)
@@ -277,7 +283,7 @@ class Writer:
                 refused = error
                 continue
             return [draft.key for draft in drafts]
-        raise refused
+        raise self._forbidden() or refused
 
     async def _upsert(
         self,
@@ -395,21 +401,44 @@ class Writer:
         store = self._store
         store.phase = Phase.WRITE
         await store.defer(self._deferrable())
+        # What a deletion takes along is in no step.
+        steps = self._gathered.steps
+        store.unsettled = (
+            None if any(isinstance(step, Remove) for step in steps) else frozenset(step.entity.name for step in steps)
+        )
         for step in self._gathered.steps:
             if isinstance(step, Create | Change):
                 operation = Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
                 self._inputs.settle(step.entity, step.drafts, operation)
                 _, astray = await store.leads(step.entity, step.late, operation)
                 if astray:
-                    raise store.hidden(step.entity, astray[0][1])
-                if isinstance(step, Create):
-                    await store.insert(step.entity, step.drafts, once=step.once)
-                else:
-                    await store.update(step.entity, step.drafts)
+                    draft, relation = astray[0]
+                    could = await store.foresee(step.entity, draft, operation)
+                    forbidden = forbidden_anyway(store, step.entity, draft, operation, could, Phase.WRITE)
+                    raise forbidden or store.hidden(step.entity, relation).at(draft.path)
+                try:
+                    if isinstance(step, Create):
+                        await store.insert(step.entity, step.drafts, once=step.once)
+                    else:
+                        await store.update(step.entity, step.drafts)
+                except ViolationError as error:
+                    # An upsert looks for the row first that has the key.
+                    is_found = self._at_once is not None and isinstance(error, KeyTakenError)
+                    forbidden = None if is_found else self._forbidden()
+                    if forbidden is None:
+                        raise
+                    raise forbidden from error
             elif step.entity.soft_delete is None:
                 await store.delete(step.entity, step.keys)
             else:
                 await store.mark(step.entity, step.keys)
+
+    def _forbidden(self) -> ForbiddenError | None:
+        """Return the refusal of the row that violates a constraint, if no rule could hold of it."""
+        if self._store.fault is None:
+            return None
+        entity, operation, draft, could = self._store.fault
+        return forbidden_anyway(self._store, entity, draft, operation, could, Phase.WRITE)
 
     def _deferrable(self) -> list[tuple[Entity, UniqueKey]]:
         """The deferrable keys of what is written, but for the one by which an upsert knows its rows."""

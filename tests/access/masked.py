@@ -184,6 +184,9 @@ class MaskedReference(Reference):
                 yield from self.uses(entity, value)
             elif name == "is":
                 yield from self.uses(entity, entity.predicates[value])
+            elif name == "exists":
+                for target, inner in self.asked(value):
+                    yield from self.uses(target, inner)
             elif (relation := entity.relation(name)) is not None:
                 target = self.model.entity(relation.target)
                 for inner in value.values() if relation.to_many else [value]:
@@ -196,6 +199,12 @@ class MaskedReference(Reference):
                         kind = operators(column.type)[operator]
                         text = ValueType("String", "text")
                         yield operand, text if kind is Operand.TEXT else column.type.item, kind is Operand.LIST
+
+    def asked(self, value: Any) -> Iterable[tuple[Entity, Mapping[str, Any]]]:
+        """The entities that an `exists` asks of, with what it asks."""
+        for item in value if isinstance(value, list) else [value]:
+            for name, where in item.items():
+                yield self.model.entity(name), where
 
     def claim(self, name: str, type_: ValueType, is_list: bool) -> Any:
         value: Any = self.claims
@@ -227,6 +236,11 @@ class MaskedReference(Reference):
             return None if found[0] is None else not found[0]
         if name == "is":
             return self.rule(entity, row, entity.predicates[value], ruled, top)
+        if name == "exists":
+            return all(
+                any(self.rule(target, other, inner, ruled, top) is True for other in self.raw.visible(target))
+                for target, inner in self.asked(value)
+            )
         relation = entity.relation(name)
         if relation is not None:
             target = self.model.entity(relation.target)

@@ -142,10 +142,18 @@ class _Rules:
             relation = self.one(entity.relations)
             inner = self.condition(self.model.entity(relation.target), depth - 1, ruled)
             return {relation.name: {self.one(("some", "none", "every")): inner} if relation.to_many else inner}
+        if depth and self.chance(12):
+            return {"exists": self.elsewhere(depth, ruled)}
         columns = [c for c in entity.columns if c.type.name not in ("JSON", "Float") and not c.type.is_list]
         if not columns:
             return {}
         return self.on_column(entity, self.one(columns), ruled)
+
+    def elsewhere(self, depth: int, ruled: Entity) -> Any:
+        """What is asked of some entities, often of the ruled one."""
+        names = [ruled.name if self.chance(30) else self.one(self.model.entities) for _ in range(self.one((1, 1, 2)))]
+        asked = {name: self.condition(self.model.entity(name), depth - 1, ruled) for name in names}
+        return [{name: where} for name, where in asked.items()] if self.chance(30) else asked
 
     def on_column(self, entity: Entity, column: Column, ruled: Entity) -> dict[str, Any]:
         if self.chance(15):

@@ -13,7 +13,7 @@ from clew.app import development_app
 from clew.config import Settings
 from clew.engine import Request
 from clew.engine.explain import explained
-from clew.engine.foresight import refused_to_user
+from clew.engine.refused_to_user import refused_to_user
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from tests.access.guarded import Guarded, make_guarded

@@ -9,7 +9,7 @@ from typing import Any
 from clew.errors import Code
 from clew.sql.cursors import Cursors
 from tests.access.guarded import MEMBERS
-from tests.attacks.attack import Attack, Expectation, Gives, Refused, Scattered, Who, WithCursor
+from tests.attacks.attack import Alike, Attack, Expectation, Gives, Refused, Scattered, Who, WithCursor
 from tests.attacks.viewers import (
     ANON,
     BAD_INPUT,
@@ -924,6 +924,7 @@ def ties() -> Iterable[Attack]:
 
 _ASKS = "query ($v: String) { %s(after: $v%s) { nodes { id } } }"
 _FIRST = "{ %s(first: 1%s) { edges { cursor } } }"
+_AROUND = "query ($v: String) { %s(after: $v, %s) { pageInfo { hasPreviousPage hasNextPage } } }"
 
 
 def _in_regions(*regions: str) -> Who:
@@ -982,6 +983,47 @@ def cursors() -> Iterable[Attack]:
         ),
         ("a user's", ANON, asks("teamsConnection"), M3, first("teamsConnection"), BAD_INPUT),
         ("of nobody", M3, asks("teamsConnection"), ANON, first("teamsConnection"), BAD_INPUT),
+        # By keys that do not go one way.
+        *(
+            (
+                f"by {order}, at {at}",
+                M3,
+                asks("teamsConnection", f"orderBy: [{order}]"),
+                M3,
+                first("teamsConnection", f'orderBy: [{order}], where: {{id: {{eq: "{at}"}}}}'),
+                _nodes("teamsConnection", *after),
+            )
+            for order, at, after in (
+                ("{name: DESC}", "t1", ["t0"]),
+                ("{public: ASC}, {name: DESC}", "t3", ["t1", "t0"]),
+                ("{public: ASC}, {name: DESC}", "t0", []),
+            )
+        ),
+        (
+            "before all that is left",
+            M3,
+            _AROUND % ("teamsConnection", 'orderBy: [{name: DESC}], where: {id: {eq: "t0"}}'),
+            M3,
+            first("teamsConnection", 'orderBy: [{name: DESC}], where: {id: {eq: "t1"}}'),
+            Gives({"teamsConnection": {"pageInfo": {"hasPreviousPage": False, "hasNextPage": False}}}),
+        ),
+        # Nor is it compared with rows that are hidden, on which that fails.
+        (
+            "of what fails on hidden rows",
+            M3,
+            _AROUND % ("metersConnection", 'orderBy: [{number: ASC}], where: {name: {eq: "Theirs"}}'),
+            M3,
+            first("metersConnection", "orderBy: [{number: ASC}]"),
+            Gives({"metersConnection": {"pageInfo": {"hasPreviousPage": False, "hasNextPage": False}}}),
+        ),
+        (
+            "of what fails on hidden rows, for rows",
+            M3,
+            asks("metersConnection", "orderBy: [{number: ASC}]"),
+            M3,
+            first("metersConnection", "orderBy: [{number: ASC}]"),
+            _nodes("metersConnection"),
+        ),
         # Null where it is masked, and the nulls come last.
         (
             "of a masked field",
@@ -1059,8 +1101,26 @@ def cursors() -> Iterable[Attack]:
         yield Attack(f"no cursor of an order {str(value)[:12]!a}", M3, by, BAD_INPUT, {"v": value})
 
 
+def failing() -> Iterable[Attack]:
+    """Conditions that fail on a hidden row, and would tell of it by that, as Postgres asks the cheap ones first."""
+    for condition in (
+        "number: {gt: 1}",
+        "number: {isNull: true}",
+        "or: [{number: {gt: 1}}, {id: {lt: 0}}]",
+        "not: {number: {gt: 1}}",
+        "dials: {some: {number: {gt: 1}}}",
+        "needles: {some: {id: {gt: 0}}}",
+        "dialsAggregate: {where: {number: {gt: 1}}, count: {gt: 0}}",
+        "dialsAggregate: {sum: {weight: {gt: 0}}}",
+        "needlesAggregate: {count: {gt: 0}}",
+    ):
+        document = f'{{ meters(where: {{{condition}, name: {{eq: "~"}}}}) {{ id }} }}'
+        yield Attack(f"fails where it is hidden: {condition}", M3, document, Alike(("Theirs", "Other"), rows("meters")))
+
+
 def reads() -> Iterable[Attack]:
     for name, who, document, expect in (*ROWS, *LINKS):
         yield Attack(name, who, document, expect)
     yield from ties()
     yield from cursors()
+    yield from failing()

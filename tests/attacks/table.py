@@ -14,6 +14,8 @@ from clew.errors import Code
 from tests.access.guarded import MEMBERS
 from tests.attacks.attack import AsUnknown, Attack, Expectation, Gives, Refused, Who
 from tests.attacks.documents import documents, sql_injection
+from tests.attacks.elsewhere import HIDDEN as HIDDEN_ELSEWHERE
+from tests.attacks.elsewhere import reads as reads_of_rules_elsewhere
 from tests.attacks.reads import HIDDEN as HIDDEN_FROM_READS
 from tests.attacks.reads import reads
 from tests.attacks.tokens import tokens
@@ -85,6 +87,7 @@ HIDDEN: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("user", "{ projects(~deleted~: INCLUDE) { id } }", {}),
     ("anon", "{ ping(~input~: 1) }", {}),
     *HIDDEN_FROM_READS,
+    *HIDDEN_ELSEWHERE,
 )
 
 NEAR_NAMES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -420,6 +423,7 @@ ATTACKS: tuple[Attack, ...] = (
         replace(attack, about_rules=True)
         for attack in (*hidden_names(), *masked_rows(), *claims_that_do_not_do(), *empty_and_odd_claims(), *reads())
     ),
+    *reads_of_rules_elsewhere(),
     *sql_injection(),
     *documents(),
     *tokens(),

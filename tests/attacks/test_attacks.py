@@ -54,7 +54,7 @@ async def test_a_ticket_of_another_path_opens_nothing(path: str, transports: dic
 
 ADMIN = Who(roles=frozenset({"admin"}))
 # Hidden from everybody, or there for nobody.
-NOWHERE = ("~password~", "teams(deleted: 1, ~search~", "~input~", "~greeting~")
+NOWHERE = ("~password~", "teams(deleted: 1, ~search~", "~input~", "~greeting~", "~exists~")
 
 
 async def test_the_names_of_the_corpus_are_there_for_who_may_see_them(transports: dict[str, Transport]) -> None:

@@ -16,11 +16,12 @@ from unittest.mock import ANY
 
 from clew.errors import Code
 from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
+from tests.attacks.elsewhere_writes import WRITES_ELSEWHERE
 from tests.attacks.transports import MOST_BYTES
 from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
 
 ANN, BEN, CAT, EVA, FAY, GIL = (Who(name, USER) for name in ("ann", "ben", "cat", "eva", "fay", "gil"))
-CLERK, USHER = (Who("ann", USER | {role}) for role in ("clerk", "usher"))
+CLERK, USHER, WARDEN = (Who("ann", USER | {role}) for role in ("clerk", "usher", "warden"))
 REVIEWER = Who("cat", USER | {"reviewer"}, {"clubs": [1]})
 NOBODY, UNNAMED = Who(None, USER), Who("", USER)
 ADMIN, CHIEF = Who(roles=frozenset({"admin"})), Who("ann", USER | {"admin"})
@@ -53,6 +54,11 @@ def count(field: str, number: int) -> Gives:
 def nested(place: str) -> Refused:
     """Something is given that the row is nested in gives."""
     return Refused((Code.BAD_USER_INPUT,), f"`{place}` is set by the row around it.")
+
+
+def twice(place: str) -> Refused:
+    """A row is named by two entries of one list."""
+    return Refused((Code.BAD_USER_INPUT,), f"`{place}` names a row twice.")
 
 
 def made(entity: str, key: str, **columns: Any) -> Changes:
@@ -632,6 +638,37 @@ TOLD: tuple[Entry, ...] = (
         {"Hitch 1 2": GONE},
     ),
     ("ben", "updateManyTents(updates: [{id: 1, set: {poles: {delete: [{id: 2}, {id: 1}]}}}]) { count }", FORBIDDEN),
+    # Of rows that are new nothing was before.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {create: [{id: "8"}, {id: "9"}]}}) { id }',
+        Gives({"updateTray": {"id": 1}}),
+        {**made("Hook", "8", up=True, tray_id=1), **made("Hook", "9", up=True, tray_id=1)},
+    ),
+    # One rule holds of a row beside all others as they were, another beside those before it: none holds of both.
+    (
+        "ben",
+        'updateTray(id: 1, set: {hooks: {update: [{id: "1", set: {up: false}}, {id: "2", set: {up: false}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    # One counts for those after it, in the order of the entries, whatever their keys.
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 2, set: {down: true}}, {id: 1, set: {down: true}}]}}) { id }",
+        Gives({"updateTray": {"id": 1}}),
+        {"Domino 1": {"down": True}, "Domino 2": {"down": True}},
+    ),
+    (
+        "ben",
+        "updateTray(id: 1, set: {dominoes: {update: [{id: 1, set: {down: true}}, {id: 2, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
+    # And only once it is allowed itself.
+    (
+        "ben",
+        "updateHand(id: 1, set: {moved: true, dominoes: {update: [{id: 4, set: {down: true}}, {id: 3, set: {down: true}}]}}) { id }",
+        FORBIDDEN,
+    ),
     # A condition that is unknown allows nothing, whatever is around it.
     (
         "ben",
@@ -814,8 +851,29 @@ MEMBERS: tuple[Entry, ...] = (
     (
         "ben",
         'updateManyPurses(updates: [{id: 1, set: {description: "x"}}, {id: 1, set: {tips: 3}}]) { count }',
-        Refused((Code.BAD_USER_INPUT,), "`updates.1` names a row twice."),
+        twice("updates.1"),
     ),
+    *(
+        (
+            "ben",
+            f"updateClub(id: 1, set: {{notes: {{{way}: [{first}, {second}]}}}}) {{ id }}",
+            twice(f"set.notes.{way}.1"),
+        )
+        for way, first, second in (
+            ("update", '{id: 3, set: {state: "public"}}', "{id: 3, inc: {stars: 5}}"),
+            ("update", '{id: 3, set: {text: "x"}}', '{id: 3, set: {text: "y"}}'),
+            ("disconnect", "{id: 3}", "{id: 3}"),
+        )
+    ),
+    # Places are taken once all have theirs, by hidden rows as by others.
+    (
+        "ben",
+        "updateManyBottles(updates: [{id: 1, set: {place: 2, dark: false}}, {id: 2, set: {place: 1}}]) { count }",
+        count("updateManyBottles", 2),
+        {"Bottle 1": {"place": 2}, "Bottle 2": {"place": 1}},
+    ),
+    ("ben", "updateBottle(id: 1, set: {place: ~}) { id }", Alike(("2", "3"), CONSTRAINT)),
+    ("ben", "updateBottles(where: {id: {lt: 3}}, inc: {place: 1}) { count }", CONSTRAINT),
 )
 
 SHARED: tuple[Entry, ...] = (
@@ -866,12 +924,28 @@ SHARED: tuple[Entry, ...] = (
                 'createStays(inputs: [{id: "8", place: {create: {hall: 2, number: 9}}}, {id: "9", hall: 2, placeNumber: ~}]) { count }',
                 ("1", "8"),
             ),
+            (
+                'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: ~}]}}) { id }',
+                ("1", "8"),
+            ),
             # And so is one that goes.
             (
                 'updateStep(id: "1", set: {flags: {delete: [{id: "3"}]}, leaves: {create: [{id: "9", text: "moss", flagId: "~"}]}}) { id }',
                 ("2", "7"),
             ),
         )
+    ),
+    # The whole of its key leads to a new row beside it.
+    (
+        "ann",
+        'updateStep(id: "1", set: {places: {create: [{hall: 2, number: 9}]}, stays: {create: [{id: "9", hall: 2, placeNumber: 9}]}}) { id }',
+        Gives({"updateStep": {"id": "1"}}),
+        {
+            "Place 2 9": {"hall": 2, "number": 9, "open": True, "deleted_at": None},
+            **made("Stay", "9", hall=2, place_number=9),
+            "Site 2 9 1": {"step_id": "1", "place_hall": 2, "place_number": 9},
+            "Sojourn 9 1": {"step_id": "1", "stay_id": "9"},
+        },
     ),
     *(
         (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another relation set different values on {name}."))
@@ -1701,6 +1775,7 @@ def entries() -> Iterable[Attack]:
         "nobody": NOBODY,
         "empty": UNNAMED,
         "chief": CHIEF,
+        "warden": WARDEN,
     }
     for who, field, expect, *changes in (
         *SEEN,
@@ -1717,6 +1792,7 @@ def entries() -> Iterable[Attack]:
         *VOUCHING,
         *LINKS_VOUCHING,
         *HIDDEN_ROWS,
+        *WRITES_ELSEWHERE,
     ):
         yield Attack(
             f"{who} {field}", people[who], f"mutation {{ {field} }}", expect, changes=changes[0] if changes else {}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from clew.database import cluster
-from tests.cli.forks import Forks
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.cli.forks import ROOT, Forks, environment_of
 
 SDL = """type Note @table @allow(role: "anon", to: ALL) {
   id: Int! @id
@@ -43,28 +40,14 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
-    """One for all commands; imports nothing of a project."""
-    made = Forks(environment_of({}))
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def run(project: Path, forks: Forks) -> Run:
     """Run `clew ...` on the project as its own process: run("check", CLEW_PORT="x") -> the finished process."""
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-        return forks.run(project, environment_of(environment), arguments, stdin)
+        return forks.run(project, environment_of(environment), ("clew", *arguments), stdin)
 
     return run
-
-
-def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
-    """A clean environment with `settings`; where lines that run are counted, they are there, too."""
-    counting = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default", **counting, **settings}
 
 
 def stop_postgres(project: Path) -> None:

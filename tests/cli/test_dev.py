@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -22,7 +21,10 @@ import psutil
 import pytest
 
 from clew.database import cluster
-from tests.cli.conftest import SDL, environment_of, stop_postgres, write
+from clew.database.embedded import running_url
+from tests.cli.conftest import SDL, stop_postgres, write
+from tests.cli.forks import environment_of
+from tests.server import copy_empty_cluster
 
 SEED = """
 import sqlalchemy as sa
@@ -99,22 +101,12 @@ class Dev:
         return code
 
 
-@pytest.fixture(scope="session")
-def empty_cluster() -> Iterator[Path]:
-    """The data of an embedded Postgres that never ran: to copy them is faster than to make them."""
-    with tempfile.TemporaryDirectory(prefix="clew-test-") as folder:
-        data = Path(folder).resolve() / "data"
-        cluster.initialise(data, durable=True)
-        yield data
-
-
 @pytest.fixture
-def project(project: Path, empty_cluster: Path) -> Path:
+def project(project: Path) -> Path:
     """With a seed, and with an embedded Postgres that is not made anew."""
     write(project, {"pyproject.toml": "[tool.clew]\nseed = 'app.seed:seed'\n", "app/seed.py": SEED})
     (project / ".clew" / "postgres").mkdir(parents=True)
-    # `cp` keeps the owner, whom Postgres asks for.
-    subprocess.run(["cp", "-a", empty_cluster, project / ".clew" / "postgres"], check=True)
+    copy_empty_cluster(project / ".clew" / "postgres")
     return project
 
 
@@ -139,6 +131,7 @@ def revisions(project: Path) -> int:
 def test_it_migrates_seeds_once_and_serves(dev: Dev) -> None:
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
     assert "demo data added" in dev.output
+    assert running_url(dev.project / ".clew" / "postgres") in dev.output.split()
     assert revisions(dev.project) == 1
     dev.stop()
     again = Dev(dev.project).ready()
@@ -173,6 +166,43 @@ def test_bad_python_keeps_the_version_before(dev: Dev) -> None:
     printed = dev.save({"app/main.py": "import nothing_like_this\n", "pyproject.toml": pyproject}, "keeps serving")
     assert "main.py:1: ModuleNotFoundError" in printed
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
+
+
+# The signal that gives such a version up finds it here: in a destructor, and at its end.
+GIVEN_UP = {
+    "in a destructor": """
+import time
+from clew import Clew
+
+
+class Slow:
+    def __del__(self):
+        time.sleep(3)
+
+
+clew = Clew()
+print("given up soon", flush=True)
+Slow()
+""",
+    "at its end": """
+import atexit, time
+
+atexit.register(time.sleep, 3)
+print("given up soon", flush=True)
+raise RuntimeError("not yet")
+""",
+}
+
+
+@pytest.mark.parametrize("main", GIVEN_UP.values(), ids=GIVEN_UP)
+def test_a_version_that_is_given_up_ends_without_a_word(dev: Dev, main: str) -> None:
+    settings = "[tool.clew]\napp = 'app.main:clew'\nseed = 'app.seed:seed'\n"
+    dev.save({"pyproject.toml": settings, "app/main.py": main}, then="given up soon")
+    dev.save({"app/main.py": "from clew import Clew\n\nclew = Clew()\n"}, then="Reloaded")
+    dev.stop()
+    assert "ignored" not in dev.output
+    assert "SystemExit" not in dev.output
+    assert "()" not in dev.output, "a reload names the files that were saved"
 
 
 def test_a_migration_that_fails_leaves_no_file_behind(dev: Dev) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.conftest import Run, environment_of
+from tests.cli.conftest import Run
+from tests.cli.forks import environment_of
 
 SECRETS = {
     "CLEW_SECRET": "7c1f0e5b2a9d4836b7e1c05f9a3d6284",

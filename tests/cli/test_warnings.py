@@ -11,7 +11,8 @@ from clew.engine.masked_sources import warnings
 from clew.errors import Diagnostic
 from clew.model.build import load_model
 from clew.sdl.load import read_sources
-from tests.cli.conftest import ROOT, Run, write
+from tests.cli.conftest import Run, write
+from tests.cli.forks import ROOT
 
 OWN = '@allow(role: user, where: {id: "$auth.sub"})'
 PERSON = (

@@ -353,14 +353,15 @@ async def test_sqlalchemy_opens_and_closes_no_connection_of_its_own(lab: Lab) ->
 
 # --- constraints ----------------------------------------------------------------------
 
-CONSTRAINTS: dict[str, tuple[list[str] | None, str]] = {
-    "UPDATE items SET name = 'two' WHERE id = 1": (["name"], "A database constraint was violated."),
-    "UPDATE items SET id = 2 WHERE id = 1": (["id"], "A database constraint was violated."),
-    "UPDATE items SET parent_id = 99 WHERE id = 1": (["parent"], "A database constraint was violated."),
-    "UPDATE items SET name = NULL WHERE id = 1": (["name"], "A database constraint was violated."),
-    "UPDATE items SET code = 'A1' WHERE id = 1": (["code"], "A code has lower-case letters."),
+VIOLATED = "A database constraint was violated."
+CONSTRAINTS: dict[str, tuple[str, list[str] | None, str]] = {
+    "UPDATE items SET name = 'two' WHERE id = 1": ("UNIQUE", ["name"], VIOLATED),
+    "UPDATE items SET id = 2 WHERE id = 1": ("UNIQUE", ["id"], VIOLATED),
+    "UPDATE items SET parent_id = 99 WHERE id = 1": ("REFERENCE", ["parent"], VIOLATED),
+    "UPDATE items SET name = NULL WHERE id = 1": ("REQUIRED", ["name"], VIOLATED),
+    "UPDATE items SET code = 'A1' WHERE id = 1": ("CHECK", ["code"], "A code has lower-case letters."),
     # The schema knows nothing of it.
-    "UPDATE items SET weight = 2 WHERE id = 1": (None, "A database constraint was violated."),
+    "UPDATE items SET weight = 2 WHERE id = 1": ("UNIQUE", None, VIOLATED),
 }
 
 
@@ -380,11 +381,13 @@ async def test_a_constraint_is_told_by_its_fields_and_the_schemas_message(lab: L
 
     with capture_logs() as logs:
         response = await execute(app, f'mutation {{ act(name: "{lab.act(act)}") }}')
-    fields, message = CONSTRAINTS[statement]
+    kind, fields, message = CONSTRAINTS[statement]
     (error,) = json.loads(response.body)["errors"]
     assert error["message"] == message
     assert error["extensions"]["code"] == "CONSTRAINT_VIOLATION"
     assert error["extensions"].get("fields") == fields
+    assert error["extensions"]["kind"] == kind
+    assert error["extensions"].get("entity") == (None if fields is None else "Item")
     assert {entry["log_level"] for entry in logs} == {"info"}
     await until_whole(lab, app)
 
@@ -397,6 +400,8 @@ async def test_generated_and_custom_mutations_tell_a_constraint_alike(lab: Lab) 
         (error,) = json.loads((await execute(app, f"mutation {{ found: {field} }}")).body)["errors"]
         del error["extensions"]["requestId"]
         errors.append(error)
+    # Only Clew knows where the input has the row.
+    assert errors[0]["extensions"].pop("path") == ["set"]
     assert errors[0] == errors[1]
 
 

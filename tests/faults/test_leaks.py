@@ -43,7 +43,8 @@ def assert_tight(body: bytes, code: Code) -> None:
         assert error["extensions"]["code"] == code, error
         said = json.dumps([error["message"].replace(VIOLATED, ""), error["extensions"].get("hint")])
         assert not INSIDE.search(said), said
-        assert set(error["extensions"]) <= {"code", "hint", "requestId", "fields"}
+        assert set(error["extensions"]) <= {"code", "hint", "requestId", "kind", "entity", "fields"}
+        assert error["extensions"].get("entity") in (None, "Item")
         # Those of the API that a constraint is about.
         assert set(error["extensions"].get("fields", ())) <= {"id", "name", "parent", "code"}
     assert not re.search(rf"asyncpg|sqlalchemy|Traceback|{SECRET}|confidential|postgres", body.decode())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,10 +141,7 @@ def new_project(root: Path, url: str) -> Project:
 
 
 def command(project: Project, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run plain `alembic` in the project's folder."""
-    import os
-    import sys
-
+    """Run plain `alembic` in the project's folder, as a process that imports all anew."""
     return subprocess.run(
         [sys.executable, "-m", "alembic", *arguments],
         cwd=project.root,

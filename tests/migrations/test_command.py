@@ -14,6 +14,7 @@ from clew.migrate import run
 from clew.migrate.history import load_history
 from clew.migrate.objects import VERSION
 from clew.migrate.scaffold import FILES
+from tests.migrations.conftest import Alembic
 from tests.migrations.models import blog, column, with_columns
 from tests.migrations.project import REPOSITORY, Project, command
 
@@ -31,27 +32,27 @@ def url_with(url: str, **parts: str) -> str:
     return f"{scheme}://{place}/{database}" + (f"?{query}" if query else "")
 
 
-def test_alembics_commands_work(project: Project) -> None:
+def test_alembics_commands_work(project: Project, alembic: Alembic) -> None:
     (project.root / "graphql").mkdir()
     (project.root / "graphql" / "schema.graphql").write_text(SDL)
-    made = command(project, "revision", "--autogenerate", "-m", "notes")
+    made = alembic(project, "revision", "--autogenerate", "-m", "notes")
     assert made.returncode == 0, made.stderr
     assert [path.name for path in (project.root / "migrations/versions").glob("*.py")] == ["0001_notes.py"]
     for arguments in (["upgrade", "head"], ["check"], ["downgrade", "-1"], ["upgrade", "head"]):
-        result = command(project, *arguments)
+        result = alembic(project, *arguments)
         assert result.returncode == 0, (arguments, result.stderr, result.stdout)
-    assert "0001_notes (head)" in command(project, "current").stdout
+    assert "0001_notes (head)" in alembic(project, "current").stdout
     assert (
         project.value("SELECT column_default FROM information_schema.columns WHERE column_name = 'text'")
         == "'a:b'::text"
     )
 
-    by_hand = command(project, "revision", "-m", "by hand")
+    by_hand = alembic(project, "revision", "-m", "by hand")
     assert by_hand.returncode == 0, by_hand.stderr
-    assert command(project, "upgrade", "head").returncode == 0
+    assert alembic(project, "upgrade", "head").returncode == 0
 
     project.execute("ALTER TABLE notes ADD COLUMN stray text; CREATE TABLE somebody_elses (id int)")
-    check = command(project, "check")
+    check = alembic(project, "check")
     assert check.returncode != 0
     assert "stray" in check.stdout + check.stderr
     assert "somebody_elses" not in check.stdout + check.stderr
@@ -120,7 +121,7 @@ def test_a_database_is_at_head_behind_or_ahead(project: Project) -> None:
             action()
 
 
-def test_two_heads_are_refused_and_a_merge_goes_on(project: Project) -> None:
+def test_two_heads_are_refused_and_a_merge_goes_on(project: Project, alembic: Alembic) -> None:
     project.make(blog(), "first")
     versions = project.root / "migrations" / "versions"
     text = (versions / "0001_first.py").read_text()
@@ -134,7 +135,7 @@ def test_two_heads_are_refused_and_a_merge_goes_on(project: Project) -> None:
         project.make(with_columns(blog(), "Post", column("note")))
     with pytest.raises(StartupError, match="2 heads"):
         project.up()
-    merged = command(project, "merge", "-m", "join", "heads")
+    merged = alembic(project, "merge", "-m", "join", "heads")
     assert merged.returncode == 0, merged.stderr
     made = project.make(with_columns(blog(), "Post", column("note")), "note")
     assert made is not None
@@ -157,7 +158,7 @@ def test_a_schema_file_of_another_history_is_refused(project: Project) -> None:
         project.make(blog(), "second")
 
 
-def test_a_project_of_sdl_alone_gets_what_alembic_needs(project: Project, tmp_path: Path) -> None:
+def test_a_project_of_sdl_alone_gets_what_alembic_needs(project: Project, tmp_path: Path, alembic: Alembic) -> None:
     bare = Project(tmp_path / "bare", project.url)
     bare.root.mkdir()
     assert bare.up().head is None
@@ -168,7 +169,7 @@ def test_a_project_of_sdl_alone_gets_what_alembic_needs(project: Project, tmp_pa
         assert (bare.root / name).read_text() == (REPOSITORY / name).read_text(), name
     (bare.root / "alembic.ini").unlink()
     assert bare.up().current == "0001_first"
-    assert command(bare, "current").stdout.startswith("0001_first (head)")
+    assert alembic(bare, "current").stdout.startswith("0001_first (head)")
 
 
 def test_files_that_cannot_be_written_are_said_and_none_is_left(
@@ -214,12 +215,12 @@ def test_python_that_fails_in_a_revision_is_said_with_its_line(project: Project)
     assert project.status().current is None
 
 
-def test_alembic_reads_the_settings_that_clew_reads(project: Project) -> None:
+def test_alembic_reads_the_settings_that_clew_reads(project: Project, alembic: Alembic) -> None:
     project.migrate(blog(), "first")
     (project.root / ".env").write_text(f"DATABASE_URL={project.url}\n")
-    assert "0001_first (head)" in command(project, "current", DATABASE_URL="").stdout
+    assert "0001_first (head)" in alembic(project, "current", DATABASE_URL="").stdout
     assert not (project.root / ".clew/postgres").exists()
-    production = command(project, "current", DATABASE_URL="", CLEW_ENV="production")
+    production = alembic(project, "current", DATABASE_URL="", CLEW_ENV="production")
     assert production.returncode != 0
     assert "production has no embedded Postgres" in production.stdout + production.stderr
 

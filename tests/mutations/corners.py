@@ -7,7 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from graphql import (
+    GraphQLError,
     ObjectTypeDefinitionNode,
     OperationDefinitionNode,
     Source,
@@ -41,6 +43,7 @@ from clew.access.types import (
     Rows,
     Ruled,
     Search,
+    Somewhere,
     Visible,
 )
 from clew.access.visible import Access
@@ -55,7 +58,7 @@ from clew.plan.types import Many, RootMany
 from clew.resolvers.row_arguments import _keys
 from clew.schema.build import build_schema
 from clew.schema.custom_types import OwnTypes
-from clew.sql.arguments import usable_claims
+from clew.sql.arguments import key_value, usable_claims
 from tests.mutations.mutants import Mutant, reached
 from tests.unit.access import test_implied
 
@@ -185,6 +188,26 @@ type Warded @table @allow(role: user, where: {label: "x"}) @guard(to: READ, wher
   label: String
 }
 type Ward @table @allow(role: user, where: {warded: {label: "x"}}) { id: ID! @id  warded: Warded! }
+
+# What a check names may be absent: then its rule opens no row, and nothing is open for sure.
+type Checked @table @allow(role: user, to: [READ, UPDATE], check: {owner: "$auth.after"}) {
+  id: ID! @id
+  owner: String @allow(role: user, to: [READ, UPDATE], check: {owner: "$auth.after"})
+  kind: String @allow(role: user)
+}
+type Labelled @table @allow(role: user, to: [READ, UPDATE], where: {label: "x"}, check: {label: "$auth.after"}) {
+  id: ID! @id
+  label: String
+}
+type Unsure @table @allow(role: user, where: {labelled: {label: "x"}}) { id: ID! @id  labelled: Labelled! }
+type Sure @table @allow(role: user, to: [READ, UPDATE], where: {labelled: {label: "x"}}, check: {id: "$auth.after"}) {
+  id: String! @id
+  labelled: Labelled!
+}
+
+type Asking @table @allow(role: user, where: {exists: {Left: {name: "$auth.asked"}, Soft: {id: {neq: "x"}}}}) {
+  id: ID! @id
+}
 
 type Sum
   @table
@@ -332,6 +355,11 @@ def _check_openings(access: Access) -> None:
         "Part",
         "Warded",
         "Ward",
+        "Checked",
+        "Asking",
+        "Labelled",
+        "Unsure",
+        "Sure",
         "Sum",
         "Paged",
         "Keyed",
@@ -372,8 +400,19 @@ def _check_openings(access: Access) -> None:
     assert erasable is not None
     assert not erasable.deletes
     assert access.openings(USER)["Keyed"].fields == {"half", "halfId"}
-    for name, always in (("Owned", {"owner"}), ("Whole", set()), ("Part", set()), ("Ward", set())):
+    owners: tuple[tuple[str, set[str]], ...] = (
+        ("Owned", {"owner"}),
+        ("Whole", set()),
+        ("Part", set()),
+        ("Ward", set()),
+    )
+    for name, always in (*owners, ("Unsure", set()), ("Sure", {"labelled"})):
         assert access.openings(USER)[name].shown == always, name
+    checked = access.openings(USER)["Checked"]
+    assert (set(checked.conditional), checked.unconditional) == ({"owner"}, False)
+    assert access.visible(MODEL.entity("Checked"), USER).where == FALSE
+    given = replace(USER, usable=access.rules.claims(USER.roles))
+    assert access.visible(MODEL.entity("Checked"), given) == Visible(MODEL.entity("Checked"))
     held = access.openings(USER)["Held"]
     assert (set(held.fields), set(held.conditional)) == ({"id", "kind", "open"}, {"kind"})
     assert (held.unconditional, access.openings(USER)["Left"].unconditional) == (False, True)
@@ -393,7 +432,20 @@ def _check_claims(access: Access) -> None:
     named = {claim.path for claim in access.rules.claims(USER.roles)}
     assert named == {
         (name,)
-        for name in ("reader", "poster", "sub", "writer", "editor", "most", "last", "kind", "deleter", "label", "after")
+        for name in (
+            "reader",
+            "poster",
+            "sub",
+            "writer",
+            "editor",
+            "most",
+            "last",
+            "kind",
+            "deleter",
+            "label",
+            "after",
+            "asked",
+        )
     }
     guarding = {claim.path for claim in access.rules.claims(frozenset())}
     assert guarding == {(name,) for name in ("reader", "poster", "writer", "editor", "kind", "deleter", "after")}
@@ -783,6 +835,16 @@ def _check_conditions(access: Access) -> None:
     assert access.condition(left, {"not": x}) == Not(both[0])
     named = replace(left, predicates={"one": x})
     assert access.condition(named, {"is": "one"}) == access.condition(left, x)
+    soft = Somewhere(Rows(unmasked(MODEL.entity("Soft"))))
+    asked = Somewhere(Rows(unmasked(left), both[0]))
+    assert access.condition(left, {"exists": {"Soft": {}}}) == soft
+    assert access.condition(left, {"exists": [{"Soft": {}}]}) == soft
+    for several in ({"Soft": {}, "Left": x}, [{"Soft": {}}, {"Left": x}]):
+        assert access.condition(left, {"exists": several}) == AllOf((soft, asked))
+    of_row = access.condition(left, {"exists": {"Right": {"id": "$row.name"}}})
+    assert isinstance(of_row, Somewhere)
+    assert isinstance(of_row.rows.where, Compare)
+    assert of_row.rows.where.operand.source == Ruled(("name",), left)
     sources = (
         ({"at": {"lt": "$now"}}, Now()),
         ({"name": "$row.name"}, Ruled(("name",), left)),
@@ -954,6 +1016,15 @@ def _check_usable(_: Access) -> None:
     assert usable_claims([Claim(("a",), text, "pattern")], {"a": "\\"}) == {}
 
 
+def _check_keys(_: Access) -> None:
+    """A key that a resolver gives is an integer, or a text of one in ASCII digits."""
+    number = ValueType("Int", "integer")
+    assert [key_value(key, number, "id") for key in (7, "7", "-7")] == [7, 7, -7]
+    for key in ("", "x", "1x", "\u0663", " 1", "1_0", "1" * 11):
+        with pytest.raises(GraphQLError):
+            key_value(key, number, "id")
+
+
 def _check_implied(_: Access) -> None:
     test_implied.check_all()
 
@@ -1004,6 +1075,7 @@ PARTS: tuple[Callable[[Access], None], ...] = (
     _check_orders,
     _check_filters,
     _check_usable,
+    _check_keys,
     _check_row_arguments,
     _check_schemas,
 )

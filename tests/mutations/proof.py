@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from clew.database.pool import Pool
 from clew.document.limits import Limits, RoleLimits
 from clew.document.prepare import Prepared
 from clew.engine import Engine, Request
+from clew.engine.statements import Statements
 from clew.model.types import Model
 from clew.sql.cursors import Cursors
 from clew.sql.tables import Tables, build_tables
@@ -28,10 +29,11 @@ from tests.access.masked import MaskedReference, tie_key_of
 from tests.access.rules import Eyes, ruled_model
 from tests.access.test_http import ROLES
 from tests.access.test_masked_reads import open_model
-from tests.attacks.attack import Who
+from tests.attacks.attack import Attack, Who
 from tests.attacks.table import ATTACKS
 from tests.attacks.transports import InProcess
-from tests.mutations import corners
+from tests.attacks.writes import order_of_what_is_written
+from tests.mutations import corners, writing
 from tests.properties.database import LIMITS, World, _number, canonical, make_world
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Source, answered, operations
@@ -83,11 +85,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Application:
-    """The guarded application: its attacks, and the schemas of its roles."""
+    """The guarded application: its attacks, and the schemas of its roles.
+
+    An attack that notices a mutant is likely to notice the next: it goes to the front.
+    """
 
     guarded: Guarded
     pool: Pool
     runner: asyncio.Runner
+    attacks: list[Attack] = field(default_factory=lambda: [attack for attack in ATTACKS if attack.about_rules])
 
     def check(self) -> None:
         """Raise AssertionError, or whatever, if an attack succeeds or a schema is another."""
@@ -101,20 +107,40 @@ class Application:
         way = InProcess(engine)
         everybody = await way.send(Who(roles=frozenset({"admin"})), "{ members { id } }", {})
         assert len(everybody.json["data"]["members"]) == MEMBERS
-        for attack in ATTACKS:
-            if way.carries(attack) and attack.about_rules:
+        for attack in tuple(filter(way.carries, self.attacks)):
+            try:
                 await attack.check(way)
+            except BaseException:
+                self.attacks.remove(attack)
+                self.attacks.insert(0, attack)
+                raise
+
+
+@dataclass(frozen=True)
+class Order:
+    """The attacks on the order in which writes list rows: the statements for reads find it."""
+
+    writes: writing.Proof
+
+    def check(self) -> None:
+        """Raise AssertionError, or whatever, if an attack succeeds."""
+        engine = self.writes.engine
+        # Statements that are kept have nothing of a mutant.
+        engine.statements = Statements(engine.model, engine.statements.tables, engine.statements.cursors)
+        self.writes.check(list(self.writes.attacks))
 
 
 @dataclass(frozen=True)
 class Proof:
     application: Application
+    order: Order
     examples: list[Example]
 
     def check(self) -> None:
         """Raise if anything at all is not as it must be."""
         corners.check()
         self.application.check()
+        self.order.check()
         for example in self.examples:
             example.check()
 
@@ -124,10 +150,13 @@ def make_proof(server_url: str, root: Path) -> Iterator[Proof]:
     """The databases of the proof, dropped at the end.
 
     Args:
-        root: an empty folder, for the application's project.
+        root: an empty folder, for the applications' projects.
     """
     with ExitStack() as stack:
-        guarded = stack.enter_context(make_guarded(server_url, root))
+        for folder in ("guarded", "club"):
+            (root / folder).mkdir()
+        guarded = stack.enter_context(make_guarded(server_url, root / "guarded"))
+        writes = stack.enter_context(writing.make_proof(server_url, root / "club", order_of_what_is_written()))
         runner = stack.enter_context(asyncio.Runner())
         pool = Pool(guarded.url, size=1)
         stack.callback(lambda: runner.run(pool.close()))
@@ -135,7 +164,7 @@ def make_proof(server_url: str, root: Path) -> Iterator[Proof]:
         gathered = [gather(world) for world in worlds]
         # The first of each model first: most mutants fail soon.
         examples = [some[index] for index in range(max(map(len, gathered))) for some in gathered if index < len(some)]
-        yield Proof(Application(guarded, pool, runner), examples)
+        yield Proof(Application(guarded, pool, runner), Order(writes), examples)
 
 
 class _Asking:

@@ -21,7 +21,7 @@ import pytest
 
 from clew.model.build import load_model
 from tests.auth.tokens import SECRET, claims, hs256
-from tests.cli.conftest import environment_of
+from tests.cli.forks import environment_of
 from tests.cli.test_serve import free_port
 from tests.properties.database import create_tables, new_database
 

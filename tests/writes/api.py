@@ -27,10 +27,11 @@ ADMIN = Viewer.admin()
 
 @dataclass
 class Api:
-    """Mutations as a viewer sends them."""
+    """Mutations as a viewer sends them. `aside` is a connection of the test itself."""
 
     engine: Engine
     url: str
+    aside: asyncpg.Connection[Any]
 
     async def run(
         self, document: str, variables: dict[str, Any] | None = None, viewer: Viewer = ADMIN
@@ -64,24 +65,16 @@ class Api:
 
     async def sql(self, statement: str, *arguments: Any) -> list[Any]:
         """Rows of a statement: of one column its values, else tuples."""
-        connection = await asyncpg.connect(self.url)
-        try:
-            rows = await connection.fetch(statement, *arguments)
-        finally:
-            await connection.close()
+        rows = await self.aside.fetch(statement, *arguments)
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
     async def dump(self) -> dict[str, list[str]]:
         """Every row of every table, as Postgres writes it."""
         found: dict[str, list[str]] = {}
-        connection = await asyncpg.connect(self.url)
-        try:
-            for entity in self.engine.model.entities.values():
-                if entity.view_sql is None:
-                    rows = await connection.fetch(f"SELECT t::text FROM {table_sql(entity)} AS t ORDER BY 1")
-                    found[entity.name] = [row[0] for row in rows]
-        finally:
-            await connection.close()
+        for entity in self.engine.model.entities.values():
+            if entity.view_sql is None:
+                rows = await self.aside.fetch(f"SELECT t::text FROM {table_sql(entity)} AS t ORDER BY 1")
+                found[entity.name] = [row[0] for row in rows]
         return found
 
     @asynccontextmanager
@@ -97,18 +90,16 @@ async def api_of(url: str, sdl: str, data: str = "SELECT 1") -> AsyncIterator[Ap
     """A schema of a test's own, for writing, on an empty database; `data` are statements that fill it."""
     model = parse_model(Source(sdl, "schema.graphql"))
     await create_tables(url, model)
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(data)
-    finally:
-        await connection.close()
     schema = build_schema(model)
     assert bind(schema, model, []) == []
     bind_writes(schema, model)
     pool = Pool(url, size=2, application_name="clew-writes")
+    aside = await asyncpg.connect(url)
     try:
-        yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url)
+        await aside.execute(data)
+        yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url, aside)
     finally:
+        await aside.close()
         await pool.close()
 
 

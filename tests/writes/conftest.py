@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -21,7 +23,7 @@ from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.writes.fields import bind_writes
 from tests.properties.database import LIMITS, create_tables, new_database
-from tests.reference import table_sql
+from tests.reference import emptying
 from tests.shop import HERE as SHOP
 from tests.shop import Shop, make_shop
 from tests.writes.api import Api
@@ -29,12 +31,14 @@ from tests.writes.api import Api
 CLUB = Path(__file__).parent / "club"
 
 
-async def fill(url: str, model: Model, data: str) -> None:
-    """Empty all tables and fill them."""
-    names = ", ".join(table_sql(entity) for entity in model.entities.values() if entity.view_sql is None)
+@asynccontextmanager
+async def filled(url: str, model: Model, data: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """Empty all tables and fill them; a connection to their database."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(f"TRUNCATE {names}; {data}")
+        checked = "SET LOCAL session_replication_role = origin"
+        await connection.execute(f"BEGIN; {emptying(model)}; {checked}; {data}; COMMIT")
+        yield connection
     finally:
         await connection.close()
 
@@ -50,8 +54,8 @@ def written_shop(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) ->
 async def shopping(written_shop: Shop) -> AsyncIterator[Api]:
     """The shop, for writing."""
     engine = written_shop.clew.asgi(Settings.model_validate({"DATABASE_URL": written_shop.url})).engine
-    await fill(written_shop.url, engine.model, (SHOP / "data.sql").read_text())
-    yield Api(engine, written_shop.url)
+    async with filled(written_shop.url, engine.model, (SHOP / "data.sql").read_text()) as aside:
+        yield Api(engine, written_shop.url, aside)
     await engine.pool.close()
 
 
@@ -76,10 +80,10 @@ def club_database(postgres_url: str) -> Iterator[Club]:
 async def club(club_database: Club) -> AsyncIterator[Api]:
     """Teams under rules, for writing."""
     model, url = club_database.model, club_database.url
-    await fill(url, model, (CLUB / "data.sql").read_text())
     schema = build_schema(model)
     assert bind(schema, model, []) == []
     bind_writes(schema, model)
     pool = Pool(url, size=2, application_name="clew-writes")
-    yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url)
+    async with filled(url, model, (CLUB / "data.sql").read_text()) as aside:
+        yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url, aside)
     await pool.close()

@@ -65,11 +65,13 @@ class NaiveWriter:
     Args:
         reference: the viewer's eyes, over any rows.
         start: the rows as they are.
+        constrained: whether keys must be unique, and lead to rows.
     """
 
     model: Model
     reference: MaskedReference
     start: Tables
+    constrained: bool = True
     rows: dict[str, list[Row]] = field(init=False)
     made: set[Any] = field(default_factory=set)
     written: list[_Written] = field(default_factory=list)
@@ -217,8 +219,9 @@ class NaiveWriter:
                 if value is None and column.name not in values and (column.uuid_key or column.identity):
                     value = self.generate(column)
                 row[column.column] = value
-                if value is None and not column.nullable and not column.computed:
-                    raise RefusedError(VIOLATION)
+            lacks = [c for c in entity.columns if row[c.column] is None and not c.nullable and not c.computed]
+            if lacks and self.constrained:
+                raise RefusedError(VIOLATION)
             self.compute(entity, row)
             self.rows[entity.name].append(row)
             self.place(row)
@@ -498,10 +501,13 @@ class NaiveWriter:
             keys = [self.by_sql(target, name).name for name in wanted]
             seen = [was for was in self.before.visible(target) if self.knows(target, self.now[id(was)], keys)]
             made = [item.row for item in self.written if item.entity is target and id(item.row) not in self.were]
-            if not any(all(row[name] == value for name, value in wanted.items()) for row in (*seen, *made)):
+            there = any(all(row[name] == value for name, value in wanted.items()) for row in (*seen, *made))
+            if self.constrained and not there:
                 raise RefusedError(VIOLATION)
 
     def constrain(self, entity: Entity) -> None:
+        if not self.constrained:
+            return
         deleted = entity.soft_delete
         for names, partial in ((entity.primary_key, False), *((key.columns, True) for key in entity.uniques)):
             seen = []
@@ -705,7 +711,7 @@ class NaiveWriter:
         label = entity.column("label")
         for column in entity.columns:
             if column.computed is not None and label is not None:
-                text = row[label.column]
+                text = row[label.column] or ""
                 upper = "".join(c.upper() if c.isascii() else c for c in text) + "%(p0)s :x $1"
                 row[COMPUTED + column.name] = upper if column.name == "loud" else len(text)
 

@@ -62,9 +62,31 @@ class WriteRules(_Rules):
             roles=self.some(ROLES),
             to=frozenset(to),
             where=None if self.chance(45) else self.condition(entity, 2, entity),
-            check=self.condition(entity, 2, entity) if self.chance(35) else None,
+            check=self.alike(entity)
+            if self.chance(15)
+            else self.condition(entity, 2, entity)
+            if self.chance(35)
+            else None,
             fields=fields,
         )
+
+    def alike(self, entity: Entity) -> dict[str, Any]:
+        """Whether there is, or is not, a row like the one that is written, or a link of it: itself it would be one."""
+        known = [c for c in entity.columns if c.type.name not in ("JSON", "Float") and not c.type.is_list]
+        asked = {entity.name: {c.name: f"$row.{c.name}" for c in self.random.sample(known, 1)}}
+        links = [
+            (link, end)
+            for link in self.model.entities.values()
+            for end in link.relations
+            if link.generated_link and end.target == entity.name
+        ]
+        if links and self.chance(50):
+            link, end = self.one(links)
+            own, there = ({c.column: c.name for c in columns} for columns in (link.columns, entity.columns))
+            asked = {link.name: {own[ours]: f"$row.{there[theirs]}" for ours, theirs in end.on}}
+        found: dict[str, Any] = {"not": {"exists": asked}} if self.chance(40) else {"exists": asked}
+        to_ones = [relation.name for relation in entity.relations if not relation.to_many]
+        return {self.one(to_ones): found} if to_ones and self.chance(25) else found
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from graphql import GraphQLInputObjectType
@@ -360,22 +361,26 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
       INSERT INTO bookings (id, club_no, seat_number) VALUES (101, 1, 1);
       INSERT INTO reservations (id, club_no, seat_number) VALUES (101, 1, 1)"""
     user = Viewer("1", frozenset({"user"}))
-    taken = {
-        "message": "A database constraint was violated.",
-        "extensions": {"fields": ["seat"], "code": "CONSTRAINT_VIOLATION"},
-    }
+
+    def no_row(entity: str, path: str) -> dict[str, Any]:
+        told = {"kind": "REFERENCE", "entity": entity, "fields": ["seat"], "path": [path]}
+        return {
+            "message": "A database constraint was violated.",
+            "extensions": {**told, "code": "CONSTRAINT_VIOLATION"},
+        }
+
     async with api_of(database_url, sdl, rows) as api:
         # Hidden, and not there.
         for by in (1, 7):
             document = f"mutation {{ updateBooking(id: 101, inc: {{clubNo: {by}}}) {{ id }} }}"
-            assert await api.fails(document, viewer=user) == taken
+            assert await api.fails(document, viewer=user) == no_row("Booking", "set")
         for number in (1, 9):
-            for field in (
-                f"createBooking(input: {{seatNumber: {number}}})",
-                f"createReservation(input: {{seatNumber: {number}}})",
-                f"updateReservation(id: 101, set: {{seatNumber: {number}}})",
+            for field, entity, path in (
+                (f"createBooking(input: {{seatNumber: {number}}})", "Booking", "input"),
+                (f"createReservation(input: {{seatNumber: {number}}})", "Reservation", "input"),
+                (f"updateReservation(id: 101, set: {{seatNumber: {number}}})", "Reservation", "set"),
             ):
-                assert await api.fails(f"mutation {{ {field} {{ id }} }}", viewer=user) == taken
+                assert await api.fails(f"mutation {{ {field} {{ id }} }}", viewer=user) == no_row(entity, path)
         document = "mutation { updateBooking(id: 101, set: {seat: {connect: {clubNo: 1, number: 1}}}, %s) { id } }"
         error = await api.fails(document % "inc: {clubNo: 1}", viewer=user)
         assert error["message"] == "`set.seat` and inc both set clubNo."

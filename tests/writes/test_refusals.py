@@ -269,7 +269,7 @@ async def test_a_condition_that_raises_by_itself_changes_nothing(database_url: s
 async def test_a_rehearsal_answers_as_the_mutation_does_and_writes_nothing(blog: Api, document: str) -> None:
     witness, answer = await rehearse(blog, document)
     assert answer == await blog.run(f"mutation {{ {document} }}", viewer=ANN)
-    assert all(step.explain for step in witness.steps)
+    assert all(step.explain for step in witness.steps if step.plan is not None)
 
 
 async def test_a_rehearsal_judges_what_a_commit_would(database_url: str) -> None:
@@ -312,9 +312,9 @@ async def test_the_text_holds_rules_steps_sql_values_explain_and_the_verdict(blo
         "= [1] ($key.id)",
         "= 'ann' ($auth.sub)",
         "  EXPLAIN\n    LockRows",
-        "Step 2: updatePost, write\n  Plan\n    Update entity=Post sets=[author]",
+        "Step 3: updatePost, write\n  Plan\n    Update entity=Post sets=[author]",
         "= ['ben'] ($set.author)",
-        "Step 3: updatePost, check\n  Plan\n    Check visible=Post permits=UPDATE[",
+        "Step 4: updatePost, check\n  Plan\n    Check visible=Post permits=UPDATE[",
         "Verdict\n  refused: updatePost: FORBIDDEN The access rules do not allow this.\n"
         "  updatePost, phase check: UPDATE of Post {id: 1}\n"
         "    No READ rule would show the row as it is now.\n",
@@ -327,7 +327,7 @@ async def test_the_text_holds_rules_steps_sql_values_explain_and_the_verdict(blo
 async def test_the_text_of_what_is_allowed_and_of_no_such_row(blog: Api) -> None:
     text = await explained(blog.engine, 'mutation { updatePost(id: 1, set: {title: "x"}) { title } }', {}, ANN)
     assert text.endswith("Verdict\n  allowed\n  Everything is rolled back.")
-    assert "Step 4: updatePost, read\n  Plan\n    Read\n      Rows visible=Post" in text
+    assert "Step 5: updatePost, read\n  Plan\n    Read\n      Rows visible=Post" in text
     text = await explained(blog.engine, 'mutation { updatePost(id: 9, set: {title: "x"}) { title } }', {}, ANN)
     assert "  updatePost: Post {id: 9} is not there for UPDATE\n    There is no such row.\n" in text
 

@@ -64,6 +64,43 @@ async def test_a_write_that_has_waited_is_judged_by_what_is_there_then(
         assert await api.sql("SELECT id, n FROM lines") == [(1, 2)]
 
 
+ASKING = """
+type Closing @table { id: Int! @id }
+type Entry @table(plural: "entries")
+  @guard(to: [UPDATE, DELETE], where: {not: {exists: {Closing: {}}}}, check: {}, bindsAdmin: true)
+  @allow(role: user, to: ALL) {
+  id: Int! @id
+  n: Int!
+}
+"""
+
+
+@pytest.mark.parametrize("viewer", [USER, ADMIN], ids=["user", "admin"])
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("deleteEntry(id: 1) { id }", {"deleteEntry": None}),
+        ("updateEntry(id: 1, set: {n: 9}) { id }", {"updateEntry": None}),
+        ("deleteEntries(where: {n: {gt: 0}}) { count }", {"deleteEntries": {"count": 0}}),
+        ("updateEntries(where: {n: {gt: 0}}, set: {n: 9}) { count }", {"updateEntries": {"count": 0}}),
+    ],
+)
+async def test_a_write_that_has_waited_asks_other_entities_again(
+    database_url: str, field: str, expected: object, viewer: Viewer
+) -> None:
+    async with api_of(database_url, ASKING, "INSERT INTO entries (id, n) VALUES (1, 1)") as api:
+        other = await asyncpg.connect(api.url)
+        try:
+            async with other.transaction():
+                await other.execute("UPDATE entries SET n = 2; INSERT INTO closings (id) VALUES (1)")
+                writing = asyncio.create_task(api.run(f"mutation {{ {field} }}", viewer=viewer))
+                await waits(api)
+            assert (await writing)["data"] == expected
+        finally:
+            await other.close()
+        assert await api.sql("SELECT id, n FROM entries") == [(1, 2)]
+
+
 SOFT = """
 type Box @table @allow(role: user, to: ALL) {
   id: Int! @id

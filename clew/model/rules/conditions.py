@@ -1,7 +1,7 @@
 """The filter objects of rules: `where` and `check` of @allow and @guard, `where` of @is, `when` of @on.
 
-Every name in such an object is looked up: fields, relations, operators, predicates and
-paths of `$row`. Constants are checked against their column's type.
+Every name in such an object is looked up: fields, relations, entities, operators, predicates
+and paths of `$row`. Constants are checked against their column's type.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from clew.sdl.report import Report, did_you_mean, shown
 NOW = "$now"
 AUTH = "$auth"
 ROW = "$row"
-_LOGIC = ("and", "or", "not", "is")
+_LOGIC = ("and", "or", "not", "is", "exists")
 _QUANTIFIERS = ("some", "none", "every")
 _TIMES = ("DateTime", "Date", "Time")
 
@@ -130,8 +130,30 @@ def _object(walk: _Walk, entity: Entity, node: ValueNode, context: _Context) -> 
             _object(walk, entity, part.value, context)
         elif name == "is":
             _predicate(walk, entity, part.value, context)
+        elif name == "exists":
+            _exists(walk, part, context)
         else:
             _field(walk, entity, part, context)
+
+
+def _exists(walk: _Walk, part: ObjectFieldNode, context: _Context) -> None:
+    """Check `{exists: {Enrolment: {...}}}`, or a list of such objects: it asks of entities, whatever the row is."""
+    if not context.auth:
+        walk.report.error(part.name, '"exists" cannot be used here: only rules ask of other entities')
+        return
+    node = part.value
+    items = node.values if isinstance(node, ListValueNode) else (node,)
+    for item in items or (node,):
+        if not isinstance(item, ObjectValueNode) or not item.fields:
+            hint = "write {exists: {Entity: { ... }}}"
+            walk.report.error(item, f'"exists" takes an object of entities, not {shown(item)}', hint)
+            continue
+        for asked in _parts(walk, item):
+            name = asked.name.value
+            if name in walk.model.entities:
+                _object(walk, walk.model.entities[name], asked.value, context)
+            elif name not in walk.scope.entities:
+                walk.report.error(asked.name, f'there is no entity "{name}"', did_you_mean(name, walk.model.entities))
 
 
 def _parts(walk: _Walk, node: ObjectValueNode) -> Iterator[ObjectFieldNode]:

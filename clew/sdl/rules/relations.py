@@ -6,7 +6,7 @@ from clew.sdl.directives import Relation
 from clew.sdl.document import Document, Field, FieldKind, Type, field_kind
 from clew.sdl.report import Report
 
-_OWNING = {"on_delete": "onDelete", "column": "column", "columns": "columns"}
+_OWNING = {"on_delete": "onDelete", "column": "column", "columns": "columns", "message": "message"}
 
 
 def check(document: Document, report: Report) -> None:

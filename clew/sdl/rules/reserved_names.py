@@ -6,7 +6,7 @@ from clew.sdl.document import COLUMN_SCALARS, ROOTS, Document, Kind, Type
 from clew.sdl.report import Report
 
 # Keys of a filter object that are not fields.
-FILTER_WORDS = ("and", "or", "not", "is")
+FILTER_WORDS = ("and", "or", "not", "is", "exists")
 GENERATED = ("Viewer", "PageInfo", "DeletedRows", "JSONPathFilter", "GroupUnit", "DateGroupUnit", "DateTimeGroupUnit")
 JOB_TYPES = ("Job", "JobStatus")
 _ENUM_WORDS = ("true", "false", "null")

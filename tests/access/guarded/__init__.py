@@ -34,7 +34,7 @@ query.set_field("internal", lambda *_: "inside")
 for _name in ("teamsOf", "notesOf", "auditsOf"):
     # Whatever keys they are given: which rows these open is not the resolver's business.
     query.set_field(_name, lambda *_, ids: ids)
-for _name in ("ofTeam", "ofNotes", "ofLocker", "ofLockers"):
+for _name in ("ofTeam", "ofNotes", "ofLocker", "ofLockers", "ofVenue"):
     query.set_field(_name, lambda *_, **given: f"with {given}")
 mutation.set_field("wipe", lambda *_: True)
 
@@ -80,6 +80,9 @@ async def authenticate(request: Request) -> Viewer | None:
 # Of the reviews 1 is by m3; m3 has read 1 and 2, m23 all.
 # Essay 1 is by m3 and of the sea, 2 by m23 and of the sea and of war. Their moods are alike; both warn of war, and each
 # is the other's sequel.
+# m3 is a guide of level 2, m43 one of level 3, m63 one of level 1, and m23 was one of level 5. Venue 3 is shut, 4
+# deleted.
+# Meter 2 is of team 3; 1 and all that is of it fail to be numbers.
 # Notes 1, 2 and 5 are m3's, 3, 4 and 6 m23's, of its team, 7 is m0's; 1 and 4 are not open, 5 and 6 deleted.
 DATA = f"""
 INSERT INTO teams (id, name, public, budget)
@@ -127,6 +130,17 @@ INSERT INTO drafts (id, text, kept, writer_id, deleted_at) VALUES
 INSERT INTO stamps (id, value, ink) VALUES (1, 1, 'red'), (2, 2, 'blue');
 INSERT INTO vaults (id, holder) VALUES (1, 'm3');
 INSERT INTO lockers (id, label, holder) VALUES (1, 'Left', 'm3'), (2, 'Right', 'm23');
+INSERT INTO guides (id, level, member_id, deleted_at) VALUES
+(1, 2, 'm3', NULL), (2, 5, 'm23', now()), (3, 3, 'm43', NULL), (4, 1, 'm63', NULL);
+INSERT INTO venues (id, name, open, code, deleted_at) VALUES (1, 'Open', true, 'c1', NULL),
+(2, 'Closed', false, 'c2', NULL), (3, 'Shut', true, 'c3', NULL), (4, 'Gone', true, 'c4', now());
+INSERT INTO shuttings (id, venue_id) VALUES (1, 3);
+INSERT INTO stalls (id, venue_id) VALUES (10, 1), (20, 2), (30, 3);
+INSERT INTO landmarks (id) VALUES (1), (2);
+INSERT INTO venue_landmarks (venue_id, landmark_id) VALUES (1, 1), (2, 1), (2, 2);
+INSERT INTO meters (id, name, code, team_id) VALUES (1, 'Theirs', 'SECRET', 't4'), (2, 'Ours', '7', 't3');
+INSERT INTO dials (id, code, weight, meter_id) VALUES (1, 'SECRET', 1e308, 1), (2, 'SECRET', 1e308, 1), (3, '7', 2, 2);
+INSERT INTO needles (id, code, meter_id) VALUES (1, 'SECRET', 1), (2, '7', 2);
 INSERT INTO audits (id, kind, note) VALUES (1, 'LEAK', 'the secret of the audit');
 """
 

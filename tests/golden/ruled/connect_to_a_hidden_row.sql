@@ -14,3 +14,10 @@ FROM members AS t1
 WHERE t1.club_id = t0.id AND t1.person_id = $2::TEXT))))) AS anon_1 
 FROM (SELECT clew_given.clew_value0 AS club_id, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
 FROM unnest($3::INTEGER[], $4::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows ORDER BY changed_rows.clew_position;
+
+-- 3: updateNote, gather
+--   Foresee permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]
+--     Update entity=Note sets=[clubId] presets=[[slug, "lower(text) || '-' || state"]]
+SELECT true IS true AS a0, (changed_rows.state = $1::TEXT) IS true AS a1, (changed_rows.author_id = $2::TEXT) IS true AS a2, true IS true AS a3, (changed_rows.text != $3::TEXT) IS true AS a4 
+FROM (SELECT notes.id AS id, notes.text AS text, notes.state AS state, notes.stars AS stars, notes.frozen AS frozen, notes.author_id AS author_id, clew_given.clew_value0 AS club_id, notes.slug AS slug, notes.labels AS labels, notes.version + 1 AS version, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
+FROM unnest($4::INTEGER[], $5::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows ORDER BY changed_rows.clew_position;

@@ -19,11 +19,14 @@ FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS cl
 FROM unnest($3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 3: createMember, write
+SAVEPOINT clew_rows;
+
+-- 4: createMember, write
 --   Insert entity=Member columns=[clubId, personId]
 INSERT INTO members (club_id, person_id) SELECT clew_given.clew_value0, clew_given.clew_value1 
 FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position RETURNING members.id;
 
--- 4: createMember, check
+-- 5: createMember, check
 --   Check visible=Member permits=CREATE[schema.graphql:47] before=['Member']
 SELECT judged.readable, judged.a0 
 FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
@@ -45,7 +48,7 @@ WHERE t7.club_id = t3.id AND t7.person_id = $2::TEXT AND t7.level = $5::TEXT))))
 FROM members AS t0 
 WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 5: createMember, read
+-- 6: createMember, read
 --   Read
 --     Rows visible=Member
 --     Value key='level' column=level

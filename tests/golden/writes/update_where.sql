@@ -21,10 +21,13 @@ FROM people AS t1
 WHERE t1.id = t0.customer_id AND t1.given_name = $2::TEXT)) AND true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 3: updateOrders, write
+SAVEPOINT clew_rows;
+
+-- 4: updateOrders, write
 --   Update entity=Order sets=[paid]
 UPDATE orders SET paid=clew_given.clew_value0 FROM unnest($1::BIGINT[], $2::BOOLEAN[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE orders.id = clew_given.clew_key0;
 
--- 4: updateOrders, check
+-- 5: updateOrders, check
 --   Check visible=Order permits=UPDATE[]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 

@@ -142,6 +142,54 @@ def check_what_follows() -> None:
         assert World(doc=where, note=f"{{doc: {where}}}").left("Doc.notes") == TRUE
 
 
+def check_what_follows_anywhere() -> None:
+    """What is about no row is true of each, once it is of one."""
+    tag = '{exists: {Tag: {name: "x", owner: "$auth.sub"}}}'
+    for where in (tag, f"{{not: {tag}}}"):
+        for path in ("Doc.notes", "Doc.copies", "Note.doc"):
+            assert World(doc=where, note=where).left(path) == TRUE
+        assert World(doc=where, tagged=where).left_of_link() == TRUE
+        assert World(tag=where, tagged=where).left_of_link() == TRUE
+    both = World(doc=f"{{size: 1, and: [{tag}]}}", note=f'{{text: "x", and: [{tag}]}}')
+    assert both.left("Doc.notes") == both.condition("Note", {"text": "x"})
+    # A row that was reached is one that is asked about.
+    assert World(doc=OWN, note=f"{{exists: {{Doc: {OWN}}}}}").left("Doc.notes") == TRUE
+    assert World(doc=OWN, note="{exists: {Doc: {}}}").left("Doc.notes") == TRUE
+    assert World(tag=OWN, tagged=f"{{exists: {{Tag: {OWN}}}}}").left_of_link() == TRUE
+    # A view does not have a row for sure, but says the same wherever it is asked.
+    shelf = f"{{exists: {{Shelf: {OWN}}}}}"
+    assert World(shelf=shelf, doc=shelf).left("Shelf.docs") == TRUE
+    ruled = '{exists: {Tag: {name: "$row.owner"}}}'
+    for doc, note in (
+        (tag, '{exists: {Tag: {name: "x"}}}'),
+        (tag, f"{{not: {tag}}}"),
+        (f"{{not: {tag}}}", tag),
+        (f"{tag} | {OWN}", tag),
+        (f"{{or: [{tag}, {OWN}]}}", tag),
+        # `$row` is another row in the rules of each.
+        (ruled, ruled),
+        (f"{{not: {ruled}}}", f"{{not: {ruled}}}"),
+        # There is such a row: it is not true that there is none.
+        (OWN, f"{{not: {{exists: {{Doc: {OWN}}}}}}}"),
+        (OWN, f"{{exists: {{Tag: {OWN}}}}}"),
+        (OWN, "{exists: {Tag: {}}}"),
+        (OWN, '{exists: {Doc: {owner: "$auth.sub", size: 1}}}'),
+        ('{owner: "$row.team"}', '{exists: {Doc: {owner: "$row.owner"}}}'),
+    ):
+        world = World(doc=doc, note=note)
+        assert world.left("Doc.notes") == world.visible("Note").where, (doc, note)
+    for where in (ruled, f"{{not: {ruled}}}"):
+        world = World(doc=where)
+        for path in ("Doc.parent", "Doc.children"):
+            assert world.left(path) == world.visible("Doc").where
+    world = World(shelf=OWN, doc=shelf)
+    assert world.left("Shelf.docs") == world.visible("Doc").where
+    # Deleted rows count for nothing, and a list may be asked for them.
+    world = World(deletes=True, doc=OWN, note=f"{{exists: {{Doc: {OWN}}}}}")
+    assert world.left("Doc.notes") == TRUE
+    assert world.left("Doc.notes", "INCLUDE") == world.visible("Note").where
+
+
 def check_what_does_not_follow() -> None:
     """Whatever is not said of the very same row stays."""
     for world, path in (
@@ -260,7 +308,7 @@ def check_made_up() -> None:
     assert reached(by_owner, told, near) == near
 
 
-CHECKS = (check_what_follows, check_what_does_not_follow, check_links, check_made_up)
+CHECKS = (check_what_follows, check_what_follows_anywhere, check_what_does_not_follow, check_links, check_made_up)
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -6,7 +6,7 @@ import pytest
 from graphql import Source
 
 from clew.model.build import parse_model
-from clew.model.rule_text import rules_of, rules_of_admin
+from clew.model.rule_text import conjuncts, rules_of, rules_of_admin
 
 SDL = """
 type User @table @is(name: "me", where: {{id: "$auth.sub"}}) {{
@@ -50,6 +50,10 @@ def text_on_user(where: str) -> str:
         ),
         ('{not: {posts: {every: {is: "mine"}}}}', '{not: {posts: {every: {author: {id: "$auth.sub"}}}}}'),
         ('{or: [{is: "me"}, {id: "x"}]}', '{or: [{id: "$auth.sub"}, {id: "x"}]}'),
+        (
+            '{exists: {Post: {is: "mine"}, User: {}}, or: [{exists: [{User: {is: "me"}}]}]}',
+            '{exists: {Post: {author: {id: "$auth.sub"}}, User: {}}, or: [{exists: [{User: {id: "$auth.sub"}}]}]}',
+        ),
         # Both say something of the same field: neither may be lost.
         ('{is: "me", id: {neq: "x"}}', '{and: [{id: "$auth.sub"}, {id: {neq: "x"}}]}'),
         (
@@ -60,6 +64,16 @@ def text_on_user(where: str) -> str:
 )
 def test_named_conditions_are_spelled_out(where: str, meant: str) -> None:
     assert text_on_user(where) == f"READ, where {meant}"
+
+
+def test_each_entity_that_is_asked_about_is_a_part_of_a_condition() -> None:
+    model = parse_model(Source(SDL.format(directives=""), "app.graphql"))
+    where = {"exists": [{"Post": {"is": "mine"}, "User": {}}, {"User": {"id": "x"}}]}
+    assert list(conjuncts(model, model.entity("Post"), where)) == [
+        ({"exists": {"Post": {"is": "mine"}}}, '{exists: {Post: {author: {id: "$auth.sub"}}}}'),
+        ({"exists": {"User": {}}}, "{exists: {User: {}}}"),
+        ({"exists": {"User": {"id": "x"}}}, '{exists: {User: {id: "x"}}}'),
+    ]
 
 
 def test_constants_are_written_as_in_sdl() -> None:

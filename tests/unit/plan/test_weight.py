@@ -31,6 +31,9 @@ MODEL = parse_model(
         type User @table @allow(role: anon, where: {hidden: false}) {
           id: Int! @id  hidden: Boolean!  team: Team!
         }
+        type Room @table @allow(role: anon, where: {exists: {Team: {open: true, ownerId: "$auth.sub"}, User: {}}}) {
+          id: Int! @id
+        }
         """,
         "conditions.graphql",
     )
@@ -78,6 +81,8 @@ def planned(document: str, variables: dict[str, Any] | None = None, **limits: An
         ("{ teamsConnection { nodes { id } } }", 3),
         ("{ teamsConnection { totalCount again: totalCount } }", 3 + 2 * 3),
         ("{ team(id: 1) { id } }", 3),
+        # An entity that is asked about is 1, and what is asked of it.
+        ("{ rooms { id } }", 1 + 2 + 1 + 1),
         ("{ a: teams { id } b: teams { id } ...F } fragment F on Query { c: teams { id } }", 9),
     ],
 )

@@ -69,6 +69,19 @@ REFUSED: list[tuple[str, str, str | None]] = [
         '"User" has no predicate "around"',
         'declare it: type User @is(name: "around", where: ...)',
     ),
+    ("{exists: {«Usr»: {}}}", 'there is no entity "Usr"', 'did you mean "User"?'),
+    ("{exists: {«Status»: {}}}", 'there is no entity "Status"', None),
+    ("{exists: «{}»}", '"exists" takes an object of entities, not { }', "write {exists: {Entity: { ... }}}"),
+    ("{exists: «[]»}", '"exists" takes an object of entities, not []', "write {exists: {Entity: { ... }}}"),
+    (
+        "{exists: [{User: {}}, «me»]}",
+        '"exists" takes an object of entities, not me',
+        "write {exists: {Entity: { ... }}}",
+    ),
+    ("{not: {exists: {User: {«nme»: 1}}}}", '"User" has no field "nme"', 'did you mean "name"?'),
+    ("{author: {exists: {User: «1»}}}", "a condition on User is an object, not 1", "write {id: ...}"),
+    ('{exists: {User: {id: «"$row.idd"»}}}', '"$row.idd": "Post" has no column "idd"', 'did you mean "id"?'),
+    ("{exists: {User: {}, «User»: {name: null}}}", '"User" appears twice in one object', "use and: [...]"),
     ("{likes: 1, «likes»: 2}", '"likes" appears twice in one object', "use and: [...]"),
 ]
 
@@ -88,6 +101,7 @@ def test_a_condition_is_refused_at_its_token(condition: str, message: str, hint:
         '{author: {boss: {id: {eq: "$row.author.bossId"}}}, meta: {isNull: false}, title: "costs $5"}',
         "{comments: {none: {likes: {gt: 3}}}, commentsAggregate: {count: {gte: 1}, avg: {likes: {gt: 1.5}}}}",
         "{or: [{is: mine}, {not: {author: {is: me}}}], and: {likes: 1}}",
+        '{exists: {User: {is: me}, Comment: {post: {id: "$row.id"}}}, or: [{exists: [{User: {}}, {User: {is: me}}]}]}',
     ],
 )
 def test_a_condition_of_every_known_form_is_valid(condition: str) -> None:
@@ -104,9 +118,25 @@ def test_the_row_of_a_predicate_is_the_row_of_the_rule_that_uses_it() -> None:
 
 
 def test_a_trigger_knows_no_viewer_and_no_row() -> None:
-    text = 'extend schema @on(model: A, run: j, when: {n: {in: ["$auth.n", "$row.n"]}})\n'
+    text = 'extend schema @on(model: A, run: j, when: {n: {in: ["$auth.n", "$row.n"]}, exists: {A: {}}})\n'
     text += "type A @table { id: ID! @id n: String }\nextend type Mutation { j: Int @job }"
     assert [fault.message for fault in faults(text)] == [
         '"$auth.n" cannot be used here: there is no viewer',
         '"$row.n" cannot be used here: there is no row of a rule',
+        '"exists" cannot be used here: only rules ask of other entities',
+    ]
+
+
+def test_the_fault_of_an_entity_is_told_once() -> None:
+    rule = "type A @table @allow(role: r, where: {exists: {B: {n: 1}}}) { id: ID! @id }"
+    assert [fault.message for fault in faults(rule, "type B @table { n: Int }")] == [
+        'the entity "B" has no @id: a table needs a key'
+    ]
+
+
+def test_predicates_that_ask_of_one_another_go_in_a_circle() -> None:
+    one = "type A @table @is(name: x, where: {exists: {B: {is: y}}}) { id: ID! @id }"
+    other = "type B @table @is(name: y, where: {not: {exists: [{A: {is: x}}]}}) { id: ID! @id }"
+    assert [fault.message for fault in faults(one, other)] == [
+        'predicates use one another in a circle: A."x" -> B."y" -> A."x"'
     ]

@@ -44,6 +44,7 @@ WHERES: tuple[dict[str, Any], ...] = (
     {"author": {"id": 1}},
     {"notes": {"every": {"id": {"in": [1]}}}},
     {"notesAggregate": {"count": {"gt": 1}}},
+    {"exists": {"Note": {"id": 1}}},
 )
 
 

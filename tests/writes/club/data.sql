@@ -12,6 +12,8 @@ INSERT INTO notes (id, text, state, author_id, club_id, frozen) VALUES
   (3, 'Ben drafts', 'draft', 'ben', 1, false),
   (4, 'Ben tells', 'public', 'ben', NULL, false),
   (5, 'Ice', 'draft', 'ann', NULL, true);
+INSERT INTO stewards (person_id) VALUES ('ann');
+INSERT INTO placards (id, text) VALUES (1, 'Silence');
 SELECT setval(pg_get_serial_sequence('notes', 'id'), 100);
 SELECT setval(pg_get_serial_sequence('clubs', 'id'), 100);
 INSERT INTO tents (id) VALUES (1);

@@ -54,7 +54,7 @@ def _judge(engine: Engine, role: RoleSchema, prepared: Prepared, request: Reques
                 compute(values, {})
 
 
-class Foresight:
+class UserRefusals:
     """Logs, once for each document, that a limit would refuse it to a user."""
 
     def __init__(self) -> None:

@@ -1,0 +1,69 @@
+"""Whether a condition of a rule could hold of a row that is not written yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from clew.access.predicates import FALSE, operands_of, parts
+from clew.access.reach import reads
+from clew.access.types import TRUE, AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Predicate, Ruled, Somewhere
+from clew.model.types import Entity, Model, RelationKind
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What is known of a row before it is written.
+
+    Args:
+        known: the API names of its columns that have their values.
+        unsettled: the names of entities whose rows may still change; None for all.
+    """
+
+    entity: Entity
+    model: Model
+    known: Collection[str]
+    unsettled: Collection[str] | None
+
+    def could(self, condition: Predicate) -> Predicate:
+        """Return what must be true of the row for the condition to become true."""
+        return self._bound(condition, TRUE)
+
+    def _bound(self, condition: Predicate, unknown: Predicate) -> Predicate:
+        """Replace what is not known by `unknown`: TRUE where that lets the whole hold, FALSE below a negation."""
+        match condition:
+            case AllOf(items):
+                return AllOf(tuple(self._bound(item, unknown) for item in items))
+            case AnyOf(items):
+                return AnyOf(tuple(self._bound(item, unknown) for item in items))
+            case Not(item):
+                return Not(self._bound(item, FALSE if unknown == TRUE else TRUE))
+            case IsTrue(item, negated):
+                turned = FALSE if unknown == TRUE else TRUE
+                return replace(condition, item=self._bound(item, turned if negated else unknown))
+        return condition if self._is_known(condition) else unknown
+
+    def _is_known(self, condition: Predicate) -> bool:
+        """Whether a condition without others around it can be judged."""
+        read = reads(condition, self.model)
+        if read and (self.unsettled is None or not read.isdisjoint(self.unsettled)):
+            return False
+        if _names_the_row(condition):
+            return False
+        match condition:
+            case Compare(column=column) | IsNull(column=column):
+                return column.name in self.known
+            case Exists(relation=relation):
+                return relation.kind is RelationKind.TO_ONE and set(relation.key) <= set(self.known)
+            case Somewhere():
+                return True
+        return False
+
+
+def _names_the_row(condition: Predicate) -> bool:
+    """Whether a `$row` stands anywhere in it."""
+    return _any(condition, lambda part: any(isinstance(item.source, Ruled) for item in operands_of(part)))
+
+
+def _any(condition: Predicate, holds: Callable[[Predicate], bool]) -> bool:
+    return holds(condition) or any(_any(part, holds) for part in parts(condition))

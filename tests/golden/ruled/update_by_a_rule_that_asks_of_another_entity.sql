@@ -1,0 +1,40 @@
+-- 1: updatePlacard, gather
+--   Lock visible=Placard permits=UPDATE[schema.graphql:123] by_key=True named=True
+SELECT clew_given.clew_position AS position, t0.id, (EXISTS (SELECT 1 
+FROM stewards AS t1 
+WHERE t1.person_id = $1::TEXT)) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN placards AS t0 ON t0.id = clew_given.clew_key0 
+WHERE (EXISTS (SELECT 1 
+FROM stewards AS t1 
+WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
+
+-- 2: updatePlacard, gather
+--   Lock visible=Placard permits=UPDATE[schema.graphql:123] by_key=True named=True
+SELECT clew_given.clew_position AS position, t0.id, (EXISTS (SELECT 1 
+FROM stewards AS t1 
+WHERE t1.person_id = $1::TEXT)) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN placards AS t0 ON t0.id = clew_given.clew_key0 
+WHERE (EXISTS (SELECT 1 
+FROM stewards AS t1 
+WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
+
+-- 3: updatePlacard, write
+SAVEPOINT clew_rows;
+
+-- 4: updatePlacard, write
+--   Update entity=Placard sets=[text]
+UPDATE placards SET text=clew_given.clew_value0 FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE placards.id = clew_given.clew_key0;
+
+-- 5: updatePlacard, check
+--   Check visible=Placard permits=UPDATE[schema.graphql:123]
+SELECT judged.readable, judged.a0 
+FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
+FROM stewards AS t1 
+WHERE t1.person_id = $2::TEXT)) IS true AS a0 
+FROM placards AS t0 
+WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
+
+-- 6: updatePlacard, read
+--   Read
+--     Rows visible=Placard
+--     Value key='text' column=text

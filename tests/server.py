@@ -1,0 +1,71 @@
+"""The Postgres of the tests: one for all workers, with its files in memory where there is room.
+
+Tests make and drop tables all the time, and on a disk most of that time goes into files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from clew.database import cluster
+from clew.database.embedded import embedded_postgres
+
+STATE = Path(__file__).resolve().parent.parent / ".clew"
+MEMORY = Path("/dev/shm")
+# In bytes. A run of all tests takes some hundred megabytes.
+ROOM = 3 * 10**9
+
+
+@contextmanager
+def shared_server() -> Iterator[str]:
+    """Run the server of this repository's tests, and yield the URL of a database on it.
+
+    The first process starts it. The last one stops it and removes its files.
+    """
+    with ExitStack() as stack:
+        with _locked("test-postgres") as place:
+            folder = Path(place.read_text() or "nowhere")
+            if not folder.is_dir():
+                folder = Path(tempfile.mkdtemp(prefix="clew-test-", dir=_roomy()))
+                place.write_text(str(folder))
+            if not (folder / "data").exists():
+                copy_empty_cluster(folder)
+            url = stack.enter_context(embedded_postgres(folder, durable=False))
+        try:
+            yield url
+        finally:
+            with _locked("test-postgres"):
+                stack.close()
+                if not cluster.is_running(folder.resolve() / "data"):
+                    shutil.rmtree(folder)
+
+
+def copy_empty_cluster(folder: Path) -> None:
+    """Put the data of an embedded Postgres that never ran into `folder`: to copy them is faster than to make them."""
+    with _locked("empty-cluster"):
+        kept = STATE / "empty-cluster"
+        kept.mkdir(exist_ok=True)
+        cluster.initialise(kept / "data", durable=False)
+    # `cp` keeps the owner, whom Postgres asks for. Half a copy must not be taken for a whole one.
+    subprocess.run(["cp", "-a", kept / "data", folder / "copy"], check=True)
+    (folder / "copy").rename(folder / "data")
+
+
+def _roomy() -> Path:
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else STATE
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[Path]:
+    """Let one process at a time run the block, and yield the file that is locked."""
+    STATE.mkdir(exist_ok=True)
+    file = STATE / f"{name}.lock"
+    with file.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield file
