@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from clew.migrate.snapshot import Column, ForeignKey, Table, View, column_list, qualified
 from clew.sql.literals import quote_name, quote_text
 
@@ -60,6 +62,56 @@ def drop_constraint(key: str, name: str) -> str:
 
 def rename_constraint(key: str, old: str, new: str) -> str:
     return f"ALTER TABLE {key} RENAME CONSTRAINT {quote_name(old)} TO {quote_name(new)}"
+
+
+def rename_sequence(schema: str | None, old: str, new: str) -> str:
+    return f"ALTER SEQUENCE IF EXISTS {qualified(old, schema)} RENAME TO {quote_name(new)}"
+
+
+def rename_constraints(key: str, names: Mapping[str, str]) -> str:
+    """Return a statement that renames those of some constraints of a table that are there."""
+    pairs = ", ".join(f"({quote_text(old)}, {quote_text(new)})" for old, new in names.items())
+    lines = (
+        "DO $renames$",
+        "DECLARE",
+        "    pair record;",
+        "BEGIN",
+        f"    FOR pair IN SELECT * FROM (VALUES {pairs}) AS p (old, new)",  # noqa: S608 (quoted texts)
+        f"        JOIN pg_constraint ON conname = old AND conrelid = {quote_text(key)}::regclass",
+        "    LOOP",
+        f"        EXECUTE format({quote_text(f'ALTER TABLE {key} RENAME CONSTRAINT %I TO %I')}, pair.old, pair.new);",
+        "    END LOOP;",
+        "END",
+        "$renames$",
+    )
+    return "\n".join(lines)
+
+
+def rename_type_value(type_: str, old: str, new: str) -> str:
+    return f"ALTER TYPE {type_} RENAME VALUE {quote_text(old)} TO {quote_text(new)}"
+
+
+def replace_values(
+    key: str, name: str, column: Column, values: Mapping[str, str], triggers: Collection[str]
+) -> tuple[str, ...]:
+    """Return statements that replace values of a column, without the triggers of its table."""
+    place = quote_name(name)
+    pairs = [(quote_text(old), quote_text(new)) for old, new in values.items()]
+    if column.type.endswith("[]"):
+        replaced = place
+        for old, new in pairs:
+            replaced = f"array_replace({replaced}, {old}, {new})"
+        where = f"{place} && ARRAY[{', '.join(old for old, _ in pairs)}]::{column.type}"
+    else:
+        replaced = f"CASE {place} {' '.join(f'WHEN {old} THEN {new}' for old, new in pairs)} END"
+        where = f"{place} IN ({', '.join(old for old, _ in pairs)})"
+    update = f"UPDATE {key} SET {place} = {replaced} WHERE {where}"  # noqa: S608 (quoted names and texts)
+    quoted = [quote_name(trigger) for trigger in triggers]
+    return (
+        *(f"ALTER TABLE {key} DISABLE TRIGGER {trigger}" for trigger in quoted),
+        update,
+        *(f"ALTER TABLE {key} ENABLE TRIGGER {trigger}" for trigger in quoted),
+    )
 
 
 def foreign_key_text(foreign: ForeignKey) -> str:

@@ -1,72 +1,166 @@
-"""`@renamed`: find the old names of tables and columns, and give the old schema its new names."""
+"""`@renamed`: find the old names of tables, columns and enum values, and give the old schema its new names."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from clew.migrate.snapshot import ForeignKey, Snapshot, Table
-from clew.model.types import Entity, Model
+from clew.migrate.snapshot import Column, ForeignKey, Snapshot, Table, qualified
+from clew.model.names import capitalised, single_field
+from clew.model.types import Entity, Model, Relation
 from clew.sql.words import replace_identifiers
 
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """`tables` maps old keys to new keys. `columns` maps old SQL names to new ones, by the table's new key."""
+    """What continues under another name, by its old one.
+
+    `tables` are by key; `columns` by SQL name, for each table by its new key; `values` are those of enums, for each
+    column by the new key of its table and its new name.
+    """
 
     tables: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    values: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
     def table(self, old_key: str) -> str:
         return self.tables.get(old_key, old_key)
 
+    def column(self, new_key: str, old: str) -> str:
+        return self.columns.get(new_key, {}).get(old, old)
+
 
 def find_renames(model: Model, old: Snapshot, new: Snapshot) -> Renames:
-    """Return the renames that `@renamed(from:)` asks for and that no migration has made yet.
+    """Return the renames that `@renamed(from:)` asks for and that no migration has made yet, and those that follow.
 
-    `from` is the old name of the type or field in the SDL, or its old SQL name. A directive that stays in
-    the SDL after its migration has no effect, because `old` no longer has the old name.
+    `from` is the old name of the type, field or enum value in the SDL, or its old SQL name. A directive that stays in
+    the SDL after its migration has no effect, because `old` no longer has the old name. What follows are the columns
+    of to-ones that lead to a renamed key, and the links that Clew makes between renamed types.
     """
+    renames = Renames(_tables(model, old, new))
+    sources = {new_key: old_key for old_key, new_key in renames.tables.items()}
+    # A key may hold the key of another table.
+    for _ in new.tables:
+        columns: dict[str, Mapping[str, str]] = {}
+        for key, table in new.tables.items():
+            source = sources.get(key, key)
+            if source in old.tables and (renamed := _columns(model, old, source, table, renames)):
+                columns[key] = renamed
+        if columns == renames.columns:
+            break
+        renames = replace(renames, columns=columns)
+    return replace(renames, values=_values(model, old, new, renames))
+
+
+def _tables(model: Model, old: Snapshot, new: Snapshot) -> dict[str, str]:
     by_entity = {table.entity: key for key, table in old.tables.items()}
     by_name = {table.name: key for key, table in old.tables.items()}
     tables: dict[str, str] = {}
-    columns: dict[str, Mapping[str, str]] = {}
-    for key, table in new.tables.items():
+    added = {key: table for key, table in new.tables.items() if key not in old.tables}
+    for key, table in added.items():
         entity = model.entities[table.entity]
-        source = key
-        if key not in old.tables:
-            # `@table(name:)` may change alone. The same type with another table is a rename too.
-            wanted = entity.renamed_from or entity.name
-            candidate = by_entity.get(wanted) or by_name.get(wanted)
-            if candidate is not None and candidate not in new.tables:
-                tables[candidate] = source = key
-                source = candidate
-        if source in old.tables:
-            renamed = _columns(entity, old.tables[source], table)
-            if renamed:
-                columns[key] = renamed
-    return Renames(tables, columns)
+        # `@table(name:)` may change alone. The same type with another table is a rename too.
+        wanted = entity.renamed_from or entity.name
+        candidate = by_entity.get(wanted) or by_name.get(wanted)
+        if candidate is not None and candidate not in new.tables:
+            tables[candidate] = key
+    links = {key: table for key, table in added.items() if model.entities[table.entity].generated_link}
+    for key, table in links.items():
+        ends = _ends(table, {})
+        # The link of a renamed type may have another name, too. If several could be meant, none is.
+        alike = [other for other in links.values() if _ends(other, {}) == ends]
+        found = [
+            old_key
+            for old_key, item in old.tables.items()
+            if old_key not in new.tables and old_key not in tables and _is_link(item) and _ends(item, tables) == ends
+        ]
+        if key not in tables.values() and len(alike) == len(found) == 1 and not set(ends).isdisjoint(tables.values()):
+            tables[found[0]] = key
+    return tables
 
 
-def _columns(entity: Entity, old: Table, new: Table) -> dict[str, str]:
+def _ends(table: Table, tables: Mapping[str, str]) -> list[str]:
+    return sorted(tables.get(foreign.references, foreign.references) for foreign in table.foreign_keys.values())
+
+
+def _is_link(table: Table) -> bool:
+    """Return whether a table holds two keys of others and nothing else."""
+    columns = [column for foreign in table.foreign_keys.values() for column in foreign.columns]
+    return len(table.foreign_keys) == 2 and sorted(columns) == sorted(table.columns)
+
+
+def _columns(model: Model, schema: Snapshot, source: str, new: Table, renames: Renames) -> dict[str, str]:
+    entity, old = model.entities[new.entity], schema.tables[source]
     by_field = {column.field: name for name, column in old.columns.items() if column.field is not None}
-    by_relation = {column.relation: name for name, column in old.columns.items() if column.relation is not None}
+    by_relation: dict[str, list[str]] = {}
+    for name, column in old.columns.items():
+        if column.relation is not None:
+            by_relation.setdefault(column.relation, []).append(name)
     renamed: dict[str, str] = {}
     for name, column in new.columns.items():
         if name in old.columns or column.field is None:
             continue
-        source = entity.column(column.field)
+        field_ = entity.column(column.field)
         relation = entity.relation(column.relation) if column.relation is not None else None
         candidates = [by_field.get(column.field)]
-        if source is not None and source.renamed_from is not None:
-            candidates += [by_field.get(source.renamed_from), source.renamed_from]
-        if relation is not None and relation.renamed_from is not None:
-            candidates.append(by_relation.get(relation.renamed_from))
+        if field_ is not None and field_.renamed_from is not None:
+            candidates += [by_field.get(field_.renamed_from), field_.renamed_from]
+        if relation is not None:
+            targets = _targets(new, name)
+            earlier = [relation.renamed_from, *_earlier_sides(model, schema, entity, relation, renames), relation.name]
+            for side in earlier:
+                of_side = by_relation.get(side or "", [])
+                # Of a composite key it is the column that leads to the same one.
+                same = [c for c in of_side if not targets.isdisjoint(_targets(old, c, renames))]
+                candidates += same or (of_side if len(of_side) == 1 and not targets else [])
         for candidate in candidates:
             if candidate in old.columns and candidate not in new.columns and candidate not in renamed:
                 renamed[str(candidate)] = name
                 break
     return renamed
+
+
+def _targets(table: Table, column: str, renames: Renames | None = None) -> set[tuple[str, str]]:
+    """Return the columns that foreign keys of a column lead to, each by its table, under their new names."""
+    renames = renames or Renames()
+    return {
+        (key := renames.table(foreign.references), renames.column(key, target))
+        for foreign in table.foreign_keys.values()
+        for local, target in zip(foreign.columns, foreign.target_columns, strict=True)
+        if local == column
+    }
+
+
+def _earlier_sides(model: Model, old: Snapshot, link: Entity, relation: Relation, renames: Renames) -> Iterator[str]:
+    """Yield the earlier name of a generated link's to-one, which follows the name of the type at its end."""
+    target = model.entities[relation.target]
+    key = qualified(target.table, target.schema)
+    source = next((old_key for old_key, new_key in renames.tables.items() if new_key == key), None)
+    if link.generated_link and source is not None:
+        now, before = single_field(target.name), single_field(old.tables[source].entity)
+        yield {now: before, f"other{capitalised(now)}": f"other{capitalised(before)}"}.get(relation.name, "")
+
+
+def _values(model: Model, old: Snapshot, new: Snapshot, renames: Renames) -> dict[tuple[str, str], Mapping[str, str]]:
+    found: dict[tuple[str, str], Mapping[str, str]] = {}
+    for old_key, old_table in old.tables.items():
+        key = renames.table(old_key)
+        for old_name, before in old_table.columns.items():
+            name = renames.column(key, old_name)
+            after = new.tables[key].columns.get(name) if key in new.tables else None
+            of = model.entities[new.tables[key].entity].column(after.field or "") if after is not None else None
+            if of is None or not of.type.is_enum:
+                continue
+            had = before.enum or before.native or ()
+            values = {
+                value.renamed_from: value.name
+                for value in model.enums[of.type.name].values
+                if value.renamed_from in had and value.name not in had
+            }
+            if values:
+                found[key, name] = {str(earlier): value for earlier, value in values.items()}
+    return found
 
 
 def apply_renames(old: Snapshot, renames: Renames, new: Snapshot) -> Snapshot:
@@ -84,6 +178,7 @@ def apply_renames(old: Snapshot, renames: Renames, new: Snapshot) -> Snapshot:
                 names.get(name, name): replace(
                     column,
                     generated=None if column.generated is None else replace_identifiers(column.generated, names),
+                    default=_default(column, renames.values.get((key, names.get(name, name)), {})),
                 )
                 for name, column in table.columns.items()
             },
@@ -92,6 +187,15 @@ def apply_renames(old: Snapshot, renames: Renames, new: Snapshot) -> Snapshot:
             foreign_keys={name: _foreign_key(foreign, names, renames) for name, foreign in table.foreign_keys.items()},
         )
     return replace(old, tables=tables)
+
+
+def _default(column: Column, values: Mapping[str, str]) -> str | None:
+    """Return a default after values are renamed. Postgres renames those of its own enums within defaults, too."""
+    default = column.default
+    if default is not None and column.native is not None and values:
+        words = "|".join(re.escape(value) for value in values)
+        default = re.sub(rf"\b({words})\b", lambda found: values[found[1]], default)
+    return default
 
 
 def _foreign_key(foreign: ForeignKey, names: Mapping[str, str], renames: Renames) -> ForeignKey:

@@ -24,7 +24,8 @@ _types = asyncpg_dialect().type_compiler_instance  # type: ignore[no-untyped-cal
 class Column:
     """A table's column. `field` is its name in the SDL. `relation` is the to-one whose key it is.
 
-    `default` and `generated` are SQL expressions. `enum` are the values that its CHECK allows.
+    `default` and `generated` are SQL expressions. `enum` are the values that its CHECK allows, `native` those of its
+    type where that is an enum of the database's own.
     """
 
     type: str
@@ -36,6 +37,7 @@ class Column:
     field: str | None = None
     relation: str | None = None
     enum: tuple[str, ...] | None = None
+    native: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def _column(column: sa.Column[object], model: Model) -> Column:
     source: ModelColumn | None = column.info.get("column")
     default = column.server_default
     enum = model.enums.get(source.type.name) if source is not None and source.type.is_enum else None
+    values = tuple(value.name for value in enum.values) if enum else None
     return Column(
         type=_types.process(column.type),
         nullable=bool(column.nullable),
@@ -121,7 +124,8 @@ def _column(column: sa.Column[object], model: Model) -> Column:
         comment=column.comment,
         field=source.name if source else None,
         relation=source.relation if source else None,
-        enum=tuple(value.name for value in enum.values) if enum and enum.native is None else None,
+        enum=values if enum and enum.native is None else None,
+        native=values if enum and enum.native is not None else None,
     )
 
 

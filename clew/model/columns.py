@@ -10,7 +10,7 @@ from clew.model.scope import EntityType, Scope, declared_column, deprecation, de
 from clew.model.types import Check, Column, Computed, Default, Operation, Preset, ValueType
 from clew.sdl import directives as d
 from clew.sdl.constants import constant, misfit, typed_constant
-from clew.sdl.document import COLUMN_SCALARS, Directed, Field, FieldKind
+from clew.sdl.document import COLUMN_SCALARS, Directed, Field, FieldKind, stored_computed
 from clew.sdl.report import Report, location_of, shown
 
 _IDENTITY = {
@@ -26,7 +26,7 @@ _IDENTITY = {
 
 def build_columns(scope: Scope, entity: EntityType, to_ones: Mapping[str, tuple[KeyColumn, ...]]) -> tuple[Column, ...]:
     """Return the columns of `entity`. Report key fields that clash with declared ones."""
-    stored = _stored_computed(entity)
+    stored = stored_computed(entity.type)
     built: list[Column] = []
     for field in entity.type.fields.values():
         kind = entity.kinds[field.name]
@@ -62,7 +62,7 @@ def _declared(entity: EntityType, field: Field, is_stored: bool) -> Column:
         default=default,
         identity=identity,
         uuid_key=uuid_key,
-        computed=Computed(computed.sql, is_stored) if computed is not None else None,
+        computed=Computed(_typed(field, computed.sql, type_, is_stored), is_stored) if computed is not None else None,
         checks=build_checks(field),
         hidden=field.first(d.Hidden) is not None,
         created_at=field.first(d.CreatedAt) is not None,
@@ -76,6 +76,14 @@ def _declared(entity: EntityType, field: Field, is_stored: bool) -> Column:
         deprecation_reason=deprecation(field.node.directives),
         location=location_of(field.node.name),
     )
+
+
+def _typed(field: Field, sql: str, type_: ValueType, is_stored: bool) -> str:
+    """Return a computed field's expression of the type that @column(type:) gives. A stored column has it by itself."""
+    column = field.first(d.Column)
+    if is_stored or column is None or column.type is None:
+        return sql
+    return f"({sql})::{type_.sql}{'[]' if type_.is_list else ''}"
 
 
 def _key(field: Field, key: KeyColumn, is_single: bool) -> Column:
@@ -162,16 +170,3 @@ def _is_free(scope: Scope, entity: EntityType, field: Field, column: KeyColumn) 
         hint = f'share its column: {field.name}: ... @relation(column: "{declared_column(declared)}")'
     scope.report.error(declared.node.name, message, hint)
     return False
-
-
-def _stored_computed(entity: EntityType) -> set[str]:
-    """Return the fields under @index or @unique: a computed one among them has to be stored."""
-    indexed: set[str] = set()
-    for index in entity.type.all(d.Index):
-        indexed.update(index.fields or ())
-    for unique in entity.type.all(d.Unique):
-        indexed.update(unique.fields or ())
-    for field in entity.type.fields.values():
-        if field.first(d.Index) or field.first(d.Unique):
-            indexed.add(field.name)
-    return indexed

@@ -43,7 +43,7 @@ def build_enums(document: Document, columns: Iterator[Column]) -> dict[str, Enum
         type_.name: Enum(
             name=type_.name,
             values=tuple(
-                EnumValue(name, description(node), deprecation(node.directives))
+                EnumValue(name, description(node), deprecation(node.directives), _earlier(type_, name))
                 for name, node in (type_.values or {}).items()
             ),
             description=description(type_.node),
@@ -53,6 +53,11 @@ def build_enums(document: Document, columns: Iterator[Column]) -> dict[str, Enum
         for type_ in document.types.values()
         if type_.kind is Kind.ENUM and type_.is_defined
     }
+
+
+def _earlier(type_: Type, value: str) -> str | None:
+    renamed = type_.renamed_values.get(value)
+    return renamed.from_ if renamed is not None else None
 
 
 def custom_types(document: Document) -> tuple[TypeDefinitionNode, ...]:

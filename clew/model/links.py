@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphql import Node
@@ -10,17 +11,18 @@ from clew.model import names
 from clew.model.keys import Keys
 from clew.model.scope import EntityType, Scope
 from clew.model.types import Column, Entity, OnDelete, Relation, RelationKind, Through
-from clew.sdl.document import Field
+from clew.sdl import directives as d
+from clew.sdl.document import Field, FieldKind
 from clew.sdl.report import location_of
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to generate: its two ends, the first field that asked for it, and the place of that."""
+    """A link to generate: its two ends, the names of its to-ones to them, and the place where a field asks for it."""
 
     name: str
     ends: tuple[EntityType, EntityType]
-    field: tuple[str, str]
+    sides: tuple[str, str]
     node: Node
 
 
@@ -40,26 +42,44 @@ class Links:
             return None
         # Sort the ends by name, so that the table does not change with the order of the files.
         ends = (entity, target) if entity.name <= target.name else (target, entity)
-        link = self.found.setdefault(name, Link(name, ends, (entity.name, field_.name), node))
+        link = self.found.setdefault(name, Link(name, ends, _sides(ends, name), node))
         if {end.name for end in link.ends} != {entity.name, target.name}:
             others = " and ".join(end.name for end in link.ends)
             message = f'"{name}" links {others} already'
             report.error(node, message, f"use another name, such as {entity.name}{target.name}")
             return None
-        is_self = entity.name == target.name
-        if is_self and link.field != (entity.name, field_.name):
-            message = f'"{name}" is used by two fields of "{entity.name}": which end is which cannot be told'
-            lines = f"type {name} @table {{ {entity.single}: {entity.name}! @id, other{entity.name}: ... }}"
-            report.error(node, message, f"declare the link: {lines}")
+        near = self._near(entity, field_, link)
+        if near is None:
             return None
         if any(not self.keys.of(end.name) for end in link.ends):
             for end in link.ends:
                 if end.is_view and not self.keys.of(end.name):
                     report.error(node, f'"{end.name}" is a view without @id: nothing can link it')
             return None
-        near, far = (0, 1) if is_self or link.ends[0].name == entity.name else (1, 0)
-        sides = _side_names(link)
-        return Through(name, _pairs(self.keys, entity, sides[near], True), _pairs(self.keys, target, sides[far], False))
+        here, there = link.sides[near], link.sides[1 - near]
+        return Through(name, _pairs(self.keys, entity, here, True), _pairs(self.keys, target, there, False))
+
+    def _near(self, entity: EntityType, field_: Field, link: Link) -> int | None:
+        """Return which end of a link a field stands at; report it if that cannot be told."""
+        report = self.scope.report
+        is_self = link.ends[0].name == link.ends[1].name
+        directive = field_.first(d.Relation)
+        assert directive is not None
+        if directive.from_ is None:
+            if is_self and is_undirected(entity, link.name, directive):
+                report.error(directive.given["through"], *undirected(entity, link.name, ["source", "target"]))
+                return None
+            return 0 if is_self or link.ends[0].name == entity.name else 1
+        wanted, node = directive.from_, directive.given["from"]
+        if not wanted.isidentifier() or not wanted.isascii() or wanted.startswith("__"):
+            report.error(node, f'"{wanted}" is not a name for a field', "such as source")
+            return None
+        known = [side for side, end in zip(link.sides, link.ends, strict=True) if end.name == entity.name]
+        if wanted not in known:
+            message = f'"{link.name}" has no to-one relation "{wanted}" to "{entity.name}"'
+            report.error(node, message, f"its to-one relations to {entity.name} are: {', '.join(known)}")
+            return None
+        return link.sides.index(wanted)
 
     def entities(self) -> list[Entity]:
         """Return the generated entities, by name."""
@@ -72,7 +92,7 @@ class Links:
         columns: list[Column] = []
         relations: list[Relation] = []
         location = location_of(link.node)
-        for side, end in zip(_side_names(link), link.ends, strict=True):
+        for side, end in zip(link.sides, link.ends, strict=True):
             key = self.keys.of(end.name)
             key_columns = [
                 Column(
@@ -116,10 +136,43 @@ class Links:
         )
 
 
-def _side_names(link: Link) -> tuple[str, str]:
-    """Return the names of the link's relations: `post`, `tag`; or `user`, `otherUser` if both ends are one type."""
-    first, second = (end.single for end in link.ends)
-    return (first, f"other{names.capitalised(second)}") if first == second else (first, second)
+def is_undirected(entity: EntityType, name: str, directive: d.Relation) -> bool:
+    """Return whether a many-to-many to the entity itself is the last one without `from`, beside others over the link.
+
+    One alone needs none. Of several faults the last is enough.
+    """
+    found = _self_links(entity, name)
+    return len(found) > 1 and directive is [relation for relation in found if relation.from_ is None][-1]
+
+
+def _self_links(entity: EntityType, name: str) -> list[d.Relation]:
+    """Return the directives of an entity's many-to-manys to itself over the link `name`."""
+    fields = (field_ for field_ in entity.type.fields.values() if field_.type.name == entity.name)
+    found = (field_.first(d.Relation) for field_ in fields if entity.kinds[field_.name] is FieldKind.MANY_TO_MANY)
+    return [relation for relation in found if relation is not None and relation.through == name]
+
+
+def undirected(entity: EntityType, name: str, sides: Sequence[str]) -> tuple[str, str]:
+    """Return the message and hint for one of several many-to-manys to the entity itself that has no `from`."""
+    message = f'"{name}" is used by several fields of "{entity.name}": which end is which cannot be told'
+    ways = " or ".join(f"@relation(through: {name}, from: {side})" for side in sides)
+    return message, f"say which end stands for this row: {ways}"
+
+
+def _sides(ends: tuple[EntityType, EntityType], name: str) -> tuple[str, str]:
+    """Return the names of a generated link's relations, in the order of its columns.
+
+    They are `post` and `tag`; if both ends are one type, those that `from` names, else `user` and `otherUser`.
+    """
+    first, second = (end.single for end in ends)
+    if first != second:
+        return first, second
+    other = f"other{names.capitalised(second)}"
+    named = sorted({relation.from_ for relation in _self_links(ends[0], name) if relation.from_ is not None})
+    if len(named) == 1:
+        return (first, other) if named[0] == other else (named[0], other)
+    # A third one is a fault, which is reported where it stands.
+    return (named[0], named[1]) if named else (first, other)
 
 
 def _pairs(keys: Keys, end: EntityType, side: str, is_local: bool) -> tuple[tuple[str, str], ...]:

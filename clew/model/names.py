@@ -16,6 +16,8 @@ _LOWER_UPPER = re.compile(r"([a-z0-9])([A-Z])")
 _ACRONYM_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _IES = re.compile(r"[^aeiou_0-9]y$")
 _ES = re.compile(r"(s|x|z|ch|sh)$")
+# A word of one vowel doubles its z: quizzes, fezzes; but topazes, waltzes.
+_ZES = re.compile(r"(?:^|_)[^aeiou_]*(?:qu)?[aeiou]z$")
 
 # The suffixes of the types that are generated for an entity.
 GENERATED_SUFFIXES = (
@@ -61,6 +63,8 @@ def plural_snake(name: str) -> str:
     snake = snake_case(name)
     if _IES.search(snake):
         return snake[:-1] + "ies"
+    if _ZES.search(snake):
+        return snake + "zes"
     return snake + ("es" if _ES.search(snake) else "s")
 
 
@@ -115,6 +119,21 @@ def cut(name: str) -> str:
         return name
     head = name.encode()[: MAX_BYTES - _HASH - 1].decode("utf-8", "ignore")
     return f"{head}_{short_hash(name)}"
+
+
+def made_name(table: str, column: str, label: str) -> str:
+    """Return the name that Postgres gives to what it makes for a column: (`posts`, `id`, `seq`) -> `posts_id_seq`.
+
+    It shortens the longer of the two names, so that all has 63 bytes.
+    """
+    first, second = table.encode(), column.encode()
+    room = MAX_BYTES - len(label) - 2
+    while len(first) + len(second) > room:
+        if len(first) > len(second):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    return "_".join([first.decode("utf-8", "ignore"), second.decode("utf-8", "ignore"), label])
 
 
 def short_hash(text: str) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graphql import Node
-
 from clew.model.access import allow_rules
 from clew.model.keys import KeyColumn, Keys
-from clew.model.links import Links
+from clew.model.links import Links, is_undirected, undirected
 from clew.model.scope import EntityType, Scope, deprecation, description
 from clew.model.types import OnDelete, Relation, RelationKind, Through
 from clew.sdl import directives as d
@@ -124,13 +122,13 @@ class Relations:
         directive = field_.first(d.Relation)
         assert directive is not None
         assert directive.through is not None
-        through = self._through(entity, field_, directive.through, directive.given["through"])
+        through = self._through(entity, field_, directive, directive.through)
         if through is None:
             return None
         return _relation(field_, RelationKind.MANY_TO_MANY, nullable=False, through=through)
 
-    def _through(self, entity: EntityType, field_: Field, name: str, node: Node) -> Through | None:
-        report = self.scope.report
+    def _through(self, entity: EntityType, field_: Field, directive: d.Relation, name: str) -> Through | None:
+        report, node = self.scope.report, directive.given["through"]
         target = self.scope.entities[field_.type.name]
         link = self.scope.entities.get(name)
         if link is None:
@@ -139,7 +137,15 @@ class Relations:
                 return None
             return self.links.through(entity, field_, target, name, node)
         near, far = list(link.to_ones.get(entity.name, ())), list(link.to_ones.get(target.name, ()))
-        if entity.name == target.name:
+        if directive.from_ is not None:
+            side = self._side(entity, link, directive, directive.from_)
+            if side is None:
+                return None
+            near, far = [side], [other for other in far if other is not side]
+        elif entity.name == target.name:
+            if is_undirected(entity, name, directive):
+                report.error(node, *undirected(entity, name, [side.name for side in near]))
+                return None
             near, far = near[:1], near[1:]
         for sides, end in ((near, entity), (far, target)):
             if not sides:
@@ -152,10 +158,24 @@ class Relations:
             if len(sides) > 1:
                 options = ", ".join(side.name for side in sides)
                 message = f'"{name}" has several to-one relations to "{end.name}": {options}'
-                report.error(node, message, f'relate to "{name}" itself, with @relation(from:)')
+                hint = f'relate to "{name}" itself, with @relation(from:)'
+                if sides is near:
+                    hint = f"choose the one for this end: @relation(through: {name}, from: {sides[0].name})"
+                report.error(node, message, hint)
                 return None
         columns = self.keys.to_ones(link)
         return Through(name, turned(pairs(columns[near[0].name])), pairs(columns[far[0].name]))
+
+    def _side(self, entity: EntityType, link: EntityType, directive: d.Relation, name: str) -> Field | None:
+        """Return the to-one of a link that stands for an end; report it if there is none of this name."""
+        sides = link.to_ones.get(entity.name, ())
+        found = next((side for side in sides if side.name == name), None)
+        if found is None:
+            options = [side.name for side in sides]
+            message = f'"{link.name}" has no to-one relation "{name}" to "{entity.name}"'
+            hint = did_you_mean(name, options) or _side_hint(entity, link, options)
+            self.scope.report.error(directive.given["from"], message, hint)
+        return found
 
 
 def _side_hint(entity: EntityType, target: EntityType, options: tuple[str, ...] | list[str]) -> str:

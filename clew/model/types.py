@@ -49,6 +49,7 @@ class EnumValue:
     name: str
     description: str | None = None
     deprecation_reason: str | None = None
+    renamed_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +336,7 @@ class Entity:
     _column: dict[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
     _by_sql: dict[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
     _relation: dict[str, Relation] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _own_keys: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
     _resolver: dict[str, ResolverField] = field(init=False, repr=False, compare=False, default_factory=dict)
     _many: dict[str, tuple[Relation, FieldKind]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -343,6 +345,7 @@ class Entity:
         self._by_sql.update((column.column, column) for column in self.columns)
         self._relation.update((relation.name, relation) for relation in self.relations)
         self._resolver.update((resolver.name, resolver) for resolver in self.resolvers)
+        self._own_keys.update((relation.name, self._own_key(relation)) for relation in self.relations)
         for relation in self.relations:
             if relation.to_many:
                 for kind in (FieldKind.LIST, FieldKind.CONNECTION, FieldKind.AGGREGATE):
@@ -358,6 +361,39 @@ class Entity:
 
     def relation(self, name: str) -> Relation | None:
         return self._relation.get(name)
+
+    def own_key(self, name: str) -> tuple[str, ...]:
+        """Return the columns of a to-one's key that the to-one does not share, or all of them if it shares all.
+
+        Only these change when an existing row gets another to-one. The other columns belong to another to-one, to
+        several, or to the row's own key.
+        """
+        return self._own_keys[name]
+
+    def shared_key(self, name: str) -> tuple[str, ...]:
+        """Return the other columns of a to-one's key."""
+        own = self._own_keys[name]
+        return tuple(column for column in self._relation[name].key if column not in own)
+
+    def emptied(self, name: str) -> tuple[str, ...]:
+        """Return the columns of a to-one's key that become null when the to-one leads nowhere any more.
+
+        One null is enough: a key that is null in part leads nowhere. It is empty if no column can be null.
+        """
+        nullable = tuple(column for column in self._own_keys[name] if self._column[column].nullable)
+        alone = tuple(column for column in nullable if self._uses(column) == 1)
+        return alone or nullable
+
+    def _uses(self, column: str) -> int:
+        """Return how many to-ones have a column in their key."""
+        return sum(column in relation.key for relation in self.relations)
+
+    def _own_key(self, relation: Relation) -> tuple[str, ...]:
+        # A rule of the model reports key columns that clash with others and were not made.
+        key = [self._column[name] for name in relation.key if name in self._column]
+        made = tuple(column.name for column in key if column.relation == relation.name)
+        alone = (c.name for c in key if self._uses(c.name) == 1 and c.name not in self.primary_key)
+        return made or tuple(alone) or relation.key
 
     def resolver(self, name: str) -> ResolverField | None:
         return self._resolver.get(name)

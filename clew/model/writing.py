@@ -16,7 +16,7 @@ def is_writable(column: Column, *, admin: bool) -> bool:
 def writable_fields(entity: Entity, *, admin: bool) -> frozenset[str]:
     """Return the columns and relations that clients may write, before any rule applies."""
     columns = {column.name for column in entity.columns if is_writable(column, admin=admin)}
-    relations = {r.name for r in entity.relations if not r.hidden and columns.issuperset(r.key)}
+    relations = {r.name for r in entity.relations if not r.hidden and columns.issuperset(entity.own_key(r.name))}
     return frozenset(columns | relations)
 
 

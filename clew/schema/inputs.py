@@ -22,7 +22,18 @@ from graphql import (
 )
 
 from clew.model import names
-from clew.model.types import Column, Entity, Model, Opening, Relation, RelationKind, Through, ValueType, WriteKind
+from clew.model.types import (
+    Column,
+    Entity,
+    Model,
+    Opening,
+    Operation,
+    Relation,
+    RelationKind,
+    Through,
+    ValueType,
+    WriteKind,
+)
 from clew.model.writing import can_increase, is_free_link, is_required, owner_of, unique_keys
 from clew.schema.objects import InputType, ObjectType
 
@@ -199,11 +210,20 @@ class WriteTypes:
             elif (
                 relation is not None
                 and not relation.hidden
-                and not set(relation.key) & set(entity.primary_key)
+                and self._can_change(entity, relation)
                 and (nested := self._nested(entity, relation, updates, setting=True))
             ):
                 fields[name] = GraphQLInputField(nested)
         return fields
+
+    def _can_change(self, entity: Entity, relation: Relation) -> bool:
+        """Return whether an existing row can get another to-one. A to-many is no part of its row's key."""
+        own = entity.own_key(relation.name)
+        # The row keeps the columns that the to-one shares, so a difference is an error, which tells their values.
+        shared = (column for column in entity.columns if column.name in entity.shared_key(relation.name))
+        kept = (c.name for c in shared if c.preset is None or Operation.UPDATE not in c.preset.on)
+        readable = self._builder.openings[entity.name].fields.issuperset(kept)
+        return readable and not set(own) & set(entity.primary_key)
 
     @_once
     def _changes(self, entity: Entity) -> _Inputs:
@@ -272,10 +292,11 @@ class WriteTypes:
         # A preset may fill the key too. It must then agree with the row that the new row is nested in.
         if all(c.preset or c.hidden or c.name in (opening.creates or ()) for c in key):
             ways.add("create")
-        if (opening.updates or frozenset()).issuperset(owner.key) and not set(owner.key) & set(target.primary_key):
+        updates = opening.updates or frozenset[str]()
+        if updates.issuperset(target.own_key(owner.name)) and self._can_change(target, owner):
             ways.add("connect")
-            if all(column.nullable for column in key):
-                ways.add("disconnect")
+        if (emptied := target.emptied(owner.name)) and updates.issuperset(emptied):
+            ways.add("disconnect")
         return ways
 
     def _linked(self, relation: Relation, through: Through, held: frozenset[str]) -> set[str]:

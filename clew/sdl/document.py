@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -42,7 +42,19 @@ from graphql import (
     visit,
 )
 
-from clew.sdl.directives import STANDARD, Directive, Relation, Resolver, Table, View, bind, definitions
+from clew.sdl.directives import (
+    STANDARD,
+    Directive,
+    Index,
+    Relation,
+    Renamed,
+    Resolver,
+    Table,
+    Unique,
+    View,
+    bind,
+    definitions,
+)
 from clew.sdl.report import Report, did_you_mean
 
 D = TypeVar("D", bound=Directive)
@@ -152,6 +164,7 @@ class Type(Directed):
     interfaces: tuple[NamedTypeNode, ...] = ()
     members: tuple[NamedTypeNode, ...] = ()
     values: Mapping[str, EnumValueDefinitionNode] | None = None
+    renamed_values: Mapping[str, Renamed] = field(default_factory=dict)
     broken: bool = False
 
     @property
@@ -245,6 +258,17 @@ def field_kind(document: Document, field: Field) -> FieldKind:
     return FieldKind.REVERSE_ONE if relation and relation.from_ else FieldKind.TO_ONE
 
 
+def stored_computed(type_: Type) -> set[str]:
+    """Return the fields under @index or @unique: a computed one among them is a stored column."""
+    indexed: set[str] = set()
+    for index in type_.all(Index):
+        indexed.update(index.fields or ())
+    for unique in type_.all(Unique):
+        indexed.update(unique.fields or ())
+    indexed.update(name for name, field_ in type_.fields.items() if field_.first(Index) or field_.first(Unique))
+    return indexed
+
+
 def read_document(documents: Sequence[DocumentNode], report: Report) -> Document:
     """Merge parsed files.
 
@@ -328,6 +352,7 @@ class _Merger:
         members: list[NamedTypeNode] = []
         fields: dict[str, Field] = {}
         values: dict[str, EnumValueDefinitionNode] = {}
+        renamed: dict[str, Renamed] = {}
         names: dict[str, NameNode] = {}
         broken = False
         part: TypeNodes
@@ -340,7 +365,9 @@ class _Merger:
                 members += getattr(part, "types", None) or ()
             elif kind is Kind.ENUM:
                 for value in getattr(part, "values", None) or ():
-                    self._directives(value.directives, "ENUM_VALUE")
+                    of_value, _ = self._directives(value.directives, "ENUM_VALUE")
+                    self._repeated(of_value)
+                    renamed.update((value.name.value, found) for found in of_value if isinstance(found, Renamed))
                     if self._is_new(names, value.name, f'the value "{value.name.value}" of "{name}"'):
                         values[value.name.value] = value
             elif kind is not Kind.SCALAR:
@@ -359,6 +386,7 @@ class _Merger:
             interfaces=tuple(interfaces),
             members=tuple(members),
             values=values if kind is Kind.ENUM else None,
+            renamed_values=renamed,
             broken=broken,
         )
 

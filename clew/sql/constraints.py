@@ -114,9 +114,16 @@ def foreign_keys(entity: Entity, model: Model) -> Iterator[tuple[str, Constraint
                 local,
                 [prefix + pair[1] for pair in relation.on],
                 name=name,
-                ondelete=_ON_DELETE.get(relation.on_delete),
+                ondelete=_on_delete(entity, relation),
             ),
         )
+
+
+def _on_delete(entity: Entity, relation: Relation) -> str | None:
+    emptied = entity.emptied(relation.name)
+    if relation.on_delete is OnDelete.SET_NULL and set(emptied) != set(relation.key):
+        return f"SET NULL ({', '.join(quote_name(name) for name in sql_names(entity, emptied))})"
+    return _ON_DELETE.get(relation.on_delete)
 
 
 def _enum_condition(column: Column, values: tuple[str, ...]) -> str:

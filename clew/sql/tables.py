@@ -61,7 +61,8 @@ def search_sql(entity: Entity) -> str:
 def search_part(entity: Entity, field: SearchField) -> str:
     """Return the part of the generated tsvector for one field."""
     column = entity._column[field.column]
-    name = quote_name(column.column)
+    # A generated column cannot name another one.
+    name = quote_name(column.column) if column.computed is None else f"({column.computed.sql})::{column.type.sql}"
     kind = column.type.sql.lower()
     if column.type.is_list:
         text = f"clew.search_text({name}::text[])" if kind not in _TEXT_TYPES else f"clew.search_text({name})"

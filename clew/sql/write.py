@@ -444,6 +444,7 @@ def _update(plan: Update, model: Model, tables: Tables, binds: Binds) -> Any:
     given = _given_to_update(plan, binds)
     values = _updated(plan, given, table)
     same = _same_row(table, entity, given.keys)
+    agreeing: list[ColumnElement[Any]] = []
     if plan.presets:
         # The expressions name columns. So they stand where there are those of the changed row and nothing else.
         rows = _changed_rows(plan, given, table, entity.columns)
@@ -455,9 +456,16 @@ def _update(plan: Update, model: Model, tables: Tables, binds: Binds) -> Any:
         known = [rows.c[name] for name in (*values, *keys)]
         found = sa.select(*known, *filled).select_from(rows).subquery(free_alias("filled_rows", entity))
         values = {name: found.c[name] for name in values}
+        # As for `_insert`: what leads to a row agrees with the preset that fills the same column.
+        agreeing = [
+            table.c[column.column].is_not_distinct_from(values[column.column])
+            for column, _ in plan.presets
+            if column in plan.sets
+        ]
         values |= {column.column: found.c[label.name] for (column, _), label in zip(plan.presets, filled, strict=True)}
         same = _same_row(table, entity, [found.c[name] for name in keys])
-    return sa.update(table).values({table.c[name]: value for name, value in values.items()}).where(*same)
+    updated = sa.update(table).values({table.c[name]: value for name, value in values.items()}).where(*same)
+    return updated.returning(*agreeing) if agreeing else updated
 
 
 def _delete(plan: Delete, model: Model, tables: Tables, binds: Binds) -> Any:

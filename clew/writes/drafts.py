@@ -44,8 +44,14 @@ class InputReader:
         draft: Draft,
         given: Mapping[str, Any],
         nested: Nested,
+        *,
+        is_new: bool = True,
     ) -> None:
-        """Read one input: columns into the draft, relations into `nested`."""
+        """Read one input: columns into the draft, relations into `nested`.
+
+        Args:
+            is_new: whether the row is new. One that is there keeps the columns that a to-one shares.
+        """
         storings, values = self._storing(entity), draft.values
         relations: list[tuple[str, Any]] = []
         for name, value in given.items():
@@ -71,7 +77,7 @@ class InputReader:
             if relation.kind is RelationKind.TO_ONE:
                 if len(value) != 1 or next(iter(value.values())) is None:
                     raise ClewError(f"`{place}` takes create or connect.")
-                self._add_fields(draft, relation.key)
+                self._add_fields(draft, relation.key if is_new else entity.own_key(name))
             elif relation.through is not None and is_free_link(self._model.entity(relation.through.entity)):
                 self._add_fields(draft, (name,))
             nested.setdefault(name, []).append((draft, value))
@@ -84,11 +90,14 @@ class InputReader:
         """
         for name in given:
             relation = entity.relation(name)
-            if relation is not None and any(key in given for key in relation.key):
+            if relation is not None and relation.key and all(key in given for key in entity.own_key(name)):
                 raise ClewError(f"`{prefix}{name}` and its key are both set.", hint="Use only one of them.")
 
-    def take_key(self, entity: Entity, draft: Draft, source: Source) -> None:
+    def take_key(self, entity: Entity, draft: Draft, source: Source, given: Collection[str] = ()) -> None:
         """Let the key of another row fill columns of a draft: now, or once that row has one.
+
+        Args:
+            given: the names of the fields that the draft's input gives.
 
         Raises:
             ClewError: BAD_USER_INPUT if the input gives a column that the row around it fills, or `inc` changes one
@@ -96,11 +105,11 @@ class InputReader:
         """
         names = tuple(name for name, _ in source.columns)
         if source.field is None:
-            for name in names:
-                if name in draft.fields:
-                    column = column_of(entity, name)
-                    given = name if name in draft.values or column.relation is None else column.relation
-                    raise ClewError(f"`{draft.at(given)}` is set by the row around it.", hint="Leave it out.")
+            # What a to-one shares may be given too, and must be the same.
+            filled = (name for to_one in source.to_ones for name in (to_one, *entity.own_key(to_one)))
+            for name in filled:
+                if name in given:
+                    raise ClewError(f"`{draft.at(name)}` is set by the row around it.", hint="Leave it out.")
             self._add_fields(draft, names)
         else:
             for name in names:
@@ -113,12 +122,17 @@ class InputReader:
         else:
             draft.sources += (source,)
 
+    def kept(self, entity: Entity, names: Iterable[str]) -> list[str]:
+        """Return those columns that rows keep where a to-one shares them: not what a preset fills."""
+        presets = ((name, column_of(entity, name).preset) for name in names)
+        return [name for name, p in presets if p is None or Operation.UPDATE not in p.on or self._sight.admin]
+
     def settle(self, entity: Entity, drafts: Iterable[Draft], operation: Operation) -> None:
         """Fill in the keys of rows that were new when the drafts were read.
 
         Raises:
-            ClewError: BAD_USER_INPUT if another to-one has a column in common and leads elsewhere; FORBIDDEN if a
-                preset does.
+            ClewError: BAD_USER_INPUT if another to-one has a column in common and leads elsewhere, or the row keeps
+                another value there; FORBIDDEN if a preset does.
         """
         for draft in drafts:
             for source in draft.sources:
@@ -134,14 +148,18 @@ class InputReader:
             if preset is not None and operation in preset.on and not self._sight.admin:
                 why = f"The @preset of {name} and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, operation, why, fields=(name,)))
-            # alike without `''`: what the row around it fills nothing else does
-            place = draft.at(source.field or "")
+            place = draft.at(source.field) if source.field else draft.place
             names = known([name], entity.name, self._schema)
+            if name in draft.kept:
+                message = f"`{place}` leads to another {name} than the row has."
+                raise ClewError(message, hint=f"Choose one with the same {name}.")
             # alike if true: who sets a column knows its name
             about = f" on {names[0]}" if names else ""
-            raise ClewError(
-                f"`{place}` and another relation set different values{about}.", hint="Use only one of them."
-            )
+            if source.field is None:
+                message = f"`{place}` and the row around it set different values{about}."
+                raise ClewError(message, hint="Choose one that suits the row around it.")
+            message = f"`{place}` and another field set different values{about}."
+            raise ClewError(message, hint="Use only one of them.")
 
     def require(self, entity: Entity, drafts: Iterable[Draft]) -> None:
         """Refuse new rows that lack a to-one which must not be null.

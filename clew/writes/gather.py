@@ -13,6 +13,7 @@ from graphql import GraphQLInputObjectType
 
 from clew.access.conditions import unmasked
 from clew.access.permits import Permits
+from clew.access.types import Visible
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, OnDelete, Operation, Relation, RelationKind
 from clew.model.writing import is_free_link, owner_of, unique_keys
@@ -91,7 +92,7 @@ class Gatherer:
             drafts.append(draft)
             self._inputs.take(entity, draft, given, nested)
             for source in sources[number] if sources else ():
-                self._inputs.take_key(entity, draft, source)
+                self._inputs.take_key(entity, draft, source, given)
         await self._to_ones(entity, nested)
         self._inputs.preset(entity, drafts, Operation.CREATE)
         self._inputs.require(entity, drafts)
@@ -113,10 +114,18 @@ class Gatherer:
             target = self._model.entity(relation.target)
             columns = _pointing(entity, relation, target)
             to_ones = frozenset([name])
-            for way, rows_of in (("create", self.create), ("connect", self._connected)):
+            for way in ("create", "connect"):
                 asked = [(draft, value[way], f"{draft.at(name)}.{way}") for draft, value in entries if way in value]
-                rows = await rows_of(target, [(given, place) for _, given, place in asked])
-                await self._refuse_telling(entity, columns, target, rows, [place for _, _, place in asked])
+                placed = [(given, place) for _, given, place in asked]
+                if way == "create":
+                    rows = await self.create(
+                        target, placed, [_shared(entity, relation, target, draft) for draft, _, _ in asked]
+                    )
+                else:
+                    rows = await self._connected(target, placed)
+                compared = any(draft.gives(column) for draft, _, _ in asked for column, _ in columns)
+                places = [place for _, _, place in asked]
+                await self._refuse_telling(entity, columns, target, rows, places, compared=compared)
                 for (draft, _, _), row in zip(asked, rows, strict=True):
                     self._inputs.take_key(entity, draft, Source(row, columns, to_ones, name))
 
@@ -127,15 +136,20 @@ class Gatherer:
         target: Entity,
         rows: Sequence[Draft],
         places: Sequence[str],
+        *,
+        compared: bool = False,
     ) -> None:
         """Refuse rows of `target` whose keys are masked for the viewer, where columns of `entity` would tell them.
+
+        Args:
+            compared: whether something else gives values of the columns too, and a difference is refused.
 
         Raises:
             ClewError: BAD_USER_INPUT.
         """
         known = [number for number, row in enumerate(rows) if row.key]
         # alike without `known`: a shortcut, for no key is asked about
-        if known and self._store.tells(entity, [name for name, _ in columns]):
+        if known and (compared or self._store.tells(entity, [name for name, _ in columns])):
             shown = await self._store.shows(target, target.primary_key, [rows[number].key for number in known])
             for number, is_shown in zip(known, shown, strict=True):
                 if not is_shown:
@@ -195,8 +209,9 @@ class Gatherer:
             relations = {name: value for name, value in values.items() if entity.column(name) is None}
             if relations:  # alike if true: a shortcut
                 self._inputs.refuse_twice_given(entity, values, draft.at(""))
-                self._inputs.take(entity, draft, relations, nested)
+                self._inputs.take(entity, draft, relations, nested, is_new=False)
         await self._close(entity, nested)
+        await self._keep(entity, nested)
         await self._to_ones(entity, nested)
         self._inputs.preset(entity, drafts, Operation.UPDATE)
         permits = self._store.permits(entity, Operation.UPDATE)
@@ -205,6 +220,42 @@ class Gatherer:
         self.steps.append(Change(entity, drafts, late))
         self._judge_after(entity, permits, drafts)
         await self._to_manys(entity, nested)
+
+    async def _keep(self, entity: Entity, nested: Nested) -> None:
+        """Let rows that get other to-ones keep the columns that these share with something else.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION where such a column is masked on its row: a difference would tell it.
+        """
+        set_by: dict[int, set[str]] = {}
+        for name, entries in nested.items():
+            for draft, _ in entries:
+                set_by.setdefault(id(draft), set()).update(entity.own_key(name))
+        for name, entries in nested.items():
+            shared = self._inputs.kept(entity, entity.shared_key(name))
+            # A column that another to-one of the input sets is not kept.
+            keeping = [
+                (draft, names)
+                for draft, _ in entries
+                if (names := [n for n in shared if n not in {*draft.values, *set_by[id(draft)]}])
+            ]
+            if keeping:
+                columns = [column_of(entity, name) for name in entity.shared_key(name)]
+                plan = self.lock_of(entity, Operation.UPDATE, opened=entity.shared_key(name), columns=columns)
+                locked = await self._store.lock(plan, keys=[draft.key for draft, _ in keeping])
+                for row in locked:
+                    draft, names = keeping[row.position - 1]
+                    self._kept(entity, name, draft, names, row)
+
+    def _kept(self, entity: Entity, name: str, draft: Draft, names: Iterable[str], row: Locked) -> None:
+        """Let a row keep columns of the key of its to-one `name`."""
+        relation = entity.relation(name)
+        assert relation is not None
+        of_row = dict(zip(entity.shared_key(name), row.columns, strict=True))
+        if not row.masked.isdisjoint(names):
+            raise self._store.hidden(entity, relation)
+        draft.values.update((name, of_row[name]) for name in names)
+        draft.kept |= frozenset(names)
 
     def lock_of(
         self,
@@ -320,14 +371,17 @@ class Gatherer:
         for row, item in zip(found, connected, strict=True):
             pairs.setdefault((row.key, id(item.draft)), item)
         keys, chosen = [key for key, _ in pairs], list(pairs.values())
-        drafts = [self._repointed(item, owner) for item in chosen]
-        for draft, item in zip(drafts, chosen, strict=True):
-            self._inputs.take_key(target, draft, Source(item.draft, columns, to_ones, relation.name))
-        locked = await self._store.lock(self.lock_of(target, Operation.UPDATE), keys=keys)
-        rows = {row.position: row for row in locked}
-        for number, item in enumerate(chosen):
+        drafts = [self._repointed(item, target.own_key(owner.name), owner) for item in chosen]
+        shared = target.shared_key(owner.name)
+        plan = self.lock_of(
+            target, Operation.UPDATE, opened=shared, columns=[column_of(target, name) for name in shared]
+        )
+        rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
+        for number, (draft, item) in enumerate(zip(drafts, chosen, strict=True)):
             if number + 1 not in rows:
                 raise NoSuchRowError(item.place)
+            self._kept(target, owner.name, draft, self._inputs.kept(target, shared), rows[number + 1])
+            self._inputs.take_key(target, draft, Source(item.draft, columns, to_ones, ""))
         await self.change(target, [rows[n + 1] for n in range(len(chosen))], drafts, [None] * len(chosen))
 
     async def _owned_members(
@@ -369,15 +423,16 @@ class Gatherer:
         if way == "update":
             return [self._inputs.changes(target, item.given, f"{item.place}.") for item in items]
         if way == "disconnect" and owner is not None:
-            drafts = [self._repointed(item, owner) for item in items]
+            emptied = target.emptied(owner.name)
+            drafts = [self._repointed(item, emptied, owner) for item in items]
             for draft in drafts:
-                draft.values.update(dict.fromkeys(owner.key))
+                draft.values.update(dict.fromkeys(emptied))
             return drafts
         return []
 
-    def _repointed(self, item: Item, owner: Relation) -> Draft:
-        """A row whose to-one `owner` is written from its other end."""
-        return Draft(item.place, fields=frozenset(owner.key), to_ones=frozenset([owner.name]))
+    def _repointed(self, item: Item, names: Iterable[str], owner: Relation) -> Draft:
+        """A row whose to-one `owner` is written from its other end, in the columns `names`."""
+        return Draft(item.place, fields=frozenset(names), to_ones=frozenset([owner.name]))
 
     async def _keys(self, way: str, target: Entity, items: Sequence[Item]) -> list[Key]:
         """The keys of the rows that entries of a to-many name."""
@@ -438,14 +493,26 @@ class Gatherer:
         known = [number for number, (item, row) in enumerate(pairs) if item.draft.key and row.key]
         if is_free_link(link) or not known:
             return pairs
-        columns = [column_of(link, name) for name, _ in (*here, *there)]
-        values = [
-            (*(pairs[n][0].draft.key[place] for _, place in here), *(pairs[n][1].key[place] for _, place in there))
-            for n in known
-        ]
+        links = {n: _link(here, pairs[n][0].draft.key, there, pairs[n][1].key) for n in known}
         gone = self._removed.get(link.name, set())
-        linked = {known[n] for n, key in await self._store.find(link, columns, values) if key not in gone}
+        linked = {n for n, key in await self._links(link, links) if key not in gone}
         return [pair for number, pair in enumerate(pairs) if number not in linked]
+
+    async def _links(
+        self, link: Entity, wanted: Mapping[int, Mapping[str, Any] | None], *, among: Visible | None = None
+    ) -> list[tuple[int, Key]]:
+        """Find links by their columns; return the keys, each with the number of what was wanted.
+
+        Args:
+            among: the links to look at, instead of those that there are for the viewer.
+        """
+        asked = {number: values for number, values in wanted.items() if values is not None}
+        if not asked:
+            return []
+        numbers = list(asked)
+        columns = [column_of(link, name) for name in asked[numbers[0]]]
+        found = await self._store.find(link, columns, [tuple(asked[n].values()) for n in numbers], among=among)
+        return [(numbers[n], key) for n, key in found]
 
     async def _linked_members(
         self,
@@ -456,21 +523,20 @@ class Gatherer:
         there: tuple[tuple[str, int], ...],
         items: ToMany,
     ) -> None:
-        columns = [column_of(link, name) for name, _ in (*here, *there)]
         for way in _OF_MEMBERS:
             asked = items[way]
             if not asked:  # alike if false: a shortcut
                 continue
             drafts = self._drafts(way, target, None, asked)
             keys = await self._keys(way, target, asked)
-            values = [
-                (*(item.draft.key[place] for _, place in here), *(key[place] for _, place in there))
-                for item, key in zip(asked, keys, strict=True)
-            ]
+            wanted = {
+                number: _link(here, item.draft.key, there, key)
+                for number, (item, key) in enumerate(zip(asked, keys, strict=True))
+            }
             # There may be several links of the application's own between two rows.
             # Both ends of a generated one are asked for themselves, and what opens it is the field alone.
             among = unmasked(link) if is_free_link(link) else None
-            found = await self._store.find(link, columns, values, among=among)
+            found = await self._links(link, wanted, among=among)
             linked = {number for number, _ in found}
             rows: dict[int, Locked] = {}
             if way != "disconnect":  # alike if true: locks rows, which nothing uses
@@ -582,6 +648,30 @@ def refuse_twice(rows: Iterable[Locked], drafts: Iterable[Draft]) -> None:
 def _same(row: Draft, theirs: str, draft: Draft, ours: str) -> bool:
     """Whether two drafts give the same value."""
     return theirs in row.values and ours in draft.values and row.values[theirs] == draft.values[ours]
+
+
+def _shared(entity: Entity, relation: Relation, target: Entity, draft: Draft) -> list[Source]:
+    """What a new row takes over from the row that it is nested in: columns in which its key is given there already."""
+    given: list[Source] = []
+    for name, place in _pointing(entity, relation, target):
+        column = target.key_columns[place].name
+        if name in draft.values:
+            given.append(Source(Draft(draft.place, key=(draft.values[name],)), ((column, 0),), frozenset()))
+            continue
+        for source in draft.sources:
+            at = [at for filled, at in source.columns if filled == name]
+            given += [Source(source.row, ((column, number),), frozenset()) for number in at]
+    return given
+
+
+def _link(
+    here: Iterable[tuple[str, int]], key: Key, there: Iterable[tuple[str, int]], other: Key
+) -> dict[str, Any] | None:
+    """The columns of a link between two rows; None if a column that both ends share would have two values."""
+    values = {name: key[place] for name, place in here}
+    if any(values.setdefault(name, other[place]) != other[place] for name, place in there):
+        return None
+    return values
 
 
 def _by_sql(entity: Entity, name: str) -> Column:

@@ -65,17 +65,20 @@ class Order:
 
     # --- what is written --------------------------------------------------------------
 
-    def creates(self, entity: Entity, inputs: Sequence[_Given], filled: Iterable[str] = ()) -> None:
+    def creates(
+        self, entity: Entity, inputs: Sequence[_Given], owner: Relation | None = None, shared: Iterable[str] = ()
+    ) -> None:
         """Note new rows, and all that is nested in them.
 
         Args:
-            filled: the columns that the row around fills.
+            owner: the to-one that leads to the row around.
+            shared: the columns that they take over from it.
         """
         if inputs:
             self._writes(entity, Operation.CREATE)
             names = self._nested(entity, inputs)
             without = {column.name for column in entity.columns if default_sql(column) or column.preset}
-            self._leads(entity, names | without, filled)
+            self._leads(entity, names | without | set(shared), owner)
 
     def changes(self, entity: Entity, entries: Sequence[_Given]) -> None:
         """Note changes of rows, each with `set` and `inc`, and all that is nested in them."""
@@ -107,10 +110,13 @@ class Order:
     def _ends_of(self, link: Entity) -> Iterable[str]:
         return (end.target for end in link.relations) if is_free_link(link) else ()
 
-    def _leads(self, entity: Entity, names: Iterable[str], filled: Iterable[str] = ()) -> None:
-        given = set(names).difference(filled)
+    def _leads(self, entity: Entity, names: Iterable[str], owner: Relation | None = None) -> None:
+        given = set(names).difference(owner.key if owner is not None else ())
+        # What a to-one fills may lead elsewhere, too: by another to-one that shares the column.
+        filling = {r.name: r.key for r in entity.relations if r.key and (r is owner or r.name in given)}
         for relation in entity.relations:
-            if relation.kind is RelationKind.TO_ONE and not given.isdisjoint(relation.key):
+            others = {column for name, key in filling.items() if name != relation.name for column in key}
+            if relation.kind is RelationKind.TO_ONE and not (given | others).isdisjoint(relation.key):
                 there = {remote for _, remote in relation.on}
                 target = self._model.entity(relation.target)
                 keys = {column.name for column in target.columns if column.column in there}
@@ -126,7 +132,9 @@ class Order:
             values = [given[name] for given in inputs if given.get(name)]
             if relation.kind is RelationKind.TO_ONE:
                 target = self._model.entity(relation.target)
-                self.creates(target, [value["create"] for value in values if value.get("create") is not None])
+                inputs_ = [value["create"] for value in values if value.get("create") is not None]
+                theirs = {theirs for ours, theirs in relation.on if _name(entity, ours) in entity.shared_key(name)}
+                self.creates(target, inputs_, shared=(_name(target, column) for column in theirs))
                 if any("connect" in value for value in values):
                     self._found.add(target.name)
             else:
@@ -150,7 +158,7 @@ class Order:
             self.creates(target, items["create"])
         else:
             owner = target.relation(relation.inverse or "")
-            self.creates(target, items["create"], owner.key if owner is not None else ())
+            self.creates(target, items["create"], owner)
             if items["connect"] or items["disconnect"]:
                 self._writes(target, Operation.UPDATE)
         if items["update"]:
@@ -196,6 +204,12 @@ class Order:
         for name in columns:
             if name in visible.masks:
                 yield visible.masks[name]
+
+
+def _name(entity: Entity, sql: str) -> str:
+    column = entity.column_by_sql(sql)
+    assert column is not None, f"{entity.name}: {sql}"
+    return column.name
 
 
 def _judging(permits: Permits) -> Iterable[Predicate]:

@@ -340,11 +340,13 @@ class Store:
             fills = self._fills(entity, relation, operation)
             asked: list[Draft] = []
             for draft in drafts:
-                if relation.name in draft.to_ones:
+                # A preset by SQL may fill other values than those that lead to a known row.
+                if relation.name in draft.to_ones and not fills:
                     continue
-                if any(name in relation.key for source in draft.sources for name, _ in source.columns):
+                filled = (name for source in draft.sources for name, _ in source.columns)
+                if any(name in relation.key and name not in draft.kept for name in filled):
                     waiting.append(draft)
-                elif fills or not {*draft.values, *draft.increases}.isdisjoint(relation.key):
+                elif fills or draft.sets(relation.key):
                     asked.append(draft)
             of = None if fills else relation.key  # alike if true: asks about more columns
             for shape, same in _by_shape(asked, of=of):
@@ -416,15 +418,22 @@ class Store:
             await self._hold(entity, relation, drafts)
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
-        """Change locked rows."""
+        """Change locked rows.
+
+        Raises:
+            ClewError: FORBIDDEN where a preset by SQL and a to-one do not agree.
+        """
         changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed):
-            await self._located(self._plan(entity, shape, Operation.UPDATE), same, Operation.UPDATE)
+            plan = self._plan(entity, shape, Operation.UPDATE)
+            if not all(all(record) for record in await self._located(plan, same, Operation.UPDATE)):
+                why = "A @preset by SQL and a to-one do not agree."
+                raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.UPDATE, why))
         for relation in self._goes_with(entity):
             if self._fills(entity, relation, Operation.UPDATE):
                 led = changed
             else:
-                led = [d for d in changed if not {*d.values, *d.increases}.isdisjoint(relation.key)]
+                led = [draft for draft in changed if draft.sets(relation.key)]
             await self._hold(entity, relation, led)
 
     async def _located(

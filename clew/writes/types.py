@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +32,7 @@ class Draft:
         held: of the rules for the operation, which held before; empty for a new row.
         to_ones: those that lead to a row which this root field makes, or which the viewer may read.
         sources: new rows whose keys this row waits for.
+        kept: the columns among `values` that stay as they are, because a to-one shares them.
         closed: to-manys that are masked on the row. No row is known to belong to them.
         links: generated ones that its fields make or remove, each with the name of its entity.
     """
@@ -46,6 +47,7 @@ class Draft:
     held: tuple[bool, ...] = ()
     to_ones: frozenset[str] = frozenset()
     sources: tuple[Source, ...] = ()
+    kept: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
     links: tuple[tuple[str, Draft], ...] = ()
 
@@ -59,6 +61,10 @@ class Draft:
         parts = f"{self.place}.{self.inside}".split(".")
         return tuple(int(part) if part.isdecimal() else part for part in parts if part)
 
+    def sets(self, names: Collection[str]) -> bool:
+        """Whether some of these columns are written with a value that may be another one."""
+        return any(name in names and name not in self.kept for name in (*self.values, *self.increases))
+
     def gives(self, name: str) -> bool:
         """Whether a column gets its value here, now or when the key of another new row is known."""
         return name in self.values or any(name == column for source in self.sources for column, _ in source.columns)
@@ -71,7 +77,8 @@ class Source:
     Args:
         columns: pairs of the column to fill, by its API name, and the place of the value in the key.
         to_ones: the to-ones that lead to `row` thereby.
-        field: the field of the input that says so; None where the other row is nested in `row`.
+        field: the field of the input that says so; empty where it is the entry as a whole, and None where the other
+            row is nested in `row`.
     """
 
     row: Draft

@@ -304,7 +304,7 @@ class Writer:
             given = {
                 name: value
                 for name, value in inputs[n].items()
-                if fixed.isdisjoint(written := _written_by(entity, name))
+                if fixed.isdisjoint(written := _changed_by(entity, name))
                 and (changing is None or changing.issuperset(written))
             }
             drafts[n] = self._inputs.changes(entity, {"set": given}, "", place=places[n])
@@ -491,6 +491,12 @@ def _written_by(entity: Entity, name: str) -> tuple[str, ...]:
     """The columns that a field of an input writes."""
     relation = entity.relation(name)
     return relation.key if relation is not None and relation.key else (name,)
+
+
+def _changed_by(entity: Entity, name: str) -> tuple[str, ...]:
+    """The columns of a row that is there which a field of an input changes."""
+    relation = entity.relation(name)
+    return entity.own_key(name) if relation is not None and relation.key else (name,)
 
 
 def _unique_columns(entity: Entity, inputs: _Inputs) -> list[Column]:

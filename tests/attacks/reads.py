@@ -868,6 +868,62 @@ LINKS: tuple[tuple[str, Who, str, Expectation], ...] = (
         ),
     ),
     (
+        # What an essay cites its writer alone is told; by what it is cited everybody is.
+        "the two directions of a link of a type with itself",
+        M3,
+        "{ essays(orderBy: [{title: ASC}]) { title cites { title } citesAggregate { count }"
+        " citedBy(orderBy: [{title: ASC}]) { title } citedByAggregate { count } }"
+        " citations { citingId citedId citing { title } cited { title } } }",
+        Gives(
+            {
+                "essays": [
+                    {
+                        "title": "Mine",
+                        "cites": [{"title": "Theirs"}],
+                        "citesAggregate": {"count": 1},
+                        "citedBy": [{"title": "Theirs"}],
+                        "citedByAggregate": {"count": 1},
+                    },
+                    {
+                        "title": "Theirs",
+                        "cites": [],
+                        "citesAggregate": {"count": 0},
+                        "citedBy": [{"title": "Mine"}, {"title": "Theirs"}],
+                        "citedByAggregate": {"count": 2},
+                    },
+                ],
+                "citations": [
+                    {"citingId": 1, "citedId": None, "citing": {"title": "Mine"}, "cited": {"title": "Theirs"}}
+                ],
+            }
+        ),
+    ),
+    (
+        "the direction that is closed, in filters and orders",
+        M3,
+        '{ a: essays(where: {cites: {some: {title: {like: "%"}}}}) { title }'
+        ' b: essays(where: {citedBy: {some: {title: {eq: "Mine"}}}}) { title }'
+        ' c: essays(where: {citedBy: {some: {cites: {some: {title: {eq: "Mine"}}}}}}) { title }'
+        " d: essays(where: {citesAggregate: {count: {gt: 0}}}) { title }"
+        " e: essays(orderBy: [{citesAggregate: {count: DESC}}], limit: 1) { title } }",
+        Gives(
+            {
+                "a": [{"title": "Mine"}],
+                "b": [{"title": "Theirs"}],
+                "c": [],
+                "d": [{"title": "Mine"}],
+                "e": [{"title": "Mine"}],
+            }
+        ),
+    ),
+    (
+        "the directions of a link, as who has written nothing",
+        STRANGER,
+        "{ citations { citing { title } } citationsAggregate { count }"
+        " essays(orderBy: [{title: ASC}]) { cites { title } } }",
+        Gives({"citations": [], "citationsAggregate": {"count": 0}, "essays": [{"cites": []}, {"cites": []}]}),
+    ),
+    (
         # Each list is open by its own rules.
         "the list of which a link has one that is closed",
         M3,

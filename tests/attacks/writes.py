@@ -876,7 +876,140 @@ MEMBERS: tuple[Entry, ...] = (
     ("ben", "updateBottles(where: {id: {lt: 3}}, inc: {place: 1}) { count }", CONSTRAINT),
 )
 
+DIRECTED: tuple[Entry, ...] = (
+    # Whom one cheers one decides oneself; who cheers one does not follow from that.
+    *(
+        (
+            "ann",
+            'updateFan(id: "ann", set: {idols: {%s: [{id: "%s"}]}}) { idols(orderBy: [{id: ASC}]) { id } fans(orderBy: [{id: ASC}]) { id } }'
+            % (way, other),
+            Gives({"updateFan": {"idols": [{"id": name} for name in idols], "fans": [{"id": "ben"}, {"id": "cat"}]}}),
+            changes,
+        )
+        for way, other, idols, changes in (
+            ("connect", "ben", ["ben"], {}),
+            ("connect", "cat", ["ben", "cat"], {"Cheer ann cat": {"fan_id": "ann", "idol_id": "cat"}}),
+            ("disconnect", "ben", [], {"Cheer ann ben": GONE}),
+        )
+    ),
+    *(
+        (who, field, expect)
+        for who, field, expect in (
+            (
+                "ann",
+                'updateFan(id: "ann", set: {idols: {connect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {idols: {disconnect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            # By a row of the other direction no row is in the list.
+            ("ann", 'updateFan(id: "ann", set: {idols: {disconnect: [{id: "cat"}]}}) { id }', BAD_INPUT),
+            ("ann", 'updateFan(id: "ben", set: {idols: {disconnect: [{id: "ann"}]}}) { id }', null("updateFan")),
+            # Nobody is made to cheer, by a generated link or by one of its own rules.
+            ("ann", 'updateFan(id: "ann", set: {fans: {connect: [{id: "ben"}]}}) { id }', INVALID),
+            ("ann", 'updateFan(id: "ann", set: {worshippers: {connect: [{id: "cat"}]}}) { id }', FORBIDDEN),
+            ("ann", 'updateFan(id: "ann", set: {worshippers: {disconnect: [{id: "ben"}]}}) { id }', FORBIDDEN),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {worshippers: {disconnect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+            ("ann", 'createWorship(input: {fanId: "ben", heroId: "cat"}) { fanId }', FORBIDDEN),
+            (
+                "ann",
+                'updateFan(id: "ann", set: {heroes: {connect: [{id: "~"}]}}) { id }',
+                Alike(("dan", "eve"), BAD_INPUT),
+            ),
+        )
+    ),
+    (
+        "ann",
+        'updateFan(id: "ann", set: {heroes: {connect: [{id: "cat"}], disconnect: [{id: "ben"}]}}) { heroes { id } worshippers { id } }',
+        Gives({"updateFan": {"heroes": [{"id": "cat"}], "worshippers": [{"id": "ben"}]}}),
+        {"Worship ann ben": GONE, "Worship ann cat": {"fan_id": "ann", "hero_id": "cat"}},
+    ),
+)
+
 SHARED: tuple[Entry, ...] = (
+    # Which lodge a dark light is in, no bracket tells, from neither end; nor does it lead to a hidden bracket.
+    *(
+        ("ann", field, Alike(values, CONSTRAINT))
+        for field, values in (
+            ('updateLight(id: "2", set: {bracket: {connect: {lodgeId: ~, number: 1}}}) { id }', ("1", "2")),
+            ('updateLights(where: {lit: {eq: false}}, set: {bracket: {connect: {name: "~"}}}) { count }', ("1a", "2a")),
+            ('updateBracket(lodgeId: ~, number: 1, set: {lights: {connect: [{id: "2"}]}}) { number }', ("1", "2")),
+            ('updateLight(id: "1", set: {bracketNumber: ~}) { id }', ("2", "9")),
+            ('createLight(input: {id: "9", lit: true, lodgeId: 1, bracketNumber: ~}) { id }', ("2", "9")),
+        )
+    ),
+    *(
+        ("ann", field, Alike(values, BAD_INPUT))
+        for field, values in (
+            ('updateLight(id: "1", set: {bracket: {connect: {lodgeId: 1, number: ~}}}) { id }', ("2", "9")),
+            (
+                'createLight(input: {id: "9", lit: true, lodgeId: 1, bracket: {connect: {lodgeId: 1, number: ~}}}) { id }',
+                ("2", "9"),
+            ),
+            # Nor is the key of a bracket told by what is given beside it.
+            (
+                'createLight(input: {id: "9", lit: true, lodgeId: ~, bracket: {connect: {name: "3a"}}}) { id }',
+                ("3", "1"),
+            ),
+            (
+                'createLight(input: {id: "9", lit: true, lodge: {connect: {id: ~}}, bracket: {connect: {name: "3a"}}}) { id }',
+                ("1", "2"),
+            ),
+        )
+    ),
+    # No bracket takes a light to another lodge.
+    *(
+        ("ann", field, Refused((Code.BAD_USER_INPUT,), f"`{place}` leads to another lodgeId than the row has."))
+        for field, place in (
+            ('updateLight(id: "1", set: {bracket: {connect: {lodgeId: 2, number: 1}}}) { id }', "set.bracket"),
+            (
+                'updateBracket(lodgeId: 2, number: 1, set: {lights: {connect: [{id: "1"}]}}) { number }',
+                "set.lights.connect.0",
+            ),
+        )
+    ),
+    (
+        "ann",
+        'updateLight(id: "1", set: {bracket: {connect: {lodgeId: 1, number: 3}}}) { id }',
+        Gives({"updateLight": {"id": "1"}}),
+        {"Light 1": {"bracket_number": 3}},
+    ),
+    # It may be taken from its bracket, and stays in its lodge.
+    (
+        "ann",
+        'updateBracket(lodgeId: 1, number: 1, set: {lights: {disconnect: [{id: "1"}]}}) { number }',
+        Gives({"updateBracket": {"number": 1}}),
+        {"Light 1": {"bracket_number": None}},
+    ),
+    # Rows of two lodges are joined by nothing, whatever there is with half of each key.
+    *(
+        (
+            who,
+            "updateBracket(lodgeId: 1, number: 1, set: {twines: {%s: [{lodgeId: 2, number: 1}]}}) { number }" % way,
+            BAD_INPUT,
+        )
+        for who in ("ann", "admin")
+        for way in ("disconnect", "delete")
+    ),
+    (
+        "ann",
+        "updateBracket(lodgeId: 1, number: 1, set: {twines: {connect: [{lodgeId: 2, number: 1}]}}) { number }",
+        Refused(
+            (Code.BAD_USER_INPUT,), "`set.twines.connect.0` and the row around it set different values on lodgeId."
+        ),
+    ),
+    # A preset by SQL leads to no hidden row beside the one that is named, and to no other.
+    *(
+        ("ann", 'updateLease(id: "1", set: {place: {connect: {hall: 1, number: 1}}}) { id }', CONSTRAINT),
+        ("ann", 'updateLease(id: "1", set: {place: {connect: {hall: 1, number: 2}}}) { id }', FORBIDDEN),
+    ),
     # Nor does one lead to a hidden row by what is added to its key, or is filled in.
     ("ann", 'updateStay(id: "1", inc: {hall: ~}) { id }', Alike(("1", "7"), CONSTRAINT)),
     ("ann", 'createStay(input: {id: "9", placeNumber: ~}) { id }', Alike(("1", "9"), CONSTRAINT)),
@@ -948,7 +1081,7 @@ SHARED: tuple[Entry, ...] = (
         },
     ),
     *(
-        (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another relation set different values on {name}."))
+        (who, field, Refused((Code.BAD_USER_INPUT,), f"`{place}` and another field set different values on {name}."))
         for who, field, place, name in (
             (
                 "ann",
@@ -1106,7 +1239,7 @@ FILLED: tuple[Entry, ...] = (
     (
         "ann",
         'updateStep(id: "1", set: {leaves: {create: [{id: "9", step: {connect: {id: "2"}}}]}}) { id }',
-        nested("set.leaves.create.0.place"),
+        nested("set.leaves.create.0.step"),
     ),
     # A rule must hold it all the same.
     ("ann", 'updateStep(id: "1", set: {leaves: {create: [{id: "9", text: "x"}]}}) { id }', FORBIDDEN),
@@ -1160,7 +1293,7 @@ FILLED: tuple[Entry, ...] = (
     (
         "ann",
         "createArea(input: {id: 22, places: {connect: [{hall: 2, number: 2}]}}) { id }",
-        nested("input.places.connect.0.hall"),
+        FORBIDDEN,
     ),
     # One key names a row, and the whole of it.
     ("ann", 'createBooking(input: {id: "9", seat: {connect: {number: 2}}}) { id }', BAD_INPUT),
@@ -1783,6 +1916,7 @@ def entries() -> Iterable[Attack]:
         *ELSEWHERE,
         *MEMBERS,
         *SHARED,
+        *DIRECTED,
         *ROWS,
         *FIELDS,
         *PRESETS,

@@ -119,13 +119,15 @@ _CATALOGUE = (
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND c.relkind IN ('r', 'v') ORDER BY 2""",
     f"""SELECT 'constraint', c.oid::regclass::text, o.conname, pg_get_constraintdef(o.oid) FROM pg_constraint o
         JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE {_OURS} AND o.contype <> 'n' ORDER BY 2, 3""",
+        WHERE {_OURS} ORDER BY 2, 3""",
     f"""SELECT 'index', pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} ORDER BY 2""",
     f"""SELECT 'view', c.oid::regclass::text, pg_get_viewdef(c.oid) FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND c.relkind = 'v' ORDER BY 2""",
     f"""SELECT 'trigger', pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_OURS} AND NOT t.tgisinternal ORDER BY 2""",
+    f"""SELECT 'sequence', c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE {_OURS} AND c.relkind = 'S' ORDER BY 2""",
     """SELECT 'function', p.oid::regprocedure::text, p.prosrc FROM pg_proc p
        JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'clew' ORDER BY 2""",
 )

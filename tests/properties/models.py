@@ -221,7 +221,12 @@ class _Sdl:
                 soft = "\n  deletedAt: DateTime @softDelete" if self.chance(0.5) else ""
                 body = f"left: {one.name}! @id\n  right: {other.name}! @id{soft}"
                 self.types.append(_Type(link, f"@table(name: {_string(f'li nk{number}')})", [body]))
-            one.lines.append(f'via{number}: [{other.name}!]! @relation(through: "{link}")')
+            if one is other:
+                # Each direction has its list.
+                for name, end in ((f"via{number}", "left"), (f"via{number}back", "right")):
+                    one.lines.append(f'{name}: [{one.name}!]! @relation(through: "{link}", from: {end})')
+            else:
+                one.lines.append(f'via{number}: [{other.name}!]! @relation(through: "{link}")')
             if one is not other and self.chance(0.6):
                 other.lines.append(f'via{number}back: [{one.name}!]! @relation(through: "{link}")')
             if link in [type_.name for type_ in self.types]:

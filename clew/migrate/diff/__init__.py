@@ -10,6 +10,7 @@ from clew.migrate.diff import columns, parts, views
 from clew.migrate.diff.context import Context
 from clew.migrate.renames import Renames
 from clew.migrate.snapshot import Snapshot, Table, qualified
+from clew.model.names import made_name
 from clew.sql.literals import quote_name
 
 __all__ = ["diff"]
@@ -32,6 +33,7 @@ def diff(old: Snapshot, new: Snapshot, renames: Renames | None = None) -> tuple[
         parts.drop_triggers,
         views.drop_views,
         _renames,
+        _made_names,
         parts.drop_foreign_keys,
         parts.drop_indexes,
         parts.drop_constraints,
@@ -39,6 +41,7 @@ def diff(old: Snapshot, new: Snapshot, renames: Renames | None = None) -> tuple[
         _functions,
         _drop_tables,
         _create_tables,
+        columns.rename_values,
         columns.change_columns,
         _comments,
         columns.add_generated,
@@ -71,6 +74,30 @@ def _renames(context: Context) -> Iterator[Change]:
                 (f"ALTER TABLE {key} RENAME COLUMN {quote_name(new)} TO {quote_name(old)}",),
                 f"rename column {ddl.column_key(key, old)} to {quote_name(new)}",
             )
+
+
+def _made_names(context: Context) -> Iterator[Change]:
+    """Rename what Postgres has named by itself: sequences of identities, and from Postgres 18 on NOT NULL."""
+    for key, new in context.new.tables.items():
+        old_key = next((old for old, now in context.renames.tables.items() if now == key), key)
+        before = context.before.tables.get(old_key)
+        if before is None:
+            continue
+        constraints: dict[str, str] = {}
+        for name, column in before.columns.items():
+            now = context.renames.column(key, name)
+            for label, is_there in (("seq", column.identity), ("not_null", not column.nullable)):
+                old_name, new_name = made_name(before.name, name, label), made_name(new.name, now, label)
+                if not is_there or old_name == new_name:
+                    continue
+                if label == "not_null":
+                    constraints[old_name] = new_name
+                else:
+                    up = ddl.rename_sequence(new.schema, old_name, new_name)
+                    yield Change((up,), (ddl.rename_sequence(new.schema, new_name, old_name),))
+        if constraints:
+            back = {now: then for then, now in constraints.items()}
+            yield Change((ddl.rename_constraints(key, constraints),), (ddl.rename_constraints(key, back),))
 
 
 def _moves(old_key: str, old: Table, new_key: str, new: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:

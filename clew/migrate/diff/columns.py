@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from clew.migrate import ddl
 from clew.migrate.change import Change
@@ -54,6 +54,31 @@ def add_generated(context: Context) -> Iterator[Change]:
                 yield Change(_adding(key, name, column), _dropping(key, name), summary)
 
 
+def rename_values(context: Context) -> Iterator[Change]:
+    """Rename values of enums: those of the database's own types, and in the rows of other columns."""
+    done: set[tuple[str, str]] = set()
+    for key, old, new in context.kept:
+        for name, column in old.columns.items():
+            values = context.renames.values.get((key, name), {})
+            place = ddl.column_key(key, name)
+            back = {now: then for then, now in values.items()}
+            if values and column.native is None:
+                # The triggers that stay: a row does not change by this.
+                triggers = [trigger for trigger in old.triggers if trigger in new.triggers]
+                up = ddl.replace_values(key, name, column, values, triggers)
+                yield Change(up, ddl.replace_values(key, name, column, back, triggers))
+            type_ = column.type.removesuffix("[]")
+            for then, now in values.items():
+                if column.native is None or (type_, then) not in done:
+                    done.add((type_, then))
+                    own = column.native is not None
+                    yield Change(
+                        (ddl.rename_type_value(type_, then, now),) if own else (),
+                        (ddl.rename_type_value(type_, now, then),) if own else (),
+                        f"rename value {then} of {place} to {now}",
+                    )
+
+
 def change_columns(context: Context) -> Iterator[Change]:
     """Drop, add and change plain columns."""
     for key, old, new in context.kept:
@@ -61,7 +86,7 @@ def change_columns(context: Context) -> Iterator[Change]:
         rebuilt = context.rebuilt.get(key, frozenset())
         for name, column in new.columns.items():
             if name in old.columns and name not in rebuilt:
-                yield from _change(key, name, old.columns[name], column)
+                yield from _change(key, name, old.columns[name], column, context.renames.values.get((key, name), {}))
 
 
 def _drop_and_add(key: str, old: Table, new: Table) -> Iterator[Change]:
@@ -80,10 +105,10 @@ def _drop_and_add(key: str, old: Table, new: Table) -> Iterator[Change]:
             yield Change(_adding(key, name, column), _dropping(key, name), f"add column {place}", loses)
 
 
-def _change(key: str, name: str, old: Column, new: Column) -> Iterator[Change]:
+def _change(key: str, name: str, old: Column, new: Column, values: Mapping[str, str]) -> Iterator[Change]:
     place = ddl.column_key(key, name)
     alter = f"ALTER TABLE {key} ALTER COLUMN {quote_name(name)}"
-    yield from _enum_values(place, old, new)
+    yield from _enum_values(place, old, new, values)
     if old.generated is not None and new.generated is None:
         restore = (*_dropping(key, name), *_adding(key, name, old))
         yield Change((f"{alter} DROP EXPRESSION",), restore, f"make {place} a plain column")
@@ -145,12 +170,12 @@ def _nullability(key: str, name: str, new: Column) -> Change:
     return Change((fill, required), (optional,), f"make {place} required, with its default where it is NULL")
 
 
-def _enum_values(place: str, old: Column, new: Column) -> Iterator[Change]:
+def _enum_values(place: str, old: Column, new: Column, renamed: Mapping[str, str]) -> Iterator[Change]:
     # The CHECK over the values is changed elsewhere. This only names the change for the summary.
     if old.enum is None or new.enum is None:
         return
     for value in old.enum:
-        if value not in new.enum:
+        if value not in new.enum and value not in renamed:
             yield Change(
                 (),
                 (),
@@ -158,5 +183,5 @@ def _enum_values(place: str, old: Column, new: Column) -> Iterator[Change]:
                 f"value {value} of {place}: the migration fails if a row holds it",
             )
     for value in new.enum:
-        if value not in old.enum:
+        if value not in old.enum and value not in renamed.values():
             yield Change((), (), f"add value {value} of {place}")

@@ -9,18 +9,27 @@ from clew.sdl import directives as d
 
 
 def check(scope: Scope, model: Model) -> None:
-    for entity in model.entities.values():
-        # A row of a generated link is visible only while both ends are, so it can stay.
-        if entity.soft_delete is not None or entity.generated_link or entity.view_sql is not None:
-            continue
-        for relation in entity.relations:
-            target = model.entities[relation.target]
-            if relation.on_delete is OnDelete.CASCADE and target.soft_delete is not None:
-                field = scope.entities[entity.name].type.fields[relation.name]
-                directive = field.first(d.Relation)
-                node = directive.given["onDelete"] if directive else field_node(scope, entity, relation.name)
-                message = (
-                    f'"{target.name}" is deleted softly, and so are the rows of "{entity.name}" with it: '
-                    f'"{entity.name}" has no @softDelete'
-                )
-                scope.report.error(node, message, f"add to {entity.name}: deletedAt: DateTime @softDelete")
+    # What must be deleted softly passes it on, so that all is told at once.
+    softly = {entity.name for entity in model.entities.values() if entity.soft_delete is not None}
+    pending = sorted(softly)
+    while pending:
+        target = model.entities[pending.pop()]
+        for entity, relation in model.references.get(target.name, ()):
+            # A row of a generated link is visible only while both ends are, so it can stay.
+            if entity.generated_link or entity.view_sql is not None or entity.soft_delete is not None:
+                continue
+            if relation.on_delete is not OnDelete.CASCADE:
+                continue
+            field = scope.entities[entity.name].type.fields[relation.name]
+            directive = field.first(d.Relation)
+            node = directive.given["onDelete"] if directive else field_node(scope, entity, relation.name)
+            how = "is deleted softly" if target.soft_delete is not None else "must be deleted softly"
+            message = (
+                f'"{target.name}" {how}, and so are the rows of "{entity.name}" with it: '
+                f'"{entity.name}" has no @softDelete'
+            )
+            hint = f"add to {entity.name}: deletedAt: DateTime @softDelete; or leave out onDelete: CASCADE"
+            scope.report.error(node, message, hint)
+            if entity.name not in softly:
+                softly.add(entity.name)
+                pending.append(entity.name)

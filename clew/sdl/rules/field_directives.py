@@ -24,7 +24,7 @@ from clew.sdl.directives import (
     UpdatedAt,
     Version,
 )
-from clew.sdl.document import ROOTS, Document, Field, FieldKind, Type, field_kind
+from clew.sdl.document import ROOTS, Document, Field, FieldKind, Type, field_kind, stored_computed
 from clew.sdl.report import Report
 
 _COLUMN: tuple[type[Directive], ...] = (
@@ -45,7 +45,7 @@ _HINTS: dict[tuple[FieldKind, type[Directive]], str] = {
     (FieldKind.COLUMN, Relation): "a relation's type is an entity",
 }
 # A computed column stores no value that could be filled, checked or renamed.
-_NOT_COMPUTED = (*(Id, Column, Default, Check, CreatedAt, UpdatedAt, Version, SoftDelete, Search, Preset, Renamed),)
+_NOT_COMPUTED = (*(Id, Default, Check, CreatedAt, UpdatedAt, Version, SoftDelete, Preset, Renamed),)
 
 
 def check(document: Document, report: Report) -> None:
@@ -80,6 +80,9 @@ def _check_entity_field(document: Document, type_: Type, field: Field, report: R
             report.error(directive.node, f'@{name} cannot be used on "{field.name}": it is {kind.value}', hint)
         elif computed and isinstance(directive, _NOT_COMPUTED):
             report.error(directive.node, f'@{name} cannot be used on "{field.name}": it is @computed')
+        elif computed and isinstance(directive, Column) and directive.name and field.name not in stored_computed(type_):
+            message = f'@column(name:) cannot be used on "{field.name}": it is @computed, and not stored'
+            report.error(directive.given["name"], message, "remove name; type is its exact SQL type")
         elif isinstance(directive, Unique | Index) and directive.fields is not None:
             message = f'@{name}(fields:) belongs on the type; on a field it is about "{field.name}"'
             report.error(directive.given["fields"], message, f"remove fields, or move @{name} to {type_.name}")

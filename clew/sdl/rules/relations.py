@@ -21,17 +21,13 @@ def _check(document: Document, type_: Type, field: Field, relation: Relation, re
     kind = field_kind(document, field)
     name = f'"{type_.name}.{field.name}"'
     arguments = relation.given
-    if "from" in arguments and "through" in arguments:
-        report.error(arguments["through"], f"{name} takes from or through, not both")
     if "column" in arguments and "columns" in arguments:
         report.error(arguments["columns"], f"{name} takes column or columns, not both")
+    if kind in (FieldKind.TO_ONE, FieldKind.REVERSE_ONE) and "through" in arguments:
+        report.error(
+            arguments["through"], f"{name} is not a list: through is for many-to-many", f"write [{field.type.name}!]!"
+        )
     if kind is FieldKind.TO_ONE:
-        if "through" in arguments:
-            report.error(
-                arguments["through"],
-                f"{name} is not a list: through is for many-to-many",
-                f"write [{field.type.name}!]!",
-            )
         if relation.on_delete == "SET_NULL" and not field.type.nullable:
             message = f"{name} cannot be set to null: its type is {field.type.name}!"
             report.error(arguments["onDelete"], message, f"write {field.type.name}, or onDelete: CASCADE")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clew.sdl.directives import Search, View
-from clew.sdl.document import Document
+from clew.sdl.directives import Computed, Search, View
+from clew.sdl.document import Document, stored_computed
 from clew.sdl.report import Report
 
 
@@ -15,5 +15,8 @@ def check(document: Document, report: Report) -> None:
                 continue
             if field.type.name != "String" or field.type.is_list:
                 report.error(search.node, f'"{field.name}" is not a String: @search is for text')
+            elif field.first(Computed) and field.name not in stored_computed(type_):
+                message = f'@search needs a stored field, and "{field.name}" is computed in each statement'
+                report.error(search.node, message, "add @index, which stores it")
             elif type_.first(View):
                 report.error(search.node, f'@search needs a table, and "{type_.name}" is a view')

@@ -121,6 +121,7 @@ INSERT INTO essay_moods (essay_id, topic_id) VALUES (1, 1), (2, 1), (2, 2);
 INSERT INTO essay_warnings (essay_id, topic_id) VALUES (1, 2), (2, 2);
 INSERT INTO essay_drafts (essay_id, topic_id) VALUES (1, 2), (2, 2);
 INSERT INTO sequels (essay_id, other_essay_id) VALUES (1, 2), (2, 1);
+INSERT INTO citations (citing_id, cited_id) VALUES (1, 2), (2, 1), (2, 2);
 INSERT INTO crates (id, path, labels, data, level, size, weight) VALUES
 (1, 'eu/berlin', '{{red, old}}', '{{"a": {{"b": "c"}}, "n": 1}}', 7, 7, 7),
 (2, '', '{{""}}', '{{"a": {{}}}}', 0, 0, 0);

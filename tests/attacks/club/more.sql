@@ -11,7 +11,7 @@ INSERT INTO seats (club_id, number, free) VALUES (1, 1, true), (1, 2, false), (2
 INSERT INTO bookings (id, guest_id, seat_club_id, seat_number) VALUES
   ('1', 'ann', 1, 1), ('2', 'ben', 2, 1), ('3', 'ann', NULL, NULL), ('4', 'ann', NULL, 1);
 INSERT INTO places (hall, number, open, deleted_at) VALUES
-  (1, 1, true, NULL), (2, 1, false, NULL), (2, 2, true, NULL), (3, 1, true, NULL), (3, 5, true, '2020-01-01'), (22, 1, false, NULL);
+  (1, 1, true, NULL), (1, 2, true, NULL), (2, 1, false, NULL), (2, 2, true, NULL), (3, 1, true, NULL), (3, 5, true, '2020-01-01'), (22, 1, false, NULL);
 INSERT INTO stays (id, hall, place_number) VALUES ('1', 1, 1);
 INSERT INTO leases (id, hall, place_number) VALUES ('1', 1, 1);
 INSERT INTO visits (id, guest_id) VALUES ('1', 'ann');
@@ -89,6 +89,15 @@ INSERT INTO apples (id, ripe, garden_id, tree_id) VALUES ('1', true, 1, 1);
 INSERT INTO shelves (id) VALUES (1), (2);
 INSERT INTO pallets (id, state) VALUES (1, NULL), (2, 'open'), (3, 'sealed');
 INSERT INTO loads (id, pallet_id) VALUES (1, 1), (2, 2), (3, 3);
+INSERT INTO lodges (id) VALUES (1), (2), (3);
+INSERT INTO brackets (lodge_id, number, name, open, plated) VALUES
+  (1, 1, '1a', true, true), (1, 2, '1b', false, true), (1, 3, '1c', true, true), (2, 1, '2a', true, true), (3, 1, '3a', true, false);
+INSERT INTO lights (id, lit, lodge_id, bracket_number) VALUES ('1', true, 1, 1), ('2', false, 1, NULL);
+INSERT INTO twines (lodge_id, number) VALUES (1, 1), (2, 1);
+INSERT INTO knottings (lodge_id, bracket_number, twine_number) VALUES (2, 1, 1);
+INSERT INTO fans (id, shy, hidden) VALUES ('ann', false, false), ('ben', false, false), ('cat', true, false), ('dan', false, true);
+INSERT INTO cheers (fan_id, idol_id) VALUES ('ann', 'ben'), ('ben', 'ann'), ('cat', 'ann'), ('dan', 'ann'), ('ann', 'dan');
+INSERT INTO worships (fan_id, hero_id) VALUES ('ann', 'ben'), ('ben', 'ann'), ('dan', 'ann'), ('ann', 'dan');
 INSERT INTO bottles (id, place, dark) VALUES (1, 1, false), (2, 2, false), (3, 3, true);
 INSERT INTO trays (id) VALUES (1);
 INSERT INTO hands (id) VALUES (1);

@@ -77,6 +77,19 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'name its key\'s column with @relation(column: "...")',
         f'type A @table {{ id: ID! @id u: User @relation(column: "x") }}\n{USER}',
     ),
+    "a search of a computed field that is not stored": (
+        "type A @table { id: ID! @id a: String @computed(sql: \"'x'\") «@search» }",
+        '@search needs a stored field, and "a" is computed in each statement',
+        "add @index, which stores it",
+        "type A @table { id: ID! @id a: String @computed(sql: \"'x'\") @search @index }",
+    ),
+    "a column name of a computed field that is not stored": (
+        'type A @table { id: ID! @id a: Int @computed(sql: "1") @column(name: «b», type: int8) }',
+        '@column(name:) cannot be used on "a": it is @computed, and not stored',
+        "remove name; type is its exact SQL type",
+        'type A @table { id: ID! @id a: Int @computed(sql: "1") @column(type: int8) '
+        'b: Int @computed(sql: "2") @column(name: c) @index }',
+    ),
     "a default on a computed field": (
         'type A @table { id: ID! @id a: Int @computed(sql: "1") «@default»(value: 1) }',
         '@default cannot be used on "a": it is @computed',
@@ -352,6 +365,12 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "one name has one successor: remove one @renamed",
         "type A @table { id: ID! @id x: Int @renamed(from: z) }",
     ),
+    "an enum value renamed from one that is there": (
+        "type A @table { id: ID! @id e: E } enum E { X Y @renamed(from: «X») }",
+        '"X" is a value of E, so it was not renamed',
+        "name the earlier name, or remove @renamed",
+        "type A @table { id: ID! @id e: E } enum E { X Y @renamed(from: Z) }",
+    ),
     "a field renamed from one that is there": (
         "type A @table { id: ID! @id x: Int @renamed(from: «id») }",
         '"id" is a field of A, so it was not renamed',
@@ -388,11 +407,11 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         None,
         'type A @table { id: ID! @id x: String @check(pattern: "a\\u0041") }',
     ),
-    "from and through together": (
-        "type A @table { id: ID! @id a: A b: [A!]! @relation(from: a, through: «L») }",
-        '"A.b" takes from or through, not both',
-        None,
-        "type A @table { id: ID! @id a: A b: [A!]! @relation(from: a) }",
+    "through of a field that is no list": (
+        "type A @table { id: ID! @id a: A @unique b: A @relation(from: a, through: «L») }",
+        '"A.b" is not a list: through is for many-to-many',
+        "write [A!]!",
+        "type A @table { id: ID! @id a: A @unique b: A @relation(from: a) }",
     ),
     "set null on a relation that must be there": (
         f"type A @table {{ id: ID! @id u: User! @relation(onDelete: «SET_NULL») }}\n{USER}",
@@ -592,9 +611,60 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
     ),
     "a generated link from a type to itself, twice": (
         "type A @table { id: ID! @id x: [A!]! @relation(through: L) y: [A!]! @relation(through: «L») }",
-        '"L" is used by two fields of "A": which end is which cannot be told',
-        "declare the link: type L @table { a: A! @id, otherA: ... }",
+        '"L" is used by several fields of "A": which end is which cannot be told',
+        "say which end stands for this row: @relation(through: L, from: source) or @relation(through: L, from: target)",
         "type A @table { id: ID! @id x: [A!]! @relation(through: L) y: [A!]! @relation(through: M) }",
+    ),
+    "a generated link from a type to itself, one way only": (
+        "type A @table { id: ID! @id x: [A!]! @relation(through: «L») y: [A!]! @relation(through: L, from: a) }",
+        '"L" is used by several fields of "A": which end is which cannot be told',
+        "say which end stands for this row: @relation(through: L, from: source) or @relation(through: L, from: target)",
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L, from: b) y: [A!]! @relation(through: L, from: a) }",
+    ),
+    "a link from a type to itself, twice": (
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L) y: [A!]! @relation(through: «L») }\n"
+        "type L @table { from: A! @id to: A! @id }",
+        '"L" is used by several fields of "A": which end is which cannot be told',
+        "say which end stands for this row: @relation(through: L, from: from) or @relation(through: L, from: to)",
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L, from: to)\n"
+        "  y: [A!]! @relation(through: L, from: from) }\n"
+        "type L @table { from: A! @id to: A! @id }",
+    ),
+    "a third end of a generated link": (
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L, from: b) y: [A!]! @relation(through: L, from: a)\n"
+        "  z: [A!]! @relation(through: L, from: «c») }",
+        '"L" has no to-one relation "c" to "A"',
+        "its to-one relations to A are: a, b",
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L, from: b) z: [A!]! @relation(through: L, from: a)\n"
+        "  y: [A!]! @relation(through: L, from: a) }",
+    ),
+    "an end of a generated link that is no name": (
+        'type A @table { id: ID! @id x: [A!]! @relation(through: L, from: «"a-b"») }',
+        '"a-b" is not a name for a field',
+        "such as source",
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L, from: a) }",
+    ),
+    "an end that a generated link between two types lacks": (
+        f"type A @table {{ id: ID! @id x: [User!]! @relation(through: L, from: «user») }}\n{USER}",
+        '"L" has no to-one relation "user" to "A"',
+        "its to-one relations to A are: a",
+        f"type A @table {{ id: ID! @id x: [User!]! @relation(through: L, from: a) }}\n{USER}",
+    ),
+    "an end that a link lacks": (
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L, from: «fro») }\n"
+        "type L @table { from: A! @id to: A! @id }",
+        '"L" has no to-one relation "fro" to "A"',
+        'did you mean "from"?',
+        "type A @table { id: ID! @id x: [A!]! @relation(through: L, from: from) }\n"
+        "type L @table { from: A! @id to: A! @id }",
+    ),
+    "a link with several to-ones to this end": (
+        f"type A @table {{ id: ID! @id x: [User!]! @relation(through: «L») }}\n"
+        f"type L @table {{ a: A! @id b: A! @id user: User! @id }}\n{USER}",
+        '"L" has several to-one relations to "A": a, b',
+        "choose the one for this end: @relation(through: L, from: a)",
+        f"type A @table {{ id: ID! @id x: [User!]! @relation(through: L, from: b) }}\n"
+        f"type L @table {{ a: A! @id b: A! @id user: User! @id }}\n{USER}",
     ),
     "keys in a circle": (
         "type A @table { b: B! @id }\ntype «B» @table { a: A! @id }",
@@ -727,7 +797,7 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "type A @table { id: ID! @id d: DateTime @softDelete }\n"
         "type B @table { id: ID! @id a: A! @relation(onDelete: «CASCADE») }",
         '"A" is deleted softly, and so are the rows of "B" with it: "B" has no @softDelete',
-        "add to B: deletedAt: DateTime @softDelete",
+        "add to B: deletedAt: DateTime @softDelete; or leave out onDelete: CASCADE",
         "type A @table { id: ID! @id d: DateTime @softDelete }\n"
         "type B @table { id: ID! @id a: A! @relation(onDelete: CASCADE) d: DateTime @softDelete }",
     ),
