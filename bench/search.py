@@ -314,6 +314,36 @@ def json_values(knobs: Knobs) -> Made:
     )
 
 
+_ITEMS: tuple[Any, ...] = (1, "", {}, [], {"a": 0}, 1.5, None, True, "\u00e9", [1], {"a": {"b": []}}, 10**9)
+_MOST_BYTES = 1_000_000
+
+
+@generator(size=500_000, item=len(_ITEMS) - 1, shape=2, use=4, last=1)
+def flat_json(knobs: Knobs) -> Made:
+    """A JSON value of many small ones, as many as a body may have, used or not."""
+    item = _ITEMS[knobs["item"]]
+    count = min(knobs["size"], _MOST_BYTES // (len(json.dumps(item)) + 2))
+    value: Any = [item] * count
+    if knobs["shape"] == 1:
+        value = {f"{number:x}": item for number in range(count // 5)}
+    elif knobs["shape"] == 2:
+        value = [[item] * 100] * (count // 100)
+    if knobs["last"]:
+        # At the very end there is what cannot be stored.
+        value = [value, "\0"]
+    match knobs["use"]:
+        case 0:
+            return "mutation ($d: JSON) { updateDoc(id: 1, set: {data: $d}) { id } }", {"d": value}
+        case 1:
+            return "query ($d: JSON!) { docs(where: {data: {contains: $d}}) { id } }", {"d": value}
+        case 2:
+            return "query ($d: JSON) { docs(where: {data: {eq: $d}}) { id } }", {"d": value}
+        case 3:
+            row = {"title": "x", "teamId": 1, "data": value}
+            return "mutation ($r: [DocCreateInput!]!) { createDocs(inputs: $r) { count } }", {"r": [row]}
+    return "{ viewer { id } }", {"d": value}
+
+
 # --- measuring ------------------------------------------------------------------------
 
 

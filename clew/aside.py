@@ -83,6 +83,8 @@ def _without_collector(work: Callable[[], _Result]) -> _Result:
 
 def is_large(value: Any) -> bool:
     """Return whether a request's variables have so many values that coercing and binding them takes long."""
+    if isinstance(value, dict) and not any(isinstance(item, dict | list) for item in value.values()):
+        return len(value) > _FEW_VALUES
     left = _FEW_VALUES
     pending = [value]
     while pending:

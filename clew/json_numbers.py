@@ -59,8 +59,34 @@ def _refuse(constant: str) -> Any:
 class Decoder(json.JSONDecoder):
     """Reads JSON with its numbers as they are written. NaN and Infinity are no JSON, though Python reads them."""
 
+    def __init__(
+        self,
+        *,
+        parse_int: Callable[[str], Any] | None = None,
+        object_hook: Callable[[dict[str, Any]], Any] | None = None,
+        object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None,
+    ) -> None:
+        super().__init__(
+            parse_float=exact_float,
+            parse_constant=_refuse,
+            parse_int=parse_int,
+            object_hook=object_hook,
+            object_pairs_hook=object_pairs_hook,
+        )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise json.JSONDecodeError("a key twice", "", 0)
+    return found
+
+
+class UniqueDecoder(Decoder):
+    """Reads JSON as `Decoder` does, and refuses an object with a key twice. Two readers might take different ones."""
+
     def __init__(self) -> None:
-        super().__init__(parse_float=exact_float, parse_constant=_refuse)
+        super().__init__(object_pairs_hook=_unique)
 
 
 def holds_exact(value: Any) -> bool:

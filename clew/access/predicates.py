@@ -22,6 +22,7 @@ from clew.access.types import (
     Not,
     Operand,
     Predicate,
+    Reach,
     Rows,
     Search,
     Somewhere,
@@ -64,9 +65,27 @@ def operand(
     compared = operand_type(type_, operator, known)
     # JSON has a `contains` of its own.
     form = _FORMS.get(operator, "value") if compared == TEXT else "value"
+    reach = _reach(type_, operator, form)
+    if known is operators.AT_PATH and reach in (Reach.NARROW, Reach.SAME):
+        reach = Reach.WHOLE
     if isinstance(source, Claim):
-        source = replace(source, form=form)
-    return Operand(source, compared, place, form)
+        source = replace(source, form=form, reach=reach)
+    return Operand(source, compared, place, form, reach=reach)
+
+
+def _reach(column: ValueType, operator: str, form: str) -> Reach:
+    """Return how much of a stored value of `column` an operator reads."""
+    if not operators.is_wide(column) or operator == "isNull":
+        return Reach.NARROW
+    if operator == "ilike":
+        return Reach.ANY_CASE
+    if form != "value":
+        return {"pattern": Reach.PATTERN, "prefix": Reach.WHOLE}.get(form, Reach.WITHIN)
+    if operator in ("eq", "neq", "in", "notIn"):
+        return Reach.SAME if operators.has_length(column) else Reach.WHOLE
+    if operator in ("hasAny", "hasAll"):
+        return Reach.ITEMS
+    return Reach.PARTS if operator == "contains" else Reach.WHOLE
 
 
 def comparison(column: Column, operator: str, source: Source, place: str, mask: Predicate | None = None) -> Predicate:

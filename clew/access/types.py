@@ -61,13 +61,27 @@ class Constant:
         return hash(repr(self.value))
 
 
+class Reach(StrEnum):
+    """How much of a stored value a comparison reads, and how often (see `clew.sql.effort`)."""
+
+    NARROW = "narrow"  # the value is always small
+    SAME = "same"  # only a value of the same length
+    WHOLE = "whole"
+    ITEMS = "items"  # all items, for each item of the operand
+    PARTS = "parts"  # all parts of a JSON value, for parts of the operand
+    WITHIN = "within"  # the text, for a text that may be anywhere in it
+    PATTERN = "pattern"  # the text, for a LIKE pattern
+    ANY_CASE = "any case"  # the same without regard to case
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim of the viewer, by its path, coerced to `type`, in the `form` of the operand that it is (see there)."""
+    """A claim of the viewer, by its path, coerced to `type`. `form` and `reach` are those of its operand."""
 
     path: tuple[str, ...]
     type: ValueType
     form: str = "value"
+    reach: Reach = Reach.NARROW
 
 
 class Change(StrEnum):
@@ -183,6 +197,7 @@ class Operand:
     `prefix`, `suffix` and `infix` texts to escape and wrap as LIKE patterns,
     `count` a limit or offset, of which `most` is the largest that the viewer may ask for,
     `zone` a time zone's name, `search` words to look for.
+    `reach` says how much of a stored value the comparison reads.
     """
 
     source: Source
@@ -190,6 +205,7 @@ class Operand:
     place: str
     form: str = "value"
     most: int | None = None
+    reach: Reach = Reach.NARROW
 
 
 # --- measures -------------------------------------------------------------------------

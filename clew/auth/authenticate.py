@@ -20,11 +20,13 @@ from clew.auth.tickets import InvalidTicketError, Tickets
 from clew.auth.tokens import InvalidTokenError, Tokens
 from clew.config import Settings
 from clew.errors import ClewError, Code
-from clew.json_numbers import Decoder
+from clew.json_numbers import UniqueDecoder
 from clew.viewer import ANON, Viewer, role_names
 
 Headers = Mapping[bytes, bytes]
 Authenticate = Callable[[Request], Awaitable[Viewer | None]]
+
+_ONCE = (b"authorization", b"x-clew-admin-secret", b"x-clew-role", b"x-clew-claims")
 
 
 class Authenticator:
@@ -73,6 +75,7 @@ class Authenticator:
 
     async def caller(self, scope: Scope, headers: Headers) -> Viewer:
         """Return who sent a request, even if it acts as another viewer. Arguments and errors are those of `viewer`."""
+        _check_once(scope, headers)
         ticket = given_ticket(scope)
         if ticket is not None:
             if b"authorization" in headers or b"x-clew-admin-secret" in headers:
@@ -92,9 +95,6 @@ class Authenticator:
                 return Viewer(identity.id, frozenset(identity.roles) | {ANON}, identity.claims)
         authorization = headers.get(b"authorization")
         if authorization is not None:
-            if [name for name, _ in scope["headers"]].count(b"authorization") > 1:
-                # A proxy in front might read a different one than Clew.
-                raise _unauthenticated()
             scheme, _, token = authorization.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
                 raise _unauthenticated()
@@ -126,6 +126,18 @@ def seen_through(caller: Viewer, headers: Headers) -> Viewer:
     return _seen_as(role, claims)
 
 
+def _check_once(scope: Scope, headers: Headers) -> None:
+    """Refuse a header twice that says who asks. A proxy in front might read a different one than Clew."""
+    given = [name for name in _ONCE if name in headers]
+    if given:
+        names = [name for name, _ in scope["headers"]]
+        for name in given:
+            if names.count(name) > 1:
+                if name in (b"authorization", b"x-clew-admin-secret"):
+                    raise _unauthenticated()
+                raise ClewError(f"The header {name.decode()} is given twice.", hint="Send it once.")
+
+
 def _unauthenticated() -> ClewError:
     return ClewError("The credentials are not valid.", code=Code.UNAUTHENTICATED)
 
@@ -153,7 +165,7 @@ def _seen_as(role: bytes, claims: bytes | None) -> Viewer:
     value: Any = {}
     if claims is not None:
         try:
-            value = json.loads(claims, cls=Decoder)
+            value = json.loads(claims, cls=UniqueDecoder)
         except (ValueError, RecursionError):
             value = None
     if not isinstance(value, dict):

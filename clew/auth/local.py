@@ -27,21 +27,25 @@ def is_local(scope: Scope) -> bool:
     """Return whether a request comes from a program on this machine, and not from a proxy or a web page elsewhere.
 
     The Host must name this machine, because a page could rebind its own name to 127.0.0.1. A browser's Origin must
-    occur once and name the server's own page. Proxies speak HTTP/1.0 by default, or name themselves in a header.
+    occur once and name the server's own page, and its Referer must be below that. Proxies speak HTTP/1.0 by default, or
+    name themselves in a header. The server of `clew dev` speaks HTTP/1.1 only.
     """
     client: tuple[str, int] | None = scope.get("client")
     if client is None or not _is_loopback(client[0]):
         return False
     # RFC 9112, 3.2.2: only a client of a proxy sends a whole URL.
-    if scope.get("http_version") in (None, "0.9", "1.0") or ABSOLUTE_TARGET in scope.get("extensions", ()):
+    if scope.get("http_version") != "1.1" or ABSOLUTE_TARGET in scope.get("extensions", ()):
         return False
     hosts: list[bytes] = []
     origins: list[bytes] = []
+    pages: list[bytes] = []
     for name, value in scope["headers"]:
         if name == b"host":
             hosts.append(value)
         elif name == b"origin":
             origins.append(value)
+        elif name == b"referer":
+            pages.append(value)
         elif (name == b"sec-fetch-site" and value not in _SITES) or _is_of_a_proxy(name):
             return False
     if len(hosts) != 1 or len(origins) > 1 or not _LOCAL.fullmatch(hosts[0]):
@@ -50,8 +54,11 @@ def is_local(scope: Scope) -> bool:
         # Every browser sends the origin of the page that opens a socket, and none asks the server first.
         return False
     # Other ports of this machine belong to other programs. So only the server's own origin is trusted.
-    host = hosts[0].lower()
-    return all(origin.lower() in (b"http://" + host, b"https://" + host) for origin in origins)
+    scheme = scope.get("scheme", "http").encode()
+    own = {b"ws": b"http", b"wss": b"https"}.get(scheme, scheme) + b"://" + hosts[0].lower()
+    return all(origin.lower() == own for origin in origins) and all(
+        (page.lower() + b"/").startswith(own + b"/") for page in pages
+    )
 
 
 @lru_cache(maxsize=1024)

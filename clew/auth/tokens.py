@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +16,7 @@ from joserfc.jwk import KeySet, OctKey
 from clew.auth.keys import Keys
 from clew.config import Settings
 from clew.errors import StartupError
-from clew.json_numbers import Decoder
+from clew.json_numbers import UniqueDecoder
 from clew.viewer import ANON, USER, Viewer
 
 # Neither `none` nor a shared-secret algorithm: a public key must never be used as a secret.
@@ -93,8 +95,9 @@ class Tokens:
 
     async def _verified(self, token: str) -> dict[str, Any]:
         try:
+            _check_header(token)
             if self._secret is not None:
-                decoded = jwt.decode(token, self._secret, algorithms=_SYMMETRIC, decoder_cls=Decoder)
+                decoded = jwt.decode(token, self._secret, algorithms=_SYMMETRIC, decoder_cls=UniqueDecoder)
             elif self._keys is not None:
                 decoded = await self._with_public_keys(token, self._keys)
             else:
@@ -107,13 +110,13 @@ class Tokens:
     async def _with_public_keys(self, token: str, keys: Keys) -> jwt.Token:
         known = await keys.current()
         try:
-            return jwt.decode(token, known, algorithms=_ASYMMETRIC, decoder_cls=Decoder)
+            return jwt.decode(token, known, algorithms=_ASYMMETRIC, decoder_cls=UniqueDecoder)
         except (JoseError, ValueError):
             # The token may be signed with a newer key. `newer` limits how often the keys are read.
             newer: KeySet | None = await keys.newer()
             if newer is None:
                 raise
-            return jwt.decode(token, newer, algorithms=_ASYMMETRIC, decoder_cls=Decoder)
+            return jwt.decode(token, newer, algorithms=_ASYMMETRIC, decoder_cls=UniqueDecoder)
 
     def _roles(self, claims: Mapping[str, Any]) -> list[str]:
         value: Any = claims
@@ -123,6 +126,19 @@ class Tokens:
             # Split at ASCII spaces only: other readers of the token take other spaces for part of a name.
             return [role for role in value.split(" ") if role]
         return [role for role in value if isinstance(role, str)] if isinstance(value, list) else []
+
+
+def _check_header(token: str) -> None:
+    """Refuse a header with a key twice, and one with critical extensions: Clew knows none (RFC 7515, 4 and 4.1.11).
+
+    Raises:
+        InvalidTokenError: as said.
+        ValueError: it is no header.
+    """
+    segment = token.partition(".")[0]
+    header = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)), cls=UniqueDecoder)
+    if not isinstance(header, dict) or "crit" in header:
+        raise InvalidTokenError
 
 
 def mint(

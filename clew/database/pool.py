@@ -8,9 +8,12 @@ transaction only, and a connection that is returned within a transaction is clos
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -31,9 +34,12 @@ _LOG = get_logger("clew.database")
 # exceeds asyncpg's default of 15 KiB.
 _LARGEST_PREPARED = 64 * 1024
 
-
-# In seconds: the time that a cancelled statement may take to end.
+# In seconds: the time that a cancelled statement may take to end before its connection is closed.
 _SETTLED = 1.0
+
+# The cancelled statements of the operation in this context, which the server may still run. A list of tasks, done when
+# the server has ended the statement.
+UNSETTLED: ContextVar[list[asyncio.Task[None]] | None] = ContextVar("clew_unsettled", default=None)
 
 
 class Pool:
@@ -79,7 +85,7 @@ class Pool:
         self._open = 0
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling: dict[asyncio.Task[None], Connection] = {}
         self._disturbed: set[Connection] = set()
 
     @property
@@ -157,8 +163,10 @@ class Pool:
             # its execution leaves the server waiting for the execution while it holds locks on the tables.
             self._disturbed.discard(connection)
             task = asyncio.get_running_loop().create_task(self._settle(connection))
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+            self._settling[task] = connection
+            task.add_done_callback(self._settling.pop)
+            if (unsettled := UNSETTLED.get()) is not None:
+                unsettled.append(task)
         elif self._closed or _is_used(connection):
             connection.terminate()
             self._free_slot()
@@ -185,7 +193,11 @@ class Pool:
     async def renew(self) -> None:
         """Close every idle connection. Later borrowers get new ones."""
         if self._settling:
-            await asyncio.wait(self._settling, timeout=_SETTLED)
+            _, working = await asyncio.wait(self._settling, timeout=_SETTLED)
+            for task in working:
+                self._settling[task].terminate()
+            if working:
+                await asyncio.wait(working)
         idle, self._idle = self._idle, []
         self._open -= len(idle)
         for connection in idle:
@@ -195,12 +207,17 @@ class Pool:
                 connection.terminate()
 
     async def _settle(self, connection: Connection) -> None:
-        """Wait for the end of a cancelled statement. Then lend the connection again, or close it."""
+        """Wait for the end of a cancelled statement. Then lend the connection again.
+
+        If the statement does not end soon, close the connection. Its slot is free when the server has ended it too:
+        some comparisons cannot be interrupted, and the server works on them whether anybody waits or not.
+        """
         try:
-            async with asyncio.timeout(_SETTLED):
-                await connection.execute("SELECT 1")
-        except (*FAULTS, TimeoutError):
-            connection.terminate()
+            try:
+                async with asyncio.timeout(_SETTLED):
+                    await connection.execute("SELECT 1")
+            except (*FAULTS, TimeoutError):
+                await _ended(connection)
         except BaseException:
             connection.terminate()
             self._free_slot()
@@ -264,6 +281,20 @@ class Pool:
                 waiter.set_result(None)
                 return
         self._open -= 1
+
+
+async def _ended(connection: Connection) -> None:
+    """Close our half of a connection, and wait until the server closes its own when it ends the session."""
+    if connection.is_closed():
+        return
+    ended = asyncio.Event()
+    connection.add_termination_listener(lambda _: ended.set())
+    with suppress(OSError):
+        # Transports cannot do this. uvloop does not even give access to its socket.
+        number = os.dup(connection._transport.get_extra_info("socket").fileno())  # type: ignore[attr-defined]
+        with socket.socket(fileno=number) as half:
+            half.shutdown(socket.SHUT_WR)
+    await ended.wait()
 
 
 def _is_cancelled(connection: Connection) -> bool:

@@ -25,7 +25,7 @@ from clew.database.violations import refined
 from clew.document.limits import RoleLimits
 from clew.document.prepare import InvalidDocument, Prepared
 from clew.engine.flights import Flight, Flights
-from clew.engine.idempotency import Repeatable, repeatable
+from clew.engine.idempotency import Repeatable
 from clew.engine.identity import identity
 from clew.engine.operation import RunningOperation
 from clew.engine.outcome import (
@@ -333,7 +333,7 @@ class Engine:
         run = partial(self._running, prepared, ready, request, session, within, in_transaction=True, witness=witness)
         if within is not None:
             return await self._mutate(run(), within)
-        kept = repeatable(request, session.viewer)
+        kept = await self.statements.repeatable(request, session.viewer, ready)
         return await with_retries(
             lambda: self._mutate(run(), None, kept),
             lambda: can_run_again(prepared, self.model),

@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from clew.database.pool import UNSETTLED
 from clew.errors import ClewError, Code
 
 
@@ -37,18 +38,28 @@ class TooManyInFlightError(ClewError):
 
 
 class Flight:
-    """One operation, from its start until its answer is sent. Calling `end` before the start is allowed."""
+    """One operation, from its start until its answer is sent. Calling `end` before the start is allowed.
 
-    __slots__ = ("flights", "who")
+    `unsettled`: its cancelled statements (see `clew.database.pool`).
+    """
+
+    __slots__ = ("flights", "unsettled", "who")
 
     def __init__(self) -> None:
         self.flights: Flights | None = None
+        self.unsettled: list[asyncio.Task[None]] = []
         self.who: Hashable = None
 
     def end(self) -> None:
-        """Stop counting the operation. Further calls do nothing."""
+        """Count the operation no more, once the database works on none of its statements. Later calls do nothing."""
         flights, self.flights = self.flights, None
-        if flights is not None:
+        if flights is None:
+            return
+        working = [task for task in self.unsettled if not task.done()]
+        if working:
+            who = self.who
+            asyncio.gather(*working, return_exceptions=True).add_done_callback(lambda _: flights._end(who))
+        else:
             flights._end(self.who)
 
 
@@ -81,6 +92,7 @@ class Flights:
         else:
             await self._queue(viewer, who, most)
         flight.flights, flight.who = self, who
+        UNSETTLED.set(flight.unsettled)
 
     async def _queue(self, viewer: _Viewer, who: Hashable, most: int) -> None:
         loop = asyncio.get_running_loop()

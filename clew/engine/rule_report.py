@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from clew.access import types as access_types
@@ -131,7 +131,8 @@ def _walk(node: Any, touched: _Touched, is_masked: bool = False) -> None:
 
 def is_part_of_plan(value: object) -> bool:
     """Return whether a value is one of the dataclasses that make up plans."""
-    return type(value).__module__ in (access_types.__name__, plan_types.__name__, write_plans.__name__)
+    modules = (access_types.__name__, plan_types.__name__, write_plans.__name__)
+    return is_dataclass(value) and type(value).__module__ in modules
 
 
 def _walk_rows(rows: Visible, touched: _Touched) -> None:

@@ -17,8 +17,9 @@ from clew.access.types import MOST_BYTES, Rows
 from clew.access.visible import Access
 from clew.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.document.prepare import MOST_KEPT, Prepared, prepare
+from clew.engine.idempotency import Repeatable, repeatable
 from clew.engine.outcome import encode, encode_in_parts
-from clew.engine.types import Executable, Ready, Session
+from clew.engine.types import Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
 from clew.json_numbers import exact_float, plain
 from clew.model.types import Entity, Model, RowArgument
@@ -33,6 +34,7 @@ from clew.slices import Slices
 from clew.sql.cursors import Cursors
 from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
 from clew.sql.tables import Tables
+from clew.viewer import Viewer
 
 # Bytes of prepared documents that are kept, with what they were compiled to.
 _DOCUMENTS = 64 * 1024 * 1024
@@ -130,7 +132,7 @@ class Statements:
             InvalidDocument: BAD_USER_INPUT for variables that do not fit.
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
         """
-        large = not prepared.simple and is_large(variables)
+        large = is_large(variables)
         try:
             if large:
                 raise BudgetError
@@ -152,7 +154,7 @@ class Statements:
         executable, is_new = self._executable(prepared, values, shape, session.sight, budget)
         statement = executable.statement
         bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
-        arguments = [compute(values, bound) for compute in statement.arguments] if statement is not None else ()
+        arguments = statement.bind(values, bound) if statement is not None else ()
         return Ready(values, shape, large, executable, arguments, is_new)
 
     def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
@@ -277,9 +279,7 @@ class Statements:
     async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
         """The arguments of a statement beside the operation's one: aside where its variables are large."""
 
-        def work() -> list[Any]:
-            return [compute(ready.values, given) for compute in statement.arguments]
-
+        work = partial(statement.bind, ready.values, given)
         return await self.aside.run(work, begun=True) if ready.large else work()
 
     def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
@@ -310,6 +310,13 @@ class Statements:
         # The hook is Python code: between its calls other threads have their turn, which they have not within one call.
         read = partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found)
         return await self.aside.run(read, begun=True)
+
+    async def repeatable(self, request: Request, viewer: Viewer, ready: Ready) -> Repeatable | None:
+        """As `clew.engine.idempotency.repeatable`: aside where the variables are large."""
+        if request.idempotency_key is None:
+            return None
+        work = partial(repeatable, request, viewer)
+        return await self.aside.run(work, begun=True) if ready.large else work()
 
     async def plain(self, answer: Any) -> Any:
         """Return an answer with plain values only: aside where it is large."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from clew.model.types import ValueType
@@ -77,6 +78,11 @@ AT_PATH = {
 
 _ENUM = _EQUALITY | _NULL
 
+# Types of a String or an ID whose values are always short, and the most characters of a text that is not long.
+_SHORT = frozenset({"uuid", "smallint", "integer", "bigint", "inet", "cidr", "macaddr", "macaddr8", "name", "char"})
+_LENGTH = re.compile(r"\(\s*([0-9]+)\s*\)")
+_LONG = 10_000
+
 
 def operators(type_: ValueType) -> dict[str, Operand]:
     """Return the operators of a column's type, with the operand of each. Do not change the result."""
@@ -100,6 +106,23 @@ def is_binary_json(type_: ValueType) -> bool:
     A `json` column has no operators, and casting its values to `jsonb` could raise.
     """
     return type_.sql.lower() == "jsonb"
+
+
+def is_wide(type_: ValueType) -> bool:
+    """Return whether a stored value of the type may have thousands of bytes."""
+    if type_.is_list or type_.name in ("JSON", "Bytes"):
+        return True
+    if type_.is_enum or type_.name not in ("String", "ID") or type_.sql.lower() in _SHORT:
+        return False
+    length = _LENGTH.search(type_.sql)
+    return length is None or int(length[1]) > _LONG
+
+
+def has_length(type_: ValueType) -> bool:
+    """Return whether Postgres knows that two values differ if their lengths do."""
+    return not type_.is_list and (
+        type_.name == "Bytes" or type_.sql.lower().startswith(("text", "varchar", "character v"))
+    )
 
 
 def sortable(type_: ValueType) -> bool:

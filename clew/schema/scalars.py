@@ -14,7 +14,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from graphql import (
@@ -39,7 +39,9 @@ from graphql import (
 )
 from graphql.utilities.value_to_literal import default_scalar_value_to_literal
 
+from clew.aside import is_large
 from clew.json_numbers import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, exact_float, holds_exact
+from clew.json_values import written as with_text
 from clew.moments import read_date, read_moment, read_time
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -62,15 +64,16 @@ def _parse_bigint(value: Any) -> int:
     raise _refuse("BigInt", "an integer of 64 bits, as a string or a number")
 
 
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+
+
 def _parse_decimal(value: Any) -> Decimal:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     if isinstance(text, str) and text in NOT_FINITE:
         return Decimal(text)
-    if isinstance(text, str) and len(text) <= MOST_DIGITS:
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            number = Decimal("nan")
+    # Python reads spaces, underscores and digits of other scripts too.
+    if isinstance(text, str) and len(text) <= MOST_DIGITS and _DECIMAL.fullmatch(text):
+        number = Decimal(text)
         if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS:
             return number
     raise _refuse("Decimal", "a decimal number as a string")
@@ -122,7 +125,8 @@ def _parse_json(value: Any) -> Any:
     # jsonb has neither NaN nor infinity.
     if isinstance(value, float) and not isinstance(value, ExactFloat) and not math.isfinite(value):
         raise _refuse("JSON", "JSON without NaN or infinity")
-    return value
+    # Here is the only turn that large values have beside the event loop.
+    return with_text(value) if isinstance(value, list | dict) and is_large(value) else value
 
 
 def _write_json(value: Any) -> Any:

@@ -24,6 +24,7 @@ from clew.access.types import (
     Literal,
     Marker,
     Operand,
+    Reach,
     Supplied,
     Template,
     TieKey,
@@ -31,17 +32,20 @@ from clew.access.types import (
 )
 from clew.document.inputs import enum_names
 from clew.errors import ClewError, Code
-from clew.json_numbers import ExactFloat, dumps
+from clew.json_values import UnstorableError, check_text, stored_text
 from clew.model.types import ValueType
 from clew.moments import written
 from clew.schema.scalars import SCALARS
 from clew.sql.binds import bare_type, is_padded
 from clew.sql.cursors import Cursors
+from clew.sql.effort import MOST_EFFORT, effort
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
 Claims = Mapping[Any, Any]
 # Returns one argument. It takes the coerced variables, and a mapping of the claims and the `Supplied` values.
 Argument = Callable[[VariableValues, Mapping[Any, Any]], Any]
+# Returns the units of work of comparing a row with one operand (see `clew.sql.effort`).
+Effort = Callable[[VariableValues], float]
 
 _MOST_SEARCHED = 2000
 # Python finds these on some machines. Postgres never does.
@@ -50,7 +54,6 @@ _DIGITS = re.compile(r"-?[0-9]{1,10}")
 # Numbers as texts in claims. Each number has one text, so that all readers read the same number.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _DECIMAL = re.compile(r"(?:0|-?[1-9][0-9]*)(?:\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _LIKE_SPECIAL = re.compile(r"([\\%_])")
 _UUID = re.compile(r"\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?")
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
@@ -104,6 +107,24 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
     return lambda variables, _claims: convert(_fill(source, variables, operand.place))
 
 
+def operand_effort(operand: Operand) -> Effort | None:
+    """Return a function that computes the work of comparing a row with a client's operand. None: there is little.
+
+    The values of claims are bounded one by one, in `usable_claims`.
+    """
+    source, reach = operand.source, operand.reach
+    if reach is Reach.NARROW:
+        return None
+    if isinstance(source, Literal):
+        units = effort(source.value, reach)
+        return lambda _variables: units
+    if isinstance(source, Variable):
+        return lambda variables: effort(_dig(variables.coerced, source.path), reach)
+    if isinstance(source, Template):
+        return lambda variables: effort(_fill(source, variables, operand.place), reach)
+    return None
+
+
 def _cursor_key(
     source: CursorKey, variables: VariableValues, viewer: bytes, place: str, cursors: Cursors
 ) -> str | None:
@@ -151,7 +172,10 @@ def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
             return None, "holds something empty"
         if not all(_is_one_number(item, claim.type) for item in (value if claim.type.is_list else [value])):
             raise ValueError
-        return _converter(Operand(claim, claim.type, "claim", claim.form))(_coerced(value, claim.type)), None
+        coerced = _coerced(value, claim.type)
+        if effort(coerced, claim.reach) > MOST_EFFORT:
+            return None, "would be compared too much with each row"
+        return _converter(Operand(claim, claim.type, "claim", claim.form, reach=claim.reach))(coerced), None
     except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
         return None, f"does not fit {claim.type.name} ({claim.type.sql})"
 
@@ -242,10 +266,13 @@ def _converter(operand: Operand) -> Callable[[Any], Any]:
     if operand.form != "value":
         return lambda value: _pattern(value, operand.form, place)
     item = item_converter(type_)
-    if item is as_it_is:
+    if item is as_it_is and operand.reach is not Reach.ITEMS:
         return _same
     if not type_.is_list:
         return lambda value: item(value, place)
+    if operand.reach is Reach.ITEMS:
+        # Postgres would compare a value once more each time that it is there.
+        return lambda values: [None if value is None else item(value, place) for value in dict.fromkeys(values)]
     return lambda values: [None if value is None else item(value, place) for value in values]
 
 
@@ -326,10 +353,10 @@ def _words(value: str, place: str) -> str:
 
 
 def _text(value: str, place: str) -> str:
-    if "\x00" in value:
-        raise ClewError(f"`{place}` must not hold the character U+0000.", hint="Postgres cannot store it.")
-    if not value.isascii() and _SURROGATE.search(value):
-        raise ClewError(f"`{place}` must not hold a lone surrogate.", hint="It is not valid Unicode text.")
+    try:
+        check_text(value)
+    except UnstorableError as error:
+        raise ClewError(f"`{place}` {error.fault}", hint=error.hint) from None
     return value
 
 
@@ -358,24 +385,10 @@ def _real(value: float, _place: str) -> float:
 
 
 def _json(value: Any, place: str) -> str:
-    def check(item: Any) -> None:
-        if isinstance(item, str):
-            _text(item, place)
-        elif isinstance(item, ExactFloat):
-            if not item.is_storable:
-                raise ClewError(f"`{place}` holds a number that is too long, too large or too small.")
-        elif isinstance(item, float) and not math.isfinite(item):
-            raise ClewError(f"`{place}` must not hold NaN or infinity.")
-        elif isinstance(item, Mapping):
-            for key, inner in item.items():
-                _text(key, place)
-                check(inner)
-        elif isinstance(item, list):
-            for inner in item:
-                check(inner)
-
-    check(value)
-    return dumps(value)
+    try:
+        return stored_text(value)
+    except UnstorableError as error:
+        raise ClewError(f"`{place}` {error.fault}", hint=error.hint) from None
 
 
 def _pattern(value: str, form: str, place: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -25,6 +27,7 @@ from clew.access.types import (
     Now,
     Operand,
     Predicate,
+    Reach,
     RelatedMeasure,
     Ruled,
     Search,
@@ -33,6 +36,7 @@ from clew.access.types import (
 from clew.model.types import Column, Entity, SearchField, ValueType
 from clew.sql.binds import Binds, array_operand, bare_type
 from clew.sql.constraints import SEARCH_COLUMN
+from clew.sql.effort import LONGEST_OF_ROW
 from clew.sql.literals import quote_text
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
@@ -77,7 +81,18 @@ _LIKE_SPECIAL: ColumnElement[Any] = sa.literal_column(r"'([\\%_])'", sa.Text)
 _ESCAPED: ColumnElement[Any] = sa.literal_column(r"'\\\1'", sa.Text)
 _EACH: ColumnElement[Any] = sa.literal_column("'g'", sa.Text)
 _LONE_ESCAPE: ColumnElement[Any] = sa.literal_column(r"'(^|[^\\])(\\\\)*\\$'", sa.Text)
+
+
+def _float(value: float) -> ColumnElement[Any]:
+    return sa.literal_column(f"'{value}'::float8", sa.Double())
+
+
+_LARGE_FLOAT, _TINY_FLOAT, _ONE, _ZERO_FLOAT = _float(2.0**900), _float(1e-290), _float(1), _float(0)
+_SCALE_DOWN, _SCALE_UP, _INFINITY = _float(2.0**-100), _float(2.0**100), _float(math.inf)
+_LARGEST_SCALED = _float(sys.float_info.max * 2.0**-100)
 _NO_WORDS: ColumnElement[Any] = sa.literal_column("''::tsvector")
+
+_LONGEST_OF_ROW: ColumnElement[Any] = sa.literal_column(str(LONGEST_OF_ROW))
 
 _PATTERNS = frozenset({"like", "ilike", "startsWith", "endsWith", "contains"})
 # The types that have LIKE in Postgres. A String may also be an `inet` or a native enum.
@@ -85,7 +100,7 @@ _TEXTS = frozenset({"text", "varchar", "character varying", "char", "character",
 
 
 def can_fail(predicate: Predicate) -> bool:
-    """Return whether a condition may raise on some row, by the schema's own SQL or by a sum that is too large."""
+    """Return whether a condition may raise on some row, by the schema's own SQL."""
     match predicate:
         case AllOf(items) | AnyOf(items):
             return any(map(can_fail, items))
@@ -95,7 +110,7 @@ def can_fail(predicate: Predicate) -> bool:
             return can_fail(rows.where) or can_fail(rows.visible.where)
         case Aggregated(rows=rows, conditions=conditions):
             measures = [measure for measure, _, _ in conditions]
-            return can_fail(rows.where) or can_fail(rows.visible.where) or any(map(_can_overflow, measures))
+            return can_fail(rows.where) or can_fail(rows.visible.where) or any(map(_can_raise, measures))
         case Compare(column=column) | IsNull(column=column) | JsonPath(column=column):
             return column.computed is not None and not column.computed.stored
     return False
@@ -106,15 +121,14 @@ def key_can_fail(value: FieldPath) -> bool:
     end = value.end
     if isinstance(end, Column):
         return end.computed is not None and not end.computed.stored
-    return isinstance(end, RelatedMeasure) and _can_overflow(end.measure)
+    return isinstance(end, RelatedMeasure) and _can_raise(end.measure)
 
 
-def _can_overflow(measure: Measure) -> bool:
+def _can_raise(measure: Measure) -> bool:
     column = measure.column
     if column is None or measure.function == "countDistinct":
         return False
-    is_computed = column.computed is not None and not column.computed.stored
-    return is_computed or (measure.function in ("sum", "avg") and column.type.name == "Float")
+    return column.computed is not None and not column.computed.stored
 
 
 def condition(
@@ -232,13 +246,30 @@ def measured(measure: Measure, column: ColumnElement[Any]) -> ColumnElement[Any]
         case "sum" | "avg":
             type_ = sql_type(measure.type)
             if measure.column is not None and measure.column.type.name == "Float":
-                # Postgres adds reals as reals. Its mean of floats overflows if a square does.
-                total = sa.func.sum(sa.cast(column, type_))
-                many = sa.func.nullif(sa.func.count(column), _ZERO)
-                return total if measure.function == "sum" else total.op("/", return_type=type_)(many)
+                # Postgres adds reals as reals.
+                return _float_measure(measure.function, sa.cast(column, type_))
             return sa.cast(sa.func.sum(column) if measure.function == "sum" else sa.func.avg(column), type_)
         case function:
             return sa.func.min(column) if function == "min" else sa.func.max(column)
+
+
+def _float_measure(function: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the sum or the mean of floats. A sum that is too large is infinite; Postgres' own sum raises.
+
+    Large floats are added as multiples of 2^100, in which no sum is too large.
+    """
+    is_large = sa.func.abs(column) >= _LARGE_FLOAT
+    small: ColumnElement[Any] = sa.func.sum(column).filter(sa.not_(is_large))
+    large: ColumnElement[Any] = sa.func.sum(column * _SCALE_DOWN).filter(is_large)
+    # Postgres raises where a product or quotient of other numbers is zero.
+    below = sa.case((sa.func.abs(small) >= _ONE, small * _SCALE_DOWN), else_=_ZERO_FLOAT)
+    scaled = large + below
+    if function == "avg":
+        count = sa.func.count(column)
+        mean = sa.case((sa.func.abs(small) >= _TINY_FLOAT, small / count), else_=small * _ZERO_FLOAT)
+        small, scaled = mean, scaled / count
+    whole = sa.case((sa.func.abs(scaled) <= _LARGEST_SCALED, scaled * _SCALE_UP), else_=scaled * _INFINITY)
+    return sa.case((large.is_(None), small), else_=whole)
 
 
 def _at_path(found: ColumnElement[Any], operator: str, value: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -296,11 +327,20 @@ def _operand(
             return now if operand.type.name == "DateTime" else sa.cast(now, sql_type(operand.type))
         case Ruled(path):
             assert ruled is not None, operand.place
-            return _in_form(operand.form, _field(path, ruled, levels))
+            return _in_form(operand.form, _short(operand, _field(path, ruled, levels)))
         case _:
             is_array = operand.type.is_list and type_.is_list
             bind = binds.add(operand)
             return array_operand(bind, type_) if is_array else bind
+
+
+def _short(operand: Operand, field: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the field, or null if to compare it with a stored value might take long (see `clew.sql.effort`)."""
+    if operand.reach in (Reach.NARROW, Reach.SAME, Reach.WHOLE):
+        return field
+    if operand.reach is Reach.ITEMS:
+        return sa.case((sa.func.cardinality(field) <= _LONGEST_OF_ROW, field))
+    return sa.case((sa.func.octet_length(sa.cast(field, sa.Text)) <= _LONGEST_OF_ROW, field))
 
 
 def _in_form(form: str, field: ColumnElement[Any]) -> ColumnElement[Any]:

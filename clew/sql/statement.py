@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from cachetools import LRUCache
+from graphql.execution.values import VariableValues
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -17,9 +18,10 @@ from clew.model.types import Column, Entity, Model, Relation
 from clew.plan.types import Read, ReadPlan
 from clew.plan.write import Insert, Plan, Update
 from clew.same import Same
-from clew.sql.arguments import Argument, argument
+from clew.sql.arguments import Argument, Effort, argument, operand_effort
 from clew.sql.binds import Binds
 from clew.sql.cursors import Cursors
+from clew.sql.effort import check_effort
 from clew.sql.json import Json
 from clew.sql.once import Once
 from clew.sql.read import bounded, held_statement, order_statement, read_statement, rows_statement
@@ -42,7 +44,8 @@ class Statement:
     """SQL with `$1`..., its `operands`, and the functions that compute their values, in that order.
 
     `orders` are the orders of the cursors in the result. If there are any, the cursors must be sealed. `conditions` is
-    the number of its conditions, if it runs in addition to an operation's main statement.
+    the number of its conditions, if it runs in addition to an operation's main statement. `efforts` compute the work
+    of comparing a row with the operands that may cause much, and have their places.
     """
 
     sql: str
@@ -50,6 +53,21 @@ class Statement:
     arguments: tuple[Argument, ...]
     orders: tuple[str, ...] = ()
     conditions: int = 0
+    efforts: tuple[tuple[Effort, str], ...] = ()
+
+    def bind(self, variables: VariableValues, given: Mapping[Any, Any]) -> list[Any]:
+        """Return the values of its operands.
+
+        Args:
+            given: the values of claims and of `Supplied` operands.
+
+        Raises:
+            ClewError: BAD_USER_INPUT for a value that Postgres cannot take, LIMIT_EXCEEDED for operands that are too
+                much work for one row.
+        """
+        if self.efforts:
+            check_effort((compute(variables), place) for compute, place in self.efforts)
+        return [compute(variables, given) for compute in self.arguments]
 
     @property
     def size(self) -> int:
@@ -161,6 +179,11 @@ def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
     operands = tuple(binds.names[name] for name in text.positiontup or ())
     if len(text.string) > _LARGE:
         _take_apart(select)
+    efforts = ((operand_effort(operand), operand.place) for operand in operands)
     return Statement(
-        text.string, operands, tuple(argument(operand, cursors) for operand in operands), tuple(binds.orders)
+        text.string,
+        operands,
+        tuple(argument(operand, cursors) for operand in operands),
+        tuple(binds.orders),
+        efforts=tuple((compute, place) for compute, place in efforts if compute is not None),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from clew.errors import ClewError, Code
 from clew.wire.disconnect import ClientGone
@@ -24,7 +24,7 @@ class HTTPError(Exception):
         self.headers = headers
 
 
-async def json_body(headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
+async def json_body(scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
     """Return the bytes of a body whose Content-Type is JSON.
 
     Args:
@@ -35,6 +35,8 @@ async def json_body(headers: Mapping[bytes, bytes], receive: Receive, most: int)
         HTTPError: 415 for another type, 413 for too many bytes, 408 if they do not arrive in time.
         ClientGone: the client left.
     """
+    if [name for name, _ in scope["headers"]].count(b"content-type") > 1:
+        raise HTTPError(415, ClewError("Content-Type is given twice.", hint="Send one Content-Type: application/json."))
     # A form on a foreign page cannot send this type. That is the protection against CSRF.
     kind, _, parameters = headers.get(b"content-type", b"").partition(b";")
     if kind.strip().lower() != b"application/json":

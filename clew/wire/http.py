@@ -7,7 +7,7 @@ Response object for each request would cost more than the engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -24,7 +24,7 @@ from clew.errors import ClewError
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
 from clew.wire.negotiate import HTML, JSON, RESPONSE, negotiate
-from clew.wire.parameters import from_json, from_query_string
+from clew.wire.parameters import from_json, from_query_string, has_many_values
 from clew.wire.respond import given_request_id, refused, retry_headers, send_answer, status_of
 
 Headers = Mapping[bytes, bytes]
@@ -116,7 +116,8 @@ class HTTPHandler(GraphQLHTTPHandler):
         # Behind a trusted proxy, the server has put the client's own address here.
         client: str = (scope.get("client") or ("",))[0]
         if method == "POST":
-            request = from_json(await json_body(headers, receive, self.max_body), request_id, client)
+            body = await json_body(scope, headers, receive, self.max_body)
+            request = await self._parsed(partial(from_json, body, request_id, client), body)
             key = idempotency_key(headers)
             return request if key is None else replace(request, idempotency_key=key)
         if method == "GET":
@@ -125,8 +126,11 @@ class HTTPHandler(GraphQLHTTPHandler):
                 raise too_large(self.max_body)
             # There is no body to read. But the channel reports a disconnect only after the body was read.
             await receive()
-            return from_query_string(query_string, request_id, client)
+            return await self._parsed(partial(from_query_string, query_string, request_id, client), query_string)
         raise HTTPError(405, ClewError("Use POST, or GET for queries."))
+
+    async def _parsed(self, parse: Callable[[], Request], text: bytes) -> Request:
+        return await self.engine.statements.aside.run(parse) if has_many_values(text) else parse()
 
 
 def idempotency_key(headers: Headers) -> str | None:

@@ -14,10 +14,19 @@ from clew.json_numbers import Decoder
 
 # In characters: above this length the garbage collector pauses while a text is parsed.
 _LARGE = 64 * 1024
+# The commas and brackets of a text whose values are parsed on the loop. They take a few milliseconds.
+_FEW_MARKS = 20_000
 _PARAMETERS = ("query", "variables", "operationName", "extensions")
 
 
 _decoder = Decoder()
+# Its hooks are Python code: between their calls other threads have their turn.
+_yielding_decoder = Decoder(parse_int=lambda text: int(text), object_hook=lambda found: found)
+
+
+def has_many_values(text: bytes) -> bool:
+    """Return whether parsing a text may take so long that it should not be done on the event loop."""
+    return sum(map(text.count, (b",", b"[", b"{"))) > _FEW_MARKS
 
 
 def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
@@ -35,7 +44,7 @@ def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
             return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
         # A megabyte may hold hundreds of thousands of lists. The garbage collector would walk them again and again.
         with paused():
-            return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+            return _yielding_decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         pass
     except ValueError:

@@ -38,7 +38,7 @@ class TicketOffice:
         try:
             if scope["method"] != "POST":
                 raise HTTPError(405, ClewError("Use POST.", hint=_HINT), ((b"allow", b"POST"),))
-            path = _path(await json_body(headers, receive, _LARGEST), scope)
+            path = _path(await json_body(scope, headers, receive, _LARGEST), scope)
             if given_ticket(scope) is not None:
                 # Or a ticket could be renewed for ever.
                 raise ClewError("A ticket cannot get another ticket.", code=Code.UNAUTHENTICATED)

@@ -776,7 +776,7 @@ class Store:
 
     def _arguments(self, statement: Statement, bound: Mapping[Supplied, Any]) -> list[Any]:
         values = {**self._claims, **bound}
-        return [compute(_NO_VARIABLES, values) for compute in statement.arguments]
+        return statement.bind(_NO_VARIABLES, values)
 
     async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
         """Run the statement of a plan that changes nothing, unwitnessed. The transaction goes on if it fails.

@@ -121,3 +121,27 @@ async def test_a_rule_with_a_claim_that_is_no_pattern_is_dropped(notes: Engine) 
 )
 async def test_a_field_is_compared_as_a_value_of_a_filter_is(notes: Engine, role: str, ids: list[int]) -> None:
     assert await seen(notes, role) == ids
+
+
+@pytest.mark.anyio
+async def test_a_claim_that_would_be_compared_for_long_does_not_count(notes: Engine) -> None:
+    for role in ("infix", "suffix", "pattern"):
+        part = {"pattern": "%" + "a" * 2000 + "%"}.get(role, "a" * 2000)
+        assert await seen(notes, role, part=part) == []
+    # A beginning is compared once.
+    assert await seen(notes, "prefix", "infix", part="a" * 2000) == []
+    assert await seen(notes, "infix", part="apple") == [1, 2]
+
+
+@pytest.mark.anyio
+async def test_a_field_of_the_row_that_would_be_compared_for_long_is_null(notes_url: str, notes: Engine) -> None:
+    connection = await asyncpg.connect(notes_url)
+    try:
+        for length, is_seen in ((200, True), (201, False)):
+            await connection.execute("UPDATE notes SET text = $1, part = $1 WHERE id = 6", "x" * length)
+            for role in ("row_suffix", "row_infix", "row_pattern"):
+                assert (6 in await seen(notes, role)) is is_seen
+            assert 6 in await seen(notes, "row_prefix")
+    finally:
+        await connection.execute("UPDATE notes SET text = 'none', part = NULL WHERE id = 6")
+        await connection.close()

@@ -218,9 +218,43 @@ def conditions() -> Iterable[Attack]:
             yield Attack(f"{name} conditions for {field}", M3, document, TOO_LARGE, {"w": where})
 
 
+# Each would hold a connection of the database for seconds or minutes, for one row with a large value. No timeout would
+# end it.
+LONG_COMPARISONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("title", {"contains": "a" * 1000 + "b"}),
+    ("title", {"endsWith": "a" * 1000}),
+    ("title", {"like": "%" + "a" * 1000 + "b%"}),
+    ("title", {"like": "%" + "a_" * 500 + "b%"}),
+    ("title", {"ilike": "%" + "aA" * 500 + "b%"}),
+    ("title", {"contains": "xy" * 50_000}),
+    ("data", {"contains": [1] * 2000}),
+    ("data", {"contains": {"a": [{}] * 200}}),
+    ("data", {"path": [{"at": ["a"], "contains": ["x"] * 1000}]}),
+    ("data", {"path": [{"at": ["a"], "like": "%" + "a" * 1000 + "b%"}]}),
+)
+
+
+def long_comparisons() -> Iterable[Attack]:
+    for field, condition in LONG_COMPARISONS:
+        variables = {"w": {"or": [{"id": {"eq": 1}}, {"not": {field: condition}}]}}
+        for document in (
+            "query ($w: NoteFilter) { notes(where: $w) { id } }",
+            "query ($w: NoteFilter) { notesAggregate(where: $w) { count } }",
+            "query ($w: NoteFilter) { members { notes: id } notesConnection(where: $w) { totalCount } }",
+        ):
+            yield Attack(
+                f"a long comparison {field} {str(condition)[:40]} {document}", M3, document, TOO_LARGE, variables
+            )
+    many = {"w": {"or": [{"title": {"contains": f"{number}"}} for number in range(400)]}}
+    yield Attack(
+        "many comparisons with one row", M3, "query ($w: NoteFilter) { notes(where: $w) { id } }", TOO_LARGE, many
+    )
+
+
 def documents() -> Iterable[Attack]:
     yield from large_answers()
     yield from conditions()
+    yield from long_comparisons()
     for name, hostile in HOSTILE.items():
         # Of several operations one must be named, which is asked before anything is measured.
         which = Code.BAD_USER_INPUT if hostile.operation_name else Code.LIMIT_EXCEEDED

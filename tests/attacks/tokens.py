@@ -65,6 +65,7 @@ def tokens() -> Iterable[Attack]:
         {"crit": ["b64"], "b64": False},
         {"crit": ["x"], "x": 1},
         {"crit": "x"},
+        {"crit": []},
     ):
         yield attack(f"crit {critical}", hs256(good(), critical))
         yield attack(f"crit {critical}", signed_anyhow(critical, good()), keys=True)

@@ -248,3 +248,22 @@ async def test_claims_that_are_no_unicode_are_refused() -> None:
 
 async def test_claims_without_a_role_are_refused_and_not_taken_for_admins() -> None:
     assert await code(through(None, '{"sub":"42"}')) is Code.BAD_USER_INPUT
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([("x-clew-admin-secret", "wrong"), ("x-clew-admin-secret", ADMIN_SECRET)], Code.UNAUTHENTICATED),
+        ([("x-clew-admin-secret", ADMIN_SECRET), ("x-clew-admin-secret", ADMIN_SECRET)], Code.UNAUTHENTICATED),
+        ([("x-clew-role", "anon"), ("x-clew-role", "user")], Code.BAD_USER_INPUT),
+        (
+            [("x-clew-role", "user"), ("x-clew-claims", '{"sub": "1"}'), ("x-clew-claims", '{"sub": "2"}')],
+            Code.BAD_USER_INPUT,
+        ),
+        ([("x-clew-role", "user"), ("x-clew-claims", '{"sub": "1", "sub": "2"}')], Code.BAD_USER_INPUT),
+        ([("x-clew-role", "user"), ("x-clew-claims", '{"a": {"b": 1, "b": 2}}')], Code.BAD_USER_INPUT),
+    ],
+)
+async def test_what_says_who_asks_is_said_once(headers: list[tuple[str, str]], expected: Code) -> None:
+    admin = [] if any(name == "x-clew-admin-secret" for name, _ in headers) else [("x-clew-admin-secret", ADMIN_SECRET)]
+    assert await code([*admin, *headers]) is expected

@@ -48,6 +48,7 @@ async def test_only_hs256_goes_with_a_secret(alg: str) -> None:
         {"crit": ["b64"], "b64": False},
         {"crit": ["x"], "x": 1},
         {"crit": "x"},
+        {"crit": []},
         {"b64": False},
         {"alg": None},
         {"alg": ["HS256"]},
@@ -407,3 +408,17 @@ def test_there_is_nothing_to_mint_with_but_a_secret(tmp_path: Path) -> None:
 def test_roles_go_into_no_claim_that_is_no_object() -> None:
     with pytest.raises(StartupError, match="claim 'realm_access', but it is not an object"):
         mint(settings(jwt_secret=SECRET, jwt_roles_claim="realm_access.roles"), "42", ["x"], {"realm_access": 1})
+
+
+@pytest.mark.parametrize(
+    ("payload", "header"),
+    [
+        (b'{"sub": "1", "sub": "42", "exp": 1800000060}', None),
+        (b'{"sub": "42", "exp": 1800000060, "a": {"team": 1, "team": 2}}', None),
+        (b'{"sub": "42", "exp": 1800000060, "\\u0073ub": "42"}', None),
+        (json.dumps(claims()).encode(), b'{"alg": "HS256", "alg": "HS256"}'),
+        (json.dumps(claims()).encode(), b'{"alg": "none", "alg": "HS256"}'),
+    ],
+)
+async def test_a_token_that_says_something_twice_is_refused(payload: bytes, header: bytes | None) -> None:
+    await refused(symmetric(), hs256(payload, header))

@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from clew.engine import Request
 from clew.resolvers.context import Context
 from clew.viewer import Viewer
 from clew.wire.application import Application
-from tests.faults.lab import Lab, ask, client_of, request_bytes, served, until_whole
+from tests.faults.lab import STUBBORN, Lab, ask, client_of, request_bytes, served, until_whole
 from tests.faults.test_slow_clients import deaf
 
 pytestmark = pytest.mark.anyio
@@ -138,3 +139,33 @@ async def test_a_role_may_have_more_and_an_admin_is_bound_too(lab: Lab) -> None:
     app = lab.app(max_in_flight=1, limits={"admin": {"in_flight": 3}})
     assert app.engine.limits.of(("admin",), admin=True).in_flight == 3
     assert app.engine.limits.of(("user",), admin=False).in_flight == 1
+
+
+async def test_who_hangs_up_on_statements_that_cannot_be_stopped_gets_no_more_of_them(lab: Lab) -> None:
+    app = lab.app(pool_max=6, max_in_flight=2, pool_timeout=0.2)
+
+    async def compare(context: Context) -> str:
+        await context.connection.execute(text(STUBBORN))
+        return "done"
+
+    name = lab.act(compare)
+    body = json.dumps({"query": f'{{ act(name: "{name}") }}'}).encode()
+    most = 0
+    async with served(app) as port, httpx.AsyncClient(base_url=f"http://localhost:{port}") as client:
+        for sent in range(8):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request_bytes(body, port))
+            if sent < 2:
+                await lab.until_computing(sent + 1)
+            await asyncio.sleep(0.05)
+            writer.close()
+            most = max(most, len(await lab.activity("state = 'active'")))
+        refused = await ask(client, QUICK)
+        assert refused.json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        other = await client.post("/graphql", json={"query": "{ viewer { id } }"}, headers=as_user(7))
+        assert other.json()["data"]["viewer"]["id"] == "7"
+        assert most == 2
+        await lab.until_quiet(30)
+        await until_whole(lab, app)
+        assert app.engine.flights._viewers == {}
+        assert (await ask(client, QUICK)).json()["data"]["items"]

@@ -18,7 +18,7 @@ from clew.database import cluster
 from clew.database.embedded import embedded_postgres, ensure_running
 from clew.database.pool import Connection, Pool
 from clew.errors import ClewError, Code
-from tests.faults.lab import Lab, ask, assert_whole, client_of, until_whole
+from tests.faults.lab import STUBBORN, Lab, ask, assert_whole, client_of, until_whole
 
 MakePool = Callable[..., Pool]
 _SSL_REQUEST = (80877103).to_bytes(4, "big")
@@ -455,3 +455,40 @@ async def refusing_proxy(lab: Lab, names: set[bytes]) -> AsyncIterator[tuple[str
         host, port = server.sockets[0].getsockname()
         yield f"postgresql://{parts.username or 'postgres'}@{host}:{port}{parts.path}", started
     await asyncio.gather(*pipes, return_exceptions=True)
+
+
+@pytest.mark.anyio
+async def test_a_statement_that_cannot_be_stopped_keeps_its_slot_until_it_ends(lab: Lab, make_pool: MakePool) -> None:
+    pool = make_pool(size=2, wait=0.2)
+    for _ in range(2):
+        stubborn = asyncio.create_task(pool.fetch(STUBBORN, ()))
+        await lab.until_computing(len(pool._settling) + 1)
+        stubborn.cancel()
+        await asyncio.wait([stubborn])
+    refused = 0
+    while pool._settling:
+        (outcome,) = await asyncio.gather(pool.fetch("SELECT 1", ()), return_exceptions=True)
+        if isinstance(outcome, ClewError):
+            assert outcome.code is Code.UNAVAILABLE
+            refused += 1
+        else:
+            assert len(pool._settling) < 2
+        assert len(await lab.activity("state = 'active'")) <= 2
+    assert refused > 1
+    await lab.until_quiet()
+    assert (await pool.fetch("SELECT 1", ()))[0][0] == 1
+    assert pool._open == len(pool._idle)
+
+
+@pytest.mark.anyio
+async def test_a_pool_closes_without_waiting_for_a_statement_that_cannot_be_stopped(lab: Lab) -> None:
+    pool = Pool(lab.url, size=1)
+    stubborn = asyncio.create_task(pool.fetch(STUBBORN.replace("1200", "2000"), ()))
+    await lab.until_computing()
+    stubborn.cancel()
+    await asyncio.wait([stubborn])
+    began = time.monotonic()
+    await pool.close()
+    assert time.monotonic() - began < 2.5
+    assert (pool._open, pool._settling) == (0, {})
+    await lab.until_quiet(60)

@@ -162,7 +162,7 @@ async def test_what_a_proxy_passes_on_is_not_local(make_app: MakeApp, header: st
     ("origin", "admin"),
     [
         ("http://localhost:8000", True),
-        ("https://localhost:8000", True),
+        ("https://localhost:8000", False),
         ("http://LOCALHOST:8000", True),
         ("http://localhost:3000", False),
         ("http://localhost", False),
@@ -181,6 +181,25 @@ async def test_what_a_proxy_passes_on_is_not_local(make_app: MakeApp, header: st
 )
 async def test_only_the_servers_own_page_may_use_it(make_app: MakeApp, origin: str, admin: bool) -> None:
     assert is_admin(await ask(make_app(), {"host": "localhost:8000", "origin": origin})) is admin
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("page", "admin"),
+    [
+        ("http://localhost:8000/graphql", True),
+        ("http://localhost:8000", True),
+        ("http://localhost:8000/", True),
+        ("https://localhost:8000/graphql", False),
+        ("http://localhost:80000/graphql", False),
+        ("http://localhost:8000.evil.example/", False),
+        ("http://localhost:8000@evil.example/", False),
+        ("https://evil.example/", False),
+        ("", False),
+    ],
+)
+async def test_a_link_on_a_foreign_page_makes_no_admins_request(make_app: MakeApp, page: str, admin: bool) -> None:
+    assert is_admin(await ask(make_app(), {"host": "localhost:8000", "referer": page})) is admin
 
 
 @pytest.mark.anyio
@@ -228,10 +247,10 @@ async def test_no_other_page_makes_an_admins_request(make_app: MakeApp, sites: l
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("version", ["0.9", "1.0", None])
+@pytest.mark.parametrize("version", ["0.9", "1.0", "2", "2.0", "9.9", None])
 async def test_a_proxy_that_speaks_an_old_http_is_not_local(make_app: MakeApp, version: str | None) -> None:
     assert not is_admin(await ask(make_app(), [LOCAL], http_version=version))
-    assert is_admin(await ask(make_app(), [LOCAL], http_version="2"))
+    assert is_admin(await ask(make_app(), [LOCAL], http_version="1.1"))
 
 
 @pytest.mark.anyio

@@ -515,3 +515,11 @@ async def test_a_name_that_is_nearly_that_of_a_hidden_field_is_told_nothing_of_i
     assert "password" not in near.text
     exact = await client.post("/graphql", json={"query": "{ people { password } }"})
     assert near.json()["errors"][0]["message"].replace("passwor", "password") == exact.json()["errors"][0]["message"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kinds", [(JSON, JSON), ("text/plain", JSON), (JSON, "text/plain")])
+async def test_a_type_given_twice_is_refused(client: httpx.AsyncClient, kinds: tuple[str, str]) -> None:
+    headers = [("content-type", kind) for kind in kinds]
+    response = await client.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+    assert_error(response, 415, Code.BAD_USER_INPUT)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from cachetools import LRUCache
 
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 M3 = Viewer("m3", frozenset({"user"}), {"regions": ["eu"]})
 WHERE = "query ($w: NoteFilter) { notes(where: $w) { id } }"
+SECRET = "s" * 32
 MANY = {"or": [{"title": {"eq": f"{number}"}} for number in range(400)]}
 
 
@@ -255,3 +258,29 @@ async def test_an_error_does_not_send_back_what_was_sent(
     response = await engine.execute(Request(document, variables), M3)
     assert response.code is not None
     assert len(response.body) < 25_000
+
+
+@pytest.mark.parametrize("item", ["1", '""', "{}", "[]", '{"a":0}', "1e9", "null"])
+async def test_a_large_value_of_json_is_read_and_written_aside(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch, item: str
+) -> None:
+    threads: dict[str, set[bool]] = {}
+    loop = threading.current_thread()
+    for module, name in (("clew.wire.http", "from_json"), ("clew.schema.scalars", "with_text")):
+        before = getattr(__import__(module, fromlist=["_"]), name)
+
+        def watched(*args: Any, name: str = name, before: Any = before, **options: Any) -> Any:
+            threads.setdefault(name, set()).add(threading.current_thread() is loop)
+            return before(*args, **options)
+
+        monkeypatch.setattr(f"{module}.{name}", watched)
+    value = "[" + ",".join([item] * 30_000) + "]"
+    app = guarded.clew.asgi(Settings.model_validate({"DATABASE_URL": guarded.url, "admin_secret": SECRET}))
+    headers = {"content-type": "application/json", "x-clew-admin-secret": SECRET}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        document = "query ($x: JSON) { notes(where: {data: {eq: $x}}) { id } }"
+        body = f'{{"query": {json.dumps(document)}, "variables": {{"x": {value}}}}}'
+        assert (await client.post("/graphql", content=body, headers=headers)).json() == {"data": {"notes": []}}
+    assert threads == {"from_json": {False}, "with_text": {False}}
+    await app.engine.pool.close()

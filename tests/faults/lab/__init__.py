@@ -34,6 +34,10 @@ REPOSITORY = HERE.parents[2]
 # All its clients are one viewer.
 LAB = {"env": "dev", "max_in_flight": 1000}
 
+# A comparison that nothing interrupts: about two seconds of the database's processor.
+STUBBORN = "SELECT repeat('a', 1000000 + id) LIKE '%' || repeat('a', 1200) || 'b' FROM items WHERE id = 1"
+_COMPUTES = "state = 'active' AND wait_event_type IS NULL AND now() - query_start > interval '0.1 s'"
+
 Act = Callable[[Context], Awaitable[Any]]
 
 
@@ -82,6 +86,15 @@ class Lab:
             return len(await self.activity(f"{waiting} AND query LIKE '%{query}%'")) >= count
 
         await self.until(busy, 5)
+
+    async def until_computing(self, count: int = 1) -> None:
+        """Wait until this many statements run that wait for nothing."""
+
+        async def computing() -> bool:
+            # Not while it is only prepared.
+            return len(await self.activity(_COMPUTES)) >= count
+
+        await self.until(computing, 5)
 
     async def until_quiet(self, seconds: float = 2.0) -> None:
         """Wait until no statement runs and no transaction is open."""
