@@ -329,6 +329,7 @@ class Clew:
             directives=settings.max_directives,
             introspection=settings.introspection,
             page=settings.max_page,
+            nested_page=settings.max_nested_page,
             cost=settings.max_cost,
             list_items=settings.max_list_items,
             conditions=settings.max_conditions,

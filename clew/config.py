@@ -144,6 +144,7 @@ class LimitOverrides(BaseModel):
     root_fields: Count | None = None
     directives: Count | None = None
     page: Count | None = None
+    nested_page: Count | None = None
     cost: Count | None = None
     list_items: Count | None = None
     conditions: Count | None = None
@@ -248,10 +249,13 @@ class Settings(BaseSettings):
     max_aliases: Count = Field(100, description="The most aliases in an operation, with its fragments expanded.")
     max_root_fields: Count = Field(50, description="The most root fields in an operation.")
     max_directives: Count = Field(100, description="The most directives in an operation.")
-    max_page: Count = Field(1000, description="The most rows of a list. A list without `limit` returns this many.")
+    max_page: Count = Field(
+        1000, description="The most rows of a list. A root field's list without `limit` returns this many."
+    )
+    max_nested_page: Count = Field(100, description="The most rows of a nested list without `limit`.")
 
     max_cost: Count = Field(
-        10_000_000, description="The most rows that all lists of a query together may return. Nested lists multiply."
+        25_000_000, description="The most rows that all lists of a query together may return. Nested lists multiply."
     )
     max_list_items: Count = Field(10_000, description="The most items of one list in an operation's input.")
     max_conditions: Count = Field(

@@ -51,10 +51,10 @@ _Directed = OperationDefinitionNode | FragmentDefinitionNode | VariableDefinitio
 class Limits:
     """The limits of one operation, counted after fragments are spread. None means no limit.
 
-    `page`: rows of a list. `cost`: rows of all lists, nested ones multiplied. `list_items`:
-    values of one input list. `conditions`: conditions of one statement, including those of rules.
-    `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: the size of
-    a response, and of the data read for it. `introspection`: whether `__schema` and `__type` are allowed.
+    `page`: rows of a list. `nested_page`: rows of a nested list without `limit`. `cost`: rows of all lists, nested ones
+    multiplied. `list_items`: values of one input list. `conditions`: conditions of one statement, including those of
+    rules. `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: the size of a response,
+    and of the data read for it. `introspection`: whether `__schema` and `__type` are allowed.
     """
 
     tokens: int = 10_000
@@ -63,7 +63,8 @@ class Limits:
     root_fields: int | None = 50
     directives: int | None = 100
     page: int | None = 1000
-    cost: int | None = 10_000_000
+    nested_page: int | None = 100
+    cost: int | None = 25_000_000
     list_items: int | None = 10_000
     conditions: int | None = 5000
     rate: int | None = 6000
@@ -80,6 +81,7 @@ class Limits:
             root_fields=None,
             directives=None,
             page=None,
+            nested_page=None,
             cost=None,
             list_items=None,
             conditions=None,
@@ -90,7 +92,7 @@ class Limits:
         )
 
     def for_own(self) -> Limits:
-        """Return the limits of a document that the application itself runs: only the largest page."""
+        """Return the limits of a document that the application itself runs: only those of pages."""
         return Limits(
             tokens=_UNBOUNDED,
             depth=_UNBOUNDED,
@@ -98,6 +100,7 @@ class Limits:
             root_fields=None,
             directives=None,
             page=self.page,
+            nested_page=self.nested_page,
             cost=None,
             list_items=None,
             conditions=None,

@@ -37,6 +37,7 @@ from clew.document.prepare import InvalidDocument
 from clew.engine.engine import Engine
 from clew.engine.flights import Flight
 from clew.engine.outcome import Outcome
+from clew.engine.refused_to_user import refused_to_user
 from clew.engine.rule_report import Judgement, Masked, is_part_of_plan, place_of, report_rules
 from clew.engine.types import Executable, Request
 from clew.engine.witness import Recorder, Step, Tried
@@ -182,7 +183,14 @@ async def execute_explained(engine: Engine, request: Request, viewer: Viewer, fl
     if outcome.executed:
         with suppress(InvalidDocument, ClewError):
             found = await explanation(engine, request, viewer)
-            outcome.extensions = {"clew": witnessed(viewer, witness) if found is None else found.extension()}
+            extension = witnessed(viewer, witness) if found is None else found.extension()
+            if refused := await _foreseen(engine, request, viewer):
+                extension["refusedToUser"] = {
+                    "code": refused.code,
+                    "message": refused.message,
+                    **({} if refused.hint is None else {"hint": refused.hint}),
+                }
+            outcome.extensions = {"clew": extension}
     return outcome
 
 
@@ -218,8 +226,10 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
     request = Request(document, variables)
     try:
         found = await explanation(engine, request, viewer)
+        refused = await _foreseen(engine, request, viewer)
         if found is None:
-            return "\n".join(mutation_text(viewer, *await rehearsed(engine, request, viewer)))
+            lines = mutation_text(viewer, *await rehearsed(engine, request, viewer))
+            return "\n".join([*lines, *_refused_to_user(refused)])
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
     statement = found.compiled
@@ -233,7 +243,18 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
         parts += ["", "EXPLAIN", *("  " + row[0] for row in rows)]
     else:
         parts += ["", "No statement: nothing in it needs the database."]
-    return "\n".join(parts)
+    return "\n".join([*parts, *_refused_to_user(refused)])
+
+
+async def _foreseen(engine: Engine, request: Request, viewer: Viewer) -> ClewError | None:
+    return await refused_to_user(engine, request) if viewer.is_admin else None
+
+
+def _refused_to_user(error: ClewError | None) -> Iterator[str]:
+    if error is not None:
+        yield from ("", "Refused to user", f"  {error.code} {error.message}")
+        if error.hint is not None:
+            yield f"  {error.hint}"
 
 
 def mutation_text(viewer: Viewer, witness: Recorder, outcome: Outcome) -> Iterator[str]:

@@ -123,6 +123,7 @@ def _entity(scope: Scope, entity: EntityType, keys: Keys, all_relations: Relatio
         schema=entity.schema,
         single=entity.single,
         plural=entity.plural,
+        without=entity.without,
         columns=columns,
         relations=relations,
         resolvers=resolvers,

@@ -166,11 +166,6 @@ def nested_type(entity: str, relation: str, *, setting: bool) -> str:
     return f"{entity}{capitalised(relation)}Many{'Set' if setting else 'Create'}Input"
 
 
-def query_fields(single: str, plural: str) -> tuple[str, ...]:
-    """Return an entity's root fields, without look-ups: of Query, and of Subscription as live queries."""
-    return (single, plural, f"{plural}Connection", f"{plural}Aggregate", f"{plural}Groups")
-
-
 def change_field(single: str) -> str:
     """Return the subscription of change events: `postChanges`."""
     return f"{single}Changes"

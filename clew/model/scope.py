@@ -57,6 +57,7 @@ class EntityType:
     schema: str | None
     single: str
     plural: str
+    without: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -112,6 +113,7 @@ def _entity(document: Document, type_: Type) -> EntityType:
         schema=table.schema if table is not None else None,
         single=names.single_field(type_.name),
         plural=names.plural_field(type_.name, plural),
+        without=frozenset((table.without if table is not None else None) or ()),
     )
 
 

@@ -306,7 +306,8 @@ class Entity:
 
     `single` and `plural` are the API's root fields (`agentRun`, `agentRuns`). `columns`
     are in SDL order; a to-one's scalar key stands at the place of its relation.
-    `primary_key` are API names of columns. It is empty for a view without a key.
+    `primary_key` are API names of columns. It is empty for a view without a key. `without` names the kinds of
+    generated fields that the API leaves out (`@table(without:)`).
     """
 
     name: str
@@ -314,6 +315,7 @@ class Entity:
     schema: str | None = None
     single: str
     plural: str
+    without: frozenset[str] = frozenset()
     columns: tuple[Column, ...]
     relations: tuple[Relation, ...] = ()
     resolvers: tuple[ResolverField, ...] = ()
@@ -399,6 +401,14 @@ class Entity:
     def many(self, name: str) -> tuple[Relation, FieldKind] | None:
         """Return the to-many behind a field such as `comments`, `commentsConnection` or `commentsAggregate`."""
         return self._many.get(name)
+
+    def brings(self, kind: FieldKind | WriteKind) -> bool:
+        """Return whether the API has the generated fields of this kind over the entity's rows."""
+        names = {kind.name}
+        if isinstance(kind, WriteKind):
+            # An upsert of several rows is both.
+            names = {name for name, is_one in (("BULK", kind.bulk), ("UPSERT", kind.upserts)) if is_one}
+        return self.without.isdisjoint(names)
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
@@ -487,6 +497,11 @@ class WriteKind(StrEnum):
         """Whether it returns a count and rows instead of one row."""
         return self in _BULK
 
+    @property
+    def upserts(self) -> bool:
+        """Whether it creates rows, or changes those that have their keys."""
+        return self in (WriteKind.UPSERT, WriteKind.UPSERT_MANY)
+
 
 _BULK = frozenset(
     {
@@ -556,7 +571,7 @@ class Model:
         """The generated fields of Query by name."""
         roots: dict[str, RootField] = {}
         for entity in self.entities.values():
-            for kind in FieldKind:
+            for kind in filter(entity.brings, FieldKind):
                 roots[entity.plural + kind] = RootField(entity, kind)
             if entity.primary_key:
                 roots[entity.single] = RootField(entity, unique=entity.primary_key)
@@ -573,7 +588,9 @@ class Model:
             if entity.view_sql is None and entity.primary_key:
                 root_names = mutation_fields(entity.single, entity.plural, entity.soft_delete is not None)
                 fields.update(
-                    (name, WriteField(entity, kind)) for name, kind in zip(root_names, WriteKind, strict=False)
+                    (name, WriteField(entity, kind))
+                    for name, kind in zip(root_names, WriteKind, strict=False)
+                    if entity.brings(kind)
                 )
         return fields
 

@@ -23,7 +23,7 @@ from clew.document.cursors import bad_cursor, split
 from clew.document.inputs import Tree
 from clew.errors import ClewError
 from clew.model.types import Entity
-from clew.plan.paging import page_size
+from clew.plan.paging import Page, page_size
 from clew.plan.types import Connection, ConnectionOutput, Position
 
 
@@ -33,7 +33,7 @@ def connection(
     visible: Visible,
     where: Predicate,
     order: tuple[OrderKey, ...],
-    page: int | None,
+    page: Page,
     output: tuple[ConnectionOutput, ...],
 ) -> Connection:
     """Plan a page of a connection.
@@ -41,7 +41,6 @@ def connection(
     Args:
         arguments: this reads `first`, `last`, `after` and `before` of them.
         variables: coerced.
-        page: the most rows that a viewer may ask for, and the default size. None: no bound.
 
     Raises:
         ClewError: BAD_USER_INPUT for a value that is not a cursor, and for `first` together with `last`.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, assert_never
 
 from clew.access.types import Literal, Operand, Variable
@@ -10,8 +11,11 @@ from clew.errors import ClewError, Code
 from clew.plan.types import (
     Aggregate,
     Connection,
+    Edges,
     Groups,
     Many,
+    Node,
+    Nodes,
     One,
     Output,
     Read,
@@ -25,6 +29,8 @@ from clew.plan.types import (
 
 # Returns the number of rows that the operand of a `limit` lets through.
 _Size = Callable[[Operand], int]
+# The most lists that an error names.
+_MOST_NAMED = 10
 
 
 def largest_cost(plan: ReadPlan) -> int:
@@ -58,8 +64,26 @@ def check_cost(plan: ReadPlan, variables: Mapping[str, Any], most: int) -> None:
         raise ClewError(
             f"The operation may return {cost} rows: at most {most} are allowed.",
             code=Code.LIMIT_EXCEEDED,
-            hint="Give the lists a smaller `limit`. Nested lists multiply.",
+            hint=f"Nested lists multiply. {_cure(plan, size, most)}",
         )
+
+
+def _cure(plan: ReadPlan, size: _Size, most: int) -> str:
+    """Return the lists to limit, by their paths in the response, with the largest number that fits for all of them."""
+    lists = list(_listed(plan))
+
+    def fits(number: int) -> bool:
+        return _cost(plan, lambda operand: min(number, size(operand))) <= most
+
+    if not fits(1):
+        return "Ask for fewer lists."
+    largest = max(size(operand) for _, operand in lists)
+    number = bisect_left(range(1, largest), True, key=lambda number: not fits(number + 1)) + 1
+    named = [f"`{path}({operand.place}: {number})`" for path, operand in lists if size(operand) > number]
+    more = len(named) - _MOST_NAMED
+    if more > 0:
+        named[_MOST_NAMED:] = [f"{more} more with the same number"]
+    return f"This would fit: {', '.join(named)}."
 
 
 def _cost(plan: ReadPlan, size: _Size) -> int:
@@ -80,6 +104,40 @@ def _many(read: Read | Connection | Aggregate | Groups, size: _Size) -> int:
         return 1
     assert read.rows.limit is not None
     return size(read.rows.limit) * (1 + _lists(_of_row(read), size))
+
+
+def _listed(plan: ReadPlan) -> Iterator[tuple[str, Operand]]:
+    """Yield the path of each list in the response, and its number of rows."""
+    for root in plan.reads:
+        if isinstance(root, RootMany):
+            yield from _listed_in(root.read, root.key)
+        else:
+            yield from _listed_below(root.read.output, root.key)
+
+
+def _listed_in(read: Read | Connection | Aggregate | Groups, path: str) -> Iterator[tuple[str, Operand]]:
+    if isinstance(read, Aggregate):
+        return
+    assert read.rows.limit is not None
+    yield path, read.rows.limit
+    if isinstance(read, Read):
+        yield from _listed_below(read.output, path)
+    elif isinstance(read, Connection):
+        for output in read.output:
+            if isinstance(output, Nodes):
+                yield from _listed_below(output.output, f"{path}.{output.key}")
+            elif isinstance(output, Edges):
+                for node in output.output:
+                    if isinstance(node, Node):
+                        yield from _listed_below(node.output, f"{path}.{output.key}.{node.key}")
+
+
+def _listed_below(outputs: Iterable[Output], path: str) -> Iterator[tuple[str, Operand]]:
+    for output in outputs:
+        if isinstance(output, Many):
+            yield from _listed_in(output.read, f"{path}.{output.key}")
+        elif isinstance(output, One):
+            yield from _listed_below(output.read.output, f"{path}.{output.key}")
 
 
 def _of_row(read: Read | Connection | Groups) -> Iterable[Output]:

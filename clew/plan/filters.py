@@ -47,7 +47,7 @@ def filter_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree, p
     for name, value in tree.items():
         here = f"{place}.{name}"
         if value is None:
-            raise ClewError(f"`{here}` must not be null.", hint="Leave it out, or use isNull: true.")
+            raise ClewError(f"`{here}` must not be null.", hint=_instead_of_null(entity, name))
         if name in ("and", "or"):
             assert isinstance(value, list)
             parts = tuple(
@@ -66,6 +66,17 @@ def filter_predicate(access: Access, sight: Sight, entity: Entity, tree: Tree, p
             assert relation is not None, here
             items.extend(_related(access, sight, masks, relation, value, here))
     return items[0] if len(items) == 1 else AllOf(tuple(items))
+
+
+def _instead_of_null(entity: Entity, name: str) -> str:
+    """Return what to write in place of a null. Only a column has `isNull`."""
+    if entity.column(name) is not None:
+        return "Leave it out, or use isNull: true."
+    relation = entity.relation(name)
+    if relation is None:
+        return "Leave it out."
+    nothing = f"{{{name}: {{none: {{}}}}}}" if relation.to_many else f"{{not: {{{name}: {{}}}}}}"
+    return f"Leave it out, or write {nothing} for rows without one."
 
 
 def _related(

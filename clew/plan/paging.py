@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from clew.access.predicates import FALSE
@@ -26,6 +27,14 @@ from clew.model.types import Entity, Relation, ValueType
 from clew.plan.measures import COUNT, direction, measure, one
 
 _NUMBER = ValueType("BigInt", "bigint")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How many rows of a list a viewer may ask for, and how many it gets without asking. None: all."""
+
+    most: int | None
+    default: int | None
 
 
 def order_keys(access: Access, sight: Sight, entity: Entity, tree: Tree, place: str) -> tuple[OrderKey, ...]:
@@ -129,14 +138,13 @@ def _related_measure(
 
 
 def cut(
-    arguments: Mapping[str, Tree], variables: Mapping[str, Any], page: int | None
+    arguments: Mapping[str, Tree], variables: Mapping[str, Any], page: Page
 ) -> tuple[Operand | None, Operand | None, int | None]:
     """Return the limit, offset and ceiling of a list.
 
     Args:
         arguments: the list's arguments. `limit` and `offset` may be absent or null.
         variables: coerced. Their ceilings are part of the plan.
-        page: the most rows that a viewer may ask for, and the default `limit`. None: no bound.
 
     Raises:
         ClewError: BAD_USER_INPUT for a negative number, LIMIT_EXCEEDED for one above the page.
@@ -147,13 +155,14 @@ def cut(
     return limit, offset, most + skipped if bound and limit is not None else None
 
 
-def page_size(tree: Tree, place: str, variables: Mapping[str, Any], page: int | None) -> tuple[Operand | None, int]:
-    """Return the number of rows of a page, and its ceiling. The default is the most that the viewer may ask for.
+def page_size(tree: Tree, place: str, variables: Mapping[str, Any], page: Page) -> tuple[Operand | None, int]:
+    """Return the number of rows of a page, and its ceiling.
 
     Raises:
         ClewError: as `cut`.
     """
-    return count(Literal(page) if tree is None and page is not None else tree, place, variables, page)
+    default = None if page.default is None else Literal(page.default)
+    return count(default if tree is None else tree, place, variables, page.most)
 
 
 def count(tree: Tree, place: str, variables: Mapping[str, Any], most: int | None) -> tuple[Operand | None, int]:

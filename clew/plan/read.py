@@ -27,7 +27,7 @@ from clew.plan.connections import connection
 from clew.plan.filters import filter_predicate, search_predicate
 from clew.plan.groups import Grouping
 from clew.plan.measures import COUNT, MEASURE_TYPES, measure
-from clew.plan.paging import cut, order_keys
+from clew.plan.paging import Page, cut, order_keys
 from clew.plan.types import (
     Aggregate,
     Connection,
@@ -159,7 +159,7 @@ class _Planner:
             return RootMany(key, self.groups(found.entity, nodes))
         arguments = self.arguments("Query", nodes[0])
         visible = self.visible(found.entity, arguments)
-        return RootMany(key, self.many(visible, visible, found.kind, arguments, nodes))
+        return RootMany(key, self.many(visible, visible, found.kind, arguments, nodes, self.page(visible)))
 
     def by_key(self, entity: Entity, unique: tuple[str, ...], nodes: tuple[FieldNode, ...]) -> Read:
         arguments = self.arguments("Query", nodes[0])
@@ -179,6 +179,7 @@ class _Planner:
         kind: FieldKind,
         arguments: Mapping[str, Tree],
         nodes: tuple[FieldNode, ...],
+        page: Page,
     ) -> Read | Connection | Aggregate:
         """Plan a list, a connection or an aggregate over the rows of `visible` that the arguments ask for.
 
@@ -192,8 +193,8 @@ class _Planner:
         order = order_keys(self.access, self.sight, entity, arguments.get("orderBy"), "orderBy")
         if kind is FieldKind.CONNECTION:
             output = self.connection(visible, nodes)
-            return connection(arguments, self.variables, asked, where, order, self.page(visible), output)
-        rows = Rows(asked, where, order, *cut(arguments, self.variables, self.page(visible)))
+            return connection(arguments, self.variables, asked, where, order, page, output)
+        rows = Rows(asked, where, order, *cut(arguments, self.variables, page))
         return Read(rows, self.output(visible, nodes))
 
     def visible(self, entity: Entity, arguments: Mapping[str, Tree]) -> Visible:
@@ -274,11 +275,19 @@ class _Planner:
         rows = Rows(visible, where, (), *cut(arguments, self.variables, self.page(visible)))
         return Groups(rows, grouping.keys, grouping.order(arguments.get("orderBy")), tuple(output))
 
-    def page(self, visible: Visible) -> int | None:
-        """Return the largest page: that of the rules, else the general limit. An admin has none."""
+    def page(self, visible: Visible) -> Page:
+        """Return the page of a root field: that of the rules, else the general limit. An admin has none."""
         if self.sight.admin:  # alike if false: an admin's limits have no page
-            return None
-        return self.limits.page if visible.page is None else visible.page
+            return Page(None, None)
+        most = self.limits.page if visible.page is None else visible.page
+        return Page(most, most)
+
+    def nested_page(self, visible: Visible) -> Page:
+        """Return the page of a relation. Nested lists multiply, so its default is smaller."""
+        page = self.page(visible)
+        if page.most is None or self.limits.nested_page is None:
+            return page
+        return Page(page.most, min(page.most, self.limits.nested_page))
 
     def output(self, visible: Visible, nodes: tuple[FieldNode, ...]) -> tuple[Output, ...]:
         """Plan the fields of each row. The statement has made sure that it is a row of `visible`."""
@@ -298,7 +307,8 @@ class _Planner:
             relation, kind = many
             arguments = self.arguments(entity.name, nodes[0])
             far, link = self.access.across(relation, self.sight, _deleted(arguments))
-            read = self.many(far, reached(relation, visible, far), kind, arguments, nodes)
+            asked = reached(relation, visible, far)
+            read = self.many(far, asked, kind, arguments, nodes, self.nested_page(far))
             if link is not None:  # alike if false: asks again what follows
                 link = linked(relation, visible, far, link)
             return Many(key, relation, read, link, visible.masks.get(relation.name))

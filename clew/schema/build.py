@@ -177,8 +177,12 @@ class _Builder:
         ]
 
     def sortable(self, entity: Entity) -> bool:
-        to_many = any(relation.to_many for relation in self.relations(entity))
-        return to_many or any(sortable(column.type) for column in self.columns(entity))
+        by_aggregate = any(r.to_many and self.aggregated(r) for r in self.relations(entity))
+        return by_aggregate or any(sortable(column.type) for column in self.columns(entity))
+
+    def aggregated(self, relation: Relation) -> bool:
+        """Return whether the API has aggregates over the rows of a to-many."""
+        return self.model.entity(relation.target).brings(FieldKind.AGGREGATE)
 
     def has_all(self, entity: Entity, names: Collection[str]) -> bool:
         return bool(names) and self.openings[entity.name].fields.issuperset(names)
@@ -295,18 +299,19 @@ class _Builder:
                 self._list_arguments(entity),
                 description=f"A list of {entity.name}.",
             )
-            if entity.primary_key:
+            if entity.primary_key and entity.brings(FieldKind.CONNECTION):
                 fields[entity.plural + FieldKind.CONNECTION] = self.generated(
                     self.many.connection(entity),
                     self._connection_arguments(entity),
                     description=f"A page of {entity.name}, with cursors and the total count.",
                 )
-            fields[entity.plural + FieldKind.AGGREGATE] = self.generated(
-                self.many.aggregate(entity),
-                self._row_arguments(entity),
-                description=f"Aggregates over {entity.name}.",
-            )
-            if self.many.groupable(entity):
+            if entity.brings(FieldKind.AGGREGATE):
+                fields[entity.plural + FieldKind.AGGREGATE] = self.generated(
+                    self.many.aggregate(entity),
+                    self._row_arguments(entity),
+                    description=f"Aggregates over {entity.name}.",
+                )
+            if self.many.groupable(entity) and entity.brings(FieldKind.GROUPS):
                 rows = self._row_arguments(entity)
                 fields[entity.plural + FieldKind.GROUPS] = self.generated(
                     GraphQLNonNull(GraphQLList(GraphQLNonNull(self.many.group_row(entity)))),
@@ -346,17 +351,18 @@ class _Builder:
         """Return the fields that stand beside the list field of a to-many."""
         target = self.model.entity(relation.target)
         fields = {}
-        if target.primary_key:
+        if target.primary_key and target.brings(FieldKind.CONNECTION):
             fields[relation.name + FieldKind.CONNECTION] = self.generated(
                 self.many.connection(target),
-                self._connection_arguments(target),
+                _undescribed(self._connection_arguments(target)),
                 description=f"A page of `{relation.name}`, with cursors and the total count.",
             )
-        fields[relation.name + FieldKind.AGGREGATE] = self.generated(
-            self.many.aggregate(target),
-            self._row_arguments(target),
-            description=f"Aggregates over `{relation.name}`.",
-        )
+        if self.aggregated(relation):
+            fields[relation.name + FieldKind.AGGREGATE] = self.generated(
+                self.many.aggregate(target),
+                _undescribed(self._row_arguments(target)),
+                description=f"Aggregates over `{relation.name}`.",
+            )
         return fields
 
     def _value_field(self, entity: Entity, column: Column) -> GraphQLField:
@@ -374,7 +380,7 @@ class _Builder:
         arguments: dict[str, GraphQLArgument] = {}
         if relation.to_many:
             type_ = GraphQLNonNull(GraphQLList(GraphQLNonNull(object_type)))
-            arguments = self._list_arguments(target)
+            arguments = _undescribed(self._list_arguments(target))
         # alike without `relation.kind is RelationKind.TO_ONE`: any other to-one is nullable
         elif relation.kind is RelationKind.TO_ONE and not relation.nullable and self.shown(entity, relation):
             type_ = GraphQLNonNull(object_type)
@@ -496,7 +502,8 @@ class _Builder:
             if relation.to_many:
                 target = self.model.entity(relation.target)
                 fields[relation.name] = GraphQLInputField(self._list_filter(relation.target))
-                fields[relation.name + FieldKind.AGGREGATE] = GraphQLInputField(self.many.aggregate_filter(target))
+                if self.aggregated(relation):
+                    fields[relation.name + FieldKind.AGGREGATE] = GraphQLInputField(self.many.aggregate_filter(target))
             else:
                 fields[relation.name] = GraphQLInputField(
                     self.filters[relation.target], description="The row exists and matches this filter."
@@ -568,12 +575,17 @@ class _Builder:
         }
         for relation in self.relations(entity):
             target = self.model.entity(relation.target)
-            if relation.to_many:
+            if relation.to_many and self.aggregated(relation):
                 order = self.many.aggregate_order(target)
                 fields[relation.name + FieldKind.AGGREGATE] = GraphQLInputField(order)
-            elif self.sortable(target):
+            elif not relation.to_many and self.sortable(target):
                 fields[relation.name] = GraphQLInputField(self.orders[relation.target])
         return fields
+
+
+def _undescribed(arguments: dict[str, GraphQLArgument]) -> dict[str, GraphQLArgument]:
+    """Return the arguments without their descriptions, which the field of Query has. They are a fifth of a schema."""
+    return {name: GraphQLArgument(argument.type) for name, argument in arguments.items()}
 
 
 def _named_types(node: Node) -> set[str]:

@@ -123,8 +123,10 @@ class WriteTypes:
 
     def _arguments(self, entity: Entity, kind: WriteKind) -> dict[str, GraphQLArgument]:
         many = GraphQLArgument(GraphQLNonNull(GraphQLList(GraphQLNonNull(self._create_input(entity)))))
-        every = GraphQLArgument(GraphQLBoolean, description="Set true if an empty `where` means all rows.")
-        where = GraphQLArgument(GraphQLNonNull(self._builder.filters[entity.name]), description="The rows to write.")
+        every = GraphQLArgument(
+            GraphQLBoolean, description="Set true if all rows are meant, without a `where` or with an empty one."
+        )
+        where = GraphQLArgument(self._builder.filters[entity.name], description="The rows to write.")
         match kind:
             case WriteKind.CREATE:
                 return {"input": GraphQLArgument(GraphQLNonNull(self._create_input(entity)))}

@@ -58,6 +58,7 @@ class Table(Directive):
     name: str | None
     plural: str | None
     schema: str | None
+    without: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

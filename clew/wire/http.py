@@ -19,6 +19,7 @@ from clew.engine import Engine, Request
 from clew.engine.explain import execute_explained, execute_witnessed
 from clew.engine.flights import Flight
 from clew.engine.outcome import QueriesOnlyError, new_request_id
+from clew.engine.refused_to_user import UserRefusals
 from clew.errors import ClewError
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
@@ -54,6 +55,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         self.authenticator = authenticator
         self.max_body = max_body
         self.playground = playground
+        self.user_refusals = UserRefusals()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -93,6 +95,8 @@ class HTTPHandler(GraphQLHTTPHandler):
             outcome = await until_disconnect(execute(request, viewer, flight), receive)
             if isinstance(outcome.error, QueriesOnlyError):
                 raise HTTPError(405, ClewError("A mutation must be sent with POST.", hint="Use POST."))
+            if self.authenticator.dev:
+                await self.user_refusals.tell(self.engine, request, viewer)
             status, body = status_of(outcome, media), await self.engine.encoded(outcome)
         except ClientGone:
             return

@@ -469,13 +469,14 @@ class Writer:
     async def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
         work = partial(self._filter, entity, arguments)
         # alike if true or false: in another thread
-        return await self._store.aside.run(work, begun=True) if is_large(arguments["where"]) else work()
+        return await self._store.aside.run(work, begun=True) if is_large(arguments.get("where")) else work()
 
     def _filter(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
-        where = arguments["where"]
+        where = arguments.get("where") or {}
         if not arguments.get("all") and is_empty(entity, where, self._store.model):
             raise ClewError(
-                "`where` is empty, or contains an empty condition.", hint="Set all: true if you mean all rows."
+                "`where` is absent or empty, or contains an empty condition.",
+                hint="Set all: true if you mean all rows.",
             )
         type_ = self._store.schema.type_map[f"{entity.name}Filter"]
         return filter_predicate(self._store.access, self._store.sight, entity, value_tree(where, type_), "where")  # type: ignore[arg-type]

@@ -60,14 +60,14 @@ def tokens() -> Iterable[Attack]:
             yield attack(f"a public key as a secret {public[:5]!r} {given}", hs256(good(), given, public), keys=True)
     for alg in ("HS384", "HS512", "RS256", "ES256"):
         yield attack(f"alg {alg}", hs256(good(), {"alg": alg}))
-    critical_ones: tuple[dict[str, Any], ...] = (
+    heads_that_bind: tuple[dict[str, Any], ...] = (
         {"crit": ["exp"], "exp": 1},
         {"crit": ["b64"], "b64": False},
         {"crit": ["x"], "x": 1},
         {"crit": "x"},
         {"crit": []},
     )
-    for critical in critical_ones:
+    for critical in heads_that_bind:
         yield attack(f"crit {critical}", hs256(good(), critical))
         yield attack(f"crit {critical}", signed_anyhow(critical, good()), keys=True)
 

@@ -120,6 +120,9 @@ ROWS: tuple[Entry, ...] = (
         {"Note 1": GONE},
     ),
     ("cat", 'updateNotes(where: {}, all: true, set: {state: "x"}) { count rows { id } }', FORBIDDEN),
+    ("cat", 'updateNotes(all: true, set: {state: "x"}) { count rows { id } }', FORBIDDEN),
+    ("cat", "deleteNotes(all: true) { count rows { id } }", Gives({"deleteNotes": {"count": 0, "rows": []}})),
+    ("ben", "deleteMembers(where: null, all: true) { count }", count("deleteMembers", 0)),
     (
         "cat",
         "deleteNotes(where: {}, all: true) { count rows { id } }",
@@ -1765,6 +1768,21 @@ def empty_filters() -> Iterable[Attack]:
             )
             document = document.replace("($none: Int, $id: ID)", f"({used.strip()})" if used else "")
             yield Attack(f"{field} {where}{rest}", ANN, document, BAD_INPUT)
+    for given in ("", "where: null", "all: false", "where: null, all: false", "all: null"):
+        arguments = f"({given})" if given else ""
+        yield Attack(
+            f"deleteNotes without where: {given}", ANN, f"mutation {{ deleteNotes{arguments} {{ count }} }}", BAD_INPUT
+        )
+        document = f'mutation {{ updateNotes({given} set: {{text: "x"}}) {{ count }} }}'
+        yield Attack(f"updateNotes without where: {given}", ANN, document, BAD_INPUT)
+    for variables in ({}, {"v": None}, {"v": None, "all": None}, {"all": False}):
+        yield Attack(
+            f"where as a variable: {variables}",
+            ANN,
+            "mutation ($v: NoteFilter, $all: Boolean) { deleteNotes(where: $v, all: $all) { count } }",
+            BAD_INPUT,
+            variables,
+        )
     yield Attack(
         "where as a variable",
         ANN,

@@ -103,7 +103,7 @@ async def test_a_query_that_may_give_too_many_rows_is_refused_with_the_cost_and_
         "message": "The operation may return 111 rows: at most 110 are allowed.",
         "extensions": {
             "code": "LIMIT_EXCEEDED",
-            "hint": "Give the lists a smaller `limit`. Nested lists multiply.",
+            "hint": "Nested lists multiply. This would fit: `projects(limit: 9)`, `projects.tasks(limit: 9)`.",
         },
     }
 
@@ -142,6 +142,37 @@ async def test_the_page_of_a_rule_counts_where_there_is_one(serve: Serve) -> Non
     client = await serve(max_cost=3)
     assert await client.code("{ projects { id } }", member(3)) is None
     assert await client.code("{ projects { id } }", EDITOR) == "LIMIT_EXCEEDED"
+
+
+async def test_a_nested_list_without_a_limit_has_a_page_of_its_own(serve: Serve) -> None:
+    client = await serve(max_nested_page=2, limits={"clerk": {"nested_page": 3}})
+    document = """query ($n: Int) {
+      team(id: "t3") {
+        projects(limit: $n) { id }
+        projectsConnection(first: $n) { nodes { id } pageInfo { hasNextPage } }
+        projectsAggregate { count }
+      }
+      teams(where: {id: {eq: "t3"}}) { projects(limit: $n) { id } }
+    }"""
+    for headers, number, expected in (
+        (EDITOR, None, 2),
+        (EDITOR, 4, 4),
+        # Of several roles the most generous value counts. An admin has all rows.
+        (member(3, "editor", "clerk"), None, 3),
+        (ADMIN, None, 5),
+    ):
+        answer = (await client.send(document, headers, {"n": number}, get=False)).json()
+        team, (first,) = answer["data"]["team"], answer["data"]["teams"]
+        page = team["projectsConnection"]
+        assert len(team["projects"]) == len(page["nodes"]) == len(first["projects"]) == expected
+        # The connection and the aggregate tell that there is more.
+        assert page["pageInfo"]["hasNextPage"] is (expected < team["projectsAggregate"]["count"])
+    # It is never larger than the largest page: the general one, or that of a rule.
+    for headers, most, settings in ((EDITOR, 2, {"max_page": 2}), (member(3), 3, {"max_nested_page": 4})):
+        client = await serve(**settings)
+        answer = (await client.send(document, headers, {}, get=False)).json()
+        assert len(answer["data"]["team"]["projects"]) == most
+        assert await client.code(document, headers, {"n": most + 1}) == "LIMIT_EXCEEDED"
 
 
 # --- lists ----------------------------------------------------------------------------

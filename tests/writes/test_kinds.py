@@ -199,6 +199,16 @@ async def test_update_by_filter(shopping: Api) -> None:
     assert (await shopping.ok(document))["updatePeople"] == {"count": 4}
 
 
+@pytest.mark.parametrize("where", ["", "where: {}, ", "where: null, "])
+async def test_all_rows_need_no_where(shopping: Api, where: str) -> None:
+    document = 'mutation { updatePeople(%sall: true, set: {familyName: "Z"}) { count rows { familyName } } }' % where
+    updated = (await shopping.ok(document))["updatePeople"]
+    assert (updated["count"], {row["familyName"] for row in updated["rows"]}) == (4, {"Z"})
+    document = "mutation { deleteOrderLines(%sall: true) { count } }" % where
+    count = (await shopping.ok("{ orderLinesAggregate { count } }"))["orderLinesAggregate"]["count"]
+    assert (await shopping.ok(document))["deleteOrderLines"] == {"count": count}
+
+
 async def test_update_many_leaves_out_rows_that_are_not_there(shopping: Api) -> None:
     document = """mutation { updateManyPeople(updates: [
       {id: "%s", set: {givenName: "1"}}, {id: "%s", set: {givenName: "2"}}, {id: "%s", set: {givenName: "3"}}])

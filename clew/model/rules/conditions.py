@@ -223,8 +223,9 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
         elif name == "count":
             _operators(walk, "count", COUNT, part.value, context)
         elif name not in FUNCTIONS:
-            hint = did_you_mean(name, ("where", "count", *FUNCTIONS))
-            walk.report.error(part.name, f'unknown aggregate "{name}"', hint)
+            parts = ("where", "count", *FUNCTIONS)
+            listed = f"it takes {', '.join(parts)}"
+            walk.report.error(part.name, f'unknown aggregate "{name}"', did_you_mean(name, parts) or listed)
         elif not isinstance(part.value, ObjectValueNode):
             walk.report.error(part.value, f'"{name}" takes an object of columns')
         else:
@@ -234,7 +235,9 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
                     hint = did_you_mean(inner.name.value, [column.name for column in target.columns])
                     walk.report.error(inner.name, f'"{target.name}" has no column "{inner.name.value}"', hint)
                 elif (type_ := measured(name, column.type)) is None:
-                    walk.report.error(inner.name, f'"{column.name}" is {column.type.name}, which has no {name}')
+                    known = ", ".join(function for function in FUNCTIONS if measured(function, column.type))
+                    message = f'"{column.name}" is {column.type.name}, which has no {name}'
+                    walk.report.error(inner.name, message, f"it has {known}" if known else None)
                 else:
                     _operators(walk, column.name, type_, inner.value, context)
 
@@ -250,7 +253,9 @@ def _value(walk: _Walk, column: Column, node: ValueNode, context: _Context) -> N
         _operand(walk, column.name, column.type, Operand.LIST, node, context)
     elif isinstance(node, ListValueNode):
         message = f'"{column.name}" is compared with one value, not with a list'
-        walk.report.error(node, message, f"write {column.name}: {{in: {shown(node)}}}")
+        operator = "in" if "in" in operators(column.type) else "eq"
+        hint = f"write {column.name}: {{{operator}: {shown(node)}}}"
+        walk.report.error(node, message, hint if operator == "in" or column.type.name == "JSON" else None)
     else:
         _operand(walk, column.name, column.type, Operand.SAME, node, context)
 

@@ -10,7 +10,7 @@ from graphql import Node
 from clew.model import names
 from clew.model.rules.places import entity_node
 from clew.model.scope import Scope
-from clew.model.types import Entity, Model
+from clew.model.types import Entity, FieldKind, Model, WriteKind
 from clew.sdl import directives as d
 from clew.sdl.document import ROOTS
 
@@ -61,11 +61,14 @@ def _globals(root: str, has_jobs: bool) -> tuple[str, ...]:
 def _fields(root: str, entity: Entity) -> Iterator[_Generated]:
     if root == "Mutation":
         if entity.view_sql is None:
-            for name in names.mutation_fields(entity.single, entity.plural, entity.soft_delete is not None):
-                yield _Generated(name, entity)
+            root_names = names.mutation_fields(entity.single, entity.plural, entity.soft_delete is not None)
+            for name, write in zip(root_names, WriteKind, strict=False):
+                if entity.brings(write):
+                    yield _Generated(name, entity)
         return
-    for name in names.query_fields(entity.single, entity.plural):
-        yield _Generated(name, entity)
+    yield _Generated(entity.single, entity)
+    for kind in filter(entity.brings, FieldKind):
+        yield _Generated(entity.plural + kind, entity)
     for unique in entity.uniques:
         if unique.lookup is not None:
             yield _Generated(unique.lookup, entity, unique.lookup)

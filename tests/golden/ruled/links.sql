@@ -49,7 +49,7 @@ WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_p
 --     Rows visible=Club
 --     Many key='tags' relation=tags link=ClubTag
 --       Read
---         Rows visible=Tag limit=1000
+--         Rows visible=Tag limit=100
 --           OrderKey
 --             FieldPath end=id
 --         Value key='id' column=id

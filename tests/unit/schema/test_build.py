@@ -149,3 +149,104 @@ def test_keys_are_arguments_of_their_own_types() -> None:
 def test_a_type_without_sortable_columns_has_no_order_by() -> None:
     fields = valid('type Log @view(sql: "SELECT 1") { data: JSON }')
     assert "LogOrderBy" not in fields
+
+
+SHOP = """
+type Shop @table @allow(role: user, where: {{salesAggregate: {{count: {{lt: 3}}}}}}) {{
+  id: ID! @id
+  sales: [Sale!]!
+}}
+type Sale @table({without}) @allow(role: user) {{
+  id: ID! @id
+  shop: Shop!
+  price: Int!
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("without", "fields", "types"),
+    [
+        (
+            "CONNECTION",
+            {"Query.salesConnection", "Shop.salesConnection"},
+            {"SaleConnection", "SaleEdge"},
+        ),
+        (
+            "AGGREGATE",
+            {
+                *("Query.salesAggregate", "Shop.salesAggregate", "ShopFilter.salesAggregate"),
+                "ShopOrderBy.salesAggregate",
+            },
+            {
+                *("SaleAggregate", "SaleAggregateFilter", "SaleAggregateOrderBy"),
+                *(f"SaleAggregate{name}Filter" for name in ("CountDistinct", "Sum", "Avg", "MinMax")),
+            },
+        ),
+        ("GROUPS", {"Query.salesGroups"}, {"SaleGroupBy", "SaleGroupRow", "SaleGroupRowKey", "SaleGroupRowOrderBy"}),
+        (
+            "BULK",
+            {
+                f"Mutation.{name}"
+                for name in ("createSales", "updateSales", "updateManySales", "upsertSales", "deleteSales")
+            },
+            {"SaleBulk"},
+        ),
+        ("UPSERT", {"Mutation.upsertSale", "Mutation.upsertSales"}, {"SaleField", "SaleKey"}),
+    ],
+)
+def test_an_entity_can_do_without_a_kind_of_fields_and_their_types(
+    without: str, fields: set[str], types: set[str]
+) -> None:
+    def named(argument: str) -> set[str]:
+        found = valid(SHOP.format(without=argument))
+        return {f"{type_}.{name}" for type_, its in found.items() for name in its}
+
+    usual, less = named('name: "sales"'), named(f"without: {without}")
+    assert not less - usual
+    gone = {name.partition(".")[0] for name in usual} - {name.partition(".")[0] for name in less}
+    assert gone >= types & {name.partition(".")[0] for name in usual}
+    assert {name for name in usual - less if name.partition(".")[0] not in gone} == fields
+    # No list of a shop's sales and none of the root fields for one row is gone.
+    assert {"Query.sales", "Query.sale", "Shop.sales", "Mutation.createSale", "Mutation.deleteSale"} <= less
+
+
+def test_an_entity_without_all_that_it_can_do_without_keeps_lists_and_writes_of_one_row() -> None:
+    fields = valid(SHOP.format(without="without: [CONNECTION, AGGREGATE, GROUPS, BULK, UPSERT]"))
+    sales = {name for name in (*fields["Query"], *fields["Mutation"]) if "ale" in name}
+    assert sales == {"sale", "sales", "createSale", "updateSale", "deleteSale"}
+    assert list(fields["Shop"]) == ["id", "sales"]
+    assert list(fields["ShopOrderBy"]) == ["id"]
+
+
+def test_a_name_that_an_entity_does_without_is_free_and_rules_use_aggregates_all_the_same() -> None:
+    own = "extend type Query { salesAggregate: Int  salesGroups: Int } extend type Mutation { upsertSales: Int }"
+    model = parse_model(Source(SHOP.format(without="without: [AGGREGATE, GROUPS, UPSERT]") + own, "test.graphql"))
+    assert "salesAggregate" not in model.root_fields
+    assert "upsertSales" not in model.write_fields
+    text = print_schema(build_schema(model))
+    assert "salesAggregate: Int\n" in text
+    assert "upsertSales: Int\n" in text
+
+
+def test_a_type_without_sortable_columns_and_aggregates_has_no_order_by() -> None:
+    sdl = """
+    type Log @table { data: JSON  id: ID! @id @hidden  lines: [Line!]! }
+    type Line @table(without: AGGREGATE) { id: ID! @id  log: Log! }
+    """
+    fields = valid(sdl)
+    assert "LogOrderBy" not in fields
+    assert set(fields["LineOrderBy"]) == {"id", "logId"}
+
+
+def test_arguments_are_described_once_at_the_field_of_query() -> None:
+    schema = build_schema(parse_model(Source(SHOP.format(without="without: []"), "test.graphql")))
+    query, shop = schema.type_map["Query"], schema.type_map["Shop"]
+    assert isinstance(query, GraphQLObjectType)
+    assert isinstance(shop, GraphQLObjectType)
+    for name in ("sales", "salesConnection", "salesAggregate"):
+        assert all(argument.description for argument in query.fields[name].args.values())
+        assert {key: str(a.type) for key, a in query.fields[name].args.items()} == {
+            key: str(a.type) for key, a in shop.fields[name].args.items()
+        }
+        assert not any(argument.description for argument in shop.fields[name].args.values())

@@ -11,6 +11,7 @@ type Post @table @allow(role: user, to: ALL, where: %s) @is(name: mine, where: {
   id: ID! @id
   title: String
   likes: Int!
+  pinned: Boolean
   labels: [String!]!
   meta: JSON
   status: Status!
@@ -33,6 +34,10 @@ REFUSED: list[tuple[str, str, str | None]] = [
     ("{title: «null»}", '"title" cannot be compared with null', "write title: {isNull: true}"),
     ("{likes: {in: [1, «true»]}}", '"likes" is compared with an integer of 32 bits, not with true', None),
     ("{likes: «[1, 2]»}", '"likes" is compared with one value, not with a list', "write likes: {in: [1, 2]}"),
+    # `in` is no operator of these types.
+    ("{pinned: «[true, false]»}", '"pinned" is compared with one value, not with a list', None),
+    ("{meta: «[1, 2]»}", '"meta" is compared with one value, not with a list', "write meta: {eq: [1, 2]}"),
+    ("{pinned: {«in»: [true]}}", '"pinned" is Boolean, which has no operator "in"', "it takes eq, neq, isNull"),
     ("{labels: {has: «1»}}", '"labels" is compared with a string, not with 1', None),
     ("{status: «DRAF»}", '"status" is compared with one of DRAFT, PUBLISHED, not with DRAF', 'did you mean "DRAFT"?'),
     ('{likes: «"$now"»}', '"likes" is Int: it cannot be compared with "$now"', None),
@@ -49,6 +54,12 @@ REFUSED: list[tuple[str, str, str | None]] = [
     ),
     ("{comments: {some: {«lik»: 1}}}", '"Comment" has no field "lik"', 'did you mean "likes"?'),
     ("{commentsAggregate: {«cout»: {gt: 1}}}", 'unknown aggregate "cout"', 'did you mean "count"?'),
+    (
+        "{commentsAggregate: {«x»: {gt: 1}}}",
+        'unknown aggregate "x"',
+        "it takes where, count, countDistinct, sum, avg, min, max",
+    ),
+    ("{commentsAggregate: {sum: {«id»: {gt: 1}}}}", '"id" is ID, which has no sum', "it has countDistinct"),
     ("{commentsAggregate: {sum: {«like»: {gt: 1}}}}", '"Comment" has no column "like"', 'did you mean "likes"?'),
     ('{commentsAggregate: {count: {gt: «"x"»}}}', '"count" is compared with an integer of 32 bits, not with "x"', None),
     ("{and: [{not: {«x»: 1}}]}", '"Post" has no field "x"', None),
