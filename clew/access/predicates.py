@@ -69,7 +69,8 @@ def operand(
     if known is operators.AT_PATH and reach in (Reach.NARROW, Reach.SAME):
         reach = Reach.WHOLE
     if isinstance(source, Claim):
-        source = replace(source, form=form, reach=reach)
+        # One claim is one value of a statement, if its comparisons bound it alike.
+        source = replace(source, form=form, reach=Reach.NARROW if reach in (Reach.SAME, Reach.WHOLE) else reach)
     return Operand(source, compared, place, form, reach=reach)
 
 
