@@ -125,7 +125,7 @@ def conjunction(items: Iterable[Predicate]) -> Predicate:
     flat: list[Predicate] = []
     for item in items:
         flat.extend(item.items if isinstance(item, AllOf) else (item,))
-    if FALSE in flat:  # alike with TRUE: a shortcut
+    if FALSE in flat:
         return FALSE
     return flat[0] if len(flat) == 1 else AllOf(tuple(flat))
 

@@ -49,7 +49,7 @@ class Circles:
         """
         permits = self._access.permits(entity, self._sight, operation)
         read = self._read_by(permit.before for permit in permits.every)
-        return read if entity.name in read else frozenset()
+        return read if entity.name in read else frozenset()  # alike if true: judges again, with the same verdict
 
     def _read_by(self, conditions: Iterable[Predicate]) -> frozenset[str]:
         found: set[str] = set()

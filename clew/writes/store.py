@@ -489,7 +489,7 @@ class Store:
         foresight = Foresight(entity, self.model, self._known(plan), self.unsettled)
         every = self.permits(entity, operation).every
         could = tuple(replace(permit, after=foresight.could(permit.after)) for permit in every)
-        if all(permit.after == TRUE for permit in could):  # alike if false: a shortcut
+        if all(permit.after == TRUE for permit in could):
             return (True,) * len(could)
         foreseen = Foresee(plan, Permits(could, {}, (), operation))
         record, *_ = await self.run(foreseen, self._bound(plan, [draft]), keep=False)

@@ -669,6 +669,45 @@ TOLD: tuple[Entry, ...] = (
         "updateHand(id: 1, set: {moved: true, dominoes: {update: [{id: 4, set: {down: true}}, {id: 3, set: {down: true}}]}}) { id }",
         FORBIDDEN,
     ),
+    # A constraint tells nothing to those whom no rule could allow the row.
+    ("ben", 'createScore(input: {pupilId: 1, course: "~", by: "ann"}) { id }', Alike(("art", "new"), FORBIDDEN)),
+    ("ben", 'createScore(input: {pupilId: 1, course: "~"}) { id }', Alike(("art", "new"), FORBIDDEN)),
+    (
+        "ben",
+        'createScore(input: {pupilId: 1, course: "~", by: "ben", points: 7}) { id }',
+        Alike(("art", "new"), FORBIDDEN),
+    ),
+    ("ben", 'createScore(input: {pupilId: ~, course: "x", by: "ann"}) { id }', Alike(("1", "2", "9"), FORBIDDEN)),
+    ("ben", 'updateScore(id: 2, set: {course: "~", by: "ann"}) { id }', Alike(("art", "new"), FORBIDDEN)),
+    (
+        "ben",
+        'upsertScore(on: id, input: {id: ~, pupilId: 1, course: "x", by: "ann"}) { id }',
+        Alike(("1", "99"), FORBIDDEN),
+    ),
+    (
+        "ben",
+        'createScores(inputs: [{pupilId: 1, course: "a", by: "ben"}, {pupilId: 1, course: "~"}]) { count }',
+        Alike(("art", "new"), FORBIDDEN),
+    ),
+    # Whom a rule could allow it learns that a key is taken.
+    ("ben", 'createScore(input: {pupilId: 1, course: "art", by: "ben"}) { id }', CONSTRAINT),
+    ("ben", 'createScore(input: {pupilId: 3, course: "art", by: "ben", points: 7}) { id }', CONSTRAINT),
+    ("ben", 'updateScore(id: 2, set: {course: "art"}) { id }', CONSTRAINT),
+    (
+        "ben",
+        'createScore(input: {pupilId: 1, course: "art", by: "ben", remarks: {create: [{text: "y"}]}}) { id }',
+        CONSTRAINT,
+    ),
+    (
+        "ben",
+        'createScore(input: {id: 9, pupilId: 3, course: "new", by: "ben", points: 7, remarks: {create: [{id: 9, text: "y"}]}}) '
+        "{ course }",
+        Gives({"createScore": {"course": "new"}}),
+        {
+            "Score 9": {"id": 9, "pupil_id": 3, "course": "new", "by": "ben", "points": 7},
+            "Remark 9": {"id": 9, "text": "y", "score_id": 9},
+        },
+    ),
     # A condition that is unknown allows nothing, whatever is around it.
     (
         "ben",

@@ -285,6 +285,11 @@ def _operand(walk: _Walk, name: str, type_: ValueType, operand: Operand, node: V
         return
     if operand is Operand.LIST:
         for item in node.values or () if isinstance(node, ListValueNode) else (node,):
+            if item is not node and isinstance(item, StringValueNode) and _is_variable(item.value):
+                message = f'"{item.value}" cannot be used within a list'
+                hint = f"write or: [{{{name}: {shown(item)}}}, ...], or a claim that is a list in place of the list"
+                walk.report.error(item, message, hint)
+                continue
             _operand(walk, name, type_.item, Operand.SAME, item, context)
         return
     expected: str | None

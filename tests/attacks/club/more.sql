@@ -104,3 +104,6 @@ INSERT INTO hands (id) VALUES (1);
 INSERT INTO dominoes (id, loose, tray_id, hand_id) VALUES (2, true, 1, NULL), (4, false, NULL, 1);
 INSERT INTO dominoes (id, tray_id, pusher_id, hand_id) VALUES (1, 1, 2, NULL), (3, NULL, 4, 1);
 INSERT INTO hooks (id, tray_id) VALUES ('1', 1), ('2', 1);
+INSERT INTO pupils (id, teacher) VALUES (1, 'ben'), (2, 'eva'), (3, 'chief');
+INSERT INTO scores (id, pupil_id, course, by, points) VALUES (1, 1, 'art', 'eva', 1), (2, 1, 'golf', 'ben', 1), (3, 3, 'art', 'eva', 1);
+SELECT setval(pg_get_serial_sequence(name, 'id'), 100) FROM unnest(ARRAY['scores', 'remarks']) AS name;

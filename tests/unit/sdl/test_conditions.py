@@ -46,6 +46,11 @@ REFUSED: list[tuple[str, str, str | None]] = [
     ('{id: «"$row.idd"»}', '"$row.idd": "Post" has no column "idd"', 'did you mean "id"?'),
     ('{id: «"$row.author"»}', '"$row.author": "Post" has no column "author"', "use its key: authorId"),
     ('{id: «"$row.comments.id"»}', '"$row.comments.id": "Post" has no to-one relation "comments"', None),
+    (
+        '{title: {notIn: ["a", «"$auth.title"»]}}',
+        '"$auth.title" cannot be used within a list',
+        'write or: [{title: "$auth.title"}, ...], or a claim that is a list in place of the list',
+    ),
     ('{author: «"$auth.sub"»}', '"Post.author" is a relation: it takes an object', "use its key: authorId"),
     (
         "{author: {posts: {«som»: {}}}}",
@@ -118,7 +123,7 @@ def test_the_row_of_a_predicate_is_the_row_of_the_rule_that_uses_it() -> None:
 
 
 def test_a_trigger_knows_no_viewer_and_no_row() -> None:
-    text = 'extend schema @on(model: A, run: j, when: {n: {in: ["$auth.n", "$row.n"]}, exists: {A: {}}})\n'
+    text = 'extend schema @on(model: A, run: j, when: {or: [{n: "$auth.n"}, {n: "$row.n"}], exists: {A: {}}})\n'
     text += "type A @table { id: ID! @id n: String }\nextend type Mutation { j: Int @job }"
     assert [fault.message for fault in faults(text)] == [
         '"$auth.n" cannot be used here: there is no viewer',
