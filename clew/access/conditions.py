@@ -23,6 +23,7 @@ from clew.access.types import (
     Somewhere,
     Visible,
 )
+from clew.model.operators import ITEM_OPERATORS
 from clew.model.types import Column, Entity, FieldKind, Model, Relation, ValueType
 
 
@@ -101,8 +102,22 @@ class Conditions:
 
     def _conditions(self, column: Column, value: Any, ruled: Entity) -> Iterable[Predicate]:
         for operator, operand_ in _operators(value).items():
+            if operator in ITEM_OPERATORS and isinstance(operand_, list) and any(map(_is_variable, operand_)):
+                yield self._listed(column, operator, operand_, ruled)
+                continue
             source = _source(operand_, operand_type(column.type, operator), ruled)
             yield comparison(column, operator, source, f"{column.name}.{operator}")
+
+    def _listed(self, column: Column, operator: str, items: list[Any], ruled: Entity) -> Predicate:
+        """Return a comparison with a list, of which some items are variables: each of these is compared by itself."""
+        single, quantifier = ITEM_OPERATORS[operator]
+        constants = [item for item in items if not _is_variable(item)]
+        parts = [comparison(column, operator, Constant(constants), f"{column.name}.{operator}")] if constants else []
+        for item in items:
+            if _is_variable(item):
+                source = _source(item, operand_type(column.type, single), ruled)
+                parts.append(comparison(column, single, source, f"{column.name}.{operator}"))
+        return disjunction(parts) if quantifier == "any" else conjunction(parts)
 
 
 def unmasked(entity: Entity) -> Visible:
@@ -119,6 +134,10 @@ def present(entity: Entity) -> Predicate:
 def _operators(value: Any) -> Mapping[str, Any]:
     """Return the operators of a condition. A bare value means `eq`."""
     return value if isinstance(value, Mapping) else {"eq": value}
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, str) and (value == "$now" or value.split(".")[0] in ("$auth", "$row"))
 
 
 def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | Ruled | Constant:

@@ -19,6 +19,8 @@ class Operand(StrEnum):
     PATHS = "PATHS"  # conditions on the values at paths of a JSON value
 
 
+# Comparisons with a list, each with the one for a single item, and of how many items that must be true.
+ITEM_OPERATORS = {"in": ("eq", "any"), "notIn": ("neq", "all"), "hasAny": ("has", "any"), "hasAll": ("has", "all")}
 _EQUALITY = {"eq": Operand.SAME, "neq": Operand.SAME, "in": Operand.LIST, "notIn": Operand.LIST}
 _ORDER = {"gt": Operand.SAME, "gte": Operand.SAME, "lt": Operand.SAME, "lte": Operand.SAME}
 _NULL = {"isNull": Operand.BOOLEAN}

@@ -7,7 +7,7 @@ and paths of `$row`. Constants are checked against their column's type.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import (
@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from clew.model.measures import COUNT, FUNCTIONS, measured
-from clew.model.operators import Operand, operators
+from clew.model.operators import ITEM_OPERATORS, Operand, operators
 from clew.model.scope import Scope
 from clew.model.types import Column, Entity, Model, Relation, ValueType
 from clew.sdl import directives as d
@@ -72,6 +72,8 @@ class _Context:
     row: bool = True
     auth: bool = True
     predicate: tuple[str, str] | None = None
+    # Whether a list may have variables among its items.
+    lists_vary: bool = True
 
 
 def check(scope: Scope, model: Model) -> None:
@@ -221,7 +223,7 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
         if name == "where":
             _object(walk, target, part.value, context)
         elif name == "count":
-            _operators(walk, "count", COUNT, part.value, context)
+            _operators(walk, "count", COUNT, part.value, replace(context, lists_vary=False))
         elif name not in FUNCTIONS:
             parts = ("where", "count", *FUNCTIONS)
             listed = f"it takes {', '.join(parts)}"
@@ -239,7 +241,7 @@ def _aggregate(walk: _Walk, target: Entity, node: ValueNode, context: _Context) 
                     message = f'"{column.name}" is {column.type.name}, which has no {name}'
                     walk.report.error(inner.name, message, f"it has {known}" if known else None)
                 else:
-                    _operators(walk, column.name, type_, inner.value, context)
+                    _operators(walk, column.name, type_, inner.value, replace(context, lists_vary=False))
 
 
 def _value(walk: _Walk, column: Column, node: ValueNode, context: _Context) -> None:
@@ -250,7 +252,7 @@ def _value(walk: _Walk, column: Column, node: ValueNode, context: _Context) -> N
         names = ", ".join(operators(column.type))
         walk.report.error(node, f'"{column.name}" is {column.type.name}: it takes {names}')
     elif column.type.is_list:
-        _operand(walk, column.name, column.type, Operand.LIST, node, context)
+        _operand(walk, column.name, column.type, Operand.LIST, node, replace(context, lists_vary=False))
     elif isinstance(node, ListValueNode):
         message = f'"{column.name}" is compared with one value, not with a list'
         operator = "in" if "in" in operators(column.type) else "eq"
@@ -273,7 +275,8 @@ def _operators(walk: _Walk, name: str, type_: ValueType, node: ValueNode, contex
             message = f'"{name}" is {shown_type}, which has no operator "{part.name.value}"'
             walk.report.error(part.name, message, hint)
         else:
-            _operand(walk, name, type_, operand, part.value, context)
+            within = context if part.name.value in ITEM_OPERATORS else replace(context, lists_vary=False)
+            _operand(walk, name, type_, operand, part.value, within)
 
 
 def _operand(walk: _Walk, name: str, type_: ValueType, operand: Operand, node: ValueNode, context: _Context) -> None:
@@ -285,10 +288,9 @@ def _operand(walk: _Walk, name: str, type_: ValueType, operand: Operand, node: V
         return
     if operand is Operand.LIST:
         for item in node.values or () if isinstance(node, ListValueNode) else (node,):
-            if item is not node and isinstance(item, StringValueNode) and _is_variable(item.value):
-                message = f'"{item.value}" cannot be used within a list'
-                hint = f"write or: [{{{name}: {shown(item)}}}, ...], or a claim that is a list in place of the list"
-                walk.report.error(item, message, hint)
+            is_variable = isinstance(item, StringValueNode) and _is_variable(item.value)
+            if is_variable and item is not node and not context.lists_vary:
+                walk.report.error(item, f"{shown(item)} cannot be used within this list")
                 continue
             _operand(walk, name, type_.item, Operand.SAME, item, context)
         return

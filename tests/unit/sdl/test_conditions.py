@@ -46,10 +46,12 @@ REFUSED: list[tuple[str, str, str | None]] = [
     ('{id: «"$row.idd"»}', '"$row.idd": "Post" has no column "idd"', 'did you mean "id"?'),
     ('{id: «"$row.author"»}', '"$row.author": "Post" has no column "author"', "use its key: authorId"),
     ('{id: «"$row.comments.id"»}', '"$row.comments.id": "Post" has no to-one relation "comments"', None),
+    ('{labels: ["a", «"$auth.label"»]}', '"$auth.label" cannot be used within this list', None),
+    ('{labels: {eq: ["a", «"$auth.label"»]}}', '"$auth.label" cannot be used within this list', None),
     (
-        '{title: {notIn: ["a", «"$auth.title"»]}}',
-        '"$auth.title" cannot be used within a list',
-        'write or: [{title: "$auth.title"}, ...], or a claim that is a list in place of the list',
+        '{commentsAggregate: {max: {likes: {in: [1, «"$auth.likes"»]}}}}',
+        '"$auth.likes" cannot be used within this list',
+        None,
     ),
     ('{author: «"$auth.sub"»}', '"Post.author" is a relation: it takes an object', "use its key: authorId"),
     (
