@@ -854,11 +854,38 @@ def _check_conditions(access: Access) -> None:
         compare = access.condition(left, where)
         assert isinstance(compare, Compare)
         assert compare.operand.source == source
+    # A variable among the items of a list is compared by itself.
+    claim = Claim(("x",), left._column["name"].type)
+    for operator, single, kind in (("in", "eq", AnyOf), ("notIn", "neq", AllOf)):
+        found = access.condition(left, {"name": {operator: ["a", "$auth.x", "$row.name"]}})
+        assert type(found) is kind
+        assert [_compared(item) for item in found.items] == [
+            (operator, Constant(["a"])),
+            (single, claim),
+            (single, Ruled(("name",), left)),
+        ]
+    assert _compared(access.condition(left, {"name": {"in": ["$auth.x"]}})) == ("eq", claim)
+    together = access.condition(left, {"name": {"in": ["$auth.x"], "neq": "b"}})
+    assert isinstance(together, AllOf)
+    assert _compared(together.items[1]) == ("neq", Constant("b"))
+    assert _compared(access.condition(left, {"name": {"in": []}})) == ("in", Constant([]))
+    assert _compared(access.condition(MODEL.entity("Addend"), {"count": {"in": 5}})) == ("in", Constant([5]))
+    data = access.condition(MODEL.entity("Deep"), {"data": {"eq": ["$auth.x"]}})
+    assert _compared(data) == ("eq", Constant(["$auth.x"]))
+    assert _compared(access.condition(left, {"at": {"in": ["$now"]}})) == ("eq", Now())
+    counts = access.condition(MODEL.entity("Addend"), {"count": {"in": [1, "$auth.n"]}})
+    assert isinstance(counts, AnyOf)
+    assert _compared(counts.items[0]) == ("in", Constant([1]))
     whole, bottom = MODEL.entity("Whole"), MODEL.entity("Bottom")
     assert isinstance(access.condition(whole, {"parts": {"some": {"label": "x"}}}), Exists)
     lefts = access.condition(bottom, {"lefts": {"some": {}}})
     assert isinstance(lefts, Exists)
     assert lefts.link == unmasked(MODEL.entity("Generated"))
+
+
+def _compared(condition: Predicate) -> tuple[str, Any]:
+    assert isinstance(condition, Compare)
+    return condition.operator, condition.operand.source
 
 
 def _check_aggregated(access: Access) -> None:
