@@ -68,7 +68,8 @@ DATA = "INSERT INTO courses (id, hidden) VALUES (1, false), (2, true)"
 GRADES = (
     DATA
     + "; INSERT INTO grades (id, owner, points, slug, course_id) VALUES "
-    + ", ".join(f"({n}, 'ann', {n}, 's{n}', 1)" for n in (1, 2, 3))
+    # Not in the order of their keys, in which they are changed.
+    + ", ".join(f"({n}, 'ann', {n}, 's{n}', 1)" for n in (3, 2, 1))
 )
 CREATE_GRADE = "mutation { createGrade(input: {id: 9, points: 3, courseId: 1}) { id } }"
 
@@ -393,9 +394,37 @@ async def test_a_hook_hands_a_unique_value_on(database_url: str) -> None:
     def move(draft: RowDraft) -> None:
         draft["slug"] = slugs[draft.key]
 
-    async with api_of(database_url, SDL, GRADES, Hooked().before("Grade", UPDATE, move).all) as api:
+    # One statement would change the rows as they lie in the table: the last one first.
+    planner = " ".join(
+        f"EXECUTE format('ALTER DATABASE %I SET enable_{join} = off', current_database());"
+        for join in ("nestloop", "mergejoin")
+    )
+    data = f"{GRADES}; DO $$ BEGIN {planner} END $$"
+    async with api_of(database_url, SDL, data, Hooked().before("Grade", UPDATE, move).all) as api:
         await api.ok("mutation { updateGrades(all: true, set: {points: 4}) { count } }", viewer=ANN)
         assert await api.sql("SELECT slug FROM grades ORDER BY id") == ["free", "s1", "s2"]
+
+
+SHARING = """
+type Tenant @table { id: Int! @id tasks: [Task!]! }
+type Account @table { tenant: Tenant! @id number: Int! @id }
+type Task @table { tenant: Tenant! @id number: Int! @id
+  assignee: Account @relation(columns: [tenant_id, assignee_number]) }
+"""
+
+
+@pytest.mark.parametrize("around", ["createTenant(input: {id: 3, ", "updateTenant(id: 1, set: {"])
+async def test_a_hook_leaves_what_rows_around_a_row_share(around: str, database_url: str) -> None:
+    document = (
+        f"mutation {{ {around} tasks: {{create: [{{number: 1, assignee: {{create: {{number: 5}}}}}}]}}}}) {{ id }} }}"
+    )
+    given: dict[str, Any] = {}
+    data = "INSERT INTO tenants VALUES (1), (2)"
+    async with api_of(database_url, SHARING, data, Hooked().before("Account", CREATE, setting_all(given)).all) as api:
+        given["tenantId"] = 2
+        assert code(await api.fails(document)) in ("INTERNAL", "BAD_USER_INPUT")
+        given.clear()
+        await api.ok(document)
 
 
 OWNERS = """
