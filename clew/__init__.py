@@ -7,7 +7,25 @@ with paused():
     from clew.app import Clew
     from clew.errors import ClewError, Code
     from clew.jobs import JobContext
+    from clew.model.types import Operation
     from clew.resolvers.batched import batched
+    from clew.resolvers.context import Context
     from clew.viewer import Viewer
+    from clew.writes.hooks import RowDraft
 
-__all__ = ["Clew", "ClewError", "Code", "JobContext", "Viewer", "batched"]
+# The operations of hooks.
+CREATE, UPDATE, DELETE = Operation.CREATE, Operation.UPDATE, Operation.DELETE
+
+__all__ = [
+    "CREATE",
+    "DELETE",
+    "UPDATE",
+    "Clew",
+    "ClewError",
+    "Code",
+    "Context",
+    "JobContext",
+    "RowDraft",
+    "Viewer",
+    "batched",
+]

@@ -26,7 +26,7 @@ from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
-from clew.model.types import Model
+from clew.model.types import Model, Operation
 from clew.resolvers.bind import Bindable, bind
 from clew.schema.build import build_schema
 from clew.schema.role_file import all_roles
@@ -38,8 +38,11 @@ from clew.wire.application import Application
 from clew.wire.health import Readiness
 from clew.wire.respond import RoutedError
 from clew.writes.fields import bind_writes
+from clew.writes.hooks import AfterHook, BeforeHook, Hooks, Registered, hook_faults
 
 JobHandler = TypeVar("JobHandler", bound=Callable[..., Any])
+Before = TypeVar("Before", bound=BeforeHook)
+After = TypeVar("After", bound=AfterHook)
 
 
 class Clew:
@@ -69,6 +72,7 @@ class Clew:
         self._routes = tuple(routes)
         self._middleware = tuple(middleware)
         self._jobs: dict[str, Callable[..., Any]] = {}
+        self._hooks: list[Registered] = []
         # The engine of the served app or of `running`, and the event loop that its connections belong to.
         self._open: tuple[Engine, asyncio.AbstractEventLoop] | None = None
         # Of those that `asgi` has made the last one, which serves; tests make more.
@@ -107,6 +111,40 @@ class Clew:
 
         return register
 
+    def before(self, entity: str, operation: Operation) -> Callable[[Before], Before]:
+        """Register a hook before generated writes of rows of an entity, in their transaction (docs/hooks.md).
+
+        Clew calls `hook(drafts, context)`, async or not: once for all rows of a step, before any row is written.
+        `drafts` are `RowDraft`s, `context` is that of resolvers. The hook may change the drafts, or raise a ClewError.
+
+        Args:
+            entity: the name of its type.
+            operation: CREATE, UPDATE or DELETE.
+        """
+
+        def register(hook: Before) -> Before:
+            self._hooks.append(Registered("before", entity, operation, hook))
+            return hook
+
+        return register
+
+    def after(self, entity: str, operation: Operation) -> Callable[[After], After]:
+        """Register a hook after generated writes of rows of an entity, in their transaction (docs/hooks.md).
+
+        Clew calls `hook(keys, context)`, async or not: once for all rows of a step, when the root field has written
+        all its rows and the rules allow them. The keys are as resolvers return them. Rules judge what the hook leaves.
+
+        Args:
+            entity: the name of its type.
+            operation: CREATE, UPDATE or DELETE.
+        """
+
+        def register(hook: After) -> After:
+            self._hooks.append(Registered("after", entity, operation, hook))
+            return hook
+
+        return register
+
     def build(self) -> tuple[Model, GraphQLSchema]:
         """Load and check the SDL and the bindings. Later calls return the same result.
 
@@ -116,7 +154,11 @@ class Clew:
         if self._built is None:
             model = load_model(self.root / "graphql", self.root)
             schema = build_schema(model)
-            faults = [*bind(schema, model, self._bindables), *self._job_faults(model)]
+            faults = [
+                *bind(schema, model, self._bindables),
+                *self._job_faults(model),
+                *hook_faults(model, self._hooks),
+            ]
             bind_writes(schema, model)
             if faults:
                 raise SchemaError(faults)
@@ -341,7 +383,15 @@ class Clew:
             role: limit_overrides.model_dump(exclude_none=True) for role, limit_overrides in settings.limits.items()
         }
         cursors = None if settings.secret is None else Cursors(settings.secret.get_secret_value())
-        return Engine(model, schema, build_tables(model), pool, RoleLimits(limits, overrides), cursors=cursors)
+        return Engine(
+            model,
+            schema,
+            build_tables(model),
+            pool,
+            RoleLimits(limits, overrides),
+            cursors=cursors,
+            hooks=Hooks(schema, self._hooks),
+        )
 
     def _job_faults(self, model: Model) -> list[Diagnostic]:
         declared = {custom.name: custom for custom in model.custom_fields if custom.job is not None}

@@ -33,6 +33,7 @@ from clew.engine.outcome import (
     QueriesOnlyError,
     RateLimitedError,
     ResponseTooLargeError,
+    RunsPythonError,
     encode,
     failure,
     new_request_id,
@@ -54,6 +55,7 @@ from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
+from clew.writes.hooks import Hooks
 
 # How many role sets keep their schema in the cache.
 _ROLE_SETS = 64
@@ -71,6 +73,7 @@ class Engine:
         schema: the full schema, with resolvers bound.
         cursors: seals the cursors of connections; None: with a key that only this engine knows.
         rates: counts the operations of each client; None: in this process.
+        hooks: those of the application; None: it has none.
     """
 
     def __init__(
@@ -82,11 +85,13 @@ class Engine:
         limits: RoleLimits,
         rates: RateLimiter | None = None,
         cursors: Cursors | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self.model = model
         self.schema = schema
         self.pool = pool
         self.limits = limits
+        self.hooks = hooks or Hooks(schema)
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
         self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
@@ -270,6 +275,7 @@ class Engine:
             in_transaction=in_transaction or (within is not None and within.in_transaction),
             depth=0 if within is None else within.depth + 1,
             graphql=self.graphql,
+            hooks=self.hooks,
             witness=witness,
         )
 
@@ -310,10 +316,7 @@ class Engine:
         session = await self.open(viewer)
         prepared = await self.statements.prepared(session.role, request.query, request.operation_name, False)
         if not can_run_again(prepared, self.model):
-            raise ClewError(
-                "The mutation runs Python of the project, whose effects a rollback may not undo.",
-                hint="Leave out the fields that are not generated.",
-            )
+            raise RunsPythonError("Leave out the fields that are not generated.")
         ready = await self.statements.ready(prepared, request.variables, session)
         operation = self._running(prepared, ready, request, session, None, in_transaction=True, witness=witness)
         witness.explain = operation.connection.fetch
@@ -365,7 +368,7 @@ class Engine:
                 await connection.finish()
         except ClewError as error:
             outcome = failure(refined(error, self.statements.tables, operation.schema), operation.request_id)
-            outcome.contended = isinstance(error, ContentionError)
+            outcome.contended = isinstance(error, ContentionError) and not operation.ran_hooks
             return outcome
 
     async def _in_transaction(

@@ -27,7 +27,7 @@ from clew.database.errors import ContentionError
 from clew.database.violations import cause_of
 from clew.document.collect import collect
 from clew.document.prepare import Prepared
-from clew.engine.outcome import Outcome, ResponseTooLargeError, failure, formatted, log
+from clew.engine.outcome import Outcome, ResponseTooLargeError, RunsPythonError, failure, formatted, log
 from clew.engine.rule_report import place_of as rule_place
 from clew.engine.statements import Statements
 from clew.engine.types import Ready, Request, Session
@@ -46,6 +46,7 @@ from clew.sql.statement import Statement
 from clew.viewer import Viewer
 from clew.writes.drafts import InputReader
 from clew.writes.errors import ForbiddenError, GuardedError
+from clew.writes.hooks import HookRunner, Hooks
 from clew.writes.store import Store
 from clew.writes.witness import Refusal
 from clew.writes.writer import Writer
@@ -68,6 +69,7 @@ class RunningOperation:
         in_transaction: all statements of the operation belong to the transaction on `connection`.
         depth: how many operations enclose this one.
         witness: receives a report of what a mutation does; None if nobody asked for it.
+        hooks: those of the application.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class RunningOperation:
         in_transaction: bool,
         depth: int,
         graphql: RunWithin,
+        hooks: Hooks,
         witness: Recorder | None = None,
     ) -> None:
         self.connection = connection
@@ -107,6 +110,10 @@ class RunningOperation:
         self._conditions = 0
         self._witness = witness
         self._weighed: set[Place] = set()
+        self._hooks = hooks
+        self._context = Context(session.viewer, connection, request_id, self)
+        # Whether a hook has run: a rollback may not undo all that it has done.
+        self.ran_hooks = False
 
     @property
     def slices(self) -> Slices:
@@ -126,7 +133,6 @@ class RunningOperation:
             all_or_nothing: whether any error makes `data` null.
         """
         prepared = self._prepared
-        context = Context(self._viewer, self.connection, self.request_id, self)
         try:
             # Do the work of `graphql.execute`, which would coerce the variables a second time.
             result = SlicingExecutor(
@@ -134,7 +140,7 @@ class RunningOperation:
                 dict(prepared.fragments),
                 {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
                 root,
-                context,
+                self._context,
                 prepared.operation,
                 prepared.with_sources(self._values, self._request.variables),
                 default_field_resolver,
@@ -174,7 +180,7 @@ class RunningOperation:
             Outcome(
                 None if all_or_nothing else result.data,
                 errors,
-                contended=any(isinstance(cause, ContentionError) for cause in causes),
+                contended=not self.ran_hooks and any(isinstance(cause, ContentionError) for cause in causes),
             )
         )
 
@@ -288,7 +294,18 @@ class RunningOperation:
             self._weigh,
             self._witness,
         )
-        return Writer(store, InputReader(statements.model, schema, self._viewer, self._sight))
+        hooks = HookRunner(self._hooks, self._context, self._begin_hook) if self._hooks else None
+        return Writer(store, InputReader(statements.model, schema, self._viewer, self._sight), hooks)
+
+    def _begin_hook(self) -> None:
+        """Note that a hook runs.
+
+        Raises:
+            ClewError: BAD_USER_INPUT in a rehearsal.
+        """
+        if self._witness is not None and self._witness.rehearses:
+            raise RunsPythonError("Leave out the rows that have hooks.")
+        self.ran_hooks = True
 
     async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
         """Read the rows of a field by their keys, as the viewer sees them."""

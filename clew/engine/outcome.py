@@ -151,6 +151,13 @@ class QueriesOnlyError(ClewError):
         super().__init__("This request can only run a query.")
 
 
+class RunsPythonError(ClewError):
+    """The mutation would run the application's code in a rehearsal, and must not."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__("The mutation runs Python of the project, whose effects a rollback may not undo.", hint=hint)
+
+
 class RateLimitedError(ClewError):
     """The viewer sends operations too often.
 

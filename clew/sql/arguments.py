@@ -83,7 +83,7 @@ def argument(operand: Operand, cursors: Cursors) -> Argument:
         return lambda variables, claims: _cursor_key(source, variables, claims[Identity()], operand.place, cursors)
     convert = _converter(operand)
     if isinstance(source, Constant):
-        constant = convert(_coerced(source.value, operand.type))
+        constant = convert(coerced(source.value, operand.type))
         return lambda _variables, _claims: constant
     if isinstance(source, Variable | Template) and source.enum is not None:
         convert = partial(enum_names, enum=source.enum)
@@ -172,10 +172,10 @@ def _claim(claim: Claim, claims: Mapping[str, Any]) -> tuple[Any, str | None]:
             return None, "holds something empty"
         if not all(_is_one_number(item, claim.type) for item in (value if claim.type.is_list else [value])):
             raise ValueError
-        coerced = _coerced(value, claim.type)
-        if effort(coerced, claim.reach) > MOST_EFFORT:
+        found = coerced(value, claim.type)
+        if effort(found, claim.reach) > MOST_EFFORT:
             return None, "would be compared too much with each row"
-        return _converter(Operand(claim, claim.type, "claim", claim.form, reach=claim.reach))(coerced), None
+        return _converter(Operand(claim, claim.type, "claim", claim.form, reach=claim.reach))(found), None
     except (ClewError, GraphQLError, ValueError, TypeError, RecursionError):
         return None, f"does not fit {claim.type.name} ({claim.type.sql})"
 
@@ -198,10 +198,10 @@ def _is_one_number(value: Any, type_: ValueType) -> bool:
     return not is_whole or _WHOLE.fullmatch(value) is not None
 
 
-def _coerced(value: Any, type_: ValueType) -> Any:
+def coerced(value: Any, type_: ValueType) -> Any:
     """Coerce a constant or claim as an input of its scalar. Raise GraphQLError if it does not fit."""
     if type_.is_list:
-        return [_coerced(item, type_.item) for item in value]
+        return [coerced(item, type_.item) for item in value]
     if value is None:  # alike if false: asked before, and by each scalar
         raise GraphQLError("null")
     if type_.is_enum:
@@ -215,7 +215,7 @@ def _coerced(value: Any, type_: ValueType) -> Any:
 
 def constant_value(value: Any, type_: ValueType) -> Any:
     """Return a constant of the SDL as asyncpg takes it."""
-    return _converter(Operand(Constant(value), type_, "preset"))(_coerced(value, type_))
+    return _converter(Operand(Constant(value), type_, "preset"))(coerced(value, type_))
 
 
 def key_value(value: Any, type_: ValueType, place: str) -> Any:
@@ -228,7 +228,7 @@ def key_value(value: Any, type_: ValueType, place: str) -> Any:
         ClewError: BAD_USER_INPUT, naming `place`, for a value that Postgres cannot take.
         GraphQLError: it is not a value of the scalar.
     """
-    return item_converter(type_)(_coerced(value, type_), place)
+    return item_converter(type_)(coerced(value, type_), place)
 
 
 def _raise(error: ClewError) -> Any:

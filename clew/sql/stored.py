@@ -16,8 +16,11 @@ from graphql import GraphQLEnumType
 
 from clew.document.inputs import enum_names
 from clew.errors import ClewError
+from clew.json_numbers import Decoder
 from clew.model.types import Column, ValueType
-from clew.sql.arguments import item_converter
+from clew.moments import read_date, read_moment, read_time
+from clew.schema.scalars import SCALARS
+from clew.sql.arguments import coerced, item_converter
 from clew.sql.binds import bare_type
 
 _SIZED = re.compile(r"\((\d+)(?:\s*,\s*(-?\d+))?\)")
@@ -25,6 +28,9 @@ _DIGITS = Context(prec=4000)
 _INTEGERS = {"smallint": 15, "int2": 15, "integer": 31, "int": 31, "int4": 31}
 _TEXTS = frozenset({"varchar", "character varying", "char", "character", "bpchar"})
 
+
+_JSON = Decoder()
+_MOMENTS: dict[str, Callable[[str], Any]] = {"DateTime": read_moment, "Date": read_date, "Time": read_time}
 
 # Returns the value to bind. It takes a coerced value (None: null) and its place.
 Storing = Callable[[Any, str], Any]
@@ -60,6 +66,68 @@ def storing(column: Column, enum: GraphQLEnumType | None = None) -> Storing:
 def preset_value(column: Column, value: Any) -> Any:
     """Return the value to bind for a column that the server fills, from a value that asyncpg takes."""
     return _as_json(value, column.type) if column.type.is_list else value
+
+
+def given_value(column: Column, value: Any, enum: GraphQLEnumType | None, place: str) -> Any:
+    """Return the value to bind for a column, from a value that the application's own code gives.
+
+    Args:
+        value: as Python or JSON has it; of an enum its name, or the value that the application bound to it.
+        enum: the enum of the column, if it has one.
+
+    Raises:
+        ClewError, GraphQLError, ValueError, TypeError: the column cannot hold it.
+    """
+    type_ = column.type
+    if value is not None:
+        if type_.is_list:
+            if not isinstance(value, list | tuple):
+                raise TypeError(f"`{place}` must be a list.")
+            value = [None if item is None else _given_item(item, type_.item, enum) for item in value]
+        else:
+            value = _given_item(value, type_, enum)
+    return storing(column)(value, place)
+
+
+def _given_item(value: Any, type_: ValueType, enum: GraphQLEnumType | None) -> Any:
+    if enum is not None:
+        return value if isinstance(value, str) and value in enum.values else enum.coerce_output_value(value)
+    if isinstance(value, UUID):
+        value = str(value)
+    elif type_.name != "JSON" and not isinstance(value, str | int | float):
+        value = SCALARS[type_.name].coerce_output_value(value)
+    return coerced(value, type_)
+
+
+def python_value(value: Any, type_: ValueType) -> Any:
+    """Return a value that is bound as Python has it: a `datetime`, a `Decimal`. An id is a text, as the API has it."""
+    if value is None:
+        return None
+    if type_.is_list:
+        items = _JSON.decode(value)
+        return items if type_.name == "JSON" else [python_value(_list_item(item, type_), type_.item) for item in items]
+    match type_.name:
+        case "JSON":
+            return _JSON.decode(value)
+        case "ID":
+            return str(value)
+        case "DateTime" | "Date" | "Time" if isinstance(value, str):
+            return _MOMENTS[type_.name](value)
+    return value
+
+
+def _list_item(item: Any, type_: ValueType) -> Any:
+    """Return an item of a list's JSON in the form in which a single value is bound."""
+    if item is None:
+        return None
+    match type_.name:
+        case "Bytes":
+            return bytes.fromhex(item.removeprefix("\\x"))
+        case "Decimal":
+            return Decimal(item)
+        case "UUID":
+            return UUID(item)
+    return item
 
 
 def _as_json(items: Sequence[Any], type_: ValueType) -> str:

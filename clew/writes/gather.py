@@ -22,6 +22,7 @@ from clew.sql.keys import Key
 from clew.writes.check import Allowed, forbidden_anyway
 from clew.writes.drafts import InputReader, column_of
 from clew.writes.errors import ForbiddenError, GuardedError, NoSuchRowError, not_in_list
+from clew.writes.hooks import Hooks
 from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
 from clew.writes.witness import Phase, Refusal
@@ -55,15 +56,17 @@ class Gatherer:
 
     Args:
         rows: counts those of the whole root field, where each is gathered by itself.
+        hooks: those that may give new rows what their inputs leave out.
     """
 
-    def __init__(self, store: Store, inputs: InputReader, rows: RowCount) -> None:
+    def __init__(self, store: Store, inputs: InputReader, rows: RowCount, hooks: Hooks | None) -> None:
         self.steps: list[Step] = []
         self.written: list[Written] = []
         self._model = store.model
         self._store = store
         self._inputs = inputs
         self._rows = rows
+        self._hooks = hooks
         self._changed: dict[str, dict[Key, str]] = {}
         self._removed: dict[str, set[Key]] = {}
 
@@ -95,7 +98,8 @@ class Gatherer:
                 self._inputs.take_key(entity, draft, source, given)
         await self._to_ones(entity, nested)
         self._inputs.preset(entity, drafts, Operation.CREATE)
-        self._inputs.require(entity, drafts)
+        if self._hooks is None or not self._hooks.of("before", entity, Operation.CREATE):
+            self._inputs.require(entity, drafts)
         permits = self._store.permits(entity, Operation.CREATE)
         Allowed(entity, permits).require(drafts)
         late = await self._refuse_hidden(entity, drafts, Operation.CREATE)

@@ -18,6 +18,7 @@ from clew.model.types import Entity, Model, OnDelete, Operation, Relation, Relat
 from clew.model.writing import is_free_link, unique_keys
 from clew.sql.tables import default_sql
 from clew.sql.views import read_by
+from clew.writes.hooks import Hooks
 
 _Given = Mapping[str, Any]
 
@@ -28,11 +29,15 @@ class Order:
     """Collects what the inputs of one field may write, and what is read to find and to judge it.
 
     Only the names of fields count, no value: it says the same of alike inputs.
+
+    Args:
+        hooks: those that may set more fields than the inputs have.
     """
 
-    def __init__(self, access: Access, sight: Sight) -> None:
+    def __init__(self, access: Access, sight: Sight, hooks: Hooks | None = None) -> None:
         self._access = access
         self._sight = sight
+        self._hooks = hooks
         self._model: Model = access.model
         # By the names of entities: what is written under their rules, and what changes along under their guards alone.
         self._written: dict[str, set[Operation]] = {}
@@ -78,14 +83,20 @@ class Order:
             self._writes(entity, Operation.CREATE)
             names = self._nested(entity, inputs)
             without = {column.name for column in entity.columns if default_sql(column) or column.preset}
-            self._leads(entity, names | without | set(shared), owner)
+            self._leads(entity, names | without | set(shared) | self._hooked(entity, Operation.CREATE), owner)
 
     def changes(self, entity: Entity, entries: Sequence[_Given]) -> None:
         """Note changes of rows, each with `set` and `inc`, and all that is nested in them."""
         self._writes(entity, Operation.UPDATE)
         names = self._nested(entity, [entry.get("set") or {} for entry in entries], are_there=True)
         names |= set[str]().union(*(entry.get("inc") or () for entry in entries))
+        names |= self._hooked(entity, Operation.UPDATE)
         self._leads(entity, names | {column.name for column in entity.columns if column.preset})
+
+    def _hooked(self, entity: Entity, operation: Operation) -> set[str]:
+        """The columns that hooks may set: each of them, if there is a hook."""
+        is_hooked = self._hooks is not None and self._hooks.of("before", entity, operation)
+        return {column.name for column in entity.columns} if is_hooked else set()
 
     def removes(self, entity: Entity) -> None:
         """Note deletions, and all rows that go or change with them."""

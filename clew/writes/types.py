@@ -147,11 +147,16 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Change rows of one level. `late` are as in `Create`."""
+    """Change rows of one level. `late` are as in `Create`.
+
+    Args:
+        singly: write one row after the other, for one may take a unique value from another.
+    """
 
     entity: Entity
     drafts: Sequence[Draft]
     late: Sequence[Draft] = ()
+    singly: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from clew.writes.check import check_written, forbidden_anyway
 from clew.writes.drafts import InputReader, column_of
 from clew.writes.errors import ForbiddenError, NoSuchRowError
 from clew.writes.gather import Gatherer, RowCount, refuse_twice
+from clew.writes.hooks import HookRunner
 from clew.writes.order import Order
 from clew.writes.store import Store
-from clew.writes.types import Change, Create, Draft, Locked, Remove
+from clew.writes.types import Change, Create, Draft, Locked, Remove, Step
 from clew.writes.witness import Phase, Refusal
 
 _Inputs = Sequence[Mapping[str, Any]]
@@ -39,13 +40,17 @@ class Writer:
 
     Several rows are done together where that means the same as one after the other (`clew.writes.order`). Otherwise
     each goes through all phases before the next one.
+
+    Args:
+        hooks: runs those of the application; None if it has none.
     """
 
-    def __init__(self, store: Store, inputs: InputReader) -> None:
+    def __init__(self, store: Store, inputs: InputReader, hooks: HookRunner | None = None) -> None:
         self._store = store
         self._inputs = inputs
+        self._hooks = hooks
         self._rows = RowCount()
-        self._gathered = Gatherer(store, inputs, self._rows)
+        self._gathered = self._gatherer()
         # The entity and columns of the key by which an upsert knows its rows: it must learn at once if it is taken.
         self._at_once: tuple[str, tuple[str, ...]] | None = None
         # The rows to delete, where each is judged after those before it.
@@ -329,9 +334,12 @@ class Writer:
             order = self._order()
             order.removes(entity)
             if order.matters():
+                # This only finds the rows that go, so hooks do not run.
+                hooks, self._hooks = self._hooks, None
                 async with self._store.undone():
                     keys = await self._delete_in_order(entity, keys)
                     await self._judge()
+                self._hooks = hooks
                 self._anew()
                 self._in_order = entity, keys
                 return keys
@@ -377,7 +385,8 @@ class Writer:
     # --- phases -----------------------------------------------------------------------
 
     def _order(self) -> Order:
-        return Order(self._store.access, self._store.sight)
+        hooks = self._hooks.hooks if self._hooks is not None else None
+        return Order(self._store.access, self._store.sight, hooks)
 
     async def _next(self) -> None:
         """Judge what has been written so far, and begin anew with the next row."""
@@ -393,11 +402,61 @@ class Writer:
         if rows is not None:
             self._rows.number = rows
         self._store.begin()
-        self._gathered = Gatherer(self._store, self._inputs, self._rows)
+        self._gathered = self._gatherer()
+
+    def _gatherer(self) -> Gatherer:
+        return Gatherer(self._store, self._inputs, self._rows, self._hooks.hooks if self._hooks is not None else None)
 
     async def _write(self) -> None:
         """Do what has been gathered: nothing is found out any more, so nothing that is refused here tells of a row."""
         self._gathered.finish()
+        if self._hooks is not None:
+            await self._before(self._hooks)
+        await self._write_steps()
+        if self._hooks is not None:
+            await self._after(self._hooks)
+
+    async def _before(self, hooks: HookRunner) -> None:
+        """Run the hooks before all is written. They may change the drafts."""
+        steps = self._gathered.steps
+        for number, step in enumerate(steps):
+            if isinstance(step, Remove):
+                await hooks.before(step.entity, Operation.DELETE, [Draft("", key=key) for key in step.keys])
+                continue
+            entity, operation = step.entity, _operation(step)
+            changed = await hooks.before(entity, operation, step.drafts)
+            if isinstance(step, Create) and hooks.hooks.of("before", entity, operation):
+                self._inputs.require(entity, step.drafts)
+            if not any(changed):
+                continue
+            # What a hook sets is asked for where it leads, like what the client gives.
+            keys = {name for relation in entity.relations for name in relation.key}
+            known = {id(draft) for draft in step.late}
+            late = [
+                draft
+                for draft, names in zip(step.drafts, changed, strict=True)
+                if not keys.isdisjoint(names) and id(draft) not in known
+            ]
+            step = replace(step, late=[*step.late, *late])
+            if isinstance(step, Change):
+                unique = {name for key in entity.uniques for name in _columns_of(entity, key)}
+                step = replace(step, singly=any(not unique.isdisjoint(names) for names in changed))
+            steps[number] = step
+
+    async def _after(self, hooks: HookRunner) -> None:
+        """Judge what has been written, then run the hooks after it. What they leave is judged again."""
+        steps = [
+            (step, operation)
+            for step in self._gathered.steps
+            if hooks.hooks.of("after", step.entity, operation := _operation(step))
+        ]
+        if steps:
+            await self._judge()
+        for step, operation in steps:
+            keys = step.keys if isinstance(step, Remove) else [draft.key for draft in step.drafts]
+            await hooks.after(step.entity, operation, keys)
+
+    async def _write_steps(self) -> None:
         store = self._store
         store.phase = Phase.WRITE
         await store.defer(self._deferrable())
@@ -408,7 +467,7 @@ class Writer:
         )
         for step in self._gathered.steps:
             if isinstance(step, Create | Change):
-                operation = Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
+                operation = _operation(step)
                 self._inputs.settle(step.entity, step.drafts, operation)
                 _, astray = await store.leads(step.entity, step.late, operation)
                 if astray:
@@ -420,7 +479,8 @@ class Writer:
                     if isinstance(step, Create):
                         await store.insert(step.entity, step.drafts, once=step.once)
                     else:
-                        await store.update(step.entity, step.drafts)
+                        for drafts in ([draft] for draft in step.drafts) if step.singly else [step.drafts]:
+                            await store.update(step.entity, drafts)
                 except ViolationError as error:
                     # An upsert looks for the row first that has the key.
                     is_found = self._at_once is not None and isinstance(error, KeyTakenError)
@@ -480,6 +540,13 @@ class Writer:
             )
         type_ = self._store.schema.type_map[f"{entity.name}Filter"]
         return filter_predicate(self._store.access, self._store.sight, entity, value_tree(where, type_), "where")  # type: ignore[arg-type]
+
+
+def _operation(step: Step) -> Operation:
+    """The operation that a step does."""
+    if isinstance(step, Remove):
+        return Operation.DELETE
+    return Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
 
 
 def _nests(entity: Entity, inputs: _Inputs) -> bool:

@@ -14,6 +14,7 @@ from tests.attacks.club import Club, Rows, changes, make_club
 from tests.attacks.transports import (
     Asking,
     Get,
+    Hooked,
     InProcess,
     OwnRoute,
     Post,
@@ -29,7 +30,7 @@ from tests.auth.tokens import RSA, jwks
 
 pytestmark = pytest.mark.anyio
 
-WAYS = (InProcess, Witnessed, Post, Asking, Get, Ticket, OwnRoute, Within)
+WAYS = (InProcess, Witnessed, Hooked, Post, Asking, Get, Ticket, OwnRoute, Within)
 BY_GET = Refused((Code.BAD_USER_INPUT, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_PARSE_FAILED))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,13 +15,14 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from clew import Clew
+from clew import Clew, Context, RowDraft
 from clew.config import Settings
 from clew.engine import Engine, Request
 from clew.engine.explain import recorder
 from clew.engine.outcome import Outcome
 from clew.viewer import Viewer
 from clew.wire.application import Application
+from clew.writes.hooks import OPERATIONS, Hooks, Registered
 from tests.attacks.attack import Answer, Attack, Refused, Repeated, Transport, Who
 from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
@@ -71,6 +72,44 @@ class Witnessed(InProcess):
         for error in outcome.errors:
             error["extensions"].pop("refusal", None)
         return outcome
+
+
+@dataclass
+class Hooked(InProcess):
+    """An application whose hooks read and set what clients give: they must open nothing."""
+
+    name: ClassVar[str] = "hooked"
+
+
+def hooked(engine: Engine) -> Engine:
+    """Return an engine with hooks around each write, which leave all rows as they are."""
+
+    def before(drafts: Sequence[RowDraft], _: Context) -> None:
+        for draft in drafts:
+            for name, value in list(draft.items()):
+                with suppress(TypeError):  # Another row of the input fills it.
+                    draft[name] = value
+
+    def after(keys: Sequence[Any], _: Context) -> None:
+        assert keys
+
+    written = [entity for entity in engine.model.entities.values() if entity.view_sql is None]
+    hooks = [
+        Registered(moment, entity.name, operation, hook)
+        for entity in written
+        for operation in OPERATIONS
+        for moment, hook in (("before", before), ("after", after))
+    ]
+    statements = engine.statements
+    return Engine(
+        engine.model,
+        engine.schema,
+        statements.tables,
+        engine.pool,
+        engine.limits,
+        cursors=statements.cursors,
+        hooks=Hooks(engine.schema, hooks),
+    )
 
 
 @dataclass
@@ -252,7 +291,7 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
             stack.push_async_callback(app.engine.pool.close)
         engine = apps[False].engine
         of_http = (Post(clients), Asking(clients), Get(clients), Ticket(clients), OwnRoute(clients))
-        ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), *of_http)
+        ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), Hooked(hooked(engine)), *of_http)
         yield {way.name: way for way in ways}
 
 

@@ -30,7 +30,7 @@ COMPILING = (
 )
 USING = (
     Scope("role_schema", functions=("roles_of", "role_schema"), everything=True),
-    Scope("usable_claims", functions=("usable_claims", "_coerced"), everything=True),
+    Scope("usable_claims", functions=("usable_claims", "coerced"), everything=True),
     Scope("join", everything=True),
     Scope("OwnTypes", everything=True),
     # Functions within functions have no mutants; what admits is attacked.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.writes.fields import bind_writes
+from clew.writes.hooks import Hooks, Registered
 from tests.properties.database import LIMITS, create_tables
 from tests.reference import table_sql
 
@@ -86,7 +87,7 @@ class Api:
 
 
 @asynccontextmanager
-async def api_of(url: str, sdl: str, data: str = "SELECT 1") -> AsyncIterator[Api]:
+async def api_of(url: str, sdl: str, data: str = "SELECT 1", hooks: Iterable[Registered] = ()) -> AsyncIterator[Api]:
     """A schema of a test's own, for writing, on an empty database; `data` are statements that fill it."""
     model = parse_model(Source(sdl, "schema.graphql"))
     await create_tables(url, model)
@@ -97,7 +98,8 @@ async def api_of(url: str, sdl: str, data: str = "SELECT 1") -> AsyncIterator[Ap
     aside = await asyncpg.connect(url)
     try:
         await aside.execute(data)
-        yield Api(Engine(model, schema, build_tables(model), pool, LIMITS), url, aside)
+        engine = Engine(model, schema, build_tables(model), pool, LIMITS, hooks=Hooks(schema, hooks))
+        yield Api(engine, url, aside)
     finally:
         await aside.close()
         await pool.close()
