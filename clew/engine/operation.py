@@ -294,7 +294,7 @@ class RunningOperation:
             self._weigh,
             self._witness,
         )
-        hooks = HookRunner(self._hooks, self._context, self._begin_hook) if self._hooks else None
+        hooks = HookRunner(self._hooks, self._context, self._begin_hook, store.pause) if self._hooks else None
         return Writer(store, InputReader(statements.model, schema, self._viewer, self._sight), hooks)
 
     def _begin_hook(self) -> None:

@@ -89,7 +89,7 @@ class RowDraft(MutableMapping[str, Any]):
     @property
     def key(self) -> Any:
         """The row's key; None for a new row."""
-        return python_key(self._entity, self._draft.key) if self._draft.key else None
+        return _python_key(self._entity, self._draft.key) if self._draft.key else None
 
     @property
     def inc(self) -> Mapping[str, Any]:
@@ -198,38 +198,50 @@ class HookRunner:
 
     Args:
         begins: called before each hook. It refuses an operation that must not run the application's code.
+        pause: gives others their turn before the row of a number, where there have been many.
     """
 
-    def __init__(self, hooks: Hooks, context: Context, begins: Callable[[], None]) -> None:
+    def __init__(
+        self, hooks: Hooks, context: Context, begins: Callable[[], None], pause: Callable[[int], Awaitable[None]]
+    ) -> None:
         self.hooks = hooks
         self._context = context
         self._begins = begins
+        self._pause = pause
 
-    async def before(self, entity: Entity, operation: Operation, drafts: Sequence[Draft]) -> list[set[str]]:
+    async def before(self, entity: Entity, operation: Operation, drafts: Sequence[Draft]) -> dict[int, set[str]]:
         """Let hooks change rows, or refuse them.
 
         Returns:
-            For each draft the fields that hooks have changed.
+            The fields that hooks have changed, by the number of the draft.
 
         Raises:
             TypeError: a hook does what it must not.
         """
-        changed: list[set[str]] = [set() for _ in drafts]
+        changed: dict[int, set[str]] = {}
         for hook in self.hooks.of("before", entity, operation) if drafts else ():
-            rows = tuple(RowDraft(self.hooks, hook, entity, draft) for draft in drafts)
+            rows: list[RowDraft] = []
+            for number, draft in enumerate(drafts):
+                await self._pause(number)
+                rows.append(RowDraft(self.hooks, hook, entity, draft))
             try:
-                await self._run(hook, rows)
+                await self._run(hook, tuple(rows))
             finally:
                 for row in rows:
                     row.close()
-            for names, row in zip(changed, rows, strict=True):
-                names |= row.changed
+            for number, row in enumerate(rows):
+                if row.changed:
+                    changed.setdefault(number, set()).update(row.changed)
         return changed
 
     async def after(self, entity: Entity, operation: Operation, keys: Sequence[Key]) -> None:
         """Tell hooks which rows are written."""
         for hook in self.hooks.of("after", entity, operation) if keys else ():
-            await self._run(hook, [python_key(entity, key) for key in keys])
+            found: list[Any] = []
+            for number, key in enumerate(keys):
+                await self._pause(number)
+                found.append(_python_key(entity, key))
+            await self._run(hook, found)
 
     async def _run(self, hook: Registered, rows: Sequence[Any]) -> None:
         self._begins()
@@ -240,7 +252,7 @@ class HookRunner:
             raise TypeError(f"the hook {hook.name} returned {type(outcome).__name__}, and must return nothing")
 
 
-def python_key(entity: Entity, key: Key) -> Any:
+def _python_key(entity: Entity, key: Key) -> Any:
     """Return a key in the form in which resolvers return it: a value, or a dict of a composite key."""
     values = [python_value(value, column.type) for value, column in zip(key, entity.key_columns, strict=True)]
     return values[0] if len(values) == 1 else dict(zip(entity.primary_key, values, strict=True))

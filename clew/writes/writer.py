@@ -420,27 +420,26 @@ class Writer:
         """Run the hooks before all is written. They may change the drafts."""
         steps = self._gathered.steps
         for number, step in enumerate(steps):
-            if isinstance(step, Remove):
-                await hooks.before(step.entity, Operation.DELETE, [Draft("", key=key) for key in step.keys])
-                continue
             entity, operation = step.entity, _operation(step)
+            if not hooks.hooks.of("before", entity, operation):
+                continue
+            if isinstance(step, Remove):
+                await hooks.before(entity, operation, [Draft("", key=key) for key in step.keys])
+                continue
             changed = await hooks.before(entity, operation, step.drafts)
-            if isinstance(step, Create) and hooks.hooks.of("before", entity, operation):
+            if isinstance(step, Create):
                 self._inputs.require(entity, step.drafts)
-            if not any(changed):
+            if not changed:
                 continue
             # What a hook sets is asked for where it leads, like what the client gives.
             keys = {name for relation in entity.relations for name in relation.key}
             known = {id(draft) for draft in step.late}
-            late = [
-                draft
-                for draft, names in zip(step.drafts, changed, strict=True)
-                if not keys.isdisjoint(names) and id(draft) not in known
-            ]
+            led = (step.drafts[place] for place, names in changed.items() if not keys.isdisjoint(names))
+            late = [draft for draft in led if id(draft) not in known]
             step = replace(step, late=[*step.late, *late])
             if isinstance(step, Change):
                 unique = {name for key in entity.uniques for name in _columns_of(entity, key)}
-                step = replace(step, singly=any(not unique.isdisjoint(names) for names in changed))
+                step = replace(step, singly=any(not unique.isdisjoint(names) for names in changed.values()))
             steps[number] = step
 
     async def _after(self, hooks: HookRunner) -> None:

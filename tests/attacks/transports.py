@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -87,8 +87,12 @@ def hooked(engine: Engine) -> Engine:
     def before(drafts: Sequence[RowDraft], _: Context) -> None:
         for draft in drafts:
             for name, value in list(draft.items()):
-                with suppress(TypeError):  # Another row of the input fills it.
+                try:
                     draft[name] = value
+                except TypeError as error:
+                    # Something else fills it; but what a draft shows it also takes.
+                    if "does not fit" in str(error):
+                        raise
 
     def after(keys: Sequence[Any], _: Context) -> None:
         assert keys
