@@ -70,7 +70,7 @@ class RowDraft(MutableMapping[str, Any]):
         append: what is appended to lists, likewise.
     """
 
-    __slots__ = ("_draft", "_entity", "_fixed", "_hook", "_hooks", "_operation", "changed")
+    __slots__ = ("_draft", "_entity", "_fixed", "_hook", "_hooks", "changed")
 
     def __init__(self, hooks: Hooks, hook: Registered, entity: Entity, draft: Draft) -> None:
         self.changed: set[str] = set()
