@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from clew.access.predicates import FALSE, operands_of, parts
 from clew.access.reach import reads
 from clew.access.types import TRUE, AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Predicate, Ruled, Somewhere
-from clew.model.types import Entity, Model, RelationKind
+from clew.model.types import Model, RelationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,6 @@ class Foresight:
         unsettled: the names of entities whose rows may still change; None for all.
     """
 
-    entity: Entity
     model: Model
     known: Collection[str]
     unsettled: Collection[str] | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from clew.access.foresight import Foresight
 from clew.access.predicates import FALSE
 from clew.access.rules import Rules, is_about, member_of
 from clew.access.sight import Sight
@@ -63,6 +64,7 @@ class Permitting:
         self.rules = rules
         self._permits: dict[tuple[str, Sight, Operation], Permits] = {}
         self._guarding: dict[tuple[str, Sight, Operation], Permits] = {}
+        self._foreseen: dict[tuple[str, Sight, Operation, frozenset[str], frozenset[str] | None], Permits] = {}
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """Return what the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
@@ -71,6 +73,31 @@ class Permitting:
     def guarding(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """Return the guards alone: they bind rows that a write of another row changes along, too."""
         return self._kept(self._guarding, entity, sight, operation, self._guarded)
+
+    def foreseen(
+        self,
+        entity: Entity,
+        sight: Sight,
+        operation: Operation,
+        known: frozenset[str],
+        unsettled: frozenset[str] | None,
+    ) -> Permits:
+        """Return what must be true of a row before it is written for each rule to hold after.
+
+        Args:
+            known: the columns that have their values.
+            unsettled: the entities whose rows may still change; None for all.
+        """
+        key = (entity.name, sight, operation, known, unsettled)
+        found = self._foreseen.get(key)
+        if found is None:  # alike if true: a cache
+            if len(self._foreseen) >= 4096:  # alike if true or false: the bound of a cache
+                self._foreseen.clear()
+            foresight = Foresight(self.rules.model, known, unsettled)
+            every = self.permits(entity, sight, operation).every
+            could = tuple(replace(permit, after=foresight.could(permit.after)) for permit in every)
+            found = self._foreseen[key] = Permits(could, {}, (), operation)
+        return found
 
     def _kept(
         self,

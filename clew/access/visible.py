@@ -49,6 +49,17 @@ class Access:
         """Return the guards alone: they also bind rows that a write of another row changes along."""
         return self._permitting.guarding(entity, sight, operation)
 
+    def foreseen(
+        self,
+        entity: Entity,
+        sight: Sight,
+        operation: Operation,
+        known: frozenset[str],
+        unsettled: frozenset[str] | None,
+    ) -> Permits:
+        """Return what must be true of a row before it is written; see `Permitting.foreseen`."""
+        return self._permitting.foreseen(entity, sight, operation, known, unsettled)
+
     def condition(self, entity: Entity, where: Any) -> Predicate:
         """Return a rule's filter object as a predicate; see `Conditions.condition`."""
         return self.rules.conditions.condition(entity, where)

@@ -88,7 +88,7 @@ def from_database(error: BaseException | None, tables: Tables, schema: GraphQLSc
     place = (details.get("schema_name") or "public", details.get("table_name") or "")
     info = tables.constraints.get((*place, details.get("constraint_name") or ""))
     if info is not None:
-        return violation(kind, *_named(info, schema), info.message)
+        return violation(kind, *_named(info, schema), _told(info, schema))
     if isinstance(error, exceptions.NotNullViolationError):
         table = next((t for t in tables.metadata.tables.values() if (t.schema or "public", t.name) == place), None)
         column = None if table is None else table.columns.get(details.get("column_name") or "")
@@ -100,7 +100,13 @@ def from_database(error: BaseException | None, tables: Tables, schema: GraphQLSc
 
 def reference(entity: str, relation: str, message: str | None, schema: GraphQLSchema) -> ViolationError:
     """Return the error for a to-one that leads to no row, or to a hidden one."""
-    return ViolationError(Kind.REFERENCE, *_named(ConstraintInfo(entity, (relation,)), schema), message)
+    info = ConstraintInfo(entity, (relation,), message)
+    return ViolationError(Kind.REFERENCE, *_named(info, schema), _told(info, schema))
+
+
+def _told(info: ConstraintInfo, schema: GraphQLSchema) -> str | None:
+    """Return the message of a constraint. One about hidden fields alone is not told."""
+    return info.message if not info.fields or known(info.fields, info.entity, schema) else None
 
 
 def _named(info: ConstraintInfo, schema: GraphQLSchema) -> tuple[str | None, list[str]]:

@@ -356,7 +356,7 @@ def _in_form(form: str, field: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement[Any]:
-    """Return a field of the row of `scope`, or of a row that its to-ones lead to, unmasked."""
+    """Return a field of the row of `scope`, or of a row that its to-ones lead to: unmasked, null of a deleted row."""
     name, *rest = path
     if not rest:
         column = scope.entity.column(name)
@@ -369,4 +369,7 @@ def _field(path: tuple[str, ...], scope: Scope, levels: Levels) -> ColumnElement
     inner = levels.scope(relation.target, scope)
     statement = sa.select(_field(tuple(rest), inner, levels)).select_from(inner.source)
     statement = statement.where(join(levels, relation, scope, inner, None))
+    deleted = inner.entity.soft_delete
+    if deleted is not None:
+        statement = statement.where(inner.key(deleted.column).is_(None))
     return inner.correlate(statement).scalar_subquery()

@@ -394,6 +394,13 @@ def _foresee(plan: Foresee, model: Model, tables: Tables, binds: Binds) -> Selec
     else:
         given = _given_to_update(write, binds)
         rows = _changed_rows(write, given, tables.of(entity.name), entity.columns)
+    # As the columns store the values: padded and rounded.
+    typed: list[ColumnElement[Any]] = [
+        sa.cast(rows.c[column.column], sql_type(column.type)).label(column.column)
+        for column in entity.columns
+        if column.column in rows.c
+    ]
+    rows = sa.select(*typed, rows.c[given.position.name]).select_from(rows).subquery("typed_rows")
     scope = Scope(entity, rows, None)
     judged: list[ColumnElement[Any]] = [
         compiler.judged(permit.after, scope).label(f"a{number}") for number, permit in enumerate(plan.permits.every)

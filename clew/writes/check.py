@@ -156,11 +156,18 @@ class _Orders:
     def __init__(self, steps: Iterable[Step]) -> None:
         self._orders: dict[str, dict[Key, None]] = {}
         for step in steps:
-            order = self._orders.setdefault(step.entity.name, {})
-            keys = step.keys if isinstance(step, Remove) else [draft.key for draft in step.drafts]
-            for key in keys:
-                order.pop(key, None)
-                order[key] = None
+            if isinstance(step, Remove):
+                self._add(step.entity.name, step.keys)
+                for name, keys in step.along.items():
+                    self._add(name, keys)
+            else:
+                self._add(step.entity.name, [draft.key for draft in step.drafts])
+
+    def _add(self, name: str, keys: Iterable[Key]) -> None:
+        order = self._orders.setdefault(name, {})
+        for key in keys:
+            order.pop(key, None)
+            order[key] = None
 
     def of(self, name: str) -> list[Key]:
         """Return the keys of an entity's rows in their order."""

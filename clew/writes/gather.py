@@ -176,9 +176,10 @@ class Gatherer:
                 row for step in self.steps if isinstance(step, Create) and step.entity is target for row in step.drafts
             )
             if not any(all(_same(row, theirs, draft, ours) for theirs, ours in wanted.items()) for row in new):
-                could = await self._store.foresee(entity, draft, operation)
-                forbidden = forbidden_anyway(self._store, entity, draft, operation, could, Phase.GATHER)
-                raise forbidden or self._store.hidden(entity, relation).at(draft.path)
+                for _, could in await self._store.foresee(entity, [draft], operation, None):
+                    if forbidden := forbidden_anyway(self._store, entity, draft, operation, could, Phase.GATHER):
+                        raise forbidden
+                raise self._store.hidden(entity, relation).at(draft.path)
         return late
 
     # --- rows that are there ----------------------------------------------------------
@@ -285,7 +286,9 @@ class Gatherer:
         if not keys:  # alike if false: a shortcut
             return
         self._removed.setdefault(entity.name, set()).update(keys)
+        along: dict[str, list[Key]] = {}
         async for child, relation, reached in self._store.reach(entity, keys):
+            along.setdefault(child.name, []).extend(reached)
             if relation.on_delete is not OnDelete.CASCADE:
                 permits = self._store.guarding(child, Operation.UPDATE)
                 held = (True,) * len(permits.every)
@@ -295,7 +298,7 @@ class Gatherer:
                 for end in child.relations:
                     if end.name != relation.name:
                         await self._guard_ends(child, end, reached)
-        self.steps.append(Remove(entity, keys))
+        self.steps.append(Remove(entity, keys, along))
 
     async def _guard_ends(self, link: Entity, end: Relation, links: Sequence[Key]) -> None:
         """Hold the guards of the rows at an end of links that go with the row at their other end."""

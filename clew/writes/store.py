@@ -13,7 +13,6 @@ import asyncpg
 from graphql import GraphQLSchema
 from graphql.execution.values import VariableValues
 
-from clew.access.foresight import Foresight
 from clew.access.permits import Permits
 from clew.access.predicates import conjunction
 from clew.access.reach import reads
@@ -23,7 +22,7 @@ from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
 from clew.database.violations import KeyTakenError, ViolationError, from_database, reference
 from clew.errors import ClewError
-from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey, ValueType
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
 from clew.moments import written
 from clew.plan.weight import predicate_weight
 from clew.plan.write import (
@@ -50,6 +49,7 @@ from clew.sql.keys import Key, bound_keys
 from clew.sql.literals import quote_name
 from clew.sql.statement import Statement, WriteStatements
 from clew.sql.tables import Tables, default_sql
+from clew.sql.views import read_by
 from clew.sql.write import made_sql
 from clew.writes.circles import Circles
 from clew.writes.drafts import column_of, sql_presets
@@ -63,9 +63,6 @@ _NO_VARIABLES = VariableValues({}, {})
 
 # Rows whose input is taken without a pause, in a few milliseconds.
 _ROWS_A_SLICE = 100
-
-# Each savepoint is a subtransaction. Postgres keeps 64 of a transaction in memory.
-_MOST_SAVED = 32
 
 # The columns that a draft sets, increases and appends to.
 _Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -129,11 +126,6 @@ class Store:
         self._before: dict[str, _Before] = {}
         # The entities that rules for what a row was read as they were, beside rows that come before it.
         self._recalled: frozenset[str] = frozenset()
-        # The entities whose rows the root field may still change, None for all.
-        self.unsettled: frozenset[str] | None = None
-        # A row that violates a constraint, with which of the rules could hold of it.
-        self.fault: tuple[Entity, Operation, Draft, tuple[bool, ...]] | None = None
-        self._saved = 0
         # The constraints that are judged at the end of the root field, as SQL names them.
         self._deferred: dict[str, None] = {}
 
@@ -402,12 +394,12 @@ class Store:
             plan = self._plan(entity, shape, Operation.CREATE)
             assert isinstance(plan, Insert)
             if once:
-                made = await self._located(replace(plan, once=True), same, Operation.CREATE)
+                made = await self._located(replace(plan, once=True), same)
                 before.keys.update(dict.fromkeys(tuple(record) for record in made))
                 for draft in same:
                     draft.key = tuple(draft.values[name] for name in entity.primary_key)
                 continue
-            records = await self._located(plan, same, Operation.CREATE)
+            records = await self._located(plan, same)
             if plan.presets and not all(all(record[width:]) for record in records):
                 why = "A @preset by SQL and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.CREATE, why))
@@ -426,7 +418,7 @@ class Store:
         changed = [draft for draft in drafts if draft.values or draft.increases or draft.appends]
         for shape, same in _by_shape(changed):
             plan = self._plan(entity, shape, Operation.UPDATE)
-            if not all(all(record) for record in await self._located(plan, same, Operation.UPDATE)):
+            if not all(all(record) for record in await self._located(plan, same)):
                 why = "A @preset by SQL and a to-one do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.UPDATE, why))
         for relation in self._goes_with(entity):
@@ -436,31 +428,26 @@ class Store:
                 led = [draft for draft in changed if draft.sets(relation.key)]
             await self._hold(entity, relation, led)
 
-    async def _located(
-        self, plan: Insert | Update, drafts: Sequence[Draft], operation: Operation
-    ) -> list[asyncpg.Record]:
+    async def _located(self, plan: Insert | Update, drafts: Sequence[Draft]) -> list[asyncpg.Record]:
         """Write rows by one statement. If a constraint is violated, find the first row at fault.
 
         Raises:
-            ViolationError: with the path of the row. `fault` has what the rules say of it.
+            ViolationError: with the path of the row.
         """
-        permits = self.permits(plan.entity, operation)
-        may_fail = self._saved < _MOST_SAVED and any(permit.after != TRUE for permit in permits.every)
-        if len(drafts) == 1 and not may_fail:
+        if len(drafts) == 1:
             try:
                 return await self.run(plan, self._bound(plan, drafts))
             except ViolationError as error:
                 raise error.at(drafts[0].path) from error.__cause__
-        await self._save()
+        await self._command("SAVEPOINT clew_rows")
         try:
-            return await self.run(plan, self._bound(plan, drafts))
+            records = await self.run(plan, self._bound(plan, drafts))
         except ViolationError as error:
             await self._command("ROLLBACK TO SAVEPOINT clew_rows")
             draft, located = await self._find_fault(plan, drafts, error)
-            if may_fail:
-                could = await self.foresee(plan.entity, draft, operation)
-                self.fault = plan.entity, operation, draft, could
             raise located.at(draft.path) from error.__cause__
+        await self._command("RELEASE SAVEPOINT clew_rows")
+        return records
 
     async def _find_fault(
         self, plan: Insert | Update, drafts: Sequence[Draft], error: ViolationError
@@ -468,7 +455,7 @@ class Store:
         """Write the first rows, as many as the constraints let be written; return the next one, and its error."""
         while len(drafts) > 1:
             half = len(drafts) // 2
-            await self._save()
+            await self._command("SAVEPOINT clew_rows")
             try:
                 await self.run(plan, self._bound(plan, drafts[:half]))
                 drafts = drafts[half:]
@@ -477,23 +464,41 @@ class Store:
                 drafts, error = drafts[:half], found
         return drafts[0], error
 
-    async def _save(self) -> None:
-        """Set the savepoint to which a statement that writes rows can be undone. A later one hides it."""
-        self._saved += 1
-        await self._command("SAVEPOINT clew_rows")
+    async def foresee(
+        self, entity: Entity, drafts: Iterable[Draft], operation: Operation, unsettled: frozenset[str] | None
+    ) -> list[tuple[Draft, tuple[bool, ...]]]:
+        """Tell of rows that are not written yet which of the rules for an operation could hold of them.
 
-    async def foresee(self, entity: Entity, draft: Draft, operation: Operation) -> tuple[bool, ...]:
-        """Tell which of the rules for an operation could hold of a row that cannot be written."""
-        ((shape, _),) = _by_shape([draft])
-        plan = self._plan(entity, shape, operation)
-        foresight = Foresight(entity, self.model, self._known(plan), self.unsettled)
-        every = self.permits(entity, operation).every
-        could = tuple(replace(permit, after=foresight.could(permit.after)) for permit in every)
-        if all(permit.after == TRUE for permit in could):
-            return (True,) * len(could)
-        foreseen = Foresee(plan, Permits(could, {}, (), operation))
-        record, *_ = await self.run(foreseen, self._bound(plan, [draft]), keep=False)
-        return tuple(record)
+        Args:
+            unsettled: the entities whose rows may still change; None for all.
+        """
+        if unsettled is not None:
+            unsettled |= {view.name for view, read in self._views() if not read.isdisjoint(unsettled)}
+        found: list[tuple[Draft, tuple[bool, ...]]] = []
+        for shape, same in _by_shape(drafts):
+            plan = self._plan(entity, shape, operation)
+            permits = self.access.foreseen(entity, self.sight, operation, self._known(plan), unsettled)
+            if any(permit.after != TRUE for permit in permits.every):
+                records = await self.run(Foresee(plan, permits), self._bound(plan, same))
+                found += [(draft, tuple(record)) for draft, record in zip(same, records, strict=True)]
+        return found
+
+    def taken_along(self, entity: Entity) -> frozenset[str]:
+        """Return the entities of which rows may go or change when rows of `entity` are deleted."""
+        found: set[str] = set()
+        pending = [entity]
+        while pending:
+            for child, relation in self.model.references.get(pending.pop().name, ()):
+                if child.name not in found and relation.on_delete in (OnDelete.CASCADE, OnDelete.SET_NULL):
+                    found.add(child.name)
+                    pending.append(child)
+        return frozenset(found)
+
+    def _views(self) -> Iterable[tuple[Entity, frozenset[str]]]:
+        """Yield the views, each with the names of the entities that it reads."""
+        for entity in self.model.entities.values():
+            if entity.view_sql is not None:
+                yield entity, frozenset(other.name for other in read_by(entity, self.model))
 
     def _known(self, plan: Insert | Update) -> frozenset[str]:
         """Return the columns whose values are those that the row would have, as they would be stored."""
@@ -503,8 +508,7 @@ class Store:
             given |= {column.name for column in plan.entity.columns if _is_constant(column)}
         else:
             given = {column.name for column in plan.entity.columns if not column.version and not column.updated_at}
-        columns = (column_of(plan.entity, name) for name in given - filled)
-        return frozenset(c.name for c in columns if c.computed is None and _keeps_values(c.type))
+        return frozenset(name for name in given - filled if column_of(plan.entity, name).computed is None)
 
     def _goes_with(self, entity: Entity) -> list[Relation]:
         """The to-ones by which rows are deleted softly with the row that they lead to."""
@@ -801,11 +805,6 @@ class Store:
 
 def _is_constant(column: Column) -> bool:
     return column.default is not None and column.default.sql is None
-
-
-def _keeps_values(type_: ValueType) -> bool:
-    """Whether a column stores each value as it is given: no padding, no rounding."""
-    return "(" not in type_.sql and "char" not in type_.sql.lower()
 
 
 def _constraint(entity: Entity, key: UniqueKey) -> str:

@@ -161,10 +161,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Delete rows; mark them as deleted where the entity is `@softDelete`."""
+    """Delete rows; mark them as deleted where the entity is `@softDelete`.
+
+    Args:
+        along: the keys of other rows that go or change with them, by the names of their entities.
+    """
 
     entity: Entity
     keys: Sequence[Key]
+    along: Mapping[str, Sequence[Key]] = field(default_factory=dict)
 
 
 Step = Create | Change | Remove

@@ -9,7 +9,7 @@ from typing import Any
 
 from clew.access.types import Predicate
 from clew.aside import is_large
-from clew.database.violations import KeyTakenError, ViolationError, known
+from clew.database.violations import KeyTakenError, known
 from clew.document.inputs import value_tree
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Operation, RelationKind, UniqueKey
@@ -119,12 +119,12 @@ class Writer:
             raise ClewError(f"`set.{many[0]}` can only be set for one row.", hint="Update the rows one by one.")
         # Validate values even if no row matches.
         draft = self._inputs.changes(entity, arguments, "")
+        order = self._order()
+        order.changes(entity, [arguments])
+        self._store.recall(order.written)
         rows = await self._store.lock(self._gathered.lock_of(entity, Operation.UPDATE, [draft], where=where))
-        if len(rows) > 1:
-            order = self._order()
-            order.changes(entity, [arguments])
-            if order.matters():
-                return await self._update_after(entity, arguments, draft, [row.key for row in rows])
+        if len(rows) > 1 and order.matters():
+            return await self._update_after(entity, arguments, draft, [row.key for row in rows])
         drafts = [replace(draft, values=dict(draft.values)) for _ in rows]
         await self._gathered.change(entity, rows, drafts, [arguments.get("set")] * len(rows))
         await self._write()
@@ -257,7 +257,6 @@ class Writer:
         done = self._rows.number
         for _ in range(_TRIES):
             self._anew(done)
-            self._store.fault = None
             found = dict(await self._store.find(entity, columns, wanted))
             there = [n for n in range(len(inputs)) if n in found]
             still = [[wanted[n][index] for n in there] for index in range(len(names))]
@@ -288,7 +287,7 @@ class Writer:
                 refused = error
                 continue
             return [draft.key for draft in drafts]
-        raise self._forbidden() or refused
+        raise refused
 
     async def _upsert(
         self,
@@ -459,45 +458,54 @@ class Writer:
         store = self._store
         store.phase = Phase.WRITE
         await store.defer(self._deferrable())
-        # What a deletion takes along is in no step.
-        steps = self._gathered.steps
-        store.unsettled = (
-            None if any(isinstance(step, Remove) for step in steps) else frozenset(step.entity.name for step in steps)
-        )
-        for step in self._gathered.steps:
-            if isinstance(step, Create | Change):
-                operation = _operation(step)
-                self._inputs.settle(step.entity, step.drafts, operation)
-                _, astray = await store.leads(step.entity, step.late, operation)
-                if astray:
-                    draft, relation = astray[0]
-                    could = await store.foresee(step.entity, draft, operation)
-                    forbidden = forbidden_anyway(store, step.entity, draft, operation, could, Phase.WRITE)
-                    raise forbidden or store.hidden(step.entity, relation).at(draft.path)
-                try:
-                    if isinstance(step, Create):
-                        await store.insert(step.entity, step.drafts, once=step.once)
-                    else:
-                        for drafts in ([draft] for draft in step.drafts) if step.singly else [step.drafts]:
-                            await store.update(step.entity, drafts)
-                except ViolationError as error:
-                    # An upsert looks for the row first that has the key.
-                    is_found = self._at_once is not None and isinstance(error, KeyTakenError)
-                    forbidden = None if is_found else self._forbidden()
-                    if forbidden is None:
-                        raise
-                    raise forbidden from error
-            elif step.entity.soft_delete is None:
-                await store.delete(step.entity, step.keys)
-            else:
-                await store.mark(step.entity, step.keys)
+        forbidden = await self._foresee()
+        try:
+            for step in self._gathered.steps:
+                await self._write_step(step)
+        except ForbiddenError:
+            raise
+        except ClewError as error:
+            # Whatever else is wrong with the input must not tell of rows to those who may not write these ones.
+            if forbidden is None:
+                raise
+            raise forbidden from error
 
-    def _forbidden(self) -> ForbiddenError | None:
-        """Return the refusal of the row that violates a constraint, if no rule could hold of it."""
-        if self._store.fault is None:
-            return None
-        entity, operation, draft, could = self._store.fault
-        return forbidden_anyway(self._store, entity, draft, operation, could, Phase.WRITE)
+    async def _write_step(self, step: Step) -> None:
+        store = self._store
+        if isinstance(step, Create | Change):
+            operation = _operation(step)
+            self._inputs.settle(step.entity, step.drafts, operation)
+            _, astray = await store.leads(step.entity, step.late, operation)
+            if astray:
+                draft, relation = astray[0]
+                raise store.hidden(step.entity, relation).at(draft.path)
+            if isinstance(step, Create):
+                await store.insert(step.entity, step.drafts, once=step.once)
+            else:
+                for drafts in ([draft] for draft in step.drafts) if step.singly else [step.drafts]:
+                    await store.update(step.entity, drafts)
+        elif step.entity.soft_delete is None:
+            await store.delete(step.entity, step.keys)
+        else:
+            await store.mark(step.entity, step.keys)
+
+    async def _foresee(self) -> ForbiddenError | None:
+        """Return the refusal of the first row that no rule could allow. Nothing has been written yet."""
+        steps = self._gathered.steps
+        written = {step.entity.name for step in steps}
+        along = set[str]().union(*(self._store.taken_along(step.entity) for step in steps if isinstance(step, Remove)))
+        alone = {name for name in written - along if sum(_rows_of(step, name) for step in steps) == 1}
+        for step in steps:
+            if isinstance(step, Remove) or (isinstance(step, Create) and step.once):
+                continue
+            # A rule reads the rows of its own entity as they were before the row.
+            unsettled = frozenset((written | along) - ({step.entity.name} & alone))
+            operation = _operation(step)
+            for draft, could in await self._store.foresee(step.entity, step.drafts, operation, unsettled):
+                forbidden = forbidden_anyway(self._store, step.entity, draft, operation, could, Phase.WRITE)
+                if forbidden is not None:
+                    return forbidden
+        return None
 
     def _deferrable(self) -> list[tuple[Entity, UniqueKey]]:
         """The deferrable keys of what is written, but for the one by which an upsert knows its rows."""
@@ -513,10 +521,10 @@ class Writer:
         """Judge all that has been written.
 
         Raises:
-            ClewError: CONSTRAINT_VIOLATION for a deferrable key; FORBIDDEN.
+            ClewError: FORBIDDEN; CONSTRAINT_VIOLATION for a deferrable key.
         """
-        await self._store.judge_keys()
         await self._judge()
+        await self._store.judge_keys()
 
     async def _judge(self) -> None:
         await check_written(self._store, self._gathered.steps, self._gathered.written)
@@ -546,6 +554,13 @@ def _operation(step: Step) -> Operation:
     if isinstance(step, Remove):
         return Operation.DELETE
     return Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
+
+
+def _rows_of(step: Step, name: str) -> int:
+    """Return how many rows of an entity a step writes."""
+    if step.entity.name != name:
+        return 0
+    return len(step.keys) if isinstance(step, Remove) else len(step.drafts)
 
 
 def _nests(entity: Entity, inputs: _Inputs) -> bool:

@@ -278,8 +278,14 @@ class MaskedReference(Reference):
             return output(column.type, self.raw.value(column, row))
         relation = entity.relation(name)
         assert relation is not None
-        others = self.raw.related(entity, relation, row)
-        return self.ruled(self.model.entity(relation.target), others[0], rest) if others else None
+        target = self.model.entity(relation.target)
+        deleted = target.soft_delete
+        others = [
+            other
+            for other in self.raw.related(entity, relation, row)
+            if deleted is None or other[deleted.column] is None
+        ]
+        return self.ruled(target, others[0], rest) if others else None
 
 
 async def tie_key_of(engine: Engine, viewer: Viewer) -> str:

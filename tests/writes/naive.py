@@ -297,6 +297,8 @@ class NaiveWriter:
                 ]
                 if pointing and relation.on_delete is not OnDelete.CASCADE:
                     raise RefusedError(VIOLATION)
+                for row in pointing:
+                    self.place(row)
                 left = {id(row) for row in pointing}
                 self.rows[other.name] = [row for row in self.rows[other.name] if id(row) not in left]
 

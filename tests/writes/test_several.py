@@ -190,3 +190,64 @@ async def test_a_nested_change_counts_those_before_it(
             await api.ok(document % ('name: "frozen", ', members), viewer=ANN)
         else:
             assert code(await api.fails(document % ("", members), viewer=ANN)) == "FORBIDDEN"
+
+
+CASCADES = """
+type Team @table @allow(role: user, to: [READ, UPDATE], fields: [id, seats, owners]) {
+  id: Int! @id
+  seats: [Seat!]!
+  owners: [Owner!]!
+}
+type Seat @table @allow(role: user, to: [READ, DELETE]) { id: Int! @id team: Team! owners: [Owner!]! %s }
+type Owner @table @allow(role: user)
+  @allow(role: user, to: DELETE, where: {team: {owners: {some: {id: {neq: "$row.id"}}}}})
+  @allow(role: user, to: UPDATE, where: {}, check: {team: {owners: {some: {id: {neq: "$row.id"}, boss: true}}}}) {
+  id: Int! @id
+  team: Team!
+  boss: Boolean! @default(value: true)
+  seat: Seat @relation(onDelete: CASCADE)
+  %s
+}
+"""
+CASCADE_ROWS = """INSERT INTO teams (id) VALUES (1); INSERT INTO seats (id, team_id) VALUES (1, 1), (2, 1);
+  INSERT INTO owners (id, team_id, seat_id) VALUES (1, 1, 1), (2, 1, NULL)"""
+
+
+@pytest.mark.parametrize("softly", ["", "deletedAt: DateTime @softDelete"], ids=["hard", "soft"])
+@pytest.mark.parametrize(
+    ("changes", "is_allowed"),
+    [
+        ("seats: {delete: [{id: 1}]}, owners: {delete: [{id: 2}]}", False),
+        ("seats: {delete: [{id: 1}]}, owners: {update: [{id: 2, set: {boss: false}}]}", False),
+        ("seats: {delete: [{id: 2}]}, owners: {delete: [{id: 2}]}", True),
+        ("seats: {delete: [{id: 2}]}, owners: {update: [{id: 2, set: {boss: false}}]}", True),
+    ],
+)
+async def test_what_a_deletion_takes_along_counts(
+    changes: str, is_allowed: bool, softly: str, database_url: str
+) -> None:
+    async with api_of(database_url, CASCADES % (softly, softly), CASCADE_ROWS) as api:
+        document = f"mutation {{ updateTeam(id: 1, set: {{{changes}}}) {{ id }} }}"
+        if is_allowed:
+            await api.ok(document, viewer=ANN)
+        else:
+            assert code(await api.fails(document, viewer=ANN)) == "FORBIDDEN"
+
+
+async def test_a_change_by_a_filter_is_judged_as_one_by_key(database_url: str) -> None:
+    sdl = """
+      type Team @table @allow(role: user) { id: Int! @id members: [Member!]! }
+      type Member @table @allow(role: user) @allow(role: user, to: CREATE, fields: [id, team])
+        @allow(role: user, to: UPDATE, where: {team: {members: {some: {boss: true}}}}, check: {id: {gt: 0}}) {
+        id: Int! @id
+        team: Team!
+        boss: Boolean! @default(value: false)
+        buddy: Member
+      }"""
+    rows = (
+        "INSERT INTO teams (id) VALUES (1); INSERT INTO members (id, team_id, boss) VALUES (1, 1, true), (2, 1, false)"
+    )
+    async with api_of(database_url, sdl, rows) as api:
+        buddy = "set: {buddy: {create: {id: %d, teamId: 1}}}"
+        await api.ok(f"mutation {{ updateMember(id: 1, {buddy % 20}) {{ id }} }}", viewer=ANN)
+        await api.ok(f"mutation {{ updateMembers(where: {{id: {{eq: 2}}}}, {buddy % 21}) {{ count }} }}", viewer=ANN)

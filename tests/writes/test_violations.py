@@ -1,5 +1,7 @@
 """What the error of a violated constraint tells: docs/writes.md, "Errors"."""
 
+# ruff: noqa: E501 (GraphQL on its lines)
+
 from __future__ import annotations
 
 from typing import Any
@@ -258,3 +260,113 @@ async def test_what_no_rule_could_allow_is_forbidden_before_any_constraint(
         assert error["extensions"]["code"] == told
         if told == "FORBIDDEN":
             assert error["extensions"] == {"code": "FORBIDDEN"}
+
+
+ITEMS = """
+type Item @table @unique(fields: [owner, slug]%s)
+  @allow(role: user, to: [READ, CREATE, UPDATE], where: {owner: "$auth.sub"}, fields: [id, owner, slug, size, parent, kids])
+  @allow(role: user, to: DELETE, where: {owner: "$auth.sub"}) {
+  id: Int! @id
+  owner: String! %s
+  slug: String!
+  size: Int! @default(value: 0)
+  parent: Item
+  kids: [Item!]! @relation(from: "parent")
+}
+type Box @table(plural: "boxes") @allow(role: user, to: ALL, fields: [id, text]) { id: Int! @id text: String @unique }
+"""
+ITEM_ROWS = """INSERT INTO items (id, owner, slug, size, parent_id) VALUES
+  (1, 'ann', 'a', 2147483647, NULL), (2, 'ben', 'secret', 0, NULL), (3, 'ann', 'c', 0, 1);
+  INSERT INTO boxes (id, text) VALUES (1, 'x'), (2, 'y')"""
+FORTY = ", ".join(f'{{id: {n}, owner: "ann", slug: "s{n}"}}' for n in range(40, 80))
+# In place of ~ stands a slug that a hidden row has, or one that is free.
+DECOYS = [
+    'createItems(inputs: [{id: 9, owner: "ben", slug: "~"}, {id: 1, owner: "ann", slug: "zz"}]) { count }',
+    'updateItem(id: 1, set: {kids: {create: [{id: 9, owner: "ben", slug: "~"}, {id: 1, owner: "ann", slug: "q"}]}}) { id }',
+    'createItem(input: {id: 1, owner: "ann", slug: "q", parent: {create: {id: 9, owner: "ben", slug: "~"}}}) { id }',
+    'updateItem(id: 1, set: {owner: "ben", slug: "~", kids: {update: [{id: 3, inc: {size: 2147483647}}]}}) { id }',
+    'updateItem(id: 1, set: {owner: "ben", slug: "~"}, inc: {size: 1}) { id }',
+    'upsertItem(on: id, input: {id: 1, owner: "ben", slug: "~"}) { id }',
+    'upsertItem(on: id, input: {id: 9, owner: "ben", slug: "~"}) { id }',
+    'upsertItem(on: id, input: {id: 1, owner: "ann", slug: "a", kids: {create: [{id: 9, owner: "ben", slug: "~"}]}}) { id }',
+    f'createItems(inputs: [{FORTY}, {{id: 99, owner: "ben", slug: "~", parentId: 1}}]) {{ count }}',
+    'updateItem(id: 1, set: {kids: {create: [{id: 9, owner: "ben", slug: "~"}]}}) { id }',
+]
+
+
+@pytest.mark.parametrize("field", DECOYS)
+@pytest.mark.parametrize("taken", ["secret", "free"])
+@pytest.mark.parametrize(
+    "kind", ["", "deferrable", "varchar(40)", "char(4)"], ids=["plain", "deferrable", "varchar", "char"]
+)
+async def test_no_other_fault_tells_that_a_key_is_taken(field: str, taken: str, kind: str, database_url: str) -> None:
+    deferrable = ", deferrable: true" if kind == "deferrable" else ""
+    sdl = ITEMS % (deferrable, f'@column(type: "{kind}")' if "char" in kind else "")
+    async with api_of(database_url, sdl, ITEM_ROWS) as api:
+        error = await api.fails(f"mutation {{ {field.replace('~', taken)} }}", viewer=ANN)
+        assert error["extensions"] == {"code": "FORBIDDEN"}
+
+
+DOCS = """
+type Doc @table @allow(role: user, where: {owner: "$auth.sub"}) { id: Int! @id owner: String! open: Boolean! comments: [Comment!]! }
+type Comment @table @allow(role: user)
+  @allow(role: user, to: CREATE, where: {doc: {open: true}}, fields: [doc, parent, text]) {
+  id: Int! @id
+  doc: Doc!
+  parent: Comment
+  text: String!
+}
+"""
+DOC_ROWS = """INSERT INTO docs (id, owner, open) VALUES (1, 'ann', true), (2, 'ben', true), (3, 'ben', false);
+  INSERT INTO comments (doc_id, text) VALUES (1, 'x')"""
+
+
+@pytest.mark.parametrize("doc", [2, 3, 4])
+@pytest.mark.parametrize("before", ["", '{docId: 1, text: "a", parentId: 1}, '])
+async def test_a_to_one_to_a_hidden_row_tells_nothing_of_it(doc: int, before: str, database_url: str) -> None:
+    async with api_of(database_url, DOCS, DOC_ROWS) as api:
+        document = f'mutation {{ createComments(inputs: [{before}{{docId: {doc}, text: "a"}}]) {{ count }} }}'
+        error = await api.fails(document, viewer=ANN)
+        assert (error["extensions"]["code"], error["extensions"]["kind"]) == ("CONSTRAINT_VIOLATION", "REFERENCE")
+
+
+MEMBERS = """
+type Team @table @allow(role: user) { id: Int! @id members: [Member!]! }
+type Member @table @allow(role: user, where: {sub: "$auth.sub"})
+  @allow(role: user, where: {team: {members: {some: {sub: "$auth.sub", owner: true}}}})
+  @allow(role: user, to: CREATE, where: {team: {members: {some: {sub: "$auth.sub", owner: true}}}}) {
+  team: Team! @id
+  sub: String! @id
+  owner: Boolean! @default(value: false)
+}
+"""
+MEMBER_ROWS = """INSERT INTO teams (id) VALUES (1), (2);
+  INSERT INTO members (team_id, sub, owner) VALUES (1, 'ann', true), (2, 'ben', true)"""
+
+
+@pytest.mark.parametrize("sub", ["ben", "eva"])
+@pytest.mark.parametrize("before", ["", '{teamId: 1, sub: "gil"}, '])
+async def test_a_rule_that_asks_its_own_entity_is_judged_before_a_key(sub: str, before: str, database_url: str) -> None:
+    async with api_of(database_url, MEMBERS, MEMBER_ROWS) as api:
+        document = f'mutation {{ createMembers(inputs: [{before}{{teamId: 2, sub: "{sub}"}}]) {{ count }} }}'
+        error = await api.fails(document, viewer=ANN)
+        assert error["extensions"] == {"code": "FORBIDDEN"}
+
+
+async def test_a_trigger_that_makes_a_row_allowed_is_no_refusal(database_url: str) -> None:
+    trigger = """CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.owner := 'ann'; RETURN NEW; END $$;
+      CREATE TRIGGER own BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION own()"""
+    async with api_of(database_url, ITEMS % ("", ""), f"{ITEM_ROWS}; {trigger}") as api:
+        await api.ok('mutation { createItem(input: {id: 9, owner: "ben", slug: "z"}) { id } }', viewer=ANN)
+
+
+async def test_the_message_about_a_hidden_field_is_not_told(database_url: str) -> None:
+    sdl = """type Item @table @allow(role: user, to: ALL, fields: [id]) {
+      id: Int! @id
+      secret: Int @default(value: 5) @unique(message: "Secret 5 is taken.")
+    }"""
+    async with api_of(database_url, sdl, "INSERT INTO items (id) VALUES (1)") as api:
+        error = await api.fails("mutation { createItem(input: {id: 2}) { id } }", viewer=ANN)
+        assert error["message"] == VIOLATED
+        error = await api.fails("mutation { createItem(input: {id: 2}) { id } }")
+        assert error["message"] == "Secret 5 is taken."

@@ -8,7 +8,14 @@ FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS cl
 FROM unnest($3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 2: createSteward, write
-SAVEPOINT clew_rows;
+--   Foresee permits=CREATE[schema.graphql:117]
+--     Insert entity=Steward columns=[personId]
+SELECT (EXISTS (SELECT 1 
+FROM stewards AS t0 
+WHERE t0.person_id = $1::TEXT)) IS true AS a0 
+FROM (SELECT CAST(given_rows.person_id AS TEXT) AS person_id, given_rows.clew_position AS clew_position 
+FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS clew_position 
+FROM unnest($2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows) AS typed_rows ORDER BY typed_rows.clew_position;
 
 -- 3: createSteward, write
 --   Insert entity=Steward columns=[personId]

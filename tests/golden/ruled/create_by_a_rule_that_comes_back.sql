@@ -19,7 +19,16 @@ FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS cl
 FROM unnest($3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 3: createMember, write
-SAVEPOINT clew_rows;
+--   Foresee permits=CREATE[schema.graphql:47]
+--     Insert entity=Member columns=[clubId, personId]
+SELECT (EXISTS (SELECT 1 
+FROM clubs AS t0 
+WHERE t0.id = typed_rows.club_id AND (EXISTS (SELECT 1 
+FROM members AS t1 
+WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT AND t1.level = $2::TEXT)))) IS true AS a0 
+FROM (SELECT CAST(given_rows.club_id AS INTEGER) AS club_id, CAST(given_rows.person_id AS TEXT) AS person_id, CAST(given_rows.level AS TEXT) AS level, given_rows.clew_position AS clew_position 
+FROM (SELECT clew_given.clew_value0 AS club_id, clew_given.clew_value1 AS person_id, CAST('GUEST' AS TEXT) AS level, clew_given.clew_position AS clew_position 
+FROM unnest($3::INTEGER[], $4::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position)) AS given_rows) AS typed_rows ORDER BY typed_rows.clew_position;
 
 -- 4: createMember, write
 --   Insert entity=Member columns=[clubId, personId]

@@ -5,22 +5,16 @@ FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position
 WHERE t0.hiding = $2::BOOLEAN OR t0.id = $3::TEXT ORDER BY clew_given.clew_position;
 
 -- 2: createClub, write
-SAVEPOINT clew_rows;
-
--- 3: createClub, write
 --   Insert entity=Club columns=[name]
 INSERT INTO clubs (name) SELECT clew_given.clew_value0 
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING clubs.id;
 
--- 4: createClub, write
-SAVEPOINT clew_rows;
-
--- 5: createClub, write
+-- 3: createClub, write
 --   Insert entity=Member columns=[clubId, level, personId]
 INSERT INTO members (club_id, level, person_id) SELECT clew_given.clew_value0, clew_given.clew_value1, clew_given.clew_value2 
 FROM unnest($1::INTEGER[], $2::TEXT[], $3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_value2, clew_position) ORDER BY clew_given.clew_position RETURNING members.id;
 
--- 6: createClub, check
+-- 4: createClub, check
 --   Check visible=Club permits=CREATE[schema.graphql:26, schema.graphql:27] before=['Club', 'Member']
 SELECT judged.readable, judged.a0, judged.a1 
 FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = $2::BOOLEAN OR (EXISTS (SELECT 1 
@@ -47,7 +41,7 @@ WHERE t9.club_id = t0.id AND t9.person_id = $3::TEXT)) IS true AS a1
 FROM clubs AS t0 
 WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 7: createClub, check
+-- 5: createClub, check
 --   Check visible=Member permits=CREATE[schema.graphql:47] before=['Member', 'Club']
 SELECT judged.readable, judged.a0 
 FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 

@@ -19,7 +19,14 @@ FROM stewards AS t1
 WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 3: updatePlacard, write
-SAVEPOINT clew_rows;
+--   Foresee permits=UPDATE[schema.graphql:123]
+--     Update entity=Placard sets=[text]
+SELECT (EXISTS (SELECT 1 
+FROM stewards AS t0 
+WHERE t0.person_id = $1::TEXT)) IS true AS a0 
+FROM (SELECT CAST(changed_rows.id AS INTEGER) AS id, CAST(changed_rows.text AS TEXT) AS text, changed_rows.clew_position AS clew_position 
+FROM (SELECT placards.id AS id, clew_given.clew_value0 AS text, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
+FROM unnest($2::INTEGER[], $3::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN placards ON placards.id = clew_given.clew_key0) AS changed_rows) AS typed_rows ORDER BY typed_rows.clew_position;
 
 -- 4: updatePlacard, write
 --   Update entity=Placard sets=[text]
