@@ -20,6 +20,7 @@ from graphql import (
 )
 
 from clew.access.conditions import unmasked
+from clew.access.foresight import Foresight
 from clew.access.link_paths import many_to_manys_over, to_ones_back
 from clew.access.permits import Permit, Permits
 from clew.access.predicates import FALSE, at_path, comparison, conjunction
@@ -34,6 +35,7 @@ from clew.access.types import (
     Constant,
     Exists,
     IsNull,
+    IsTrue,
     KeyDigest,
     Literal,
     Not,
@@ -587,6 +589,56 @@ def _check_permits(access: Access) -> None:
     assert both.holding(MODEL.entity("Natural"), "id") == (named, unnamed)
 
 
+def _check_foreseen(access: Access) -> None:
+    """What cannot be known of a row before it is written lets a rule hold; below a negation too."""
+    total = MODEL.entity("Left")
+    known, no_column = frozenset({"name"}), frozenset[str]()
+    named, other = access.condition(total, {"name": "x"}), access.condition(total, {"id": "y"})
+    asking = access.condition(total, {"exists": {"Soft": {}}})
+    of_row = access.condition(total, {"name": "$row.name"})
+    foresight = Foresight(MODEL, known, frozenset({"Right"}))
+    for condition, could in (
+        (named, named),
+        (other, TRUE),
+        (of_row, TRUE),
+        (asking, asking),
+        (Not(named), Not(named)),
+        (Not(other), Not(FALSE)),
+        (AllOf((named, other)), AllOf((named, TRUE))),
+        (AnyOf((named, Not(other))), AnyOf((named, Not(FALSE)))),
+        (IsTrue(other), IsTrue(TRUE)),
+        (IsTrue(other, negated=True), IsTrue(FALSE, negated=True)),
+        (Not(IsTrue(other, negated=True)), Not(IsTrue(TRUE, negated=True))),
+        (Not(Not(other)), Not(Not(TRUE))),
+        (access.condition(total, {"exists": {"Left": {"id": "$row.name"}}}), TRUE),
+        (access.condition(total, {"exists": {"Right": {}}}), TRUE),
+    ):
+        assert foresight.could(condition) == could
+    assert Foresight(MODEL, known, None).could(asking) == TRUE
+    assert Foresight(MODEL, known, None).could(named) == named
+    parts = access.condition(MODEL.entity("Whole"), {"parts": {"some": {"label": "x"}}})
+    assert Foresight(MODEL, known, frozenset()).could(parts) == TRUE
+    assert Foresight(MODEL, no_column, frozenset()).could(named) == TRUE
+    owned = MODEL.entity("Owned")
+    by_owner = access.condition(owned, {"owner": {"name": "z"}})
+    for columns, unsettled, could in (
+        ({"ownerId"}, set[str](), by_owner),
+        (set[str](), set[str](), TRUE),
+        ({"ownerId"}, {"Owner"}, TRUE),
+    ):
+        assert Foresight(MODEL, frozenset(columns), frozenset(unsettled)).could(by_owner) == could
+    labelled = MODEL.entity("Labelled")
+    text = labelled.columns[1].type
+    sight = replace(USER, usable=frozenset({Claim(("after",), text)}))
+    permits = access.permits(labelled, sight, Operation.UPDATE)
+    found = access.foreseen(labelled, sight, Operation.UPDATE, frozenset({"label"}), frozenset())
+    assert found.every == permits.every
+    unknown = access.foreseen(labelled, sight, Operation.UPDATE, no_column, frozenset())
+    assert [permit.after for permit in unknown.every] == [TRUE]
+    # Made once, so that its statement is compiled once.
+    assert access.foreseen(labelled, sight, Operation.UPDATE, no_column, frozenset()) is unknown
+
+
 def _check_own(_: Access) -> None:
     """Of the user's own types what leads to hidden entities only is not there, a hidden row may be null."""
     types = [node for node in parse(OWN).definitions if isinstance(node, TypeDefinitionNode)]
@@ -1091,6 +1143,7 @@ PARTS: tuple[Callable[[Access], None], ...] = (
     _check_held,
     _check_writable,
     _check_permits,
+    _check_foreseen,
     _check_own,
     _check_deleted,
     _check_links,

@@ -24,6 +24,7 @@ COMPILING = (
         Scope(name, everything=True)
         for name in ("Access", "Conditions", "Rules", "Openings", "Permitting", "to_ones_back")
     ),
+    Scope("Foresight", everything=True),
     Scope("linked", everything=True),
     Scope("filter_predicate"),
     Scope("order_keys"),
