@@ -6,9 +6,23 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from clew.access.predicates import FALSE, operands_of, parts
-from clew.access.reach import reads
-from clew.access.types import TRUE, AllOf, AnyOf, Compare, Exists, IsNull, IsTrue, Not, Predicate, Ruled, Somewhere
-from clew.model.types import Model, RelationKind
+from clew.access.types import (
+    TRUE,
+    Aggregated,
+    AllOf,
+    AnyOf,
+    Compare,
+    Exists,
+    IsNull,
+    IsTrue,
+    Not,
+    Predicate,
+    Ruled,
+    Somewhere,
+)
+from clew.model.types import RelationKind
+
+Reading = Callable[[Predicate], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +32,12 @@ class Foresight:
     Args:
         known: the API names of its columns that have their values.
         unsettled: the names of entities whose rows may still change; None for all.
+        reading: returns the entities whose rows a condition reads, also by way of views.
     """
 
-    model: Model
     known: Collection[str]
     unsettled: Collection[str] | None
+    reading: Reading
 
     def could(self, condition: Predicate) -> Predicate:
         """Return what must be true of the row for the condition to become true."""
@@ -44,10 +59,10 @@ class Foresight:
 
     def _is_known(self, condition: Predicate) -> bool:
         """Whether a condition without others around it can be judged."""
-        read = reads(condition, self.model)
+        read = self.reading(condition)
         if read and (self.unsettled is None or not read.isdisjoint(self.unsettled)):
             return False
-        if _names_the_row(condition):
+        if _any(condition, _names_the_row):
             return False
         match condition:
             case Compare(column=column) | IsNull(column=column):
@@ -59,9 +74,25 @@ class Foresight:
         return False
 
 
+def depends_on(condition: Predicate, names: Collection[str]) -> bool:
+    """Whether a condition may depend on fields of its row with these names. Those of other rows count, too."""
+    return _any(condition, lambda part: _depends(part, names))
+
+
+def _depends(condition: Predicate, names: Collection[str]) -> bool:
+    match condition:
+        case Compare(column=column) | IsNull(column=column):
+            return column.name in names or _names_the_row(condition)
+        case Exists(relation=relation):
+            return relation.kind is not RelationKind.TO_ONE or not set(relation.key).isdisjoint(names)
+        case Aggregated():
+            return True
+    return False
+
+
 def _names_the_row(condition: Predicate) -> bool:
-    """Whether a `$row` stands anywhere in it."""
-    return _any(condition, lambda part: any(isinstance(item.source, Ruled) for item in operands_of(part)))
+    """Whether it compares with a `$row`."""
+    return any(isinstance(item.source, Ruled) for item in operands_of(condition))
 
 
 def _any(condition: Predicate, holds: Callable[[Predicate], bool]) -> bool:

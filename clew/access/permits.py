@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from clew.access.foresight import Foresight
+from clew.access.foresight import Foresight, Reading, depends_on
 from clew.access.predicates import FALSE
 from clew.access.rules import Rules, is_about, member_of
 from clew.access.sight import Sight
@@ -64,7 +64,7 @@ class Permitting:
         self.rules = rules
         self._permits: dict[tuple[str, Sight, Operation], Permits] = {}
         self._guarding: dict[tuple[str, Sight, Operation], Permits] = {}
-        self._foreseen: dict[tuple[str, Sight, Operation, frozenset[str], frozenset[str] | None], Permits] = {}
+        self._foreseen: dict[Hashable, Permits] = {}
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
         """Return what the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
@@ -80,22 +80,29 @@ class Permitting:
         sight: Sight,
         operation: Operation,
         known: frozenset[str],
+        changed: frozenset[str],
         unsettled: frozenset[str] | None,
+        reading: Reading,
     ) -> Permits:
         """Return what must be true of a row before it is written for each rule to hold after.
 
+        A rule that held of a row, and depends on nothing that changes, needs nothing.
+
         Args:
             known: the columns that have their values.
-            unsettled: the entities whose rows may still change; None for all.
+            changed: those of them that may have other values than before. A new row has none that had one.
+            unsettled, reading: see `Foresight`.
         """
-        key = (entity.name, sight, operation, known, unsettled)
+        key = (entity.name, sight, operation, known, changed, unsettled)
         found = self._foreseen.get(key)
-        if found is None:  # alike if true: a cache
+        if found is None:
             if len(self._foreseen) >= 4096:  # alike if true or false: the bound of a cache
                 self._foreseen.clear()
-            foresight = Foresight(self.rules.model, known, unsettled)
-            every = self.permits(entity, sight, operation).every
-            could = tuple(replace(permit, after=foresight.could(permit.after)) for permit in every)
+            foresight = Foresight(known, unsettled, reading)
+            could = tuple(
+                replace(permit, after=TRUE if _stays(permit, operation, changed) else foresight.could(permit.after))
+                for permit in self.permits(entity, sight, operation).every
+            )
             found = self._foreseen[key] = Permits(could, {}, (), operation)
         return found
 
@@ -154,3 +161,9 @@ class Permitting:
 
     def _usable(self, entity: Entity, rule: AllowRule | GuardRule, sight: Sight) -> bool:
         return self.rules.compiled(entity, rule).is_usable(sight)
+
+
+def _stays(permit: Permit, operation: Operation, changed: frozenset[str]) -> bool:
+    """Whether a rule that held of a row holds of what becomes of it, whatever the new values are."""
+    is_same = operation is Operation.UPDATE and permit.after is permit.before
+    return is_same and not depends_on(permit.after, changed)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from clew.access.conditions import present, unmasked
+from clew.access.foresight import Reading
 from clew.access.link_paths import keys_of, many_to_manys_at, owner_of_link
 from clew.access.openings import Openings
 from clew.access.permits import Permits, Permitting
@@ -55,10 +56,12 @@ class Access:
         sight: Sight,
         operation: Operation,
         known: frozenset[str],
+        changed: frozenset[str],
         unsettled: frozenset[str] | None,
+        reading: Reading,
     ) -> Permits:
         """Return what must be true of a row before it is written; see `Permitting.foreseen`."""
-        return self._permitting.foreseen(entity, sight, operation, known, unsettled)
+        return self._permitting.foreseen(entity, sight, operation, known, changed, unsettled, reading)
 
     def condition(self, entity: Entity, where: Any) -> Predicate:
         """Return a rule's filter object as a predicate; see `Conditions.condition`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from clew.model.types import Column, Entity, Model, Relation, RelationKind
+from collections.abc import Mapping
+
+from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind
 
 _NUMBERS = frozenset({"Int", "BigInt", "Float", "Decimal"})
 
@@ -62,3 +64,19 @@ def owner_of(model: Model, relation: Relation) -> Relation:
     owner = model.entity(relation.target).relation(relation.inverse)
     assert owner is not None, f"{relation.target}.{relation.inverse}"
     return owner
+
+
+def taken_along(model: Model, entity: Entity) -> Mapping[str, set[Operation]]:
+    """Return the entities of which rows go or change when rows of an entity are deleted, with what becomes of them."""
+    found: dict[str, set[Operation]] = {}
+    pending = [entity]
+    while pending:
+        for child, relation in model.references.get(pending.pop().name, ()):
+            if child.view_sql is not None or relation.on_delete not in (OnDelete.CASCADE, OnDelete.SET_NULL):
+                continue
+            operations = found.setdefault(child.name, set())
+            operation = Operation.DELETE if relation.on_delete is OnDelete.CASCADE else Operation.UPDATE
+            if operation is Operation.DELETE and operation not in operations:
+                pending.append(child)
+            operations.add(operation)
+    return found

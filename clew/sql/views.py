@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clew.model.types import Entity, Model
 from clew.sql.words import identifiers
 
@@ -15,6 +17,16 @@ def read_by(view: Entity, model: Model) -> list[Entity]:
     found: dict[str, Entity] = {}
     _collect(view, model, found)
     return list(found.values())
+
+
+def with_views(names: Iterable[str], model: Model) -> frozenset[str]:
+    """Return the names of entities, and of those that the views among them read."""
+    found = set(names)
+    for name in tuple(found):
+        entity = model.entity(name)
+        if entity.view_sql is not None:  # alike if true: a table reads no other
+            found.update(other.name for other in read_by(entity, model))
+    return frozenset(found)
 
 
 def _collect(view: Entity, model: Model, found: dict[str, Entity]) -> None:

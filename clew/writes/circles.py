@@ -11,7 +11,7 @@ from clew.access.types import TRUE, Predicate
 from clew.access.visible import Access
 from clew.model.types import Entity, Model, Operation
 from clew.model.writing import is_free_link
-from clew.sql.views import read_by
+from clew.sql.views import with_views
 
 
 class Circles:
@@ -40,7 +40,7 @@ class Circles:
     def read(self, permits: Permits) -> frozenset[str]:
         """Return the entities that conditions on the new state of a row read. A view adds the entities it reads."""
         # alike if true: that reads nothing
-        return self._read_by(permit.after for permit in permits.every if permit.after != TRUE)
+        return self.read_by(permit.after for permit in permits.every if permit.after != TRUE)
 
     def recalled(self, entity: Entity, operation: Operation) -> frozenset[str]:
         """Return the entities that conditions on the old state of a row read, if `entity` is among them.
@@ -48,18 +48,13 @@ class Circles:
         Then a row that the same root field wrote earlier may change the verdict on this row.
         """
         permits = self._access.permits(entity, self._sight, operation)
-        read = self._read_by(permit.before for permit in permits.every)
-        return read if entity.name in read else frozenset()  # alike if true: judges again, with the same verdict
+        read = self.read_by(permit.before for permit in permits.every)
+        return read if entity.name in read else frozenset()
 
-    def _read_by(self, conditions: Iterable[Predicate]) -> frozenset[str]:
-        found: set[str] = set()
-        for condition in conditions:
-            found |= reads(condition, self._model)
-        for name in tuple(found):
-            entity = self._model.entity(name)
-            if entity.view_sql is not None:  # alike if true: a table reads no other
-                found.update(other.name for other in read_by(entity, self._model))
-        return frozenset(found)
+    def read_by(self, conditions: Iterable[Predicate]) -> frozenset[str]:
+        """Return the entities that conditions read. A view adds the entities it reads."""
+        found = (name for condition in conditions for name in reads(condition, self._model))
+        return with_views(found, self._model)
 
     def _reached(self, name: str) -> frozenset[str]:
         """Return the entities that the rules of an entity read, directly or through other entities' rules."""

@@ -14,10 +14,10 @@ from clew.access.reach import reads
 from clew.access.sight import Sight
 from clew.access.types import Predicate
 from clew.access.visible import Access
-from clew.model.types import Entity, Model, OnDelete, Operation, Relation, RelationKind
-from clew.model.writing import is_free_link, unique_keys
+from clew.model.types import Entity, Model, Operation, Relation, RelationKind
+from clew.model.writing import is_free_link, taken_along, unique_keys
 from clew.sql.tables import default_sql
-from clew.sql.views import read_by
+from clew.sql.views import with_views
 from clew.writes.hooks import Hooks
 
 _Given = Mapping[str, Any]
@@ -101,18 +101,9 @@ class Order:
     def removes(self, entity: Entity) -> None:
         """Note deletions, and all rows that go or change with them."""
         self._writes(entity, Operation.DELETE)
-        pending = [entity]
-        while pending:
-            for child, relation in self._model.references.get(pending.pop().name, ()):
-                if child.view_sql is not None or relation.on_delete not in (OnDelete.CASCADE, OnDelete.SET_NULL):
-                    continue
-                goes = relation.on_delete is OnDelete.CASCADE
-                operation = Operation.DELETE if goes else Operation.UPDATE
-                operations = self._along.setdefault(child.name, set())
-                if goes and operation not in operations:
-                    pending.append(child)
-                operations.add(operation)
-                self._ends.update(self._ends_of(child))
+        for name, operations in taken_along(self._model, entity).items():
+            self._along.setdefault(name, set()).update(operations)
+            self._ends.update(self._ends_of(self._model.entity(name)))
 
     def _writes(self, entity: Entity, operation: Operation) -> None:
         self._written.setdefault(entity.name, set()).add(operation)
@@ -179,16 +170,10 @@ class Order:
 
     # --- what is read -----------------------------------------------------------------
 
-    def _read(self) -> set[str]:
+    def _read(self) -> frozenset[str]:
         """The entities whose rows are read by way of relations: by rules, masks and guards."""
-        found: set[str] = set()
-        for condition in self._conditions():
-            found |= reads(condition, self._model)
-        for name in tuple(found):
-            entity = self._model.entity(name)
-            if entity.view_sql is not None:
-                found.update(other.name for other in read_by(entity, self._model))
-        return found
+        found = (name for condition in self._conditions() for name in reads(condition, self._model))
+        return with_views(found, self._model)
 
     def _conditions(self) -> Iterable[Predicate]:
         access, sight = self._access, self._sight

@@ -56,6 +56,11 @@ class Draft:
         return f"{self.place}.{self.inside}{name}" if self.place else self.inside + name
 
     @property
+    def writes(self) -> bool:
+        """Whether some column of a row that is there is written."""
+        return bool(self.values or self.increases or self.appends or self.sources)
+
+    @property
     def path(self) -> tuple[str | int, ...]:
         """The path to the row's values within the arguments of the root field."""
         parts = f"{self.place}.{self.inside}".split(".")

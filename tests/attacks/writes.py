@@ -689,7 +689,29 @@ TOLD: tuple[Entry, ...] = (
         'createScores(inputs: [{pupilId: 1, course: "a", by: "ben"}, {pupilId: 1, course: "~"}]) { count }',
         Alike(("art", "new"), FORBIDDEN),
     ),
+    # So it is where the rule asks for rows of the same entity.
+    ("ben", 'createGuest(input: {denId: 2, sub: "~"}) { sub }', Alike(("eva", "fay"), FORBIDDEN)),
+    (
+        "ben",
+        'updateDen(id: 2, set: {guests: {create: [{sub: "~"}]}}) { id }',
+        Alike(("eva", "fay"), FORBIDDEN),
+    ),
+    (
+        "ben",
+        'updateDen(id: 2, set: {perches: {create: [{}]}, guests: {create: [{sub: "~"}]}}) { id }',
+        Alike(("eva", "fay"), FORBIDDEN),
+    ),
     # Whom a rule could allow it learns that a key is taken.
+    (
+        "ben",
+        'updateDen(id: 3, set: {guests: {create: [{sub: "ben", host: true}, {sub: "ben"}]}}) { id }',
+        CONSTRAINT,
+    ),
+    (
+        "ben",
+        'updateDen(id: 4, set: {perches: {delete: [{id: 1}]}, guests: {create: [{sub: "eva"}]}}) { id }',
+        CONSTRAINT,
+    ),
     ("ben", 'createScore(input: {pupilId: 1, course: "art", by: "ben"}) { id }', CONSTRAINT),
     ("ben", 'createScore(input: {pupilId: 3, course: "art", by: "ben", points: 7}) { id }', CONSTRAINT),
     ("ben", 'updateScore(id: 2, set: {course: "art"}) { id }', CONSTRAINT),

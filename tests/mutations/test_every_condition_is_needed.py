@@ -80,7 +80,7 @@ DECIDING = tuple(
                 "Gatherer._connected",
             ),
         ),
-        ("Writer", ("Writer._where", "Writer._filter", "Writer._write")),
+        ("Writer", ("Writer._where", "Writer._filter", "Writer._write_steps", "Writer._write_step", "Writer._foresee")),
         ("InputReader", ("InputReader.preset", "InputReader.take_key", "InputReader._settle", "sql_presets")),
         (
             "Store",
@@ -104,6 +104,7 @@ DECIDING = tuple(
         ),
         ("Circles", ()),
         ("reads", ()),
+        ("with_views", ("with_views",)),
     )
 )
 # As many mutants as there are at least: a function that leaves the scopes takes its own with it.

@@ -298,6 +298,8 @@ class NaiveWriter:
                 if pointing and relation.on_delete is not OnDelete.CASCADE:
                     raise RefusedError(VIOLATION)
                 for row in pointing:
+                    if not self.is_guarded(other, row, Operation.DELETE):
+                        raise RefusedError(VIOLATION)
                     self.place(row)
                 left = {id(row) for row in pointing}
                 self.rows[other.name] = [row for row in self.rows[other.name] if id(row) not in left]
@@ -375,13 +377,15 @@ class NaiveWriter:
             if value.get("create") or value.get("connect"):
                 self.refuse_telling(target, owner.key, entity, row)
             self.create_rows(target, [(given, here, frozenset({owner.name})) for given in value.get("create") or ()])
-            near = []
+            near: list[tuple[Row, set[int]]] = []
             for given in value.get("connect") or ():
                 other = self.connected(target, given)
                 held = self.held(target, other, Operation.UPDATE)
                 if held is None:
                     raise RefusedError(BAD)
-                near.append((other, held))
+                # To connect a row twice is to connect it.
+                if all(other is not known for known, _ in near):
+                    near.append((other, held))
             self.repoint(target, owner, near, here)
 
     def belonging(self, target: Entity, here: Row, row: Row, operation: Operation) -> tuple[Row, set[int]]:
@@ -588,6 +592,15 @@ class NaiveWriter:
         if all(row is not other for other in self.before.visible(entity)):
             return None
         return self.held_beside(self.before, entity, row, operation)
+
+    def is_guarded(self, entity: Entity, row: Row, operation: Operation) -> bool:
+        """Whether the guards let a row go along, by what it was."""
+        was = self.were.get(id(row), row)
+        return all(
+            self.counts(entity, guard)
+            and (guard.where is None or self.before.rule(entity, was, guard.where, entity, was) is True)
+            for guard in self.rules(entity.guards, operation, entity)
+        )
 
     def recall(self, item: _Written) -> None:
         """Judge a row that was there as it was, beside the rows of its entity that were written before it."""

@@ -58,9 +58,11 @@ def test_every_viewer_writes_what_the_rules_let_it(seed: int, postgres_url: str)
             bind_writes(schema, model)
             engine = Engine(model, schema, sql, world.engine.pool, LIMITS)
             # Hooks that leave all as it is change nothing.
-            for asked in (engine, hooked(engine)) * (RUNS // 2):
+            for is_hooked in (False, True) * (RUNS // 2):
                 number += 1
-                verdicts[compare(world, aside, asked, model, eyes, Random(f"{seed}/{number}"))] += 1
+                asked = hooked(engine) if is_hooked else engine
+                random = Random(f"{seed}/{number}")
+                verdicts[compare(world, aside, asked, model, eyes, random, is_hooked=is_hooked)] += 1
         print(f"seed {seed}: {dict(verdicts)}")
 
 
@@ -85,7 +87,14 @@ async def move_sequences(world: World, aside: asyncpg.Connection[Any]) -> None:
 
 
 def compare(
-    world: World, aside: asyncpg.Connection[Any], engine: Engine, model: Model, eyes: Eyes, random: Random
+    world: World,
+    aside: asyncpg.Connection[Any],
+    engine: Engine,
+    model: Model,
+    eyes: Eyes,
+    random: Random,
+    *,
+    is_hooked: bool,
 ) -> str:
     """Run one random mutation both ways; what became of it."""
     viewer = eyes.viewer
@@ -109,6 +118,10 @@ def compare(
     found = json.loads(response.body)
     after = world.run(Tables.read(aside, model))
     is_refused = "errors" in found
+    if mutation.kind == "DELETE_WHERE" and expected == "CONSTRAINT_VIOLATION" and not is_refused:
+        # Rows that lead to each other can go together, though not one after the other.
+        naive = NaiveWriter(model, reference, start)
+        expected = outcome(naive, mutation, together=True)
     told = found["errors"][0]["extensions"]["code"] if is_refused else found["data"][mutation.name]
     told_of = f"{mutation.document}\n{mutation.arguments}\n{eyes}\nfound {found}\nexpected {expected}"
     story = f"{told_of}\n{rules_text(model, eyes)}\n{world.case.sdl}"
@@ -117,7 +130,9 @@ def compare(
         several = mutation.kind.endswith(("_MANY", "_EACH")) or json.dumps(mutation.arguments).count("{") > 3
         is_forbidden_anyway = (told, expected) == ("FORBIDDEN", "CONSTRAINT_VIOLATION") and otherwise == told
         several_faults = several and told in REFUSALS and expected in REFUSALS
-        assert told == expected or is_forbidden_anyway or several_faults, story
+        # A hook may give what the input lacks, so that is found out last.
+        is_late = is_hooked and expected == "BAD_USER_INPUT" and told in REFUSALS
+        assert told == expected or is_forbidden_anyway or several_faults or is_late, story
         assert contents(model, after, set()) == contents(model, start, set()), story
         return str(told)
     assert told == expected or told == {"__typename": mutation.entity.name} == expected, story
@@ -134,8 +149,12 @@ def compare(
 SCHEMA = print_schema(build_schema(make_case(0).model))
 
 
-def outcome(naive: NaiveWriter, mutation: Mutation) -> Any:
-    """What the naive writer answers: the code of an error, or `data`; plural fields are single ones in their order."""
+def outcome(naive: NaiveWriter, mutation: Mutation, *, together: bool = False) -> Any:
+    """What the naive writer answers: the code of an error, or `data`; plural fields are single ones in their order.
+
+    Args:
+        together: rows that a filter finds are deleted at once.
+    """
     given, entity = mutation.arguments, mutation.entity
     try:
         match mutation.kind:
@@ -159,7 +178,10 @@ def outcome(naive: NaiveWriter, mutation: Mutation) -> Any:
                 count = naive.delete(entity, lambda _, other: other is was)
             case "DELETE_WHERE":
                 keys = naive.matching(entity, given["where"], Operation.DELETE)
-                count = in_order(naive, keys, lambda each, key: each.delete_key(entity, key))
+                if together:
+                    count = naive.delete(entity, lambda _, row: naive.key_of(entity, row) in keys)
+                else:
+                    count = in_order(naive, keys, lambda each, key: each.delete_key(entity, key))
             case _:
                 inputs = given["inputs"] if mutation.kind == "UPSERT_MANY" else [given["input"]]
                 columns = unique_keys(entity)[given["on"]]

@@ -251,3 +251,21 @@ async def test_a_change_by_a_filter_is_judged_as_one_by_key(database_url: str) -
         buddy = "set: {buddy: {create: {id: %d, teamId: 1}}}"
         await api.ok(f"mutation {{ updateMember(id: 1, {buddy % 20}) {{ id }} }}", viewer=ANN)
         await api.ok(f"mutation {{ updateMembers(where: {{id: {{eq: 2}}}}, {buddy % 21}) {{ count }} }}", viewer=ANN)
+
+
+async def test_a_tree_goes_by_a_rule_that_reads_it(database_url: str) -> None:
+    sdl = """
+      type Node @table @guard(to: DELETE, where: {locked: false}) @allow(role: user)
+        @allow(role: user, to: DELETE,
+          where: {kids: {every: {locked: false}}, or: [{id: 1}, {parent: {id: {gt: 0}}}]}) {
+        id: Int! @id
+        locked: Boolean! @default(value: false)
+        parent: Node @relation(onDelete: CASCADE)
+        kids: [Node!]!
+      }"""
+    rows = "INSERT INTO nodes (id, parent_id) VALUES (1, NULL), (2, 1), (3, 1), (4, 2)"
+    async with api_of(database_url, sdl, rows) as api:
+        assert await api.ok("mutation { deleteNode(id: 2) { id } }", viewer=ANN) == {"deleteNode": {"id": 2}}
+        assert await api.ok("mutation { deleteNodes(all: true) { count } }", viewer=ANN) == {
+            "deleteNodes": {"count": 1}
+        }

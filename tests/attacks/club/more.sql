@@ -107,3 +107,8 @@ INSERT INTO hooks (id, tray_id) VALUES ('1', 1), ('2', 1);
 INSERT INTO pupils (id, teacher) VALUES (1, 'ben'), (2, 'eva'), (3, 'chief');
 INSERT INTO scores (id, pupil_id, course, by, points) VALUES (1, 1, 'art', 'eva', 1), (2, 1, 'golf', 'ben', 1), (3, 3, 'art', 'eva', 1);
 SELECT setval(pg_get_serial_sequence(name, 'id'), 100) FROM unnest(ARRAY['scores', 'remarks']) AS name;
+INSERT INTO dens (id) VALUES (1), (2), (3), (4);
+INSERT INTO perches (id, den_id) VALUES (1, 4);
+INSERT INTO guests (den_id, sub, host, perch_id) VALUES
+  (1, 'ben', true, NULL), (1, 'gil', false, NULL), (2, 'eva', true, NULL), (2, 'gil', false, NULL), (3, 'gil', false, NULL),
+  (4, 'gil', false, 1), (4, 'eva', false, NULL);

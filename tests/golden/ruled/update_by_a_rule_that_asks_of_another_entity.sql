@@ -19,20 +19,10 @@ FROM stewards AS t1
 WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 3: updatePlacard, write
---   Foresee permits=UPDATE[schema.graphql:123]
---     Update entity=Placard sets=[text]
-SELECT (EXISTS (SELECT 1 
-FROM stewards AS t0 
-WHERE t0.person_id = $1::TEXT)) IS true AS a0 
-FROM (SELECT CAST(changed_rows.id AS INTEGER) AS id, CAST(changed_rows.text AS TEXT) AS text, changed_rows.clew_position AS clew_position 
-FROM (SELECT placards.id AS id, clew_given.clew_value0 AS text, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
-FROM unnest($2::INTEGER[], $3::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN placards ON placards.id = clew_given.clew_key0) AS changed_rows) AS typed_rows ORDER BY typed_rows.clew_position;
-
--- 4: updatePlacard, write
 --   Update entity=Placard sets=[text]
 UPDATE placards SET text=clew_given.clew_value0 FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE placards.id = clew_given.clew_key0;
 
--- 5: updatePlacard, check
+-- 4: updatePlacard, check
 --   Check visible=Placard permits=UPDATE[schema.graphql:123]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
@@ -41,7 +31,7 @@ WHERE t1.person_id = $2::TEXT)) IS true AS a0
 FROM placards AS t0 
 WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 6: updatePlacard, read
+-- 5: updatePlacard, read
 --   Read
 --     Rows visible=Placard
 --     Value key='text' column=text

@@ -7,10 +7,10 @@ WHERE (t0.state = $6::TEXT OR t0.author_id = $2::TEXT) AND (t0.frozen = $4::BOOL
 -- 2: updateNote, write
 --   Foresee permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]
 --     Update entity=Note sets=[state, text] presets=[[slug, "lower(text) || '-' || state"]]
-SELECT true IS true AS a0, (typed_rows.state = $1::TEXT) IS true AS a1, (typed_rows.author_id = $2::TEXT) IS true AS a2, true IS true AS a3, (typed_rows.text != $3::TEXT) IS true AS a4 
+SELECT true IS true AS a0, (typed_rows.state = $1::TEXT) IS true AS a1, true IS true AS a2, true IS true AS a3, (typed_rows.text != $2::TEXT) IS true AS a4 
 FROM (SELECT CAST(changed_rows.id AS INTEGER) AS id, CAST(changed_rows.text AS TEXT) AS text, CAST(changed_rows.state AS TEXT) AS state, CAST(changed_rows.stars AS INTEGER) AS stars, CAST(changed_rows.frozen AS BOOLEAN) AS frozen, CAST(changed_rows.author_id AS TEXT) AS author_id, CAST(changed_rows.club_id AS INTEGER) AS club_id, CAST(changed_rows.slug AS TEXT) AS slug, CAST(changed_rows.labels AS TEXT[]) AS labels, CAST(changed_rows.version AS INTEGER) AS version, changed_rows.clew_position AS clew_position 
 FROM (SELECT notes.id AS id, clew_given.clew_value1 AS text, clew_given.clew_value0 AS state, notes.stars AS stars, notes.frozen AS frozen, notes.author_id AS author_id, notes.club_id AS club_id, notes.slug AS slug, notes.labels AS labels, notes.version + 1 AS version, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
-FROM unnest($4::INTEGER[], $5::TEXT[], $6::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_value1, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows) AS typed_rows ORDER BY typed_rows.clew_position;
+FROM unnest($3::INTEGER[], $4::TEXT[], $5::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_value1, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows) AS typed_rows ORDER BY typed_rows.clew_position;
 
 -- 3: updateNote, write
 --   Update entity=Note sets=[state, text] presets=[[slug, "lower(text) || '-' || state"]]

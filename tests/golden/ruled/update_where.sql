@@ -8,10 +8,10 @@ WHERE (t0.state = $5::TEXT OR t0.author_id = $2::TEXT) AND (t0.text LIKE $6::TEX
 -- 2: updateNotes, write
 --   Foresee permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]
 --     Update entity=Note sets=[text] presets=[[slug, "lower(text) || '-' || state"]]
-SELECT true IS true AS a0, (typed_rows.state = $1::TEXT) IS true AS a1, (typed_rows.author_id = $2::TEXT) IS true AS a2, true IS true AS a3, (typed_rows.text != $3::TEXT) IS true AS a4 
+SELECT true IS true AS a0, true IS true AS a1, true IS true AS a2, true IS true AS a3, (typed_rows.text != $1::TEXT) IS true AS a4 
 FROM (SELECT CAST(changed_rows.id AS INTEGER) AS id, CAST(changed_rows.text AS TEXT) AS text, CAST(changed_rows.state AS TEXT) AS state, CAST(changed_rows.stars AS INTEGER) AS stars, CAST(changed_rows.frozen AS BOOLEAN) AS frozen, CAST(changed_rows.author_id AS TEXT) AS author_id, CAST(changed_rows.club_id AS INTEGER) AS club_id, CAST(changed_rows.slug AS TEXT) AS slug, CAST(changed_rows.labels AS TEXT[]) AS labels, CAST(changed_rows.version AS INTEGER) AS version, changed_rows.clew_position AS clew_position 
 FROM (SELECT notes.id AS id, clew_given.clew_value0 AS text, notes.state AS state, notes.stars AS stars, notes.frozen AS frozen, notes.author_id AS author_id, notes.club_id AS club_id, notes.slug AS slug, notes.labels AS labels, notes.version + 1 AS version, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
-FROM unnest($4::INTEGER[], $5::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows) AS typed_rows ORDER BY typed_rows.clew_position;
+FROM unnest($2::INTEGER[], $3::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows) AS typed_rows ORDER BY typed_rows.clew_position;
 
 -- 3: updateNotes, write
 SAVEPOINT clew_rows;
@@ -22,10 +22,7 @@ UPDATE notes SET text=filled_rows.text, slug=filled_rows.clew_filled0, version=f
 FROM (SELECT notes.id AS id, clew_given.clew_value0 AS text, notes.state AS state, notes.stars AS stars, notes.frozen AS frozen, notes.author_id AS author_id, notes.club_id AS club_id, notes.slug AS slug, notes.labels AS labels, notes.version + 1 AS version, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
 FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows) AS filled_rows WHERE notes.id = filled_rows.clew_key0;
 
--- 5: updateNotes, write
-RELEASE SAVEPOINT clew_rows;
-
--- 6: updateNotes, check
+-- 5: updateNotes, check
 --   Check visible=Note permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]
 SELECT judged.readable, judged.a0, judged.a1, judged.a2, judged.a3, judged.a4 
 FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.state = $2::TEXT OR t0.author_id = $3::TEXT) IS true AS readable, true AS a0, (t0.state = $4::TEXT) IS true AS a1, (t0.author_id = $3::TEXT) IS true AS a2, true AS a3, (t0.text != $5::TEXT) IS true AS a4 

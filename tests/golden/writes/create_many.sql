@@ -6,10 +6,7 @@ SAVEPOINT clew_rows;
 INSERT INTO companies (founded, name) SELECT clew_given.clew_value0, clew_given.clew_value1 
 FROM unnest($1::TEXT[]::DATE[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position RETURNING companies.id;
 
--- 3: createCompanies, write
-RELEASE SAVEPOINT clew_rows;
-
--- 4: createCompanies, read
+-- 3: createCompanies, read
 --   Read
 --     Rows visible=Company
 --     Value key='name' column=name

@@ -46,24 +46,21 @@ SAVEPOINT clew_rows;
 INSERT INTO person_skills (person_id, skill_id) SELECT clew_given.clew_value0, clew_given.clew_value1 
 FROM unnest($1::UUID[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position ON CONFLICT DO NOTHING RETURNING person_skills.person_id, person_skills.skill_id;
 
--- 11: createPerson, write
-RELEASE SAVEPOINT clew_rows;
-
--- 12: createPerson, check
+-- 11: createPerson, check
 --   Check visible=Order permits=CREATE[]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 
 FROM orders AS t0 
 WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 13: createPerson, check
+-- 12: createPerson, check
 --   Check visible=OrderLine permits=CREATE[]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::BIGINT[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 
 FROM order_lines AS t0 
 WHERE t0.order_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1) AS judged ON true ORDER BY clew_given.clew_position;
 
--- 14: createPerson, read
+-- 13: createPerson, read
 --   Read
 --     Rows visible=Person
 --     Value key='email' column=email

@@ -12,13 +12,10 @@ SAVEPOINT clew_rows;
 UPDATE orders SET paid=clew_given.clew_value0 FROM unnest($1::BIGINT[], $2::BOOLEAN[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE orders.id = clew_given.clew_key0;
 
 -- 4: updateManyOrders, write
-RELEASE SAVEPOINT clew_rows;
-
--- 5: updateManyOrders, write
 --   Update entity=Order increases=[total]
 UPDATE orders SET total=(orders.total + clew_given.clew_value0) FROM unnest($1::BIGINT[], $2::NUMERIC[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE orders.id = clew_given.clew_key0;
 
--- 6: updateManyOrders, check
+-- 5: updateManyOrders, check
 --   Check visible=Order permits=UPDATE[]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 

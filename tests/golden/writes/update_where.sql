@@ -27,10 +27,7 @@ SAVEPOINT clew_rows;
 --   Update entity=Order sets=[paid]
 UPDATE orders SET paid=clew_given.clew_value0 FROM unnest($1::BIGINT[], $2::BOOLEAN[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE orders.id = clew_given.clew_key0;
 
--- 5: updateOrders, write
-RELEASE SAVEPOINT clew_rows;
-
--- 6: updateOrders, check
+-- 5: updateOrders, check
 --   Check visible=Order permits=UPDATE[]
 SELECT judged.readable, judged.a0 
 FROM unnest($1::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.deleted_at IS NULL) IS true AS readable, true AS a0 
