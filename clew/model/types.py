@@ -411,6 +411,14 @@ class Entity:
         return self.without.isdisjoint(names)
 
     @property
+    def logged(self) -> bool:
+        """Whether the change log has the changes of its rows. A view has no log of its own: its tables have.
+
+        Without the log the entity has no subscriptions, and no `@on`.
+        """
+        return self.view_sql is None and "LIVE" not in self.without
+
+    @property
     def key_columns(self) -> tuple[Column, ...]:
         return tuple(self._column[name] for name in self.primary_key)
 
