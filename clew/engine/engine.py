@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -53,6 +53,7 @@ from clew.schema.build import Row
 from clew.schema.roles import RoleSchema, role_schema, roles_of
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
+from clew.sql.statement import Statement
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 from clew.writes.hooks import Hooks
@@ -194,7 +195,7 @@ class Engine:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
             return refusal(error, _request_id(request))
-        return await self._query(prepared, ready, request, session, within)
+        return await self.query(prepared, ready, request, session, within)
 
     async def _admit(self, client: str, viewer: Viewer, role: RoleSchema, flight: Flight | None) -> None:
         """Count an operation towards the viewer's rate, and among its operations under way.
@@ -210,9 +211,15 @@ class Engine:
             # Count an admin without an id apart from an anonymous viewer at the same address.
             await self.flights.begin(flight, (viewer.is_admin, who), limits.in_flight)
 
-    async def _query(
-        self, prepared: Prepared, ready: Ready, request: Request, session: Session, within: RunningOperation | None
+    async def query(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        request: Request,
+        session: Session,
+        within: RunningOperation | None = None,
     ) -> Outcome:
+        """Run an operation of reads that is planned and bound."""
         executable = ready.executable
         assert executable is not None
         statement = executable.statement
@@ -225,12 +232,10 @@ class Engine:
                     assert prepared.limits.response_bytes is not None
                     raise ResponseTooLargeError(prepared.limits.response_bytes)
                 (row,) = rows
-                if statement.orders:
-                    who, seal = session.claims[Identity()], self.statements.cursors.seal
-                    row = [None if value is None else seal(value, statement.orders, who) for value in row]
+                row = self._sealed(statement, row, session)
         except ClewError as error:
             return failure(error, _request_id(request))
-        if executable.pieces and not (self._has_floats and any(map(_may_be_no_float, row))):
+        if not self.must_complete(executable, row):
             return Outcome(_join(executable, row, session.viewer))
         operation = self._running(prepared, ready, request, session, within)
         operation.count(*row)
@@ -239,6 +244,23 @@ class Engine:
         finally:
             if within is None:
                 await operation.connection.finish()
+
+    def must_complete(self, executable: Executable, row: Sequence[bytes | None]) -> bool:
+        """Return whether the executor must complete the answer of a statement."""
+        return not executable.pieces or (self._has_floats and any(map(_may_be_no_float, row)))
+
+    def joined(self, executable: Executable, row: Sequence[bytes | None], session: Session) -> bytes:
+        """Return the response that an answer of a statement is, where the executor need not complete it."""
+        if executable.statement is not None:
+            row = self._sealed(executable.statement, row, session)
+        data = _join(executable, row, session.viewer)
+        return Outcome(data).response(b"", data)
+
+    def _sealed(self, statement: Statement, row: Any, session: Session) -> Any:
+        if not statement.orders:
+            return row
+        who, seal = session.claims[Identity()], self.statements.cursors.seal
+        return [None if value is None else seal(value, statement.orders, who) for value in row]
 
     async def _root(self, plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
         """Return the values of the generated root fields, by response key, for the executor."""

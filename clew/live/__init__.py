@@ -1,0 +1,1 @@
+"""Subscriptions: live queries, change events, and those of the application."""
