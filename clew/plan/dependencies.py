@@ -129,7 +129,8 @@ class _Level:
     """A place where the plan reads rows of an entity.
 
     `parent` is the level that the rows are reached from, and `up` the step back to it. `conditions` hold of each row
-    that matters. Rows of a link matter only with a row of the level `end` at their other end, by the step `on`. `columns` are the SQL names of the columns that are read; `all_columns`: they are unknown.
+    that matters. Rows of a link matter only with a row of the level `end` at their other end, by the step `on`.
+    `columns` are the SQL names of the columns that are read; `all_columns`: they are unknown.
     """
 
     entity: Entity
