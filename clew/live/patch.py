@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from clew.json_numbers import encode, exact_float
+from clew.json_numbers import dumps, exact_float
 
 Step = dict[str, Any]
 
@@ -32,7 +32,7 @@ def patch_response(old: bytes, new: bytes) -> bytes | None:
         left -= len(step["path"])
         if left < 0:
             return None
-    body = b'{"extensions":{"patch":%b}}' % encode(steps)
+    body = b'{"extensions":{"patch":%b}}' % dumps(steps, compact=True).encode()
     return body if len(body) < len(new) else None
 
 
