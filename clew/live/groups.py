@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from clew.changes.types import TableName
 from clew.document.prepare import Prepared
 from clew.engine.types import Executable, Ready, Request, Session
 from clew.errors import ClewError
@@ -28,16 +29,23 @@ class Group:
     """
 
     def __init__(
-        self, key: object, executable: Executable, dependencies: Sequence[Dependency], cursors: Cursors, *, alone: bool
+        self,
+        key: object,
+        executable: Executable,
+        dependencies: Sequence[tuple[Dependency, Sequence[TableName]]],
+        cursors: Cursors,
+        *,
+        alone: bool,
     ) -> None:
         self.key = key
         self.executable = executable
-        self.dependencies = dependencies
         # Whether each member runs by itself, because Python resolves some of its fields.
         self.alone = alone
         self.members: dict[object, Member] = {}
         everybody = self.members.values()
-        self.watches: list[Watch[Member]] = [Watch(dependency, everybody) for dependency in dependencies]
+        self.watches: list[Watch[Member]] = [
+            Watch(dependency, tables, everybody) for dependency, tables in dependencies
+        ]
         self.together: MemberStatement | None = None
         self.pending: dict[Member, None] = {}
         self.later: dict[Member, None] = {}
@@ -46,7 +54,7 @@ class Group:
         self.per_member = 0.001
         self.ended = 0.0
         self._operands: list[list[Argument]] = [
-            [argument(route.operand, cursors) for route in dependency.routes] for dependency in dependencies
+            [argument(route.operand, cursors) for route in dependency.routes] for dependency, _ in dependencies
         ]
 
     def values(self, ready: Ready, claims: Mapping[Any, Any]) -> list[list[tuple[str, ...]]]:

@@ -30,6 +30,7 @@ from clew.errors import ClewError, Code
 from clew.live.groups import Group, Member, forget
 from clew.live.patch import patch_response
 from clew.live.router import Router
+from clew.live.tables import table_of, tables_of
 from clew.live.types import Payload
 from clew.observe import get_logger
 from clew.plan.dependencies import plan_dependencies
@@ -146,6 +147,7 @@ class LiveQueries:
         self._changes = changes
         self._pool = pool
         self._groups: dict[object, Group] = {}
+        self._logged = {table_of(entity) for entity in engine.model.entities.values() if entity.logged}
         self._router: Router[Member] = Router(engine.model, self._look_up)
         self._batches: deque[Batch] = deque()
         self._ready: deque[Group] = deque()
@@ -177,7 +179,7 @@ class LiveQueries:
         """
         throttle, patches = _throttle(request.extensions), _patches(request.extensions)
         assert ready.executable is not None
-        group = self._group(ready.executable)
+        group = await self._group(ready.executable)
         await self._listen()
         # From here on nothing waits, so the member is noted before any batch is routed.
         group = self._kept(group)
@@ -244,15 +246,19 @@ class LiveQueries:
 
     # --- members ----------------------------------------------------------------------
 
-    def _group(self, executable: Executable) -> Group:
+    async def _group(self, executable: Executable) -> Group:
         statement = executable.statement
         passthrough = bool(executable.pieces)
         # Equal text is not enough: the pieces around the values belong to the result.
         key = (statement.sql if statement else "", executable.pieces, None if passthrough else id(executable))
         group = self._groups.get(key)
         if group is None:
-            dependencies = plan_dependencies(executable.plan, self._engine.model)
-            group = Group(key, executable, dependencies, self._engine.statements.cursors, alone=not passthrough)
+            model = self._engine.model
+            found = [
+                (dependency, await tables_of(model.entity(dependency.entity), self._logged, self._pool.fetch))
+                for dependency in plan_dependencies(executable.plan, model)
+            ]
+            group = Group(key, executable, found, self._engine.statements.cursors, alone=not passthrough)
         return group
 
     def _kept(self, group: Group) -> Group:

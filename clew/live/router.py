@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from cachetools import LRUCache
 
 from clew.changes.types import Change, ChangeKind, TableName
-from clew.model.types import Entity, Model
+from clew.model.types import Model
 from clew.plan.dependencies import Dependency, Hop, Route
 from clew.sql.lookups import lookup_statement
 
@@ -25,16 +25,13 @@ Member = TypeVar("Member")
 Fetch = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
 
 
-def table_of(entity: Entity) -> TableName:
-    """Return the schema and name of an entity's table, as changes have them."""
-    return entity.schema, entity.table
-
-
 class Watch(Generic[Member]):
     """The members of one plan, by one of its dependencies. Members without routes are found by any change."""
 
-    def __init__(self, dependency: Dependency, everybody: Collection[Member]) -> None:
+    def __init__(self, dependency: Dependency, tables: Sequence[TableName], everybody: Collection[Member]) -> None:
         self.dependency = dependency
+        # The table of its entity, or those behind it if it is a view.
+        self.tables = tables
         # A live view of all members of the plan.
         self.everybody = everybody
         self.by_value: tuple[defaultdict[str, set[Member]], ...] = tuple(defaultdict(set) for _ in dependency.routes)
@@ -93,10 +90,16 @@ class Router(Generic[Member]):
         self._statements: LRUCache[_Lookup, str] = LRUCache(_LOOKUPS)
 
     def watch(self, watch: Watch[Member]) -> None:
-        self._watches[table_of(self._model.entity(watch.dependency.entity))].append(watch)
+        """Find the members of a watch from now on."""
+        for table in watch.tables:
+            self._watches[table].append(watch)
 
     def unwatch(self, watch: Watch[Member]) -> None:
-        self._watches[table_of(self._model.entity(watch.dependency.entity))].remove(watch)
+        """Undo `watch`."""
+        for table in watch.tables:
+            self._watches[table].remove(watch)
+            if not self._watches[table]:
+                del self._watches[table]
 
     async def route(self, changes: Iterable[Change]) -> tuple[set[Member], set[Member]]:
         """Return the members that changes may matter to: those found by a value, and those found by their table.
