@@ -1,1 +1,1 @@
-"""Subscriptions: live queries, change events, and those of the application."""
+"""Subscriptions: what runs them, behind one entry for every transport."""

@@ -22,10 +22,9 @@ from clew.access.types import Identity
 from clew.aside import FEW_BYTES
 from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening
 from clew.database.pool import Pool
-from clew.document.prepare import Prepared
 from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
-from clew.engine.types import Executable, Ready, Request, Session
+from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
 from clew.live.groups import Group, Member, forget
 from clew.live.patch import patch_response
@@ -168,16 +167,17 @@ class LiveQueries:
     def groups(self) -> int:
         return len(self._groups)
 
-    async def open(self, prepared: Prepared, ready: Ready, request: Request, session: Session) -> LiveStream:
+    async def open(self, begun: Begun, request: Request) -> LiveStream:
         """Begin a live query.
 
         Args:
-            ready: a subscription of generated reads, planned and bound.
+            begun: a subscription of generated reads.
 
         Raises:
             ClewError: BAD_USER_INPUT for extensions that are wrong, UNAVAILABLE if changes cannot be read.
         """
         throttle, patches = _throttle(request.extensions), _patches(request.extensions)
+        prepared, ready, session = begun.prepared, begun.ready, begun.session
         assert ready.executable is not None
         group = await self._group(ready.executable)
         await self._listen()
