@@ -124,6 +124,16 @@ def plan_dependencies(plan: ReadPlan, model: Model) -> tuple[Dependency, ...]:
     return walk.dependencies()
 
 
+def rule_dependencies(entity: Entity, where: Predicate, model: Model) -> tuple[tuple[Dependency, ...], bool]:
+    """Return what the rows of an entity depend on under a rule's condition, and whether it names a claim.
+
+    The first dependency is that of the rows themselves.
+    """
+    walk = _Walk(model)
+    walk.rows(Rows(Visible(entity, where)), walk.level(entity), None)
+    return walk.dependencies(), walk.names_claims
+
+
 @dataclass(slots=True, eq=False)
 class _Level:
     """A place where the plan reads rows of an entity.
@@ -161,6 +171,7 @@ class _Walk:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._levels: list[_Level] = []
+        self.names_claims = False
 
     def level(self, entity: Entity, parent: _Level | None = None, up: Hop | None = None) -> _Level:
         found = _Level(entity, parent, up, all_columns=entity.view_sql is not None)
@@ -329,6 +340,8 @@ class _Walk:
     def operand(self, operand: Operand, ruled: _Level | None) -> None:
         """Visit the row that a rule is about, where an operand is a field of it."""
         source = operand.source
+        if isinstance(source, Claim):
+            self.names_claims = True
         if not isinstance(source, Ruled):
             return
         assert ruled is not None, "a field of the ruled row stands in a rule"
