@@ -103,7 +103,7 @@ class Access:
             found = self._visible[key] = self._see(entity, sight, deleted, to_ones)
         return found
 
-    def held(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
+    def nameable(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
         """Return the rows of `entity` that a client may name by key for `operation`.
 
         They are visible, their key is open, and some rule and every guard allow the operation.
@@ -111,10 +111,10 @@ class Access:
         visible = self.visible(entity, sight)
         asked = [visible.where, *(visible.masks[name] for name in entity.primary_key if name in visible.masks)]
         if operation is not Operation.READ:
-            asked.append(self._admitting(entity, sight, operation))
+            asked.append(self._allowing(entity, sight, operation))
         return replace(visible, where=conjunction(asked))
 
-    def _admitting(self, entity: Entity, sight: Sight, operation: Operation) -> Predicate:
+    def _allowing(self, entity: Entity, sight: Sight, operation: Operation) -> Predicate:
         """Return what holds of the rows on which some rule and every guard allow `operation`."""
         guards = self.rules.guards(entity, sight, operation)
         if sight.admin:
@@ -174,10 +174,10 @@ class Access:
         column = entity.soft_delete
         if column is None or deleted is None:
             return present(entity)
-        admitting = self._admitting(entity, sight, Operation.DELETE)
+        allowing = self._allowing(entity, sight, Operation.DELETE)
         if deleted == "ONLY":
-            return conjunction([IsNull(column, negated=True), admitting])
-        return disjunction([present(entity), admitting])
+            return conjunction([IsNull(column, negated=True), allowing])
+        return disjunction([present(entity), allowing])
 
 
 def _at_end(end: Relation, rows: Visible, also: Sequence[Predicate]) -> Predicate:

@@ -32,7 +32,14 @@ from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
 from clew.slices import Slices
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
+from clew.sql.statement import (
+    Statement,
+    WriteStatements,
+    compile_order,
+    compile_read,
+    compile_row_argument_check,
+    compile_rows,
+)
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
@@ -78,10 +85,10 @@ class Statements:
         self.aside = Aside()
         self.slices = Slices()
         self.writes = WriteStatements(model, tables, cursors)
-        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
+        self._row_argument_checks: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
             _JUDGEMENTS, getsizeof=lambda statement: statement.size
         )
-        self._listed: LRUCache[tuple[Sight, str], Statement] = LRUCache(
+        self._list_orders: LRUCache[tuple[Sight, str], Statement] = LRUCache(
             _JUDGEMENTS, getsizeof=lambda statement: statement.size
         )
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
@@ -286,25 +293,27 @@ class Statements:
         work = partial(statement.bind, ready.values, given)
         return await self.aside.run(work, begun=True) if ready.large else work()
 
-    def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
+    def row_argument_check(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
         """Return the statement that checks keys given for `@row` arguments, from the cache if it is there."""
         key = (sight, rows)
-        statement = self._held.get(key)
+        statement = self._row_argument_checks.get(key)
         if statement is None:
-            checks = {row.argument: self.access.held(self.model.entity(row.entity), sight, row.to) for row in rows}
-            statement = self._held[key] = compile_held(checks, self.model, self.tables, self.cursors)
+            checks = {row.argument: self.access.nameable(self.model.entity(row.entity), sight, row.to) for row in rows}
+            statement = self._row_argument_checks[key] = compile_row_argument_check(
+                checks, self.model, self.tables, self.cursors
+            )
         return statement
 
-    def listed(self, sight: Sight, entity: Entity) -> Statement | None:
+    def list_order(self, sight: Sight, entity: Entity) -> Statement | None:
         """Return the statement that sorts keys in the order of a list. Return None if that is the order of the keys."""
         visible = self.access.visible(entity, sight)
         if shows_its_keys(visible):  # alike if false: a shortcut, for the keys are in that order
             return None
-        statement = self._listed.get((sight, entity.name))
+        statement = self._list_orders.get((sight, entity.name))
         if statement is None:
             rows = Rows(visible, order=order_of_ties(visible))
             statement = compile_order(rows, self.model, self.tables, self.cursors)
-            self._listed[sight, entity.name] = statement
+            self._list_orders[sight, entity.name] = statement
         return statement
 
     async def decoded(self, text: bytes) -> Any:

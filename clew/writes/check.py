@@ -92,7 +92,7 @@ async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
         keys = [draft.key for draft in drafts]
         for draft, held in zip(drafts, await store.held_after_others(step.entity, permits, keys, order), strict=True):
             # A rule must hold in both checks: among the old rows, and among the rows written earlier.
-            draft.held = tuple(a and b for a, b in zip(draft.held or held, held, strict=True))
+            draft.held_before = tuple(a and b for a, b in zip(draft.held_before or held, held, strict=True))
         allowed.require(drafts, Phase.RECALL)
 
 
@@ -217,19 +217,19 @@ class _Judged:
         near: list[str] = []
         is_ordered = len(order) > 1
         for name in before:
-            bound |= store.as_it_was(name)
+            bound |= store.bind_past(name)
         if is_ordered:  # alike if true: a single row has no row before it
             unread = set(waiting.get(own, ()))
             allowed = [key for key in order if key not in unread]
-            bound |= store.as_it_was(own, order=allowed)
+            bound |= store.bind_past(own, order=allowed)
             bound[Places()] = self._places(drafts, order, allowed)
         for name, keys in sorted(waiting.items()):
             if is_free_link(store.model.entity(name)):  # alike if true: only links belong to the row
                 near.append(name)
-                bound |= store.as_it_was(name, keys, near=True)
+                bound |= store.bind_past(name, keys, near=True)
             if name not in before:
                 before.append(name)
-                bound |= store.as_it_was(name, keys)
+                bound |= store.bind_past(name, keys)
         plan = Check(self.item.visible, self.item.permits, before, near, is_ordered)
         return await self._store.check(plan, [draft.key for draft in drafts], bound)
 
@@ -268,7 +268,7 @@ class Allowed:
                 raise ForbiddenError(self.refusal(phase, draft, after))
 
     def __call__(self, draft: Draft, after: tuple[bool | None, ...]) -> bool:
-        question = (draft.fields, draft.held, after)
+        question = (draft.fields, draft.held_before, after)
         answer = self._known.get(question)
         if answer is None:
             answer = self._known[question] = self._is_allowed(*question)
@@ -280,7 +280,7 @@ class Allowed:
         """Return why a row is refused."""
         permits = self._permits
         fields: tuple[str, ...] = ()
-        holds = self._holding(draft.held, after)
+        holds = self._holding(draft.held_before, after)
         if not readable:
             why = _UNREADABLE
         elif not all(holds[id(permit)] for permit in permits.guards):
@@ -307,7 +307,9 @@ class Allowed:
     ) -> Refusal:
         """Return the refusal of a row for a reason."""
         permits = self._permits
-        return Refusal(phase, self._entity, permits.operation, why, permits, draft.key, fields, draft.held, after)
+        return Refusal(
+            phase, self._entity, permits.operation, why, permits, draft.key, fields, draft.held_before, after
+        )
 
     def _holding(self, held: tuple[bool, ...], after: tuple[bool | None, ...]) -> dict[int, bool | None]:
         """Return for each rule, by its `id`, whether it held before and holds now."""

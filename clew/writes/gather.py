@@ -204,7 +204,7 @@ class Gatherer:
         nested: Nested = {}
         for row, draft, given in zip(rows, drafts, sets, strict=True):
             changed[row.key] = draft.place
-            draft.key, draft.held = row.key, row.held
+            draft.key, draft.held_before = row.key, row.held_before
             # Adding to a hidden value would reveal it: a client could search for the increase that overflows.
             if not row.masked.isdisjoint((*draft.increases, *draft.appends)):
                 fields = tuple(sorted(row.masked & {*draft.increases, *draft.appends}))
@@ -293,12 +293,12 @@ class Gatherer:
             return
         self._removed.setdefault(entity.name, set()).update(keys)
         along: dict[str, list[Key]] = {}
-        async for child, relation, reached in self._store.reach(entity, keys):
+        async for child, relation, reached in self._store.referencing_rows(entity, keys):
             along.setdefault(child.name, []).extend(reached)
             if relation.on_delete is not OnDelete.CASCADE:
                 permits = self._store.guarding(child, Operation.UPDATE)
                 held = (True,) * len(permits.every)
-                drafts = [Draft("", key=key, held=held) for key in reached]
+                drafts = [Draft("", key=key, held_before=held) for key in reached]
                 self._guard_after(child, permits, drafts)
             elif is_free_link(child):
                 for end in child.relations:
@@ -329,7 +329,7 @@ class Gatherer:
         if not permits.guards:  # alike if false: a shortcut, for the rows at the ends of links are there
             return True
         locked = await self._store.lock(Lock(self._store.access.every_row(entity), permits), keys=unique)
-        self._guard_after(entity, permits, [Draft("", key=row.key, held=row.held) for row in locked])
+        self._guard_after(entity, permits, [Draft("", key=row.key, held_before=row.held_before) for row in locked])
         return len(locked) == len(unique)
 
     # --- to-many ----------------------------------------------------------------------

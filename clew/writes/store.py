@@ -138,7 +138,7 @@ class Store:
         self._deferred: dict[str, None] = {}
 
     @asynccontextmanager
-    async def undone_if_taken(self) -> AsyncIterator[None]:
+    async def rolled_back_if_taken(self) -> AsyncIterator[None]:
         """Roll back what runs inside if a unique key is taken. The transaction goes on.
 
         Raises:
@@ -154,7 +154,7 @@ class Store:
         await self._command("RELEASE SAVEPOINT clew_upsert")
 
     @asynccontextmanager
-    async def undone(self) -> AsyncIterator[None]:
+    async def rolled_back(self) -> AsyncIterator[None]:
         """Roll back what runs inside, in any case."""
         await self._command("SAVEPOINT clew_tried")
         yield
@@ -620,7 +620,7 @@ class Store:
             if relation.on_delete in ways and (child.soft_delete is not None if softly else child.view_sql is None)
         ]
 
-    async def reach(
+    async def referencing_rows(
         self, entity: Entity, keys: Sequence[Key], restored: str | None = None
     ) -> AsyncIterator[tuple[Entity, Relation, list[Key]]]:
         """Find and lock the rows that a deletion of `keys` will delete or change along.
@@ -720,7 +720,7 @@ class Store:
         """Return whether the root field has changed rows of an entity."""
         return bool(self._before.get(name, _Before()).keys)
 
-    def as_it_was(
+    def bind_past(
         self,
         name: str,
         keys: Collection[Key] | None = None,
@@ -766,9 +766,9 @@ class Store:
         past = sorted(name for name in self.circles.recalled(entity, permits.operation) if self.changed(name))
         bound = bound_keys(entity, keys)
         for name in past:
-            bound |= self.as_it_was(name)
+            bound |= self.bind_past(name)
         places = {key: place for place, key in enumerate(order, start=1)}
-        bound |= self.as_it_was(entity.name, order=order) | {Places(): [places[key] for key in keys]}
+        bound |= self.bind_past(entity.name, order=order) | {Places(): [places[key] for key in keys]}
         records = await self.run(Recall(entity, permits, past), bound)
         return [tuple(record) for record in records]
 
@@ -806,7 +806,7 @@ class Store:
         values = {**self._claims, **bound}
         return statement.bind(_NO_VARIABLES, values)
 
-    async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
+    async def probe(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
         """Run the statement of a plan that changes nothing, without a report. If it fails, the transaction goes on.
 
         Raises:
@@ -814,12 +814,12 @@ class Store:
         """
         statement = self._statements.get(plan, keep=False)
         arguments = self._arguments(statement, bound)
-        await self._fetch("SAVEPOINT clew_ask", ())
+        await self._fetch("SAVEPOINT clew_probe", ())
         try:
             return await self._fetch(statement.sql, arguments)
         finally:
-            await self._fetch("ROLLBACK TO SAVEPOINT clew_ask", ())
-            await self._fetch("RELEASE SAVEPOINT clew_ask", ())
+            await self._fetch("ROLLBACK TO SAVEPOINT clew_probe", ())
+            await self._fetch("RELEASE SAVEPOINT clew_probe", ())
 
     async def refused(self, refusal: Refusal) -> None:
         """Report the refusal of the root field to the witness, if there is one."""

@@ -33,7 +33,7 @@ class Draft:
             `append`.
         fields: the fields that rules must open.
         key: the primary key; empty for a row that is not written yet.
-        held: for each rule for the operation, whether it held before the write; empty for a new row.
+        held_before: for each rule for the operation, whether it held before the write; empty for a new row.
         to_ones: to-ones whose target is safe: this root field creates it, or the viewer may read it.
         sources: rows without a key yet, whose keys will fill columns of this row.
         kept: columns of `values` that keep their old value, because a to-one shares them.
@@ -48,7 +48,7 @@ class Draft:
     appends: Mapping[str, Any] = field(default_factory=_nothing)
     fields: frozenset[str] = frozenset()
     key: Key = ()
-    held: tuple[bool, ...] = ()
+    held_before: tuple[bool, ...] = ()
     to_ones: frozenset[str] = frozenset()
     sources: tuple[Source, ...] = ()
     kept: frozenset[str] = frozenset()
@@ -109,14 +109,14 @@ class Locked:
         position: the place of its key among the keys to lock, from 1; 0 if a filter found the row.
         columns: the values of the plan's `columns`.
         masked: the fields among the plan's `opened` that are masked on the row.
-        held: for each rule for the operation, whether it holds.
+        held_before: for each rule for the operation, whether it holds.
     """
 
     position: int
     key: Key
     columns: tuple[Any, ...]
     masked: frozenset[str]
-    held: tuple[bool, ...]
+    held_before: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,7 +280,7 @@ class Writer:
                 if len(old) == len(inputs):
                     await self._write()
                 else:
-                    async with self._store.undone_if_taken():
+                    async with self._store.rolled_back_if_taken():
                         await self._write()
             except KeyTakenError as error:
                 # Another transaction may have taken the key since `find`. The next round finds its row.
@@ -341,7 +341,7 @@ class Writer:
         if len(keys) > 1 and order.matters():
             # This is a trial that only finds the rows to delete, so hooks do not run.
             hooks, self._hooks = self._hooks, None
-            async with self._store.undone():
+            async with self._store.rolled_back():
                 keys = await self._delete_in_order(entity, keys)
                 await self._judge()
             self._hooks = hooks
@@ -381,7 +381,7 @@ class Writer:
         if not rows:
             return None
         at = rows[0].columns[0]
-        async for _ in self._store.reach(entity, [rows[0].key], restored=at):
+        async for _ in self._store.referencing_rows(entity, [rows[0].key], restored=at):
             pass
         self._store.phase = Phase.WRITE
         await self._store.mark(entity, [rows[0].key], at)
