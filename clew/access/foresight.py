@@ -32,7 +32,7 @@ class Foresight:
     Args:
         known: the API names of the columns whose values are known.
         unsettled: the names of entities whose rows may still change; None for all.
-        reading: returns the entities whose rows a condition reads, also by way of views.
+        reading: returns the entities whose rows a condition reads, directly or through views.
     """
 
     known: Collection[str]

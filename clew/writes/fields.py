@@ -81,7 +81,7 @@ async def _told(writer: Writer) -> AsyncIterator[None]:
 
 
 async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
-    """Write what the field asks for, and judge it. Return the keys of the rows."""
+    """Write the rows of the field, and check them. Return their keys."""
     async with _told(writer):
         return await _judged(writer, entity, kind, arguments)
 

@@ -595,7 +595,7 @@ class Gatherer:
             await self._store.lock(Lock(every, permits), keys=keys)
         await self.remove(link, keys)
 
-    # --- what is judged ---------------------------------------------------------------
+    # --- rows to check ----------------------------------------------------------------
 
     def _judge_after(self, entity: Entity, permits: Permits, drafts: Sequence[Draft]) -> None:
         self.written.append(Written(entity, self._store.visible(entity), permits, drafts))

@@ -45,7 +45,7 @@ class Order:
         self._along: dict[str, set[Operation]] = {}
         # The entities at the ends of generated links, whose rules decide on the links.
         self._ends: set[str] = set()
-        # Entities whose rows inputs name by key. Then entities that to-ones lead to, with the key columns they use.
+        # Entities whose rows inputs name by key. Entities that to-ones lead to, with the columns that they refer to.
         self._found: set[str] = set()
         self._led: dict[str, set[str]] = {}
 

@@ -695,7 +695,7 @@ class Store:
                     pending.append(child)
         return False
 
-    # --- judging ----------------------------------------------------------------------
+    # --- checks -----------------------------------------------------------------------
 
     def recall(self, operations: Mapping[str, Iterable[Operation]]) -> None:
         """Keep the images that `check_written` needs to check the old state of rows again.
