@@ -47,9 +47,9 @@ def hook_faults(model: Model, hooks: Iterable[Registered]) -> list[Diagnostic]:
         place = f"the hook {hook.name} is {hook.moment} {hook.operation} of {hook.entity}"
         entity = model.entities.get(hook.entity)
         if hook.operation not in OPERATIONS:
-            faults.append(Diagnostic(f"{place}, which is no write", hint="use CREATE, UPDATE or DELETE"))
+            faults.append(Diagnostic(f"{place}, which is not a write", hint="use CREATE, UPDATE or DELETE"))
         elif entity is None:
-            faults.append(Diagnostic(f"{place}, which is no entity", hint="name a type with @table"))
+            faults.append(Diagnostic(f"{place}, which is not an entity", hint="name a type with @table"))
         elif entity.view_sql is not None:
             faults.append(Diagnostic(f"{place}, which is a view", hint="it would never run: views are not written"))
         elif entity.generated_link:
@@ -153,7 +153,7 @@ class RowDraft(MutableMapping[str, Any]):
         elif operation is Operation.DELETE:
             why = "of a row that is deleted"
         elif column is None or not is_writable(column, admin=True):
-            why = "which is no stored field that can be written"
+            why = "which is not a stored field that can be written"
         elif operation is Operation.UPDATE and name in entity.primary_key:
             why = "which is part of the key of a row that is there"
         elif column.preset is not None and column.preset.sql is not None and operation in column.preset.on:

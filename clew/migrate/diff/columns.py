@@ -151,7 +151,7 @@ def _retype(key: str, name: str, old: Column, new: Column) -> Change:
 
     loses = None
     if not keeps_every_value(old.type, new.type):
-        loses = f"values of {place} that are no {new.type.lower()}: they are cut or rounded, or the migration fails"
+        loses = f"values of {place} that do not fit {new.type.lower()}: they are cut or rounded, or the migration fails"
     summary = f"change the type of {place} from {old.type.lower()} to {new.type.lower()}"
     plain_old = old if old.generated is None else Column(type=old.type)
     return Change(statements(plain_old, new), statements(new, plain_old), summary, loses)
