@@ -104,7 +104,7 @@ class Statements:
         """Return the validated operation of a document, from the cache if it is there.
 
         Args:
-            own: whether the document is the application's own. Only clients' documents have limits.
+            own: whether the document is the application's own. Then the limits of `Limits.for_own` apply.
 
         Raises:
             InvalidDocument, ClewError: as in `clew.document.prepare.prepare`.
