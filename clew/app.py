@@ -380,6 +380,7 @@ class Clew:
             response_bytes=settings.max_response_bytes,
             operations=settings.max_operations,
             sockets=settings.max_sockets,
+            live_rate=settings.max_live_rate,
         )
         overrides = {
             role: limit_overrides.model_dump(exclude_none=True) for role, limit_overrides in settings.limits.items()

@@ -153,6 +153,7 @@ class LimitOverrides(BaseModel):
     response_bytes: Count | None = None
     operations: Count | None = None
     sockets: Count | None = None
+    live_rate: Count | None = None
 
 
 Overrides = Annotated[Mapping[str, LimitOverrides], NoDecode, BeforeValidator(_json)]
@@ -273,6 +274,9 @@ class Settings(BaseSettings):
     max_operations: Count = Field(1000, description="The most operations under way on one WebSocket.")
     max_sockets: Count = Field(
         1000, description="The most WebSockets and event streams of one viewer, in each process."
+    )
+    max_live_rate: Count = Field(
+        1200, description="The most results of one live query in a minute. Changes that come faster are sent together."
     )
     max_all_sockets: Count = Field(
         10_000, description="The most WebSockets and event streams of all viewers, in each process."

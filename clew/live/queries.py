@@ -176,8 +176,9 @@ class LiveQueries:
         Raises:
             ClewError: BAD_USER_INPUT for extensions that are wrong, UNAVAILABLE if changes cannot be read.
         """
-        throttle, patches = _throttle(request.extensions), _patches(request.extensions)
+        patches = _patches(request.extensions)
         prepared, ready, session = begun.prepared, begun.ready, begun.session
+        throttle = _throttle(request.extensions, prepared.limits.live_rate)
         assert ready.executable is not None
         group = await self._group(ready.executable)
         await self._listen()
@@ -500,8 +501,11 @@ def _frozen(value: Any) -> Any:
     return (type(value), value) if isinstance(value, bool | int | float) else value
 
 
-def _throttle(extensions: Mapping[str, Any]) -> float:
+def _throttle(extensions: Mapping[str, Any], rate: int | None) -> float:
     """Return the least seconds between two results.
+
+    Args:
+        rate: the most results in a minute.
 
     Raises:
         ClewError: BAD_USER_INPUT.
@@ -511,7 +515,7 @@ def _throttle(extensions: Mapping[str, Any]) -> float:
         raise ClewError(
             "`extensions.throttle` must be a number of milliseconds.", hint=f"Write 0 to {_LONGEST_THROTTLE}."
         )
-    return found / 1000
+    return max(found / 1000, 0 if rate is None else 60 / rate)
 
 
 def _patches(extensions: Mapping[str, Any]) -> bool:
