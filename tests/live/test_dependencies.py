@@ -17,44 +17,8 @@ from clew.model.build import parse_model
 from clew.plan.dependencies import Dependency, plan_dependencies
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
+from tests.live.chat import SDL
 
-SDL = """
-type User @table @is(name: "me", where: {id: "$auth.sub"}) @allow(role: user) {
-  id: Int! @id
-  name: String!
-  score: Decimal!
-  shout: String @computed(sql: "upper(name)")
-  threads: [Thread!]! @relation(from: "owner")
-}
-type Team @table @allow(role: user) {
-  id: Int! @id
-  name: String!
-  members: [User!]! @relation(through: "Member")
-}
-type Member @table @allow(role: user) { team: Team! @id user: User! @id admin: Boolean! @default(value: false) }
-type Thread @table @is(name: "mine", where: {owner: {is: "me"}})
-  @allow(role: user, where: {is: "mine"})
-  @allow(role: reader, where: {or: [{is: "mine"}, {team: {members: {some: {is: "me"}}}}]})
-  @allow(role: guest, where: {public: true}) {
-  id: Int! @id
-  owner: User!
-  team: Team
-  title: String!
-  public: Boolean!
-  deletedAt: DateTime @softDelete
-  messages: [Message!]!
-}
-type Message @table @allow(role: user, where: {thread: {is: "mine"}}) {
-  id: Int! @id
-  thread: Thread!
-  author: User
-  text: String!
-}
-type Secret @table @allow(role: user, where: {exists: {Member: {user: {is: "me"}, admin: true}}}) {
-  id: Int! @id
-  text: String!
-}
-"""
 USER = Viewer("7", frozenset({"anon", "user"}))
 READER = Viewer("7", frozenset({"anon", "reader"}))
 ADMIN = Viewer.admin()
