@@ -135,12 +135,8 @@ class Chat:
 
 
 @asynccontextmanager
-async def chat(
-    url: str, limits: Limits | None = None, make: Callable[[str, Limits | None], Chat] = Chat
-) -> AsyncIterator[Chat]:
+async def chat(url: str, limits: Limits | None = None) -> AsyncIterator[Chat]:
     """Fill an empty database with the chat."""
-    from tests.properties.database import create_tables
-
     await create_tables(url, parse_model(Source(SDL, "schema.graphql")))
     connection = await asyncpg.connect(url)
     await connection.execute(FILL)
