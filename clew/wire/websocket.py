@@ -107,12 +107,12 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
             if not may_open(scope, self._door.origins):
                 message = "This page may not open a WebSocket here."
                 raise ClewError(message, code=Code.FORBIDDEN, hint="Add its origin to CLEW_CORS_ORIGINS.")
-            if PROTOCOL in scope["subprotocols"]:
+            if PROTOCOL in scope.get("subprotocols", ()):
                 self._door.sockets.enter(socket)
         except ClewError as error:
             await _deny(scope, send, error, request_id)
             return
-        if PROTOCOL not in scope["subprotocols"]:
+        if PROTOCOL not in scope.get("subprotocols", ()):
             await send({"type": "websocket.accept"})
             with suppress(OSError):
                 await send({"type": "websocket.close", "code": NOT_ACCEPTABLE, "reason": "Subprotocol not acceptable"})

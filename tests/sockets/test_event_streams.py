@@ -193,7 +193,7 @@ async def test_a_stream_without_a_token_ends_too(desk: Desk) -> None:
 
 
 async def test_a_source_that_fails_tells_so(port: int) -> None:
-    async with ask(port, 'subscription { fails(how: "told") }') as answer:
+    async with ask(port, 'subscription { fails(how: "told") }') as response:
         first, (_, result), complete = await response.rest()
         assert first == ("next", {"data": {"fails": 1}})
         assert result["errors"][0]["message"] == "It is over."
