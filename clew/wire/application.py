@@ -28,6 +28,7 @@ from clew.wire.http import HTTPHandler
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
 from clew.wire.sockets import Sockets
+from clew.wire.sse import Streams
 from clew.wire.tickets import TicketOffice
 from clew.wire.websocket import Door, WebSocketHandler
 
@@ -63,6 +64,7 @@ class Application(Starlette):
         handler = HTTPHandler(
             engine,
             authenticator,
+            Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds),
             settings.max_body_bytes,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )

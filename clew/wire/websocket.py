@@ -19,6 +19,7 @@ from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
 from starlette.types import Receive, Scope, Send
 
 from clew.auth.authenticate import Authenticator
+from clew.document.limits import Limits
 from clew.engine.engine import counted_apart
 from clew.engine.flights import Flight
 from clew.engine.outcome import INTERNAL, Outcome, encode, new_request_id, refusal
@@ -64,6 +65,17 @@ class _CloseError(Exception):
         self.reason = reason
 
 
+class TooManyOperationsError(ClewError):
+    """There are as many operations under way on a socket as allowed."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"Too many operations on this WebSocket: at most {most} are allowed.",
+            code=Code.LIMIT_EXCEEDED,
+            hint="End others first, or open another WebSocket.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What all sockets of a server share. `max_message` is in bytes, `heartbeat` and `session` in seconds."""
@@ -95,12 +107,12 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
             if not may_open(scope, self._door.origins):
                 message = "This page may not open a WebSocket here."
                 raise ClewError(message, code=Code.FORBIDDEN, hint="Add its origin to CLEW_CORS_ORIGINS.")
-            if PROTOCOL in scope["subprotocols"]:
+            if PROTOCOL in scope.get("subprotocols", ()):
                 self._door.sockets.enter(socket)
         except ClewError as error:
             await _deny(scope, send, error, request_id)
             return
-        if PROTOCOL not in scope["subprotocols"]:
+        if PROTOCOL not in scope.get("subprotocols", ()):
             await send({"type": "websocket.accept"})
             with suppress(OSError):
                 await send({"type": "websocket.close", "code": NOT_ACCEPTABLE, "reason": "Subprotocol not acceptable"})
@@ -149,7 +161,19 @@ class _Socket:
     """One accepted socket."""
 
     __slots__ = (
-        *("_blocked", "_closing", "_door", "_ends", "_heard", "_is_over", "_last_size", "_lock", "_loop", "_number"),
+        *(
+            "_blocked",
+            "_closing",
+            "_door",
+            "_ends",
+            "_heard",
+            "_is_over",
+            "_last_size",
+            "_lock",
+            "_loop",
+            "_most",
+            "_number",
+        ),
         *(
             "_operations",
             "_pinged",
@@ -184,6 +208,7 @@ class _Socket:
         self._viewer: Viewer | None = None
         self._who: Hashable | None = None
         self._ends = float("inf")
+        self._most = 0
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._heard = self._loop.time()
         # When the ping was sent that is not answered yet, and when a message began to wait for the client.
@@ -312,7 +337,7 @@ class _Socket:
             raise _CloseError(BAD_MESSAGE, "A message must be a JSON object")
         kind, payload = value.get("type"), value.get("payload")
         if kind == "subscribe":
-            self._subscribe(value.get("id"), payload)
+            await self._subscribe(value.get("id"), payload)
         elif kind == "complete":
             operation = self._operations.pop(_id(value.get("id")), None)
             if operation is not None:
@@ -342,8 +367,7 @@ class _Socket:
             await self._renew(payload, self._viewer)
             return
         try:
-            viewer = await self._authenticated(with_credentials(self._scope, payload))
-            limits = (await self._door.subscriptions.engine.role(viewer)).limits
+            viewer, limits = await self._authenticated(with_credentials(self._scope, payload))
             who = counted_apart(self._client, viewer)
             self._door.sockets.introduce(self, who, limits.sockets)
         except TooManySocketsError as error:
@@ -351,8 +375,7 @@ class _Socket:
         except ClewError as error:
             raise _CloseError(TRY_LATER if error.code is Code.UNAVAILABLE else FORBIDDEN, error.message) from None
         self._who = who
-        self._begin_session(viewer)
-        await self._send(_ACK)
+        await self._begin_session(viewer, limits)
 
     async def _renew(self, payload: dict[str, Any], viewer: Viewer) -> None:
         """Go on with a fresh token of the same subject. Anything else in a further `connection_init` is a fault."""
@@ -360,7 +383,8 @@ class _Socket:
         try:
             if not payload_credentials(payload):
                 raise fault
-            renewed = await self._authenticated(with_credentials(self._scope, payload, renews=True))
+            scope = with_credentials(self._scope, payload, renews=True)
+            renewed, limits = await self._authenticated(scope)
         except ClewError as error:
             raise (_CloseError(TRY_LATER, error.message) if error.code is Code.UNAVAILABLE else fault) from None
         renewal = is_renewed_by(viewer, renewed)
@@ -371,18 +395,20 @@ class _Socket:
             left = self._ends - time.time()
             for operation in self._operations.values():
                 self._loop.call_later(max(0.0, left), operation.expire)
-        self._begin_session(renewed)
-        await self._send(_ACK)
+        await self._begin_session(renewed, limits)
 
-    async def _authenticated(self, scope: Scope) -> Viewer:
-        return await self._door.authenticator.viewer(scope, dict(scope["headers"]))
+    async def _authenticated(self, scope: Scope) -> tuple[Viewer, Limits]:
+        viewer = await self._door.authenticator.viewer(scope, dict(scope["headers"]))
+        return viewer, (await self._door.subscriptions.engine.role(viewer)).limits
 
-    def _begin_session(self, viewer: Viewer) -> None:
+    async def _begin_session(self, viewer: Viewer, limits: Limits) -> None:
         self._viewer = viewer
+        self._most = limits.operations
         self._ends = session_end(viewer, self._door.session)
         if self._timer is not None:
             self._timer.cancel()
         self._wait(0)
+        await self._send(_ACK)
 
     @property
     def _client(self) -> str:
@@ -390,7 +416,7 @@ class _Socket:
 
     # --- operations -------------------------------------------------------------------
 
-    def _subscribe(self, id_: Any, payload: Any) -> None:
+    async def _subscribe(self, id_: Any, payload: Any) -> None:
         """Start an operation.
 
         Raises:
@@ -408,18 +434,25 @@ class _Socket:
             raise _CloseError(UNAUTHORIZED, "Unauthorized")
         if id_ in self._operations:
             raise _CloseError(ALREADY_EXISTS, f"Subscriber for {id_} already exists")
-        operation = self._operations[id_] = _Operation()
+        operation = _Operation()
+        if len(self._operations) >= self._most:
+            await self._fail(id_, operation, TooManyOperationsError(self._most), self._next_request_id())
+            return
+        self._operations[id_] = operation
         operation.task = asyncio.create_task(self._operate(id_, payload, self._viewer, operation))
+
+    def _next_request_id(self) -> str:
+        """Return the id of the handshake with the operation's number, or a new one."""
+        self._number += 1
+        return new_request_id() if self._request_id is None else f"{self._request_id}.{self._number}"
 
     async def _operate(self, id_: str, payload: dict[str, Any], viewer: Viewer, operation: _Operation) -> None:
         """Run an operation, and send what comes of it."""
-        self._number += 1
-        request_id = f"{self._request_id}.{self._number}" if self._request_id is not None else new_request_id()
+        request_id = self._next_request_id()
         flight = Flight()
         stream: Stream | None = None
         try:
             request = from_object(payload, request_id, self._client)
-            await self._check_room(viewer)
             found = await self._door.subscriptions.open(request, viewer, flight)
             if isinstance(found, Outcome):
                 await self._answer(id_, found, operation)
@@ -453,20 +486,6 @@ class _Socket:
             flight.end()
             if stream is not None:
                 await stream.aclose()
-
-    async def _check_room(self, viewer: Viewer) -> None:
-        """Refuse an operation if there are too many on this socket.
-
-        Raises:
-            ClewError: LIMIT_EXCEEDED.
-        """
-        most = (await self._door.subscriptions.engine.role(viewer)).limits.operations
-        if len(self._operations) > most:
-            raise ClewError(
-                f"Too many operations on this WebSocket: at most {most} are allowed.",
-                code=Code.LIMIT_EXCEEDED,
-                hint="End others first, or open another WebSocket.",
-            )
 
     async def _answer(self, id_: str, outcome: Outcome, operation: _Operation) -> None:
         engine = self._door.subscriptions.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -41,8 +42,10 @@ async def desk(made_desk: Desk) -> AsyncIterator[Desk]:
     made_desk.apps.clear()
 
 
-@pytest.fixture
-async def port(desk: Desk) -> AsyncIterator[int]:
+@pytest.fixture(scope="module")
+async def port(made_desk: Desk) -> AsyncIterator[int]:
     """The port of the desk's app in production's settings."""
-    async with served(desk.app()) as found:
+    app = replace(made_desk, apps=[]).app()
+    async with served(app) as found:
         yield found
+    await app.engine.pool.close()
