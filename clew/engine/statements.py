@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from graphql import FieldNode, OperationType
 from graphql.execution.values import VariableValues
 
+from clew.access.predicates import FALSE
 from clew.access.sight import Sight
 from clew.access.types import MOST_BYTES, Rows
 from clew.access.visible import Access
@@ -32,7 +33,15 @@ from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
 from clew.slices import Slices
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
+from clew.sql.statement import (
+    Statement,
+    WriteStatements,
+    compile_changes,
+    compile_held,
+    compile_order,
+    compile_read,
+    compile_rows,
+)
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
@@ -126,7 +135,9 @@ class Statements:
         return self._keep(await self.aside.run(partial(self._prepare, *asked), partial(self.known, *asked)))
 
     async def ready(self, prepared: Prepared, variables: Mapping[str, Any], session: Session) -> Ready:
-        """Coerce the variables; of a query find its plan and statement, and bind them: aside where it takes long.
+        """Coerce the variables; of a query or a subscription find its plan and statement, and bind them.
+
+        It works aside where that takes long.
 
         Raises:
             InvalidDocument: BAD_USER_INPUT for variables that do not fit.
@@ -149,7 +160,7 @@ class Statements:
     ) -> Ready:
         values = prepared.coerce(variables)
         shape = prepared.shape(values) if prepared.variables else ()
-        if prepared.operation.operation is not OperationType.QUERY:
+        if prepared.operation.operation is OperationType.MUTATION:
             return Ready(values, shape, large)
         executable, is_new = self._executable(prepared, values, shape, session.sight, budget)
         statement = executable.statement
@@ -275,6 +286,28 @@ class Statements:
         is_bounded = prepared.limits.response_bytes is not None
         statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
         return replace(statement, conditions=weight.conditions)
+
+    async def judging(self, prepared: Prepared, ready: Ready, sight: Sight, before: frozenset[str]) -> Statement:
+        """The statement that judges changes for a field of change events, from the cache if it is there.
+
+        Args:
+            before: as for `clew.sql.changes.changes_statement`.
+        """
+        key = (sight.usable, ready.shape, before)
+        found: Statement | None = prepared.rows.get(key)
+        if found is not None:
+            return found
+        assert ready.executable is not None
+        root = ready.executable.plan.changes
+        assert root is not None
+        visible = root.read.rows.visible
+        shown = [c for c in visible.entity.columns if not c.hidden and visible.masks.get(c.name) != FALSE]
+        work = partial(compile_changes, root.read, shown, before, self.model, self.tables, self.cursors)
+        known: Callable[[], Statement | None] = partial(prepared.rows.get, key)
+        statement = await self.aside.run(work, known)
+        prepared.keep(prepared.rows, key, statement)
+        self._keep(prepared)
+        return statement
 
     async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
         """The arguments of a statement beside the operation's one: aside where its variables are large."""
