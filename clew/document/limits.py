@@ -55,7 +55,8 @@ class Limits:
     multiplied. `list_items`: values of one input list. `conditions`: conditions of one statement, including those of
     rules. `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: the size of a response,
     and of the data read for it. `operations`: those under way on one WebSocket. `sockets`: a viewer's WebSockets and
-    event streams. `live_rate`: results of one live query in a minute. `introspection`: whether `__schema` and `__type` are allowed.
+    event streams. `live_rate`: results of one live query in a minute. `introspection`: whether `__schema` and `__type`
+    are allowed.
     """
 
     tokens: int = 10_000

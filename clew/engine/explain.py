@@ -21,6 +21,7 @@ from clew.access.types import (
     Images,
     Keys,
     Literal,
+    Logged,
     Marker,
     Moment,
     Now,
@@ -55,7 +56,7 @@ _HIDDEN = "(hidden)"
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The statement of a query.
+    """The statement of a query or a subscription.
 
     `arguments` are the sources of the parameters `$1`...: the path of a variable or claim as text (`$id`,
     `$where.title.eq`, `$auth.sub`), or a literal. `values` are the bound values, without this process' secrets.
@@ -71,7 +72,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a query compiles to for a viewer.
+    """What a query or a subscription compiles to for a viewer.
 
     `dependencies` are the rows whose changes would run it again, if it were a live query.
     """
@@ -132,7 +133,7 @@ def _parameters(sources: Sequence[Any], values: Sequence[Any]) -> list[dict[str,
 
 def _shown(step: Step) -> tuple[list[Any], list[Any]]:
     """Return the source of each argument of a step, and its value if it may be shown."""
-    hidden = Marker | TieKey | CursorKey | Images
+    hidden = Marker | TieKey | CursorKey | Images | Logged
     values = [
         _HIDDEN if isinstance(operand.source, hidden) else value
         for operand, value in zip(step.operands, step.arguments, strict=True)
@@ -148,7 +149,7 @@ def step_lines(step: Step) -> Iterator[str]:
 
 
 def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Compiled:
-    """Plan and compile a query as an admin.
+    """Plan and compile a query or a subscription as an admin.
 
     Raises:
         ClewError: with the first fault's message, if the document or a variable is not valid.
@@ -159,21 +160,23 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
         values = prepared.coerce(variables)
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
-    if prepared.operation.operation is not OperationType.QUERY:
-        raise ClewError("Only queries can be explained.", code=Code.BAD_USER_INPUT)
+    if prepared.operation.operation is OperationType.MUTATION:
+        raise ClewError("Only queries and subscriptions can be explained.", code=Code.BAD_USER_INPUT)
     executable = engine.statements.executable(prepared, values, ADMIN)
     return _compiled(executable, values, {})
 
 
 async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Explanation | None:
-    """Return which rules apply to a query of this viewer, and its compiled statement; None for a mutation.
+    """Return which rules apply to a query or a subscription of this viewer, and its compiled statement.
+
+    Return None for a mutation.
 
     Raises:
-        InvalidDocument, ClewError: as a run of the query would.
+        InvalidDocument, ClewError: as a run of the operation would.
     """
     session = await engine.open(viewer)
     prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
-    if prepared.operation.operation is not OperationType.QUERY:
+    if prepared.operation.operation is OperationType.MUTATION:
         return None
     values = prepared.coerce(request.variables)
     executable = engine.statements.executable(prepared, values, session.sight)
@@ -392,6 +395,8 @@ def _source(operand: Operand) -> Any:
             return "$key." + (column if of is None else f"{of.entity if isinstance(of, Past) else of}.{column}")
         case Values(column, change):
             return f"${change}.{column}"
+        case Logged(entity, part):
+            return f"$log.{entity}.{part}"
         case Moment():
             return "$deletedAt"
     return f"$({operand.place})"

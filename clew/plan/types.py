@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graphql import FieldNode
 
-from clew.access.types import FieldPath, Measure, Operand, Predicate, Rows, Visible
+from clew.access.types import FieldPath, Literal, Measure, Operand, Predicate, Rows, Template, Variable, Visible
 from clew.model.types import Column, Relation
 
 # --- output ---------------------------------------------------------------------------
@@ -235,6 +235,39 @@ class Connection:
         return tuple(found)
 
 
+# --- change events --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeValue:
+    """`kind`, `cursor` or `at` of a change event, under a response key."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeNode:
+    """The changed row as it is now, under a response key. `nodes` are the field's."""
+
+    key: str
+    output: tuple[Output, ...]
+    nodes: tuple[FieldNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """An event for each change of a row that is one of `rows` before or after it.
+
+    `on` are the kinds of events that the client asks for, and `after` is the cursor to go on from; None for not given.
+    """
+
+    rows: Rows
+    output: tuple[ChangeValue | ChangeNode | Value | TypeName, ...]
+    on: Literal | Variable | Template | None = None
+    after: Literal | Variable | Template | None = None
+
+
 # --- root fields ----------------------------------------------------------------------
 
 
@@ -278,12 +311,20 @@ class RootCustom:
     nodes: tuple[FieldNode, ...]
 
 
-Root = RootOne | RootMany | RootTypeName | RootViewer | RootCustom
+@dataclass(frozen=True, slots=True)
+class RootChanges:
+    """A root field of Subscription that gives change events."""
+
+    key: str
+    read: Changes
+
+
+Root = RootOne | RootMany | RootTypeName | RootViewer | RootCustom | RootChanges
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """A query operation. `resolvers` says whether some generated row has a field that Python must resolve."""
+    """A query, or a subscription. `resolvers` says whether some generated row has a field that Python must resolve."""
 
     roots: tuple[Root, ...]
     resolvers: bool = False
@@ -291,6 +332,11 @@ class ReadPlan:
     @property
     def reads(self) -> tuple[RootOne | RootMany, ...]:
         return tuple(root for root in self.roots if isinstance(root, RootOne | RootMany))
+
+    @property
+    def changes(self) -> RootChanges | None:
+        """The field of change events of a subscription. It is the only field then."""
+        return next((root for root in self.roots if isinstance(root, RootChanges)), None)
 
     @property
     def passthrough(self) -> bool:

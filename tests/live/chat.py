@@ -124,7 +124,7 @@ class Chat:
         self, document: str, viewer: Viewer, variables: dict[str, Any] | None = None, **extensions: Any
     ) -> LiveStream:
         """Subscribe to a query."""
-        request = Request(f"query{document}", variables or {}, extensions=extensions)
+        request = Request(f"subscription{document}", variables or {}, extensions=extensions)
         begun = await self.engine.begin(request, viewer, None)
         assert not isinstance(begun, Outcome), begun.body
         return await self.live.open(begun, request)
