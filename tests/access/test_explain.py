@@ -227,7 +227,8 @@ async def test_the_text_holds_rules_plan_sql_values_and_explain(app: Application
         "SQL\n  SELECT",
         "= 'm0' ($auth.sub)",
         "= 3 ($n)",
-        "Live: runs again when rows change of\n  equality  Member: id = $auth.sub",
+        "Live: runs again when rows change of\n",
+        "  equality  Member: id = $auth.sub\n",
         "EXPLAIN\n  Subquery Scan on whole",
     ):
         assert line in text
