@@ -11,7 +11,7 @@ import asyncpg
 from graphql import Source
 
 from clew import Viewer
-from clew.changes.types import Batch, Change, ChangeKind, Listener, Listening, Position, TableName
+from clew.changes.types import Batch, Change, ChangeKind, ChangeSource, Listener, Listening, Position, TableName
 from clew.database.pool import Pool
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine, Request
@@ -116,6 +116,10 @@ class Chat:
         self.feed = Feed()
         self.live_pool = Pool(url, size=CONNECTIONS, application_name="clew-live-test")
         self.live = LiveQueries(self.engine, self.feed, self.live_pool)
+
+    def follow(self, changes: ChangeSource) -> None:
+        """Take changes from somewhere else than the feed."""
+        self.live = LiveQueries(self.engine, changes, self.live_pool)
 
     async def sql(self, text: str) -> None:
         await self.engine.pool.fetch(text, ())
