@@ -557,6 +557,22 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'did you mean "User"?',
         f"extend schema @on(model: User, run: a)\nextend type Mutation {{ a: Int @job }}\n{USER}",
     ),
+    "a trigger of a table without a log": (
+        "extend schema @on(model: «Log», run: a)\nextend type Mutation { a: Int @job }\n"
+        "type Log @table(without: [BULK, LIVE]) { id: ID! @id }",
+        '@on names "Log", whose changes are not logged',
+        "remove LIVE from @table(without:) of Log",
+        "extend schema @on(model: Log, run: a)\nextend type Mutation { a: Int @job }\n"
+        "type Log @table(without: BULK) { id: ID! @id }",
+    ),
+    "a trigger of a view": (
+        "extend schema @on(model: «Total», run: a)\nextend type Mutation { a: Int @job }\n"
+        'type Total @view(sql: "SELECT 1 AS id") { id: Int! @id }',
+        '@on names "Total", a view: rows change in tables',
+        None,
+        "extend schema @on(model: Total, run: a)\nextend type Mutation { a: Int @job }\n"
+        "type Total @table { id: Int! @id }",
+    ),
     "a trigger of an unknown job": (
         f"extend schema @on(model: User, run: «sen»)\nextend type Mutation {{ send: Int @job }}\n{USER}",
         '@on runs "sen", which is not a @job field of Mutation',
