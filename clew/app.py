@@ -378,6 +378,8 @@ class Clew:
             rate=settings.max_rate,
             in_flight=settings.max_in_flight,
             response_bytes=settings.max_response_bytes,
+            operations=settings.max_operations,
+            sockets=settings.max_sockets,
         )
         overrides = {
             role: limit_overrides.model_dump(exclude_none=True) for role, limit_overrides in settings.limits.items()
