@@ -136,7 +136,7 @@ class Statements:
         return self._keep(await self.aside.run(partial(self._prepare, *asked), partial(self.known, *asked)))
 
     async def ready(self, prepared: Prepared, variables: Mapping[str, Any], session: Session) -> Ready:
-        """Coerce the variables. Find the plan and statement of a query or a subscription, and bind them.
+        """Coerce the variables. Unless it is a mutation, also find its plan and statement, and bind the arguments.
 
         Long work runs in another thread.
 

@@ -411,14 +411,6 @@ class Entity:
         return self.without.isdisjoint(names)
 
     @property
-    def logged(self) -> bool:
-        """Whether the change log has the changes of its rows. A view has no log of its own: its tables have.
-
-        Without the log the entity has no subscriptions, and no `@on`.
-        """
-        return self.view_sql is None and "LIVE" not in self.without
-
-    @property
     def is_live(self) -> bool:
         """Whether Subscription has the fields of Query over the entity's rows."""
         return "LIVE" not in self.without
@@ -426,7 +418,15 @@ class Entity:
     @property
     def has_changes(self) -> bool:
         """Whether Subscription has the entity's change events. No trigger can watch a view."""
-        return self.is_live and self.view_sql is None and bool(self.primary_key)
+        return self.logged and bool(self.primary_key)
+
+    @property
+    def logged(self) -> bool:
+        """Whether the change log has the changes of its rows. A view has no log of its own: its tables have.
+
+        Without the log the entity has no subscriptions, and no `@on`.
+        """
+        return self.view_sql is None and "LIVE" not in self.without
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
