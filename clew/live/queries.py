@@ -20,6 +20,7 @@ from typing import Any
 
 from clew.access.types import Identity
 from clew.aside import FEW_BYTES
+from clew.background import Background
 from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening
 from clew.database.pool import Pool
 from clew.engine import Engine
@@ -139,12 +140,14 @@ class LiveQueries:
         engine: prepares them, and runs those with fields that Python resolves.
         changes: the changes of the database.
         pool: `CONNECTIONS` connections for the runs.
+        background: owns the tasks that route changes and run members.
     """
 
-    def __init__(self, engine: Engine, changes: ChangeSource, pool: Pool) -> None:
+    def __init__(self, engine: Engine, changes: ChangeSource, pool: Pool, background: Background) -> None:
         self._engine = engine
         self._changes = changes
         self._pool = pool
+        self._background = background
         self._groups: dict[object, Group] = {}
         self._logged = {table_of(entity) for entity in engine.model.entities.values() if entity.logged}
         self._router: Router[Member] = Router(engine.model, self._look_up)
@@ -154,7 +157,7 @@ class LiveQueries:
         self._has_groups = asyncio.Event()
         self._listening = asyncio.Lock()
         self._stop_listening: Listening | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None] | None] = []
         # Figures for metrics.
         self.runs = 0
         self.members_run = 0
@@ -234,15 +237,11 @@ class LiveQueries:
         return known[2]
 
     async def close(self) -> None:
-        """End all live queries."""
+        """End all live queries, and close the pool. The owner of the tasks ends these."""
         for group in list(self._groups.values()):
             for member in list(group.members.values()):
                 for stream in list(member.streams):
                     await stream.aclose()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
         await self._pool.close()
 
     # --- members ----------------------------------------------------------------------
@@ -287,10 +286,8 @@ class LiveQueries:
     async def _listen(self) -> None:
         async with self._listening:
             if not self._tasks:
-                self._tasks = [
-                    asyncio.create_task(work, name="clew live")
-                    for work in (self._route(), *(self._work() for _ in range(_RUNS)))
-                ]
+                work = (self._route(), *(self._work() for _ in range(_RUNS)))
+                self._tasks = [self._background.start(part, "live queries") for part in work]
             if self._stop_listening is None:
                 self._stop_listening = await self._changes.listen(self._on_batch)
 

@@ -11,6 +11,7 @@ import asyncpg
 from graphql import Source
 
 from clew import Viewer
+from clew.background import Background
 from clew.changes.types import Batch, Change, ChangeKind, ChangeSource, Listener, Listening, Position, TableName
 from clew.database.pool import Pool
 from clew.document.limits import Limits, RoleLimits
@@ -115,11 +116,12 @@ class Chat:
         self.engine = Engine(model, build_schema(model), build_tables(model), pool, RoleLimits(limits, {}))
         self.feed = Feed()
         self.live_pool = Pool(url, size=CONNECTIONS, application_name="clew-live-test")
-        self.live = LiveQueries(self.engine, self.feed, self.live_pool)
+        self.background = Background()
+        self.live = LiveQueries(self.engine, self.feed, self.live_pool, self.background)
 
     def follow(self, changes: ChangeSource) -> None:
         """Take changes from somewhere else than the feed."""
-        self.live = LiveQueries(self.engine, changes, self.live_pool)
+        self.live = LiveQueries(self.engine, changes, self.live_pool, self.background)
 
     async def sql(self, text: str) -> None:
         await self.engine.pool.fetch(text, ())
@@ -150,4 +152,5 @@ async def chat(url: str, limits: Limits | None = None) -> AsyncIterator[Chat]:
         yield made
     finally:
         await made.live.close()
+        await made.background.close()
         await made.engine.pool.close()

@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 
 from clew import Viewer
-from clew.background import Background
 from clew.changes.source import LoggedChanges
 from clew.engine import Request
 from clew.live.tables import table_of
@@ -144,9 +143,8 @@ async def test_every_client_ends_with_what_its_query_answers(seed: int, database
         model = world.engine.model
         for entity in model.entities.values():
             await world.sql(log_changes(entity.table))
-        background = Background()
         changes = LoggedChanges(
-            database_url, [table_of(entity) for entity in model.entities.values()], background, retention=3600
+            database_url, [table_of(entity) for entity in model.entities.values()], world.background, retention=3600
         )
         world.follow(changes)
         clients = [Client(rng) for _ in range(CLIENTS)]
@@ -165,5 +163,3 @@ async def test_every_client_ends_with_what_its_query_answers(seed: int, database
             for task in following:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
-            await world.live.close()
-            await background.close()
