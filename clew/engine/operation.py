@@ -223,7 +223,7 @@ class RunningOperation:
         """Run another operation within this one; see `Context.graphql`."""
         return await self._graphql(document, variables, viewer, self)
 
-    async def admit(self, info: Info, given: GivenKeys) -> None:
+    async def check_row_arguments(self, info: Info, given: GivenKeys) -> None:
         """Check that the rules allow the rows that `@row` arguments name, once for all calls of a field on one level.
 
         Raises:
@@ -232,7 +232,7 @@ class RunningOperation:
         await self.batches.once(info, partial(self._judge, given))
 
     async def _judge(self, given: GivenKeys) -> None:
-        statement = self._statements.held(self._sight, tuple(given))
+        statement = self._statements.row_argument_check(self._sight, tuple(given))
         bound: dict[Any, Any] = dict(self._claims)
         for row, keys in given.items():
             bound |= bound_keys(self._statements.model.entity(row.entity), keys, row.argument)
@@ -311,7 +311,7 @@ class RunningOperation:
         """Read the rows of a field by their keys, as the viewer sees them."""
         return await self._read(entity, place_of(info.path), info, keys)
 
-    async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
+    async def in_list_order(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
         """Sort the keys of rows that the client did not name: return them in the order of a list.
 
         The rows were locked in the order of their keys. That order would reveal hidden keys.
@@ -319,7 +319,7 @@ class RunningOperation:
         Args:
             keys: the keys of existing rows, in ascending order.
         """
-        statement = self._statements.listed(self._sight, entity) if len(keys) > 1 else None
+        statement = self._statements.list_order(self._sight, entity) if len(keys) > 1 else None
         if statement is None:
             return keys
         found = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})

@@ -1,6 +1,7 @@
-"""A schema as plain data: the one that the SDL asks for now, or the one that the migrations have made.
+"""Represent a schema as plain data: the schema that the SDL asks for, or the schema that the migrations have made.
 
-`take_snapshot` makes it from a model. `clew.migrate.store` keeps the last migration's in `migrations/schema.json`.
+`take_snapshot` makes a snapshot from a model. `clew.migrate.store` keeps the snapshot of the last migration in
+`migrations/schema.json`.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ _types = asyncpg_dialect().type_compiler_instance  # type: ignore[no-untyped-cal
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. `field` is its name in the SDL. `relation` is the to-one whose key it is.
+    """A table's column. `field` is its name in the SDL. `relation` is the to-one whose key it belongs to.
 
-    `default` and `generated` are SQL expressions. `enum` are the values that its CHECK allows, `native` those of its
-    type where that is an enum of the database's own.
+    `default` and `generated` are SQL expressions. `enum` has the values that its CHECK allows. `native` has the values
+    of its type, if that is an enum type of the database.
     """
 
     type: str

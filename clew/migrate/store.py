@@ -62,7 +62,7 @@ def _table_lines(key: str, table: Table) -> list[str]:
 
 
 def dump(stored: StoredSchema) -> str:
-    """Return the text of `schema.json`. Columns keep the table's order; all else is sorted."""
+    """Return the text of `schema.json`. Columns keep the order of their table. Everything else is sorted."""
     snapshot = stored.snapshot
     tables = list(_with_commas([_table_lines(key, table) for key, table in snapshot.tables.items()]))
     views = [f"{_line(key)}: {_line(asdict(view))}" for key, view in snapshot.views.items()]

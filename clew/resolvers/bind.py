@@ -28,7 +28,7 @@ from graphql.pyutils import is_awaitable
 from clew.errors import Diagnostic
 from clew.model.types import Column, Entity, Model, ResolverField
 from clew.moments import read_date, read_moment, read_time
-from clew.resolvers.row_arguments import admitted
+from clew.resolvers.row_arguments import with_row_check
 from clew.schema.build import resolve_generated
 from clew.schema.scalars import SCALARS
 
@@ -71,14 +71,14 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
                 faults.append(_missing(entity.name, resolver))
                 continue
             if resolver.rows:
-                field.resolve = admitted(field.resolve, resolver.rows, model)
+                field.resolve = with_row_check(field.resolve, resolver.rows, model)
             field.resolve = _with_parent(field.resolve, entity, resolver)
     faults.extend(_check_roots(schema, model))
     for custom in model.custom_fields:
         if custom.rows and custom.job is None:
             field = _object(schema, custom.parent).fields[custom.name]
             if field.resolve is not None:
-                field.resolve = admitted(field.resolve, custom.rows, model)
+                field.resolve = with_row_check(field.resolve, custom.rows, model)
     for field in _own_fields(schema, model):
         _read_entities(field, model)
     return faults

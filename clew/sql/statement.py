@@ -24,7 +24,7 @@ from clew.sql.cursors import Cursors
 from clew.sql.effort import check_effort
 from clew.sql.json import Json
 from clew.sql.once import Once
-from clew.sql.read import bounded, held_statement, order_statement, read_statement, rows_statement
+from clew.sql.read import bounded, order_statement, read_statement, row_argument_statement, rows_statement
 from clew.sql.tables import Tables
 from clew.sql.write import write_statement
 
@@ -102,10 +102,12 @@ def compile_order(rows: Rows, model: Model, tables: Tables, cursors: Cursors) ->
     return compiled(order_statement(rows, model, tables, binds), binds, cursors)
 
 
-def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors) -> Statement:
-    """Compile `clew.sql.read.held_statement`, which judges given keys."""
+def compile_row_argument_check(
+    checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors
+) -> Statement:
+    """Compile `clew.sql.read.row_argument_statement`, which judges given keys."""
     binds = Binds()
-    return compiled(held_statement(checks, model, tables, binds), binds, cursors)
+    return compiled(row_argument_statement(checks, model, tables, binds), binds, cursors)
 
 
 class WriteStatements:

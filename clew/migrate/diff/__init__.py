@@ -78,7 +78,7 @@ def _renames(context: Context) -> Iterator[Change]:
 
 
 def _made_names(context: Context) -> Iterator[Change]:
-    """Rename what Postgres has named by itself: sequences of identities, and from Postgres 18 on NOT NULL."""
+    """Rename objects that Postgres has named by itself: sequences of identities, and NOT NULL since Postgres 18."""
     for key, new in context.new.tables.items():
         old_key = next((old for old, now in context.renames.tables.items() if now == key), key)
         before = context.before.tables.get(old_key)
