@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, ExceptionHandler
 from clew import collector
 from clew.auth.authenticate import Authenticate, Authenticator
 from clew.auth.tickets import TICKETS
+from clew.background import Background
+from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
@@ -35,7 +37,7 @@ class Application(Starlette):
 
     If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
     `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
-    local request without credentials is an admin's, as under `clew dev`.
+    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Application(Starlette):
         engine: Engine,
         settings: Settings,
         readiness: Readiness,
+        background: Background,
+        changes: ChangeSource,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -52,6 +56,8 @@ class Application(Starlette):
         self.engine = engine
         self._on_begin = on_begin
         self.readiness = readiness
+        self.background = background
+        self.changes = changes
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         handler = HTTPHandler(
             engine,
@@ -114,4 +120,5 @@ class Application(Starlette):
         try:
             yield
         finally:
+            await self.background.close()
             await self.engine.pool.close()
