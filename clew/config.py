@@ -124,6 +124,7 @@ Text = Annotated[str, BeforeValidator(_strip)]
 EXPECTED: Mapping[str, str] = {
     "DATABASE_URL": "a URL such as postgresql://user:password@host:5432/database",
     "CLEW_ENV": "dev or production",
+    "CLEW_DIRECT_URL": "a URL such as postgresql://user:password@host:5432/database",
     "CLEW_PORT": "a port number from 0 to 65535",
     "CLEW_PLANNER": "settings of Postgres' planner such as random_page_cost=1.1,jit=off, or none",
     "CLEW_LOG_LEVEL": "debug, info, warning or error",
@@ -239,6 +240,17 @@ class Settings(BaseSettings):
     )
     statement_timeout: Seconds = Field(
         10.0, description="Seconds that one SQL statement may take. After that it ends with `TIMEOUT`."
+    )
+    direct_url: DatabaseUrl | None = Field(
+        None,
+        repr=False,
+        description="A URL of the same database that leads to Postgres itself. Set it if `DATABASE_URL` leads to a "
+        "connection pooler. The connection that reads the change log needs it.",
+    )
+    change_seconds: Annotated[float, Field(ge=60, le=2_592_000, allow_inf_nan=False)] = Field(
+        3600.0,
+        description="Seconds that the change log keeps changes, at least. A subscriber that was away for less goes on "
+        "where it was.",
     )
     planner: Planner = Field(
         PLANNER,
@@ -421,7 +433,7 @@ def _explain(error: ValidationError) -> str:
             sentences.append(message)
             continue
         name = next(name for name, field in Settings.model_fields.items() if fault["loc"][0] in (name, field.alias))
-        secret = name == "database_url" or "Secret" in str(Settings.model_fields[name].annotation)
+        secret = name in ("database_url", "direct_url") or "Secret" in str(Settings.model_fields[name].annotation)
         value = "" if secret else f", not {str(fault['input'])[:100]!r}"
         reason = f": {message}" if fault["type"] == "value_error" else ""
         if len(fault["loc"]) > 1:

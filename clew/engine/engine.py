@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -76,6 +76,7 @@ class Engine:
         cursors: seals the cursors of connections; None: with a key that only this engine knows.
         rates: counts the operations of each client; None: in this process.
         hooks: those of the application; None: it has none.
+        wake: called when a transaction has committed that may have changed rows; None: nobody wants to know.
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class Engine:
         rates: RateLimiter | None = None,
         cursors: Cursors | None = None,
         hooks: Hooks | None = None,
+        wake: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.schema = schema
         self.pool = pool
         self.limits = limits
         self.hooks = hooks or Hooks(schema)
+        self._wake = wake or (lambda: None)
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
         self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
@@ -308,7 +311,11 @@ class Engine:
             return await operation.run(await self._root(executable.plan, row, session.viewer))
         finally:
             if within is None:
+                # Outside a mutation each statement of a resolver commits by itself.
+                may_have_written = operation.connection.is_taken
                 await operation.connection.finish()
+                if may_have_written:
+                    self._wake()
 
     def must_complete(self, executable: Executable, row: Sequence[bytes | None]) -> bool:
         """Return whether the executor must complete the answer of a statement."""
@@ -493,6 +500,8 @@ class Engine:
                 await transaction.rollback()
             else:
                 await transaction.commit()
+                if not is_savepoint:
+                    self._wake()
         return outcome
 
 
