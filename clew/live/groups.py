@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from clew.live.queries import LiveStream
 
 
+# The seconds between two runs of members that any change of a table concerns: a multiple of what they take.
+_SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSES_A_RUN = 0.05, 2.0, 4
+
+
 class Group:
     """The live queries of one statement. They differ in the values of its operands only.
 
@@ -57,6 +61,12 @@ class Group:
             [argument(route.operand, cursors) for route in dependency.routes] for dependency, _ in dependencies
         ]
 
+    @property
+    def due(self) -> float:
+        """The time at which members run again that any change of a table concerns."""
+        took = self.per_member * len(self.members)
+        return self.ended + min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, _PAUSES_A_RUN * took))
+
     def values(self, ready: Ready, claims: Mapping[Any, Any]) -> list[list[tuple[str, ...]]]:
         """Return the values of the operands of the routes, for one member."""
         return [[texts(compute(ready.values, claims)) for compute in operands] for operands in self._operands]
@@ -78,6 +88,7 @@ class Member:
         "group",
         "key",
         "patch",
+        "pauses",
         "payload",
         "prepared",
         "ready",
@@ -103,6 +114,8 @@ class Member:
         self.values = group.values(ready, session.claims)
         self.streams: dict[LiveStream, None] = {}
         self.dirty = True
+        # Whether it is dirty only because a table has changed, so that it may wait.
+        self.pauses = False
         # Runs of one member never overlap: an earlier one would end with an older result.
         self.running = False
         self.started = 0

@@ -21,7 +21,7 @@ from typing import Any
 from clew.access.types import Identity
 from clew.aside import FEW_BYTES
 from clew.background import Background
-from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening
+from clew.changes.types import Batch, ChangeSource, Listening
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
@@ -48,8 +48,6 @@ CONNECTIONS = _RUNS + 1
 # The most members of one statement, and the seconds that it shall take.
 _MOST_MEMBERS = 100
 _CHUNK_SECONDS = 0.025
-# The seconds between two runs of members that any change of a table concerns: a multiple of what they take.
-_SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSES_A_RUN = 0.05, 2.0, 4
 # The seconds between two tries while the database is not there.
 _SHORTEST_RETRY, _LONGEST_RETRY = 0.2, 5.0
 
@@ -195,7 +193,7 @@ class LiveQueries:
                 watch.add(member, values)
         stream = LiveStream(self, member, throttle, patches=patches)
         member.streams[stream] = None
-        member.dirty = True
+        member.dirty, member.pauses = True, False
         return stream
 
     def leave(self, stream: LiveStream) -> None:
@@ -223,7 +221,7 @@ class LiveQueries:
     def want(self, member: Member) -> None:
         """Run a member if its result may have changed: a stream waits for it."""
         if member.dirty and member.error is None:
-            self._enqueue(member)
+            self._schedule(member)
 
     async def patched(self, member: Member, old: bytes, new: bytes) -> bytes:
         """Return the difference of two payloads of a member, or the new one if that is smaller."""
@@ -312,26 +310,30 @@ class LiveQueries:
             for member in found:
                 self._mark(member)
             for member in by_table:
-                self._mark(member, pause=not any(change.kind is ChangeKind.RESET for change in changes))
+                self._mark(member, by_table=True)
 
     async def _look_up(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         return [row[0] for row in await self._pool.fetch(sql, arguments)]
 
-    def _mark(self, member: Member, *, pause: bool = False) -> None:
-        """Note that a member's result may have changed."""
+    def _mark(self, member: Member, *, by_table: bool = False) -> None:
+        """Note that a member's result may have changed.
+
+        Args:
+            by_table: any change of a table concerns it. Such members run together, with pauses.
+        """
+        member.pauses = by_table and (member.pauses or not member.dirty)
         member.dirty = True
-        if not member.is_wanted:
-            return
+        if member.is_wanted:
+            self._schedule(member)
+
+    def _schedule(self, member: Member) -> None:
+        """Run a member, now or after its group has paused."""
         group = member.group
-        if pause:
-            runs = -(-len(group.members) // _MOST_MEMBERS)
-            took = group.per_member * min(len(group.members), _MOST_MEMBERS) * runs
-            due = group.ended + min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, _PAUSES_A_RUN * took))
-            if (left := due - time.monotonic()) > 0:
-                group.later[member] = None
-                if group.timer is None:
-                    group.timer = asyncio.get_running_loop().call_later(left, self._resume, group)
-                return
+        if member.pauses and (left := group.due - time.monotonic()) > 0:
+            group.later[member] = None
+            if group.timer is None:
+                group.timer = asyncio.get_running_loop().call_later(left, self._resume, group)
+            return
         self._enqueue(member)
 
     def _resume(self, group: Group) -> None:
@@ -384,7 +386,7 @@ class LiveQueries:
                 for member in members:
                     member.running = False
                     if member.dirty and member.is_wanted:
-                        self._enqueue(member)
+                        self._schedule(member)
 
     async def _run_chunk(self, group: Group, members: Sequence[Member]) -> None:
         retry = _SHORTEST_RETRY
