@@ -135,7 +135,7 @@ async def test_a_write_is_logged(log: Log, write: str) -> None:
     await writer.execute(statement)
     await writer.execute("RESET ALL; INSERT INTO people VALUES (999)")
     *told, end = [
-        brief(change) for change in await ear.until(lambda all: any(c.new and c.new["id"] == 999 for c in all))
+        brief(change) for change in await ear.until(lambda found: any(c.new and c.new["id"] == 999 for c in found))
     ]
     assert end == ("people", "INSERT", None, (999, None, None))
     assert sorted(told, key=repr) == sorted(changes, key=repr)
