@@ -177,7 +177,7 @@ class _Planner:
         if name == "__typename":
             return RootTypeName(key, self.root_type)
         if self.root_type == "Subscription" and name in self.model.change_fields:
-            return RootChanges(key, self.changes(self.model.change_fields[name], nodes))
+            return RootChanges(key, self.changes(self.model.change_fields[name], nodes), nodes[0])
         if name == "viewer" and self.root_type == "Query":
             fields = self.subfields(nodes, "Viewer")
             return RootViewer(key, tuple((alias, subnodes[0].name.value) for alias, subnodes in fields.items()))
@@ -208,10 +208,7 @@ class _Planner:
                 output.append(Value(key, _column(entity, name), visible.masks.get(name)))
             else:
                 output.append(ChangeValue(key, name))
-        on, after = arguments.get("on"), arguments.get("after")
-        assert not isinstance(on, dict | list)
-        assert not isinstance(after, dict | list)
-        return Changes(Rows(visible, self.where(entity, arguments)), tuple(output), on, after)
+        return Changes(Rows(visible, self.where(entity, arguments)), tuple(output))
 
     def by_key(self, entity: Entity, unique: tuple[str, ...], nodes: tuple[FieldNode, ...]) -> Read:
         arguments = self.arguments(self.root_type, nodes[0])

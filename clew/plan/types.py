@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graphql import FieldNode
 
-from clew.access.types import FieldPath, Literal, Measure, Operand, Predicate, Rows, Template, Variable, Visible
+from clew.access.types import FieldPath, Measure, Operand, Predicate, Rows, Visible
 from clew.model.types import Column, Relation
 
 # --- output ---------------------------------------------------------------------------
@@ -257,15 +257,10 @@ class ChangeNode:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """An event for each change of a row that is one of `rows` before or after it.
-
-    `on` are the kinds of events that the client asks for, and `after` is the cursor to go on from; None for not given.
-    """
+    """An event for each change of a row that is one of `rows` before or after it."""
 
     rows: Rows
     output: tuple[ChangeValue | ChangeNode | Value | TypeName, ...]
-    on: Literal | Variable | Template | None = None
-    after: Literal | Variable | Template | None = None
 
 
 # --- root fields ----------------------------------------------------------------------
@@ -313,10 +308,11 @@ class RootCustom:
 
 @dataclass(frozen=True, slots=True)
 class RootChanges:
-    """A root field of Subscription that gives change events."""
+    """A root field of Subscription that gives change events. `node` has its other arguments: `on` and `after`."""
 
     key: str
     read: Changes
+    node: FieldNode
 
 
 Root = RootOne | RootMany | RootTypeName | RootViewer | RootCustom | RootChanges

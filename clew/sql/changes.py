@@ -69,7 +69,7 @@ class ChangesCompiler(WriteCompiler):
         )
         return row.table_valued(*columns, name=f"l{self.number()}")
 
-    def as_it_was(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
+    def past_rows(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
         """Return all rows of an entity as they were before the changes of the batch."""
         table = self.tables.of(entity.name)
         now = table.alias(f"n{self.number()}")
