@@ -24,6 +24,7 @@ from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
+from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
 from clew.wire.health import Readiness, healthz
@@ -68,7 +69,7 @@ class Application(Starlette):
         self.changes = changes
         self.live = live
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
-        self.subscriptions = Subscriptions(engine, live, witnessed=authenticator.dev)
+        self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
         handler = HTTPHandler(
             engine,
