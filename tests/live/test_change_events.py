@@ -470,7 +470,7 @@ async def test_all_who_ask_the_same_are_answered_by_one_statement(newsroom: News
         count += 1
         return await fetch(*given)
 
-    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign]
+    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign, assignment]
     tasks = [asyncio.create_task(reader.next()) for reader in readers]
     await asyncio.sleep(0)
     await newsroom.write("UPDATE notes SET text = 'x' WHERE id = 1")
