@@ -44,6 +44,7 @@ from clew.engine.types import Executable, Request
 from clew.engine.witness import Recorder, Step, Tried
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
+from clew.plan.dependencies import Dependency, Route, plan_dependencies
 from clew.plan.types import ReadPlan
 from clew.schema.roles import role_schema
 from clew.sql.arguments import Claims
@@ -71,12 +72,16 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a query or a subscription compiles to for a viewer."""
+    """What a query or a subscription compiles to for a viewer.
+
+    `dependencies` are the rows whose changes would run it again, if it were a live query.
+    """
 
     viewer: Viewer
     compiled: Compiled
     rules: tuple[Judgement, ...] = ()
     masks: tuple[Masked, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
 
     def extension(self) -> dict[str, Any]:
         """Return the part of the response's `extensions`, ready for JSON."""
@@ -89,6 +94,10 @@ class Explanation:
             "parameters": [_parameters(statement.arguments, statement.shown) for statement in statements],
             "rules": [_rule(rule) for rule in self.rules],
             "masks": [{"field": mask.field, "openedBy": list(mask.opened_by)} for mask in self.masks],
+            "dependencies": [
+                {"kind": found.kind.value, "entity": found.entity, "by": [_route(route) for route in found.routes]}
+                for found in self.dependencies
+            ],
         }
 
 
@@ -173,7 +182,8 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     executable = engine.statements.executable(prepared, values, session.sight)
     bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
     rules, masks = report_rules(engine.access, executable.plan, session.sight, viewer)
-    return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks))
+    dependencies = plan_dependencies(executable.plan, engine.model)
+    return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks), dependencies)
 
 
 async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
@@ -239,6 +249,8 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
     parts = ["Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}"]
     parts += ["", "Rules", *_rules(found)]
     parts += ["", "Plan", *("  " + line for line in _outline(statement.plan))]
+    if found.dependencies:
+        parts += ["", "Live: runs again when rows change of", *map(_dependency, found.dependencies)]
     if statement.sql:
         parts += ["", "SQL", *("  " + line for line in statement.sql.splitlines())]
         parts += _bound(statement.arguments, statement.shown)
@@ -312,6 +324,18 @@ def _of_tried(rules: Iterable[Tried]) -> Iterator[str]:
 
 def _row(row: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{name}: {value}" for name, value in row.items()) + "}"
+
+
+def _dependency(found: Dependency) -> str:
+    """Return a line for one dependency."""
+    by = " or ".join(map(_route, found.routes)) or "any row"
+    return f"  {found.kind.value:<8}  {found.entity}: {by}"
+
+
+def _route(route: Route) -> str:
+    """Return which rows matter, as `Thread.owner_id = $auth.sub`. The path is that from the changed row."""
+    path = "".join(f"{hop.entity}." for hop in route.hops)
+    return f"{path}{route.column} = {_source(route.operand)}"
 
 
 def _bound(sources: Sequence[Any], values: Sequence[Any]) -> Iterator[str]:

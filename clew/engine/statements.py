@@ -33,6 +33,7 @@ from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
 from clew.slices import Slices
 from clew.sql.cursors import Cursors
+from clew.sql.members import MemberStatement, compile_members
 from clew.sql.statement import (
     Statement,
     WriteStatements,
@@ -218,6 +219,20 @@ class Statements:
         size = _BYTES + _BYTES_A_PART * (weight.conditions + weight.fields)
         size += 0 if statement is None else statement.size
         return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most, size)
+
+    async def members(self, executable: Executable, prepared: Prepared) -> MemberStatement | None:
+        """Return the statement that runs an executable for many members. None: it has no operands."""
+        assert executable.statement is not None
+        work = partial(
+            compile_members,
+            executable.plan,
+            executable.statement,
+            self.model,
+            self.tables,
+            self.cursors,
+            is_bounded=prepared.limits.response_bytes is not None,
+        )
+        return await self.aside.run(work, begun=True)
 
     async def rows(
         self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]

@@ -40,7 +40,7 @@ class ChangesCompiler(WriteCompiler):
     def __init__(self, model: Model, tables: Tables, binds: Binds) -> None:
         super().__init__(model, tables, binds)
         self.read: set[str] = set()
-        self._lists: dict[Logged, sa.BindParameter[Any]] = {}
+        self._lists: dict[Logged, ColumnElement[Any]] = {}
 
     def scope(self, entity_name: str, outer: Scope | None, *, links: bool = False) -> Scope:
         self.read.add(entity_name)
@@ -49,7 +49,7 @@ class ChangesCompiler(WriteCompiler):
             self.read.update(other.name for other in read_by(entity, self.model))
         return super().scope(entity_name, outer, links=links)
 
-    def listed(self, entity: Entity, part: LogPart) -> sa.BindParameter[Any]:
+    def listed(self, entity: Entity, part: LogPart) -> ColumnElement[Any]:
         """Return the bound list of rows of the log. It is one value, however often it is used."""
         source = Logged(entity.name, part)
         if source not in self._lists:

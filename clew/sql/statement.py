@@ -46,8 +46,8 @@ class Statement:
 
     `orders` are the orders of the cursors in the result. If there are any, the cursors must be sealed. `conditions` is
     the number of its conditions, if it runs in addition to an operation's main statement. `efforts` compute the work
-    of comparing a row with the operands that may cause much, and have their places. `reads` names the entities that
-    conditions read, if it judges changes.
+    of comparing a row with the operands that may cause much, and have their places. `names` are those that the operands
+    had while it was built. `reads` names the entities that conditions read, if it judges changes.
     """
 
     sql: str
@@ -56,6 +56,7 @@ class Statement:
     orders: tuple[str, ...] = ()
     conditions: int = 0
     efforts: tuple[tuple[Effort, str], ...] = ()
+    names: tuple[str, ...] = ()
     reads: frozenset[str] = frozenset()
 
     def bind(self, variables: VariableValues, given: Mapping[Any, Any]) -> list[Any]:
@@ -206,4 +207,5 @@ def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
         tuple(argument(operand, cursors) for operand in operands),
         tuple(binds.orders),
         efforts=tuple((compute, place) for compute, place in efforts if compute is not None),
+        names=tuple(text.positiontup or ()),
     )

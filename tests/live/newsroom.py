@@ -118,7 +118,7 @@ def person(number: int) -> Viewer:
 
 
 _READ = """
-SELECT id, relation::regclass::text AS table, kind, old_row, new_row, to_json(at) #>> '{}' AS at
+SELECT id, relation::regclass::text AS table, kind, old_row, new_row, at
 FROM clew.change_log
 WHERE NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2) ORDER BY id
 """
@@ -153,7 +153,9 @@ class LogSource:
         ]
 
     async def listen(self, listener: Listener) -> Listening:
-        if not self.listeners:
+        if self.listeners:
+            await self.read()
+        else:
             self.snapshot = await self.now()
         self.listeners.add(listener)
         return Listening(Position(self.epoch, self.snapshot), lambda: self.listeners.discard(listener))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clew import ClewError, Viewer
-from clew.changes.types import OtherEpochError, Position
+from clew.changes.types import OtherEpochError
 from clew.engine import Request
 from clew.live import events as live_events
 from clew.live.events import SlowReaderError
@@ -397,21 +397,6 @@ async def test_the_id_of_the_last_result_goes_before_the_argument(newsroom: News
     again = await resumed(newsroom, payloads[0].id, last=payloads[-2].id)
     (last,) = await again.rest()
     assert last.body == payloads[-1].body
-
-
-async def test_what_another_server_has_read_already_does_not_come_again(newsroom: Newsroom) -> None:
-    ahead, behind = await resumed(newsroom, None), await resumed(newsroom, None)
-    await newsroom.write(SCRIPT[0])
-    snapshot = newsroom.source.snapshot
-    found = await ahead.rest()
-    # This server has not read the log since.
-    newsroom.source.snapshot = snapshot
-    newsroom.events.feed._position = Position("e", snapshot)
-    again = await resumed(newsroom, found[2].id)
-    await newsroom.write(SCRIPT[1])
-    rest = await again.events()
-    assert [one["number"] for one in rest] == [4, 5, 1, 11, 2, 12, 3, 13]
-    await behind.close()
 
 
 async def test_a_cursor_is_of_one_viewer_one_field_and_its_arguments(newsroom: Newsroom) -> None:
