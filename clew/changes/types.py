@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
@@ -39,7 +40,7 @@ class Change:
 
     `schema` and `table` name the table as its entity does. The texts are the row before and after the change, as
     JSON: an object of values by column, as `to_json` makes them. A change that has no such row has None. `at` is when
-    its transaction began, as a `DateTime` of the API.
+    its transaction began; None if no transaction is known.
     """
 
     id: int
@@ -48,7 +49,7 @@ class Change:
     kind: ChangeKind
     old_text: str | None = None
     new_text: str | None = None
-    at: str = ""
+    at: datetime | None = None
     _old: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _new: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 

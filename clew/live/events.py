@@ -13,6 +13,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from graphql.execution.values import get_argument_values
 
 from clew.access.types import MOST_BYTES, Identity, Logged, LogPart
 from clew.changes.types import (
+    Batch,
     ChangeKind,
     ChangeSource,
     Listening,
@@ -106,7 +108,7 @@ class _Event:
 
     kind: str
     position: Position
-    at: str
+    at: datetime | None
     half: int | None = None
     key: Key | None = None
     values: tuple[str | None, ...] = ()
@@ -130,8 +132,6 @@ class ChangeStream:
         self._on, self._after, self._order = self._arguments()
         self._waiting = _Waiting(self._entity)
         self._replay: AsyncIterator[Cut] | None = None
-        # Changes that an earlier connection has had, though this process has not read them yet.
-        self._had: set[int] = set()
         # The change of which an earlier connection has had the first event.
         self._half: int | None = None
         self._position: Position | None = None
@@ -171,6 +171,7 @@ class ChangeStream:
         self._closed = True
         self._events.feed.leave(self._waiting)
         self._pending.clear()
+        self._cut = None
 
     # --- where it begins --------------------------------------------------------------
 
@@ -187,15 +188,8 @@ class ChangeStream:
         position, self._half = after
         if position.epoch != here.epoch:
             raise OtherEpochError
-        source, tables = self._events.feed.source, [table_of(self._entity)]
-        if _covers(here.snapshot, position.snapshot):
-            batches = source.since(position, tables, here)
-        else:
-            # Another process has read further than this one. What it had is not to come again.
-            there = Position(position.epoch, position.snapshot)
-            batches = source.since(position, tables, there)
-            async for batch in source.since(here, tables, there):
-                self._had.update(change.id for change in batch.changes)
+        # What has been committed since the cursor was made is in the log up to here; the rest will come.
+        batches = self._events.feed.source.since(position, [table_of(self._entity)], here)
         self._position = position
         self._replay = (Cut(batch) async for batch in batches)
         # A position that nothing is kept for is an error now.
@@ -275,9 +269,8 @@ class ChangeStream:
         events: list[_Event] = []
         for step in steps:
             record = RESET if step.change.kind is ChangeKind.RESET else records.get(step.change.id)
-            if record is not None and step.change.id not in self._had:
+            if record is not None:
                 events += self._of_step(cut, step, record, is_past=bool(before))
-        self._had.difference_update(step.change.id for step in steps)
         return [event for event in events if event.kind == RESET or self._on is None or event.kind in self._on]
 
     def _of_step(self, cut: Cut, step: Step, record: asyncpg.Record | str, *, is_past: bool) -> Iterator[_Event]:
@@ -371,7 +364,7 @@ class ChangeStream:
                 case ChangeValue(name="cursor"):
                     row[output.key] = cursor
                 case ChangeValue():
-                    row[output.key] = event.at
+                    row[output.key] = _moment(event.at)
                 case ChangeNode():
                     node = row[output.key] = self._nodes[output.key].pop()
                     too_large = too_large or node is _TOO_LARGE
@@ -432,7 +425,7 @@ class _Waiting:
 
     def put(self, cut: Cut) -> None:
         """Add a batch; if too much waits, forget all that waits."""
-        if not self.lost:
+        if not self.lost and self.table in cut.tables:
             self.cuts.append(cut)
             self.size += cut.size(self.entity)
             if self.size > _MOST_WAITING and len(self.cuts) > 1:
@@ -452,27 +445,28 @@ class _Feed:
 
     def __init__(self, source: ChangeSource) -> None:
         self.source = source
-        self._position: Position | None = None
         self._listening: Listening | None = None
-        self._joining = asyncio.Lock()
+        self._starting = asyncio.Lock()
+        self._joining = 0
         self._by_table: dict[TableName, set[_Waiting]] = {}
-        self._whole = asyncio.Event()
 
     async def join(self, waiting: _Waiting) -> Position:
-        """Hand batches to a subscription from now on. Return the position at which they begin."""
-        async with self._joining:
-            if self._listening is None:
-                self._position = None
-                listening = await self.source.listen(self._on_batch)
-                self._listening = listening
-                if self._position is None:
-                    self._position = listening.position
-            while self._position is None or self._position.part is not None:
-                # The rest of a long batch is on its way.
-                self._whole.clear()
-                await self._whole.wait()
+        """Hand batches to a subscription. Return the position after which they begin: it is of now."""
+        self._joining += 1
+        try:
+            async with self._starting:
+                if self._listening is None:
+                    self._listening = await self.source.listen(self._on_batch)
+            # One listener serves all, so this one says only where the log is now.
+            missed: list[Batch] = []
+            probe = await self.source.listen(missed.append)
+            probe.stop()
+            for batch in missed:
+                waiting.put(Cut(batch))
             self._by_table.setdefault(waiting.table, set()).add(waiting)
-            return self._position
+            return probe.position
+        finally:
+            self._joining -= 1
 
     def leave(self, waiting: _Waiting) -> None:
         """Hand nothing more to a subscription. Without any, the log is not read."""
@@ -481,17 +475,15 @@ class _Feed:
         others.discard(waiting)
         if not others:
             self._by_table.pop(waiting.table, None)
-        if not self._by_table and self._listening is not None and not self._joining.locked():
-            self._listening()
+        if not self._by_table and self._listening is not None and not self._joining:
+            self._listening.stop()
             self._listening = None
 
-    def _on_batch(self, batch: Any) -> None:
-        self._position = batch.position
+    def _on_batch(self, batch: Batch) -> None:
         cut = Cut(batch)
         for table in cut.tables & self._by_table.keys():
             for waiting in self._by_table[table]:
                 waiting.put(cut)
-        self._whole.set()
 
 
 class _Judges:
@@ -541,18 +533,14 @@ class _Judges:
             wait = min(2 * wait, 2)
 
 
+def _moment(at: datetime | None) -> str:
+    """Return a time as the API has it, as Postgres writes it."""
+    text = (at or datetime.now(UTC)).astimezone(UTC).isoformat()
+    head, dot, tail = text.partition(".")
+    fraction = tail.removesuffix("+00:00").rstrip("0")
+    return f"{head}.{fraction}+00:00" if dot and fraction else text if not dot else f"{head}+00:00"
+
+
 def _same(value: Any) -> Any:
     """Return a value that equals another one if these are alike, and that can be a key."""
     return tuple(map(_same, value)) if isinstance(value, list | tuple) else (type(value), value)
-
-
-def _covers(later: str, earlier: str) -> bool:
-    """Return whether a snapshot sees all that another one sees."""
-    _, top, running = _snapshot(later)
-    _, earlier_top, earlier_running = _snapshot(earlier)
-    return top >= earlier_top and all(xid in earlier_running or xid >= earlier_top for xid in running)
-
-
-def _snapshot(text: str) -> tuple[int, int, frozenset[int]]:
-    low, top, running = text.split(":")
-    return int(low), int(top), frozenset(int(xid) for xid in running.split(",") if xid)

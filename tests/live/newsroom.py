@@ -71,6 +71,7 @@ type Label @table @allow(role: user, where: {open: true}) @allow(role: editor) {
   number: Int! @id
   open: Boolean! @default(value: true)
   size: Int
+  note: String @allow(role: user, where: {size: {gt: 5}}) @allow(role: editor)
 }
 
 type Ticket @table @allow(role: user, fields: [title]) @allow(role: editor) {
@@ -79,17 +80,32 @@ type Ticket @table @allow(role: user, fields: [title]) @allow(role: editor) {
   serial: Int! @default(value: 0)
 }
 
+type Shelf @table(plural: "shelves") @allow(role: user, where: {public: true}) {
+  id: Int! @id
+  public: Boolean!
+  books: [Book!]!
+  deletedAt: DateTime @softDelete
+}
+
+type Book @table @allow(role: user, where: {shelf: {public: true}}) {
+  id: Int! @id
+  shelf: Shelf! @relation(onDelete: CASCADE)
+  deletedAt: DateTime @softDelete
+}
+
 type Heap @table(without: LIVE) @allow(role: editor) {
   id: Int! @id
 }
 """
 # p1 and p2 are in room 1, p2 and p3 in room 2.
 DATA = """
-TRUNCATE people, rooms, guests, notes, labels, tickets CASCADE;
+TRUNCATE people, rooms, guests, notes, labels, tickets, shelves, books CASCADE;
 INSERT INTO people (id, name) SELECT 'p' || n, 'Person ' || n FROM generate_series(0, 5) AS n;
 INSERT INTO rooms (id, name) VALUES (1, 'One'), (2, 'Two'), (3, 'Three');
 INSERT INTO guests (room_id, person_id) VALUES (1, 'p1'), (1, 'p2'), (2, 'p2'), (2, 'p3');
 INSERT INTO notes (id, room_id, author_id, text) VALUES (1, 1, 'p1', 'a'), (2, 1, 'p2', 'b'), (3, 2, 'p3', 'c');
+INSERT INTO shelves (id, public) VALUES (1, true), (2, false);
+INSERT INTO books (id, shelf_id) VALUES (1, 1), (2, 2);
 """
 EDITOR = Viewer("boss", frozenset({"editor"}))
 
@@ -102,7 +118,7 @@ def person(number: int) -> Viewer:
 
 
 _READ = """
-SELECT id, relation::regclass::text AS table, kind, old_row, new_row, to_json(at) #>> '{}' AS at
+SELECT id, relation::regclass::text AS table, kind, old_row, new_row, at
 FROM clew.change_log
 WHERE NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2) ORDER BY id
 """
@@ -137,7 +153,9 @@ class LogSource:
         ]
 
     async def listen(self, listener: Listener) -> Listening:
-        if not self.listeners:
+        if self.listeners:
+            await self.read()
+        else:
             self.snapshot = await self.now()
         self.listeners.add(listener)
         return Listening(Position(self.epoch, self.snapshot), lambda: self.listeners.discard(listener))

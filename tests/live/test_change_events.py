@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clew import ClewError, Viewer
-from clew.changes.types import OtherEpochError, Position
+from clew.changes.types import OtherEpochError
 from clew.engine import Request
 from clew.live import events as live_events
 from clew.live.events import SlowReaderError
@@ -175,6 +175,26 @@ async def test_a_deletion_that_takes_rows_along_is_seen_by_those_who_saw_them(ne
     # With the room its guests are gone, too: nobody is in it any more.
     found = await seen(newsroom, [person(1), person(3), EDITOR], "DELETE FROM rooms WHERE id = 1")
     assert found == [["DELETED 1", "DELETED 2"], [], ["DELETED 1", "DELETED 2"]]
+
+
+async def test_a_soft_deletion_takes_rows_along_as_a_real_one_does(newsroom: Newsroom) -> None:
+    document = "subscription { bookChanges { kind id } }"
+    deleting = [f"UPDATE {table} SET deleted_at = '2026-01-01'" for table in ("shelves", "books")]
+    restoring = [f"UPDATE {table} SET deleted_at = NULL" for table in ("shelves", "books")]
+    for order in (1, -1):
+        assert await both(newsroom, [person(1)], *deleting[::order], document=document) == [["DELETED 1"]]
+        assert await both(newsroom, [person(1)], *restoring[::order], document=document) == [["CREATED 1"]]
+
+
+async def test_who_joins_what_is_deleted_sees_nothing_of_its_end(newsroom: Newsroom) -> None:
+    joins = "INSERT INTO guests (room_id, person_id) VALUES (1, 'p5')"
+    assert await both(newsroom, [person(5)], joins, "DELETE FROM rooms WHERE id = 1") == [[]]
+
+
+async def test_who_left_before_what_is_deleted_saw_it_until_then(newsroom: Newsroom) -> None:
+    leaves = "DELETE FROM guests WHERE person_id = 'p1'"
+    assert await both(newsroom, [person(1)], leaves, "DELETE FROM notes WHERE id = 2") == [["DELETED 2"]]
+    assert await both(newsroom, [person(1)], "DELETE FROM notes WHERE id = 3") == [[]]
 
 
 async def test_a_row_that_changes_before_it_is_taken_along_is_deleted_once(newsroom: Newsroom) -> None:
@@ -379,21 +399,6 @@ async def test_the_id_of_the_last_result_goes_before_the_argument(newsroom: News
     assert last.body == payloads[-1].body
 
 
-async def test_what_another_server_has_read_already_does_not_come_again(newsroom: Newsroom) -> None:
-    ahead, behind = await resumed(newsroom, None), await resumed(newsroom, None)
-    await newsroom.write(SCRIPT[0])
-    snapshot = newsroom.source.snapshot
-    found = await ahead.rest()
-    # This server has not read the log since.
-    newsroom.source.snapshot = snapshot
-    newsroom.events.feed._position = Position("e", snapshot)
-    again = await resumed(newsroom, found[2].id)
-    await newsroom.write(SCRIPT[1])
-    rest = await again.events()
-    assert [one["number"] for one in rest] == [4, 5, 1, 11, 2, 12, 3, 13]
-    await behind.close()
-
-
 async def test_a_cursor_is_of_one_viewer_one_field_and_its_arguments(newsroom: Newsroom) -> None:
     reader = await resumed(newsroom, None)
     await newsroom.write(SCRIPT[0])
@@ -470,7 +475,7 @@ async def test_all_who_ask_the_same_are_answered_by_one_statement(newsroom: News
         count += 1
         return await fetch(*given)
 
-    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign, assignment]
+    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]
     tasks = [asyncio.create_task(reader.next()) for reader in readers]
     await asyncio.sleep(0)
     await newsroom.write("UPDATE notes SET text = 'x' WHERE id = 1")
