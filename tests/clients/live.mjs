@@ -1,98 +1,51 @@
-// Subscriptions: `node live.mjs URL CLIENT TOKEN [LATER_TOKEN]`. Prints a JSON line for each step: `{step, result}`.
+// Subscriptions: `node live.mjs SETUP CLIENT TOKEN [LATER_TOKEN]`. Prints a JSON line for each step: `{step, result}`.
 //
-// A client is `subscribe(document, variables, sink) -> unsubscribe`; the sink has `next`, `error` and `complete`.
-import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
-import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
-import { OperationTypeNode } from "graphql";
-import { Client, fetchExchange, subscriptionExchange } from "@urql/core";
-import { createClient as createEvents } from "graphql-sse";
-import { createClient as createSocket } from "graphql-ws";
-import relay from "relay-runtime";
+// SETUP is a module that makes a client; docs/clients.md has them all.
+import { gql } from "@apollo/client";
 import WebSocket from "ws";
 
+const [setup, name, ...tokens] = process.argv.slice(2);
 // As browsers and Node.js from version 22 on have it.
 globalThis.WebSocket ??= WebSocket;
+globalThis.accessToken = () => (tokens.length > 1 ? tokens.shift() : tokens[0]);
+const { client } = await import(setup);
 
-const [url, name, ...tokens] = process.argv.slice(2);
-const accessToken = async () => (tokens.length > 1 ? tokens.shift() : tokens[0]);
-const socket = () =>
-  createSocket({
-    url: url.replace("http", "ws"),
-    connectionParams: async () => ({ authorization: `Bearer ${await accessToken()}` }),
+const isLive = (document) => /^\s*subscription/.test(document);
+
+// How each client sends an operation: `(document, variables, sink) -> unsubscribe`. The sink has `next`, `error` and
+// `complete`.
+const plain = (query, variables, sink) => client.subscribe({ query, variables }, sink);
+const urql = (query, variables, sink) => {
+  const source = isLive(query) ? client.subscription(query, variables) : client.query(query, variables);
+  const { unsubscribe } = source.subscribe(({ data, error }) => {
+    if (error) sink.error(error);
+    else sink.next({ data });
   });
-
-function observed(observable, sink) {
-  const subscription = observable.subscribe(sink);
-  return () => subscription.unsubscribe();
-}
-
-const clients = {
-  "graphql-ws": () => {
-    const client = socket();
-    return (query, variables, sink) => client.subscribe({ query, variables }, sink);
+  return unsubscribe;
+};
+const ways = {
+  "graphql-ws": plain,
+  "graphql-sse": plain,
+  apollo: (query, variables, sink) => {
+    const options = { query: gql(query), variables };
+    if (!isLive(query)) {
+      client.query(options).then(sink.next, sink.error);
+      return () => {};
+    }
+    // Errors of a subscription are results to Apollo Client.
+    const next = ({ data, error }) => (error ? sink.error(error) : sink.next({ data }));
+    const subscription = client.subscribe(options).subscribe({ ...sink, next });
+    return () => subscription.unsubscribe();
   },
-  "graphql-sse": () => {
-    const client = createEvents({ url, headers: async () => ({ authorization: `Bearer ${await accessToken()}` }) });
-    return (query, variables, sink) => client.subscribe({ query, variables }, sink);
-  },
-  apollo: () => {
-    const client = new ApolloClient({
-      link: ApolloLink.split(
-        ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
-        new GraphQLWsLink(socket()),
-        new HttpLink({ uri: url, headers: { authorization: `Bearer ${tokens[0]}` } }),
-      ),
-      cache: new InMemoryCache(),
-    });
-    return (query, variables, sink) =>
-      /^\s*subscription/.test(query)
-        ? observed(client.subscribe({ query: gql(query), variables }), {
-            ...sink,
-            // Errors of a subscription are results to Apollo Client.
-            next: ({ data, error }) => (error ? sink.error(error) : sink.next({ data })),
-          })
-        : (client.query({ query: gql(query), variables }).then(sink.next, sink.error).then(sink.complete), () => {});
-  },
-  urql: () => {
-    const client = socket();
-    const exchange = subscriptionExchange({
-      forwardSubscription: ({ query, variables }) => ({
-        subscribe: (sink) => ({ unsubscribe: client.subscribe({ query, variables }, sink) }),
-      }),
-    });
-    return withUrql(new Client({ url, exchanges: [exchange, fetchExchange], ...authorized() }));
-  },
-  "urql by events": () =>
-    withUrql(new Client({ url, exchanges: [fetchExchange], fetchSubscriptions: true, ...authorized() })),
-  relay: () => {
-    const client = socket();
-    const { Network, Observable } = relay;
-    const fetchOrSubscribe = ({ text }, variables) =>
-      Observable.create((sink) => client.subscribe({ query: text, variables }, sink));
-    const network = Network.create(fetchOrSubscribe, fetchOrSubscribe);
-    return (text, variables, sink) => {
-      const operationKind = /^\s*subscription/.test(text) ? "subscription" : "query";
-      return observed(network.execute({ text, operationKind, name: "Live" }, variables, {}), sink);
-    };
+  urql,
+  "urql-events": urql,
+  relay: (text, variables, sink) => {
+    const operationKind = isLive(text) ? "subscription" : "query";
+    const network = client.getNetwork();
+    const subscription = network.execute({ text, operationKind, name: "Live" }, variables, {}).subscribe(sink);
+    return () => subscription.unsubscribe();
   },
 };
-
-function authorized() {
-  return { preferGetMethod: false, fetchOptions: { headers: { authorization: `Bearer ${tokens[0]}` } } };
-}
-
-function withUrql(client) {
-  return (query, variables, sink) => {
-    const isLive = /^\s*subscription/.test(query);
-    const source = isLive ? client.subscription(query, variables) : client.query(query, variables);
-    const { unsubscribe } = source.subscribe(({ data, error, hasNext }) => {
-      if (error) sink.error(error);
-      else sink.next({ data });
-      if (!error && !isLive) sink.complete();
-    });
-    return unsubscribe;
-  };
-}
 
 // Takes results up to a number of them, or to the end.
 function take(subscribe, document, variables, count = Infinity) {
@@ -119,7 +72,7 @@ const codes = (error) =>
   (Array.isArray(error) ? error : (error.errors ?? error.graphQLErrors ?? error.source?.errors ?? []))
     .map(({ extensions }) => extensions.code);
 
-const subscribe = clients[name]();
+const subscribe = ways[name];
 const CHANNEL = `subscription Channel($name: String!) { channel(name: $name) }`;
 const steps = {
   query: () => take(subscribe, `query Who { viewer { id } }`, {}, 1),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
+from gql import gql
+from gql.transport.exceptions import TransportQueryError
 
 from tests.clients.test_clients import CLIENTS
 from tests.node import installed, node
@@ -16,14 +21,29 @@ from tests.sockets.desk import CHANNELS, channel, token
 pytestmark = pytest.mark.anyio
 
 
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "clients.md").read_text("utf-8")
+SETUPS = dict(re.findall(r"^```js (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+(PYTHON,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def at(port: int, program: str) -> str:
+    """A program of the page, for a server of the test's own."""
+    return program.replace("s://api.example.com/", f"://localhost:{port}/")
+
+
 async def play(port: int, client: str, *tokens: str) -> dict[str, Any]:
     """What came of each step that a client took."""
     folder = await installed(CLIENTS)
-    output = await node(folder, "live.mjs", f"http://localhost:{port}/graphql", client, *tokens)
+    setup = folder / f"{uuid.uuid4().hex}.mjs"
+    setup.write_text(at(port, SETUPS[client]) + "\nexport { client };\n")
+    try:
+        output = await node(folder, "live.mjs", str(setup), client, *tokens)
+    finally:
+        setup.unlink()
     return {line["step"]: line["result"] for line in map(json.loads, output.splitlines())}
 
 
-@pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse", "apollo", "urql", "urql by events", "relay"])
+@pytest.mark.parametrize("client", ["apollo", "urql", "urql-events", "relay", "graphql-ws", "graphql-sse"])
 async def test_a_client_takes_every_step(client: str, port: int) -> None:
     events = channel("one")
     for number in range(2):
@@ -52,3 +72,21 @@ async def test_a_client_comes_back_with_another_token_when_its_token_has_expired
     await task
     assert played == {"renewed": [{"channel": 1}, {"channel": 2}]}
     del CHANNELS["renewed"]
+
+
+async def test_gql_queries_and_subscribes(port: int) -> None:
+    program: dict[str, Any] = {"access_token": token}
+    exec(at(port, PYTHON), program)
+    events = channel("gql")
+    async with program["client"] as session:
+        assert await session.execute(gql("{ viewer { id } }")) == {"viewer": {"id": "m1"}}
+        ticks = session.subscribe(gql("subscription { ticks(to: 3) }"))
+        assert [tick async for tick in ticks] == [{"ticks": number} for number in range(3)]
+        with pytest.raises(TransportQueryError, match="nope"):
+            await session.execute(gql("{ nope }"))
+        found = session.subscribe(gql('subscription { channel(name: "gql") }'))
+        events.events.put_nowait(1)
+        assert await anext(found) == {"channel": 1}
+        await found.aclose()
+        async with asyncio.timeout(5):
+            await events.ended.wait()
