@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -16,6 +17,9 @@ _LAST_READ = 10.0
 _MOST_FRAMES = 1000
 _TOO_BIG = 1009
 
+_SILENT = logging.getLogger("clew.server.sockets")
+_SILENT.setLevel(logging.ERROR)
+
 
 class SocketConnection(WebSocketsSansIOProtocol):
     """uvicorn's protocol, on the library `websockets`.
@@ -25,6 +29,9 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, door: Door, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        # uvicorn would log the URL with its ticket, and the library each message.
+        self.logger = self.conn.logger = _SILENT
+        self.conn.debug = False
         self._door = door
         self._abort: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import socket as sockets
 import time
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 
 import clew.server.websocket
 import clew.wire.websocket
@@ -129,3 +131,24 @@ async def test_a_closed_socket_whose_last_bytes_nobody_reads_is_broken(
             while part := await asyncio.get_running_loop().sock_recv(raw, 2**20):
                 read += len(part)
         assert read < 8 * 2**20
+
+
+async def test_no_log_has_a_ticket_or_a_message(
+    desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("uvicorn.error").setLevel(logging.DEBUG)
+    try:
+        async with served(desk.app()) as port:
+            secret = {"authorization": "Bearer very-secret"}
+            async with socket(port, path="/graphql?ticket=very-secret") as client:
+                await client.send({"type": "connection_init", "payload": secret})
+                await client.closed()
+            with pytest.raises(InvalidStatus):
+                async with socket(port, path="/graphql?ticket=very-secret", origin="http://evil.example"):
+                    pass
+    finally:
+        logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
+    told = [record for record in caplog.records if not record.name.startswith("websockets.client")]
+    assert "very-secret" not in " ".join(record.getMessage() for record in told)
+    assert "very-secret" not in "".join(capfd.readouterr())
