@@ -323,12 +323,12 @@ class ChangeStream:
         try:
             records = await self._events.judges.fetch(statement, arguments)
         except ClewError as error:
+            if error.code is Code.UNAVAILABLE or (error.code is Code.TIMEOUT and len(steps) == 1):
+                raise
             if len(steps) > 1:
                 middle = start + len(steps) // 2
                 found = await self._judge(cut, start, middle, before)
                 return found | await self._judge(cut, middle, stop, before)
-            if error.code is Code.TIMEOUT:
-                raise
             # A row from before a migration may not fit its table any more.
             log.warning("a change cannot be judged", entity=entity.name, code=error.code.value)
             return {steps[0].change.id: RESET}

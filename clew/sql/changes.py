@@ -13,18 +13,19 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.sql import ColumnElement, Select
-from sqlalchemy.sql.selectable import LateralFromClause, TableValuedAlias
+from sqlalchemy.sql import ColumnElement, FromClause, Select
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from clew.access.types import Logged, LogPart, Operand, Visible
 from clew.model.types import Column, Entity, Model, ValueType
 from clew.plan.types import Changes, Value
-from clew.sql.binds import Binds
+from clew.sql.binds import Binds, bare_type
 from clew.sql.documents import Documents
 from clew.sql.json import key_value
-from clew.sql.literals import quote_name
+from clew.sql.literals import quote_name, quote_text
 from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.tables import Tables
+from clew.sql.types import sql_type
 from clew.sql.views import read_by
 from clew.sql.write import WriteCompiler, quoted
 
@@ -56,18 +57,28 @@ class ChangesCompiler(WriteCompiler):
             self._lists[source] = self.binds.add(Operand(source, _TEXTS, part))
         return self._lists[source]
 
-    def logged(self, entity: Entity, text: str) -> TableValuedAlias:
+    def logged(self, entity: Entity, text: str) -> FromClause[Any]:
         """Return the row of a JSON text of the log, as a FROM item.
 
         Args:
             text: SQL.
         """
         table = self.tables.of(entity.name)
+        name = f"l{self.number()}"
+        nested = [column for column in entity.columns if _is_nested(column)]
+        json = f"CAST({text} AS json)"
+        if nested:
+            # Postgres would take a list of JSON arrays for an array of more dimensions.
+            without = ", ".join(quote_text(column.column) for column in nested)
+            json = f"(SELECT json_object_agg(key, value) FROM json_each({json}) WHERE key NOT IN ({without}))"  # noqa: S608
+        populated = sa.func.json_populate_record(sa.literal_column(f"NULL::{quoted(table)}"), sa.literal_column(json))
         columns = [sa.column(column.name, column.type) for column in table.columns]
-        row = sa.func.json_populate_record(
-            sa.literal_column(f"NULL::{quoted(table)}"), sa.literal_column(f"CAST({text} AS json)")
-        )
-        return row.table_valued(*columns, name=f"l{self.number()}")
+        if not nested:
+            return populated.table_valued(*columns, name=name)
+        row = populated.table_valued(*columns, name=f"{name}r")
+        items = {column.column: _items(column, text).label(column.column) for column in nested}
+        found = [items.get(column.name, row.c[column.name]) for column in table.columns]
+        return sa.select(*found).select_from(row).lateral(name)
 
     def past_rows(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
         """Return all rows of an entity as they were before the changes of the batch."""
@@ -80,12 +91,24 @@ class ChangesCompiler(WriteCompiler):
         were, row = self._listed_rows(entity, LogPart.WERE)
         return sa.union_all(unchanged, sa.select(*row.c).select_from(were))
 
-    def _listed_rows(self, entity: Entity, part: LogPart) -> tuple[sa.FromClause, TableValuedAlias]:
+    def _listed_rows(self, entity: Entity, part: LogPart) -> tuple[FromClause[Any], FromClause[Any]]:
         """Return the rows of a list of the log, as a FROM item and as the part of it that has their columns."""
         image: sa.ColumnClause[Any] = sa.column("image", _TEXT)
         texts = sa.func.unnest(self.listed(entity, part)).table_valued(image).render_derived(name=f"w{self.number()}")
         row = self.logged(entity, f"{texts.name}.image")
         return texts.join(row, sa.true()), row
+
+
+def _is_nested(column: Column) -> bool:
+    return column.type.is_list and bare_type(column.type.sql).lower() in ("json", "jsonb")
+
+
+def _items(column: Column, text: str) -> ColumnElement[Any]:
+    """Return the list of JSON values of a column in a JSON text."""
+    name, kind = quote_text(column.column), bare_type(column.type.sql).lower()
+    json = f"CAST({text} AS {kind}) -> {name}"
+    items = f"ARRAY(SELECT {kind}_array_elements({json}))"
+    return sa.literal_column(f"CASE WHEN {kind}_typeof({json}) = 'array' THEN {items} END", sql_type(column.type))
 
 
 def changes_statement(

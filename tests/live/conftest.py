@@ -9,7 +9,7 @@ import pytest
 
 from clew import Clew
 from clew.live.events import ChangeEvents
-from tests.live.newsroom import DATA, LogSource, Newsroom, engine_of, make_database
+from tests.live.newsroom import DATA, LogSource, Newsroom, engine_of, log_tables, make_database
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ async def newsroom(newsroom_database: tuple[str, Clew]) -> AsyncIterator[Newsroo
     url, clew = newsroom_database
     engine = engine_of(url, clew)
     writing, reading = await asyncpg.connect(url), await asyncpg.connect(url)
+    source = LogSource(reading, await log_tables(writing, engine.model))
     await writing.execute(DATA)
-    source = LogSource(reading)
     yield Newsroom(engine, ChangeEvents(engine, source), source, writing)
     await writing.close()
     await reading.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,10 @@ from clew import Clew, Viewer
 from clew.changes.types import Batch, Change, ChangeKind, Listener, Listening, Position, TableName
 from clew.config import Settings
 from clew.engine import Engine, Outcome, Request
+from clew.live.cuts import table_of
 from clew.live.events import ChangeEvents, ChangeStream
 from clew.live.types import Payload
+from clew.model.types import Model
 from clew.sql.literals import quote_text
 from tests.properties.database import create_tables
 from tests.reference import table_sql
@@ -118,7 +120,7 @@ def person(number: int) -> Viewer:
 
 
 _READ = """
-SELECT id, relation::regclass::text AS table, kind, old_row, new_row, at
+SELECT id, relation, kind, old_row, new_row, at
 FROM clew.change_log
 WHERE NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2) ORDER BY id
 """
@@ -126,10 +128,15 @@ _KINDS = {b"I": ChangeKind.INSERT, b"U": ChangeKind.UPDATE, b"D": ChangeKind.DEL
 
 
 class LogSource:
-    """Reads the log when `read` is called. `piece` is the most changes of one batch."""
+    """Reads the log when `read` is called. `piece` is the most changes of one batch.
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    Args:
+        names: the tables by their OIDs.
+    """
+
+    def __init__(self, connection: asyncpg.Connection, names: Mapping[int, TableName]) -> None:
         self.connection = connection
+        self.names = names
         self.listeners: set[Listener] = set()
         self.epoch = "e"
         self.piece = 10_000
@@ -148,7 +155,9 @@ class LogSource:
                 )
             )
         return [
-            Change(row["id"], None, row["table"], _KINDS[row["kind"]], row["old_row"], row["new_row"], row["at"])
+            Change(
+                row["id"], *self.names[row["relation"]], _KINDS[row["kind"]], row["old_row"], row["new_row"], row["at"]
+            )
             for row in rows
         ]
 
@@ -186,6 +195,17 @@ class LogSource:
         rest = await self.between(position.snapshot, until.snapshot)
         for batch in self.batches([c for c in rest if c.name in tables], position.snapshot, until.snapshot):
             yield batch
+
+
+async def log_tables(connection: asyncpg.Connection, model: Model) -> dict[int, TableName]:
+    """Log the changes of the model's tables. Return their names by their OIDs."""
+    names: dict[int, TableName] = {}
+    for entity in model.entities.values():
+        if entity.logged:
+            name = quote_text(table_sql(entity))
+            await connection.execute(f"SELECT clew.log_changes({name})")
+            names[await connection.fetchval(f"SELECT {name}::regclass::oid")] = table_of(entity)
+    return names
 
 
 @dataclass
@@ -272,8 +292,6 @@ def make_database(server_url: str, root: Path) -> Iterator[tuple[str, Clew]]:
     asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
     try:
         asyncio.run(create_tables(url, model))
-        logged = [entity for entity in model.entities.values() if entity.logged]
-        asyncio.run(run(url, *(f"SELECT clew.log_changes({quote_text(table_sql(entity))})" for entity in logged)))
         yield url, clew
     finally:
         asyncio.run(run(server_url, f"DROP DATABASE {database} WITH (FORCE)"))

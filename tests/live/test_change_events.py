@@ -11,6 +11,7 @@ import pytest
 from clew import ClewError, Viewer
 from clew.changes.types import OtherEpochError
 from clew.engine import Request
+from clew.errors import Code
 from clew.live import events as live_events
 from clew.live.events import SlowReaderError
 from tests.live.newsroom import EDITOR, Newsroom, Reader, event, person
@@ -458,6 +459,15 @@ async def test_a_change_that_fits_the_table_no_more_is_a_reset(newsroom: Newsroo
     finally:
         await newsroom.write("ALTER TABLE labels ALTER size TYPE integer USING NULL")
     assert kinds == ["RESET"] * 9
+
+
+async def test_a_server_that_stops_ends_its_subscriptions_and_skips_nothing(newsroom: Newsroom) -> None:
+    reader = await resumed(newsroom, None)
+    await newsroom.write(SCRIPT[0])
+    await newsroom.engine.pool.close()
+    with pytest.raises(ClewError) as ended:
+        await reader.rest()
+    assert ended.value.code is Code.UNAVAILABLE
 
 
 async def test_an_operand_that_does_not_fit_is_refused_at_once(newsroom: Newsroom) -> None:

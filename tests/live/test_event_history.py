@@ -220,7 +220,7 @@ async def servers(newsroom: Newsroom, newsroom_database: tuple[str, Clew]) -> An
     # They share CLEW_SECRET, so each opens the cursors of the other.
     other = engine_of(url, clew)
     other.statements.cursors = newsroom.engine.statements.cursors
-    source = LogSource(reading)
+    source = LogSource(reading, newsroom.source.names)
     yield [newsroom, Newsroom(other, ChangeEvents(other, source), source, newsroom.connection)]
     await reading.close()
     await other.pool.close()
