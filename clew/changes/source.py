@@ -370,8 +370,8 @@ class _Following:
     async def _activate(self) -> None:
         """Begin to read where reading ended before, or now. If changes may have been missed, say so."""
         source, connection = self._source, self._connection
-        await self._mend()
         epoch = await connection.value(sql.EPOCH)
+        await self._mend()
         before = source.snapshot
         is_lost = before is not None and (epoch != source.epoch or bool(await connection.value(sql.IS_DROPPED, before)))
         source.epoch = epoch
