@@ -23,6 +23,7 @@ import psutil
 
 from clew.background import Background
 from clew.changes import statements as sql
+from clew.changes.connection import SETTINGS
 from clew.changes.source import LoggedChanges
 from clew.changes.types import Batch
 from clew.database import cluster
@@ -99,7 +100,7 @@ async def _pgbench(url: str, rounds: int, seconds: int) -> tuple[list[float], li
 
 async def _reads(url: str, rounds: int) -> tuple[list[float], list[float]]:
     """Milliseconds of a read of nothing, and of one of 1,000 changes."""
-    reader = await asyncpg.connect(url, server_settings={"enable_seqscan": "off", "jit": "off"})
+    reader = await asyncpg.connect(url, server_settings=SETTINGS)
     writer = await asyncpg.connect(url)
     empty, full = [], []
     for _ in range(rounds):

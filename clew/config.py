@@ -246,8 +246,8 @@ class Settings(BaseSettings):
     )
     change_seconds: Annotated[float, Field(ge=60, le=2_592_000, allow_inf_nan=False)] = Field(
         1800.0,
-        description="Seconds that a subscriber may be away and go on where it was. The change log keeps changes for two "
-        "to three times as long.",
+        description="Seconds that a subscriber may be away and go on where it was. The change log keeps changes for "
+        "two to three times as long.",
     )
     planner: Planner = Field(
         PLANNER,
