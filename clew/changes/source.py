@@ -180,8 +180,9 @@ class LoggedChanges:
                     async with self._replaying() as connection:
                         rows = await connection.fetch(statement, read_snapshot(start), read_snapshot(end), after, PAGE)
                         # Ask afterwards: what has been dropped meanwhile is missing in the rows.
-                        if await connection.value(sql.IS_DROPPED, read_snapshot(start)):
-                            raise PastRetentionError
+                        is_dropped = await connection.value(sql.IS_DROPPED, read_snapshot(start))
+                    if is_dropped:
+                        raise PastRetentionError
                     is_last = len(rows) < PAGE
                     if rows:
                         after = rows[-1][0]
@@ -252,10 +253,12 @@ class LoggedChanges:
                         await _Following(self, state, connection).run()
                         return
                 except _UNREACHABLE as error:
-                    _LOG.warning("change log unreachable", error=type(error).__name__, detail=str(error))
+                    tell = _LOG.warning if state.needs_reading else _LOG.info
+                    tell("change log unreachable", error=type(error).__name__, detail=str(error))
                     if time.monotonic() - began > _LONGEST_WAIT:
                         wait = _FIRST_WAIT
-                    self._refuse(state, client_error(error))
+                    if state.joining:
+                        self._refuse(state, client_error(error))
                 self._retry_at = time.monotonic() + wait
                 if not state.listeners:
                     return

@@ -120,5 +120,9 @@ class Application(Starlette):
         try:
             yield
         finally:
-            await self.background.close()
-            await self.engine.pool.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """End work beside requests, and close the connections."""
+        await self.background.close()
+        await self.engine.pool.close()
