@@ -251,7 +251,9 @@ class LoggedChanges:
                 try:
                     async with connected(self._url) as connection:
                         await _Following(self, state, connection).run()
+                    if not state.needs_reading:
                         return
+                    continue
                 except _UNREACHABLE as error:
                     tell = _LOG.warning if state.needs_reading else _LOG.info
                     tell("change log unreachable", error=type(error).__name__, detail=str(error))
@@ -408,7 +410,10 @@ class _Following:
     async def _mend(self) -> None:
         try:
             await self._connection.fetch(sql.MEND)
-        except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError) as error:
+        except asyncpg.PostgresError as error:
+            # Such as a lock that somebody holds. It is tried again.
+            if self._connection.is_closed:
+                raise
             _LOG.warning("triggers of the change log not mended", error=type(error).__name__, detail=str(error))
 
     async def _read(self) -> bool:
