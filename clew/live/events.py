@@ -492,7 +492,8 @@ class _Judges:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._slots = asyncio.Semaphore(_SLOTS)
-        self._running: dict[Any, asyncio.Task[list[asyncpg.Record]]] = {}
+        # With their arguments: the ids of lists are part of the keys, so that no other list may take one.
+        self._running: dict[Any, tuple[asyncio.Task[list[asyncpg.Record]], Sequence[Any]]] = {}
 
     async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Return the rows. While the database cannot be reached, wait for it.
@@ -508,11 +509,11 @@ class _Judges:
                 for operand, argument in zip(statement.operands, arguments, strict=True)
             ),
         )
-        task = self._running.get(key)
-        if task is None:
-            task = self._running[key] = asyncio.create_task(self._fetch(statement, arguments))
+        if key not in self._running:
+            task = asyncio.create_task(self._fetch(statement, arguments))
+            self._running[key] = task, arguments
             task.add_done_callback(partial(self._ended, key))
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._running[key][0])
 
     def _ended(self, key: Any, task: asyncio.Task[Any]) -> None:
         self._running.pop(key, None)

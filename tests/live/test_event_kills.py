@@ -83,7 +83,7 @@ class Wire(Client):
                 await asyncio.sleep(0.01)
             finally:
                 if self.reader is not None:
-                    await self.reader.close()
+                    await self.kill()
 
     async def cut(self) -> None:
         self.task.cancel()
