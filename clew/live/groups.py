@@ -13,7 +13,7 @@ from clew.engine.types import Executable, Ready, Request, Session
 from clew.errors import ClewError
 from clew.live.router import Watch, texts
 from clew.plan.dependencies import Dependency
-from clew.sql.arguments import Argument, argument
+from clew.sql.arguments import argument
 from clew.sql.cursors import Cursors
 from clew.sql.members import MemberStatement
 
@@ -26,7 +26,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSES_A_RUN = 0.05, 2.0, 4
 
 
 class Group:
-    """The live queries of one statement. They differ in the values of its operands only.
+    """The live queries of one statement. They differ in its operands only.
 
     `pending` are the members to run next, in the order in which they asked. `later` are those to run once the group
     has paused. `per_member` is the time in seconds that a member took in the last run.
@@ -37,7 +37,6 @@ class Group:
         key: object,
         executable: Executable,
         dependencies: Sequence[tuple[Dependency, Sequence[TableName]]],
-        cursors: Cursors,
         *,
         alone: bool,
     ) -> None:
@@ -57,19 +56,12 @@ class Group:
         self.timer: asyncio.TimerHandle | None = None
         self.per_member = 0.001
         self.ended = 0.0
-        self._operands: list[list[Argument]] = [
-            [argument(route.operand, cursors) for route in dependency.routes] for dependency, _ in dependencies
-        ]
 
     @property
     def due(self) -> float:
         """The time at which members run again that any change of a table concerns."""
         took = self.per_member * len(self.members)
         return self.ended + min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, _PAUSES_A_RUN * took))
-
-    def values(self, ready: Ready, claims: Mapping[Any, Any]) -> list[list[tuple[str, ...]]]:
-        """Return the values of the operands of the routes, for one member."""
-        return [[texts(compute(ready.values, claims)) for compute in operands] for operands in self._operands]
 
 
 class Member:
@@ -102,7 +94,14 @@ class Member:
     )
 
     def __init__(
-        self, group: Group, key: object, prepared: Prepared, ready: Ready, request: Request, session: Session
+        self,
+        group: Group,
+        key: object,
+        prepared: Prepared,
+        ready: Ready,
+        request: Request,
+        session: Session,
+        values: Sequence[Sequence[tuple[str, ...]]],
     ) -> None:
         self.group = group
         self.key = key
@@ -111,7 +110,8 @@ class Member:
         self.request = request
         self.session = session
         self.arguments: Sequence[Any] = ready.arguments
-        self.values = group.values(ready, session.claims)
+        # For each watch of the group, the values of the operands of its routes.
+        self.values = values
         self.streams: dict[LiveStream, None] = {}
         self.dirty = True
         # Whether it is dirty only because a table has changed, so that it may wait.
@@ -160,6 +160,21 @@ class Member:
         """Drop the payload once no stream has yet to take it."""
         if all(stream.sent == self.version for stream in self.streams):
             self.payload = None
+
+
+def route_values(
+    dependencies: Sequence[Dependency], ready: Ready, claims: Mapping[Any, Any], cursors: Cursors
+) -> list[list[tuple[str, ...]]]:
+    """Return the values of the operands of the routes.
+
+    Args:
+        dependencies: of the live query's own plan. Another plan with the same statement may have other constants, or
+            may name other claims.
+    """
+    return [
+        [texts(argument(route.operand, cursors)(ready.values, claims)) for route in dependency.routes]
+        for dependency in dependencies
+    ]
 
 
 def forget(members: Collection[Member], group: Group) -> None:

@@ -27,13 +27,13 @@ from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
-from clew.live.groups import Group, Member, forget
+from clew.live.groups import Group, Member, forget, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
 from clew.live.tables import table_of, tables_of
 from clew.live.types import Payload
 from clew.observe import get_logger
-from clew.plan.dependencies import plan_dependencies
+from clew.plan.dependencies import Dependency, plan_dependencies
 from clew.plan.types import RootViewer
 from clew.sql.statement import Statement
 
@@ -190,16 +190,18 @@ class LiveQueries:
         prepared, ready, session = begun.prepared, begun.ready, begun.session
         throttle = _throttle(request.extensions, prepared.limits.live_rate)
         assert ready.executable is not None
-        group = await self._group(ready.executable)
+        dependencies = plan_dependencies(ready.executable.plan, self._engine.model)
+        group = await self._group(ready.executable, dependencies)
         await self._listen()
         # From here on nothing waits, so the member is noted before any batch is routed.
         group = self._kept(group)
         key = self._member_key(group, ready, session)
         member = group.members.get(key)
         if member is None or member.error is not None:
-            member = group.members[key] = Member(group, key, prepared, ready, request, session)
-            for watch, values in zip(group.watches, member.values, strict=True):
-                watch.add(member, values)
+            values = route_values(dependencies, ready, session.claims, self._engine.statements.cursors)
+            member = group.members[key] = Member(group, key, prepared, ready, request, session, values)
+            for watch, found in zip(group.watches, values, strict=True):
+                watch.add(member, found)
         stream = LiveStream(self, member, throttle, patches=patches)
         member.streams[stream] = None
         member.dirty, member.pauses = True, False
@@ -269,19 +271,21 @@ class LiveQueries:
 
     # --- members ----------------------------------------------------------------------
 
-    async def _group(self, executable: Executable) -> Group:
+    async def _group(self, executable: Executable, dependencies: Sequence[Dependency]) -> Group:
         statement = executable.statement
         passthrough = bool(executable.pieces)
-        # Equal text is not enough: the pieces around the values belong to the result.
-        key = (statement.sql if statement else "", executable.pieces, None if passthrough else id(executable))
+        # Equal text is not enough: the pieces around the values belong to the result, and all members are found by the
+        # same columns.
+        shapes = tuple(dependency.shape for dependency in dependencies)
+        key = (statement.sql if statement else "", executable.pieces, shapes, None if passthrough else id(executable))
         group = self._groups.get(key)
         if group is None:
             model = self._engine.model
             found = [
                 (dependency, await tables_of(model.entity(dependency.entity), self._logged, self._pool.fetch))
-                for dependency in plan_dependencies(executable.plan, model)
+                for dependency in dependencies
             ]
-            group = Group(key, executable, found, self._engine.statements.cursors, alone=not passthrough)
+            group = Group(key, executable, found, alone=not passthrough)
         return group
 
     def _kept(self, group: Group) -> Group:

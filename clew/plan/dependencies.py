@@ -115,6 +115,11 @@ class Dependency:
             return DependencyKind.TABLE
         return DependencyKind.LIFTED if any(route.hops for route in self.routes) else DependencyKind.EQUALITY
 
+    @property
+    def shape(self) -> object:
+        """All but the operands: what two plans have in common whose live queries are found in one way."""
+        return self.entity, self.columns, tuple((route.hops, route.column) for route in self.routes)
+
 
 def plan_dependencies(plan: ReadPlan, model: Model) -> tuple[Dependency, ...]:
     """Return what the result of a plan depends on."""

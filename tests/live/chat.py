@@ -60,6 +60,13 @@ type Secret @table @allow(role: user, where: {exists: {Member: {user: {is: "me"}
   id: Int! @id
   text: String!
 }
+type Note @table
+  @allow(role: named, where: {place: "$auth.name"})
+  @allow(role: desk, where: {place: "$auth.desk"}) {
+  id: Int! @id
+  place: String!
+  text: String!
+}
 """
 FILL = """
 INSERT INTO users (id, name) SELECT n, 'user ' || n FROM generate_series(1, 9) AS n;

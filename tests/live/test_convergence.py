@@ -70,6 +70,10 @@ class Client:
     def __init__(self, rng: random.Random) -> None:
         self.document = rng.choice(QUERIES)
         self.variables = {"n": rng.randint(1, 9)} if "$n" in self.document else {}
+        if self.variables and rng.random() < 0.5:
+            # A value in the document is another operand of the same statement.
+            self.document = self.document.removeprefix("($n: Int!) ").replace("$n", str(self.variables["n"]))
+            self.variables = {}
         number = rng.randint(1, 9)
         needs_admin = "secrets" not in self.document and rng.random() < 0.3
         self.viewer = Viewer.admin() if needs_admin else user(number, "user", *rng.choice(((), ("reader",))))

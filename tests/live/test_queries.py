@@ -244,6 +244,35 @@ async def test_live_queries_of_one_text_run_in_one_statement(world: Chat, runs: 
         assert threads == json.loads(await world.fresh(MINE, user(number)))["data"]
 
 
+@pytest.mark.parametrize(
+    "condition", ['title: {eq: "%s"}', 'messages: {some: {text: {eq: "%s"}}}', 'title: {in: ["%s"]}']
+)
+async def test_values_in_the_document_find_their_own_live_query(world: Chat, condition: str) -> None:
+    # The statements of the two are equal.
+    first, second = (f"{{ threads(where: {{{condition % text}}}) {{ id }} }}" for text in ("one", "two"))
+    streams = [await world.open(document, ADMIN) for document in (first, second)]
+    assert [await result(stream) for stream in streams] == [{"threads": []}] * 2
+    await world.sql("UPDATE threads SET title = 'two' WHERE id = 3")
+    await world.sql("UPDATE messages SET text = 'two' WHERE id = 2")
+    world.feed.tell("threads", UPDATE, {"id": 3, "title": "x"}, {"id": 3, "title": "two"})
+    world.feed.tell(
+        "messages", UPDATE, {"id": 2, "thread_id": 3, "text": "x"}, {"id": 2, "thread_id": 3, "text": "two"}
+    )
+    assert await result(streams[1]) == {"threads": [{"id": 3}]}
+    assert await silent(streams[0])
+
+
+async def test_rules_with_equal_statements_find_live_queries_by_their_own_claims(world: Chat) -> None:
+    document = "{ notes { text } }"
+    by_name, by_desk = Viewer("1", frozenset({"named"}), {"name": "a"}), Viewer("1", frozenset({"desk"}), {"desk": "b"})
+    streams = [await world.open(document, viewer) for viewer in (by_name, by_desk)]
+    assert [await result(stream) for stream in streams] == [{"notes": []}] * 2
+    await world.sql("INSERT INTO notes VALUES (1, 'b', 'new')")
+    world.feed.tell("notes", INSERT, None, {"id": 1, "place": "b", "text": "new"})
+    assert await result(streams[1]) == {"notes": [{"text": "new"}]}
+    assert await silent(streams[0])
+
+
 async def test_one_bad_member_fails_alone(world: Chat, runs: Runs) -> None:
     streams = [await world.open(MINE, user(number)) for number in range(1, 10)]
     await asyncio.gather(*map(result, streams))
