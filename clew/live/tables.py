@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from clew.changes.tables import quoted
 from clew.changes.types import TableName
 from clew.errors import ClewError
 from clew.model.types import Entity
-from clew.sql.literals import quote_name
 
 _BEHIND = """
 WITH RECURSIVE behind AS (
@@ -21,10 +21,10 @@ WITH RECURSIVE behind AS (
     JOIN pg_depend AS depend ON depend.classid = 'pg_rewrite'::regclass AND depend.objid = rule.oid
         AND depend.refclassid = 'pg_class'::regclass
 )
-SELECT CASE WHEN space.nspname = current_schema() THEN NULL ELSE space.nspname END, class.relname
+SELECT named.number::int - 1
 FROM behind
 JOIN pg_class AS class ON class.oid = behind.oid
-JOIN pg_namespace AS space ON space.oid = class.relnamespace
+LEFT JOIN unnest($2::text[]) WITH ORDINALITY AS named (name, number) ON to_regclass(named.name) = behind.oid
 WHERE class.relkind <> 'v'
 """
 
@@ -56,12 +56,15 @@ async def tables_of(entity: Entity, logged: AbstractSet[TableName], fetch: Fetch
     Raises:
         UnloggedError: not all of them are.
     """
-    tables = [table_of(entity)]
-    if entity.view_sql is not None:
-        name = quote_name(entity.table)
-        qualified = name if entity.schema is None else f"{quote_name(entity.schema)}.{name}"
-        # A view may read other views.
-        tables = [(schema, table) for schema, table in await fetch(_BEHIND, [qualified])]
-    if not set(tables) <= logged:
+    if entity.view_sql is None:
+        found: Sequence[TableName | None] = [table_of(entity)]
+    else:
+        # A view may read other views. Its tables are told apart by what their names lead to: one of them may be named
+        # with its schema or without.
+        known = list(logged)
+        (view,) = quoted([table_of(entity)])
+        found = [None if row[0] is None else known[row[0]] for row in await fetch(_BEHIND, [view, quoted(known)])]
+    tables = [table for table in found if table is not None and table in logged]
+    if len(tables) < len(found):
         raise UnloggedError
     return tables
