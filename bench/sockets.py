@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import resource
 import struct
 import time
 from collections.abc import Callable, Mapping
@@ -122,11 +122,8 @@ def raise_file_limit(files: int) -> None:
     """Let this process and its children open so many files.
 
     Raises:
-        ValueError, OSError: the system does not allow it.
+        ValueError: the system does not allow it.
     """
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < files:
-        most = max(hard, files) if os.geteuid() == 0 else hard
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, most), most))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))

@@ -248,9 +248,9 @@ class Settings(BaseSettings):
         "connection pooler. The connection that reads the change log needs it.",
     )
     change_seconds: Annotated[float, Field(ge=60, le=2_592_000, allow_inf_nan=False)] = Field(
-        3600.0,
-        description="Seconds that the change log keeps changes, at least. A subscriber that was away for less goes on "
-        "where it was.",
+        1800.0,
+        description="Seconds that a subscriber may be away and go on where it was. The change log keeps changes for "
+        "two to three times as long.",
     )
     planner: Planner = Field(
         PLANNER,

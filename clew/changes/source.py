@@ -266,6 +266,7 @@ class LoggedChanges:
             self.snapshot = self.rest = None
             state.task = None
             self._refuse(state, ClewError("The server is shutting down.", code=Code.UNAVAILABLE))
+            await state.end_replay()
 
     def _refuse(self, state: _State, error: ClewError) -> None:
         joining, state.joining = state.joining, []
@@ -306,6 +307,7 @@ class _Following:
         """
         connection, state = self._connection, self._state
         await connection.hear(_WHO, self._hear, state.woken.set)
+        state.woken.clear()
         while True:
             tells = state.committed
             state.committed = False

@@ -42,12 +42,13 @@ _LOG = get_logger("clew.live")
 # What a run gives a member: the parts to compare, and a function that makes the payload of them.
 _Result = tuple[Sequence[bytes | None], Callable[[], bytes]] | ClewError
 
-# Statements that run at once. Look-ups of changed rows have one more connection.
-_RUNS = 2
-CONNECTIONS = _RUNS + 1
+# Two for statements that run at once, and one for look-ups of changed rows.
+CONNECTIONS = 3
 # The most members of one statement, and the seconds that it shall take.
 _MOST_MEMBERS = 100
 _CHUNK_SECONDS = 0.025
+# A member that takes longer does not run beside quick ones.
+_QUICK_SECONDS = 0.1
 # The seconds between two tries while the database is not there.
 _SHORTEST_RETRY, _LONGEST_RETRY = 0.2, 5.0
 
@@ -106,6 +107,13 @@ class LiveStream:
                     return Payload(payload)
                 before, self._last = self._last, payload
                 return Payload(payload if before is None else await self._live.patched(member, before, payload))
+            if member.started < self.needed and not member.running:
+                try:
+                    await self._live.run_first(member)
+                except ClewError:
+                    await self.aclose()
+                    raise
+                continue
             self._waiter = asyncio.get_running_loop().create_future()
             self._live.want(member)
             try:
@@ -150,7 +158,8 @@ class LiveQueries:
         self._logged = {table_of(entity) for entity in engine.model.entities.values() if entity.logged}
         self._router: Router[Member] = Router(engine.model, self._look_up)
         self._batches: deque[Batch] = deque()
-        self._ready: deque[Group] = deque()
+        self._quick: deque[Group] = deque()
+        self._slow: deque[Group] = deque()
         self._has_batches = asyncio.Event()
         self._has_groups = asyncio.Event()
         self._listening = asyncio.Lock()
@@ -223,6 +232,22 @@ class LiveQueries:
         if member.dirty and member.error is None:
             self._schedule(member)
 
+    async def run_first(self, member: Member) -> None:
+        """Run a member for a new stream, as a query runs: under the viewer's limit of operations at once.
+
+        Raises:
+            ClewError: it failed.
+        """
+        member.running = True
+        try:
+            await self._run(member.group, [member], self._engine.pool)
+        except BaseException:
+            # Another stream may wait for this run.
+            member.dirty = True
+            raise
+        finally:
+            self._ended([member])
+
     async def patched(self, member: Member, old: bytes, new: bytes) -> bytes:
         """Return the difference of two payloads of a member, or the new one if that is smaller."""
         known = member.patch
@@ -284,7 +309,8 @@ class LiveQueries:
     async def _listen(self) -> None:
         async with self._listening:
             if not self._tasks:
-                work = (self._route(), *(self._work() for _ in range(_RUNS)))
+                # One of the two does not run what takes long, so that no viewer's costly queries keep those of others.
+                work = (self._route(), self._work(self._quick), self._work(self._slow, self._quick))
                 self._tasks = [self._background.start(part, "live queries") for part in work]
             if self._stop_listening is None:
                 self._stop_listening = await self._changes.listen(self._on_batch)
@@ -351,28 +377,34 @@ class LiveQueries:
             return
         group.pending[member] = None
         if not group.queued:
-            group.queued = True
-            self._ready.append(group)
-            self._has_groups.set()
+            self._queue(group)
+
+    def _queue(self, group: Group) -> None:
+        group.queued = True
+        (self._slow if group.per_member > _QUICK_SECONDS else self._quick).append(group)
+        self._has_groups.set()
 
     # --- runs -------------------------------------------------------------------------
 
-    async def _work(self) -> None:
-        """Run one chunk of one group after another."""
+    async def _work(self, *queues: deque[Group]) -> None:
+        """Run one chunk of one group after another.
+
+        Args:
+            queues: where to look for groups, in this order.
+        """
         while True:
-            while not self._ready:
+            while (queue := next(filter(None, queues), None)) is None:
                 self._has_groups.clear()
                 await self._has_groups.wait()
-            group = self._ready.popleft()
+            group = queue.popleft()
             group.queued = False
             most = 1 if group.alone else max(1, min(_MOST_MEMBERS, int(_CHUNK_SECONDS / group.per_member)))
             members = [member for member, _ in zip(list(group.pending), range(most), strict=False)]
             for member in members:
                 del group.pending[member]
             if group.pending:
-                group.queued = True
-                self._ready.append(group)
-            members = [member for member in members if member.streams]
+                self._queue(group)
+            members = [member for member in members if member.streams and not member.running]
             if not members:
                 continue
             for member in members:
@@ -383,16 +415,20 @@ class LiveQueries:
                 for member in members:
                     member.fail(_told(error))
             finally:
-                for member in members:
-                    member.running = False
-                    if member.dirty and member.is_wanted:
-                        self._schedule(member)
+                self._ended(members)
+
+    def _ended(self, members: Sequence[Member]) -> None:
+        """Look at members whose run has ended: something may have changed meanwhile."""
+        for member in members:
+            member.running = False
+            if member.dirty and member.is_wanted:
+                self._schedule(member)
 
     async def _run_chunk(self, group: Group, members: Sequence[Member]) -> None:
         retry = _SHORTEST_RETRY
         while True:
             try:
-                await self._run(group, members)
+                await self._run(group, members, self._pool)
             except ClewError as error:
                 if error.code is not Code.UNAVAILABLE:
                     raise
@@ -404,8 +440,11 @@ class LiveQueries:
                     continue
             return
 
-    async def _run(self, group: Group, members: Sequence[Member]) -> None:
+    async def _run(self, group: Group, members: Sequence[Member], pool: Pool) -> None:
         """Run members of a group in one statement.
+
+        Args:
+            pool: lends the connection.
 
         Raises:
             ClewError: UNAVAILABLE. All members are to run again.
@@ -418,7 +457,7 @@ class LiveQueries:
             runs.append(member.started)
         began = time.monotonic()
         try:
-            results = await self._results(group, members)
+            results = await self._results(group, members, pool)
         except Exception as error:
             if isinstance(error, ClewError) and error.code is Code.UNAVAILABLE:
                 for member in members:
@@ -427,8 +466,8 @@ class LiveQueries:
             if len(members) > 1:
                 # One bad member must fail alone.
                 half = len(members) // 2
-                await self._run(group, members[:half])
-                await self._run(group, members[half:])
+                await self._run(group, members[:half], pool)
+                await self._run(group, members[half:], pool)
                 return
             members[0].fail(_told(error))
             return
@@ -443,7 +482,7 @@ class LiveQueries:
             row, payload = result
             member.finish(run, row, payload)
 
-    async def _results(self, group: Group, members: Sequence[Member]) -> list[_Result]:
+    async def _results(self, group: Group, members: Sequence[Member], pool: Pool) -> list[_Result]:
         engine, statement = self._engine, group.executable.statement
         if group.alone:
             (member,) = members
@@ -451,7 +490,7 @@ class LiveQueries:
         if statement is None:
             rows: list[Any] = [()] * len(members)
         else:
-            rows = await self._rows(group, statement, members)
+            rows = await self._rows(group, statement, members, pool)
         results: list[_Result] = []
         for member, row in zip(members, rows, strict=True):
             if row is None:
@@ -463,18 +502,18 @@ class LiveQueries:
                 results.append((row, partial(engine.joined, group.executable, row, member.session)))
         return results
 
-    async def _rows(self, group: Group, statement: Statement, members: Sequence[Member]) -> list[Any]:
+    async def _rows(self, group: Group, statement: Statement, members: Sequence[Member], pool: Pool) -> list[Any]:
         """Return the row of each member; None: it has too many bytes."""
         if len(members) > 1 and group.together is None and statement.operands:
             group.together = await self._engine.statements.members(group.executable, members[0].prepared)
         rows: list[Any] = [None] * len(members)
         if len(members) > 1 and group.together is not None:
             arguments = group.together.bind([member.arguments for member in members])
-            for number, *parts in await self._pool.fetch(group.together.sql, arguments):
+            for number, *parts in await pool.fetch(group.together.sql, arguments):
                 rows[number - 1] = parts
             return rows
         for number, member in enumerate(members):
-            for record in await self._pool.fetch(statement.sql, member.arguments):
+            for record in await pool.fetch(statement.sql, member.arguments):
                 rows[number] = tuple(record)
         return rows
 

@@ -145,11 +145,13 @@ async def _deny(scope: Scope, send: Send, error: ClewError, request_id: str | No
 class _Operation:
     """An operation under way on a socket."""
 
-    __slots__ = ("has_expired", "task")
+    __slots__ = ("has_expired", "is_stream", "task")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None]
         self.has_expired = False
+        # Whether it is a subscription. Nobody knows before it is prepared.
+        self.is_stream = False
 
     def expire(self) -> None:
         """End the operation, because its viewer's token has expired, and the socket's new one says something else."""
@@ -160,34 +162,14 @@ class _Operation:
 class _Socket:
     """One accepted socket."""
 
+    # fmt: off
     __slots__ = (
-        *(
-            "_blocked",
-            "_closing",
-            "_door",
-            "_ends",
-            "_heard",
-            "_is_over",
-            "_last_size",
-            "_lock",
-            "_loop",
-            "_most",
-            "_number",
-        ),
-        *(
-            "_operations",
-            "_pinged",
-            "_pinging",
-            "_receive",
-            "_request_id",
-            "_scope",
-            "_send_message",
-            "_task",
-            "_timer",
-            "_unsent",
-        ),
-        *("_viewer", "_who", "_has_init", "_began"),
+        "_began", "_blocked", "_closing", "_door", "_ends", "_has_init",
+        "_heard", "_is_leaving", "_is_over", "_last_size", "_lock", "_loop", "_most",
+        "_number", "_operations", "_pinged", "_pinging", "_receive", "_request_id", "_scope",
+        "_send_message", "_task", "_timer", "_unsent", "_viewer", "_who",
     )
+    # fmt: on
 
     def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send, request_id: str | None) -> None:
         self._door = door
@@ -201,7 +183,7 @@ class _Socket:
         self._lock = asyncio.Lock()
         # The code and reason of the close frame, once somebody else than the receiving task ends the socket.
         self._closing: tuple[int, str] | None = None
-        self._is_over = False
+        self._is_over = self._is_leaving = False
         self._operations: dict[str, _Operation] = {}
         self._has_init = False
         # Of the acknowledged connection: its viewer, how it is counted, and its end in seconds since 1970.
@@ -270,8 +252,13 @@ class _Socket:
     # --- ends that the client does not ask for ----------------------------------------
 
     def leave(self) -> None:
-        """Close the socket, because this process will stop."""
-        self._end(RESTART, "The server restarts")
+        """Close the socket, because this process will stop, once its queries and mutations are answered."""
+        self._is_leaving = True
+        self._leave_if_answered()
+
+    def _leave_if_answered(self) -> None:
+        if self._is_leaving and all(operation.is_stream for operation in self._operations.values()):
+            self._end(RESTART, "The server restarts")
 
     def _end(self, code: int, reason: str) -> None:
         """Close the socket from outside of the task that receives."""
@@ -435,6 +422,10 @@ class _Socket:
         if id_ in self._operations:
             raise _CloseError(ALREADY_EXISTS, f"Subscriber for {id_} already exists")
         operation = _Operation()
+        if self._is_leaving:
+            error = ClewError("The server is shutting down.", code=Code.UNAVAILABLE, hint="Connect anew.")
+            await self._fail(id_, operation, error, self._next_request_id())
+            return
         if len(self._operations) >= self._most:
             await self._fail(id_, operation, TooManyOperationsError(self._most), self._next_request_id())
             return
@@ -457,7 +448,8 @@ class _Socket:
             if isinstance(found, Outcome):
                 await self._answer(id_, found, operation)
             else:
-                stream = found
+                stream, operation.is_stream = found, True
+                self._leave_if_answered()
                 head = f'{{"id":{encode(id_).decode()},"type":"next","payload":'
                 async for result in stream:
                     await self._send(head + result.body.decode() + "}")
@@ -484,6 +476,7 @@ class _Socket:
         finally:
             self._forget(id_, operation)
             flight.end()
+            self._leave_if_answered()
             if stream is not None:
                 await stream.aclose()
 

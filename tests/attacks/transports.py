@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import httpx
+from graphql import FieldNode, OperationDefinitionNode, parse
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -25,7 +26,8 @@ from clew.errors import Code
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.writes.hooks import OPERATIONS, Hooks, Registered
-from tests.attacks.attack import Answer, Attack, Refused, Repeated, Transport, Who
+from tests.access.guarded import query
+from tests.attacks.attack import Answer, Attack, Gives, Refused, Repeated, Transport, Who
 from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
 ISSUER, AUDIENCE = "https://id.example", "clew"
@@ -38,6 +40,8 @@ MOST_BYTES = 100_000
 # What HTTP libraries and servers take of a URL.
 _LONGEST_URL = 60_000
 _LONGEST_VIEWER = 2000
+# Root fields of Query that Subscription does not have.
+_NOT_LIVE = {"viewer", "__schema", "__type", *query._resolvers}
 
 
 @dataclass
@@ -158,6 +162,36 @@ class Asking(Post):
 
     def headers(self, who: Who) -> dict[str, str]:
         return {**super().headers(who), "x-clew-explain": "1"}
+
+
+@dataclass
+class Live:
+    """The first result of a live query: a query sent as a subscription."""
+
+    app: Application
+    name: ClassVar[str] = "live"
+    writes: ClassVar[bool] = False
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        if attack.who.token is not None or not isinstance(attack.expect, Gives) or attack.document[:1] != "{":
+            return False
+        (operation,) = parse(attack.document, no_location=True).definitions[:1]
+        assert isinstance(operation, OperationDefinitionNode)
+        roots = operation.selection_set.selections
+        return all(isinstance(root, FieldNode) and root.name.value not in _NOT_LIVE for root in roots)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        subject = who.sub if isinstance(who.sub, str) else None
+        viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
+        request = Request(f"subscription {document}", variables, id="same")
+        opened = await self.app.subscriptions.open(request, viewer)
+        if isinstance(opened, Outcome):
+            return Answer(opened.body)
+        try:
+            return Answer((await anext(opened)).body)
+        finally:
+            await opened.aclose()
 
 
 @dataclass
@@ -379,7 +413,7 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
         engine = apps[False].engine
         of_http = (
             *(Post(clients), Asking(clients), Events(clients), Get(clients), Ticket(clients), OwnRoute(clients)),
-            Socket(apps),
+            *(Socket(apps), Live(apps[False])),
         )
         ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), Hooked(hooked(engine)), *of_http)
         yield {way.name: way for way in ways}

@@ -111,7 +111,7 @@ class Log:
         for background in self._backgrounds:
             await background.close()
         for connection in self._writers:
-            connection.terminate()
+            await connection.close(timeout=PATIENCE)
 
 
 @asynccontextmanager

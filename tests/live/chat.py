@@ -114,6 +114,7 @@ class Chat:
         pool = Pool(url, size=4, application_name="clew-live-test")
         limits = limits or Limits(live_rate=None)
         self.engine = Engine(model, build_schema(model), build_tables(model), pool, RoleLimits(limits, {}))
+        self.writes = Pool(url, size=1, application_name="clew-live-test")
         self.feed = Feed()
         self.live_pool = Pool(url, size=CONNECTIONS, application_name="clew-live-test")
         self.background = Background()
@@ -124,7 +125,7 @@ class Chat:
         self.live = LiveQueries(self.engine, changes, self.live_pool, self.background)
 
     async def sql(self, text: str) -> None:
-        await self.engine.pool.fetch(text, ())
+        await self.writes.fetch(text, ())
 
     async def open(
         self, document: str, viewer: Viewer, variables: dict[str, Any] | None = None, **extensions: Any
@@ -154,3 +155,4 @@ async def chat(url: str, limits: Limits | None = None) -> AsyncIterator[Chat]:
         await made.live.close()
         await made.background.close()
         await made.engine.pool.close()
+        await made.writes.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -24,6 +25,8 @@ UPDATE, INSERT, DELETE, RESET = ChangeKind.UPDATE, ChangeKind.INSERT, ChangeKind
 # Seconds in which a result comes on a busy machine, and in which none comes that would come at all.
 SOON, NEVER = 10.0, 0.15
 
+Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
+
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[Chat]:
@@ -38,17 +41,20 @@ class Runs:
         self.sent: list[tuple[str, Sequence[Any]]] = []
         self.fails: ClewError | None = None
         self.bad: Any = None
+        self.slow: str | None = None
         self.gate: asyncio.Event | None = None
         self.has_read = asyncio.Event()
-        self._fetch = world.live_pool.fetch
-        world.live_pool.fetch = self.fetch  # type: ignore[method-assign]
+        for pool in (world.live_pool, world.engine.pool):
+            pool.fetch = partial(self.fetch, pool.fetch)  # type: ignore[method-assign]
 
-    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+    async def fetch(self, fetch: Fetch, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         self.sent.append((sql, arguments))
         if self.fails is not None and (self.bad is None or _holds(arguments, self.bad)):
             raise self.fails
-        found = await self._fetch(sql, arguments)
+        found = await fetch(sql, arguments)
         self.has_read.set()
+        if self.slow is not None and self.slow in sql:
+            await asyncio.sleep(1)
         if self.gate is not None:
             await self.gate.wait()
         return found
@@ -267,6 +273,37 @@ async def test_live_queries_wait_for_the_database_to_come_back(world: Chat, runs
     assert not waiting.done()
     runs.fails = None
     assert (await waiting)["thread"]["title"] == "new"
+
+
+async def test_a_new_live_query_fails_at_once_without_the_database(world: Chat, runs: Runs) -> None:
+    runs.fails = ClewError("The database is not available.", code=Code.UNAVAILABLE)
+    stream = await world.open(THREAD, ADMIN, {"id": 3})
+    with pytest.raises(ClewError) as caught:
+        await result(stream)
+    assert caught.value.code is Code.UNAVAILABLE
+    assert world.live.subscriptions == 0
+
+
+async def test_costly_live_queries_do_not_keep_quick_ones_waiting(world: Chat, runs: Runs) -> None:
+    costly = "{ threads { title team { name } } }"
+    slow = [await world.open(costly, user(number, "user", "reader")) for number in range(1, 6)]
+    quick = await world.open(THREAD, ADMIN, {"id": 3})
+    await asyncio.gather(*map(result, (*slow, quick)))
+    for group in world.live._groups.values():
+        if group.members and next(iter(group.members.values())).streams.keys() & set(slow):
+            group.per_member = 1.0
+    runs.slow = "teams"
+    waiting = [asyncio.ensure_future(result(stream)) for stream in slow]
+    found = asyncio.ensure_future(result(quick))
+    await asyncio.sleep(0)
+    await world.sql("UPDATE threads SET title = title || '!'")
+    began = time.monotonic()
+    world.feed.tell("threads", RESET)
+    await found
+    assert time.monotonic() - began < 1.5
+    assert not all(task.done() for task in waiting)
+    for task in waiting:
+        task.cancel()
 
 
 async def test_a_client_that_does_not_read_costs_no_statements(world: Chat, runs: Runs) -> None:

@@ -89,9 +89,8 @@ async def socket(
         subprotocols=subprotocols,
         ping_interval=None,
         close_timeout=1,
-        compression=None,
         max_size=None,
-        **options,
+        **{"compression": None, **options},
     ) as connection:
         client = Client(connection)
         if init is not False:

@@ -477,6 +477,23 @@ async def test_draining_closes_sockets_one_after_another_and_takes_no_more(desk:
         assert status == 503
 
 
+async def test_a_mutation_under_way_is_answered_before_the_socket_closes(desk: Desk) -> None:
+    app: Application = desk.app()
+    channel("forever")
+    async with served(app) as port, socket(port, init=True) as client:
+        await client.subscribe(FOREVER, "forever")
+        await client.subscribe("{ wait(seconds: 0.5) }")
+        await asyncio.sleep(0.1)
+        app.drain()
+        await asyncio.sleep(0.1)
+        await client.subscribe("{ viewer { id } }", "late")
+        late = await client.receive()
+        assert late["payload"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert (await client.receive())["payload"] == {"data": {"wait": True}}
+        assert await client.receive() == {"id": "1", "type": "complete"}
+        assert await client.closed() == (1012, "The server restarts")
+
+
 # --- an application's own way to authenticate ---------------------------------------------------
 
 

@@ -29,11 +29,14 @@ CREATE INDEX IF NOT EXISTS change_log_xid_idx ON clew.change_log (xid)
 --;;
 CREATE INDEX IF NOT EXISTS change_log_id_idx ON clew.change_log (id)
 --;;
--- One row. `home` is the database system and the table whose log this is: a restored copy has another one. `turned_at`
--- is when the turn began. Dropped changes were of transactions up to `dropped_xid` that had ended in `dropped_at`.
+-- One row. `home` says whose log this is, by the database system, the database and the table: a copy has another home.
+-- `born` differs for each log.
+-- `turned_at` is when the turn began. Dropped changes were of transactions up to `dropped_xid` that had ended in
+-- `dropped_at`.
 CREATE TABLE IF NOT EXISTS clew.change_log_state (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     home text NOT NULL,
+    born uuid NOT NULL DEFAULT gen_random_uuid(),
     turned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     dropped_xid xid8 NOT NULL DEFAULT '0',
     dropped_at pg_snapshot NOT NULL DEFAULT '1:1:'
@@ -43,7 +46,8 @@ CREATE OR REPLACE FUNCTION clew.change_log_home() RETURNS text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
     AS $body$
-    SELECT system_identifier || '-' || 'clew.change_log'::regclass::oid FROM pg_control_system()
+    SELECT concat_ws('-', system_identifier, pg_database.oid, 'clew.change_log'::regclass::oid)
+    FROM pg_control_system(), pg_database WHERE datname = current_database()
 $body$
 --;;
 INSERT INTO clew.change_log_state (home) VALUES (clew.change_log_home()) ON CONFLICT DO NOTHING
@@ -316,14 +320,19 @@ BEGIN
         TRUNCATE clew.change_log, clew.change_log_state;
         INSERT INTO clew.change_log_state (home) VALUES (clew.change_log_home());
     END IF;
-    RETURN clew.change_log_home() || '-' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || '-'
+    RETURN concat_ws(
+        '.',
+        (SELECT born FROM clew.change_log_state),
+        substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8),
         -- A crash sets the statistics back.
-        || (SELECT coalesce(extract(epoch FROM stats_reset)::text, '0') FROM pg_stat_archiver);
+        (SELECT extract(epoch FROM stats_reset) FROM pg_stat_archiver)
+    );
 END
 $body$
 --;;
--- Begin the next turn if the last one began long enough ago: drop the changes in its partition, which are the oldest.
--- Changes are kept for `keep`, and up to half as long again. Return whether a turn began.
+-- Begin the next turn if the last one began `keep` ago: drop the changes in its partition, which are the oldest. They are
+-- twice as old at least, so that a position that is younger than `keep` is good even if it saw transactions running that
+-- were as old. Return whether a turn began.
 CREATE OR REPLACE FUNCTION clew.rotate_changes(keep interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -334,7 +343,7 @@ DECLARE
     last xid8;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended('clew.rotate_changes', 0)) OR NOT EXISTS (
-        SELECT FROM clew.change_log_state WHERE turned_at <= clock_timestamp() - keep / 2
+        SELECT FROM clew.change_log_state WHERE turned_at <= clock_timestamp() - keep
     ) THEN
         RETURN false;
     END IF;
