@@ -493,3 +493,38 @@ async def test_all_who_ask_the_same_are_answered_by_one_statement(newsroom: News
     for task in tasks:
         assert event(await task) == {"kind": "UPDATED", "id": 1}
     assert count == 1
+
+
+async def test_all_who_ask_alike_are_answered_by_one_statement(newsroom: Newsroom) -> None:
+    document = """subscription ($levels: [Int!], $least: Int!) {
+      noteChanges(where: {or: [{level: {in: $levels}}, {level: {gt: $least}}]}) { kind id } }"""
+    viewers = [person(1), person(2), person(3), person(1)]
+    given = [([1, 2], 7), ([], 7), ([1], 0), ([9], 100)]
+    readers = [
+        await newsroom.subscribe(viewer, document, levels=levels, least=least)
+        for viewer in viewers
+        for levels, least in given
+    ]
+    fetch, count = newsroom.engine.pool.fetch, 0
+
+    async def counted(*arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        return await fetch(*arguments)
+
+    async def all_told() -> list[list[str]]:
+        found = await asyncio.gather(*(reader.waiting() for reader in readers))
+        return [told([event(payload) for payload in payloads]) for payloads in found]
+
+    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]
+    tasks = asyncio.create_task(all_told())
+    await asyncio.sleep(0.05)
+    tasks.cancel()
+    await newsroom.write("UPDATE notes SET level = 1 WHERE id IN (1, 3)", "DELETE FROM rooms WHERE id = 2")
+    await newsroom.source.read()
+    # Room 2 goes, and with it the notes of p3, who saw none of these levels before.
+    one, other = ["CREATED 1"], ["CREATED 3", "DELETED 3"]
+    expected = [line for mine in (one, one, other, one) for line in (mine, [], mine, [])]
+    assert await all_told() == expected
+    # The first one does not wait for the others.
+    assert count <= 2
