@@ -11,6 +11,7 @@ import pytest
 from clew import ClewError, Viewer
 from clew.changes.types import OtherEpochError
 from clew.engine import Request
+from clew.engine.explain import explained
 from clew.errors import Code
 from clew.live import events as live_events
 from clew.live.events import SlowReaderError
@@ -528,3 +529,14 @@ async def test_all_who_ask_alike_are_answered_by_one_statement(newsroom: Newsroo
     assert await all_told() == expected
     # The first one does not wait for the others.
     assert count <= 2
+
+
+async def test_explain_shows_how_changes_are_judged(newsroom: Newsroom) -> None:
+    document = 'subscription { noteChanges(where: {text: {eq: "x"}}) { kind node { text } } }'
+    text = await explained(newsroom.engine, document, {}, person(1))
+    assert "RootChanges key='noteChanges'" in text
+    assert "ChangeNode key='node'" in text
+    assert "newsroom.graphql:" in text
+    assert "json_populate_record" in text
+    assert "$1 = [] ($log.Note.old)" in text
+    assert "Function Scan" in text
