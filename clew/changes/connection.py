@@ -26,9 +26,14 @@ Snapshot: TypeAlias = tuple[int, int, Sequence[int]]
 _PATIENCE = 10.0
 _ECHO = 2.0
 
-_SETTINGS = {"application_name": "clew-changes", "timezone": "UTC", "jit": "off"}
-# A statement that is prepared while the log is empty keeps its plan, and must not scan the log when that has grown.
-_PLANS = {"enable_seqscan": "off"}
+# A statement is planned once, while the log may be empty, and must not scan the log when that has grown.
+SETTINGS = {
+    "application_name": "clew-changes",
+    "timezone": "UTC",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+}
 
 
 def snapshot_text(snapshot: Snapshot) -> str:
@@ -130,10 +135,10 @@ async def open_log(url: str) -> LogConnection:
         return await asyncpg.connect(url, timeout=_PATIENCE, command_timeout=_PATIENCE, server_settings=settings)
 
     try:
-        return LogConnection(await connect({**_SETTINGS, **_PLANS}), is_tuned=True)
+        return LogConnection(await connect(SETTINGS), is_tuned=True)
     except asyncpg.PostgresError as error:
         # A proxy may let through only settings that it knows.
-        if not any(name in str(error) for name in (*_SETTINGS, *_PLANS)):
+        if not any(name in str(error) for name in SETTINGS):
             raise
         return LogConnection(await connect({}), is_tuned=False)
 

@@ -180,8 +180,9 @@ class LoggedChanges:
                     async with self._replaying() as connection:
                         rows = await connection.fetch(statement, read_snapshot(start), read_snapshot(end), after, PAGE)
                         # Ask afterwards: what has been dropped meanwhile is missing in the rows.
-                        if await connection.value(sql.IS_DROPPED, read_snapshot(start)):
-                            raise PastRetentionError
+                        is_dropped = await connection.value(sql.IS_DROPPED, read_snapshot(start))
+                    if is_dropped:
+                        raise PastRetentionError
                     is_last = len(rows) < PAGE
                     if rows:
                         after = rows[-1][0]
@@ -250,12 +251,16 @@ class LoggedChanges:
                 try:
                     async with connected(self._url) as connection:
                         await _Following(self, state, connection).run()
+                    if not state.needs_reading:
                         return
+                    continue
                 except _UNREACHABLE as error:
-                    _LOG.warning("change log unreachable", error=type(error).__name__, detail=str(error))
+                    tell = _LOG.warning if state.needs_reading else _LOG.info
+                    tell("change log unreachable", error=type(error).__name__, detail=str(error))
                     if time.monotonic() - began > _LONGEST_WAIT:
                         wait = _FIRST_WAIT
-                    self._refuse(state, client_error(error))
+                    if state.joining:
+                        self._refuse(state, client_error(error))
                 self._retry_at = time.monotonic() + wait
                 if not state.listeners:
                     return
@@ -370,8 +375,8 @@ class _Following:
     async def _activate(self) -> None:
         """Begin to read where reading ended before, or now. If changes may have been missed, say so."""
         source, connection = self._source, self._connection
-        await self._mend()
         epoch = await connection.value(sql.EPOCH)
+        await self._mend()
         before = source.snapshot
         is_lost = before is not None and (epoch != source.epoch or bool(await connection.value(sql.IS_DROPPED, before)))
         source.epoch = epoch
@@ -405,7 +410,10 @@ class _Following:
     async def _mend(self) -> None:
         try:
             await self._connection.fetch(sql.MEND)
-        except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError) as error:
+        except asyncpg.PostgresError as error:
+            # Such as a lock that somebody holds. It is tried again.
+            if self._connection.is_closed:
+                raise
             _LOG.warning("triggers of the change log not mended", error=type(error).__name__, detail=str(error))
 
     async def _read(self) -> bool:

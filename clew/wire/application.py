@@ -155,6 +155,10 @@ class Application(Starlette):
         try:
             yield
         finally:
-            await self.live.close()
-            await self.background.close()
-            await self.engine.pool.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """End work beside requests, and close the connections."""
+        await self.live.close()
+        await self.background.close()
+        await self.engine.pool.close()

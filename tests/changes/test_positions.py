@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
+import uuid
 from collections.abc import Collection
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -17,7 +20,9 @@ from clew.changes.types import (
     Position,
     TableName,
 )
+from clew.database import cluster
 from tests.changes.log import NAMES, Ear, Log, brief
+from tests.depth import examples, seeds
 
 
 async def begin(log: Log, source: LoggedChanges) -> Position:
@@ -195,7 +200,43 @@ async def test_a_copy_of_a_database_has_an_empty_log_and_another_epoch(log: Log)
         await replay(copy, position, ear.listening.position)
 
 
-@pytest.mark.parametrize("seed", range(3))
+async def test_a_restored_dump_has_an_empty_log_and_all_its_triggers(log: Log, postgres_url: str) -> None:
+    writer = await log.writer()
+    await writer.execute("INSERT INTO people VALUES (1)")
+    copy = f"copy_{uuid.uuid4().hex}"
+    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{copy}"))
+    dump = await run_program("pg_dump", "--no-owner", log.url)
+    await writer.execute(f"CREATE DATABASE {copy} TEMPLATE template0")
+    try:
+        # Tables of the same names, but of other numbers.
+        await run_program("psql", "-qX", "-v", "ON_ERROR_STOP=1", url, given=dump)
+        there = Log(url)
+        source = there.source()
+        ear = await there.ear(source)
+        connection = await there.writer()
+        assert await connection.fetchval("SELECT count(*) FROM people") == 1
+        assert ids(await replay(source, await begin(there, source), await begin(there, source))) == []
+        await connection.execute("INSERT INTO people VALUES (2)")
+        await connection.execute("SET session_replication_role = replica; INSERT INTO hits_1 VALUES (1, 1)")
+        await ear.until(lambda changes: [change.table for change in changes if change.new] == ["people", "hits"])
+        # Triggers of partitions named the table by its number.
+        while await connection.fetchval("SELECT clew.mend_triggers()"):
+            pass
+        assert await source.unlogged() == set()
+        await there.close()
+    finally:
+        await writer.execute(f"DROP DATABASE {copy} WITH (FORCE)")
+
+
+async def run_program(name: str, *arguments: str, given: bytes | None = None) -> bytes:
+    """Run a program of Postgres and return what it prints."""
+    command = [str(cluster.program(name)), *arguments]
+    done = await asyncio.to_thread(subprocess.run, command, input=given, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.mark.parametrize("seed", seeds(examples(300), 100))
 async def test_a_reader_that_is_killed_again_and_again_sees_each_change_once(log: Log, seed: int) -> None:
     dice = random.Random(seed)
     writer, crossing = await log.writer(), await log.writer()

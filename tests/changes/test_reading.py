@@ -13,6 +13,7 @@ import pytest
 from clew.changes import source as source_module
 from clew.changes.types import ChangeKind
 from tests.changes.log import Log
+from tests.depth import examples, seeds
 
 
 async def test_a_change_comes_after_its_commit_and_not_before(log: Log) -> None:
@@ -118,6 +119,22 @@ async def test_of_a_statement_over_more_rows_than_the_cap_only_that_is_told(log:
     await writer.execute("DELETE FROM people")
     await ear.until(4)
     assert [change.kind for change in ear.changes[2:]] == [ChangeKind.RESET, ChangeKind.RESET]
+
+
+async def test_a_huge_statement_is_one_change(log: Log) -> None:
+    """Of a million rows in `make deep`."""
+    rows = examples(500) * 100
+    ear = await log.ear()
+    writer = await log.writer()
+    for statement in (
+        f"INSERT INTO people SELECT n, 'name', 1 FROM generate_series(1, {rows}) AS n",
+        "UPDATE people SET age = age + 1",
+        "DELETE FROM people",
+    ):
+        await writer.execute(statement)
+    await ear.until(3)
+    assert ear.told() == [("people", "RESET", None, None)] * 3
+    assert await writer.fetchval("SELECT count(*) FROM clew.change_log") == 3
 
 
 async def test_as_many_rows_as_the_cap_come_in_pieces_of_one_batch(log: Log) -> None:
@@ -246,7 +263,7 @@ async def test_a_table_in_a_schema_is_named_as_its_entity_names_it(log: Log) -> 
 WRITERS = 8
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(examples(300), 100))
 async def test_of_crossing_writers_each_change_comes_once_and_those_of_a_row_in_order(log: Log, seed: int) -> None:
     """Each row's changes are a chain: the row after one is the row before the next."""
     dice = random.Random(seed)

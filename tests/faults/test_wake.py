@@ -68,7 +68,6 @@ async def test_listeners_are_told_of_a_write_at_once(lab: Lab, way: str) -> None
         assert "errors" not in answer
     await ear.until(1)
     assert [(change.table, change.kind) for change in ear.changes] == [("items", "UPDATE")]
-    await app.background.close()
 
 
 async def test_a_mutation_that_is_rolled_back_tells_nobody(lab: Lab) -> None:
@@ -83,7 +82,6 @@ async def test_a_mutation_that_is_rolled_back_tells_nobody(lab: Lab) -> None:
         await ask(client, 'mutation { updateItem(id: 2, set: {name: "2"}) { id } }')
     await ear.until(1)
     assert [change.new and change.new["id"] for change in ear.changes] == [2]
-    await app.background.close()
 
 
 async def test_background_work_ends_with_the_apps_lifespan(lab: Lab) -> None:
