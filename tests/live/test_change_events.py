@@ -11,6 +11,7 @@ import pytest
 from clew import ClewError, Viewer
 from clew.changes.types import OtherEpochError
 from clew.engine import Request
+from clew.engine.explain import explained
 from clew.errors import Code
 from clew.live import events as live_events
 from clew.live.events import SlowReaderError
@@ -493,3 +494,49 @@ async def test_all_who_ask_the_same_are_answered_by_one_statement(newsroom: News
     for task in tasks:
         assert event(await task) == {"kind": "UPDATED", "id": 1}
     assert count == 1
+
+
+async def test_all_who_ask_alike_are_answered_by_one_statement(newsroom: Newsroom) -> None:
+    document = """subscription ($levels: [Int!], $least: Int!) {
+      noteChanges(where: {or: [{level: {in: $levels}}, {level: {gt: $least}}]}) { kind id } }"""
+    viewers = [person(1), person(2), person(3), person(1)]
+    given = [([1, 2], 7), ([], 7), ([1], 0), ([9], 100)]
+    readers = [
+        await newsroom.subscribe(viewer, document, levels=levels, least=least)
+        for viewer in viewers
+        for levels, least in given
+    ]
+    fetch, count = newsroom.engine.pool.fetch, 0
+
+    async def counted(*arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        return await fetch(*arguments)
+
+    async def all_told() -> list[list[str]]:
+        found = await asyncio.gather(*(reader.waiting() for reader in readers))
+        return [told([event(payload) for payload in payloads]) for payloads in found]
+
+    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]
+    tasks = asyncio.create_task(all_told())
+    await asyncio.sleep(0.05)
+    tasks.cancel()
+    await newsroom.write("UPDATE notes SET level = 1 WHERE id IN (1, 3)", "DELETE FROM rooms WHERE id = 2")
+    await newsroom.source.read()
+    # Room 2 goes, and with it the notes of p3, who saw none of these levels before.
+    one, other = ["CREATED 1"], ["CREATED 3", "DELETED 3"]
+    expected = [line for mine in (one, one, other, one) for line in (mine, [], mine, [])]
+    assert await all_told() == expected
+    # The first one does not wait for the others.
+    assert count <= 2
+
+
+async def test_explain_shows_how_changes_are_judged(newsroom: Newsroom) -> None:
+    document = 'subscription { noteChanges(where: {text: {eq: "x"}}) { kind node { text } } }'
+    text = await explained(newsroom.engine, document, {}, person(1))
+    assert "RootChanges key='noteChanges'" in text
+    assert "ChangeNode key='node'" in text
+    assert "newsroom.graphql:" in text
+    assert "json_populate_record" in text
+    assert "$1 = [] ($log.Note.old)" in text
+    assert "Function Scan" in text
