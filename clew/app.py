@@ -26,6 +26,7 @@ from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
+from clew.live.queries import CONNECTIONS, LiveQueries
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
@@ -213,6 +214,7 @@ class Clew:
             retention=settings.change_seconds,
         )
         engine = self._new_engine(settings, wake=changes.wake)
+        live = LiveQueries(engine, changes, self._new_pool(settings, CONNECTIONS, "clew-live"), background)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -232,6 +234,7 @@ class Clew:
             readiness,
             background,
             changes,
+            live,
             self._routes,
             self._middleware,
             self._authenticate,
@@ -352,14 +355,17 @@ class Clew:
     def _new_engine(
         self, settings: Settings, size: int | None = None, wake: Callable[[], None] | None = None
     ) -> Engine:
-        pool = Pool(
+        return self._engine_on(self._new_pool(settings, size or settings.pool_max, "clew"), settings, wake)
+
+    def _new_pool(self, settings: Settings, size: int, application_name: str) -> Pool:
+        return Pool(
             self._url_of(settings),
-            size=size or settings.pool_max,
+            size=size,
             wait=settings.pool_timeout,
             statement_timeout=settings.statement_timeout,
+            application_name=application_name,
             planner=settings.planner,
         )
-        return self._engine_on(pool, settings, wake)
 
     def _url_of(self, settings: Settings) -> str:
         url = settings.database_url
@@ -393,6 +399,9 @@ class Clew:
             rate=settings.max_rate,
             in_flight=settings.max_in_flight,
             response_bytes=settings.max_response_bytes,
+            operations=settings.max_operations,
+            sockets=settings.max_sockets,
+            live_rate=settings.max_live_rate,
         )
         overrides = {
             role: limit_overrides.model_dump(exclude_none=True) for role, limit_overrides in settings.limits.items()

@@ -152,6 +152,9 @@ class LimitOverrides(BaseModel):
     rate: Count | None = None
     in_flight: Count | None = None
     response_bytes: Count | None = None
+    operations: Count | None = None
+    sockets: Count | None = None
+    live_rate: Count | None = None
 
 
 Overrides = Annotated[Mapping[str, LimitOverrides], NoDecode, BeforeValidator(_json)]
@@ -280,6 +283,25 @@ class Settings(BaseSettings):
         "the database connections to others.",
     )
     max_response_bytes: Count = Field(16 * 2**20, description="The largest response to an operation, in bytes.")
+    max_operations: Count = Field(1000, description="The most operations under way on one WebSocket.")
+    max_sockets: Count = Field(
+        1000, description="The most WebSockets and event streams of one viewer, in each process."
+    )
+    max_live_rate: Count = Field(
+        1200, description="The most results of one live query in a minute. Changes that come faster are sent together."
+    )
+    max_all_sockets: Count = Field(
+        10_000, description="The most WebSockets and event streams of all viewers, in each process."
+    )
+    heartbeat_seconds: Seconds = Field(
+        12.0,
+        description="Seconds between the pings of a quiet WebSocket, and between the comments of a quiet event stream. "
+        "A WebSocket that does not answer a ping before the next one is due is closed.",
+    )
+    session_seconds: Seconds = Field(
+        43_200.0,
+        description="Seconds that a WebSocket or event stream lasts at most if the viewer's claims have no `exp`.",
+    )
     limits: Overrides = Field(
         {},
         description='Limits that differ for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',

@@ -9,7 +9,7 @@ SELECT now.snapshot, changes.*
 FROM (SELECT pg_current_snapshot() AS snapshot) AS now
 LEFT JOIN LATERAL (
     SELECT * FROM (
-        SELECT id, relation, kind, old_row, new_row FROM clew.change_log
+        SELECT id, relation, kind, old_row, new_row, at FROM clew.change_log
         WHERE xid >= pg_snapshot_xmax($1::pg_snapshot) OR xid = ANY(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
         OFFSET 0
     ) AS found
@@ -21,7 +21,7 @@ ORDER BY id
 # The first changes after an id that one snapshot does not see and another does.
 BETWEEN = """
 SELECT * FROM (
-    SELECT id, relation, kind, old_row, new_row FROM clew.change_log
+    SELECT id, relation, kind, old_row, new_row, at FROM clew.change_log
     WHERE (xid >= pg_snapshot_xmax($1::pg_snapshot) OR xid = ANY(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))))
         AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND id > $3
     OFFSET 0
@@ -31,7 +31,7 @@ ORDER BY id LIMIT $4
 
 # The same, where there are many: they are found in the order of their ids.
 FURTHER = """
-SELECT id, relation, kind, old_row, new_row FROM clew.change_log
+SELECT id, relation, kind, old_row, new_row, at FROM clew.change_log
 WHERE id > $3 AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot) AND pg_visible_in_snapshot(xid, $2::pg_snapshot)
 ORDER BY id LIMIT $4
 """

@@ -59,12 +59,12 @@ class Relations:
         """Yield the changes of the model's tables, or of those that are wanted.
 
         Args:
-            rows: of the log: id, relation, kind, and the row before and after.
+            rows: of the log: id, relation, kind, the row before and after, and the time.
         """
-        for id_, relation, kind, old, new in rows:
+        for id_, relation, kind, old, new, at in rows:
             for schema, table in self._holds.get(relation, ()):
                 if wanted is None or (schema, table) in wanted:
-                    yield Change(id_, schema, table, _KINDS[kind], old, new)
+                    yield Change(id_, schema, table, _KINDS[kind], old, new, at)
             for schema, table in self._may_hold.get(relation, ()):
                 if wanted is None or (schema, table) in wanted:
-                    yield Change(id_, schema, table, ChangeKind.RESET)
+                    yield Change(id_, schema, table, ChangeKind.RESET, at=at)

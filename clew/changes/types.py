@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
@@ -38,7 +39,8 @@ class Change:
     """One change of a row, or a RESET of its table.
 
     `schema` and `table` name the table as its entity does. The texts are the row before and after the change, as
-    JSON: an object of values by column, as `to_json` makes them. A change that has no such row has None.
+    JSON: an object of values by column, as `to_json` makes them. A change that has no such row has None. `at` is when
+    its transaction began; None if no transaction is known.
     """
 
     id: int
@@ -47,6 +49,7 @@ class Change:
     kind: ChangeKind
     old_text: str | None = None
     new_text: str | None = None
+    at: datetime | None = None
     _old: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _new: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 

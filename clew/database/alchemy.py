@@ -194,6 +194,12 @@ class OperationConnection(AsyncConnection):
     def begin_nested(self) -> AsyncTransaction:
         return _Transaction(self, nested=True)
 
+    async def give_back(self) -> None:
+        """Return the connection, if one was taken. The next use takes another one."""
+        if self.sync_connection is not None:
+            await self.close()
+            self.sync_connection = None
+
     async def finish(self) -> None:
         """Return the connection, if one was taken, and take none from now on."""
         self._is_finished = True

@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS clew.change_log (
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     relation oid NOT NULL,
     kind "char" NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
     old_row text,
     new_row text
 ) PARTITION BY LIST (((id >> 36) % 3))

@@ -749,6 +749,24 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "give your field another name",
         "type A @table { id: ID! @id }\nextend type Mutation { restoreA: Int }",
     ),
+    "a live query that is generated": (
+        f"{USER}\nextend type Subscription {{ viewer: Int «users»: Int }}",
+        'the field "Subscription.users" is generated for the entity "User"',
+        "give your field another name",
+        f"{USER}\nextend type Subscription {{ viewer: Int userCount: Int }}",
+    ),
+    "change events that are generated": (
+        f"{USER}\nextend type Subscription {{ «userChanges»: Int }}",
+        'the field "Subscription.userChanges" is generated for the entity "User"',
+        "give your field another name",
+        'type User @view(sql: "SELECT 1 AS id") { id: ID! @id }\nextend type Subscription { userChanges: Int }',
+    ),
+    "a key that is named as a field of change events": (
+        "type A @table { «kind»: String! @id }",
+        'the key field "A.kind" has the name of a field of "AChange"',
+        'rename the field and keep its column: @column(name: "kind")',
+        'type A @table { type: String! @column(name: "kind") @id at: Date node: Int }',
+    ),
     "a schema declared twice": (
         "schema { query: Query }\n«schema» {\n  query: Query\n}\ntype A { a: Int }",
         "schema is declared already",
