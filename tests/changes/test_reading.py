@@ -137,6 +137,17 @@ async def test_a_huge_statement_is_one_change(log: Log) -> None:
     assert await writer.fetchval("SELECT count(*) FROM clew.change_log") == 3
 
 
+@pytest.mark.filterwarnings("ignore")
+async def test_a_publication_of_all_tables_hinders_no_write(log: Log) -> None:
+    ear = await log.ear()
+    writer = await log.writer()
+    await writer.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+    await writer.execute("INSERT INTO people VALUES (1); TRUNCATE people CASCADE")
+    await writer.execute("SELECT clew.rotate_changes('0')")
+    await ear.until(2)
+    assert ear.told() == [("people", "RESET", None, None), ("posts", "RESET", None, None)]
+
+
 async def test_as_many_rows_as_the_cap_come_in_pieces_of_one_batch(log: Log) -> None:
     ear = await log.ear()
     writer = await log.writer()
