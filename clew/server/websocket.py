@@ -13,6 +13,8 @@ from clew.server.protocol import SLOWEST, Door
 
 # In seconds, for a client to read what it was sent before the socket's end.
 _LAST_READ = 10.0
+# In seconds, for a client to answer a close frame while the server stops.
+_LAST_ANSWER = 1.0
 # A message may come in so many frames.
 _MOST_FRAMES = 1000
 _TOO_BIG = 1009
@@ -94,7 +96,8 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         """Close the socket, because the server stops. An application that was told so closes it itself, in its time."""
         self._is_stopping = True
+        self.close_timeout = _LAST_ANSWER
         if self._abort is not None:
             self.transport.abort()
-        elif not self._door.is_told:
+        elif self.close_sent or not self._door.is_told:
             super().shutdown()
