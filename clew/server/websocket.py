@@ -78,6 +78,11 @@ class SocketConnection(WebSocketsSansIOProtocol):
         else:
             self._watch_reading()
 
+    def start_keepalive(self) -> None:
+        """Forget the handshake: two kilobytes. uvicorn calls this once it is over."""
+        del self.request, self.response
+        super().start_keepalive()
+
     def handle_cont(self, event: Frame) -> None:
         """Take a further frame of a message. Empty ones would not count towards the size of the message."""
         if len(self.frames) >= _MOST_FRAMES:
