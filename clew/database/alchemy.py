@@ -92,6 +92,11 @@ class OperationConnection(AsyncConnection):
         self._is_finished = False
         self._starting = asyncio.Lock()
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the operation has a connection."""
+        return self.sync_connection is not None
+
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Run a statement so that it sees the operation's writes. Before the operation has a connection, use any one.
 

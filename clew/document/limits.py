@@ -55,7 +55,8 @@ class Limits:
     multiplied. `list_items`: values of one input list. `conditions`: conditions of one statement, including those of
     rules. `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: the size of a response,
     and of the data read for it. `operations`: those under way on one WebSocket. `sockets`: a viewer's WebSockets and
-    event streams. `introspection`: whether `__schema` and `__type` are allowed.
+    event streams. `live_rate`: results of one live query in a minute. `introspection`: whether `__schema` and `__type`
+    are allowed.
     """
 
     tokens: int = 10_000
@@ -73,6 +74,7 @@ class Limits:
     response_bytes: int | None = 16 * 2**20
     operations: int = 1000
     sockets: int = 1000
+    live_rate: int | None = 1200
     introspection: bool = True
 
     def for_admin(self) -> Limits:
@@ -93,6 +95,7 @@ class Limits:
             response_bytes=None,
             operations=self.operations,
             sockets=self.sockets,
+            live_rate=None,
             introspection=self.introspection,
         )
 

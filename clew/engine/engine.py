@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -53,6 +53,7 @@ from clew.schema.build import Row
 from clew.schema.roles import RoleSchema, role_schema, roles_of
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
+from clew.sql.statement import Statement
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 from clew.writes.hooks import Hooks
@@ -75,6 +76,7 @@ class Engine:
         cursors: seals the cursors of connections; None: with a key that only this engine knows.
         rates: counts the operations of each client; None: in this process.
         hooks: those of the application; None: it has none.
+        wake: called when a transaction has committed that may have changed rows; None: nobody wants to know.
     """
 
     def __init__(
@@ -87,12 +89,14 @@ class Engine:
         rates: RateLimiter | None = None,
         cursors: Cursors | None = None,
         hooks: Hooks | None = None,
+        wake: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.schema = schema
         self.pool = pool
         self.limits = limits
         self.hooks = hooks or Hooks(schema)
+        self._wake = wake or (lambda: None)
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
         self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
@@ -228,7 +232,7 @@ class Engine:
         """Execute a query or mutation that has begun."""
         prepared, ready, session = begun.prepared, begun.ready, begun.session
         if prepared.operation.operation is OperationType.QUERY:
-            return await self._query(prepared, ready, request, session, within)
+            return await self.query(prepared, ready, request, session, within)
         try:
             return await self._mutation(prepared, ready, request, session, within, witness)
         except ClewError as error:
@@ -275,9 +279,15 @@ class Engine:
             await operation.connection.finish()
             flight.end()
 
-    async def _query(
-        self, prepared: Prepared, ready: Ready, request: Request, session: Session, within: RunningOperation | None
+    async def query(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        request: Request,
+        session: Session,
+        within: RunningOperation | None = None,
     ) -> Outcome:
+        """Run an operation of reads that is planned and bound."""
         executable = ready.executable
         assert executable is not None
         statement = executable.statement
@@ -290,12 +300,10 @@ class Engine:
                     assert prepared.limits.response_bytes is not None
                     raise ResponseTooLargeError(prepared.limits.response_bytes)
                 (row,) = rows
-                if statement.orders:
-                    who, seal = session.claims[Identity()], self.statements.cursors.seal
-                    row = [None if value is None else seal(value, statement.orders, who) for value in row]
+                row = self._sealed(statement, row, session)
         except ClewError as error:
             return failure(error, _request_id(request))
-        if executable.pieces and not (self._has_floats and any(map(_may_be_no_float, row))):
+        if not self.must_complete(executable, row):
             return Outcome(_join(executable, row, session.viewer))
         operation = self._running(prepared, ready, request, session, within)
         operation.count(*row)
@@ -303,7 +311,28 @@ class Engine:
             return await operation.run(await self._root(executable.plan, row, session.viewer))
         finally:
             if within is None:
+                # Outside a mutation each statement of a resolver commits by itself.
+                may_have_written = operation.connection.is_taken
                 await operation.connection.finish()
+                if may_have_written:
+                    self._wake()
+
+    def must_complete(self, executable: Executable, row: Sequence[bytes | None]) -> bool:
+        """Return whether the executor must complete the answer of a statement."""
+        return not executable.pieces or (self._has_floats and any(map(_may_be_no_float, row)))
+
+    def joined(self, executable: Executable, row: Sequence[bytes | None], session: Session) -> bytes:
+        """Return the response that an answer of a statement is, where the executor need not complete it."""
+        if executable.statement is not None:
+            row = self._sealed(executable.statement, row, session)
+        data = _join(executable, row, session.viewer)
+        return Outcome(data).response(b"", data)
+
+    def _sealed(self, statement: Statement, row: Any, session: Session) -> Any:
+        if not statement.orders:
+            return row
+        who, seal = session.claims[Identity()], self.statements.cursors.seal
+        return [None if value is None else seal(value, statement.orders, who) for value in row]
 
     async def _root(self, plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
         """Return the values of the generated root fields, by response key, for the executor."""
@@ -471,6 +500,8 @@ class Engine:
                 await transaction.rollback()
             else:
                 await transaction.commit()
+                if not is_savepoint:
+                    self._wake()
         return outcome
 
 

@@ -75,7 +75,7 @@ class Ready:
     """An operation with its variables.
 
     `values` are the values of the variables. A plan depends on their `shape` only. `large`: there are many of them.
-    A query runs `executable` with `arguments`. `is_new`: the executable was not in the cache.
+    A query or a subscription runs `executable` with `arguments`. `is_new`: the executable was not in the cache.
     """
 
     values: VariableValues

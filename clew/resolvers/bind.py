@@ -128,11 +128,11 @@ def _by_legacy_parser(parse: Callable[[Any, None], Any], node: Any) -> Any:
 
 def _check_generated(type_: GraphQLObjectType, custom: set[str]) -> Iterable[Diagnostic]:
     for name, field in type_.fields.items():
-        if name not in custom and field.resolve is not resolve_generated:
+        if name not in custom and (field.resolve is not resolve_generated or field.subscribe is not None):
             yield Diagnostic(
                 f"a resolver is bound to {type_.name}.{name}, which Clew generates",
                 hint=f"it would never run: add a field of your own with @resolver to {type_.name}"
-                if type_.name != "Query"
+                if type_.name not in ("Query", "Subscription")
                 else "it would never run: use another name",
             )
 
@@ -157,7 +157,10 @@ def _check_roots(schema: GraphQLSchema, model: Model) -> Iterable[Diagnostic]:
             )
     query = schema.query_type
     assert query is not None
-    yield from _check_generated(query, {custom.name for custom in model.custom_fields if custom.parent == "Query"})
+    for type_ in filter(None, (query, schema.subscription_type)):
+        yield from _check_generated(
+            type_, {custom.name for custom in model.custom_fields if custom.parent == type_.name}
+        )
 
 
 def _missing(entity: str, resolver: ResolverField) -> Diagnostic:

@@ -20,9 +20,13 @@ from starlette.types import ASGIApp, ExceptionHandler
 from clew import collector
 from clew.auth.authenticate import Authenticate, Authenticator
 from clew.auth.tickets import TICKETS
+from clew.background import Background
+from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
+from clew.live.events import ChangeEvents
+from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
@@ -41,7 +45,7 @@ class Application(Starlette):
 
     If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
     `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
-    local request without credentials is an admin's, as under `clew dev`.
+    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app.
     """
 
     def __init__(
@@ -49,6 +53,9 @@ class Application(Starlette):
         engine: Engine,
         settings: Settings,
         readiness: Readiness,
+        background: Background,
+        changes: ChangeSource,
+        live: LiveQueries,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -59,8 +66,11 @@ class Application(Starlette):
         self._on_begin = on_begin
         self._loop: asyncio.AbstractEventLoop | None = None
         self.readiness = readiness
+        self.background = background
+        self.changes = changes
+        self.live = live
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
-        self.subscriptions = Subscriptions(engine, witnessed=authenticator.dev)
+        self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
         handler = HTTPHandler(
             engine,
@@ -147,4 +157,10 @@ class Application(Starlette):
         try:
             yield
         finally:
-            await self.engine.pool.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """End work beside requests, and close the connections."""
+        await self.live.close()
+        await self.background.close()
+        await self.engine.pool.close()
