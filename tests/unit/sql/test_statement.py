@@ -248,7 +248,13 @@ type Book @table {
   size: Int!
   ratio: Float @computed(sql: "10 / size")
 }
-type Author @table { id: Int! @id  name: String!  country: Country! @index  books: [Book!]!  profile: Profile @relation(from: "author") }
+type Author @table {
+  id: Int! @id
+  name: String!
+  country: Country! @index
+  books: [Book!]!
+  profile: Profile @relation(from: "author")
+}
 type Country @table { id: Int! @id  name: String! }
 type Profile @table { id: Int! @id  author: Author! @unique  text: String! }
 type Shelf @view(sql: "SELECT 1 AS id, 2 AS floor UNION ALL SELECT 1, 3") { id: Int! @id  floor: Int! }
