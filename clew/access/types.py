@@ -144,8 +144,31 @@ class MostBytes:
     """The most bytes that a statement may return."""
 
 
+class LogPart(StrEnum):
+    """The rows of logged changes that a statement is given.
+
+    `OLD` and `NEW` are those before and after each change that it judges. `FIRST` are those before the batch, for
+    changes that take a row away. `WERE` are the rows of another entity as they were before the batch, and `TOUCHED` are
+    all rows before and after the changes of that entity.
+    """
+
+    OLD = "old"
+    NEW = "new"
+    FIRST = "first"
+    WERE = "were"
+    TOUCHED = "touched"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Rows of an entity from the change log, as a list of JSON texts."""
+
+    entity: str
+    part: LogPart
+
+
 # The values that a statement gets when it runs, beside variables and claims.
-Supplied = Keys | Images | Values | Places | Moment | MostBytes
+Supplied = Keys | Images | Logged | Values | Places | Moment | MostBytes
 MOST_BYTES = MostBytes()
 
 

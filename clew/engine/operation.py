@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import asyncpg
 from graphql import (
@@ -13,6 +13,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSchema,
+    create_source_event_stream,
     default_field_resolver,
     default_type_resolver,
     get_named_type,
@@ -125,29 +126,52 @@ class RunningOperation:
         """Return the viewer's schema."""
         return self._prepared.schema
 
-    async def run(self, root: Row, *, all_or_nothing: bool = False) -> Outcome:
+    def _executor(self, root: Any) -> SlicingExecutor:
+        """Do the work of `graphql.execute`, which would coerce the variables a second time."""
+        prepared = self._prepared
+        return SlicingExecutor(
+            prepared.schema,
+            dict(prepared.fragments),
+            {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
+            root,
+            self._context,
+            prepared.operation,
+            prepared.with_sources(self._values, self._request.variables),
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            hide_suggestions=prepared.hide_suggestions,
+        )
+
+    async def events(self) -> AsyncIterator[Any] | Outcome:
+        """Return the events of a custom subscription's source, or the outcome of one that fails before its first."""
+        try:
+            found: Any = create_source_event_stream(self._executor(None))
+            if is_awaitable(found):
+                found = await found
+        finally:
+            await self.batches.close()
+        if not isinstance(found, ExecutionResult):
+            return cast("AsyncIterator[Any]", aiter(found))
+        return Outcome(errors=[self.told(error) for error in found.errors or ()], executed=False)
+
+    def told(self, error: GraphQLError) -> dict[str, Any]:
+        """Return an error of a subscription's source as a client sees it. Log an unexpected one."""
+        cause = cause_of(error.original_error, self._statements.tables, self.schema)
+        entry = formatted(error, self.request_id, Code.INTERNAL, cause)
+        _forget_frames(error)
+        return entry
+
+    async def run(self, root: Any, *, all_or_nothing: bool = False) -> Outcome:
         """Let graphql-core complete the operation.
 
         Args:
-            root: the values that the generated root fields resolve from.
+            root: the values that the generated root fields resolve from, or the event of a custom subscription.
             all_or_nothing: whether any error makes `data` null.
         """
         prepared = self._prepared
         try:
-            # Do the work of `graphql.execute`, which would coerce the variables a second time.
-            result = SlicingExecutor(
-                prepared.schema,
-                dict(prepared.fragments),
-                {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
-                root,
-                self._context,
-                prepared.operation,
-                prepared.with_sources(self._values, self._request.variables),
-                default_field_resolver,
-                default_type_resolver,
-                default_field_resolver,
-                hide_suggestions=prepared.hide_suggestions,
-            ).execute_operation()
+            result = self._executor(root).execute_operation()
             if is_awaitable(result):
                 result = await result
         finally:

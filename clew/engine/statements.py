@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from graphql import FieldNode, OperationType
 from graphql.execution.values import VariableValues
 
+from clew.access.predicates import FALSE
 from clew.access.sight import Sight
 from clew.access.types import MOST_BYTES, Rows
 from clew.access.visible import Access
@@ -32,9 +33,11 @@ from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
 from clew.slices import Slices
 from clew.sql.cursors import Cursors
+from clew.sql.members import MemberStatement, compile_members
 from clew.sql.statement import (
     Statement,
     WriteStatements,
+    compile_changes,
     compile_order,
     compile_read,
     compile_row_argument_check,
@@ -133,7 +136,7 @@ class Statements:
         return self._keep(await self.aside.run(partial(self._prepare, *asked), partial(self.known, *asked)))
 
     async def ready(self, prepared: Prepared, variables: Mapping[str, Any], session: Session) -> Ready:
-        """Coerce the variables. For a query, also find its plan and statement, and bind the arguments.
+        """Coerce the variables. Unless it is a mutation, also find its plan and statement, and bind the arguments.
 
         Long work runs in another thread.
 
@@ -158,7 +161,7 @@ class Statements:
     ) -> Ready:
         values = prepared.coerce(variables)
         shape = prepared.shape(values) if prepared.variables else ()
-        if prepared.operation.operation is not OperationType.QUERY:
+        if prepared.operation.operation is OperationType.MUTATION:
             return Ready(values, shape, large)
         executable, is_new = self._executable(prepared, values, shape, session.sight, budget)
         statement = executable.statement
@@ -216,6 +219,20 @@ class Statements:
         size = _BYTES + _BYTES_A_PART * (weight.conditions + weight.fields)
         size += 0 if statement is None else statement.size
         return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most, size)
+
+    async def members(self, executable: Executable, prepared: Prepared) -> MemberStatement | None:
+        """Return the statement that runs an executable for many members. None: it has no operands."""
+        assert executable.statement is not None
+        work = partial(
+            compile_members,
+            executable.plan,
+            executable.statement,
+            self.model,
+            self.tables,
+            self.cursors,
+            is_bounded=prepared.limits.response_bytes is not None,
+        )
+        return await self.aside.run(work, begun=True)
 
     async def rows(
         self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]
@@ -284,6 +301,28 @@ class Statements:
         is_bounded = prepared.limits.response_bytes is not None
         statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
         return replace(statement, conditions=weight.conditions)
+
+    async def judging(self, prepared: Prepared, ready: Ready, sight: Sight, before: frozenset[str]) -> Statement:
+        """The statement that judges changes for a field of change events, from the cache if it is there.
+
+        Args:
+            before: as for `clew.sql.changes.changes_statement`.
+        """
+        key = (sight.usable, ready.shape, before)
+        found: Statement | None = prepared.rows.get(key)
+        if found is not None:
+            return found
+        assert ready.executable is not None
+        root = ready.executable.plan.changes
+        assert root is not None
+        visible = root.read.rows.visible
+        shown = [c for c in visible.entity.columns if not c.hidden and visible.masks.get(c.name) != FALSE]
+        work = partial(compile_changes, root.read, shown, before, self.model, self.tables, self.cursors)
+        known: Callable[[], Statement | None] = partial(prepared.rows.get, key)
+        statement = await self.aside.run(work, known)
+        prepared.keep(prepared.rows, key, statement)
+        self._keep(prepared)
+        return statement
 
     async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
         """Return the arguments of a statement that runs beside the operation's main statement.

@@ -56,7 +56,8 @@ class Table:
     """A table. All its parts are by SQL name.
 
     `constraints` are `PRIMARY KEY (...)`, `UNIQUE (...)[ DEFERRABLE]` and `CHECK (...)`. `indexes` are
-    `[UNIQUE ]USING method (...)[ WHERE ...]`. `triggers` are whole CREATE statements.
+    `[UNIQUE ]USING method (...)[ WHERE ...]`. `triggers` are whole CREATE statements, without those of the change log,
+    which the table has if it is `logged`.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Table:
     foreign_keys: Mapping[str, ForeignKey] = field(default_factory=dict)
     indexes: Mapping[str, str] = field(default_factory=dict)
     triggers: Mapping[str, str] = field(default_factory=dict)
+    logged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,7 @@ def _table(table: sa.Table, model: Model) -> Table:
         foreign_keys={str(c.name): _foreign_key(c) for c in own if isinstance(c, sa.ForeignKeyConstraint)},
         indexes={str(index.name): _index(index) for index in sorted(table.indexes, key=lambda index: str(index.name))},
         triggers=table_triggers(entity, qualified(table.name, table.schema)),
+        logged=entity.logged,
     )
 
 

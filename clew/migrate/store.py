@@ -48,9 +48,8 @@ def _with_commas(groups: list[list[str]]) -> Iterator[str]:
 
 
 def _table_lines(key: str, table: Table) -> list[str]:
-    heads = [
-        [f"      {_line(name)}: {_line(getattr(table, name))}"] for name in ("name", "schema", "entity", "comment")
-    ]
+    names = ("name", "schema", "entity", "comment", "logged")
+    heads = [[f"      {_line(name)}: {_line(getattr(table, name))}"] for name in names]
     groups = []
     for group in _TABLE_GROUPS:
         items: Mapping[str, Any] = getattr(table, group)

@@ -114,7 +114,7 @@ class WriteCompiler(Pages):
         image: sa.ColumnClause[Any] = sa.column("image")
         rows = unnested.table_valued(image, with_ordinality="place") if after else unnested.table_valued(image)
         texts = rows.render_derived(name=f"w{self.number()}")
-        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_quoted(table)})").label("image")
+        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {quoted(table)})").label("image")
         images_of = sa.select(row).select_from(texts)
         if after is not None:
             # New rows have no image.
@@ -168,7 +168,7 @@ def _image(alias: str) -> ColumnElement[str]:
     return sa.cast(sa.literal_column(f"ROW({alias}.*)"), sa.Text())
 
 
-def _quoted(table: sa.Table | Entity) -> str:
+def quoted(table: sa.Table | Entity) -> str:
     """Return the name of a table, which is also that of its row type."""
     name = table.table if isinstance(table, Entity) else table.name
     return ".".join(quote_type(part) for part in (table.schema, name) if part is not None)
@@ -442,7 +442,7 @@ def made_sql(entity: Entity, column: Column) -> str:
     """Return the SQL that makes a part of the key of a row that gets no values."""
     if not column.identity:
         return default_sql(column) or "NULL"
-    return f"nextval(pg_get_serial_sequence({quote_text(_quoted(entity))}, {quote_text(column.column)}))"
+    return f"nextval(pg_get_serial_sequence({quote_text(quoted(entity))}, {quote_text(column.column)}))"
 
 
 def _update(plan: Update, model: Model, tables: Tables, binds: Binds) -> Any:

@@ -10,6 +10,7 @@ from clew.migrate.diff import columns, parts, views
 from clew.migrate.diff.context import Context
 from clew.migrate.renames import Renames
 from clew.migrate.snapshot import Snapshot, Table, qualified
+from clew.migrate.triggers import log_changes
 from clew.model.names import made_name
 from clew.sql.literals import quote_name
 
@@ -134,6 +135,8 @@ def _drop_tables(context: Context) -> Iterator[Change]:
             if not parts.is_dropped_apart(context, key, foreign.references)
         ]
         restore += table.triggers.values()
+        if table.logged:
+            restore.append(log_changes(key))
         yield Change((ddl.drop_table(key),), tuple(restore), f"drop table {key}", f"table {key} and all its rows")
 
 
