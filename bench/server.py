@@ -14,7 +14,10 @@ from pathlib import Path
 
 from bench.paths import DATA, ROOT
 
-_OPTIONS = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+_OPTIONS = (
+    *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+    *("--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
+)
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 

@@ -16,6 +16,9 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
 from clew.auth.authenticate import Authenticate
+from clew.background import Background
+from clew.changes.source import LoggedChanges
+from clew.changes.tables import logged_tables
 from clew.config import Settings
 from clew.database.embedded import folder_of, running_url
 from clew.database.pool import Pool
@@ -23,6 +26,7 @@ from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
+from clew.live.queries import CONNECTIONS, LiveQueries
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
@@ -202,7 +206,15 @@ class Clew:
             raise StartupError(
                 "CLEW_TRUSTED_ONLY is not supported yet.", "Unset it. Otherwise the server would run every document."
             )
-        engine = self._new_engine(settings)
+        background = Background()
+        changes = LoggedChanges(
+            settings.direct_url or self._url_of(settings),
+            logged_tables(self.build()[0]),
+            background,
+            retention=settings.change_seconds,
+        )
+        engine = self._new_engine(settings, wake=changes.wake)
+        live = LiveQueries(engine, changes, self._new_pool(settings, CONNECTIONS, "clew-live"), background)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -213,12 +225,16 @@ class Clew:
 
         def began() -> None:
             self._open = engine, asyncio.get_running_loop()
+            changes.keep_short()
 
         readiness = Readiness(check)
         self._served = Application(
             engine,
             settings,
             readiness,
+            background,
+            changes,
+            live,
             self._routes,
             self._middleware,
             self._authenticate,
@@ -336,15 +352,20 @@ class Clew:
         engine, loop = self._open
         return engine if loop is asyncio.get_running_loop() and not engine.pool.is_closed else None
 
-    def _new_engine(self, settings: Settings, size: int | None = None) -> Engine:
-        pool = Pool(
+    def _new_engine(
+        self, settings: Settings, size: int | None = None, wake: Callable[[], None] | None = None
+    ) -> Engine:
+        return self._engine_on(self._new_pool(settings, size or settings.pool_max, "clew"), settings, wake)
+
+    def _new_pool(self, settings: Settings, size: int, application_name: str) -> Pool:
+        return Pool(
             self._url_of(settings),
-            size=size or settings.pool_max,
+            size=size,
             wait=settings.pool_timeout,
             statement_timeout=settings.statement_timeout,
+            application_name=application_name,
             planner=settings.planner,
         )
-        return self._engine_on(pool, settings)
 
     def _url_of(self, settings: Settings) -> str:
         url = settings.database_url
@@ -361,7 +382,7 @@ class Clew:
         pool = Pool(settings.database_url or "", size=1, application_name="clew-explain", planner=settings.planner)
         return self._engine_on(pool, settings)
 
-    def _engine_on(self, pool: Pool, settings: Settings) -> Engine:
+    def _engine_on(self, pool: Pool, settings: Settings, wake: Callable[[], None] | None = None) -> Engine:
         model, schema = self.build()
         limits = Limits(
             tokens=settings.max_tokens,
@@ -378,6 +399,9 @@ class Clew:
             rate=settings.max_rate,
             in_flight=settings.max_in_flight,
             response_bytes=settings.max_response_bytes,
+            operations=settings.max_operations,
+            sockets=settings.max_sockets,
+            live_rate=settings.max_live_rate,
         )
         overrides = {
             role: limit_overrides.model_dump(exclude_none=True) for role, limit_overrides in settings.limits.items()
@@ -391,6 +415,7 @@ class Clew:
             RoleLimits(limits, overrides),
             cursors=cursors,
             hooks=Hooks(schema, self._hooks),
+            wake=wake,
         )
 
     def _job_faults(self, model: Model) -> list[Diagnostic]:

@@ -124,6 +124,7 @@ Text = Annotated[str, BeforeValidator(_strip)]
 EXPECTED: Mapping[str, str] = {
     "DATABASE_URL": "a URL such as postgresql://user:password@host:5432/database",
     "CLEW_ENV": "dev or production",
+    "CLEW_DIRECT_URL": "a URL such as postgresql://user:password@host:5432/database",
     "CLEW_PORT": "a port number from 0 to 65535",
     "CLEW_PLANNER": "settings of Postgres' planner such as random_page_cost=1.1,jit=off, or none",
     "CLEW_LOG_LEVEL": "debug, info, warning or error",
@@ -151,6 +152,9 @@ class LimitOverrides(BaseModel):
     rate: Count | None = None
     in_flight: Count | None = None
     response_bytes: Count | None = None
+    operations: Count | None = None
+    sockets: Count | None = None
+    live_rate: Count | None = None
 
 
 Overrides = Annotated[Mapping[str, LimitOverrides], NoDecode, BeforeValidator(_json)]
@@ -237,6 +241,17 @@ class Settings(BaseSettings):
     statement_timeout: Seconds = Field(
         10.0, description="Seconds that one SQL statement may take. After that it ends with `TIMEOUT`."
     )
+    direct_url: DatabaseUrl | None = Field(
+        None,
+        repr=False,
+        description="A URL of the same database that leads to Postgres itself. Set it if `DATABASE_URL` leads to a "
+        "connection pooler. The connection that reads the change log needs it.",
+    )
+    change_seconds: Annotated[float, Field(ge=60, le=2_592_000, allow_inf_nan=False)] = Field(
+        1800.0,
+        description="Seconds that a subscriber may be away and go on where it was. The change log keeps changes for "
+        "two to three times as long.",
+    )
     planner: Planner = Field(
         PLANNER,
         description="Settings of Postgres' planner for Clew's sessions, as `name=value`, separated by commas. `none` "
@@ -268,6 +283,25 @@ class Settings(BaseSettings):
         "the database connections to others.",
     )
     max_response_bytes: Count = Field(16 * 2**20, description="The largest response to an operation, in bytes.")
+    max_operations: Count = Field(1000, description="The most operations under way on one WebSocket.")
+    max_sockets: Count = Field(
+        1000, description="The most WebSockets and event streams of one viewer, in each process."
+    )
+    max_live_rate: Count = Field(
+        1200, description="The most results of one live query in a minute. Changes that come faster are sent together."
+    )
+    max_all_sockets: Count = Field(
+        10_000, description="The most WebSockets and event streams of all viewers, in each process."
+    )
+    heartbeat_seconds: Seconds = Field(
+        12.0,
+        description="Seconds between the pings of a quiet WebSocket, and between the comments of a quiet event stream. "
+        "A WebSocket that does not answer a ping before the next one is due is closed.",
+    )
+    session_seconds: Seconds = Field(
+        43_200.0,
+        description="Seconds that a WebSocket or event stream lasts at most if the viewer's claims have no `exp`.",
+    )
     limits: Overrides = Field(
         {},
         description='Limits that differ for some roles, as JSON: `{"editor": {"cost": 50000000, "rate": 60000}}`.',
@@ -399,7 +433,7 @@ def _explain(error: ValidationError) -> str:
             sentences.append(message)
             continue
         name = next(name for name, field in Settings.model_fields.items() if fault["loc"][0] in (name, field.alias))
-        secret = name == "database_url" or "Secret" in str(Settings.model_fields[name].annotation)
+        secret = name in ("database_url", "direct_url") or "Secret" in str(Settings.model_fields[name].annotation)
         value = "" if secret else f", not {str(fault['input'])[:100]!r}"
         reason = f": {message}" if fault["type"] == "value_error" else ""
         if len(fault["loc"]) > 1:

@@ -1,4 +1,4 @@
-"""The conditions of rules, as predicates over the unmasked database."""
+"""Turn the conditions of rules into predicates over the unmasked database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from clew.model.types import Column, Entity, FieldKind, Model, Relation, ValueTy
 
 
 class Conditions:
-    """Makes predicates of the filter objects of rules."""
+    """Turn the filter objects of rules into predicates."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -37,8 +37,8 @@ class Conditions:
         """Return the filter object of a rule as a predicate over the unmasked database.
 
         Args:
-            entity: the condition is about its rows, and `$row` stands for one of them.
-            where: as the model holds it: checked, with `{is: name}`, `"$auth.x"` and the like in it.
+            entity: the condition is about its rows. `$row` stands for such a row.
+            where: the validated filter object of the model. It may contain `{is: name}`, `"$auth.x"` and the like.
         """
         return TRUE if where is None else self._filter(entity, where, entity)
 
@@ -109,7 +109,7 @@ class Conditions:
             yield comparison(column, operator, source, f"{column.name}.{operator}")
 
     def _listed(self, column: Column, operator: str, items: list[Any], ruled: Entity) -> Predicate:
-        """Return a comparison with a list, of which some items are variables: each of these is compared by itself."""
+        """Return a comparison with a list that contains variables. Each variable is compared by itself."""
         single, quantifier = ITEM_OPERATORS[operator]
         constants = [item for item in items if not _is_variable(item)]
         parts = [comparison(column, operator, Constant(constants), f"{column.name}.{operator}")] if constants else []
@@ -121,7 +121,7 @@ class Conditions:
 
 
 def unmasked(entity: Entity) -> Visible:
-    """Return the rows as rules read them: all that are not deleted."""
+    """Return the rows that rules read: all rows that are not deleted."""
     return Visible(entity, present(entity))
 
 

@@ -1,4 +1,4 @@
-"""Whether a condition of a rule could hold of a row that is not written yet."""
+"""Decide whether a condition of a rule could hold for a row that is not written yet."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Reading = Callable[[Predicate], frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """What is known of a row before it is written.
+    """The facts about a row that are known before it is written.
 
     Args:
-        known: the API names of its columns that have their values.
+        known: the API names of the columns whose values are known.
         unsettled: the names of entities whose rows may still change; None for all.
-        reading: returns the entities whose rows a condition reads, also by way of views.
+        reading: returns the entities whose rows a condition reads, directly or through views.
     """
 
     known: Collection[str]
@@ -40,11 +40,11 @@ class Foresight:
     reading: Reading
 
     def could(self, condition: Predicate) -> Predicate:
-        """Return what must be true of the row for the condition to become true."""
+        """Return a weaker condition, which reads only known facts. If it fails, the condition cannot become true."""
         return self._bound(condition, TRUE)
 
     def _bound(self, condition: Predicate, unknown: Predicate) -> Predicate:
-        """Replace what is not known by `unknown`: TRUE where that lets the whole hold, FALSE below a negation."""
+        """Replace the parts that are not known by `unknown`: TRUE at the top, and FALSE below a negation."""
         match condition:
             case AllOf(items):
                 return AllOf(tuple(self._bound(item, unknown) for item in items))
@@ -58,7 +58,7 @@ class Foresight:
         return condition if self._is_known(condition) else unknown
 
     def _is_known(self, condition: Predicate) -> bool:
-        """Whether a condition without others around it can be judged."""
+        """Return whether a single condition can be decided from known facts."""
         read = self.reading(condition)
         if read and (self.unsettled is None or not read.isdisjoint(self.unsettled)):
             return False
@@ -75,7 +75,10 @@ class Foresight:
 
 
 def depends_on(condition: Predicate, names: Collection[str]) -> bool:
-    """Whether a condition may depend on fields of its row with these names. Those of other rows count, too."""
+    """Return whether a condition may depend on fields of its row with these names.
+
+    Fields of other rows with these names count too, so the answer may be True without need.
+    """
     return _any(condition, lambda part: _depends(part, names))
 
 
@@ -91,7 +94,7 @@ def _depends(condition: Predicate, names: Collection[str]) -> bool:
 
 
 def _names_the_row(condition: Predicate) -> bool:
-    """Whether it compares with a `$row`."""
+    """Return whether a condition compares with a `$row` value."""
     return any(isinstance(item.source, Ruled) for item in operands_of(condition))
 
 

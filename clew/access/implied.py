@@ -1,10 +1,13 @@
-"""What need not be asked of a row because of the row that it is reached from.
+"""Drop conditions that the parent row already proves.
 
-Where a comment is visible if its document is one's own, a comment that was reached from
-a visible document is visible: its document is that very row. A condition is left out
-only where this follows from the form of the two predicates, from nothing but that the
-near row is one of its `Visible` and that the two rows have equal values in the columns
-that the relation joins. One statement reads both, so they are of one moment.
+Example: a comment is visible if its document belongs to the viewer. A query reaches the comment from a visible
+document. So the condition already holds: the document is that parent row.
+
+A condition is dropped only if this follows from the form of the two predicates, and from two facts: the parent row is
+one of its `Visible`, and the two rows have equal values in the columns that the relation joins. One statement reads
+both rows, so they are of the same moment.
+
+Here the parent row is called near, and the row reached from it far. A fact is a predicate that holds for a row.
 """
 
 from __future__ import annotations
@@ -33,16 +36,16 @@ from clew.access.types import (
 )
 from clew.model.types import Entity, Relation
 
-# What is true of a row.
+# Predicates that hold for a row.
 _Facts = Sequence[Predicate]
-# SQL columns that hold equal values: of the row that a predicate is about, of another row.
+# Pairs of SQL columns with equal values: the first of the row that a predicate is about, the second of another row.
 _Pairs = frozenset[tuple[str, str]]
 
 
 def reached(relation: Relation, near: Visible, far: Visible) -> Visible:
-    """The rows of `far` at the other end of `relation` from a row of `near`, with what is left to ask of them.
+    """Return `far` without the conditions that a row of `near` proves, when `relation` leads from it to `far`.
 
-    Of a many-to-many all is left but what is about no row: what the near row says is about the links (`linked`).
+    For a many-to-many, this drops only `exists` conditions; `linked` drops conditions of its links.
     """
     if far.where == TRUE:  # alike if false: a shortcut
         return far
@@ -60,7 +63,7 @@ def reached(relation: Relation, near: Visible, far: Visible) -> Visible:
 
 
 def linked(relation: Relation, near: Visible, far: Visible, link: Visible) -> Visible:
-    """The rows of a many-to-many's `link` between a row of `near` and one of `far`, with what is left to ask."""
+    """Return a many-to-many's `link` without the conditions that a row of `near` or a row of `far` proves."""
     assert relation.through is not None
     to_near = frozenset((column, ours) for ours, column in relation.through.local)
     to_far = frozenset(relation.through.remote)
@@ -70,12 +73,12 @@ def linked(relation: Relation, near: Visible, far: Visible, link: Visible) -> Vi
 
 
 def _is_known(entity: Entity, joined: _Pairs, item: Predicate, facts: _Facts) -> bool:
-    """Whether a condition holds by the row of `entity` that the facts are about, which is at an end of the link."""
+    """Return whether the facts about the row of `entity` at an end of a link prove a condition of the link."""
     return _is_witness(entity, facts, joined, item) or _holds_anywhere(entity, facts, item)
 
 
 def _without(rows: Visible, other: Visible, holds: Callable[[Predicate, _Facts], bool]) -> Visible:
-    """The rows without the conditions that hold, whichever of the rules shows the other row."""
+    """Return the rows without the conditions that hold in every case, whichever rule shows the other row."""
     asked = _conjuncts(rows.where)
     cases = _cases(other.where)
     left = [item for item in asked if not all(_follows(item, facts, holds) for facts in cases)]
@@ -83,7 +86,10 @@ def _without(rows: Visible, other: Visible, holds: Callable[[Predicate, _Facts],
 
 
 def _cases(where: Predicate) -> Sequence[_Facts]:
-    """What is true of a row of `where`, for each alternative of its last condition: the rules' are there."""
+    """Return the facts about a row of `where`, once for each alternative of its last condition.
+
+    The last condition holds the rules of the row.
+    """
     facts = _conjuncts(where)
     last = facts[-1] if facts else None
     if isinstance(last, AnyOf) and last.items:
@@ -101,18 +107,21 @@ def _follows(predicate: Predicate, facts: _Facts, holds: Callable[[Predicate, _F
 
 
 def _is_witness(entity: Entity, facts: _Facts, joined: _Pairs, predicate: Predicate) -> bool:
-    """Whether the row of `entity` that the facts are about, joined by `joined`, is one that `predicate` wants."""
+    """Return whether `predicate` asks for the existence of exactly the row that the facts are about.
+
+    That row belongs to `entity`, and has equal values in the columns `joined`.
+    """
     if not isinstance(predicate, Exists) or predicate.link is not None or predicate.mask is not None:
         return False
     relation = predicate.relation
     if relation.target != entity.name or not relation.on or not joined.issuperset(relation.on):
         return False
-    # A view is made anew wherever it is read.
+    # A view may give other rows each time it is read.
     return entity.view_sql is None and all(item in facts and _is_of_any_rule(item) for item in _wanted(predicate.rows))
 
 
 def _holds_anywhere(entity: Entity, facts: _Facts, predicate: Predicate) -> bool:
-    """Whether a condition that is about no row holds: it is a fact, or the row of `entity` is one that it wants."""
+    """Return whether an `exists` condition holds: it is a fact, or the row of `entity` is such a row."""
     asked = predicate.item if isinstance(predicate, Not) else predicate
     if not isinstance(asked, Somewhere) or not _is_of_any_rule(asked):
         return False
@@ -123,16 +132,16 @@ def _holds_anywhere(entity: Entity, facts: _Facts, predicate: Predicate) -> bool
 
 
 def _leads_to_one(relation: Relation, target: Entity) -> bool:
-    """Whether all that is said of a row at the other end is said of one row, the one with that primary key.
+    """Return whether the relation leads to the target's primary key, so that there is only one row at its other end.
 
-    Nothing keeps a view's key unique.
+    A view does not count, because nothing keeps its key unique.
     """
     key = {column.column for column in target.key_columns}
     return target.view_sql is None and key == {theirs for _, theirs in relation.on}
 
 
 def _told(relation: Relation, facts: _Facts) -> Iterable[Predicate]:
-    """What facts about a row say of the rows at the other end of its relation."""
+    """Yield the facts about the row at the other end of a relation that follow from facts about the near row."""
     for fact in facts:
         if isinstance(fact, Exists) and fact.relation == relation and fact.link is None and fact.mask is None:
             yield from filter(_is_of_any_rule, _wanted(fact.rows))
@@ -147,7 +156,7 @@ def _conjuncts(predicate: Predicate) -> _Facts:
 
 
 def _is_of_any_rule(predicate: Predicate) -> bool:
-    """Whether a predicate says the same in the rules of another row: `Ruled` operands are about the ruled row."""
+    """Return whether a predicate means the same in the rules of another row. `Ruled` operands do not."""
     match predicate:
         case Compare(operand=operand):
             return not _is_ruled(operand)

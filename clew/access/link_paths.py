@@ -1,4 +1,4 @@
-"""Which rows say that two rows belong to each other: to-ones, and the links of many-to-manys."""
+"""Find the rows that connect two rows: rows with a to-one, and the links of many-to-manys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clew.model.writing import is_free_link
 
 
 def to_ones_back(model: Model, relation: Relation) -> tuple[Relation, ...]:
-    """Return the to-ones that lead back from the rows of a relation. A row is in it only where they are open."""
+    """Return the to-ones that connect the rows of a relation. A row is in the relation only if they are open on it."""
     owner, names = owner_of_link(model, relation)
     return () if is_free_link(owner) else tuple(one for one in owner.relations if one.name in names)
 
@@ -35,7 +35,10 @@ def keys_of(model: Model, link: Entity, end: Relation) -> Iterable[tuple[Column,
 
 
 def owner_of_link(model: Model, relation: Relation) -> tuple[Entity, tuple[str, ...]]:
-    """Return the entity whose rows connect the ends of a relation, and the to-ones that do, without the relation."""
+    """Return the entity whose rows connect the ends of a relation, and the names of the to-ones that do.
+
+    The relation itself is not among the to-ones.
+    """
     if relation.through is None:
         return model.entity(relation.target), () if relation.inverse is None else (relation.inverse,)
     link = model.entity(relation.through.entity)

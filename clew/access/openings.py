@@ -1,4 +1,4 @@
-"""What a role set may ever see and write: its schema is made of that."""
+"""Decide which parts of the model a role set may ever see and write. Its schema is made from them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from clew.model.writing import is_free_link, is_generated_key, writable_fields
 
 
 class Openings:
-    """Tells what is open to the roles of a sight, whatever their claims."""
+    """Decide which parts of the model are open to the roles of a sight, for any claims."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.model = rules.model
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
-        """Return what each entity shows to the roles of `sight`, without the entities that show nothing.
+        """Return the open parts of each entity for the roles of `sight`, without entities that show nothing.
 
-        A relation is left out if its other end shows nothing, and a to-many if no rule opens the to-one back. An entity
-        may then have no field left, so this is repeated until nothing changes.
+        Leave out a relation if its other end shows nothing. Leave out a to-many if no rule opens the to-one back. An
+        entity may then have no field left, so repeat this until nothing changes.
         """
         found = {name: self.opening(entity, sight) for name, entity in self.model.entities.items()}
         openings = {name: opening for name, opening in found.items() if opening is not None}
@@ -38,7 +38,7 @@ class Openings:
                 ends_shown = not dead or not is_free_link(entity)
                 if ends_shown and (fields := opening.fields - dead):
                     shown[name] = replace(opening, fields=fields)
-            if shown == openings:  # endless if false: it looks for what no longer changes
+            if shown == openings:  # endless if false: it stops when nothing changes
                 return shown
             openings = shown
 
@@ -47,7 +47,7 @@ class Openings:
         owner, to_ones = owner_of_link(self.model, relation)
         if relation.target not in openings:
             return True
-        # Each of the two lists that such a link is in is open by its own rules.
+        # A generated link is in two lists. Each list has its own rules.
         if sight.admin or is_free_link(owner):
             return False
         if owner.name not in openings:
@@ -64,7 +64,10 @@ class Openings:
         )
 
     def opening(self, entity: Entity, sight: Sight) -> Opening | None:
-        """Return what an entity may ever show to the roles of `sight`, None for nothing. All claims count as given."""
+        """Return the parts of an entity that the roles of `sight` may see and write if the viewer has every claim.
+
+        Return None if there are no such parts.
+        """
         everything = frozenset(shown_names(entity))
         deletes = sight.admin or self._may(entity, Operation.DELETE, sight.roles)
         creates = self._writable(entity, sight, Operation.CREATE)
@@ -95,7 +98,7 @@ class Openings:
         return Opening(frozenset(fields), frozenset(conditional), unconditional, shown, creates, updates, deletes)
 
     def _opening_of_link(self, link: Entity, everything: frozenset[str], sight: Sight) -> Opening | None:
-        """Return what a link without rules of its own shows: it has the keys that its ends show."""
+        """Return the open parts of a generated link: it shows the keys that its ends show."""
         fields, conditional = set(everything), set[str]()
         for end in link.relations:
             opening = self.opening(self.model.entity(end.target), sight)
@@ -115,7 +118,7 @@ class Openings:
         return any(operation in rule.to and not roles.isdisjoint(rule.roles) for rule in entity.allow)
 
     def _writable(self, entity: Entity, sight: Sight, operation: Operation) -> frozenset[str] | None:
-        """Return the fields that a rule of the roles lets clients write, None without a rule for the operation."""
+        """Return the fields that rules of the roles let clients write. Return None if no rule allows the operation."""
         if entity.view_sql is not None:
             return None
         possible = writable_fields(entity, admin=sight.admin)
@@ -139,7 +142,10 @@ class Openings:
         return frozenset(found)
 
     def _shown(self, relation: Relation, rules: list[Rule], sight: Sight) -> bool:
-        """Return whether each rule that opens a row has the condition that opens the row of the to-one."""
+        """Return whether the target of a to-one is visible whenever the row is.
+
+        That is so if every rule that opens the row includes the condition of a rule that opens the target.
+        """
         target = self.model.entity(relation.target)
         # alike without `is_free_link(target)`: a generated link has no rule to be the same as
         if relation.to_many or is_free_link(target) or self.rules.guards(target, sight):

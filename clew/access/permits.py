@@ -1,4 +1,4 @@
-"""The rules for writing, as what must hold of a row before and after."""
+"""Turn the rules for writing into conditions on the old and the new state of a row."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from clew.model.writing import is_generated_key
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A rule for writing: `before` must hold of the row as it was, `after` of the row as it becomes.
+    """A rule for writing. `before` must hold for the old state of the row, `after` for the new state.
 
-    `fields`: those that it opens, None for all. `rule` is the model's, None for an admin's.
+    `fields` are the fields that the rule opens; None for all. `rule` is the rule of the model; None for an admin.
     """
 
     before: Predicate
@@ -30,9 +30,10 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Permits:
-    """The rules for one operation on an entity. Each written field needs one whole rule, and all guards.
+    """The rules for one operation on an entity.
 
-    `own` are, by field, the rules of fields that have rules of their own.
+    For each written field there must be one rule that holds as a whole. All guards must hold too. `own` has the rules
+    of fields with their own rules, by field name.
     """
 
     rules: tuple[Permit, ...]
@@ -42,11 +43,11 @@ class Permits:
 
     @property
     def every(self) -> tuple[Permit, ...]:
-        """Return all of them, the guards last."""
+        """Return all rules, then the guards."""
         return (*self.rules, *(permit for permits in self.own.values() for permit in permits), *self.guards)
 
     def holding(self, entity: Entity, field: str) -> tuple[Permit, ...]:
-        """Return the rules of which one must hold if the field is written."""
+        """Return the rules that open a field. One of them must hold if the field is written."""
         if field in self.own:
             return self.own[field]
         member = member_of(entity, field)
@@ -58,7 +59,7 @@ class Permits:
 
 
 class Permitting:
-    """Gives the rules of a viewer for writing; immutable but for its caches."""
+    """Give the rules of a viewer for writing. Only the caches change."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -67,11 +68,11 @@ class Permitting:
         self._foreseen: dict[Hashable, Permits] = {}
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
-        """Return what the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
+        """Return the rules for a write of rows of `entity`: CREATE, UPDATE or DELETE."""
         return self._kept(self._permits, entity, sight, operation, self._permitted)
 
     def guarding(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
-        """Return the guards alone: they bind rows that a write of another row changes along, too."""
+        """Return only the guards. They also bind rows that change along with another row."""
         return self._kept(self._guarding, entity, sight, operation, self._guarded)
 
     def foreseen(
@@ -84,13 +85,13 @@ class Permitting:
         unsettled: frozenset[str] | None,
         reading: Reading,
     ) -> Permits:
-        """Return what must be true of a row before it is written for each rule to hold after.
+        """Return the rules, each with an `after` to check before the write. If it fails, the rule cannot hold.
 
-        A rule that held of a row, and depends on nothing that changes, needs nothing.
+        This condition is TRUE for a rule that must have held before, and that depends on nothing that changes.
 
         Args:
-            known: the columns that have their values.
-            changed: those of them that may have other values than before. A new row has none that had one.
+            known: the columns whose values are known.
+            changed: the columns that may change their values; empty for a new row.
             unsettled, reading: see `Foresight`.
         """
         key = (entity.name, sight, operation, known, changed, unsettled)
@@ -149,7 +150,7 @@ class Permitting:
             )
 
         own = {member.name: permitting(member.allow) for member in members(entity) if member.allow}
-        # No rule opens a field that the server fills, not even by a connection from the other row.
+        # No rule opens a field that a preset fills, not even if the client connects the row from its other end.
         own |= {column.name: () for column in entity.columns if column.preset is not None}
         return Permits(permitting(entity.allow), own, guards, operation)
 
@@ -164,6 +165,6 @@ class Permitting:
 
 
 def _stays(permit: Permit, operation: Operation, changed: frozenset[str]) -> bool:
-    """Whether a rule that held of a row holds of what becomes of it, whatever the new values are."""
+    """Return whether a rule that held for the old state of a row holds for every possible new state."""
     is_same = operation is Operation.UPDATE and permit.after is permit.before
     return is_same and not depends_on(permit.after, changed)

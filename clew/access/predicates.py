@@ -1,4 +1,4 @@
-"""How predicates are made, by a client's filters and by rules alike."""
+"""Make predicates, for clients' filters and for rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ _BOOLEAN = ValueType("Boolean", "boolean")
 
 
 def operand_type(column: ValueType, operator: str, known: Mapping[str, operators.Operand] | None = None) -> ValueType:
-    """The type of what a column of this type is compared with by `operator`, of its own or of the `known` ones."""
+    """Return the type of the operand if `operator` compares a column of this type.
+
+    Args:
+        known: the operators to choose from; None for those of the column's type.
+    """
     item = column.item
     match (operators.operators(column) if known is None else known)[operator]:
         case operators.Operand.TEXT:
@@ -61,7 +65,7 @@ def operand(
     place: str,
     known: Mapping[str, operators.Operand] | None = None,
 ) -> Operand:
-    """What a value of `type_` is compared with; `place` is what errors call it."""
+    """Return the operand for a comparison with a value of `type_`. Errors call it `place`."""
     compared = operand_type(type_, operator, known)
     # JSON has a `contains` of its own.
     form = _FORMS.get(operator, "value") if compared == TEXT else "value"
@@ -69,7 +73,7 @@ def operand(
     if known is operators.AT_PATH and reach in (Reach.NARROW, Reach.SAME):
         reach = Reach.WHOLE
     if isinstance(source, Claim):
-        # One claim is one value of a statement, if its comparisons bound it alike.
+        # Comparisons that limit the size of a claim alike share one value in the statement.
         source = replace(source, form=form, reach=Reach.NARROW if reach in (Reach.SAME, Reach.WHOLE) else reach)
     return Operand(source, compared, place, form, reach=reach)
 
@@ -90,7 +94,7 @@ def _reach(column: ValueType, operator: str, form: str) -> Reach:
 
 
 def comparison(column: Column, operator: str, source: Source, place: str, mask: Predicate | None = None) -> Predicate:
-    """`column operator source`; `place` is what errors call the operand."""
+    """Return `column operator source` as a predicate. Errors call the operand `place`."""
     if operator == "isNull" and isinstance(source, Literal | Constant):
         return IsNull(column, not source.value, mask)
     return Compare(column, operator, operand(column.type, operator, source, place), mask)
@@ -99,7 +103,7 @@ def comparison(column: Column, operator: str, source: Source, place: str, mask: 
 def at_path(
     column: Column, path: Source, operator: str, source: Source, place: str, mask: Predicate | None = None
 ) -> Predicate:
-    """`operator source` of what a JSON column holds at `path`."""
+    """Return `operator source`, for the value in a JSON column at `path`, as a predicate."""
     compared = operand(column.type, operator, source, f"{place}.{operator}", operators.AT_PATH)
     return JsonPath(column, Operand(path, _PATH, f"{place}.at"), operator, compared, mask)
 
@@ -112,16 +116,16 @@ def quantified(
     link: Visible | None,
     mask: Predicate | None = None,
 ) -> Predicate:
-    """`some`, `none` or `every` of the rows at the other end of a to-many."""
+    """Return the predicate that `some`, `none` or `every` row at the other end of a to-many matches."""
     if quantifier == "every":
-        # Of every row it must be true: unknown is not enough.
+        # The condition must be true for every row: unknown is not enough.
         return Not(Exists(relation, Rows(visible, IsTrue(where, negated=True)), link, mask))
     exists = Exists(relation, Rows(visible, where), link, mask)
     return exists if quantifier == "some" else Not(exists)
 
 
 def conjunction(items: Iterable[Predicate]) -> Predicate:
-    """All of these; TRUE and nested conjunctions fold away."""
+    """Return the predicate that all items hold. Drop TRUE, and flatten nested conjunctions."""
     flat: list[Predicate] = []
     for item in items:
         flat.extend(item.items if isinstance(item, AllOf) else (item,))
@@ -131,7 +135,7 @@ def conjunction(items: Iterable[Predicate]) -> Predicate:
 
 
 def disjunction(items: Iterable[Predicate]) -> Predicate:
-    """One of these; TRUE if one is, FALSE of none."""
+    """Return the predicate that at least one item holds. It is TRUE if an item is, and FALSE without items."""
     flat = [item for item in items if item != FALSE]
     if TRUE in flat:
         return TRUE
@@ -139,7 +143,7 @@ def disjunction(items: Iterable[Predicate]) -> Predicate:
 
 
 def parts(predicate: Predicate) -> tuple[Predicate, ...]:
-    """Return the conditions that a condition of a rule is made of: those of its row, and of rows that it reads."""
+    """Return the conditions directly inside a condition of a rule, including those on other rows that it reads."""
     match predicate:
         case AllOf(items) | AnyOf(items):
             return items
@@ -150,14 +154,14 @@ def parts(predicate: Predicate) -> tuple[Predicate, ...]:
         case Compare() | IsNull():
             return ()
         case JsonPath() | Search():
-            # Rules have neither. A reader that skipped one would take the rule for another.
+            # Rules contain neither. Skipping one silently would change the meaning of a rule.
             raise TypeError(f"{type(predicate).__name__} is not a condition of rules.")
         case _:
             assert_never(predicate)
 
 
 def operands_of(predicate: Predicate) -> tuple[Operand, ...]:
-    """Return the operands of a condition of a rule, without those of its `parts`."""
+    """Return the operands of a condition of a rule, without the operands of its `parts`."""
     match predicate:
         case Compare(operand=compared):
             return (compared,)

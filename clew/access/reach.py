@@ -1,4 +1,4 @@
-"""Which entities a rule reads."""
+"""Find the entities that a rule reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.model.types import Model
 
 
 def reads(predicate: Predicate, model: Model) -> frozenset[str]:
-    """Return the entities whose rows a condition reads, beside the row that it is about."""
+    """Return the entities of the other rows that a condition reads, beside the row that it is about."""
     return frozenset(_reads(predicate, model))
 
 

@@ -1,8 +1,7 @@
-"""The rules of a model, compiled once.
+"""Compile the rules of a model, each once.
 
-A rule's condition becomes a predicate over the unmasked database, with claims as operands. Two things decide whether a
-rule counts for a viewer: its roles, and whether the viewer has the claims that the rule names. Nothing else of a viewer
-goes into a plan.
+A rule's condition becomes a predicate over the unmasked database, with claims as operands. A rule counts for a viewer
+that has one of its roles, and all claims that the rule names. A plan depends on nothing else about a viewer.
 """
 
 from __future__ import annotations
@@ -22,7 +21,10 @@ from clew.same import Same
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A compiled rule or guard. `fields` None: of all fields. `limit`: the largest page, None for any."""
+    """A compiled rule or guard.
+
+    `fields` are the fields that it opens; None for all. `limit` is the size of the largest page; None for no limit.
+    """
 
     predicate: Predicate
     claims: frozenset[Claim]
@@ -30,12 +32,12 @@ class Rule:
     limit: int | None
 
     def is_usable(self, sight: Sight) -> bool:
-        """Return whether the viewer has every claim that the rule names. Without one the rule is dropped whole."""
+        """Return whether the viewer has every claim that the rule names. Otherwise the whole rule does not count."""
         return self.claims <= sight.usable
 
 
 class Rules:
-    """The compiled rules of a model; immutable but for its caches."""
+    """The compiled rules of a model. Only the caches change."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -60,7 +62,7 @@ class Rules:
         return frozenset(found)
 
     def claims_of(self, entity: Entity, rule: AllowRule | GuardRule) -> frozenset[Claim]:
-        """Return the claims that the conditions of a rule name, before and after."""
+        """Return the claims that a rule names, in `where` and in `check`."""
         key = (entity.name, Same(rule))
         if key not in self._claims:  # alike if true: a cache
             conditions = (self.conditions.condition(entity, rule.where), self.conditions.condition(entity, rule.check))
@@ -100,19 +102,24 @@ class Rules:
         return self._rules[key]
 
     def guards(self, entity: Entity, sight: Sight, operation: Operation = Operation.READ) -> list[Predicate]:
-        """Return what the guards for `operation` ask of a row."""
+        """Return the conditions of the guards for `operation`."""
         found: list[Predicate] = []
         for guard in entity.guards:
             if operation in guard.to and (guard.binds_admin or not sight.admin):
                 rule = self.compiled(entity, guard)
-                # A guard cannot be dropped. Without one of its claims it admits no row.
+                # A guard always counts. If the viewer lacks one of its claims, it allows no row.
                 found.append(rule.predicate if rule.is_usable(sight) else FALSE)
         return found
 
     def mask(
         self, entity: Entity, name: str, rules: list[Rule], sight: Sight, *, only_usable: bool = False
     ) -> Predicate | None:
-        """Return when a field of a visible row is open: None for always, FALSE for never."""
+        """Return the condition under which a field of a visible row is open: None for always, FALSE for never.
+
+        Args:
+            rules: the rules of the entity for READ.
+            only_usable: whether only rules count whose claims the viewer has. Then `rules` must have no others.
+        """
         member = member_of(entity, name)
         if member.allow:
             own = list(self.reading(entity, member.allow, sight.roles))
@@ -122,7 +129,7 @@ class Rules:
             own = [rule for rule in rules if is_about(rule.fields, member)]
             if rules and len(own) == len(rules):
                 return None
-        # Without a claim that its check names, a rule opens no row either.
+        # A rule may also name claims in its `check`. Without them it opens no row either.
         if any(rule.predicate == TRUE and (only_usable or not rule.claims) for rule in own):
             return None
         return disjunction([rule.predicate for rule in own])
@@ -139,7 +146,7 @@ def shown_names(entity: Entity) -> Iterable[str]:
 
 
 def member_of(entity: Entity, name: str) -> Any:
-    """Return the column, relation or resolver field of a name."""
+    """Return the column, relation or resolver field with a name."""
     return entity.column(name) or entity.relation(name) or entity.resolver(name)
 
 

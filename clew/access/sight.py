@@ -9,10 +9,10 @@ from clew.access.types import Claim
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What of a viewer a plan depends on.
+    """The part of a viewer that a plan depends on.
 
-    `roles` are those of the viewer's roles that some rule names. `usable` are the claims that rules name and that the
-    viewer has in a form that fits.
+    `roles` has the viewer's roles, without roles that no rule names. `usable` has the claims that rules name and that
+    the viewer has in a form that fits.
     """
 
     admin: bool

@@ -1,6 +1,6 @@
-"""Predicates, and the rows that they hold of: what access rules and filters both become.
+"""Define predicates, and the rows that they select. Access rules and filters both become predicates.
 
-They are frozen and know no value: values are `Operand`s, which are bound when an operation runs.
+All of them are frozen, and hold no values: a value is an `Operand`, which is bound when an operation runs.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from clew.model.types import Column, Entity, Relation, SearchField, ValueType
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value that stands in the document, coerced by its GraphQL type."""
+    """A value in the document, coerced by its GraphQL type."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A value inside the coerced variables: the variable's name, then keys into it.
+    """A value inside the coerced variables. `path` is the variable's name, then the keys into it.
 
-    `enum` is set where the application bound values of its own to the enum: the database knows the names.
+    `enum` is set if the application has bound its own values to the enum. The database has the names instead.
     """
 
     path: tuple[str | int, ...]
@@ -47,9 +47,9 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that stands in a rule, as the SDL has it: not yet coerced.
+    """A value in a rule, as the SDL has it. It is not coerced yet.
 
-    Equal to what is written alike: to Python `true` is 1 and `false` 0, which in JSON they are not.
+    Two constants are equal if they are written alike. Python's own `==` would take `true` for 1 and `false` for 0.
     """
 
     value: Any
@@ -76,7 +76,7 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim of the viewer, by its path, coerced to `type`. `form` and `reach` are those of its operand."""
+    """A claim of the viewer, by its path, coerced to `type`. `form` and `reach` are the same as in its operand."""
 
     path: tuple[str, ...]
     type: ValueType
@@ -94,9 +94,9 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The rows of an entity that a root field has written, where a rule reads them as they were before.
+    """The rows of an entity that a root field has written, for rules that read them as they were before.
 
-    `near`: the entity is a generated link, and its rows are the links of the judged row itself.
+    `near`: whether these are the generated links of the judged row itself.
     """
 
     entity: str
@@ -105,9 +105,9 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """One column of the keys that a statement is given when it runs, as a list that the database takes.
+    """One column of the keys that a statement gets when it runs, as a list.
 
-    `of` tells several sets of keys in one statement apart: the name of an argument, or the rows of a `Past`.
+    `of` distinguishes several sets of keys in one statement: it is the name of an argument, or a `Past`.
     """
 
     column: str
@@ -116,14 +116,14 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The rows of a `Past` as they were, as a list of texts."""
+    """The old contents of the rows of a `Past`, as a list of texts."""
 
     of: Past
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a write gives to a column, as a list of one value a row."""
+    """The values that a write gives to a column, as a list with one value for each row."""
 
     column: str
     change: Change = Change.SET
@@ -131,21 +131,44 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """One number for each row: its place, or just one where a write gives nothing else of it."""
+    """A list with one number for each row: its place, or any number if the write gives no values for the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The time of a deletion: to mark rows with, or to find those that it has marked."""
+    """The time of a deletion. It marks deleted rows, or finds the rows that it has marked."""
 
 
 @dataclass(frozen=True, slots=True)
 class MostBytes:
-    """How many bytes a statement may give."""
+    """The most bytes that a statement may return."""
 
 
-# What a statement is given when it runs, beside variables and claims.
-Supplied = Keys | Images | Values | Places | Moment | MostBytes
+class LogPart(StrEnum):
+    """The rows of logged changes that a statement is given.
+
+    `OLD` and `NEW` are those before and after each change that it judges. `FIRST` are those before the batch, for
+    changes that take a row away. `WERE` are the rows of another entity as they were before the batch, and `TOUCHED` are
+    all rows before and after the changes of that entity.
+    """
+
+    OLD = "old"
+    NEW = "new"
+    FIRST = "first"
+    WERE = "were"
+    TOUCHED = "touched"
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Rows of an entity from the change log, as a list of JSON texts."""
+
+    entity: str
+    part: LogPart
+
+
+# The values that a statement gets when it runs, beside variables and claims.
+Supplied = Keys | Images | Logged | Values | Places | Moment | MostBytes
 MOST_BYTES = MostBytes()
 
 
@@ -156,7 +179,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """A field of the row that a rule is about: to-ones to follow, and a column."""
+    """A field of the row that a rule is about. `path` has the to-ones to follow, then a column."""
 
     path: tuple[str, ...]
     entity: Entity
@@ -164,7 +187,7 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class CursorKey:
-    """The text of one order key's value in a cursor; `order` names the ordering that it must be of."""
+    """The text of one order key's value in a cursor. The cursor must belong to the ordering named `order`."""
 
     cursor: Literal | Variable
     order: str
@@ -173,17 +196,20 @@ class CursorKey:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What cursors are marked with on their way out, to be found and sealed (see `clew.sql.cursors`)."""
+    """The mark around cursors in the output of Postgres. Clew finds them by it, and seals them (`clew.sql.cursors`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TieKey:
-    """The viewer's key of the digests that break ties (see `clew.sql.ties`)."""
+    """The viewer's own key for the digests that break ties (see `clew.sql.ties`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, as bytes: what stands beside the claims' values, for cursors and digests to be the viewer's own."""
+    """The identity of the viewer, as bytes. It binds cursors and digests to the viewer.
+
+    It is the key of one more value beside the values of claims.
+    """
 
 
 Source = Literal | Variable | Template | Constant | Claim | Supplied | Now | Ruled | CursorKey | Marker | TieKey
@@ -191,13 +217,16 @@ Source = Literal | Variable | Template | Constant | Claim | Supplied | Now | Rul
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A bound value: where it comes from, the type it is compared as, and what to call it in errors.
+    """A bound value: its source, the type that it is compared as, and its name in errors (`place`).
 
-    `form` says what becomes of it: `value` as it is, `pattern` a LIKE pattern to check,
-    `prefix`, `suffix` and `infix` texts to escape and wrap as LIKE patterns,
-    `count` a limit or offset, of which `most` is the largest that the viewer may ask for,
-    `zone` a time zone's name, `search` words to look for.
-    `reach` says how much of a stored value the comparison reads.
+    `reach` says how much of a stored value the comparison reads. `form` says how to convert the value:
+
+    - `value`: leave it as it is.
+    - `pattern`: check it as a LIKE pattern.
+    - `prefix`, `suffix`, `infix`: escape the text, and make a LIKE pattern of it.
+    - `count`: a limit or an offset. `most` is the largest that the viewer may ask for.
+    - `zone`: the name of a time zone.
+    - `search`: words to look for.
     """
 
     source: Source
@@ -213,9 +242,9 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What an aggregate computes over rows: `count` of them (no column), or a function of a column.
+    """A value that an aggregate computes over rows: their `count` (without a column), or a function of a column.
 
-    Where `mask` does not hold the column is null.
+    The column counts as null on rows for which `mask` does not hold.
     """
 
     function: str
@@ -237,9 +266,9 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`column operator operand`, three-valued as in SQL. `operator` is the API's: `eq`, `ilike`.
+    """`column operator operand`, three-valued as in SQL. `operator` has its name in the API: `eq`, `ilike`.
 
-    Where `mask` does not hold the column is null.
+    The column counts as null if `mask` does not hold.
     """
 
     column: Column
@@ -250,7 +279,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    """Whether the column is null, as it is also where `mask` does not hold."""
+    """The column is null. It also counts as null if `mask` does not hold."""
 
     column: Column
     negated: bool
@@ -259,14 +288,14 @@ class IsNull:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Conjunction; of nothing, true."""
+    """All of the items hold. Without items it is true."""
 
     items: tuple[Predicate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Disjunction; of nothing, false."""
+    """At least one item holds. Without items it is false."""
 
     items: tuple[Predicate, ...]
 
@@ -278,7 +307,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class IsTrue:
-    """Whether `item` is true, as opposed to false or unknown: itself never unknown."""
+    """`item` is true, and neither false nor unknown. This predicate itself is never unknown."""
 
     item: Predicate
     negated: bool = False
@@ -286,10 +315,9 @@ class IsTrue:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Some visible row at the other end of `relation` matches; false where there is none.
+    """A visible row at the other end of `relation` matches. This predicate is never unknown.
 
-    `link` are the visible rows of a many-to-many's link. Where `mask` does not hold the
-    relation leads nowhere. Never unknown.
+    `link` has the visible rows of a many-to-many's link. If `mask` does not hold, the relation has no rows.
     """
 
     relation: Relation
@@ -300,16 +328,16 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class Somewhere:
-    """Some row of an entity matches, whatever row is asked about: no relation leads there. Never unknown."""
+    """Some row of an entity matches, without a relation to it. This predicate is never unknown."""
 
     rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """What the rows at the other end of a to-many come to: every condition (measure, operator, operand) holds.
+    """Aggregates over the rows at the other end of a to-many meet every condition (measure, operator, operand).
 
-    Where `mask` does not hold there are no such rows.
+    If `mask` does not hold, there are no such rows.
     """
 
     relation: Relation
@@ -321,7 +349,7 @@ class Aggregated:
 
 @dataclass(frozen=True, slots=True)
 class JsonPath:
-    """`operator` on what a JSON column holds at a path of keys and indexes; null where there is nothing."""
+    """`operator` on the value in a JSON column at a path of keys and indexes. A missing value is null."""
 
     column: Column
     path: Operand
@@ -332,7 +360,10 @@ class JsonPath:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The `@search` fields match a web search. `parts` are the fields with when each is open, else taken as empty."""
+    """The `@search` fields match a web search.
+
+    `parts` has the fields, each with the condition under which it is open. A closed field counts as empty.
+    """
 
     entity: Entity
     parts: tuple[tuple[SearchField, Predicate | None], ...]
@@ -349,14 +380,14 @@ TRUE = AllOf(())
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """The masked rows of an entity: what one viewer may see of it (docs/access.md).
+    """The masked rows of an entity: the part of it that one viewer may see (docs/access.md).
 
-    Every read starts from one, and only `access.visible` makes them, so that a read that
-    forgets the rules cannot be expressed; `access.implied` leaves out what another row has
-    shown already. `page` is the largest page, None for none.
-    `masks` are, by field, when it is open: always, where there is none. The predicates
-    are about the row itself: it is what `Ruled` operands in them refer to. `deleted`:
-    deleted rows were asked for.
+    Every read starts from one, and only `access.visible` makes them. So no read can forget the rules. `access.implied`
+    drops conditions that another row already proves.
+
+    `page` is the size of the largest page; None for no limit. `masks` has, by field name, the condition under which
+    the field is open. A field without a mask is always open. All predicates are about the row itself: `Ruled` operands
+    in them refer to it. `deleted`: whether the read asks for deleted rows, too.
     """
 
     entity: Entity
@@ -382,9 +413,9 @@ class RelatedMeasure:
 
 @dataclass(frozen=True, slots=True)
 class KeyDigest:
-    """A digest of a row's primary key, with a key of the viewer's own: where the one is not open, that breaks ties.
+    """A digest of a row's primary key, made with a secret key of the viewer. It breaks ties if the key is masked.
 
-    Whoever does not know the digest's key learns nothing of the row's (see `clew.sql.ties`).
+    Without the secret, the digest reveals nothing about the primary key (see `clew.sql.ties`).
     """
 
     entity: Entity
@@ -399,9 +430,10 @@ _DIGEST = ValueType("Bytes", "bytea")
 
 @dataclass(frozen=True, slots=True)
 class FieldPath:
-    """A value of a row: a column, or a measure of a to-many, at the end of `path`, to-ones to follow.
+    """A value that is reached from a row: follow the to-ones of `path`, then take a column or a measure of a to-many.
 
-    `masks` are when each of the path's relations is open, and at the end the column or to-many.
+    `masks` has the condition under which each relation of the path is open, and last that of the column or to-many.
+    None means always.
     """
 
     end: Column | RelatedMeasure | KeyDigest
@@ -410,7 +442,7 @@ class FieldPath:
 
     @property
     def nullable(self) -> bool:
-        """Whether it may be null on some row."""
+        """Whether the value may be null on some row."""
         if self.path or self.masks != (None,):
             return True
         match self.end:
@@ -431,7 +463,7 @@ class OrderKey:
 
     @property
     def nulls_lead(self) -> bool:
-        """Whether nulls come first, as Postgres has it unless told."""
+        """Whether nulls come first. The default is that of Postgres."""
         return self.descending if self.nulls_first is None else self.nulls_first
 
     @property
@@ -442,10 +474,10 @@ class OrderKey:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one entity: visible, filtered, ordered and cut, in this order.
+    """Rows of one entity. They are made visible, filtered, ordered and cut, in this order.
 
-    `ceiling` is not below limit + offset where one of them is a variable: a constant by
-    which the database can plan for a small page (see `clew.document.inputs.ceiling`).
+    `ceiling` is a constant that is at least limit + offset, if one of them is a variable. It lets the database plan for
+    a small page (see `clew.document.inputs.ceiling`).
     """
 
     visible: Visible

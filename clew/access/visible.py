@@ -1,4 +1,4 @@
-"""Which rows and fields a viewer sees: what every read of every feature starts from."""
+"""Decide which rows and fields a viewer sees. Every read of every feature starts here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clew.model.writing import is_free_link
 
 
 class Access:
-    """The rules of a model, for reads, writes and schemas; immutable but for its caches."""
+    """The rules of a model, for reads, writes and schemas. Only the caches change."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -31,11 +31,11 @@ class Access:
         self._all: dict[str, Visible] = {}
 
     def openings(self, sight: Sight) -> dict[str, Opening]:
-        """Return what each entity shows to the roles of `sight`; see `Openings.openings`."""
+        """Return for each entity the parts that the roles of `sight` may see and write; see `Openings.openings`."""
         return self._openings.openings(sight)
 
     def opening(self, entity: Entity, sight: Sight) -> Opening | None:
-        """Return what an entity may ever show to the roles of `sight`, None for nothing."""
+        """Return the parts of an entity that the roles of `sight` may ever see and write. Return None for no parts."""
         return self._openings.opening(entity, sight)
 
     def custom_fields(self, sight: Sight) -> tuple[CustomField, ...]:
@@ -43,11 +43,11 @@ class Access:
         return self._openings.custom_fields(sight)
 
     def permits(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
-        """Return what the rules say of writing rows of `entity`: CREATE, UPDATE or DELETE."""
+        """Return the rules for a write of rows of `entity`: CREATE, UPDATE or DELETE."""
         return self._permitting.permits(entity, sight, operation)
 
     def guarding(self, entity: Entity, sight: Sight, operation: Operation) -> Permits:
-        """Return the guards alone: they also bind rows that a write of another row changes along."""
+        """Return only the guards. They also bind rows that change along with another row."""
         return self._permitting.guarding(entity, sight, operation)
 
     def foreseen(
@@ -60,7 +60,7 @@ class Access:
         unsettled: frozenset[str] | None,
         reading: Reading,
     ) -> Permits:
-        """Return what must be true of a row before it is written; see `Permitting.foreseen`."""
+        """Return the conditions that a row must meet before it is written; see `Permitting.foreseen`."""
         return self._permitting.foreseen(entity, sight, operation, known, changed, unsettled, reading)
 
     def condition(self, entity: Entity, where: Any) -> Predicate:
@@ -68,29 +68,29 @@ class Access:
         return self.rules.conditions.condition(entity, where)
 
     def visible(self, entity: Entity, sight: Sight, deleted: str | None = None) -> Visible:
-        """Return the masked rows of `entity`: every read of every feature starts from them.
+        """Return the masked rows of `entity`. Every read of every feature starts from them.
 
         Args:
-            deleted: INCLUDE also shows the deleted rows on which the viewer holds DELETE, ONLY shows these alone.
+            deleted: INCLUDE also shows the deleted rows that the viewer may delete. ONLY shows just those.
         """
         return self._seen(entity, sight, deleted, ())
 
     def across(self, relation: Relation, sight: Sight, deleted: str | None = None) -> tuple[Visible, Visible | None]:
-        """Return the masked rows at the other end of a relation: a read that `visible` starts goes on by this.
+        """Return the masked rows at the other end of a relation. Reads that begin with `visible` go on with this.
 
-        A row with a to-one back is there only if that to-one is open. Otherwise the to-many would reveal it.
+        A to-many leaves out a row if its to-one back is masked on it. Otherwise the to-many would reveal that to-one.
 
         Args:
             deleted: as for `visible`.
 
         Returns:
-            The rows, and those of a many-to-many's link; None for another relation.
+            The rows, and the rows of a many-to-many's link; None for other relations.
         """
         target = self.model.entity(relation.target)
         owner, to_ones = owner_of_link(self.model, relation)
         if relation.through is None:
             return self._seen(target, sight, deleted, to_ones), None
-        # The relation looks at both ends itself, and is open by its own rules, whatever those of the list back.
+        # The rules of both ends and of this relation decide on a generated link. The rules of the list back do not.
         link = unmasked(owner) if is_free_link(owner) else self._seen(owner, sight, None, to_ones)
         return self._seen(target, sight, deleted, ()), link
 
@@ -103,19 +103,19 @@ class Access:
             found = self._visible[key] = self._see(entity, sight, deleted, to_ones)
         return found
 
-    def held(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
+    def nameable(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
         """Return the rows of `entity` that a client may name by key for `operation`.
 
-        They are visible, their key is open, and some rule and every guard allow the operation.
+        Such a row is visible, its key is open, and some rule and every guard allow the operation.
         """
         visible = self.visible(entity, sight)
         asked = [visible.where, *(visible.masks[name] for name in entity.primary_key if name in visible.masks)]
         if operation is not Operation.READ:
-            asked.append(self._admitting(entity, sight, operation))
+            asked.append(self._allowing(entity, sight, operation))
         return replace(visible, where=conjunction(asked))
 
-    def _admitting(self, entity: Entity, sight: Sight, operation: Operation) -> Predicate:
-        """Return what holds of the rows on which some rule and every guard allow `operation`."""
+    def _allowing(self, entity: Entity, sight: Sight, operation: Operation) -> Predicate:
+        """Return the condition that some rule and every guard allow `operation` on a row."""
         guards = self.rules.guards(entity, sight, operation)
         if sight.admin:
             return conjunction(guards)
@@ -123,7 +123,7 @@ class Access:
         return conjunction([*guards, disjunction([rule.predicate for rule in rules if rule.is_usable(sight)])])
 
     def every_row(self, entity: Entity) -> Visible:
-        """Return all rows, also deleted and hidden ones. Only guards may read them: guards bind regardless of sight."""
+        """Return all rows, also deleted and hidden ones. Use them only for guards, which bind on hidden rows too."""
         if entity.name not in self._all:  # alike if true: a cache
             self._all[entity.name] = Visible(entity)
         return self._all[entity.name]
@@ -147,15 +147,15 @@ class Access:
         page = None if None in limits or not limits else max(limit for limit in limits if limit is not None)
         opened = [self.rules.mask(entity, name, rules, sight, only_usable=True) for name in to_ones]
         masking = [mask for mask in opened if mask is not None]
-        # The rules come last: `clew.access.implied` takes each by itself.
+        # The rules must come last: `clew.access.implied` treats each of them as a case.
         where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
         return Visible(entity, where, page, masks, with_deleted)
 
     def _see_link(self, link: Entity, guards: Iterable[Predicate], sight: Sight) -> Visible:
-        """Return the rows of a link without rules of its own.
+        """Return the visible rows of a generated link.
 
-        A row is there where both ends are, and where every many-to-many field that it carries is open on its end. It
-        shows the keys that its ends show.
+        A link is visible if both of its ends are, and if every many-to-many field that follows it is open on its end.
+        It shows the keys that its ends show.
         """
         asked = [*guards]
         masks: dict[str, Predicate] = {}
@@ -170,22 +170,22 @@ class Access:
         return Visible(link, conjunction(asked), masks=masks)
 
     def _present(self, entity: Entity, sight: Sight, deleted: str | None) -> Predicate:
-        """Return what holds of rows that are not deleted, or of deleted ones on which the viewer holds DELETE."""
+        """Return the condition that a row is not deleted, or that it is deleted and the viewer may delete it."""
         column = entity.soft_delete
         if column is None or deleted is None:
             return present(entity)
-        admitting = self._admitting(entity, sight, Operation.DELETE)
+        allowing = self._allowing(entity, sight, Operation.DELETE)
         if deleted == "ONLY":
-            return conjunction([IsNull(column, negated=True), admitting])
-        return disjunction([present(entity), admitting])
+            return conjunction([IsNull(column, negated=True), allowing])
+        return disjunction([present(entity), allowing])
 
 
 def _at_end(end: Relation, rows: Visible, also: Sequence[Predicate]) -> Predicate:
-    """Return whether one of the rows is at an end of a link, and `also` holds of it."""
+    """Return the condition that one of `rows` is at an end of a link, and that `also` holds for it."""
     where = conjunction([*also, rows.where])
     return FALSE if where == FALSE else Exists(end, Rows(replace(rows, where=where)))
 
 
 def _when_open(rows: Visible, member: Column | Relation) -> Predicate | None:
-    """Return when a field of the rows is open, None for always."""
+    """Return the condition under which a field of the rows is open. None means always."""
     return FALSE if member.hidden else rows.masks.get(member.name)

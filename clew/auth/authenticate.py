@@ -26,7 +26,8 @@ from clew.viewer import ANON, Viewer, role_names
 Headers = Mapping[bytes, bytes]
 Authenticate = Callable[[Request], Awaitable[Viewer | None]]
 
-_ONCE = (b"authorization", b"x-clew-admin-secret", b"x-clew-role", b"x-clew-claims")
+# The headers that say who asks.
+CREDENTIALS = (b"authorization", b"x-clew-admin-secret", b"x-clew-role", b"x-clew-claims")
 
 
 class Authenticator:
@@ -128,7 +129,7 @@ def seen_through(caller: Viewer, headers: Headers) -> Viewer:
 
 def _check_once(scope: Scope, headers: Headers) -> None:
     """Refuse a header twice that says who asks. A proxy in front might read a different one than Clew."""
-    given = [name for name in _ONCE if name in headers]
+    given = [name for name in CREDENTIALS if name in headers]
     if given:
         names = [name for name, _ in scope["headers"]]
         for name in given:

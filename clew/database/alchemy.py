@@ -92,6 +92,11 @@ class OperationConnection(AsyncConnection):
         self._is_finished = False
         self._starting = asyncio.Lock()
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the operation has a connection."""
+        return self.sync_connection is not None
+
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Run a statement so that it sees the operation's writes. Before the operation has a connection, use any one.
 
@@ -188,6 +193,12 @@ class OperationConnection(AsyncConnection):
 
     def begin_nested(self) -> AsyncTransaction:
         return _Transaction(self, nested=True)
+
+    async def give_back(self) -> None:
+        """Return the connection, if one was taken. The next use takes another one."""
+        if self.sync_connection is not None:
+            await self.close()
+            self.sync_connection = None
 
     async def finish(self) -> None:
         """Return the connection, if one was taken, and take none from now on."""

@@ -54,7 +54,9 @@ class Limits:
     `page`: rows of a list. `nested_page`: rows of a nested list without `limit`. `cost`: rows of all lists, nested ones
     multiplied. `list_items`: values of one input list. `conditions`: conditions of one statement, including those of
     rules. `rate`: operations in a minute. `in_flight`: operations at once. `response_bytes`: the size of a response,
-    and of the data read for it. `introspection`: whether `__schema` and `__type` are allowed.
+    and of the data read for it. `operations`: those under way on one WebSocket. `sockets`: a viewer's WebSockets and
+    event streams. `live_rate`: results of one live query in a minute. `introspection`: whether `__schema` and `__type`
+    are allowed.
     """
 
     tokens: int = 10_000
@@ -70,6 +72,9 @@ class Limits:
     rate: int | None = 6000
     in_flight: int | None = 5
     response_bytes: int | None = 16 * 2**20
+    operations: int = 1000
+    sockets: int = 1000
+    live_rate: int | None = 1200
     introspection: bool = True
 
     def for_admin(self) -> Limits:
@@ -88,6 +93,9 @@ class Limits:
             rate=None,
             in_flight=self.in_flight,
             response_bytes=None,
+            operations=self.operations,
+            sockets=self.sockets,
+            live_rate=None,
             introspection=self.introspection,
         )
 

@@ -26,6 +26,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
+    SingleFieldSubscriptionsRule,
     Undefined,
     ValuesOfCorrectTypeRule,
     VariableDefinitionNode,
@@ -52,6 +53,8 @@ from clew.errors import ClewError, Code
 
 _ABSENT = object()
 
+# Several live queries may stand in one subscription. Planning tells them from other fields.
+_RULES = tuple(rule for rule in specified_rules if rule is not SingleFieldSubscriptionsRule)
 # A large document is validated in stages. Otherwise one fault at its end would cost the whole validation. First come
 # the rules for fields and arguments, then those for values, then those that walk a whole operation before they report.
 _RULES_OF_VALUES = (ValuesOfCorrectTypeRule,)
@@ -146,7 +149,7 @@ class Prepared:
                 return VariableValues(_Sources(self, raw), coerced)  # type: ignore[arg-type]
         else:
             lists = ((spec.name, spec.type, raw[spec.name]) for spec in self.variables if spec.name in raw)
-            check_variables(lists, self.limits, query=self.operation.operation is OperationType.QUERY)
+            check_variables(lists, self.limits, query=self.operation.operation is not OperationType.MUTATION)
             fitting = self._fitting(raw)
             if fitting is not None:
                 return VariableValues(_Sources(self, raw), fitting)  # type: ignore[arg-type]
@@ -314,7 +317,7 @@ def _tokens(document: DocumentNode) -> int:
 
 def _stages(limits: Limits, *, apart: bool) -> Iterable[tuple[type[ASTValidationRule], ...]]:
     """Return the rules of validation in one stage, the fastest way for a valid document, or cheap rules first."""
-    rules = specified_rules if limits.introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+    rules = _RULES if limits.introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
     if not apart:
         return (rules,)
     later = (*_RULES_OF_VALUES, *_THOROUGH_RULES)

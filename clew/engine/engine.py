@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,10 +24,10 @@ from clew.database.pool import Pool
 from clew.database.violations import refined
 from clew.document.limits import RoleLimits
 from clew.document.prepare import InvalidDocument, Prepared
-from clew.engine.flights import Flight, Flights
+from clew.engine.flights import Flight, Flights, TooManyInFlightError
 from clew.engine.idempotency import Repeatable
 from clew.engine.identity import identity
-from clew.engine.operation import RunningOperation
+from clew.engine.operation import RunningOperation, RunWithin
 from clew.engine.outcome import (
     Outcome,
     QueriesOnlyError,
@@ -44,7 +44,7 @@ from clew.engine.outcome import (
 from clew.engine.rates import MemoryRateLimiter, RateLimiter, network
 from clew.engine.retries import can_run_again, with_retries
 from clew.engine.statements import Statements
-from clew.engine.types import Executable, Ready, Request, Session
+from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
 from clew.model.types import Model
@@ -53,6 +53,7 @@ from clew.schema.build import Row
 from clew.schema.roles import RoleSchema, role_schema, roles_of
 from clew.sql.arguments import Claims, usable_claims
 from clew.sql.cursors import Cursors
+from clew.sql.statement import Statement
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 from clew.writes.hooks import Hooks
@@ -61,6 +62,7 @@ from clew.writes.hooks import Hooks
 _ROLE_SETS = 64
 # How deep operations may nest. Without a limit, a resolver that runs its own field would never end.
 _MOST_WITHIN = 10
+_HOW_TO_SUBSCRIBE = "Send it over a WebSocket, or with `Accept: text/event-stream`."
 
 
 class Engine:
@@ -74,6 +76,7 @@ class Engine:
         cursors: seals the cursors of connections; None: with a key that only this engine knows.
         rates: counts the operations of each client; None: in this process.
         hooks: those of the application; None: it has none.
+        wake: called when a transaction has committed that may have changed rows; None: nobody wants to know.
     """
 
     def __init__(
@@ -86,12 +89,14 @@ class Engine:
         rates: RateLimiter | None = None,
         cursors: Cursors | None = None,
         hooks: Hooks | None = None,
+        wake: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.schema = schema
         self.pool = pool
         self.limits = limits
         self.hooks = hooks or Hooks(schema)
+        self._wake = wake or (lambda: None)
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
         self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
@@ -172,6 +177,30 @@ class Engine:
         within: RunningOperation | None = None,
         witness: Recorder | None = None,
     ) -> Outcome:
+        begun = await self._begun(request, viewer, flight, own=own, within=within)
+        return begun if isinstance(begun, Outcome) else await self.finish(begun, request, within, witness)
+
+    async def begin(self, request: Request, viewer: Viewer, flight: Flight | None) -> Begun | Outcome:
+        """Take an operation as far as to its execution: `finish` executes it, unless it is a subscription.
+
+        Args:
+            flight: counts the operation as under way until the caller ends the flight.
+
+        Returns:
+            the operation, or the outcome that refuses it.
+        """
+        return await self._begun(request, viewer, flight, subscribes=True)
+
+    async def _begun(
+        self,
+        request: Request,
+        viewer: Viewer,
+        flight: Flight | None,
+        *,
+        own: bool = False,
+        within: RunningOperation | None = None,
+        subscribes: bool = False,
+    ) -> Begun | Outcome:
         try:
             if within is not None and within.depth == _MOST_WITHIN:
                 message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
@@ -182,19 +211,32 @@ class Engine:
             asked = (role, request.query, request.operation_name, own)
             prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
             kind = prepared.operation.operation
-            if kind is OperationType.SUBSCRIPTION:
-                raise ClewError("A subscription cannot be run as a single request.")
+            if kind is OperationType.SUBSCRIPTION and not subscribes:
+                raise ClewError("A subscription cannot be run as a single request.", hint=_HOW_TO_SUBSCRIBE)
             if kind is OperationType.MUTATION and request.queries_only:
                 raise QueriesOnlyError
             session = self._session(role, viewer)
-            ready = await self.statements.ready(prepared, request.variables, session)
-            if kind is OperationType.MUTATION:
-                return await self._mutation(prepared, ready, request, session, within, witness)
+            return Begun(prepared, await self.statements.ready(prepared, request.variables, session), session)
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
             return refusal(error, _request_id(request))
-        return await self._query(prepared, ready, request, session, within)
+
+    async def finish(
+        self,
+        begun: Begun,
+        request: Request,
+        within: RunningOperation | None = None,
+        witness: Recorder | None = None,
+    ) -> Outcome:
+        """Execute a query or mutation that has begun."""
+        prepared, ready, session = begun.prepared, begun.ready, begun.session
+        if prepared.operation.operation is OperationType.QUERY:
+            return await self.query(prepared, ready, request, session, within)
+        try:
+            return await self._mutation(prepared, ready, request, session, within, witness)
+        except ClewError as error:
+            return refusal(error, _request_id(request))
 
     async def _admit(self, client: str, viewer: Viewer, role: RoleSchema, flight: Flight | None) -> None:
         """Count an operation towards the viewer's rate, and among its operations under way.
@@ -203,16 +245,49 @@ class Engine:
             RateLimitedError, TooManyInFlightError: the viewer exceeds a limit.
         """
         limits = role.limits
-        who = network(client) if viewer.id is None else (viewer.id,)
-        if limits.rate is not None and (wait := self.rates.wait(who, limits.rate)):
+        if limits.rate is not None and (wait := self.rates.wait(_counted(client, viewer), limits.rate)):
             raise RateLimitedError(limits.rate, ceil(wait))
         if limits.in_flight is not None and flight is not None:
-            # Count an admin without an id apart from an anonymous viewer at the same address.
-            await self.flights.begin(flight, (viewer.is_admin, who), limits.in_flight)
+            await self.flights.begin(flight, counted_apart(client, viewer), limits.in_flight)
 
-    async def _query(
-        self, prepared: Prepared, ready: Ready, request: Request, session: Session, within: RunningOperation | None
+    def source(self, begun: Begun, request: Request) -> RunningOperation:
+        """Return the operation that the source of a custom subscription runs in.
+
+        What the source runs by its context is an operation of its own, so nothing is held while the source waits.
+        """
+
+        async def apart(
+            document: str, variables: Mapping[str, Any], viewer: Viewer, _within: RunningOperation
+        ) -> dict[str, Any]:
+            return await self.graphql(document, variables, viewer)
+
+        return self._running(begun.prepared, begun.ready, request, begun.session, None, graphql=apart)
+
+    async def event(self, begun: Begun, request: Request, event: Any) -> Outcome:
+        """Execute a custom subscription for one event of its source, as an operation of its own.
+
+        It waits while the viewer has as many operations under way as it may have.
+        """
+        most, flight = begun.prepared.limits.in_flight, Flight()
+        while most is not None and request.client is not None and flight.flights is None:
+            with suppress(TooManyInFlightError):
+                await self.flights.begin(flight, counted_apart(request.client, begun.session.viewer), most)
+        operation = self._running(begun.prepared, begun.ready, request, begun.session, None)
+        try:
+            return await operation.run(event)
+        finally:
+            await operation.connection.finish()
+            flight.end()
+
+    async def query(
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        request: Request,
+        session: Session,
+        within: RunningOperation | None = None,
     ) -> Outcome:
+        """Run an operation of reads that is planned and bound."""
         executable = ready.executable
         assert executable is not None
         statement = executable.statement
@@ -225,12 +300,10 @@ class Engine:
                     assert prepared.limits.response_bytes is not None
                     raise ResponseTooLargeError(prepared.limits.response_bytes)
                 (row,) = rows
-                if statement.orders:
-                    who, seal = session.claims[Identity()], self.statements.cursors.seal
-                    row = [None if value is None else seal(value, statement.orders, who) for value in row]
+                row = self._sealed(statement, row, session)
         except ClewError as error:
             return failure(error, _request_id(request))
-        if executable.pieces and not (self._has_floats and any(map(_may_be_no_float, row))):
+        if not self.must_complete(executable, row):
             return Outcome(_join(executable, row, session.viewer))
         operation = self._running(prepared, ready, request, session, within)
         operation.count(*row)
@@ -238,7 +311,28 @@ class Engine:
             return await operation.run(await self._root(executable.plan, row, session.viewer))
         finally:
             if within is None:
+                # Outside a mutation each statement of a resolver commits by itself.
+                may_have_written = operation.connection.is_taken
                 await operation.connection.finish()
+                if may_have_written:
+                    self._wake()
+
+    def must_complete(self, executable: Executable, row: Sequence[bytes | None]) -> bool:
+        """Return whether the executor must complete the answer of a statement."""
+        return not executable.pieces or (self._has_floats and any(map(_may_be_no_float, row)))
+
+    def joined(self, executable: Executable, row: Sequence[bytes | None], session: Session) -> bytes:
+        """Return the response that an answer of a statement is, where the executor need not complete it."""
+        if executable.statement is not None:
+            row = self._sealed(executable.statement, row, session)
+        data = _join(executable, row, session.viewer)
+        return Outcome(data).response(b"", data)
+
+    def _sealed(self, statement: Statement, row: Any, session: Session) -> Any:
+        if not statement.orders:
+            return row
+        who, seal = session.claims[Identity()], self.statements.cursors.seal
+        return [None if value is None else seal(value, statement.orders, who) for value in row]
 
     async def _root(self, plan: ReadPlan, row: Any, viewer: Viewer) -> Row:
         """Return the values of the generated root fields, by response key, for the executor."""
@@ -263,6 +357,7 @@ class Engine:
         *,
         in_transaction: bool = False,
         witness: Recorder | None = None,
+        graphql: RunWithin | None = None,
     ) -> RunningOperation:
         return RunningOperation(
             self.statements,
@@ -274,7 +369,7 @@ class Engine:
             request_id=_request_id(request),
             in_transaction=in_transaction or (within is not None and within.in_transaction),
             depth=0 if within is None else within.depth + 1,
-            graphql=self.graphql,
+            graphql=graphql or self.graphql,
             hooks=self.hooks,
             witness=witness,
         )
@@ -405,7 +500,19 @@ class Engine:
                 await transaction.rollback()
             else:
                 await transaction.commit()
+                if not is_savepoint:
+                    self._wake()
         return outcome
+
+
+def _counted(client: str, viewer: Viewer) -> Hashable:
+    """Return the key that a viewer's operations are counted by: its id, or the network of one without an id."""
+    return network(client) if viewer.id is None else (viewer.id,)
+
+
+def counted_apart(client: str, viewer: Viewer) -> Hashable:
+    """Return a key that counts an admin without an id apart from an anonymous viewer at the same address."""
+    return viewer.is_admin, _counted(client, viewer)
 
 
 def _may_be_no_float(value: bytes | None) -> bool:

@@ -21,6 +21,7 @@ from clew.access.types import (
     Images,
     Keys,
     Literal,
+    Logged,
     Marker,
     Moment,
     Now,
@@ -43,6 +44,7 @@ from clew.engine.types import Executable, Request
 from clew.engine.witness import Recorder, Step, Tried
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
+from clew.plan.dependencies import Dependency, Route, plan_dependencies
 from clew.plan.types import ReadPlan
 from clew.schema.roles import role_schema
 from clew.sql.arguments import Claims
@@ -54,7 +56,7 @@ _HIDDEN = "(hidden)"
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The statement of a query.
+    """The statement of a query or a subscription.
 
     `arguments` are the sources of the parameters `$1`...: the path of a variable or claim as text (`$id`,
     `$where.title.eq`, `$auth.sub`), or a literal. `values` are the bound values, without this process' secrets.
@@ -70,12 +72,16 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a query compiles to for a viewer."""
+    """What a query or a subscription compiles to for a viewer.
+
+    `dependencies` are the rows whose changes would run it again, if it were a live query.
+    """
 
     viewer: Viewer
     compiled: Compiled
     rules: tuple[Judgement, ...] = ()
     masks: tuple[Masked, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
 
     def extension(self) -> dict[str, Any]:
         """Return the part of the response's `extensions`, ready for JSON."""
@@ -88,6 +94,10 @@ class Explanation:
             "parameters": [_parameters(statement.arguments, statement.shown) for statement in statements],
             "rules": [_rule(rule) for rule in self.rules],
             "masks": [{"field": mask.field, "openedBy": list(mask.opened_by)} for mask in self.masks],
+            "dependencies": [
+                {"kind": found.kind.value, "entity": found.entity, "by": [_route(route) for route in found.routes]}
+                for found in self.dependencies
+            ],
         }
 
 
@@ -123,7 +133,7 @@ def _parameters(sources: Sequence[Any], values: Sequence[Any]) -> list[dict[str,
 
 def _shown(step: Step) -> tuple[list[Any], list[Any]]:
     """Return the source of each argument of a step, and its value if it may be shown."""
-    hidden = Marker | TieKey | CursorKey | Images
+    hidden = Marker | TieKey | CursorKey | Images | Logged
     values = [
         _HIDDEN if isinstance(operand.source, hidden) else value
         for operand, value in zip(step.operands, step.arguments, strict=True)
@@ -139,7 +149,7 @@ def step_lines(step: Step) -> Iterator[str]:
 
 
 def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Compiled:
-    """Plan and compile a query as an admin.
+    """Plan and compile a query or a subscription as an admin.
 
     Raises:
         ClewError: with the first fault's message, if the document or a variable is not valid.
@@ -150,27 +160,30 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
         values = prepared.coerce(variables)
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
-    if prepared.operation.operation is not OperationType.QUERY:
-        raise ClewError("Only queries can be explained.", code=Code.BAD_USER_INPUT)
+    if prepared.operation.operation is OperationType.MUTATION:
+        raise ClewError("Only queries and subscriptions can be explained.", code=Code.BAD_USER_INPUT)
     executable = engine.statements.executable(prepared, values, ADMIN)
     return _compiled(executable, values, {})
 
 
 async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Explanation | None:
-    """Return which rules apply to a query of this viewer, and its compiled statement; None for a mutation.
+    """Return which rules apply to a query or a subscription of this viewer, and its compiled statement.
+
+    Return None for a mutation.
 
     Raises:
-        InvalidDocument, ClewError: as a run of the query would.
+        InvalidDocument, ClewError: as a run of the operation would.
     """
     session = await engine.open(viewer)
     prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
-    if prepared.operation.operation is not OperationType.QUERY:
+    if prepared.operation.operation is OperationType.MUTATION:
         return None
     values = prepared.coerce(request.variables)
     executable = engine.statements.executable(prepared, values, session.sight)
     bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
     rules, masks = report_rules(engine.access, executable.plan, session.sight, viewer)
-    return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks))
+    dependencies = plan_dependencies(executable.plan, engine.model)
+    return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks), dependencies)
 
 
 async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
@@ -236,6 +249,8 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
     parts = ["Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}"]
     parts += ["", "Rules", *_rules(found)]
     parts += ["", "Plan", *("  " + line for line in _outline(statement.plan))]
+    if found.dependencies:
+        parts += ["", "Live: runs again when rows change of", *map(_dependency, found.dependencies)]
     if statement.sql:
         parts += ["", "SQL", *("  " + line for line in statement.sql.splitlines())]
         parts += _bound(statement.arguments, statement.shown)
@@ -311,6 +326,18 @@ def _row(row: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{name}: {value}" for name, value in row.items()) + "}"
 
 
+def _dependency(found: Dependency) -> str:
+    """Return a line for one dependency."""
+    by = " or ".join(map(_route, found.routes)) or "any row"
+    return f"  {found.kind.value:<8}  {found.entity}: {by}"
+
+
+def _route(route: Route) -> str:
+    """Return which rows matter, as `Thread.owner_id = $auth.sub`. The path is that from the changed row."""
+    path = "".join(f"{hop.entity}." for hop in route.hops)
+    return f"{path}{route.column} = {_source(route.operand)}"
+
+
 def _bound(sources: Sequence[Any], values: Sequence[Any]) -> Iterator[str]:
     """Yield a line for each parameter of a statement."""
     for index, (source, value) in enumerate(zip(sources, values, strict=True), 1):
@@ -368,6 +395,8 @@ def _source(operand: Operand) -> Any:
             return "$key." + (column if of is None else f"{of.entity if isinstance(of, Past) else of}.{column}")
         case Values(column, change):
             return f"${change}.{column}"
+        case Logged(entity, part):
+            return f"$log.{entity}.{part}"
         case Moment():
             return "$deletedAt"
     return f"$({operand.place})"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import asyncpg
 from graphql import (
@@ -13,6 +13,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSchema,
+    create_source_event_stream,
     default_field_resolver,
     default_type_resolver,
     get_named_type,
@@ -125,29 +126,52 @@ class RunningOperation:
         """Return the viewer's schema."""
         return self._prepared.schema
 
-    async def run(self, root: Row, *, all_or_nothing: bool = False) -> Outcome:
+    def _executor(self, root: Any) -> SlicingExecutor:
+        """Do the work of `graphql.execute`, which would coerce the variables a second time."""
+        prepared = self._prepared
+        return SlicingExecutor(
+            prepared.schema,
+            dict(prepared.fragments),
+            {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
+            root,
+            self._context,
+            prepared.operation,
+            prepared.with_sources(self._values, self._request.variables),
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            hide_suggestions=prepared.hide_suggestions,
+        )
+
+    async def events(self) -> AsyncIterator[Any] | Outcome:
+        """Return the events of a custom subscription's source, or the outcome of one that fails before its first."""
+        try:
+            found: Any = create_source_event_stream(self._executor(None))
+            if is_awaitable(found):
+                found = await found
+        finally:
+            await self.batches.close()
+        if not isinstance(found, ExecutionResult):
+            return cast("AsyncIterator[Any]", aiter(found))
+        return Outcome(errors=[self.told(error) for error in found.errors or ()], executed=False)
+
+    def told(self, error: GraphQLError) -> dict[str, Any]:
+        """Return an error of a subscription's source as a client sees it. Log an unexpected one."""
+        cause = cause_of(error.original_error, self._statements.tables, self.schema)
+        entry = formatted(error, self.request_id, Code.INTERNAL, cause)
+        _forget_frames(error)
+        return entry
+
+    async def run(self, root: Any, *, all_or_nothing: bool = False) -> Outcome:
         """Let graphql-core complete the operation.
 
         Args:
-            root: the values that the generated root fields resolve from.
+            root: the values that the generated root fields resolve from, or the event of a custom subscription.
             all_or_nothing: whether any error makes `data` null.
         """
         prepared = self._prepared
         try:
-            # Do the work of `graphql.execute`, which would coerce the variables a second time.
-            result = SlicingExecutor(
-                prepared.schema,
-                dict(prepared.fragments),
-                {name: FragmentDetails(node) for name, node in prepared.fragments.items()},
-                root,
-                self._context,
-                prepared.operation,
-                prepared.with_sources(self._values, self._request.variables),
-                default_field_resolver,
-                default_type_resolver,
-                default_field_resolver,
-                hide_suggestions=prepared.hide_suggestions,
-            ).execute_operation()
+            result = self._executor(root).execute_operation()
             if is_awaitable(result):
                 result = await result
         finally:
@@ -223,7 +247,7 @@ class RunningOperation:
         """Run another operation within this one; see `Context.graphql`."""
         return await self._graphql(document, variables, viewer, self)
 
-    async def admit(self, info: Info, given: GivenKeys) -> None:
+    async def check_row_arguments(self, info: Info, given: GivenKeys) -> None:
         """Check that the rules allow the rows that `@row` arguments name, once for all calls of a field on one level.
 
         Raises:
@@ -232,7 +256,7 @@ class RunningOperation:
         await self.batches.once(info, partial(self._judge, given))
 
     async def _judge(self, given: GivenKeys) -> None:
-        statement = self._statements.held(self._sight, tuple(given))
+        statement = self._statements.row_argument_check(self._sight, tuple(given))
         bound: dict[Any, Any] = dict(self._claims)
         for row, keys in given.items():
             bound |= bound_keys(self._statements.model.entity(row.entity), keys, row.argument)
@@ -311,7 +335,7 @@ class RunningOperation:
         """Read the rows of a field by their keys, as the viewer sees them."""
         return await self._read(entity, place_of(info.path), info, keys)
 
-    async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
+    async def in_list_order(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
         """Sort the keys of rows that the client did not name: return them in the order of a list.
 
         The rows were locked in the order of their keys. That order would reveal hidden keys.
@@ -319,7 +343,7 @@ class RunningOperation:
         Args:
             keys: the keys of existing rows, in ascending order.
         """
-        statement = self._statements.listed(self._sight, entity) if len(keys) > 1 else None
+        statement = self._statements.list_order(self._sight, entity) if len(keys) > 1 else None
         if statement is None:
             return keys
         found = await self._fetch(statement, {**self._claims, **bound_keys(entity, keys)})

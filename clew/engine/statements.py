@@ -1,4 +1,4 @@
-"""The statements of operations: prepared, planned, compiled and bound, and kept for the next request."""
+"""Prepare, plan, compile and bind the statements of operations. Keep them for the next request."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from graphql import FieldNode, OperationType
 from graphql.execution.values import VariableValues
 
+from clew.access.predicates import FALSE
 from clew.access.sight import Sight
 from clew.access.types import MOST_BYTES, Rows
 from clew.access.visible import Access
@@ -32,15 +33,24 @@ from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
 from clew.slices import Slices
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, WriteStatements, compile_held, compile_order, compile_read, compile_rows
+from clew.sql.members import MemberStatement, compile_members
+from clew.sql.statement import (
+    Statement,
+    WriteStatements,
+    compile_changes,
+    compile_order,
+    compile_read,
+    compile_row_argument_check,
+    compile_rows,
+)
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
-# Bytes of prepared documents that are kept, with what they were compiled to.
+# How many bytes of prepared documents to keep, including their plans and statements.
 _DOCUMENTS = 64 * 1024 * 1024
-# Bytes of statements for `@row` that are kept.
+# How many bytes of statements each of two caches keeps: the one for `@row`, and the one for the order of keys.
 _JUDGEMENTS = 4 * 1024 * 1024
-# About how many bytes an executable takes beside its statement, and each condition and field of its plan.
+# Roughly how many bytes an executable takes beside its statement, and how many each condition and field of its plan.
 _BYTES, _BYTES_A_PART = 2048, 100
 
 _Given = ParamSpec("_Given")
@@ -48,7 +58,7 @@ _Made = TypeVar("_Made")
 
 
 def _not_too_deep(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
-    """Refuse what is nested more deeply than Python can follow."""
+    """Refuse input that is nested more deeply than Python can follow."""
 
     @wraps(make)
     def made(*given: _Given.args, **options: _Given.kwargs) -> _Made:
@@ -61,13 +71,13 @@ def _not_too_deep(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
 
 
 class Statements:
-    """Compiles operations over one version of the schema; immutable but for its caches.
+    """Compile operations over one version of the schema. Only the caches change.
 
     A query goes through `prepare`, then `ready`, which plans it, compiles its statement and binds the arguments.
-    Work that takes long runs aside of the event loop.
+    Long work runs in another thread, so that it does not block the event loop.
 
     Args:
-        cursors: seals those of connections.
+        cursors: seals the cursors of connections.
     """
 
     def __init__(self, model: Model, tables: Tables, cursors: Cursors) -> None:
@@ -78,10 +88,10 @@ class Statements:
         self.aside = Aside()
         self.slices = Slices()
         self.writes = WriteStatements(model, tables, cursors)
-        self._held: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
+        self._row_argument_checks: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
             _JUDGEMENTS, getsizeof=lambda statement: statement.size
         )
-        self._listed: LRUCache[tuple[Sight, str], Statement] = LRUCache(
+        self._list_orders: LRUCache[tuple[Sight, str], Statement] = LRUCache(
             _JUDGEMENTS, getsizeof=lambda statement: statement.size
         )
         self._documents: LRUCache[tuple[RoleSchema, str, str | None, bool], Prepared] = LRUCache(
@@ -94,13 +104,13 @@ class Statements:
         return found
 
     def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:
-        """The validated operation of a document, from the cache if it is there.
+        """Return the validated operation of a document, from the cache if it is there.
 
         Args:
-            own: whether the application itself brings it; the limits on documents are for those of clients.
+            own: whether the document is the application's own. Then the limits of `Limits.for_own` apply.
 
         Raises:
-            InvalidDocument, ClewError: as `clew.document.prepare.prepare`.
+            InvalidDocument, ClewError: as in `clew.document.prepare.prepare`.
         """
         found = self.known(role, query, operation_name, own)
         return found or self._keep(self._prepare(role, query, operation_name, own))
@@ -111,7 +121,7 @@ class Statements:
         return replace(prepared, key=(role, query, operation_name, own))
 
     def _keep(self, prepared: Prepared) -> Prepared:
-        """Note a document, and what it takes now."""
+        """Put a document into the cache again with its present size. Drop it if it has become too large."""
         if prepared.weight <= MOST_KEPT:
             self._documents[prepared.key] = prepared
         else:
@@ -119,18 +129,20 @@ class Statements:
         return prepared
 
     async def prepared(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
-        """As `prepare`, aside where it takes long."""
+        """Do the same as `prepare`. A long document is prepared in another thread."""
         if len(query) <= FEW_CHARACTERS:
             return self.prepare(role, query, operation_name, own=own)
         asked = (role, query, operation_name, own)
         return self._keep(await self.aside.run(partial(self._prepare, *asked), partial(self.known, *asked)))
 
     async def ready(self, prepared: Prepared, variables: Mapping[str, Any], session: Session) -> Ready:
-        """Coerce the variables; of a query find its plan and statement, and bind them: aside where it takes long.
+        """Coerce the variables. Unless it is a mutation, also find its plan and statement, and bind the arguments.
+
+        Long work runs in another thread.
 
         Raises:
             InvalidDocument: BAD_USER_INPUT for variables that do not fit.
-            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for what costs too much.
+            ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for an operation that costs too much.
         """
         large = is_large(variables)
         try:
@@ -149,7 +161,7 @@ class Statements:
     ) -> Ready:
         values = prepared.coerce(variables)
         shape = prepared.shape(values) if prepared.variables else ()
-        if prepared.operation.operation is not OperationType.QUERY:
+        if prepared.operation.operation is OperationType.MUTATION:
             return Ready(values, shape, large)
         executable, is_new = self._executable(prepared, values, shape, session.sight, budget)
         statement = executable.statement
@@ -208,14 +220,28 @@ class Statements:
         size += 0 if statement is None else statement.size
         return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most, size)
 
+    async def members(self, executable: Executable, prepared: Prepared) -> MemberStatement | None:
+        """Return the statement that runs an executable for many members. None: it has no operands."""
+        assert executable.statement is not None
+        work = partial(
+            compile_members,
+            executable.plan,
+            executable.statement,
+            self.model,
+            self.tables,
+            self.cursors,
+            is_bounded=prepared.limits.response_bytes is not None,
+        )
+        return await self.aside.run(work, begun=True)
+
     async def rows(
         self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]
     ) -> Statement:
-        """The statement that reads rows by given keys for a field of the user's own, from the cache if it is there.
+        """Return the statement that reads rows by key for a field with its own resolver, from the cache if possible.
 
         Args:
-            place: where in the operation the field stands.
-            nodes: the field's.
+            place: the place of the field in the operation.
+            nodes: the nodes of the field.
 
         Raises:
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED.
@@ -245,7 +271,7 @@ class Statements:
         """Return the plan of `rows`.
 
         Args:
-            budget: the parts that it may have, as `plan_rows` counts them.
+            budget: the most parts that the plan may have, as `plan_rows` counts them.
         """
         return plan_rows(
             self.access,
@@ -276,61 +302,87 @@ class Statements:
         statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
         return replace(statement, conditions=weight.conditions)
 
-    async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
-        """The arguments of a statement beside the operation's one: aside where its variables are large."""
+    async def judging(self, prepared: Prepared, ready: Ready, sight: Sight, before: frozenset[str]) -> Statement:
+        """The statement that judges changes for a field of change events, from the cache if it is there.
 
+        Args:
+            before: as for `clew.sql.changes.changes_statement`.
+        """
+        key = (sight.usable, ready.shape, before)
+        found: Statement | None = prepared.rows.get(key)
+        if found is not None:
+            return found
+        assert ready.executable is not None
+        root = ready.executable.plan.changes
+        assert root is not None
+        visible = root.read.rows.visible
+        shown = [c for c in visible.entity.columns if not c.hidden and visible.masks.get(c.name) != FALSE]
+        work = partial(compile_changes, root.read, shown, before, self.model, self.tables, self.cursors)
+        known: Callable[[], Statement | None] = partial(prepared.rows.get, key)
+        statement = await self.aside.run(work, known)
+        prepared.keep(prepared.rows, key, statement)
+        self._keep(prepared)
+        return statement
+
+    async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
+        """Return the arguments of a statement that runs beside the operation's main statement.
+
+        Large variables are bound in another thread.
+        """
         work = partial(statement.bind, ready.values, given)
         return await self.aside.run(work, begun=True) if ready.large else work()
 
-    def held(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
-        """The statement that judges keys given for `@row` arguments, from the cache if it is there."""
+    def row_argument_check(self, sight: Sight, rows: tuple[RowArgument, ...]) -> Statement:
+        """Return the statement that checks keys given for `@row` arguments, from the cache if it is there."""
         key = (sight, rows)
-        statement = self._held.get(key)
+        statement = self._row_argument_checks.get(key)
         if statement is None:
-            checks = {row.argument: self.access.held(self.model.entity(row.entity), sight, row.to) for row in rows}
-            statement = self._held[key] = compile_held(checks, self.model, self.tables, self.cursors)
+            checks = {row.argument: self.access.nameable(self.model.entity(row.entity), sight, row.to) for row in rows}
+            statement = self._row_argument_checks[key] = compile_row_argument_check(
+                checks, self.model, self.tables, self.cursors
+            )
         return statement
 
-    def listed(self, sight: Sight, entity: Entity) -> Statement | None:
-        """The statement that puts given keys in the order in which lists have their rows; None for that of the keys."""
+    def list_order(self, sight: Sight, entity: Entity) -> Statement | None:
+        """Return the statement that sorts keys in the order of a list. Return None if that is the order of the keys."""
         visible = self.access.visible(entity, sight)
         if shows_its_keys(visible):  # alike if false: a shortcut, for the keys are in that order
             return None
-        statement = self._listed.get((sight, entity.name))
+        statement = self._list_orders.get((sight, entity.name))
         if statement is None:
             rows = Rows(visible, order=order_of_ties(visible))
             statement = compile_order(rows, self.model, self.tables, self.cursors)
-            self._listed[sight, entity.name] = statement
+            self._list_orders[sight, entity.name] = statement
         return statement
 
     async def decoded(self, text: bytes) -> Any:
-        """Decode the JSON of the database: aside where it is much."""
+        """Decode the JSON of the database. A large text is decoded in another thread."""
         if len(text) <= FEW_BYTES:
             return json.loads(text, parse_float=exact_float)
-        # The hook is Python code: between its calls other threads have their turn, which they have not within one call.
+        # The hook is Python code. Between its calls other threads get a turn; one call without it would block them.
         read = partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found)
         return await self.aside.run(read, begun=True)
 
     async def repeatable(self, request: Request, viewer: Viewer, ready: Ready) -> Repeatable | None:
-        """As `clew.engine.idempotency.repeatable`: aside where the variables are large."""
+        """Do the same as `clew.engine.idempotency.repeatable`. Large variables are handled in another thread."""
         if request.idempotency_key is None:
             return None
         work = partial(repeatable, request, viewer)
         return await self.aside.run(work, begun=True) if ready.large else work()
 
     async def plain(self, answer: Any) -> Any:
-        """Return an answer with plain values only: aside where it is large."""
+        """Return an answer with plain values only. A large answer is converted in another thread."""
         return await self.aside.run(partial(plain, answer), begun=True) if is_large(answer) else plain(answer)
 
     async def encoded(self, value: Any) -> bytes:
-        """Return a value as JSON: aside where it is large."""
+        """Return a value as JSON. A large value is encoded in another thread."""
         if not is_large(value):
             return encode(value)
         return await self.aside.run(partial(encode_in_parts, value), begun=True)
 
 
 def _pieces(plan: ReadPlan) -> tuple[bytes, ...]:
-    """Return the bytes around the values of a pass-through response: one more than there are values."""
+    """Return the bytes around the values of a pass-through response. There is one piece more than there are values."""
     pieces: list[bytes] = []
     text = "{"
     for index, root in enumerate(plan.roots):

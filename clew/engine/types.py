@@ -9,6 +9,7 @@ from typing import Any
 from graphql.execution.values import VariableValues
 
 from clew.access.sight import Sight
+from clew.document.prepare import Prepared
 from clew.plan.types import ReadPlan
 from clew.schema.roles import RoleSchema
 from clew.sql.arguments import Claims
@@ -24,6 +25,8 @@ class Request:
     `client` is the address of the client; empty if the server does not know it. None if no client sent the operation:
     then it counts towards no rate.
     `idempotency_key`: a mutation that is sent again with the same key runs only once.
+    `extensions` are those that the client sent.
+    `last_event_id`: the client asks for what followed the result with this id.
     `id` is the request id that errors carry. If None, the engine makes one when it needs it.
     """
 
@@ -34,6 +37,8 @@ class Request:
     id: str | None = None
     client: str | None = None
     idempotency_key: str | None = None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    last_event_id: str | None = None
 
 
 # `Session` and `Ready` are not frozen: freezing would cost each request as much as a cache lookup.
@@ -70,7 +75,7 @@ class Ready:
     """An operation with its variables.
 
     `values` are the values of the variables. A plan depends on their `shape` only. `large`: there are many of them.
-    A query runs `executable` with `arguments`. `is_new`: the executable was not in the cache.
+    A query or a subscription runs `executable` with `arguments`. `is_new`: the executable was not in the cache.
     """
 
     values: VariableValues
@@ -79,3 +84,12 @@ class Ready:
     executable: Executable | None = None
     arguments: Sequence[Any] = ()
     is_new: bool = False
+
+
+@dataclass(slots=True)
+class Begun:
+    """An operation that may be executed: admitted, validated, with its variables, for its viewer."""
+
+    prepared: Prepared
+    ready: Ready
+    session: Session

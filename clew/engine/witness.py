@@ -23,7 +23,7 @@ from clew.same import Same
 from clew.sql.keys import Key, bound_keys
 from clew.sql.statement import Statement
 from clew.viewer import Viewer
-from clew.writes.witness import Asking, Phase, Refusal
+from clew.writes.witness import Phase, Prober, Refusal
 
 Explain = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
 
@@ -211,7 +211,7 @@ class Recorder:
     # --- what is not there ------------------------------------------------------------
 
     async def ran(
-        self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
+        self, store: Prober, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
     ) -> None:
         """See `Witness`."""
         # If the reason cannot be found, leave it out. The mutation must go on as without a witness.
@@ -219,7 +219,7 @@ class Recorder:
             await self._look(store, plan, bound, records)
 
     async def _look(
-        self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
+        self, store: Prober, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
     ) -> None:
         match plan:
             case Lock(visible=visible, permits=permits, by_key=True):
@@ -249,7 +249,7 @@ class Recorder:
                 self._judged[Phase.RECALL, entity.name] = plan, bound
 
     async def _not_found(
-        self, store: Asking, entity: Entity, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
+        self, store: Prober, entity: Entity, columns: Sequence[Column], rows: Sequence[Sequence[Any]]
     ) -> None:
         """Note missing rows, given the values of the columns that name them."""
         if not rows:
@@ -257,7 +257,7 @@ class Recorder:
         bound: dict[Supplied, Any] = {
             Values(column.name): list(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)
         }
-        records = await store.ask(Find(self._access.every_row(entity), columns), bound)
+        records = await store.probe(Find(self._access.every_row(entity), columns), bound)
         keys = {record[0] - 1: tuple(record)[1:] for record in records}
         for n, row in enumerate(rows):
             if n in keys:
@@ -266,13 +266,13 @@ class Recorder:
                 named = {column.name: value for column, value in zip(columns, row, strict=True)}
                 self.missed.append(Missed(self.field, entity, Operation.READ, named, "There is no such row."))
 
-    async def _misses(self, store: Asking, entity: Entity, operation: Operation, key: Key) -> None:
+    async def _misses(self, store: Prober, entity: Entity, operation: Operation, key: Key) -> None:
         """Note a row that an operation cannot reach, and the reason."""
         why, tried = await self._why(store, entity, operation, key)
         self.missed.append(Missed(self.field, entity, operation, _by_field(entity, key), why, tried))
 
     async def _why(
-        self, store: Asking, entity: Entity, operation: Operation, key: Key
+        self, store: Prober, entity: Entity, operation: Operation, key: Key
     ) -> tuple[str, tuple[Tried, ...]]:
         readable, failed = await self._failed(store, entity, operation, key)
         if readable is None:
@@ -298,7 +298,7 @@ class Recorder:
 
     # --- what is refused --------------------------------------------------------------
 
-    async def refused(self, store: Asking, refusal: Refusal) -> None:
+    async def refused(self, store: Prober, refusal: Refusal) -> None:
         """See `Witness`."""
         entity, operation, permits = refusal.entity, refusal.operation, refusal.permits
         self._asks(entity, operation)
@@ -341,7 +341,7 @@ class Recorder:
 
     async def _failed(
         self,
-        store: Asking,
+        store: Prober,
         entity: Entity,
         operation: Operation,
         key: Key,
@@ -377,7 +377,7 @@ class Recorder:
         bound_now = {**(bound or {}), **bound_keys(entity, [key])}
         if bound and (isinstance(judged, Recall) or judged.ordered):
             bound_now[Places()] = [bound[Places()][_rows(bound_keys(entity, ()), bound).index(key)]]
-        record, *_ = await store.ask(replace(judged, permits=permits), bound_now)
+        record, *_ = await store.probe(replace(judged, permits=permits), bound_now)
         # A Recall returns no readable flag: its row has been read already.
         readable, *held = (True, *record) if isinstance(judged, Recall) else record
         for (same, text, _), holds in zip(parts, held, strict=True):

@@ -1,4 +1,4 @@
-"""Change a column's type: convert the values, and tell whether all of them survive."""
+"""Change a column's type: convert the values, and decide whether the new type can hold all of them."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def rename_sequence(schema: str | None, old: str, new: str) -> str:
 
 
 def rename_constraints(key: str, names: Mapping[str, str]) -> str:
-    """Return a statement that renames those of some constraints of a table that are there."""
+    """Return a statement that renames constraints of a table. It skips constraints that do not exist."""
     pairs = ", ".join(f"({quote_text(old)}, {quote_text(new)})" for old, new in names.items())
     lines = (
         "DO $renames$",
@@ -94,7 +94,7 @@ def rename_type_value(type_: str, old: str, new: str) -> str:
 def replace_values(
     key: str, name: str, column: Column, values: Mapping[str, str], triggers: Collection[str]
 ) -> tuple[str, ...]:
-    """Return statements that replace values of a column, without the triggers of its table."""
+    """Return statements that replace values of a column. They disable the `triggers` meanwhile."""
     place = quote_name(name)
     pairs = [(quote_text(old), quote_text(new)) for old, new in values.items()]
     if column.type.endswith("[]"):

@@ -14,10 +14,10 @@ from clew.sql.words import replace_identifiers
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """What continues under another name, by its old one.
+    """The renamed parts of a schema. Each mapping leads from old names to new names.
 
-    `tables` are by key; `columns` by SQL name, for each table by its new key; `values` are those of enums, for each
-    column by the new key of its table and its new name.
+    `tables` maps table keys. `columns` has, by the new key of the table, a mapping of SQL names. `values` has, by the
+    new table key and the new column name, a mapping of enum values.
     """
 
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -32,15 +32,17 @@ class Renames:
 
 
 def find_renames(model: Model, old: Snapshot, new: Snapshot) -> Renames:
-    """Return the renames that `@renamed(from:)` asks for and that no migration has made yet, and those that follow.
+    """Return the renames that `@renamed(from:)` asks for and that no migration has made yet. Include what follows.
 
     `from` is the old name of the type, field or enum value in the SDL, or its old SQL name. A directive that stays in
-    the SDL after its migration has no effect, because `old` no longer has the old name. What follows are the columns
-    of to-ones that lead to a renamed key, and the links that Clew makes between renamed types.
+    the SDL after its migration has no effect, because `old` no longer has the old name.
+
+    Two renames follow from others: the columns of to-ones that lead to a renamed key, and the generated links between
+    renamed types.
     """
     renames = Renames(_tables(model, old, new))
     sources = {new_key: old_key for old_key, new_key in renames.tables.items()}
-    # A key may hold the key of another table.
+    # A key may contain the key of another table, so repeat until nothing changes.
     for _ in new.tables:
         columns: dict[str, Mapping[str, str]] = {}
         for key, table in new.tables.items():
@@ -68,7 +70,7 @@ def _tables(model: Model, old: Snapshot, new: Snapshot) -> dict[str, str]:
     links = {key: table for key, table in added.items() if model.entities[table.entity].generated_link}
     for key, table in links.items():
         ends = _ends(table, {})
-        # The link of a renamed type may have another name, too. If several could be meant, none is.
+        # The generated link of a renamed type may have another name, too. Rename it only if one candidate fits.
         alike = [other for other in links.values() if _ends(other, {}) == ends]
         found = [
             old_key
@@ -85,7 +87,7 @@ def _ends(table: Table, tables: Mapping[str, str]) -> list[str]:
 
 
 def _is_link(table: Table) -> bool:
-    """Return whether a table holds two keys of others and nothing else."""
+    """Return whether a table consists of two foreign keys and nothing else."""
     columns = [column for foreign in table.foreign_keys.values() for column in foreign.columns]
     return len(table.foreign_keys) == 2 and sorted(columns) == sorted(table.columns)
 
@@ -111,7 +113,7 @@ def _columns(model: Model, schema: Snapshot, source: str, new: Table, renames: R
             earlier = [relation.renamed_from, *_earlier_sides(model, schema, entity, relation, renames), relation.name]
             for side in earlier:
                 of_side = by_relation.get(side or "", [])
-                # Of a composite key it is the column that leads to the same one.
+                # In a composite key, choose the column that leads to the same target column.
                 same = [c for c in of_side if not targets.isdisjoint(_targets(old, c, renames))]
                 candidates += same or (of_side if len(of_side) == 1 and not targets else [])
         for candidate in candidates:
@@ -122,7 +124,7 @@ def _columns(model: Model, schema: Snapshot, source: str, new: Table, renames: R
 
 
 def _targets(table: Table, column: str, renames: Renames | None = None) -> set[tuple[str, str]]:
-    """Return the columns that foreign keys of a column lead to, each by its table, under their new names."""
+    """Return the columns that a column's foreign keys lead to. Tables and columns have their new names."""
     renames = renames or Renames()
     return {
         (key := renames.table(foreign.references), renames.column(key, target))
@@ -133,7 +135,7 @@ def _targets(table: Table, column: str, renames: Renames | None = None) -> set[t
 
 
 def _earlier_sides(model: Model, old: Snapshot, link: Entity, relation: Relation, renames: Renames) -> Iterator[str]:
-    """Yield the earlier name of a generated link's to-one, which follows the name of the type at its end."""
+    """Yield the earlier name of a generated link's to-one. It is made from the name of the type that it leads to."""
     target = model.entities[relation.target]
     key = qualified(target.table, target.schema)
     source = next((old_key for old_key, new_key in renames.tables.items() if new_key == key), None)
@@ -164,7 +166,7 @@ def _values(model: Model, old: Snapshot, new: Snapshot, renames: Renames) -> dic
 
 
 def apply_renames(old: Snapshot, renames: Renames, new: Snapshot) -> Snapshot:
-    """Return `old` after the renames. Also rename within the text of expressions, as Postgres does with its own."""
+    """Return `old` after the renames. Also rename inside expressions, as Postgres does in its catalog."""
     tables: dict[str, Table] = {}
     for old_key, table in old.tables.items():
         key = renames.table(old_key)
@@ -190,7 +192,7 @@ def apply_renames(old: Snapshot, renames: Renames, new: Snapshot) -> Snapshot:
 
 
 def _default(column: Column, values: Mapping[str, str]) -> str | None:
-    """Return a default after values are renamed. Postgres renames those of its own enums within defaults, too."""
+    """Return a default after enum values are renamed. Postgres renames values of its own enum types in defaults."""
     default = column.default
     if default is not None and column.native is not None and values:
         words = "|".join(re.escape(value) for value in values)

@@ -141,7 +141,7 @@ def refuse_loss(changes: Iterable[Change], accept_loss: bool) -> None:
 
 def revision_id(existing: Sequence[str], message: str) -> str:
     """Return a name such as `0003_add_title`: the next number and the message's words, at most 32 characters."""
-    # Alembic's own names have twelve hexadecimal digits. All of them may be decimal, so longer numbers do not count.
+    # Ignore longer numbers. They may be Alembic's own names: twelve hexadecimal digits, which can all be decimal.
     numbers = [int(match[1]) for revision in existing if (match := re.match(r"(\d{4,8})(?:_|$)", revision))]
     number = f"{max([len(existing), *numbers]) + 1:04d}"
     slug = "_".join(re.findall(r"[a-z0-9]+", message.lower()))

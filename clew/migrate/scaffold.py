@@ -7,7 +7,8 @@ from pathlib import Path
 
 from clew.errors import StartupError
 
-# Each file in the project, and its template in `templates/`. No tool takes a template's name for a module of Clew.
+# Each file in the project, and its template in `templates/`. The suffix `.mako` keeps tools from taking a template for
+# a Python module of Clew.
 FILES = {
     "alembic.ini": "alembic.ini.mako",
     "migrations/env.py": "env.py.mako",
@@ -21,10 +22,10 @@ def template(name: str) -> str:
 
 
 def complete(root: Path) -> list[Path]:
-    """Write those of `FILES` that the project in `root` lacks. Existing files are not changed.
+    """Write the files of `FILES` that the project in `root` lacks. Existing files are not changed.
 
     Returns:
-        the files written; none once all of them exist.
+        the files written; none if all of them existed.
 
     Raises:
         StartupError: the folder cannot be written.

@@ -1,6 +1,7 @@
-"""A schema as plain data: the one that the SDL asks for now, or the one that the migrations have made.
+"""Represent a schema as plain data: the schema that the SDL asks for, or the schema that the migrations have made.
 
-`take_snapshot` makes it from a model. `clew.migrate.store` keeps the last migration's in `migrations/schema.json`.
+`take_snapshot` makes a snapshot from a model. `clew.migrate.store` keeps the snapshot of the last migration in
+`migrations/schema.json`.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ _types = asyncpg_dialect().type_compiler_instance  # type: ignore[no-untyped-cal
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column. `field` is its name in the SDL. `relation` is the to-one whose key it is.
+    """A table's column. `field` is its name in the SDL. `relation` is the to-one whose key it belongs to.
 
-    `default` and `generated` are SQL expressions. `enum` are the values that its CHECK allows, `native` those of its
-    type where that is an enum of the database's own.
+    `default` and `generated` are SQL expressions. `enum` has the values that its CHECK allows. `native` has the values
+    of its type, if that is an enum type of the database.
     """
 
     type: str
@@ -55,7 +56,8 @@ class Table:
     """A table. All its parts are by SQL name.
 
     `constraints` are `PRIMARY KEY (...)`, `UNIQUE (...)[ DEFERRABLE]` and `CHECK (...)`. `indexes` are
-    `[UNIQUE ]USING method (...)[ WHERE ...]`. `triggers` are whole CREATE statements.
+    `[UNIQUE ]USING method (...)[ WHERE ...]`. `triggers` are whole CREATE statements, without those of the change log,
+    which the table has if it is `logged`.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Table:
     foreign_keys: Mapping[str, ForeignKey] = field(default_factory=dict)
     indexes: Mapping[str, str] = field(default_factory=dict)
     triggers: Mapping[str, str] = field(default_factory=dict)
+    logged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,7 @@ def _table(table: sa.Table, model: Model) -> Table:
         foreign_keys={str(c.name): _foreign_key(c) for c in own if isinstance(c, sa.ForeignKeyConstraint)},
         indexes={str(index.name): _index(index) for index in sorted(table.indexes, key=lambda index: str(index.name))},
         triggers=table_triggers(entity, qualified(table.name, table.schema)),
+        logged=entity.logged,
     )
 
 

@@ -48,9 +48,8 @@ def _with_commas(groups: list[list[str]]) -> Iterator[str]:
 
 
 def _table_lines(key: str, table: Table) -> list[str]:
-    heads = [
-        [f"      {_line(name)}: {_line(getattr(table, name))}"] for name in ("name", "schema", "entity", "comment")
-    ]
+    names = ("name", "schema", "entity", "comment", "logged")
+    heads = [[f"      {_line(name)}: {_line(getattr(table, name))}"] for name in names]
     groups = []
     for group in _TABLE_GROUPS:
         items: Mapping[str, Any] = getattr(table, group)
@@ -63,7 +62,7 @@ def _table_lines(key: str, table: Table) -> list[str]:
 
 
 def dump(stored: StoredSchema) -> str:
-    """Return the text of `schema.json`. Columns keep the table's order; all else is sorted."""
+    """Return the text of `schema.json`. Columns keep the order of their table. Everything else is sorted."""
     snapshot = stored.snapshot
     tables = list(_with_commas([_table_lines(key, table) for key, table in snapshot.tables.items()]))
     views = [f"{_line(key)}: {_line(asdict(view))}" for key, view in snapshot.views.items()]

@@ -1,8 +1,10 @@
-"""SQL of the schema's own, tried on a database before anything is made of it.
+"""Try the SQL in the SDL on a database, before a migration uses it.
 
-Each entity that has some gets a temporary table with its columns, and each view a temporary view, in a transaction that
-is rolled back. A computed field must be total: it is worked out on rows of the simplest values that the table's checks
-let in, since one row on which it raises would take every list with it.
+Each entity with SQL gets a temporary table with its columns, and each view a temporary view. The transaction is rolled
+back.
+
+A computed field must not raise on any row, because one such row would break every list. So each computed field is
+evaluated on rows of very simple values that the table's checks allow.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from clew.sql.literals import quote_name, quote_text
 from clew.sql.views import read_by
 from clew.sql.words import identifiers, split_list
 
-# Values on which a computed field is tried, as Postgres reads them, by the scalar. Each type has null beside them.
+# For each scalar the values to try computed fields with, as Postgres reads them. Nullable columns also get null.
 _NUMBERS = ("0", "1", "-1")
 _VALUES = {
     **dict.fromkeys(("Int", "BigInt", "Float", "Decimal"), _NUMBERS),
@@ -39,7 +41,7 @@ _VALUES = {
     "JSON": ("null", "{}", "[]", '""', "0"),
     "Bytes": ("",),
 }
-# Rows on which one computed field is tried.
+# The most rows to try one computed field with.
 _MOST_ROWS = 256
 _TIMEOUT = "10s"
 _TOTAL = "make it total, such as 10 / nullif(n, 0), or rule such rows out by a @check"
@@ -49,12 +51,12 @@ async def try_sql(model: Model, sources: Sequence[Source], url: str) -> None:
     """Try every piece of SQL in the SDL. Nothing of it stays in the database.
 
     Args:
-        sources: the files of the SDL, for the lines to show.
-        url: of a database that the migrations have been run on.
+        sources: the files of the SDL. Errors show their lines.
+        url: the URL of a database that the migrations have been run on.
 
     Raises:
-        SchemaError: with every fault.
-        StartupError: the database cannot be reached, or takes no temporary tables.
+        SchemaError: it lists every fault.
+        StartupError: the database cannot be reached, or does not allow temporary tables.
     """
     if not any(map(_has_sql, model.entities.values())):
         return
@@ -75,7 +77,7 @@ async def try_sql(model: Model, sources: Sequence[Source], url: str) -> None:
 
 
 def _has_sql(entity: Entity) -> bool:
-    """Whether the SDL has SQL for an entity, but for types of columns."""
+    """Return whether the SDL has SQL for an entity. SQL types of columns do not count."""
     columns = entity.columns
     return (
         entity.view_sql is not None
@@ -130,7 +132,7 @@ class _Trial:
             for check in column.checks:
                 location, condition = check.location or column.location, check.sql
                 if check.pattern is not None:
-                    # The table would take any text for a pattern.
+                    # ADD CHECK accepts even an invalid pattern, so try the pattern itself.
                     if not await self._does(
                         f"SELECT '' ~ {quote_text(check.pattern)}", location, f"the check of {place}"
                     ):
@@ -172,7 +174,10 @@ class _Trial:
         await self._computed(view)
 
     def _is_beyond(self, view: Entity) -> bool:
-        """Whether a view names a table with its schema: the database's own, which the next migration may change."""
+        """Return whether a view names a table of the model with its schema.
+
+        Then it would use the database's own table, which the next migration may change, instead of the temporary one.
+        """
         for entity in self._model.entities.values():
             name = rf'"?{re.escape(entity.schema or "public")}"?\s*\.\s*"?{re.escape(entity.table)}\b'
             if re.search(name, view.view_sql or "", re.IGNORECASE):
@@ -185,16 +190,16 @@ class _Trial:
                 continue
             place = f'the computed field "{entity.name}.{column.name}"'
             if column.computed.stored:
-                # A row on which it raises cannot be written.
+                # A stored field cannot break a list: the database refuses to write a row on which it raises.
                 continue
             table = quote_name(entity.table)
-            # Beside the row: an aggregate is no value of it.
+            # Select the whole row too. Then Postgres refuses an aggregate, which does not belong to one row.
             sql = f"SELECT {table}.*, ({column.computed.sql}\n) FROM {table}"  # noqa: S608 (the SDL's own)
             if await self._does(sql, column.location, place) and entity.view_sql is None:
                 await self._is_total(entity, column, place)
 
     async def _is_total(self, entity: Entity, column: Column, place: str) -> None:
-        """Work a computed field out on rows of simple values, those that the table's checks let in."""
+        """Evaluate a computed field on rows of simple values that the table's checks allow. Report the first error."""
         assert column.computed is not None
         names = identifiers(column.computed.sql)
         checked = frozenset().union(*(identifiers(check.sql or "") for check in (*entity.checks, *_checks(entity))))
@@ -218,7 +223,7 @@ class _Trial:
                     return
 
     async def _values(self, column: Column) -> list[str]:
-        """Values for a column, as SQL; those that its type has."""
+        """Return values to try in a column, as SQL. Leave out values that its type does not accept."""
         type_ = column.type
         if type_.is_list:
             texts: Iterable[str] = ("{}",)
@@ -233,7 +238,7 @@ class _Trial:
         return [*values, "NULL"] if column.nullable or not values else values
 
     async def _runs(self, sql: str) -> bool:
-        """Run a statement, and keep what it has done; tell whether it does not fail."""
+        """Run a statement. Return whether it succeeds."""
         try:
             async with self._connection.transaction():
                 await self._connection.fetch(sql)
@@ -242,9 +247,9 @@ class _Trial:
         return True
 
     async def _does(self, sql: str, location: Location | None, what: str) -> bool:
-        """Run a statement, and keep what it has done; report its fault."""
+        """Run a statement, and report its fault. Return whether it succeeds."""
         try:
-            # Not `execute`, which takes several statements: another's end could end the transaction.
+            # Use `fetch`: `execute` takes several statements, and one of them could end the transaction.
             async with self._connection.transaction():
                 await self._connection.fetch(sql)
         except asyncpg.PostgresError as error:
@@ -270,7 +275,7 @@ def _type(column: Column) -> str:
 
 @asynccontextmanager
 async def _undone(connection: asyncpg.Connection[Any]) -> AsyncIterator[None]:
-    """Undo what runs inside, whether it fails or not."""
+    """Roll back what runs inside, in any case."""
     transaction = connection.transaction()
     await transaction.start()
     try:

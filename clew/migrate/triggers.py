@@ -1,4 +1,4 @@
-"""The triggers that directives of a table need: `@updatedAt`."""
+"""The triggers of a table: those of `@updatedAt`, and those of the change log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from clew.model.names import cut
 from clew.model.types import Column, Entity, Model
-from clew.sql.literals import quote_name
+from clew.sql.literals import quote_name, quote_text
 
 
 def _function(column: str) -> str:
@@ -47,3 +47,16 @@ def table_triggers(entity: Entity, table: str) -> dict[str, str]:
             f"    FOR EACH ROW EXECUTE FUNCTION clew.{quote_name(_function(column.column))}()"
         )
     return triggers
+
+
+def log_changes(table: str) -> str:
+    """Return a statement that makes the triggers of the change log. They follow the table when it is renamed.
+
+    `clew/migrate/objects/0003_change_log.sql` has them.
+    """
+    return f"SELECT clew.log_changes({quote_text(table)})"
+
+
+def ignore_changes(table: str) -> str:
+    """Return a statement that drops the triggers of the change log."""
+    return f"SELECT clew.ignore_changes({quote_text(table)})"

@@ -127,6 +127,8 @@ class Links:
             schema=link.ends[0].schema,
             single=names.single_field(link.name),
             plural=names.plural_field(link.name),
+            # What is read through a link is at one of its ends, too.
+            without=frozenset({"LIVE"}).intersection(link.ends[0].without | link.ends[1].without),
             columns=tuple(columns),
             relations=tuple(relations),
             fields=tuple(fields),

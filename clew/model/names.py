@@ -34,6 +34,8 @@ GLOBAL_QUERIES = ("viewer",)
 JOB_QUERIES = ("job", "jobs")
 JOB_MUTATIONS = ("cancelJob", "retryJob")
 JOB_SUBSCRIPTIONS = ("job", "jobs", "jobOutput")
+# The fields of a change event that are not those of the key.
+CHANGE_FIELDS = ("kind", "node", "cursor", "at")
 
 
 def snake_case(name: str) -> str:

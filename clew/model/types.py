@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from clew.errors import Location
-from clew.model.names import mutation_fields
+from clew.model.names import change_field, mutation_fields
 
 # A constant of the SDL as plain Python: None, bool, int, float, str, list, dict.
 # Enum values are strings, as are names.
@@ -411,6 +411,24 @@ class Entity:
         return self.without.isdisjoint(names)
 
     @property
+    def is_live(self) -> bool:
+        """Whether Subscription has the fields of Query over the entity's rows."""
+        return "LIVE" not in self.without
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether Subscription has the entity's change events. No trigger can watch a view."""
+        return self.logged and bool(self.primary_key)
+
+    @property
+    def logged(self) -> bool:
+        """Whether the change log has the changes of its rows. A view has no log of its own: its tables have.
+
+        Without the log the entity has no subscriptions, and no `@on`.
+        """
+        return self.view_sql is None and "LIVE" not in self.without
+
+    @property
     def key_columns(self) -> tuple[Column, ...]:
         return tuple(self._column[name] for name in self.primary_key)
 
@@ -579,6 +597,16 @@ class Model:
                 if unique.lookup:
                     roots[unique.lookup] = RootField(entity, unique=unique.columns)
         return roots
+
+    @cached_property
+    def live_fields(self) -> Mapping[str, RootField]:
+        """The generated fields of Subscription that are those of Query, by name."""
+        return {name: found for name, found in self.root_fields.items() if found.entity.is_live}
+
+    @cached_property
+    def change_fields(self) -> Mapping[str, Entity]:
+        """The generated fields of Subscription that give change events, by name."""
+        return {change_field(entity.single): entity for entity in self.entities.values() if entity.has_changes}
 
     @cached_property
     def write_fields(self) -> Mapping[str, WriteField]:

@@ -10,6 +10,7 @@ from clew.access.types import Literal, Operand, Variable
 from clew.errors import ClewError, Code
 from clew.plan.types import (
     Aggregate,
+    ChangeNode,
     Connection,
     Edges,
     Groups,
@@ -96,7 +97,7 @@ def _cost(plan: ReadPlan, size: _Size) -> int:
                 total += _lists(root.read.output, size)
             case _:
                 assert_never(root)
-    return total
+    return total + sum(_lists(node.output, size) for _, node in _changed(plan))
 
 
 def _many(read: Read | Connection | Aggregate | Groups, size: _Size) -> int:
@@ -113,6 +114,17 @@ def _listed(plan: ReadPlan) -> Iterator[tuple[str, Operand]]:
             yield from _listed_in(root.read, root.key)
         else:
             yield from _listed_below(root.read.output, root.key)
+    for path, node in _changed(plan):
+        yield from _listed_below(node.output, path)
+
+
+def _changed(plan: ReadPlan) -> Iterator[tuple[str, ChangeNode]]:
+    """Yield the nodes of change events, each with its path in the response."""
+    root = plan.changes
+    if root is not None:
+        for output in root.read.output:
+            if isinstance(output, ChangeNode):
+                yield f"{root.key}.{output.key}", output
 
 
 def _listed_in(read: Read | Connection | Aggregate | Groups, path: str) -> Iterator[tuple[str, Operand]]:

@@ -1,4 +1,4 @@
-"""Plan a validated query operation as a `ReadPlan`."""
+"""Plan a validated query or subscription as a `ReadPlan`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
 )
 
@@ -22,6 +23,7 @@ from clew.access.visible import Access
 from clew.document.collect import collect
 from clew.document.inputs import Tree, read_arguments, size
 from clew.document.limits import Limits
+from clew.errors import ClewError
 from clew.model.types import Column, Entity, FieldKind
 from clew.plan.connections import connection
 from clew.plan.filters import filter_predicate, search_predicate
@@ -30,6 +32,9 @@ from clew.plan.measures import COUNT, MEASURE_TYPES, measure
 from clew.plan.paging import Page, cut, order_keys
 from clew.plan.types import (
     Aggregate,
+    ChangeNode,
+    Changes,
+    ChangeValue,
     Connection,
     ConnectionOutput,
     Cursor,
@@ -49,6 +54,7 @@ from clew.plan.types import (
     ReadPlan,
     Required,
     Root,
+    RootChanges,
     RootCustom,
     RootMany,
     RootOne,
@@ -71,10 +77,10 @@ def plan_query(
     limits: Limits,
     budget: int | None = None,
 ) -> ReadPlan:
-    """Plan the generated fields of a query operation.
+    """Plan the generated fields of a query or a subscription.
 
     Args:
-        operation: valid against `schema`.
+        operation: valid against `schema`, apart from the number of root fields of a subscription.
         fragments: the document's fragments by name.
         variables: coerced. Only their shape and the values for `@skip` and `@include` go into the plan.
         sight: the part of the viewer that decides what is visible.
@@ -82,7 +88,8 @@ def plan_query(
         budget: the most fields and conditions, counting those of a variable at each use. None: no bound.
 
     Raises:
-        ClewError: BAD_USER_INPUT for faults that validation cannot see, such as a null operand. LIMIT_EXCEEDED.
+        ClewError: BAD_USER_INPUT for faults that validation cannot see, such as a null operand, and for a field of a
+            subscription that must stand alone. LIMIT_EXCEEDED.
         BudgetError: the plan takes more than the budget.
     """
     return _Planner(access, schema, fragments, variables, sight, limits, budget).query(operation)
@@ -133,36 +140,78 @@ class _Planner:
         self.sight = sight
         self.limits = limits
         self.budget = budget
+        self.root_type, self.root_fields = "Query", self.model.root_fields
         self.resolvers = False
         # The numbers of fields, and of conditions as a client writes them.
         self.fields = 0
         self.conditions = 0
 
     def query(self, operation: OperationDefinitionNode) -> ReadPlan:
-        fields = self.collected((operation.selection_set,), "Query")
+        live = operation.operation is OperationType.SUBSCRIPTION
+        if live:
+            self.root_type, self.root_fields = "Subscription", self.model.live_fields
+        fields = self.collected((operation.selection_set,), self.root_type)
+        if live:
+            self.check_live(fields)
         roots = tuple(self.root(key, nodes) for key, nodes in fields.items())
         return ReadPlan(roots, self.resolvers)
+
+    def check_live(self, fields: Mapping[str, tuple[FieldNode, ...]]) -> None:
+        """Check the root fields of a subscription.
+
+        Live queries move together. GraphQL wants one field at most of any other kind
+        (https://spec.graphql.org/draft/#sec-Single-Root-Field).
+        """
+        names = [nodes[0].name.value for nodes in fields.values()]
+        if all(name == "__typename" for name in names):
+            raise ClewError("The subscription has no field that gives results.")
+        if len(names) > 1:
+            for name in names:
+                if name not in self.root_fields and name != "__typename":
+                    raise ClewError(
+                        f"`{name}` must be the only field of its subscription.", hint="Send a subscription for each."
+                    )
 
     def root(self, key: str, nodes: tuple[FieldNode, ...]) -> Root:
         name = nodes[0].name.value
         if name == "__typename":
-            return RootTypeName(key, "Query")
-        if name == "viewer":
+            return RootTypeName(key, self.root_type)
+        if self.root_type == "Subscription" and name in self.model.change_fields:
+            return RootChanges(key, self.changes(self.model.change_fields[name], nodes), nodes[0])
+        if name == "viewer" and self.root_type == "Query":
             fields = self.subfields(nodes, "Viewer")
             return RootViewer(key, tuple((alias, subnodes[0].name.value) for alias, subnodes in fields.items()))
-        found = self.model.root_fields.get(name)
+        found = self.root_fields.get(name)
         if found is None:
             return RootCustom(key, nodes)
         if found.unique is not None:
             return RootOne(key, self.by_key(found.entity, found.unique, nodes))
         if found.kind is FieldKind.GROUPS:
             return RootMany(key, self.groups(found.entity, nodes))
-        arguments = self.arguments("Query", nodes[0])
+        arguments = self.arguments(self.root_type, nodes[0])
         visible = self.visible(found.entity, arguments)
         return RootMany(key, self.many(visible, visible, found.kind, arguments, nodes, self.page(visible)))
 
+    def changes(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> Changes:
+        """Plan the events of changes of an entity's rows."""
+        arguments = self.arguments(self.root_type, nodes[0])
+        visible = self.access.visible(entity, self.sight)
+        type_name = f"{entity.name}Change"
+        output: list[ChangeValue | ChangeNode | Value | TypeName] = []
+        for key, subnodes in self.subfields(nodes, type_name).items():
+            name = subnodes[0].name.value
+            if name == "__typename":
+                output.append(TypeName(key, type_name))
+            elif name == "node":
+                output.append(ChangeNode(key, self.output(visible, subnodes), subnodes))
+            elif name in entity.primary_key:
+                output.append(Value(key, _column(entity, name), visible.masks.get(name)))
+            else:
+                output.append(ChangeValue(key, name))
+        return Changes(Rows(visible, self.where(entity, arguments)), tuple(output))
+
     def by_key(self, entity: Entity, unique: tuple[str, ...], nodes: tuple[FieldNode, ...]) -> Read:
-        arguments = self.arguments("Query", nodes[0])
+        arguments = self.arguments(self.root_type, nodes[0])
         visible = self.access.visible(entity, self.sight)
         conditions: list[Predicate] = []
         for name in unique:
@@ -262,7 +311,7 @@ class _Planner:
         return Measures(key, tuple(values))
 
     def groups(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> Groups:
-        arguments = self.arguments("Query", nodes[0])
+        arguments = self.arguments(self.root_type, nodes[0])
         visible, where = self.visible(entity, arguments), self.where(entity, arguments)
         grouping = Grouping(self.access, self.sight, entity, arguments["by"], arguments.get("timeZone"))
         output: list[Measured | GroupKeys] = []

@@ -235,6 +235,34 @@ class Connection:
         return tuple(found)
 
 
+# --- change events --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeValue:
+    """`kind`, `cursor` or `at` of a change event, under a response key."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeNode:
+    """The changed row as it is now, under a response key. `nodes` are the field's."""
+
+    key: str
+    output: tuple[Output, ...]
+    nodes: tuple[FieldNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """An event for each change of a row that is one of `rows` before or after it."""
+
+    rows: Rows
+    output: tuple[ChangeValue | ChangeNode | Value | TypeName, ...]
+
+
 # --- root fields ----------------------------------------------------------------------
 
 
@@ -278,12 +306,21 @@ class RootCustom:
     nodes: tuple[FieldNode, ...]
 
 
-Root = RootOne | RootMany | RootTypeName | RootViewer | RootCustom
+@dataclass(frozen=True, slots=True)
+class RootChanges:
+    """A root field of Subscription that gives change events. `node` has its other arguments: `on` and `after`."""
+
+    key: str
+    read: Changes
+    node: FieldNode
+
+
+Root = RootOne | RootMany | RootTypeName | RootViewer | RootCustom | RootChanges
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """A query operation. `resolvers` says whether some generated row has a field that Python must resolve."""
+    """A query, or a subscription. `resolvers` says whether some generated row has a field that Python must resolve."""
 
     roots: tuple[Root, ...]
     resolvers: bool = False
@@ -291,6 +328,11 @@ class ReadPlan:
     @property
     def reads(self) -> tuple[RootOne | RootMany, ...]:
         return tuple(root for root in self.roots if isinstance(root, RootOne | RootMany))
+
+    @property
+    def changes(self) -> RootChanges | None:
+        """The field of change events of a subscription. It is the only field then."""
+        return next((root for root in self.roots if isinstance(root, RootChanges)), None)
 
     @property
     def passthrough(self) -> bool:

@@ -33,6 +33,9 @@ from clew.access.types import (
 from clew.errors import ClewError, Code
 from clew.plan.types import (
     Aggregate,
+    ChangeNode,
+    Changes,
+    ChangeValue,
     Connection,
     GroupKeys,
     Groups,
@@ -62,9 +65,11 @@ class Weight:
 
 
 def plan_weight(plan: ReadPlan) -> Weight:
-    """Return the weight of a query's statement."""
+    """Return the weight of a query's statement, or of those that judge and read change events."""
     scale = _Scale()
     conditions = sum(scale.read(root.read) for root in plan.reads)
+    if plan.changes is not None:
+        conditions += scale.changes(plan.changes.read)
     return Weight(conditions, scale.fields)
 
 
@@ -181,6 +186,22 @@ class _Scale:
                 return self.connection(read)
             case _:
                 assert_never(read)
+
+    def changes(self, changes: Changes) -> int:
+        """Weigh change events. A row is judged as it was and as it is, then read."""
+        found = 2 * self.rows(changes.rows)
+        for output in changes.output:
+            self.fields += 1
+            match output:
+                case ChangeNode(output=below):
+                    found += self.rows(Rows(changes.rows.visible)) + self.outputs(below)
+                case Value(mask=mask):
+                    found += 2 * self.mask(mask)
+                case ChangeValue() | TypeName():
+                    pass
+                case _:
+                    assert_never(output)
+        return found
 
     def connection(self, read: Connection) -> int:
         """Weigh a connection. Its rows count once for the page, and once for each field about rows beyond it."""

@@ -28,7 +28,7 @@ from graphql.pyutils import is_awaitable
 from clew.errors import Diagnostic
 from clew.model.types import Column, Entity, Model, ResolverField
 from clew.moments import read_date, read_moment, read_time
-from clew.resolvers.row_arguments import admitted
+from clew.resolvers.row_arguments import with_row_check
 from clew.schema.build import resolve_generated
 from clew.schema.scalars import SCALARS
 
@@ -71,14 +71,17 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
                 faults.append(_missing(entity.name, resolver))
                 continue
             if resolver.rows:
-                field.resolve = admitted(field.resolve, resolver.rows, model)
+                field.resolve = with_row_check(field.resolve, resolver.rows, model)
             field.resolve = _with_parent(field.resolve, entity, resolver)
     faults.extend(_check_roots(schema, model))
     for custom in model.custom_fields:
         if custom.rows and custom.job is None:
             field = _object(schema, custom.parent).fields[custom.name]
-            if field.resolve is not None:
-                field.resolve = admitted(field.resolve, custom.rows, model)
+            if custom.parent == "Subscription":
+                if field.subscribe is not None:
+                    field.subscribe = with_row_check(field.subscribe, custom.rows, model)
+            elif field.resolve is not None:
+                field.resolve = with_row_check(field.resolve, custom.rows, model)
     for field in _own_fields(schema, model):
         _read_entities(field, model)
     return faults
@@ -125,20 +128,28 @@ def _by_legacy_parser(parse: Callable[[Any, None], Any], node: Any) -> Any:
 
 def _check_generated(type_: GraphQLObjectType, custom: set[str]) -> Iterable[Diagnostic]:
     for name, field in type_.fields.items():
-        if name not in custom and field.resolve is not resolve_generated:
+        if name not in custom and (field.resolve is not resolve_generated or field.subscribe is not None):
             yield Diagnostic(
                 f"a resolver is bound to {type_.name}.{name}, which Clew generates",
                 hint=f"it would never run: add a field of your own with @resolver to {type_.name}"
-                if type_.name != "Query"
+                if type_.name not in ("Query", "Subscription")
                 else "it would never run: use another name",
             )
 
 
 def _check_roots(schema: GraphQLSchema, model: Model) -> Iterable[Diagnostic]:
     for custom in model.custom_fields:
-        if custom.job is not None or custom.parent == "Subscription":
+        if custom.job is not None:
             continue
-        if _object(schema, custom.parent).fields[custom.name].resolve is None:
+        if custom.parent == "Subscription":
+            if _object(schema, custom.parent).fields[custom.name].subscribe is None:
+                yield Diagnostic(
+                    f"Subscription.{custom.name} has no source",
+                    custom.location,
+                    hint=f'bind one with SubscriptionType().source("{custom.name}") and pass it in '
+                    "Clew(bindables=[...])",
+                )
+        elif _object(schema, custom.parent).fields[custom.name].resolve is None:
             yield Diagnostic(
                 f"{custom.parent}.{custom.name} has no resolver",
                 custom.location,
@@ -146,7 +157,10 @@ def _check_roots(schema: GraphQLSchema, model: Model) -> Iterable[Diagnostic]:
             )
     query = schema.query_type
     assert query is not None
-    yield from _check_generated(query, {custom.name for custom in model.custom_fields if custom.parent == "Query"})
+    for type_ in filter(None, (query, schema.subscription_type)):
+        yield from _check_generated(
+            type_, {custom.name for custom in model.custom_fields if custom.parent == type_.name}
+        )
 
 
 def _missing(entity: str, resolver: ResolverField) -> Diagnostic:
@@ -158,9 +172,9 @@ def _missing(entity: str, resolver: ResolverField) -> Diagnostic:
 
 
 def _own_fields(schema: GraphQLSchema, model: Model) -> Iterable[GraphQLField]:
-    """Yield the user's own fields of Query, Mutation, entities and plain types."""
+    """Yield the user's own fields of the root types, entities and plain types."""
     for custom in model.custom_fields:
-        if custom.job is None and custom.parent != "Subscription":
+        if custom.job is None:
             yield _object(schema, custom.parent).fields[custom.name]
     for entity in model.entities.values():
         for resolver in entity.resolvers:

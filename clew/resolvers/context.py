@@ -22,7 +22,7 @@ class Running(Protocol):
     async def graphql(self, document: str, variables: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
         """Run another operation within this one."""
 
-    async def admit(self, info: Info, given: GivenKeys) -> None:
+    async def check_row_arguments(self, info: Info, given: GivenKeys) -> None:
         """Raise NOT_FOUND unless the viewer may do the operations on all the rows with these keys."""
 
 

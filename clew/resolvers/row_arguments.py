@@ -16,22 +16,22 @@ from clew.sql.keys import Key, read_key
 GivenKeys = Mapping[RowArgument, list[Key]]
 
 
-def admitted(resolve: Callable[..., Any], rows: tuple[RowArgument, ...], model: Model) -> Callable[..., Any]:
+def with_row_check(resolve: Callable[..., Any], rows: tuple[RowArgument, ...], model: Model) -> Callable[..., Any]:
     """Return a resolver that first checks that the viewer may do the operations on the rows its arguments name.
 
     An absent or null argument names no row.
     """
 
-    def resolve_admitted(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+    def resolve_checked(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         given = {row: keys for row in rows if (keys := _keys(arguments.get(row.argument), row, model, info))}
         return after(source, info, given, arguments) if given else resolve(source, info, **arguments)
 
     async def after(source: Any, info: GraphQLResolveInfo[Any], given: GivenKeys, arguments: Mapping[str, Any]) -> Any:
-        await info.context.running.admit(info, given)
+        await info.context.running.check_row_arguments(info, given)
         outcome = resolve(source, info, **arguments)
         return await outcome if is_awaitable(outcome) else outcome
 
-    return resolve_admitted
+    return resolve_checked
 
 
 def not_found(row: RowArgument) -> ClewError:

@@ -69,6 +69,10 @@ from clew.schema.many import ManyTypes
 from clew.schema.objects import InputType, ObjectType, field
 from clew.schema.scalars import SCALARS
 
+_LIVE = (
+    "The fields that Query has too give their result at once, and again whenever it has changed. "
+    "They are described at Query. The others give events."
+)
 DIRECTIONS = ("ASC", "DESC", "ASC_NULLS_FIRST", "ASC_NULLS_LAST", "DESC_NULLS_FIRST", "DESC_NULLS_LAST")
 
 
@@ -156,6 +160,18 @@ class _Builder:
             },
             description="Whether a list has deleted rows.",
         )
+        self.change_kind = GraphQLEnumType(
+            "ChangeKind",
+            {
+                "CREATED": GraphQLEnumValue("CREATED", description="The row is new, or matches from now on."),
+                "UPDATED": GraphQLEnumValue("UPDATED", description="The row has changed."),
+                "DELETED": GraphQLEnumValue("DELETED", description="The row is gone, or matches no longer."),
+                "RESET": GraphQLEnumValue(
+                    "RESET", description="Any row may have changed: read again. It always comes."
+                ),
+            },
+            description="What happened to a row, as the viewer sees it.",
+        )
         self.many = ManyTypes(self)
         self.writes = WriteTypes(self)
 
@@ -201,15 +217,19 @@ class _Builder:
         return self.openings[entity.name].unconditional and entity.soft_delete is None
 
     def build(self) -> GraphQLSchema:
+        queries = self._query_fields()
         writes = self.writes.fields()
-        custom = self._custom_definitions(has_writes=bool(writes))
+        live = self._live_fields(queries)
+        generated = {"Query": queries, "Mutation": writes, "Subscription": live}
+        custom = self._custom_definitions({name for name, fields in generated.items() if fields})
         # extend_schema looks names up in the generated schema. So types that only custom types use must be there too.
         used = {name for node in custom for name in _named_types(node)}
         extra: list[GraphQLNamedType] = [SCALARS[name] for name in SCALARS if name in used]
         extra += [type_ for name, type_ in self.enums.items() if name in used]
         schema = GraphQLSchema(
-            query=ObjectType("Query", self._query_fields()),
+            query=ObjectType("Query", queries),
             mutation=ObjectType("Mutation", writes) if writes else None,
+            subscription=ObjectType("Subscription", live, description=_LIVE) if live else None,
             types=extra,
             directives=specified_directives,
             assume_valid=True,
@@ -221,7 +241,12 @@ class _Builder:
 
     # --- the user's own ---------------------------------------------------------------
 
-    def _custom_definitions(self, *, has_writes: bool) -> list[DefinitionNode]:
+    def _custom_definitions(self, existing: Collection[str]) -> list[DefinitionNode]:
+        """Return the definitions of the user's own fields and types.
+
+        Args:
+            existing: the root types that have generated fields.
+        """
         definitions: list[DefinitionNode] = []
         for parent in ("Query", "Mutation", "Subscription"):
             # Job fields are not in the schema yet.
@@ -230,7 +255,7 @@ class _Builder:
             )
             if not nodes:
                 continue
-            if parent == "Query" or (parent == "Mutation" and has_writes):
+            if parent in existing:
                 definitions.append(ObjectTypeExtensionNode(name=NameNode(value=parent), fields=nodes))
             else:
                 definitions.append(ObjectTypeDefinitionNode(name=NameNode(value=parent), fields=nodes))
@@ -320,6 +345,46 @@ class _Builder:
                 )
         fields["viewer"] = self.generated(GraphQLNonNull(self._viewer()), description="The viewer of this request.")
         return fields
+
+    def _live_fields(self, queries: Mapping[str, GraphQLField]) -> dict[str, GraphQLField]:
+        """Return the fields of Subscription: those of Query over live entities, and the change events."""
+        fields: dict[str, GraphQLField] = {}
+        for name, query in queries.items():
+            if name in self.model.live_fields:
+                fields[name] = self.generated(query.type, _undescribed(query.args))
+        for name, entity in self.model.change_fields.items():
+            if entity.name in self.openings:
+                fields[name] = self.generated(
+                    GraphQLNonNull(self._change(entity)),
+                    {
+                        "where": GraphQLArgument(self.filters[entity.name]),
+                        "on": GraphQLArgument(GraphQLList(GraphQLNonNull(self.change_kind))),
+                        "after": GraphQLArgument(GraphQLString),
+                    },
+                    description=f"An event for each change of a {entity.name} that matches `where`, before or after.",
+                )
+        return fields
+
+    def _change(self, entity: Entity) -> GraphQLObjectType:
+        return ObjectType(
+            f"{entity.name}Change",
+            lambda: {
+                "kind": self.generated(GraphQLNonNull(self.change_kind)),
+                **{
+                    column.name: self.generated(self.nullable_output_type(column.type), description=column.description)
+                    for column in self.columns(entity)
+                    if column.name in entity.primary_key
+                },
+                "node": self.generated(
+                    self.objects[entity.name], description="The row as it is now; null if it is gone."
+                ),
+                "cursor": self.generated(
+                    GraphQLNonNull(GraphQLString), description="Give it as `after` to go on after this event."
+                ),
+                "at": self.generated(GraphQLNonNull(SCALARS["DateTime"]), description="The time of the change."),
+            },
+            description=f"A change of a {entity.name}. Of RESET the key and `node` are null.",
+        )
 
     def _viewer(self) -> GraphQLObjectType:
         roles = GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLString)))

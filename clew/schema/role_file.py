@@ -154,7 +154,7 @@ def _note(seen: Seen, node: DefinitionNode) -> None:
     if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
         parts = [
             *((f"{name} implements {other.name.value}", name, "") for other in node.interfaces or ()),
-            *(part for inner in node.fields or () for part in _field(name, inner)),
+            *(part for inner in node.fields or () for part in _field(seen, name, inner)),
         ]
     elif isinstance(node, InputObjectTypeDefinitionNode):
         parts = [(f"{name}.{inner.name.value}", name, _input(inner)) for inner in node.fields or ()]
@@ -167,9 +167,12 @@ def _note(seen: Seen, node: DefinitionNode) -> None:
         seen.types[key], seen.parents[key] = value, parent
 
 
-def _field(parent: str, node: FieldDefinitionNode) -> Iterator[tuple[str, str, str]]:
-    key = f"{parent}.{node.name.value}"
-    yield key, parent, print_ast(node.type)
+def _field(seen: Seen, type_name: str, node: FieldDefinitionNode) -> Iterator[tuple[str, str, str]]:
+    key = f"{type_name}.{node.name.value}"
+    query = f"Query.{node.name.value}"
+    # A live query comes and goes with the query.
+    follows = type_name == "Subscription" and query in seen.types
+    yield key, query if follows else type_name, print_ast(node.type)
     for argument in node.arguments or ():
         yield f"{key}({argument.name.value})", key, _input(argument)
 

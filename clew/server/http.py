@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from clew.config import Settings
 from clew.server.listen import BACKLOG
 from clew.server.protocol import Connection, Door, Patience
+from clew.server.websocket import SocketConnection
 
 # In seconds: the time for the app's own shutdown after the last request. Then the process is killed.
 LAST_SECONDS = 5.0
@@ -90,14 +91,17 @@ class Server(uvicorn.Server):
             return
         seconds = self._settings.drain_seconds
         self._drained_at = time.monotonic() + seconds
-        app: object = self._app
-        if isinstance(app, Drains):
-            app.drain()
+        self._tell()
         if seconds == 0 and self._loop is not None:
             self._loop.call_soon_threadsafe(self._close_listener)
         watchdog = threading.Timer(seconds + self._settings.shutdown_seconds + LAST_SECONDS, os._exit, [1])
         watchdog.daemon = True
         watchdog.start()
+
+    def _tell(self) -> None:
+        app: object = self._app
+        if isinstance(app, Drains):
+            app.drain()
 
     def _close_listener(self) -> None:
         for listening in self.servers:
@@ -107,19 +111,25 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listener, wait for running requests, and stop the app."""
+        # Without a signal it does not know yet.
+        self._tell()
         await super().shutdown(sockets)
         # uvicorn would raise the signal again. That would kill the process before the callers' `finally` blocks run.
         self._captured_signals.clear()
 
 
 def _config(app: ASGIApp, settings: Settings, patience: Patience) -> uvicorn.Config:
+    door = Door(patience, is_told=isinstance(app, Drains))
     return uvicorn.Config(
         app,
         lifespan="on",
         loop="auto",
-        http=cast("type[asyncio.Protocol]", partial(Connection, door=Door(patience))),
-        ws="websockets-sansio",
+        http=cast("type[asyncio.Protocol]", partial(Connection, door=door)),
+        ws=cast("type[asyncio.Protocol]", partial(SocketConnection, door=door)),
         ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,
+        # The application pings by the protocol of its own, which tells more than that the client's kernel lives.
+        ws_ping_interval=None,
         timeout_keep_alive=cast("int", settings.keep_alive_seconds),
         log_config=None,
         access_log=False,

@@ -24,8 +24,8 @@ from clew.engine.outcome import new_request_id, refusal
 from clew.errors import ClewError, Code
 
 MAX_HEAD_BYTES = 64 * 1024
-# In bytes a second.
-_SLOWEST = 4096
+# In bytes a second: how slowly a client may send and read.
+SLOWEST = 4096
 
 
 # The next part that the client must send: nothing, once its request is complete or another protocol took over.
@@ -49,11 +49,15 @@ class Patience:
 class Door:
     """The state that the connections of one server share.
 
-    `waiting` are the connections without a running request. The longest waiting one comes first.
+    `waiting` are the connections without a running request. The longest waiting one comes first. `sockets` is the
+    number of WebSockets, which do not count as connections here. `is_told`: the server tells the application when it
+    stops.
     """
 
     patience: Patience
     waiting: dict[Connection, None] = field(default_factory=dict)
+    sockets: int = 0
+    is_told: bool = False
 
 
 class Connection(HttpToolsProtocol):
@@ -61,6 +65,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, door: Door, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._door = door
         self._waiting = door.waiting
         self._patience = door.patience
         self._stage = _HEAD
@@ -78,7 +83,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection. At the limit it replaces the one that has waited longest."""
         super().connection_made(transport)
-        if len(self.connections) > self._patience.connections:
+        if len(self.connections) - self._door.sockets > self._patience.connections:
             oldest = next(iter(self._waiting), None)
             if oldest is None:
                 error = ClewError("All connections are busy.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
@@ -165,7 +170,7 @@ class Connection(HttpToolsProtocol):
     def _look(self, before: int, answers: int) -> None:
         self._watch = None
         unread = self.transport.get_write_buffer_size()
-        if unread and answers == self._answers and before - unread < self._patience.stall * _SLOWEST:
+        if unread and answers == self._answers and before - unread < self._patience.stall * SLOWEST:
             # `close` would wait until the client has read the rest.
             self.transport.abort()
         elif unread:
@@ -191,7 +196,7 @@ class Connection(HttpToolsProtocol):
     def _late(self) -> None:
         if self._stage == _BODY:
             # While reading is paused, the application is slow and not the client.
-            seconds = self._patience.body + self._received / _SLOWEST
+            seconds = self._patience.body + self._received / SLOWEST
             left = self._patience.body if self.flow.read_paused else self._began + seconds - self.loop.time()
             if left > 0:
                 self._deadline = self.loop.call_later(left, self._late)

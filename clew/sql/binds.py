@@ -32,7 +32,7 @@ class Binds:
             self.orders.append(name)
         return self.orders.index(name)
 
-    def add(self, operand: Operand) -> sa.BindParameter[Any]:
+    def add(self, operand: Operand) -> ColumnElement[Any]:
         """Return a bind parameter for the operand, with the type of its comparison.
 
         A claim has one parameter in the whole statement. Rules name it often, and so Postgres sees equal conditions.
@@ -56,7 +56,7 @@ class Binds:
             self._shared[source, operand.type] = name
         return self._parameter(name, operand)
 
-    def _parameter(self, name: str, operand: Operand) -> sa.BindParameter[Any]:
+    def _parameter(self, name: str, operand: Operand) -> ColumnElement[Any]:
         return sa.bindparam(name, type_=bound_type(compared_type(operand.type)), unique=False)
 
 
@@ -73,7 +73,7 @@ def compared_type(type_: ValueType) -> ValueType:
     return ValueType(type_.name, base, type_.is_enum, type_.is_list, type_.item_nullable)
 
 
-def array_operand(value: sa.BindParameter[Any], column: ValueType) -> ColumnElement[Any]:
+def array_operand(value: ColumnElement[Any], column: ValueType) -> ColumnElement[Any]:
     """Cast a bound list for a comparison with a list column: Postgres compares only arrays of one item type."""
     base = bare_type(column.sql)
     if base not in _COMPARED:

@@ -64,6 +64,10 @@ class Cursors:
 
         return self._marked.sub(sealed, response)
 
+    def sealed(self, values: Sequence[str], order: str, viewer: bytes) -> str:
+        """Return a cursor of these values. `open` takes the same `order` and `viewer`."""
+        return self._seal(json.dumps(values).encode(), _bound(order, viewer)).decode().strip('"')
+
     def _seal(self, values: bytes, bound: bytes) -> bytes:
         nulls = sum(1 << index for index, value in enumerate(json.loads(values)) if value is None)
         padded = values.ljust(-len(values) % _BLOCK + len(values))

@@ -84,7 +84,7 @@ def bounded(select: Select[Any], binds: Binds) -> Select[Any]:
     return sa.select(*whole.c).where(reduce(operator.add, sizes) <= most)
 
 
-def held_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
+def row_argument_statement(checks: Mapping[str, Visible], model: Model, tables: Tables, binds: Binds) -> Select[Any]:
     """Select one row with a column for each check: whether all its keys have a row that the check asks for.
 
     The keys are `Keys` operands. The name of a check tells its keys from those of others.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from cachetools import LRUCache
@@ -15,16 +15,17 @@ from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
 
 from clew.access.types import Operand, Rows, Visible
 from clew.model.types import Column, Entity, Model, Relation
-from clew.plan.types import Read, ReadPlan
+from clew.plan.types import Changes, Read, ReadPlan
 from clew.plan.write import Insert, Plan, Update
 from clew.same import Same
 from clew.sql.arguments import Argument, Effort, argument, operand_effort
 from clew.sql.binds import Binds
+from clew.sql.changes import ChangesCompiler, changes_statement
 from clew.sql.cursors import Cursors
 from clew.sql.effort import check_effort
 from clew.sql.json import Json
 from clew.sql.once import Once
-from clew.sql.read import bounded, held_statement, order_statement, read_statement, rows_statement
+from clew.sql.read import bounded, order_statement, read_statement, row_argument_statement, rows_statement
 from clew.sql.tables import Tables
 from clew.sql.write import write_statement
 
@@ -45,7 +46,8 @@ class Statement:
 
     `orders` are the orders of the cursors in the result. If there are any, the cursors must be sealed. `conditions` is
     the number of its conditions, if it runs in addition to an operation's main statement. `efforts` compute the work
-    of comparing a row with the operands that may cause much, and have their places.
+    of comparing a row with the operands that may cause much, and have their places. `names` are those that the operands
+    had while it was built. `reads` names the entities that conditions read, if it judges changes.
     """
 
     sql: str
@@ -54,6 +56,8 @@ class Statement:
     orders: tuple[str, ...] = ()
     conditions: int = 0
     efforts: tuple[tuple[Effort, str], ...] = ()
+    names: tuple[str, ...] = ()
+    reads: frozenset[str] = frozenset()
 
     def bind(self, variables: VariableValues, given: Mapping[Any, Any]) -> list[Any]:
         """Return the values of its operands.
@@ -102,10 +106,27 @@ def compile_order(rows: Rows, model: Model, tables: Tables, cursors: Cursors) ->
     return compiled(order_statement(rows, model, tables, binds), binds, cursors)
 
 
-def compile_held(checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors) -> Statement:
-    """Compile `clew.sql.read.held_statement`, which judges given keys."""
+def compile_row_argument_check(
+    checks: Mapping[str, Visible], model: Model, tables: Tables, cursors: Cursors
+) -> Statement:
+    """Compile `clew.sql.read.row_argument_statement`, which judges given keys."""
     binds = Binds()
-    return compiled(held_statement(checks, model, tables, binds), binds, cursors)
+    return compiled(row_argument_statement(checks, model, tables, binds), binds, cursors)
+
+
+def compile_changes(
+    changes: Changes,
+    shown: Iterable[Column],
+    before: Iterable[str],
+    model: Model,
+    tables: Tables,
+    cursors: Cursors,
+) -> Statement:
+    """Compile `clew.sql.changes.changes_statement`, which judges changes."""
+    binds = Binds()
+    compiler = ChangesCompiler(model, tables, binds)
+    statement = compiled(changes_statement(changes, shown, before, compiler), binds, cursors)
+    return replace(statement, reads=frozenset(compiler.read))
 
 
 class WriteStatements:
@@ -186,4 +207,5 @@ def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
         tuple(argument(operand, cursors) for operand in operands),
         tuple(binds.orders),
         efforts=tuple((compute, place) for compute, place in efforts if compute is not None),
+        names=tuple(text.positiontup or ()),
     )

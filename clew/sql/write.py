@@ -91,15 +91,15 @@ class WriteCompiler(Pages):
             is_own = links and is_free_link(entity) and outer.outer is self.judged_row
             if is_own and entity_name not in self.near:
                 return super().scope(entity_name, outer)
-            rows = self.as_it_was(entity, near=is_own)
+            rows = self.past_rows(entity, near=is_own)
             return Scope(entity, rows.subquery(f"t{self.number()}"), outer)
         # alike without `entity.view_sql is not None`: a table reads no other
-        if entity.view_sql is not None and (ctes := self._tables_as_they_were(entity)):
+        if entity.view_sql is not None and (ctes := self._past_tables(entity)):
             view = _view(entity).add_cte(*ctes, nest_here=True)
             return Scope(entity, view.subquery(f"t{self.number()}"), outer)
         return super().scope(entity_name, outer)
 
-    def as_it_was(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
+    def past_rows(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
         past = Past(entity.name, near)
         table = self.tables.of(entity.name)
         now = table.alias(f"n{self.number()}")
@@ -114,7 +114,7 @@ class WriteCompiler(Pages):
         image: sa.ColumnClause[Any] = sa.column("image")
         rows = unnested.table_valued(image, with_ordinality="place") if after else unnested.table_valued(image)
         texts = rows.render_derived(name=f"w{self.number()}")
-        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {_quoted(table)})").label("image")
+        row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {quoted(table)})").label("image")
         images_of = sa.select(row).select_from(texts)
         if after is not None:
             # New rows have no image.
@@ -127,12 +127,12 @@ class WriteCompiler(Pages):
         ]
         return sa.union_all(unchanged, sa.select(*columns).select_from(were))
 
-    def _tables_as_they_were(self, view: Entity) -> list[sa.CTE]:
+    def _past_tables(self, view: Entity) -> list[sa.CTE]:
         """Return CTEs that replace the changed tables and views that a view reads, under their names."""
         replaced: dict[str, sa.CTE] = {}
         for entity in read_by(view, self.model):
             if entity.name in self.before:
-                rows: Any = self.as_it_was(entity)
+                rows: Any = self.past_rows(entity)
             elif replaced and entity.view_sql is not None:
                 rows = _view(entity)
             else:
@@ -168,7 +168,7 @@ def _image(alias: str) -> ColumnElement[str]:
     return sa.cast(sa.literal_column(f"ROW({alias}.*)"), sa.Text())
 
 
-def _quoted(table: sa.Table | Entity) -> str:
+def quoted(table: sa.Table | Entity) -> str:
     """Return the name of a table, which is also that of its row type."""
     name = table.table if isinstance(table, Entity) else table.name
     return ".".join(quote_type(part) for part in (table.schema, name) if part is not None)
@@ -442,7 +442,7 @@ def made_sql(entity: Entity, column: Column) -> str:
     """Return the SQL that makes a part of the key of a row that gets no values."""
     if not column.identity:
         return default_sql(column) or "NULL"
-    return f"nextval(pg_get_serial_sequence({quote_text(_quoted(entity))}, {quote_text(column.column)}))"
+    return f"nextval(pg_get_serial_sequence({quote_text(quoted(entity))}, {quote_text(column.column)}))"
 
 
 def _update(plan: Update, model: Model, tables: Tables, binds: Binds) -> Any:
@@ -555,7 +555,7 @@ def _recall(plan: Recall, model: Model, tables: Tables, binds: Binds) -> Select[
     compiler.near = frozenset(plan.past)
     compiler.judged_row, compiler.place = outer, f"{_AT}.{free_name(_PLACE, entity)}"
     # Beside the place, which it refers to.
-    scope = Scope(entity, compiler.as_it_was(entity).lateral(f"t{compiler.number()}"), outer)
+    scope = Scope(entity, compiler.past_rows(entity).lateral(f"t{compiler.number()}"), outer)
     compiler.judged_row = scope
     before = [
         compiler.judged(permit.before, scope).label(f"b{number}") for number, permit in enumerate(plan.permits.every)

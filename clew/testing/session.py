@@ -101,7 +101,7 @@ def session_of(folder: Path, server: str) -> Iterator[Session]:
                 try:
                     yield Session(clew, asgi, thread, database, settings.admin_secret.get_secret_value())
                 finally:
-                    thread.run(asgi.engine.pool.close())
+                    thread.run(asgi.close())
         finally:
             thread.run(database.drop())
     finally:

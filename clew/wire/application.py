@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,20 +13,28 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, ExceptionHandler
 
 from clew import collector
 from clew.auth.authenticate import Authenticate, Authenticator
 from clew.auth.tickets import TICKETS
+from clew.background import Background
+from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
+from clew.live.events import ChangeEvents
+from clew.live.queries import LiveQueries
+from clew.live.subscriptions import Subscriptions
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
+from clew.wire.sockets import Sockets
+from clew.wire.sse import Streams
 from clew.wire.tickets import TicketOffice
+from clew.wire.websocket import Door, WebSocketHandler
 
 _PLAYGROUND = Path(__file__).parent / "playground.html"
 
@@ -35,7 +44,7 @@ class Application(Starlette):
 
     If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
     `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
-    local request without credentials is an admin's, as under `clew dev`.
+    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app.
     """
 
     def __init__(
@@ -43,6 +52,9 @@ class Application(Starlette):
         engine: Engine,
         settings: Settings,
         readiness: Readiness,
+        background: Background,
+        changes: ChangeSource,
+        live: LiveQueries,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -51,11 +63,18 @@ class Application(Starlette):
     ) -> None:
         self.engine = engine
         self._on_begin = on_begin
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.readiness = readiness
+        self.background = background
+        self.changes = changes
+        self.live = live
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
+        self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
+        self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
         handler = HTTPHandler(
             engine,
             authenticator,
+            Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds),
             settings.max_body_bytes,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )
@@ -71,9 +90,25 @@ class Application(Starlette):
                     max_age=600,
                 )
             )
+        graphql = GraphQL(
+            engine.schema,
+            http_handler=handler,
+            websocket_handler=WebSocketHandler(
+                Door(
+                    self.subscriptions,
+                    authenticator,
+                    self.sockets,
+                    settings.cors_origins,
+                    settings.max_body_bytes,
+                    settings.heartbeat_seconds,
+                    settings.session_seconds,
+                )
+            ),
+        )
         super().__init__(
             routes=[
-                Route("/graphql", GraphQL(engine.schema, http_handler=handler)),
+                Route("/graphql", graphql),
+                WebSocketRoute("/graphql", graphql),
                 Route(TICKETS, TicketOffice(authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
@@ -93,12 +128,18 @@ class Application(Starlette):
 
     def begin(self) -> None:
         """Use the running event loop as the one that serves."""
+        self._loop = asyncio.get_running_loop()
         if self._on_begin is not None:
             self._on_begin()
 
     def drain(self) -> None:
-        """Let `/readyz` fail from now on, because the process will stop. Requests are still served."""
+        """Let `/readyz` fail from now on, because the process will stop, and tell WebSockets and event streams.
+
+        Requests are still served. A signal handler may call this.
+        """
         self.readiness.draining = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.sockets.drain)
 
     @asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -114,4 +155,10 @@ class Application(Starlette):
         try:
             yield
         finally:
-            await self.engine.pool.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """End work beside requests, and close the connections."""
+        await self.live.close()
+        await self.background.close()
+        await self.engine.pool.close()

@@ -7,7 +7,7 @@ Response object for each request would cost more than the engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -18,16 +18,20 @@ from clew.auth.authenticate import Authenticator, seen_through
 from clew.engine import Engine, Request
 from clew.engine.explain import execute_explained, execute_witnessed
 from clew.engine.flights import Flight
-from clew.engine.outcome import QueriesOnlyError, new_request_id
+from clew.engine.outcome import Outcome, QueriesOnlyError, new_request_id
 from clew.engine.refused_to_user import UserRefusals
 from clew.errors import ClewError
+from clew.viewer import Viewer
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
-from clew.wire.negotiate import HTML, JSON, RESPONSE, negotiate
+from clew.wire.negotiate import EVENTS, HTML, JSON, RESPONSE, negotiate
 from clew.wire.parameters import from_json, from_query_string, has_many_values
 from clew.wire.respond import given_request_id, refused, retry_headers, send_answer, status_of
+from clew.wire.sse import Streams, last_event_id
 
 Headers = Mapping[bytes, bytes]
+# Run an operation. None: the answer is sent.
+Execute = Callable[[Request, Viewer, Flight], Awaitable[Outcome | None]]
 
 _CONTENT_TYPES = {
     JSON: b"application/json; charset=utf-8",
@@ -43,14 +47,21 @@ class HTTPHandler(GraphQLHTTPHandler):
     Args:
         engine: runs the operations.
         authenticator: finds the sender of a request.
+        streams: answers with server-sent events.
         max_body: bytes.
         playground: the page for `Accept: text/html`, or None.
     """
 
     def __init__(
-        self, engine: Engine, authenticator: Authenticator, max_body: int, playground: bytes | None = None
+        self,
+        engine: Engine,
+        authenticator: Authenticator,
+        streams: Streams,
+        max_body: int,
+        playground: bytes | None = None,
     ) -> None:
         super().__init__()
+        self.streams = streams
         self.engine = engine
         self.authenticator = authenticator
         self.max_body = max_body
@@ -67,7 +78,6 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, flight: Flight) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        sent_id = headers.get(b"x-request-id")
         request_id = given_request_id(headers)
         media: str | None = JSON
         extra: tuple[tuple[bytes, bytes], ...] = ()
@@ -82,17 +92,28 @@ class HTTPHandler(GraphQLHTTPHandler):
             if media is None:
                 media = JSON
                 raise HTTPError(
-                    406, ClewError(f"Only {RESPONSE} and {JSON} are supported.", hint="Change the Accept header.")
+                    406,
+                    ClewError(f"Only {RESPONSE}, {JSON} and {EVENTS} are supported.", hint="Change the Accept header."),
                 )
+            wants_events = media == EVENTS
+            if wants_events:
+                # What is refused by its status has a body of JSON.
+                media = JSON
             request = await self._request(scope, headers, receive, request_id)
             caller = await self.authenticator.caller(scope, headers)
             viewer = seen_through(caller, headers)
-            execute = self.engine.execute
-            if headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
+            execute: Execute = self.engine.execute
+            if wants_events:
+                request = replace(request, last_event_id=last_event_id(headers))
+                execute = partial(self._events, send, _echoed(headers, request_id))
+            elif headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
                 execute = partial(execute_explained, self.engine)
             elif self.authenticator.dev:
                 execute = partial(execute_witnessed, self.engine)
-            outcome = await until_disconnect(execute(request, viewer, flight), receive)
+            found = await until_disconnect(execute(request, viewer, flight), receive)
+            if found is None:
+                return
+            outcome = found
             if isinstance(outcome.error, QueriesOnlyError):
                 raise HTTPError(405, ClewError("A mutation must be sent with POST.", hint="Use POST."))
             if self.authenticator.dev:
@@ -104,12 +125,24 @@ class HTTPHandler(GraphQLHTTPHandler):
             request_id = request_id or new_request_id()
             outcome, status, extra = refused(error, request_id)
             body = outcome.body
-        if sent_id is not None and request_id is not None:
-            extra += ((b"x-request-id", request_id.encode()),)
+        extra += _echoed(headers, request_id)
         extra += retry_headers(status, outcome)
         if status == 405:
             extra += ((b"allow", b"GET, POST" if scope["method"] != "GET" else b"POST"),)
         await send_answer(send, status, _CONTENT_TYPES[media or JSON], body, extra)
+
+    async def _events(
+        self, send: Send, extra: tuple[tuple[bytes, bytes], ...], request: Request, viewer: Viewer, flight: Flight
+    ) -> Outcome | None:
+        """Answer with an event stream. Return the outcome that an answer must tell by its status instead."""
+        found = await self.streams.subscriptions.open(request, viewer, flight)
+        if not isinstance(found, Outcome):
+            await self.streams.send_stream(found, request, viewer, flight, send, extra)
+            return None
+        if isinstance(found.error, QueriesOnlyError) or status_of(found, JSON) != 200:
+            return found
+        await self.streams.send_outcome(found, send, extra)
+        return None
 
     async def _request(self, scope: Scope, headers: Headers, receive: Receive, request_id: str | None) -> Request:
         method = scope["method"]
@@ -131,6 +164,12 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def _parsed(self, parse: Callable[[], Request], text: bytes) -> Request:
         return await self.engine.statements.aside.run(parse) if has_many_values(text) else parse()
+
+
+def _echoed(headers: Headers, request_id: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    if b"x-request-id" not in headers or request_id is None:
+        return ()
+    return ((b"x-request-id", request_id.encode()),)
 
 
 def idempotency_key(headers: Headers) -> str | None:

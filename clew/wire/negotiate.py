@@ -7,6 +7,7 @@ from functools import lru_cache
 RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 HTML = "text/html"
+EVENTS = "text/event-stream"
 
 
 @lru_cache(maxsize=256)
@@ -40,7 +41,7 @@ def negotiate(accept: str, html: bool = True) -> str | None:
             continue
         if media in ("*/*", "application/*"):
             media = JSON
-        if media in (RESPONSE, JSON, HTML) and (html or media != HTML) and quality > 0:
+        if media in (RESPONSE, JSON, HTML, EVENTS) and (html or media != HTML) and quality > 0:
             # Of ranges with equal quality, the first one wins.
             candidate = (quality, -index, media)
             if best is None or candidate > best:

@@ -67,7 +67,7 @@ def from_json(body: bytes, request_id: str | None, client: str) -> Request:
         raise ClewError("Batches of operations are not supported.", hint="Send one operation a request.")
     if not isinstance(value, dict):
         raise ClewError("The body must be a JSON object.", hint='Send {"query": "...", "variables": {...}}.')
-    return _request(value, request_id, client, queries_only=False)
+    return from_object(value, request_id, client)
 
 
 def from_query_string(query_string: bytes, request_id: str | None, client: str) -> Request:
@@ -90,10 +90,17 @@ def from_query_string(query_string: bytes, request_id: str | None, client: str) 
             value[name] = read_json(text, f"`{name}`") if text else None
         else:
             value[name] = text
-    return _request(value, request_id, client, queries_only=True)
+    return from_object(value, request_id, client, queries_only=True)
 
 
-def _request(value: Mapping[str, Any], request_id: str | None, client: str, *, queries_only: bool) -> Request:
+def from_object(
+    value: Mapping[str, Any], request_id: str | None, client: str, *, queries_only: bool = False
+) -> Request:
+    """Return the request in an object with the parameters of GraphQL over HTTP.
+
+    Raises:
+        ClewError: BAD_USER_INPUT for a wrong parameter.
+    """
     query = value.get("query")
     extensions = value.get("extensions")
     if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
@@ -111,4 +118,6 @@ def _request(value: Mapping[str, Any], request_id: str | None, client: str, *, q
         raise ClewError("`operationName` must be a string.")
     if extensions is not None and not isinstance(extensions, dict):
         raise ClewError("`extensions` must be a JSON object.")
-    return Request(query, variables, operation_name or None, queries_only, request_id, client)
+    return Request(
+        query, variables, operation_name or None, queries_only, request_id, client, extensions=extensions or {}
+    )

@@ -27,7 +27,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 _BUFFERED = 64 * 1024
 
 # RFC 6455: bytes of the reason in a close frame (5.5), and the code for a violation of policy (7.4.1).
-_LONGEST_REASON = 123
+LONGEST_REASON = 123
 _POLICY_VIOLATION = 1008
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
@@ -122,7 +122,7 @@ async def refused_in_route(connection: Request | WebSocket, error: Exception) ->
         hint = "The API is at /graphql." if error.status_code == 404 else None
         told, answered = ClewError(f"{error.detail}.", code=code, hint=hint), error
     if isinstance(connection, WebSocket) and not _takes_a_response(connection):
-        reason = told.message.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        reason = told.message.encode()[:LONGEST_REASON].decode(errors="ignore")
         await connection.close(_POLICY_VIOLATION, reason)
         return None
     request_id = given_request_id(dict(connection.scope["headers"]))

@@ -1,6 +1,7 @@
-"""Generated mutations: one root field in three phases, under the rules of one viewer.
+"""Run generated mutations: each root field in three phases, under the rules of one viewer.
 
-1. Gather: read the input; find, lock and judge every existing row that it touches, as the row was before the field.
-2. Write. Before that, foresee which rows no rule could allow.
-3. Check: recall what rows were, beside the rows written before them; judge every written row as it is now.
+1. Gather: read the input. Find, lock and check every existing row that it touches, in its old state.
+2. Write: first foresee which rows no rule could allow. Then write all rows.
+3. Check: recall the old state of rows, and check it among the rows written before them. Then check the new state of
+   every written row.
 """

@@ -1,12 +1,14 @@
-"""Whether the rules allow what a root field has written, judged of the rows as they are now.
+"""Check that the rules allow the rows that a root field has written, in their new state.
 
-A row never vouches for itself: a rule that comes back to the entity being written reads it as it was before the row was
-written. The rows before it count as they are now, those after it as they were before the root field. Nor do two rows
-vouch for each other: where the rules of two entities read one another, a new state of one counts for the other only
-once it is allowed itself.
+A row is never its own proof. While a row is checked, its rules read its entity in a mixed state: rows written before it
+in their new state; the row itself, and rows written after it, as they were before the root field.
 
-Generated links are part of the rows from which they are written: a rule reads those of the row itself as they are now.
-Beyond it, the rules of their ends read them as they were; and links of rows that are not allowed yet vouch for none.
+Two rows do not prove each other either. Where the rules of two entities read each other, the new state of a row counts
+for the other entity only once that row is allowed.
+
+A generated link belongs to the row that the client writes it from. The rules of that row read its own links in their
+new state. They read all other links as they were before the root field. Links of a row that is not allowed yet prove
+nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from clew.writes.store import Store
 from clew.writes.types import Create, Draft, Remove, Step, Written
 from clew.writes.witness import Phase, Refusal
 
-# How often rows that wait for each other are judged: a chain, each allowed by the one before, needs that many rounds.
+# How many rounds of checks to run on rows that depend on each other. A chain, in which each row is allowed by the one
+# before, may need one round for each row.
 _ROUNDS = 20
 
 _UNREADABLE = "No READ rule would show the row as it is now."
@@ -36,10 +39,12 @@ _CIRCULAR = "It would be allowed only because of other rows that this field writ
 
 
 async def check_written(store: Store, steps: Sequence[Step], written: Iterable[Written]) -> None:
-    """Judge rows: each must be readable, every guard must hold, and each field needs a rule that held and holds.
+    """Check written rows: each must be readable, every guard must hold, and each field needs one rule.
+
+    That rule must have held before the write, and must hold after it.
 
     Args:
-        steps: all that was written, in its order.
+        steps: everything that the root field has written, in order.
 
     Raises:
         ClewError: FORBIDDEN.
@@ -53,8 +58,8 @@ async def check_written(store: Store, steps: Sequence[Step], written: Iterable[W
         allowed = Allowed(item.entity, item.permits)
         # alike if false: a shortcut
         if item.visible.where == TRUE and all(permit.after == TRUE for permit in item.permits.every):
-            # No row can fail but for its fields.
-            # alike without it: asked when they were read, too
+            # Only the fields of a row can still fail.
+            # alike without it: also checked when the rows were read
             await store.in_parts(item.drafts, partial(allowed.require, phase=Phase.CHECK))
         elif item.drafts:  # alike if true: judges none
             judged.append(_Judged(store, item, allowed, orders))
@@ -69,9 +74,10 @@ async def check_written(store: Store, steps: Sequence[Step], written: Iterable[W
 
 
 async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
-    """Judge rows by what they were, where the rules count rows of their entity: those written before them count, too.
+    """Check the old state of rows again, if their rules read rows of the same entity.
 
-    Without this, each of two owners could go because of the other.
+    This time the rules read the rows that were written earlier in their new state. Without this check, a rule such as
+    "another owner exists" would let one root field remove both of two owners.
 
     Raises:
         ClewError: FORBIDDEN.
@@ -90,27 +96,28 @@ async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
         all_held = await store.held_after_others(step.entity, permits, keys, order)
         for number, (draft, held) in enumerate(zip(drafts, all_held, strict=True)):
             await store.pause(number)
-            # A row is held to both: what it was beside all others as they were, and beside those before it.
-            draft.held = tuple(a and b for a, b in zip(draft.held or held, held, strict=True))
+            # A rule must hold in both checks: among the old rows, and among the rows written earlier.
+            draft.held_before = tuple(a and b for a, b in zip(draft.held_before or held, held, strict=True))
         await store.in_parts(drafts, partial(allowed.require, phase=Phase.RECALL))
 
 
 async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
-    """Find an order in which the rows of rules that read one another allow each other, one after the other.
+    """Find an order in which rows can be allowed one after the other, where their rules read each other.
 
     Raises:
-        ClewError: FORBIDDEN if there is none.
+        ClewError: FORBIDDEN if there is no such order.
     """
     names = {group.entity.name for group in judged}
     waiting = [
         (group, group.item.drafts)
         for group in judged
-        if (store.circles.of(group.entity) - {group.entity.name}) & names  # alike if true: judged twice alike
+        if (store.circles.of(group.entity) - {group.entity.name}) & names  # alike if true: checked twice
     ]
     for _ in range(_ROUNDS):
         if not waiting:  # alike if false: a shortcut
             return
-        # By the entity whose rows wait: these, and the links that they have written, by theirs.
+        # The keys of the waiting rows and of the links that they have written. The outer name is the entity of the
+        # waiting row, the inner name is the entity of the key.
         keys: dict[str, dict[str, dict[Key, None]]] = {}
         for group, drafts in waiting:
             name = group.entity.name
@@ -167,7 +174,7 @@ async def forbidden_anyway(
 
 
 class _Orders:
-    """The order in which the rows of each entity are written. One that is written twice has its second place."""
+    """The order in which the rows of each entity are written. A row that is written twice has its second place."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
         self._orders: dict[str, dict[Key, None]] = {}
@@ -186,12 +193,12 @@ class _Orders:
             order[key] = None
 
     def of(self, name: str) -> list[Key]:
-        """Return the keys of an entity's rows in their order."""
+        """Return the keys of the written rows of an entity, in order."""
         return list(self._orders.get(name, ()))
 
 
 class _Judged:
-    """Rows of one entity that are judged by the same rules."""
+    """Rows of one entity that the same rules decide on."""
 
     def __init__(self, store: Store, item: Written, allowed: Allowed, orders: _Orders) -> None:
         self.item = item
@@ -211,49 +218,56 @@ class _Judged:
     async def judge(
         self, drafts: Sequence[Draft], waiting: Mapping[str, Sequence[Key]]
     ) -> list[tuple[bool | None, ...]]:
-        """Judge rows: whether each is readable, and which of the rules hold after.
+        """Return for each row whether it is readable, then for each rule whether it holds for the new state.
 
         Args:
-            waiting: rows that are read as they were, by their keys.
+            waiting: the keys of rows that rules read as they were before the root field, by entity.
         """
         store = self._store
         bound: dict[Supplied, Any] = {}
         own = self.entity.name
-        order = self._orders.of(own) if self._reads_itself else []  # alike if true: no rule reads it then
-        before = [own] if self._reads_itself else []  # alike if true: no rule reads it then
-        # alike if true: what has not changed is as it was
+        order = self._orders.of(own) if self._reads_itself else []  # alike if true: no rule reads the entity then
+        before = [own] if self._reads_itself else []  # alike if true: no rule reads the entity then
+        # alike if true: an entity that has not changed is as it was
         before += [name for name in self._links if store.changed(name)]
         near: list[str] = []
         is_ordered = len(order) > 1
         for name in before:
-            bound |= store.as_it_was(name)
-        if is_ordered:  # alike if true: one row comes after no other
+            bound |= store.bind_past(name)
+        if is_ordered:  # alike if true: a single row has no row before it
             unread = set(waiting.get(own, ()))
             allowed = [key for key in order if key not in unread]
-            bound |= store.as_it_was(own, order=allowed)
+            bound |= store.bind_past(own, order=allowed)
             await store.rest(order)
             bound[Places()] = self._places(drafts, order, allowed)
             await store.rest(order)
         for name, keys in sorted(waiting.items()):
-            if is_free_link(store.model.entity(name)):  # alike if true: nothing else is the row's own
+            if is_free_link(store.model.entity(name)):  # alike if true: only links belong to the row
                 near.append(name)
-                bound |= store.as_it_was(name, keys, near=True)
+                bound |= store.bind_past(name, keys, near=True)
             if name not in before:
                 before.append(name)
-                bound |= store.as_it_was(name, keys)
+                bound |= store.bind_past(name, keys)
         plan = Check(self.item.visible, self.item.permits, before, near, is_ordered)
         return await self._store.check(plan, [draft.key for draft in drafts], bound)
 
     def _places(self, drafts: Iterable[Draft], order: Sequence[Key], allowed: Sequence[Key]) -> list[int]:
-        """Return the place of each row among those that are read as they are now once they come before it."""
+        """Return for each row how many allowed rows come before it, plus one. Its rules read these in their new state.
+
+        Args:
+            allowed: the keys of `order` whose new state counts.
+        """
         places = {key: place for place, key in enumerate(order)}
         of_allowed = [places[key] for key in allowed]
-        # A row that only changes along is written by no step: it reads all others as they were.
+        # No step writes a row that only changes along with another. Its rules read all rows as they were.
         return [bisect_left(of_allowed, places[draft.key]) + 1 if draft.key in places else 1 for draft in drafts]
 
 
 class Allowed:
-    """Tells whether a row may be written as it was, by which of `permits.every` hold now. Rows alike are asked once."""
+    """Decide whether a row may be written, given which of `permits.every` held before and hold now.
+
+    Equal cases are decided once.
+    """
 
     def __init__(self, entity: Entity, permits: Permits) -> None:
         self._entity = entity
@@ -261,7 +275,7 @@ class Allowed:
         self._known: dict[tuple[frozenset[str], tuple[bool, ...], tuple[bool | None, ...]], bool] = {}
 
     def require(self, drafts: Iterable[Draft], phase: Phase = Phase.GATHER) -> None:
-        """Refuse rows that no rules could allow, whatever becomes of them.
+        """Refuse rows that no rule can allow, whatever their new state is.
 
         Raises:
             ClewError: FORBIDDEN.
@@ -272,7 +286,7 @@ class Allowed:
                 raise ForbiddenError(self.refusal(phase, draft, after))
 
     def __call__(self, draft: Draft, after: tuple[bool | None, ...]) -> bool:
-        question = (draft.fields, draft.held, after)
+        question = (draft.fields, draft.held_before, after)
         answer = self._known.get(question)
         if answer is None:
             answer = self._known[question] = self._is_allowed(*question)
@@ -284,7 +298,7 @@ class Allowed:
         """Return why a row is refused."""
         permits = self._permits
         fields: tuple[str, ...] = ()
-        holds = self._holding(draft.held, after)
+        holds = self._holding(draft.held_before, after)
         if not readable:
             why = _UNREADABLE
         elif not all(holds[id(permit)] for permit in permits.guards):
@@ -311,11 +325,13 @@ class Allowed:
     ) -> Refusal:
         """Return the refusal of a row for a reason."""
         permits = self._permits
-        return Refusal(phase, self._entity, permits.operation, why, permits, draft.key, fields, draft.held, after)
+        return Refusal(
+            phase, self._entity, permits.operation, why, permits, draft.key, fields, draft.held_before, after
+        )
 
     def _holding(self, held: tuple[bool, ...], after: tuple[bool | None, ...]) -> dict[int, bool | None]:
-        """Whether each rule holds as a whole, by its identity."""
-        # A new row was under no rule before.
+        """Return for each rule, by its `id`, whether it held before and holds now."""
+        # A new row has no old state.
         before = held or (True,) * len(after)
         return {id(permit): b and a for permit, b, a in zip(self._permits.every, before, after, strict=True)}
 

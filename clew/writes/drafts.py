@@ -1,4 +1,4 @@
-"""Inputs read into drafts: values checked and converted, presets filled."""
+"""Read inputs into drafts: check and convert their values, and fill in presets."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from clew.writes.witness import Phase, Refusal
 
 
 class InputReader:
-    """Reads the inputs of mutations into drafts.
+    """Read the inputs of mutations into drafts.
 
     Args:
-        schema: the viewer's. Errors name nothing that is not in it, and enums have the application's own values.
+        schema: the schema of the viewer. Errors name only what is in it. Its enums have the application's own values.
     """
 
     def __init__(self, model: Model, schema: GraphQLSchema, viewer: Viewer, sight: Sight) -> None:
@@ -50,7 +50,7 @@ class InputReader:
         """Read one input: columns into the draft, relations into `nested`.
 
         Args:
-            is_new: whether the row is new. One that is there keeps the columns that a to-one shares.
+            is_new: whether the row is new. An existing row keeps the columns that a to-one shares.
         """
         storings, values = self._storing(entity), draft.values
         relations: list[tuple[str, Any]] = []
@@ -62,7 +62,7 @@ class InputReader:
             try:
                 values[name] = stored(value, name)
             except ClewError:
-                # The whole place is only worked out when something is wrong.
+                # Work out the full place only for an error.
                 stored(value, draft.at(name))
                 raise
         self._add_fields(draft, tuple(values))
@@ -83,10 +83,10 @@ class InputReader:
             nested.setdefault(name, []).append((draft, value))
 
     def refuse_twice_given(self, entity: Entity, given: Mapping[str, Any], prefix: str) -> None:
-        """Refuse a to-one that is given by itself and by its key.
+        """Refuse an input that sets both a to-one and its key.
 
         Args:
-            prefix: what comes before the names of fields in errors.
+            prefix: stands before the names of fields in errors.
         """
         for name in given:
             relation = entity.relation(name)
@@ -94,18 +94,18 @@ class InputReader:
                 raise ClewError(f"`{prefix}{name}` and its key are both set.", hint="Use only one of them.")
 
     def take_key(self, entity: Entity, draft: Draft, source: Source, given: Collection[str] = ()) -> None:
-        """Let the key of another row fill columns of a draft: now, or once that row has one.
+        """Fill columns of a draft with the key of another row, now or once that row has a key.
 
         Args:
-            given: the names of the fields that the draft's input gives.
+            given: the names of the fields in the draft's input.
 
         Raises:
-            ClewError: BAD_USER_INPUT if the input gives a column that the row around it fills, or `inc` changes one
-                that a to-one fills; and as `settle`.
+            ClewError: BAD_USER_INPUT if the input sets a column that the row around it fills, or if `inc` changes a
+                column that a to-one fills. Further errors are those of `settle`.
         """
         names = tuple(name for name, _ in source.columns)
         if source.field is None:
-            # What a to-one shares may be given too, and must be the same.
+            # The input may also set a shared column of the to-one, but only to the same value.
             filled = (name for to_one in source.to_ones for name in (to_one, *entity.own_key(to_one)))
             for name in filled:
                 if name in given:
@@ -123,7 +123,11 @@ class InputReader:
             draft.sources += (source,)
 
     def kept(self, entity: Entity, names: Iterable[str]) -> list[str]:
-        """Return those columns that rows keep where a to-one shares them: not what a preset fills."""
+        """Return the columns of `names` that an existing row keeps: all but those that a preset fills on UPDATE.
+
+        Args:
+            names: columns that a to-one shares with something else.
+        """
         presets = ((name, column_of(entity, name).preset) for name in names)
         return [name for name, p in presets if p is None or Operation.UPDATE not in p.on or self._sight.admin]
 
@@ -131,8 +135,8 @@ class InputReader:
         """Fill in the keys of rows that were new when the drafts were read.
 
         Raises:
-            ClewError: BAD_USER_INPUT if another to-one has a column in common and leads elsewhere, or the row keeps
-                another value there; FORBIDDEN if a preset does.
+            ClewError: BAD_USER_INPUT if such a key sets a column that another to-one, or the existing row, sets to
+                another value; FORBIDDEN if a preset sets it to another value.
         """
         for draft in drafts:
             for source in draft.sources:
@@ -144,7 +148,7 @@ class InputReader:
             if draft.values.setdefault(name, value) == value:
                 continue
             preset = column_of(entity, name).preset
-            # alike without `operation in preset.on`: but for an admin nothing else gives such a column
+            # alike without `operation in preset.on`: except for an admin, only the preset gives such a column
             if preset is not None and operation in preset.on and not self._sight.admin:
                 why = f"The @preset of {name} and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, operation, why, fields=(name,)))
@@ -153,7 +157,7 @@ class InputReader:
             if name in draft.kept:
                 message = f"`{place}` leads to another {name} than the row has."
                 raise ClewError(message, hint=f"Choose one with the same {name}.")
-            # alike if true: who sets a column knows its name
+            # alike if true: a viewer that sets a column knows its name
             about = f" on {names[0]}" if names else ""
             if source.field is None:
                 message = f"`{place}` and the row around it set different values{about}."
@@ -165,7 +169,7 @@ class InputReader:
         """Refuse new rows that lack a to-one which must not be null.
 
         Raises:
-            ClewError: BAD_USER_INPUT where the viewer could give it, else CONSTRAINT_VIOLATION.
+            ClewError: BAD_USER_INPUT if the viewer's schema has the to-one or its key, else CONSTRAINT_VIOLATION.
         """
         for column in entity.columns:
             if column.relation is None or not is_required(entity, column):
@@ -180,7 +184,7 @@ class InputReader:
                     raise ClewError(f"`{draft.at(names[0])}` is required.", hint=f"Give {names[-1]}.")
 
     def changes(self, entity: Entity, arguments: Mapping[str, Any], prefix: str, *, place: str | None = None) -> Draft:
-        """`set`, `inc` and `append` but for what is nested in `set`."""
+        """Read `set`, `inc` and `append` into a draft, without the relations in `set`."""
         draft = Draft(prefix.rstrip("."), "set.") if place is None else Draft(place)
         for name, value in (arguments.get("set") or {}).items():
             if entity.column(name) is not None:
@@ -206,10 +210,10 @@ class InputReader:
         return draft
 
     def preset(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> None:
-        """Fill what @preset gives by claim or value; a parent's value must agree with it.
+        """Fill in the columns with a @preset by claim or value.
 
         Raises:
-            ClewError: FORBIDDEN where it does not, or the viewer has no such claim.
+            ClewError: FORBIDDEN if the row around it sets another value, or if the viewer lacks the claim.
         """
         for column in entity.columns:
             preset = column.preset
@@ -220,7 +224,7 @@ class InputReader:
             if not open_:  # alike if false: a shortcut
                 continue
             if preset.sql is not None:
-                # The statement fills it.
+                # The statement fills in the column.
                 for draft in open_:
                     draft.fields -= {name}
                 continue
@@ -238,7 +242,7 @@ class InputReader:
                 draft.fields -= {name}
 
     def _preset_value(self, column: Column, preset: Preset) -> Any:
-        """What a preset by claim or value fills in; None without the claim."""
+        """Return the value of a preset by claim or value. Return None if the viewer lacks the claim."""
         if preset.claim is None:
             return preset_value(column, constant_value(preset.value, column.type))
         claim = Claim(tuple(preset.claim.removeprefix("$auth.").split(".")), column.type)
@@ -246,11 +250,15 @@ class InputReader:
         return preset_value(column, found[claim]) if claim in found else None
 
     def key(self, entity: Entity, given: Mapping[str, Any], prefix: str = "") -> Key:
-        """The primary key among what is given; `prefix` names where that is."""
+        """Return the primary key in an input.
+
+        Args:
+            prefix: stands before the names of fields in errors.
+        """
         return tuple(self._stored(entity, name, given[name], prefix + name) for name in entity.primary_key)
 
     def unique(self, entity: Entity, names: Sequence[str], given: Mapping[str, Any], place: str) -> Key:
-        """The values of a unique key's columns.
+        """Return the values of a unique key's columns.
 
         Raises:
             ClewError: BAD_USER_INPUT if one is missing or null.
@@ -261,7 +269,7 @@ class InputReader:
         return tuple(self._stored(entity, name, given[name], f"{place}.{name}") for name in names)
 
     def new_unique(self, entity: Entity, names: Sequence[str], given: Mapping[str, Any], place: str) -> Key:
-        """The values of a unique key's columns in a row that may be new: what is not given may be preset.
+        """Return the values of a unique key's columns for a row that may be new. A preset may fill in missing values.
 
         Raises:
             ClewError: as `unique`.
@@ -283,7 +291,7 @@ class InputReader:
         return stored(value, place)
 
     def _storing(self, entity: Entity) -> dict[str, Storing | None]:
-        """By the name of a field; None for relations."""
+        """Return the converters of an entity's fields by name. A relation has None."""
         found = self._storings.get(entity.name)
         if found is None:
             found = self._storings[entity.name] = dict.fromkeys(relation.name for relation in entity.relations)
@@ -294,7 +302,7 @@ class InputReader:
         return found
 
     def _add_fields(self, draft: Draft, names: tuple[str, ...]) -> None:
-        """Rows of the same fields have one set of them."""
+        """Add names to the draft's fields. Drafts with the same fields share one set."""
         found = self._fields.get((draft.fields, names))
         if found is None:
             found = self._fields[draft.fields, names] = draft.fields.union(names)
@@ -302,7 +310,11 @@ class InputReader:
 
 
 def sql_presets(entity: Entity, operation: Operation, given: Collection[str]) -> list[tuple[Column, str]]:
-    """The columns that @preset fills by SQL, but for those `given` by an admin."""
+    """Return the columns that a @preset fills by SQL, each with the SQL.
+
+    Args:
+        given: columns that an admin sets. They are left out.
+    """
     return [
         (column, column.preset.sql)
         for column in entity.columns
@@ -311,7 +323,7 @@ def sql_presets(entity: Entity, operation: Operation, given: Collection[str]) ->
 
 
 def column_of(entity: Entity, name: str) -> Column:
-    """A column that the entity is known to have."""
+    """Return a column by its API name. The entity must have it."""
     column = entity.column(name)
     assert column is not None, f"{entity.name}.{name}"
     return column

@@ -1,4 +1,4 @@
-"""What a root field of a mutation answers for rows and changes that the viewer may not have."""
+"""Errors for rows that the viewer may not see or name, and for changes that the viewer may not make."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from clew.writes.witness import Refusal
 
 
 class ForbiddenError(ClewError):
-    """No rule allows the write. A client is not told which one would.
+    """No rule allows the write. The error does not tell a client which rules there are.
 
     Args:
-        refusal: for the log, and for people who may know.
+        refusal: the details, for the log and for explanations to admins.
     """
 
     def __init__(self, refusal: Refusal) -> None:
@@ -21,7 +21,9 @@ class ForbiddenError(ClewError):
 
 
 class GuardedError(ViolationError):
-    """A guard forbids what a deletion does elsewhere. As for a foreign key that does, nothing tells of the rows.
+    """A guard forbids a change that a deletion would make to another row.
+
+    The error looks like a violated foreign key, so it reveals nothing about that row.
 
     Args:
         refusal: as for `ForbiddenError`.
@@ -40,5 +42,5 @@ class NoSuchRowError(ClewError):
 
 
 def not_in_list(place: str, name: str) -> ClewError:
-    """The input names a row of another's list, or any row where the list is hidden."""
+    """Return the error for an input that names a row outside the list, or any row if the list is hidden."""
     return ClewError(f"`{place}` does not belong to `{name}`.")

@@ -29,7 +29,7 @@ class Running(Protocol):
     async def read(self, entity: Entity, info: Info, keys: Sequence[Key]) -> list[Row | None]:
         """Read the rows of a field by their keys, as the viewer sees them."""
 
-    async def as_listed(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
+    async def in_list_order(self, entity: Entity, keys: Sequence[Key]) -> Sequence[Key]:
         """Sort the keys of rows that the client did not name: return them in the order of a list."""
 
     async def read_below(
@@ -62,7 +62,7 @@ def _resolver(found: WriteField) -> _Resolver:
         running: Running = info.context.running
         keys = _written(running.writer(info.path.key), entity, kind, arguments)
         if kind is WriteKind.UPDATE_WHERE:
-            keys = _listed(running, entity, keys)
+            keys = _in_list_order(running, entity, keys)
         if kind.bulk:
             return running.batches.track(info, _bulk(keys))
         return running.batches.resolve(entity, info, _one(entity, keys))
@@ -83,7 +83,7 @@ async def _told(writer: Writer) -> AsyncIterator[None]:
 
 
 async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
-    """Write what the field asks for, and judge it. Return the keys of the rows."""
+    """Write the rows of the field, and check them. Return their keys."""
     async with _told(writer):
         return await _judged(writer, entity, kind, arguments)
 
@@ -113,9 +113,9 @@ async def _judged(writer: Writer, entity: Entity, kind: WriteKind, arguments: Ma
     return [key for key in keys if key is not None]
 
 
-async def _listed(running: Running, entity: Entity, keys: Awaitable[Sequence[Key]]) -> Sequence[Key]:
+async def _in_list_order(running: Running, entity: Entity, keys: Awaitable[Sequence[Key]]) -> Sequence[Key]:
     """Sort keys in an order that reveals nothing about hidden keys."""
-    return await running.as_listed(entity, await keys)
+    return await running.in_list_order(entity, await keys)
 
 
 async def _one(entity: Entity, keys: Awaitable[Sequence[Key]]) -> Any:
@@ -156,7 +156,7 @@ def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
         keys = await writer.to_delete(entity, arguments, where=bulk)
         found: Any = None
         if bulk:
-            listed = await running.as_listed(entity, keys)
+            listed = await running.in_list_order(entity, keys)
             found = {"count": len(keys), "read": await running.read_below(entity, info, "rows", listed)}
         elif keys:
             (found,) = await running.read(entity, info, keys)

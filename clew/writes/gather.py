@@ -1,7 +1,7 @@
-"""The first phase of a root field: inputs read, level by level, and every existing row that they touch locked.
+"""Run the first phase of a root field: read the inputs, level by level, and lock every existing row that they touch.
 
-Nothing is written here. Whatever is refused is refused of the rows as they were before the root field, so an error
-tells of no state that nobody has allowed.
+This phase writes nothing. It decides every refusal from the rows as they were before the root field, so an error cannot
+reveal a state that no rule has allowed.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from clew.writes.store import Store
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
 from clew.writes.witness import Phase, Refusal
 
-# Rows of one root field, nested ones included.
+# The most rows that one root field writes, with nested rows.
 MOST_ROWS = 10_000
 
-# What is done with rows of a to-many that belong to it already.
+# Actions on rows that belong to a to-many already.
 _OF_MEMBERS = ("delete", "disconnect", "update")
 
 
 class RowCount:
-    """Counts the rows of one root field's inputs."""
+    """Count the rows in the inputs of one root field."""
 
     def __init__(self) -> None:
         self.number = 0
 
     def check(self, more: int, place: str) -> None:
-        """Refuse more rows than a root field writes.
+        """Refuse more rows than a root field may write.
 
         Raises:
             ClewError: BAD_USER_INPUT.
@@ -53,11 +53,11 @@ class RowCount:
 
 
 class Gatherer:
-    """Collects the steps of one root field, in the order in which they write, and what is to be judged after them.
+    """Collect the steps of one root field, in the order in which they write, and the rows to check after them.
 
     Args:
-        rows: counts those of the whole root field, where each is gathered by itself.
-        hooks: those that may give new rows what their inputs leave out.
+        rows: counts the rows of the whole root field. Several gatherers share it if each row is gathered by itself.
+        hooks: hooks of the application. They may set required fields that the inputs of new rows leave out.
     """
 
     def __init__(self, store: Store, inputs: InputReader, rows: RowCount, hooks: Hooks | None) -> None:
@@ -79,11 +79,11 @@ class Gatherer:
         inputs: Sequence[tuple[Mapping[str, Any], str]],
         sources: Sequence[Sequence[Source]] = (),
     ) -> list[Draft]:
-        """Read new rows of one level and all that is nested in them.
+        """Read new rows of one level, and everything nested in them.
 
         Args:
-            inputs: each with its place.
-            sources: for each the rows that it is nested in.
+            inputs: each input with its place.
+            sources: for each input the rows that it is nested in.
         """
         if not inputs:
             return []
@@ -110,7 +110,7 @@ class Gatherer:
         return drafts
 
     async def _to_ones(self, entity: Entity, nested: Nested) -> None:
-        """Create or find the rows that to-ones lead to, and take their keys."""
+        """Create or find the rows that to-ones lead to. Fill their keys into the drafts."""
         for name, entries in nested.items():
             relation = entity.relation(name)
             assert relation is not None
@@ -148,16 +148,17 @@ class Gatherer:
         *,
         compared: bool = False,
     ) -> None:
-        """Refuse rows of `target` whose keys are masked for the viewer, where columns of `entity` would tell them.
+        """Refuse rows of `target` whose keys are masked, if columns of `entity` would reveal the keys to the viewer.
 
         Args:
-            compared: whether something else gives values of the columns too, and a difference is refused.
+            columns: columns of `entity` that the keys fill.
+            compared: whether the input also sets these columns. Then an error about a difference would reveal the key.
 
         Raises:
             ClewError: BAD_USER_INPUT.
         """
         known = [number for number, row in enumerate(rows) if row.key]
-        # alike without `known`: a shortcut, for no key is asked about
+        # alike without `known`: a shortcut, for there is no key to check
         if known and (compared or self._store.tells(entity, [name for name, _ in columns])):
             shown = await self._store.shows(target, target.primary_key, [rows[number].key for number in known])
             for number, is_shown in zip(known, shown, strict=True):
@@ -165,10 +166,10 @@ class Gatherer:
                     raise NoSuchRowError(places[number])
 
     async def _refuse_hidden(self, entity: Entity, drafts: Sequence[Draft], operation: Operation) -> list[Draft]:
-        """Refuse to-ones that are set by their keys to no readable row, and to none that is new.
+        """Refuse to-ones whose keys lead to a row that is neither readable nor created by this field.
 
         Returns:
-            The drafts that are to be asked again when the keys of new rows are known.
+            The drafts to check again when the keys of new rows are known.
 
         Raises:
             ClewError: CONSTRAINT_VIOLATION.
@@ -195,10 +196,10 @@ class Gatherer:
         drafts: Sequence[Draft],
         sets: Sequence[Mapping[str, Any] | None],
     ) -> None:
-        """Read changes of locked rows, and all that is nested in them.
+        """Read changes of locked rows, and everything nested in them.
 
         Args:
-            sets: for each the input with its relations, if it has any.
+            sets: for each row its `set` input, or None. Only the relations in it are read here.
         """
         if not rows:  # alike if false: a shortcut
             return
@@ -208,8 +209,8 @@ class Gatherer:
         for number, (row, draft, given) in enumerate(zip(rows, drafts, sets, strict=True)):
             await self._store.pause(number)
             changed[row.key] = draft.place
-            draft.key, draft.held = row.key, row.held
-            # To add to a value that the viewer cannot read would tell it, by the numbers that do not fit.
+            draft.key, draft.held_before = row.key, row.held_before
+            # Adding to a hidden value would reveal it: a client could search for the increase that overflows.
             if not row.masked.isdisjoint((*draft.increases, *draft.appends)):
                 fields = tuple(sorted(row.masked & {*draft.increases, *draft.appends}))
                 why = f"`inc` and `append` need to read {', '.join(fields)}, which no READ rule opens on the row."
@@ -232,10 +233,11 @@ class Gatherer:
         await self._to_manys(entity, nested)
 
     async def _keep(self, entity: Entity, nested: Nested) -> None:
-        """Let rows that get other to-ones keep the columns that these share with something else.
+        """Keep the columns that new to-ones of existing rows share with something else.
 
         Raises:
-            ClewError: CONSTRAINT_VIOLATION where such a column is masked on its row: a difference would tell it.
+            ClewError: CONSTRAINT_VIOLATION if such a column is masked on its row. An error about a difference would
+                reveal the value.
         """
         set_by: dict[int, set[str]] = {}
         for name, entries in nested.items():
@@ -243,7 +245,7 @@ class Gatherer:
                 set_by.setdefault(id(draft), set()).update(entity.own_key(name))
         for name, entries in nested.items():
             shared = self._inputs.kept(entity, entity.shared_key(name))
-            # A column that another to-one of the input sets is not kept.
+            # Do not keep a column that another to-one of the input sets.
             keeping = [
                 (draft, names)
                 for draft, _ in entries
@@ -259,7 +261,11 @@ class Gatherer:
                     self._kept(entity, name, draft, names, row)
 
     def _kept(self, entity: Entity, name: str, draft: Draft, names: Iterable[str], row: Locked) -> None:
-        """Let a row keep columns of the key of its to-one `name`."""
+        """Keep the row's own values in some columns of the key of its to-one `name`.
+
+        Args:
+            names: the columns to keep.
+        """
         relation = entity.relation(name)
         assert relation is not None
         of_row = dict(zip(entity.shared_key(name), row.columns, strict=True))
@@ -276,29 +282,29 @@ class Gatherer:
         opened: Iterable[str] = (),
         **options: Any,
     ) -> Lock:
-        """Return the plan that locks rows of the viewer under the rules for an operation.
+        """Return the plan that locks visible rows under the rules for an operation.
 
         Args:
-            drafts: the changes to come, which tell some fields that must be open.
-            opened: more fields that must.
-            options: of the plan.
+            drafts: the changes to come. Fields that they increase or append to must be open.
+            opened: more fields that must be open.
+            options: further arguments of the plan.
         """
         names = {*opened, *(name for draft in drafts for name in (*draft.increases, *draft.appends))}
         visible, permits = self._store.visible(entity), self._store.permits(entity, operation)
         return Lock(visible, permits, opened=sorted(names & visible.masks.keys()), **options)
 
     async def remove(self, entity: Entity, keys: Sequence[Key]) -> None:
-        """Delete locked rows. The guards of all rows that go or change with them must hold."""
+        """Delete locked rows. The guards of all rows that this deletes or changes along must hold."""
         if not keys:  # alike if false: a shortcut
             return
         self._removed.setdefault(entity.name, set()).update(keys)
         along: dict[str, list[Key]] = {}
-        async for child, relation, reached in self._store.reach(entity, keys):
+        async for child, relation, reached in self._store.referencing_rows(entity, keys):
             along.setdefault(child.name, []).extend(reached)
             if relation.on_delete is not OnDelete.CASCADE:
                 permits = self._store.guarding(child, Operation.UPDATE)
                 held = (True,) * len(permits.every)
-                drafts = [Draft("", key=key, held=held) for key in reached]
+                drafts = [Draft("", key=key, held_before=held) for key in reached]
                 self._guard_after(child, permits, drafts)
             elif is_free_link(child):
                 for end in child.relations:
@@ -307,7 +313,12 @@ class Gatherer:
         self.steps.append(Remove(entity, keys, along))
 
     async def _guard_ends(self, link: Entity, end: Relation, links: Sequence[Key]) -> None:
-        """Hold the guards of the rows at an end of links that go with the row at their other end."""
+        """Check the guards of rows whose links are deleted along with the row at the other end.
+
+        Args:
+            end: the end of the links at which the rows to check are.
+            links: the keys of the links.
+        """
         target = self._model.entity(end.target)
         columns = _pointing(link, end, target)
         places = {name: place for place, name in enumerate(link.primary_key)}
@@ -318,13 +329,13 @@ class Gatherer:
             raise GuardedError(Refusal(Phase.GATHER, target, Operation.UPDATE, why, permits))
 
     async def _guarded(self, entity: Entity, keys: Iterable[Key]) -> bool:
-        """Whether the guards for UPDATE hold of rows whose links change."""
+        """Return whether the guards for UPDATE hold for rows whose links change."""
         permits = self._store.guarding(entity, Operation.UPDATE)
         unique = list(dict.fromkeys(keys))
         if not permits.guards:  # alike if false: a shortcut, for the rows at the ends of links are there
             return True
         locked = await self._store.lock(Lock(self._store.access.every_row(entity), permits), keys=unique)
-        self._guard_after(entity, permits, [Draft("", key=row.key, held=row.held) for row in locked])
+        self._guard_after(entity, permits, [Draft("", key=row.key, held_before=row.held_before) for row in locked])
         return len(locked) == len(unique)
 
     # --- to-many ----------------------------------------------------------------------
@@ -332,7 +343,7 @@ class Gatherer:
     async def _close(self, entity: Entity, nested: Nested) -> None:
         """Note which lists are masked on their rows."""
         for name, entries in nested.items():
-            # alike if true: asks more, which nothing uses
+            # alike if true: checks more, and nothing uses the result
             asked = [draft for draft, value in entries if any(value.get(way) for way in _OF_MEMBERS)]
             if asked:  # alike if true: a shortcut
                 shown = await self._store.shows(entity, [name], [draft.key for draft in asked])
@@ -369,7 +380,7 @@ class Gatherer:
                 await self._linked(entity, relation, items)
 
     async def _owned(self, entity: Entity, relation: Relation, items: ToMany) -> None:
-        """Read changes of rows that point here by their own to-one."""
+        """Read changes of a to-many whose rows lead to `entity` by a to-one of their own."""
         target = self._model.entity(relation.target)
         owner = owner_of(self._model, relation)
         columns = _pointing(target, owner, entity)
@@ -385,7 +396,7 @@ class Gatherer:
         if not connected:
             return
         found = await self._connected(target, [(item.given, item.place) for item in connected])
-        # To connect a row twice is to connect it.
+        # Connecting a row twice is the same as connecting it once.
         pairs: dict[tuple[Key, int], Item] = {}
         for row, item in zip(found, connected, strict=True):
             pairs.setdefault((row.key, id(item.draft)), item)
@@ -417,7 +428,7 @@ class Gatherer:
         items: ToMany,
     ) -> None:
         key_columns = [column_of(target, name) for name, _ in columns]
-        # A client knows a row to belong here only by the to-one that leads here.
+        # A client may know that a row belongs here only if it may read the to-one that leads here.
         opened = [owner.name, *owner.key]
         for way in _OF_MEMBERS:
             asked = items[way]
@@ -444,7 +455,11 @@ class Gatherer:
                 await self.change(target, ordered, drafts, sets)
 
     async def _drafts(self, way: str, target: Entity, owner: Relation | None, items: Sequence[Item]) -> list[Draft]:
-        """The changes that entries of a to-many ask for."""
+        """Return the changes that entries of a to-many make to the listed rows themselves.
+
+        Args:
+            owner: the to-one of the listed rows that leads back; None for a many-to-many.
+        """
         if way == "update":
             changes: list[Draft] = []
             for number, item in enumerate(items):
@@ -460,11 +475,11 @@ class Gatherer:
         return []
 
     def _repointed(self, item: Item, names: Iterable[str], owner: Relation) -> Draft:
-        """A row whose to-one `owner` is written from its other end, in the columns `names`."""
+        """Return the draft of a row whose to-one `owner` is written from its other end, in the columns `names`."""
         return Draft(item.place, fields=frozenset(names), to_ones=frozenset([owner.name]))
 
     async def _keys(self, way: str, target: Entity, items: Sequence[Item]) -> list[Key]:
-        """The keys of the rows that entries of a to-many name."""
+        """Return the keys of the rows that entries of a to-many name."""
         if way == "update":
             keys: list[Key] = []
             for number, item in enumerate(items):
@@ -476,7 +491,7 @@ class Gatherer:
     # --- many-to-many -----------------------------------------------------------------
 
     async def _linked(self, entity: Entity, relation: Relation, items: ToMany) -> None:
-        """Read changes of a many-to-many: its links are written, generated ones under the rules of the field."""
+        """Read changes of a many-to-many. They write its links. The rules of the field decide on generated links."""
         assert relation.through is not None
         target, link = self._model.entity(relation.target), self._model.entity(relation.through.entity)
         here = tuple((_by_sql(link, theirs).name, _place(entity, ours)) for ours, theirs in relation.through.local)
@@ -520,7 +535,7 @@ class Gatherer:
         there: tuple[tuple[str, int], ...],
         ends: Sequence[tuple[Item, Draft]],
     ) -> list[tuple[Item, Draft]]:
-        """Leave out pairs of rows that a visible link joins already, or that come twice."""
+        """Drop repeated pairs of rows, and pairs that a visible link joins already."""
         unique: dict[Any, tuple[Item, Draft]] = {}
         for item, row in ends:
             unique.setdefault((id(item.draft), row.key or id(row)), (item, row))
@@ -537,10 +552,11 @@ class Gatherer:
     async def _links(
         self, link: Entity, wanted: Mapping[int, Mapping[str, Any] | None], *, among: Visible | None = None
     ) -> list[tuple[int, Key]]:
-        """Find links by their columns; return the keys, each with the number of what was wanted.
+        """Find links by their columns. Return their keys, each with its number in `wanted`.
 
         Args:
-            among: the links to look at, instead of those that there are for the viewer.
+            wanted: the columns of each link; None for a link that cannot exist.
+            among: the links to search, instead of the visible links.
         """
         asked = {number: values for number, values in wanted.items() if values is not None}
         if not asked:
@@ -570,13 +586,13 @@ class Gatherer:
             for number, (item, key) in enumerate(zip(asked, keys, strict=True)):
                 await self._store.pause(number)
                 wanted[number] = _link(here, item.draft.key, there, key)
-            # There may be several links of the application's own between two rows.
-            # Both ends of a generated one are asked for themselves, and what opens it is the field alone.
+            # Between two rows there may be several links of the application's own type.
+            # A generated link is found unmasked: both of its ends are checked, and only the field decides on it.
             among = unmasked(link) if is_free_link(link) else None
             found = await self._links(link, wanted, among=among)
             linked = {number for number, _ in found}
             rows: dict[int, Locked] = {}
-            if way != "disconnect":  # alike if true: locks rows, which nothing uses
+            if way != "disconnect":  # alike if true: locks rows, and nothing uses them
                 operation = Operation.DELETE if way == "delete" else Operation.UPDATE
                 plan = self.lock_of(target, operation, drafts, named=way == "update")
                 rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
@@ -604,26 +620,26 @@ class Gatherer:
                 why = "No rule for DELETE lets a link between the rows go."
                 raise ForbiddenError(Refusal(Phase.GATHER, link, Operation.DELETE, why, permits))
         elif self._store.keeps_images(link):
-            # For their images.
+            # Lock the links only to take their images.
             every, permits = self._store.access.every_row(link), self._store.guarding(link, Operation.DELETE)
             await self._store.lock(Lock(every, permits), keys=keys)
         await self.remove(link, keys)
 
-    # --- what is judged ---------------------------------------------------------------
+    # --- rows to check ----------------------------------------------------------------
 
     def _judge_after(self, entity: Entity, permits: Permits, drafts: Sequence[Draft]) -> None:
         self.written.append(Written(entity, self._store.visible(entity), permits, drafts))
 
     def _guard_after(self, entity: Entity, permits: Permits, drafts: Sequence[Draft]) -> None:
-        """Judge rows that change along by their guards alone."""
+        """Note rows that change along with others. Only their guards are checked afterwards."""
         every = self._store.access.every_row(entity)
         self.written.append(Written(entity, every, permits, drafts, may_be_gone=True))
 
     def finish(self) -> None:
-        """Refuse what cannot all be done.
+        """Refuse an input that both changes and deletes a row.
 
         Raises:
-            ClewError: BAD_USER_INPUT where a row is both changed and deleted.
+            ClewError: BAD_USER_INPUT.
         """
         for name, keys in self._removed.items():
             for key, place in self._changed.get(name, {}).items():
@@ -634,7 +650,7 @@ class Gatherer:
     # --- values -----------------------------------------------------------------------
 
     async def _connected(self, entity: Entity, wanted: Sequence[tuple[Mapping[str, Any], str]]) -> list[Draft]:
-        """Return visible rows that inputs name by one unique key each."""
+        """Return the visible rows that inputs name, each by one unique key."""
         rows: dict[int, Draft] = {}
         by_key: dict[tuple[str, ...], list[int]] = {}
         by_fields = {frozenset(key): key for key in reversed(unique_keys(entity).values())}
@@ -660,7 +676,7 @@ class Gatherer:
         return [rows[number] for number in range(len(wanted))]
 
     def _known_keys(self, entity: Entity) -> list[tuple[str, ...]]:
-        """The unique keys whose fields are all in the viewer's schema."""
+        """Return the unique keys whose fields are all in the viewer's schema."""
         type_ = self._store.schema.type_map[f"{entity.name}UniqueInput"]
         assert isinstance(type_, GraphQLInputObjectType)
         return [key for key in unique_keys(entity).values() if type_.fields.keys() >= set(key)]
@@ -669,14 +685,14 @@ class Gatherer:
         """Count rows of the input.
 
         Raises:
-            ClewError: BAD_USER_INPUT where there are too many.
+            ClewError: BAD_USER_INPUT if there are too many.
         """
         self._rows.check(more, place)
         self._rows.number += more
 
 
 def refuse_twice(rows: Iterable[Locked], drafts: Iterable[Draft]) -> None:
-    """Refuse two changes of a row.
+    """Refuse several changes of one row.
 
     Raises:
         ClewError: BAD_USER_INPUT.
@@ -689,12 +705,15 @@ def refuse_twice(rows: Iterable[Locked], drafts: Iterable[Draft]) -> None:
 
 
 def _same(row: Draft, theirs: str, draft: Draft, ours: str) -> bool:
-    """Whether two drafts give the same value."""
+    """Return whether `theirs` of a row and `ours` of a draft have the same known value."""
     return theirs in row.values and ours in draft.values and row.values[theirs] == draft.values[ours]
 
 
 def _shared(entity: Entity, relation: Relation, target: Entity, draft: Draft) -> list[Source]:
-    """What a new row takes over from the row that it is nested in: columns in which its key is given there already."""
+    """Return the key columns that a new row takes over from the row around it.
+
+    The row around it already sets them, in the columns of the to-one `relation` that leads to the new row.
+    """
     given: list[Source] = []
     for name, place in _pointing(entity, relation, target):
         column = target.key_columns[place].name
@@ -710,7 +729,7 @@ def _shared(entity: Entity, relation: Relation, target: Entity, draft: Draft) ->
 def _link(
     here: Iterable[tuple[str, int]], key: Key, there: Iterable[tuple[str, int]], other: Key
 ) -> dict[str, Any] | None:
-    """The columns of a link between two rows; None if a column that both ends share would have two values."""
+    """Return the columns of a link between two rows. Return None if the two ends need different values in a column."""
     values = {name: key[place] for name, place in here}
     if any(values.setdefault(name, other[place]) != other[place] for name, place in there):
         return None
@@ -724,10 +743,10 @@ def _by_sql(entity: Entity, name: str) -> Column:
 
 
 def _place(entity: Entity, name: str) -> int:
-    """The place in an entity's key of a column, by its SQL name."""
+    """Return the place of a column in the entity's key. `name` is its SQL name."""
     return next(place for place, column in enumerate(entity.key_columns) if column.column == name)
 
 
 def _pointing(entity: Entity, relation: Relation, target: Entity) -> tuple[tuple[str, int], ...]:
-    """The columns of a to-one's key, by API name, each with the place of its value in the key of `target`."""
+    """Return the API names of a to-one's key columns, each with the place of its value in the key of `target`."""
     return tuple((_by_sql(entity, local).name, _place(target, remote)) for local, remote in relation.on)

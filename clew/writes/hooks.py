@@ -1,4 +1,4 @@
-"""Hooks: the application's own functions beside generated writes, in their transaction (docs/hooks.md)."""
+"""Run hooks: the application's own functions before and after generated writes, in one transaction (docs/hooks.md)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPERATIONS = (Operation.CREATE, Operation.UPDATE, Operation.DELETE)
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """One function, as the application has registered it. `moment` is before or after."""
+    """A function that the application has registered. `moment` is `before` or `after`."""
 
     moment: str
     entity: str
@@ -41,15 +41,15 @@ class Registered:
 
 
 def hook_faults(model: Model, hooks: Iterable[Registered]) -> list[Diagnostic]:
-    """Return the faults of hooks: those that would never run."""
+    """Return an error for each hook that could never run."""
     faults: list[Diagnostic] = []
     for hook in hooks:
         place = f"the hook {hook.name} is {hook.moment} {hook.operation} of {hook.entity}"
         entity = model.entities.get(hook.entity)
         if hook.operation not in OPERATIONS:
-            faults.append(Diagnostic(f"{place}, which is no write", hint="use CREATE, UPDATE or DELETE"))
+            faults.append(Diagnostic(f"{place}, which is not a write", hint="use CREATE, UPDATE or DELETE"))
         elif entity is None:
-            faults.append(Diagnostic(f"{place}, which is no entity", hint="name a type with @table"))
+            faults.append(Diagnostic(f"{place}, which is not an entity", hint="name a type with @table"))
         elif entity.view_sql is not None:
             faults.append(Diagnostic(f"{place}, which is a view", hint="it would never run: views are not written"))
         elif entity.generated_link:
@@ -59,15 +59,15 @@ def hook_faults(model: Model, hooks: Iterable[Registered]) -> list[Diagnostic]:
 
 
 class RowDraft(MutableMapping[str, Any]):
-    """A row that is about to be written, as a hook gets it: its new values by the names of its fields.
+    """A row that is about to be written, for a hook: a mapping from field names to new values.
 
-    It has the values that the client gives, and those of `@preset` by claim or value. To set a field sets it on the
-    row; `del` leaves it as it would be without the client's value. Values are Python's, as resolvers get them.
+    It holds the client's values, and the values of `@preset` by claim or value. Setting a field sets it on the row.
+    `del` drops the new value of a field. Values are Python values, as resolvers get them.
 
     Attributes:
         key: the row's key, as resolvers return keys; None for a new row.
-        inc: the increases by the names of the fields. To set the field takes their place.
-        append: what is appended to lists, likewise.
+        inc: the increases by field name. Setting a field drops its increase.
+        append: the appended list items by field name. Setting a field drops them.
     """
 
     __slots__ = ("_draft", "_entity", "_fixed", "_hook", "_hooks", "changed")
@@ -83,7 +83,7 @@ class RowDraft(MutableMapping[str, Any]):
         self._fixed = draft.kept.union(filled, led)
 
     def close(self) -> None:
-        """Let nothing be set any more: the row is being written."""
+        """Refuse further changes, because the hook has ended."""
         self._hooks = None
 
     @property
@@ -93,12 +93,12 @@ class RowDraft(MutableMapping[str, Any]):
 
     @property
     def inc(self) -> Mapping[str, Any]:
-        """The increases by the names of the fields."""
+        """The increases by field name."""
         return self._read_only(self._draft.increases)
 
     @property
     def append(self) -> Mapping[str, Any]:
-        """What is appended to lists, by the names of the fields."""
+        """The appended list items by field name."""
         return self._read_only(self._draft.appends)
 
     def _read_only(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -144,7 +144,7 @@ class RowDraft(MutableMapping[str, Any]):
         """Return the column of a field that the hook may set.
 
         Raises:
-            TypeError: it may not.
+            TypeError: the hook may not set it.
         """
         entity, operation, hook = self._entity, self._hook.operation, self._hook.name
         column = entity.column(name)
@@ -153,7 +153,7 @@ class RowDraft(MutableMapping[str, Any]):
         elif operation is Operation.DELETE:
             why = "of a row that is deleted"
         elif column is None or not is_writable(column, admin=True):
-            why = "which is no stored field that can be written"
+            why = "which is not a stored field that can be written"
         elif operation is Operation.UPDATE and name in entity.primary_key:
             why = "which is part of the key of a row that is there"
         elif column.preset is not None and column.preset.sql is not None and operation in column.preset.on:
@@ -169,7 +169,7 @@ class Hooks:
     """The hooks of an application.
 
     Args:
-        schema: the complete one, whose enums have the application's own values.
+        schema: the complete schema, whose enums have the application's own values.
     """
 
     def __init__(self, schema: GraphQLSchema, registered: Iterable[Registered] = ()) -> None:
@@ -179,7 +179,7 @@ class Hooks:
             self._by_place.setdefault((hook.moment, hook.entity, hook.operation), []).append(hook)
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Return whether there are any hooks."""
         return bool(self._by_place)
 
     def of(self, moment: str, entity: Entity, operation: Operation) -> Sequence[Registered]:
@@ -194,11 +194,11 @@ class Hooks:
 
 
 class HookRunner:
-    """Runs hooks within one operation.
+    """Run hooks within one operation.
 
     Args:
-        begins: called before each hook. It refuses an operation that must not run the application's code.
-        pause: gives others their turn before the row of a number, where there have been many.
+        begins: is called before each hook. It refuses an operation that must not run the application's code.
+        pause: gives other requests a turn after many rows. It takes the number of the next row.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class HookRunner:
             The fields that hooks have changed, by the number of the draft.
 
         Raises:
-            TypeError: a hook does what it must not.
+            TypeError: a hook sets a field that it may not set, or returns a value.
         """
         changed: dict[int, set[str]] = {}
         for hook in self.hooks.of("before", entity, operation) if drafts else ():
@@ -235,7 +235,7 @@ class HookRunner:
         return changed
 
     async def after(self, entity: Entity, operation: Operation, keys: Sequence[Key]) -> None:
-        """Tell hooks which rows are written."""
+        """Tell hooks the keys of the written rows."""
         for hook in self.hooks.of("after", entity, operation) if keys else ():
             found: list[Any] = []
             for number, key in enumerate(keys):
@@ -253,6 +253,6 @@ class HookRunner:
 
 
 def _python_key(entity: Entity, key: Key) -> Any:
-    """Return a key in the form in which resolvers return it: a value, or a dict of a composite key."""
+    """Return a key as resolvers return keys: a value, or a dict for a composite key."""
     values = [python_value(value, column.type) for value, column in zip(key, entity.key_columns, strict=True)]
     return values[0] if len(values) == 1 else dict(zip(entity.primary_key, values, strict=True))

@@ -1,7 +1,8 @@
-"""Whether the rows of a plural field can be written together, and mean what single fields in their order would mean.
+"""Decide whether the rows of a plural field can be written together.
 
-They can where no row that the field writes can matter to what is found, led to or judged for another. Where one could,
-each row is written and judged by itself, after those before it (docs/writes.md).
+A plural field must have the same result as one field for each row, in order (docs/writes.md). Rows can be written
+together if no written row can change how another is found, where its to-ones lead, or whether the rules allow it.
+Otherwise each row is written and checked by itself, after the rows before it.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _OF_MEMBERS = ("connect", "disconnect", "update", "delete")
 
 
 class Order:
-    """Collects what the inputs of one field may write, and what is read to find and to judge it.
+    """Collect what the inputs of one field may write, and what is read to find and check those rows.
 
-    Only the names of fields count, no value: it says the same of alike inputs.
+    Only the names of fields count, not their values. So inputs with the same fields have the same result.
 
     Args:
-        hooks: those that may set more fields than the inputs have.
+        hooks: hooks of the application. They may set fields that the inputs leave out.
     """
 
     def __init__(self, access: Access, sight: Sight, hooks: Hooks | None = None) -> None:
@@ -39,32 +40,33 @@ class Order:
         self._sight = sight
         self._hooks = hooks
         self._model: Model = access.model
-        # By the names of entities: what is written under their rules, and what changes along under their guards alone.
+        # By entity name: operations under the entity's rules, and changes along with other rows, under its guards only.
         self._written: dict[str, set[Operation]] = {}
         self._along: dict[str, set[Operation]] = {}
-        # Ends of links that are written under the rules of their ends.
+        # The entities at the ends of generated links, whose rules decide on the links.
         self._ends: set[str] = set()
-        # Entities of which rows are found by their keys, and those to which keys lead, with the columns of these.
+        # Entities whose rows inputs name by key. Entities that to-ones lead to, with the columns that they refer to.
         self._found: set[str] = set()
         self._led: dict[str, set[str]] = {}
 
     @property
     def written(self) -> Mapping[str, frozenset[Operation]]:
-        """What is written under rules, by the names of entities."""
+        """The operations that are done under rules, by the names of entities."""
         return {name: frozenset(operations) for name, operations in self._written.items()}
 
     def matters(self, *, unless_found: bool = False) -> bool:
-        """Whether a row that the field writes could matter to another.
+        """Return whether a row that the field writes could matter to another.
 
         Args:
-            unless_found: leave out that an input may name a new row. It does not, if it finds a row already.
+            unless_found: whether to assume that inputs name only rows that exist already, not rows that the field
+                creates.
         """
         written = self._written.keys() | self._along.keys()
         found = self._found - self._new() if unless_found else self._found
         return not written.isdisjoint((*found, *self._led)) or not written.isdisjoint(self._read())
 
     def _new(self) -> set[str]:
-        """The entities that get new rows, and of which no row changes or goes."""
+        """Return the entities that only get new rows: none of their rows is changed or deleted."""
         created = {name for name, operations in self._written.items() if operations == {Operation.CREATE}}
         return created - self._along.keys()
 
@@ -73,11 +75,11 @@ class Order:
     def creates(
         self, entity: Entity, inputs: Sequence[_Given], owner: Relation | None = None, shared: Iterable[str] = ()
     ) -> None:
-        """Note new rows, and all that is nested in them.
+        """Note new rows, and everything nested in them.
 
         Args:
-            owner: the to-one that leads to the row around.
-            shared: the columns that they take over from it.
+            owner: the to-one that leads to the row around the new rows.
+            shared: the columns that the new rows take over from the row around them.
         """
         if inputs:
             self._writes(entity, Operation.CREATE)
@@ -86,7 +88,7 @@ class Order:
             self._leads(entity, names | without | set(shared) | self._hooked(entity, Operation.CREATE), owner)
 
     def changes(self, entity: Entity, entries: Sequence[_Given]) -> None:
-        """Note changes of rows, each with `set` and `inc`, and all that is nested in them."""
+        """Note changes of rows, each with `set` and `inc`, and everything nested in them."""
         self._writes(entity, Operation.UPDATE)
         names = self._nested(entity, [entry.get("set") or {} for entry in entries], are_there=True)
         names |= set[str]().union(*(entry.get("inc") or () for entry in entries))
@@ -94,12 +96,12 @@ class Order:
         self._leads(entity, names | {column.name for column in entity.columns if column.preset})
 
     def _hooked(self, entity: Entity, operation: Operation) -> set[str]:
-        """The columns that hooks may set: each of them, if there is a hook."""
+        """Return the columns that hooks may set: all columns if there is a hook, otherwise none."""
         is_hooked = self._hooks is not None and self._hooks.of("before", entity, operation)
         return {column.name for column in entity.columns} if is_hooked else set()
 
     def removes(self, entity: Entity) -> None:
-        """Note deletions, and all rows that go or change with them."""
+        """Note deletions, and all rows that they delete or change along."""
         self._writes(entity, Operation.DELETE)
         for name, operations in taken_along(self._model, entity).items():
             self._along.setdefault(name, set()).update(operations)
@@ -114,7 +116,7 @@ class Order:
 
     def _leads(self, entity: Entity, names: Iterable[str], owner: Relation | None = None) -> None:
         given = set(names).difference(owner.key if owner is not None else ())
-        # What a to-one fills may lead elsewhere, too: by another to-one that shares the column.
+        # A to-one that fills a column also moves every other to-one that shares the column.
         filling = {r.name: r.key for r in entity.relations if r.key and (r is owner or r.name in given)}
         for relation in entity.relations:
             others = {column for name, key in filling.items() if name != relation.name for column in key}
@@ -125,7 +127,7 @@ class Order:
                 self._led.setdefault(target.name, set()).update(keys)
 
     def _nested(self, entity: Entity, inputs: Sequence[_Given], *, are_there: bool = False) -> set[str]:
-        """Note what is nested in inputs; return the names of all their fields."""
+        """Note everything nested in inputs. Return the names of all fields that the inputs set."""
         names: set[str] = set().union(*inputs)
         for name in names:
             relation = entity.relation(name)
@@ -171,7 +173,7 @@ class Order:
     # --- what is read -----------------------------------------------------------------
 
     def _read(self) -> frozenset[str]:
-        """The entities whose rows are read by way of relations: by rules, masks and guards."""
+        """Return the entities that rules, masks and guards read beside the row that they are about."""
         found = (name for condition in self._conditions() for name in reads(condition, self._model))
         return with_views(found, self._model)
 
@@ -209,7 +211,7 @@ def _name(entity: Entity, sql: str) -> str:
 
 
 def _judging(permits: Permits) -> Iterable[Predicate]:
-    """The conditions that a row meets: a new one has been none before, a deleted one is none after."""
+    """Yield the conditions that are checked: a new row has no old state, a deleted row has no new state."""
     for permit in permits.every:
         if permits.operation is not Operation.CREATE:
             yield permit.before

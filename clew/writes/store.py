@@ -1,4 +1,4 @@
-"""The rows of the database as one root field of a mutation finds, locks and changes them."""
+"""Find, lock, change and check the rows of one root field of a mutation, by statements on the database."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ _Row = TypeVar("_Row")
 
 _NO_VARIABLES = VariableValues({}, {})
 
-# Rows that are worked on without a pause, in a few milliseconds.
+# How many rows to work on before other requests get a turn. That takes a few milliseconds.
 _ROWS_A_SLICE = 100
 
-# The savepoints of a root field that may stay until its transaction ends.
+# How many savepoints of a root field may stay open until its transaction ends.
 _MOST_SAVED = 16
 
 # The columns that a draft sets, increases and appends to.
@@ -74,28 +74,33 @@ _Shape = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 @dataclass(slots=True)
 class _Before:
-    """An entity before the root field: the keys written since, and the images of rows that were there."""
+    """The state of an entity before the root field.
+
+    Args:
+        keys: the keys of rows that the root field has locked or written.
+        images: the old contents of those rows that existed before.
+    """
 
     keys: dict[Key, None] = field(default_factory=dict)
     images: dict[Key, str] = field(default_factory=dict)
 
     def note(self, key: Key, image: str) -> None:
-        """Note a row as it is, unless it has been changed already."""
+        """Note the image of a row, unless the root field has noted the row already."""
         if key not in self.keys:
             self.images[key] = image
         self.keys[key] = None
 
 
 class Store:
-    """Runs the statements of a write under the rules of one viewer.
+    """Run the statements of a write under the rules of one viewer.
 
     Args:
-        schema: the viewer's: errors name nothing that is not in it.
+        schema: the schema of the viewer. Errors name only what is in it.
         fetch: runs a statement in the operation's transaction.
-        aside: compiles conditions of clients that take long.
-        slices: gives others their turn.
-        weigh: counts more conditions, and refuses the operation if they are too many.
-        witness: is told of what happens, where somebody wants to know.
+        aside: compiles large conditions of clients in another thread.
+        slices: gives other requests a turn.
+        weigh: counts conditions. It refuses the operation if there are too many.
+        witness: receives a report of what happens, if somebody wants one.
     """
 
     def __init__(
@@ -128,20 +133,20 @@ class Store:
         self._fetch = fetch
         self._witness = witness
         self._before: dict[str, _Before] = {}
-        # The entities that rules for what a row was read as they were, beside rows that come before it.
+        # The entities that `_recall` of `clew.writes.check` reads in their old state.
         self._recalled: frozenset[str] = frozenset()
         self._saved = 0
         # Whether the root field works on many rows.
         self._is_large = False
-        # The constraints that are judged at the end of the root field, as SQL names them.
+        # The SQL names of the constraints that are checked at the end of the root field.
         self._deferred: dict[str, None] = {}
 
     @asynccontextmanager
-    async def undone_if_taken(self) -> AsyncIterator[None]:
-        """Undo what runs inside if a unique key is taken. The transaction goes on.
+    async def rolled_back_if_taken(self) -> AsyncIterator[None]:
+        """Roll back what runs inside if a unique key is taken. The transaction goes on.
 
         Raises:
-            KeyTakenError: all that the root field has done so far is undone.
+            KeyTakenError: the key is taken, and everything inside is rolled back.
         """
         await self._command("SAVEPOINT clew_upsert")
         try:
@@ -153,36 +158,36 @@ class Store:
         await self._command("RELEASE SAVEPOINT clew_upsert")
 
     @asynccontextmanager
-    async def undone(self) -> AsyncIterator[None]:
-        """Undo what runs inside."""
+    async def rolled_back(self) -> AsyncIterator[None]:
+        """Roll back what runs inside, in any case."""
         await self._command("SAVEPOINT clew_tried")
         yield
         await self._command("ROLLBACK TO SAVEPOINT clew_tried")
         await self._command("RELEASE SAVEPOINT clew_tried")
 
     def begin(self) -> None:
-        """Begin with the first phase. As they were are rows from now on as they are now."""
+        """Begin with the first phase. The state of rows now becomes their old state."""
         self.phase = Phase.GATHER
         self._before.clear()
 
     async def defer(self, keys: Iterable[tuple[Entity, UniqueKey]]) -> None:
-        """Judge deferrable keys no more until `judge_keys`."""
+        """Defer the check of deferrable keys until `judge_keys`."""
         names = [_constraint(entity, key) for entity, key in keys]
         if names:
             self._deferred.update(dict.fromkeys(names))
             await self._command(f"SET CONSTRAINTS {', '.join(names)} DEFERRED")
 
     async def judge_keys(self) -> None:
-        """Judge the keys that were deferred.
+        """Check the keys that were deferred.
 
         Raises:
-            ClewError: CONSTRAINT_VIOLATION where a key is taken.
+            ClewError: CONSTRAINT_VIOLATION if a key is taken.
         """
         if self._deferred:
             await self._command(f"SET CONSTRAINTS {', '.join(self._deferred)} IMMEDIATE")
 
     async def _command(self, sql: str) -> None:
-        """Run what begins or ends a part of the transaction."""
+        """Run a statement that controls the transaction: it sets a savepoint, or defers keys."""
         if self._witness is not None:
             self._witness.commands(sql)
         try:
@@ -191,11 +196,11 @@ class Store:
             raise from_database(error.__cause__, self._tables, self.schema) or error from error
 
     def visible(self, entity: Entity) -> Visible:
-        """Return the rows that there are for the viewer."""
+        """Return the rows that the viewer may read."""
         return self.access.visible(entity, self.sight)
 
     def permits(self, entity: Entity, operation: Operation) -> Permits:
-        """Return the rules of the viewer for an operation."""
+        """Return the rules and guards that bind the viewer for an operation."""
         return self.access.permits(entity, self.sight, operation)
 
     def guarding(self, entity: Entity, operation: Operation) -> Permits:
@@ -203,7 +208,11 @@ class Store:
         return self.access.guarding(entity, self.sight, operation)
 
     async def pause(self, number: int) -> None:
-        """Give others their turn before the row of this number, where there have been many."""
+        """Give other requests a turn after every hundred rows.
+
+        Args:
+            number: the number of the next row.
+        """
         if number % _ROWS_A_SLICE == _ROWS_A_SLICE - 1:
             await self._turn()
 
@@ -240,13 +249,13 @@ class Store:
         keys: Sequence[Key] | None = None,
         still: Sequence[Sequence[Any]] = (),
     ) -> list[Locked]:
-        """Lock rows, those of `keys` or all that the plan's condition finds.
+        """Lock the rows of `keys`, or all rows that the plan's condition finds.
 
         Args:
-            still: for each column of `plan.still` the values that rows must still have, one for each key. A lock may
-                wait for a writer that changes them.
+            still: for each column of `plan.still` its expected values, one for each key. The statement may wait for
+                another writer that changes them; then it leaves the row out.
         """
-        # alike if false: a shortcut, for no key and no rule find no row
+        # alike if false: a shortcut, for without keys or rules there is no row
         # alike without `not plan.permits.rules`: a shortcut
         # alike without `keys is not None and not keys`: a shortcut
         if (keys is not None and not keys) or not plan.permits.rules:
@@ -260,9 +269,9 @@ class Store:
         self._weigh(conditions)
         keep, large = plan.where is TRUE, conditions > FEW_PARTS
         records = await self.run(plan, bound, keep=keep, large=large)
-        # alike without `self._reads_others(plan)`: asks again
-        # alike without `records`: asks again
-        # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
+        # alike without `self._reads_others(plan)`: runs the statement again
+        # alike without `records`: runs the statement again
+        # alike if true or false: except after waiting for a lock: tests/writes/test_waiting.py
         if records and self._reads_others(plan):
             records = await self._judged_again(plan, records, keys, bound, keep=keep, large=large)
         rows: list[Locked] = []
@@ -284,7 +293,7 @@ class Store:
         return rows
 
     def _reads_others(self, plan: Lock) -> bool:
-        """Whether the conditions of a lock read rows of other tables, or other rows of this one."""
+        """Return whether the conditions of a lock read other rows than the locked ones."""
         visible = plan.visible
         masks = (visible.masks.get(name) for name in (*plan.opened, *visible.entity.primary_key))
         befores = (permit.before for permit in plan.permits.every)
@@ -301,13 +310,14 @@ class Store:
         keep: bool,
         large: bool,
     ) -> list[asyncpg.Record]:
-        """Judge locked rows once more: a statement that has waited for a lock has read all other rows before it waited.
+        """Run the conditions on locked rows once more.
 
-        Nobody changes the locked rows any more, so this statement does not wait.
+        The first statement may have waited for a lock. It read all other rows before it waited, so these may have
+        changed. The second statement does not wait, because the rows are locked now.
         """
         entity = plan.visible.entity
         if keys is not None:
-            # In the places of the keys, so that positions are the same.
+            # Bind all keys again, so that positions stay the same.
             locked = set(await self._keys(entity, records))
             again = await self.run(plan, bound, keep=keep, large=large)
             return [record for record, key in zip(again, await self._keys(entity, again), strict=True) if key in locked]
@@ -326,10 +336,11 @@ class Store:
     async def find(
         self, entity: Entity, columns: Sequence[Column], values: Sequence[Key], *, among: Visible | None = None
     ) -> list[tuple[int, Key]]:
-        """Return the keys of rows that have some values, each with the place of these.
+        """Return the keys of rows that have some values in `columns`, each with the number of these values.
 
         Args:
-            among: the rows to look at, instead of those that there are for the viewer.
+            values: for each wanted row its values, in the order of `columns`.
+            among: the rows to search, instead of the visible rows.
         """
         if not values:
             return []
@@ -340,7 +351,7 @@ class Store:
         return [(record[0] - 1, tuple(record)[1:]) for record in records]
 
     async def shows(self, entity: Entity, names: Iterable[str], keys: Sequence[Key]) -> list[bool]:
-        """Tell for each visible row whether the viewer sees some fields of it."""
+        """Return for each row whether the viewer may read all of the fields `names`. The rows must be visible."""
         masks = self.visible(entity).masks
         asked = conjunction(masks[name] for name in names if name in masks)
         # alike if false: a shortcut, for `asked` is true of every row
@@ -354,13 +365,13 @@ class Store:
     async def leads(
         self, entity: Entity, drafts: Iterable[Draft], operation: Operation
     ) -> tuple[list[Draft], list[tuple[Draft, Relation]]]:
-        """Find the to-ones that are set by their keys to no readable row.
+        """Find the to-ones whose keys lead to no readable row.
 
-        A foreign-key error would tell a hidden row from an absent one, so this comes before anything is written.
+        A foreign-key error would tell a hidden row from an absent one. So call this before anything is written.
 
         Returns:
-            The drafts that wait for the key of a new row, for only then it is known where they lead; and those that
-            lead to no readable row, each with the to-one.
+            The drafts to check later, because they wait for the key of a new row. Then the drafts that lead to no
+            readable row, each with the to-one.
         """
         waiting: list[Draft] = []
         astray: list[tuple[Draft, Relation]] = []
@@ -374,7 +385,7 @@ class Store:
             asked: list[Draft] = []
             for number, draft in enumerate(drafts):
                 await self.pause(number)
-                # A preset by SQL may fill other values than those that lead to a known row.
+                # A preset by SQL may replace the key of a known row.
                 if relation.name in draft.to_ones and not fills:
                     continue
                 filled = (name for source in draft.sources for name, _ in source.columns)
@@ -382,7 +393,7 @@ class Store:
                     waiting.append(draft)
                 elif fills or draft.sets(relation.key):
                     asked.append(draft)
-            of = None if fills else relation.key  # alike if true: asks about more columns
+            of = None if fills else relation.key  # alike if true: binds more columns
             for shape, same in await self._by_shape(asked, of=of):
                 plan = self._plan(entity, shape, operation)
                 records = await self.run(Leads(plan, relation, visible), self._bound(plan, same))
@@ -391,9 +402,9 @@ class Store:
         return waiting, astray
 
     def tells(self, entity: Entity, names: Collection[str]) -> bool:
-        """Tell whether a viewer may learn of values in columns that a to-one fills.
+        """Return whether a viewer may learn values that a to-one fills into columns.
 
-        By reading them, or because something else gives the value too, and a difference is refused.
+        The viewer may read such a column, or something else sets it too, so that an error reveals a difference.
         """
         readable = getattr(self.schema.type_map.get(entity.name), "fields", {})
         return any(
@@ -405,17 +416,17 @@ class Store:
         )
 
     def hidden(self, entity: Entity, relation: Relation) -> ViolationError:
-        """Return the error for a to-one that leads to a hidden row: that for a key that leads nowhere."""
+        """Return the error for a to-one that leads to a hidden row. It equals the error for an absent row."""
         return reference(entity.name, relation.name, relation.message, self.schema)
 
     def _keyed(self, relation: Relation) -> list[str]:
-        """The API names of the columns that a to-one's key is compared with."""
+        """Return the API names of the target's columns that a to-one's key refers to."""
         target = self.model.entity(relation.target)
         there = {remote for _, remote in relation.on}
         return [column.name for column in target.columns if column.column in there]
 
     def _fills(self, entity: Entity, relation: Relation, operation: Operation) -> bool:
-        """Whether a preset in SQL fills a part of a to-one's key."""
+        """Return whether a preset in SQL fills a part of a to-one's key."""
         return any(column.name in relation.key for column, _ in sql_presets(entity, operation, ()))
 
     # --- writing ----------------------------------------------------------------------
@@ -424,10 +435,10 @@ class Store:
         """Create rows, and note their keys in the drafts.
 
         Args:
-            once: leave rows as they are that are there already.
+            once: whether to leave existing rows alone, instead of failing.
 
         Raises:
-            ClewError: FORBIDDEN where a preset by SQL and what a row is nested in do not agree.
+            ClewError: FORBIDDEN if a preset by SQL and the row around set different values.
         """
         if len({tuple(draft.values) for draft in drafts}) > 1:
             given = {name for draft in drafts for name in draft.values}
@@ -458,7 +469,7 @@ class Store:
         """Change locked rows.
 
         Raises:
-            ClewError: FORBIDDEN where a preset by SQL and a to-one do not agree.
+            ClewError: FORBIDDEN if a preset by SQL and a to-one set different values.
         """
         changed = [draft for draft in drafts if draft.writes]
         await self.rest(changed)
@@ -493,7 +504,7 @@ class Store:
             await self._command("ROLLBACK TO SAVEPOINT clew_rows")
             draft, located = await self._find_fault(plan, drafts, error)
             raise located.at(draft.path) from error.__cause__
-        # Each that stays is one more level for Postgres to keep. Where there are few, that costs less than a statement.
+        # Postgres keeps one level for each open savepoint. A few levels cost less than a statement that releases them.
         if self._saved < _MOST_SAVED:
             self._saved += 1
         else:
@@ -503,7 +514,10 @@ class Store:
     async def _find_fault(
         self, plan: Insert | Update, drafts: Sequence[Draft], error: ViolationError
     ) -> tuple[Draft, ViolationError]:
-        """Write the first rows, as many as the constraints let be written; return the next one, and its error."""
+        """Find the first row that violates a constraint. Return it with its error.
+
+        Halve the rows until one is left. The rows before it get written on the way.
+        """
         while len(drafts) > 1:
             half = len(drafts) // 2
             await self._command("SAVEPOINT clew_rows")
@@ -518,10 +532,14 @@ class Store:
     async def foresee(
         self, entity: Entity, drafts: Iterable[Draft], operation: Operation, unsettled: frozenset[str] | None
     ) -> list[tuple[Draft, tuple[bool, ...]]]:
-        """Tell of rows that are not written yet which of the rules for an operation could hold of them.
+        """Find which rules could hold for rows that are not written yet.
 
         Args:
             unsettled: the entities whose rows may still change; None for all.
+
+        Returns:
+            The drafts, each with one flag for each rule for the operation. Drafts for which every rule could hold may
+            be left out.
         """
         found: list[tuple[Draft, tuple[bool, ...]]] = []
         for shape, same in await self._by_shape(drafts):
@@ -536,7 +554,7 @@ class Store:
         return found
 
     def _known(self, plan: Insert | Update) -> frozenset[str]:
-        """Return the columns whose values are those that the row would have, as they would be stored."""
+        """Return the columns whose stored values are known before the row is written."""
         filled = {column.name for column, _ in plan.presets}
         if isinstance(plan, Insert):
             given = {column.name for column in plan.columns}
@@ -546,7 +564,7 @@ class Store:
         return frozenset(name for name in given - filled if column_of(plan.entity, name).computed is None)
 
     def _changed(self, plan: Insert | Update) -> frozenset[str]:
-        """Return the columns that an update may give other values."""
+        """Return the columns whose values an update may change."""
         if isinstance(plan, Insert):
             return frozenset()
         columns = (*plan.sets, *plan.increases, *plan.appends, *(column for column, _ in plan.presets))
@@ -554,7 +572,7 @@ class Store:
         return frozenset(column.name for column in (*columns, *along))
 
     def _goes_with(self, entity: Entity) -> list[Relation]:
-        """The to-ones by which rows are deleted softly with the row that they lead to."""
+        """Return the to-ones of an entity that pass on a soft deletion: the row is deleted with its target."""
         return [
             relation
             for relation in entity.relations
@@ -565,22 +583,22 @@ class Store:
         ]
 
     async def _hold(self, entity: Entity, relation: Relation, drafts: Sequence[Draft]) -> None:
-        """Keep the rows that written ones lead to from being deleted, until the transaction ends.
+        """Lock the rows that written rows lead to, so that nobody deletes them until the transaction ends.
 
-        The key is written already. A deletion that came first has not seen that, and has deleted its row by the time
-        that this gets the lock; one that comes later waits, and deletes the written row too.
+        The keys are written already. An earlier deletion has not seen them, but it has marked its row before this
+        statement gets the lock. A later deletion waits, and then deletes the written row too.
 
         Raises:
-            ClewError: CONSTRAINT_VIOLATION where one of them is deleted.
+            ClewError: CONSTRAINT_VIOLATION if one of the rows is deleted.
         """
-        if not drafts:  # alike if false: a shortcut, for no row is asked about
+        if not drafts:  # alike if false: a shortcut, for there is no row to lock
             return
         keys = [draft.key for draft in drafts]
         if not all(record[0] for record in await self.run(Hold(entity, relation), bound_keys(entity, keys))):
             raise self.hidden(entity, relation)
 
     def _plan(self, entity: Entity, shape: _Shape, operation: Operation) -> Insert | Update:
-        """The plan that writes the columns of a shape."""
+        """Return the plan that writes the columns of a shape."""
         sets, increases, appends = ([column_of(entity, name) for name in names] for names in shape)
         given = [name for names in shape for name in names] if self.sight.admin else []
         presets: list[Filled] = sql_presets(entity, operation, given)
@@ -624,17 +642,17 @@ class Store:
         return bound
 
     async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
-        """Delete locked rows; the database deletes or empties what points to them."""
+        """Delete locked rows. The database then deletes the rows that refer to them, or clears their keys."""
         await self.run(Delete(entity), bound_keys(entity, keys))
 
     async def mark(self, entity: Entity, keys: Sequence[Key], at: str | None = None) -> None:
-        """Set the time of deletion, here and of all that a cascade reaches; or clear it.
+        """Set or clear the time of deletion, on these rows and on all rows that a cascade reaches.
 
         Args:
-            at: the time of the deletion to undo. None: this is a deletion.
+            at: the time of the deletion to undo; None to delete.
 
         Raises:
-            ClewError: CONSTRAINT_VIOLATION where a row would come back that a cascade has deleted with another, too.
+            ClewError: CONSTRAINT_VIOLATION if a row would come back while another row that it belongs to is deleted.
         """
         restores = at is not None
         bound = bound_keys(entity, keys) | {Moment(): at or written(datetime.now(UTC))}
@@ -656,7 +674,11 @@ class Store:
     # --- what a deletion reaches ------------------------------------------------------
 
     def _pointing(self, parent: Entity, *, softly: bool) -> list[tuple[Entity, Relation]]:
-        """The to-ones by which rows go, or change, when one of `parent` is deleted."""
+        """Return the to-ones that lead to `parent` and act when a row of it is deleted, each with its entity.
+
+        Args:
+            softly: whether the deletion is a soft one.
+        """
         ways = {OnDelete.CASCADE} if softly else {OnDelete.CASCADE, OnDelete.SET_NULL}
         return [
             (child, relation)
@@ -664,21 +686,21 @@ class Store:
             if relation.on_delete in ways and (child.soft_delete is not None if softly else child.view_sql is None)
         ]
 
-    async def reach(
+    async def referencing_rows(
         self, entity: Entity, keys: Sequence[Key], restored: str | None = None
     ) -> AsyncIterator[tuple[Entity, Relation, list[Key]]]:
-        """Lock the rows that the deletion of locked ones will delete or change, before it does.
+        """Find and lock the rows that a deletion of `keys` will delete or change along.
 
-        The guards of these rows must hold, and their images are noted where rules read them as they were.
+        Check the guards of these rows. Keep their images if rules read them in their old state.
 
         Args:
-            restored: the time of the deletion that will be undone instead.
+            restored: the time of the deletion to undo, if this is for a restore.
 
         Yields:
-            each entity with the to-one by which its rows are reached, and their keys.
+            An entity, the to-one that leads from its rows to a deleted row, and the keys of its rows.
 
         Raises:
-            ViolationError: a guard forbids it. As for a foreign key that does, nothing tells of the rows.
+            GuardedError: a guard forbids the change. The error reveals nothing about the rows.
         """
         softly = entity.soft_delete is not None
         pending: list[tuple[Entity, Sequence[Key]]] = [(entity, keys)]
@@ -696,12 +718,12 @@ class Store:
                 plan = Reached(child, relation, permits, softly, restored is not None)
                 reached = bound_keys(parent, of) | {Moment(): restored}
                 records = await self.run(plan, reached)
-                # alike without `records`: asks again
-                # alike without `any(reads(guard.before, self.model) for guard in permits.guards)`: asks again
-                # alike with all: asks again
-                # alike if true or false: but after waiting for a lock: tests/writes/test_waiting.py
+                # alike without `records`: runs the statement again
+                # alike without `any(reads(guard.before, self.model) for guard in permits.guards)`: runs it again
+                # alike with all: runs the statement again
+                # alike if true or false: except after waiting for a lock: tests/writes/test_waiting.py
                 if records and any(reads(guard.before, self.model) for guard in permits.guards):
-                    # As for `lock`: what the guards read was read before it waited.
+                    # The statement may have waited for a lock, as in `_judged_again`.
                     records = await self.run(plan, reached)
                 rows = [(tuple(key), holds, image) for *key, holds, image in records]
                 await self.rest(rows)
@@ -722,7 +744,10 @@ class Store:
                     yield child, relation, [key for key, _ in new]
 
     def _matters(self, entity: Entity, *, softly: bool) -> bool:
-        """Whether a deletion may reach rows that have guards, links with them, or images to keep."""
+        """Return whether a deletion of `entity` may reach rows that matter.
+
+        Rows matter if they have guards, if they link to rows that have guards, or if their images are needed.
+        """
         found, pending = {entity.name}, [entity]
         while pending:
             for child, relation in self._pointing(pending.pop(), softly=softly):
@@ -737,13 +762,13 @@ class Store:
                     pending.append(child)
         return False
 
-    # --- judging ----------------------------------------------------------------------
+    # --- checks -----------------------------------------------------------------------
 
     def recall(self, operations: Mapping[str, Iterable[Operation]]) -> None:
-        """Keep the images that `check_written` needs to judge rows again by what they were.
+        """Keep the images that `check_written` needs to check the old state of rows again.
 
         Args:
-            operations: what the root field may do, by the names of entities.
+            operations: the operations that the root field may do, by the names of entities.
         """
         self._recalled = frozenset().union(
             *(
@@ -755,14 +780,14 @@ class Store:
         )
 
     def keeps_images(self, entity: Entity) -> bool:
-        """Whether rules may read rows of an entity as they were before the root field."""
+        """Return whether rules may read rows of an entity as they were before the root field."""
         return entity.name in self._recalled or bool(self.circles.of(entity))
 
     def changed(self, name: str) -> bool:
-        """Whether the root field has changed rows of an entity."""
+        """Return whether the root field has changed rows of an entity."""
         return bool(self._before.get(name, _Before()).keys)
 
-    def as_it_was(
+    def bind_past(
         self,
         name: str,
         keys: Collection[Key] | None = None,
@@ -770,12 +795,12 @@ class Store:
         near: bool = False,
         order: Sequence[Key] | None = None,
     ) -> dict[Supplied, Any]:
-        """Return what a statement binds that reads the entity as it was before the root field.
+        """Return the values to bind for a statement that reads an entity as it was before the root field.
 
         Args:
-            keys: only the rows with these keys are read so, the others as they are now.
+            keys: read only the rows with these keys in their old state; None for all rows.
             near: see `Past`.
-            order: the rows come in this order, before all others; those that were not there have no image.
+            order: bind the rows in this order, followed by all other written rows. A new row has no image.
         """
         entity = self.model.entity(name)
         before = self._before.get(name, _Before())
@@ -789,28 +814,28 @@ class Store:
         return {**bound_keys(entity, written, past), Images(past): images}
 
     async def check(self, plan: Check, keys: Sequence[Key], bound: Mapping[Supplied, Any]) -> list[tuple[Any, ...]]:
-        """Judge rows: of each whether it is readable, and which rules hold; None in place of each if it is gone."""
+        """Return for each row whether it is readable, then whether each rule holds. All are None for a deleted row."""
         records = await self.run(plan, {**bound_keys(plan.visible.entity, keys), **bound})
         return [tuple(record) for record in records]
 
     async def held_after_others(
         self, entity: Entity, permits: Permits, keys: Sequence[Key], order: Sequence[Key]
     ) -> list[tuple[bool, ...]]:
-        """Judge rows as they were, beside rows of their entity that were written before them.
+        """Check the old state of rows, among the new states of the rows that were written before them.
 
         Args:
-            order: the keys of the rows that are written, in their order.
+            order: the keys of all written rows of the entity, in order.
 
         Returns:
-            For each row which of `permits.every` hold.
+            For each row one flag for each of `permits.every`: whether it holds.
         """
-        # alike if true: what has not changed is as it was
+        # alike if true: an entity that has not changed is as it was
         past = sorted(name for name in self.circles.recalled(entity, permits.operation) if self.changed(name))
         bound = bound_keys(entity, keys)
         for name in past:
-            bound |= self.as_it_was(name)
+            bound |= self.bind_past(name)
         places = {key: place for place, key in enumerate(order, start=1)}
-        bound |= self.as_it_was(entity.name, order=order) | {Places(): [places[key] for key in keys]}
+        bound |= self.bind_past(entity.name, order=order) | {Places(): [places[key] for key in keys]}
         records = await self.run(Recall(entity, permits, past), bound)
         return [tuple(record) for record in records]
 
@@ -820,12 +845,12 @@ class Store:
         """Run the statement of a plan.
 
         Args:
-            bound: the values of its `Supplied` operands. Those of claims are known.
-            keep: False where a client's condition is part of it.
+            bound: the values of its `Supplied` operands. The values of claims are added here.
+            keep: whether to keep the compiled statement. False if a client's condition is part of it.
             large: whether it takes long to compile.
 
         Raises:
-            ClewError: CONSTRAINT_VIOLATION; other errors of the database are those of the operation's connection.
+            ClewError: CONSTRAINT_VIOLATION. The operation's connection raises the other errors of the database.
         """
         work = partial(self._statements.get, plan, keep=keep)
         statement = await self.aside.run(work, begun=True) if large else work()
@@ -839,7 +864,7 @@ class Store:
             violation = from_database(error.__cause__, self._tables, self.schema)
             if violation is None:
                 raise
-            # Rows that stand in the way of a deletion may be hidden: nothing tells of them.
+            # The rows that prevent a deletion may be hidden, so the error reveals nothing about them.
             raise (ViolationError(Kind.REFERENCE) if isinstance(plan, Delete) else violation) from error
         if self._witness is not None:
             await self._witness.ran(self, plan, bound, records)
@@ -854,23 +879,23 @@ class Store:
         values = {**self._claims, **bound}
         return statement.bind(_NO_VARIABLES, values)
 
-    async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
-        """Run the statement of a plan that changes nothing, unwitnessed. The transaction goes on if it fails.
+    async def probe(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
+        """Run the statement of a plan that changes nothing, without a report. If it fails, the transaction goes on.
 
         Raises:
-            ClewError: as the operation's connection.
+            ClewError: an error of the operation's connection.
         """
         statement = self._statements.get(plan, keep=False)
         arguments = self._arguments(statement, bound)
-        await self._fetch("SAVEPOINT clew_ask", ())
+        await self._fetch("SAVEPOINT clew_probe", ())
         try:
             return await self._fetch(statement.sql, arguments)
         finally:
-            await self._fetch("ROLLBACK TO SAVEPOINT clew_ask", ())
-            await self._fetch("RELEASE SAVEPOINT clew_ask", ())
+            await self._fetch("ROLLBACK TO SAVEPOINT clew_probe", ())
+            await self._fetch("RELEASE SAVEPOINT clew_probe", ())
 
     async def refused(self, refusal: Refusal) -> None:
-        """Tell the witness, if there is one, of the root field's refusal."""
+        """Report the refusal of the root field to the witness, if there is one."""
         if self._witness is not None:
             await self._witness.refused(self, refusal)
 
@@ -885,9 +910,9 @@ def _constraint(entity: Entity, key: UniqueKey) -> str:
 
 
 def _fill_nulls(entity: Entity, drafts: Iterable[Draft], given: Collection[str]) -> None:
-    """Let new rows give the nulls that they leave out and others `given`: those that differ in these are one statement.
+    """Write explicit nulls for `given` columns that a new row leaves out, so that rows share one statement.
 
-    Any choice of some ten columns, in each row another, would be as many statements as rows.
+    Otherwise rows that each set another selection of ten columns could need one statement for each row.
     """
     names = [
         column.name

@@ -1,4 +1,4 @@
-"""The rows that a root field writes, and the steps that write them."""
+"""Define the rows that a root field writes, and the steps that write them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclass(slots=True)
 class Draft:
-    """A row that is being written. Ten thousand of them share what most have in common, so no part is changed in place.
+    """A row that is being written.
+
+    Drafts share equal parts, because a root field may have ten thousand of them. So replace a part other than `values`,
+    and never change it in place.
 
     Args:
         place: names the row in errors.
-        inside: stands between the place and the names of the row's fields: `set.`
-        values: new values by the API names of the columns; `increases` and `appends` likewise.
-        fields: the fields that a rule must hold.
-        key: the primary key; empty while the row is new.
-        held: of the rules for the operation, which held before; empty for a new row.
-        to_ones: those that lead to a row which this root field makes, or which the viewer may read.
-        sources: new rows whose keys this row waits for.
-        kept: the columns among `values` that stay as they are, because a to-one shares them.
-        closed: to-manys that are masked on the row. No row is known to belong to them.
-        links: generated ones that its fields make or remove, each with the name of its entity.
+        inside: stands between the place and the names of the row's fields, such as `set.`
+        values: new values by the API names of their columns. `increases` and `appends` are the same for `inc` and
+            `append`.
+        fields: the fields that rules must open.
+        key: the primary key; empty for a row that is not written yet.
+        held_before: for each rule for the operation, whether it held before the write; empty for a new row.
+        to_ones: to-ones whose target is safe: this root field creates it, or the viewer may read it.
+        sources: rows without a key yet, whose keys will fill columns of this row.
+        kept: columns of `values` that keep their old value, because a to-one shares them.
+        closed: to-manys that are masked on the row. The viewer may not learn which rows belong to them.
+        links: generated links that the row's fields create or remove, each with the name of its entity.
     """
 
     place: str
@@ -44,7 +48,7 @@ class Draft:
     appends: Mapping[str, Any] = field(default_factory=_nothing)
     fields: frozenset[str] = frozenset()
     key: Key = ()
-    held: tuple[bool, ...] = ()
+    held_before: tuple[bool, ...] = ()
     to_ones: frozenset[str] = frozenset()
     sources: tuple[Source, ...] = ()
     kept: frozenset[str] = frozenset()
@@ -57,7 +61,7 @@ class Draft:
 
     @property
     def writes(self) -> bool:
-        """Whether some column of a row that is there is written."""
+        """Whether the draft writes a column."""
         return bool(self.values or self.increases or self.appends or self.sources)
 
     @property
@@ -67,23 +71,23 @@ class Draft:
         return tuple(int(part) if part.isdecimal() else part for part in parts if part)
 
     def sets(self, names: Collection[str]) -> bool:
-        """Whether some of these columns are written with a value that may be another one."""
+        """Return whether the draft may change the value of one of these columns."""
         return any(name in names and name not in self.kept for name in (*self.values, *self.increases))
 
     def gives(self, name: str) -> bool:
-        """Whether a column gets its value here, now or when the key of another new row is known."""
+        """Return whether the draft sets a column, now or once the key of another new row is known."""
         return name in self.values or any(name == column for source in self.sources for column, _ in source.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A row whose key fills columns of another one.
+    """A row whose key fills columns of another row.
 
     Args:
-        columns: pairs of the column to fill, by its API name, and the place of the value in the key.
-        to_ones: the to-ones that lead to `row` thereby.
-        field: the field of the input that says so; empty where it is the entry as a whole, and None where the other
-            row is nested in `row`.
+        columns: for each column to fill its API name, and the place of its value in the key.
+        to_ones: the to-ones that then lead to `row`.
+        field: the input field that names `row`; empty if the whole entry names it; None if the other row is nested in
+            `row`.
     """
 
     row: Draft
@@ -93,26 +97,26 @@ class Source:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values by the names of the columns; of a row that has its key."""
+        """The values to fill in, by the API names of their columns. The row must have its key."""
         return {name: self.row.key[number] for name, number in self.columns}
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A row that is there, locked.
+    """An existing row that is locked.
 
     Args:
-        position: of its key among those that were asked for, from 1; 0 where a filter found it.
-        columns: values that were asked for.
-        masked: those of the fields asked about that are masked on the row.
-        held: of the rules for the operation, which hold.
+        position: the place of its key among the keys to lock, from 1; 0 if a filter found the row.
+        columns: the values of the plan's `columns`.
+        masked: the fields among the plan's `opened` that are masked on the row.
+        held_before: for each rule for the operation, whether it holds.
     """
 
     position: int
     key: Key
     columns: tuple[Any, ...]
     masked: frozenset[str]
-    held: tuple[bool, ...]
+    held_before: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +133,9 @@ class Item:
     place: str
 
 
-# The entries of a to-many's input, by what is to be done with them.
+# The entries of a to-many's input, by the action: `create`, `connect` and so on.
 ToMany = Mapping[str, Sequence[Item]]
-# What is nested in the inputs of one level: by the field's name the rows, each with its value.
+# The relations in the inputs of one level. For each field name: the rows that set it, each with the value.
 Nested = dict[str, list[tuple[Draft, Mapping[str, Any]]]]
 
 
@@ -140,8 +144,8 @@ class Create:
     """Create rows of one level.
 
     Args:
-        late: those of which it is not known yet where their to-ones lead.
-        once: links under the rules of their ends, which are left as they are where they are there already.
+        late: drafts whose to-ones are checked just before the write, because their targets are not known earlier.
+        once: whether to leave existing rows alone. It is set for generated links.
     """
 
     entity: Entity
@@ -152,10 +156,10 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Change rows of one level. `late` are as in `Create`.
+    """Change rows of one level. `late` is the same as in `Create`.
 
     Args:
-        singly: write one row after the other, for one may take a unique value from another.
+        singly: whether to write the rows one by one, because a row may take over a unique value of another.
     """
 
     entity: Entity
@@ -166,10 +170,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Delete rows; mark them as deleted where the entity is `@softDelete`.
+    """Delete rows. If the entity is `@softDelete`, only mark them as deleted.
 
     Args:
-        along: the keys of other rows that go or change with them, by the names of their entities.
+        along: the keys of other rows that this deletes or changes, by the names of their entities.
     """
 
     entity: Entity
@@ -182,12 +186,13 @@ Step = Create | Change | Remove
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Rows to judge when all is written.
+    """Rows to check after everything is written.
 
     Args:
-        visible: the rows that they must be among.
-        permits: the rules that must hold.
-        may_be_gone: rows that the database has changed along, and may have removed by another way.
+        visible: the rows that the viewer may read. The written rows must be among them.
+        permits: the rules to check.
+        may_be_gone: whether the rows may be gone. The database changed them with a deletion, and another cascade of it
+            may have deleted them.
     """
 
     entity: Entity

@@ -51,12 +51,12 @@ class Refusal:
     after: tuple[bool | None, ...] = ()
 
 
-class Asking(Protocol):
+class Prober(Protocol):
     """Run further queries in the transaction of the root field."""
 
     phase: Phase
 
-    async def ask(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
+    async def probe(self, plan: Plan, bound: Mapping[Supplied, Any]) -> list[asyncpg.Record]:
         """Run a plan that changes nothing, without a report. If it fails, the transaction goes on."""
 
 
@@ -67,12 +67,12 @@ class Witness(Protocol):
         """Note a statement that is about to run."""
 
     async def ran(
-        self, store: Asking, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
+        self, store: Prober, plan: Plan, bound: Mapping[Supplied, Any], records: Sequence[asyncpg.Record]
     ) -> None:
         """Note the records that a statement returned."""
 
     def commands(self, sql: str) -> None:
         """Note a statement that controls the transaction: it sets a savepoint, or defers keys."""
 
-    async def refused(self, store: Asking, refusal: Refusal) -> None:
+    async def refused(self, store: Prober, refusal: Refusal) -> None:
         """Find out which conditions failed. Call this before the transaction rolls back."""

@@ -1,4 +1,4 @@
-"""One generated root field of a mutation, from its arguments to the keys of the rows that it has written."""
+"""Run one generated root field of a mutation, from its arguments to the keys of the rows that it has written."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from clew.writes.witness import Phase, Refusal
 
 _Inputs = Sequence[Mapping[str, Any]]
 
-# How often an upsert looks for rows of others that are in its way, before it takes them for hidden ones.
+# How often an upsert looks for a row that holds its key. After that, it takes the row for a hidden one.
 _TRIES = 4
 
 
 class Writer:
-    """Runs one root field: gathers what it touches, writes, and with `finish` judges what has been written.
+    """Run one root field: gather the rows that it touches, write them, and check them with `finish`.
 
-    Several rows are done together where that means the same as one after the other (`clew.writes.order`). Otherwise
-    each goes through all phases before the next one.
+    Several rows go through the phases together if the result is the same as for one after the other
+    (`clew.writes.order`). Otherwise each row goes through all phases before the next row begins.
 
     Args:
-        hooks: runs those of the application; None if it has none.
+        hooks: runs the hooks of the application; None if there are none.
     """
 
     def __init__(self, store: Store, inputs: InputReader, hooks: HookRunner | None = None) -> None:
@@ -51,15 +51,16 @@ class Writer:
         self._hooks = hooks
         self._rows = RowCount()
         self._gathered = self._gatherer()
-        # The entity and columns of the key by which an upsert knows its rows: it must learn at once if it is taken.
+        # The entity and the columns of an upsert's key. This key is never deferred: the upsert must learn at once that
+        # it is taken.
         self._at_once: tuple[str, tuple[str, ...]] | None = None
-        # The rows to delete, where each is judged after those before it.
+        # The rows to delete one after the other, if they cannot be deleted together.
         self._in_order: tuple[Entity, Sequence[Key]] | None = None
 
     # --- root fields ------------------------------------------------------------------
 
     async def create(self, entity: Entity, inputs: _Inputs, place: str, *, listed: bool) -> list[Key]:
-        """Create rows; return their keys in the inputs' order."""
+        """Create rows. Return their keys in the inputs' order."""
         placed = [(given, f"{place}.{n}" if listed else place) for n, given in enumerate(inputs)]
         order = self._order()
         if len(inputs) > 1 or _nests(entity, inputs):  # a shortcut
@@ -91,7 +92,7 @@ class Writer:
         return keys
 
     async def update_one(self, entity: Entity, arguments: Mapping[str, Any]) -> Key | None:
-        """Change the row with a key; return None if there is none that the viewer may change."""
+        """Change the row with a key. Return None if the viewer may change no such row."""
         key = self._inputs.key(entity, arguments)
         draft = self._inputs.changes(entity, arguments, "")
         version = [column for column in entity.columns if column.version]
@@ -113,7 +114,7 @@ class Writer:
         return rows[0].key
 
     async def update_where(self, entity: Entity, arguments: Mapping[str, Any]) -> list[Key]:
-        """Change all rows for which a filter holds."""
+        """Change all rows that a filter matches."""
         where = await self._where(entity, arguments)
         nested = [name for name in arguments.get("set") or () if entity.column(name) is None]
         many = [name for name in nested if (r := entity.relation(name)) and r.kind is not RelationKind.TO_ONE]
@@ -138,7 +139,7 @@ class Writer:
     async def _update_after(
         self, entity: Entity, arguments: Mapping[str, Any], draft: Draft, keys: Sequence[Key]
     ) -> list[Key]:
-        """Make one change to rows, one after the other; leave out those on which no rule allows it any more."""
+        """Make one change to several rows, one after the other. Skip rows on which no rule allows it any more."""
         plan = self._gathered.lock_of(entity, Operation.UPDATE, [draft])
         changed: list[Key] = []
         for key in keys:
@@ -151,7 +152,7 @@ class Writer:
         return changed
 
     async def update_each(self, entity: Entity, updates: _Inputs, place: str) -> list[Key]:
-        """Change rows, each in its own way; leave out those that are not there."""
+        """Change several rows, each in its own way. Skip rows that do not exist for the viewer."""
         self._gathered.count(len(updates), place)
         keys: list[Key] = []
         drafts: list[Draft] = []
@@ -177,7 +178,7 @@ class Writer:
             await self._gathered.change(entity, old, changes, [updates[n].get("set") for n in there])
             in_order = await self._pass_on(entity, uniques, changes, old)
         except NoSuchRowError:
-            # Perhaps an earlier entry makes the row.
+            # An earlier entry may create the row.
             in_order = len(updates) > 1 and order.matters()
             if not in_order:
                 raise
@@ -203,7 +204,7 @@ class Writer:
     async def upsert(
         self, entity: Entity, inputs: _Inputs, on: str, update: Sequence[str] | None, place: str, *, listed: bool
     ) -> list[Key]:
-        """Create rows, or change those that have their keys already; return their keys in the inputs' order."""
+        """Create rows, or change the rows that have their keys already. Return the keys in the inputs' order."""
         names = unique_keys(entity)[on]
         self._at_once = entity.name, names
         places = [f"{place}.{n}" if listed else place for n in range(len(inputs))]
@@ -257,7 +258,7 @@ class Writer:
         update: Sequence[str] | None,
         places: Sequence[str],
     ) -> list[Key]:
-        """Create rows, or change those that have the keys `wanted`."""
+        """Create rows, or change the rows that have the keys `wanted`."""
         columns = [column_of(entity, name) for name in names]
         uniques = _unique_columns(entity, inputs) if len(inputs) > 1 else []
         message = next((unique.message for unique in entity.uniques if unique.columns == tuple(names)), None)
@@ -274,7 +275,8 @@ class Writer:
                 row.position: row for row in await self._store.lock(plan, keys=[found[n] for n in there], still=still)
             }
             if len(rows) < len(there):
-                # As for a hidden row, whose key an INSERT would hit; unless it has just gone, or has another key now.
+                # The row is hidden, so refuse it as a taken key. Or it has just been deleted or got another key, so
+                # look again first.
                 hidden = next(n for index, n in enumerate(there) if index + 1 not in rows)
                 refused = taken().at(Draft(places[hidden]).path)
                 continue
@@ -287,10 +289,10 @@ class Writer:
                 if len(old) == len(inputs):
                     await self._write()
                 else:
-                    async with self._store.undone_if_taken():
+                    async with self._store.rolled_back_if_taken():
                         await self._write()
             except KeyTakenError as error:
-                # Perhaps by another transaction, after the look: the next one finds its row.
+                # Another transaction may have taken the key since `find`. The next round finds its row.
                 if len(old) == len(inputs):
                     raise
                 refused = error
@@ -307,7 +309,11 @@ class Writer:
         places: Sequence[str],
         old: Mapping[int, Locked],
     ) -> list[Draft]:
-        """Gather the changes of the locked rows `old`, by the place of their inputs, and the rows to create."""
+        """Gather the changes of the existing rows, and the rows to create.
+
+        Args:
+            old: the locked rows, by the number of their inputs.
+        """
         changing = set(update) if update is not None else None
         fixed = {*names, *entity.primary_key}
         drafts: dict[int, Draft] = {}
@@ -329,7 +335,7 @@ class Writer:
         return [drafts[n] for n in range(len(inputs))]
 
     async def to_delete(self, entity: Entity, arguments: Mapping[str, Any], *, where: bool) -> list[Key]:
-        """Lock the rows to delete, which are read before `delete`; return their keys."""
+        """Lock the rows to delete. Return their keys, so that the caller can read the rows before `delete`."""
         lock_of = self._gathered.lock_of
         order = self._order()
         order.removes(entity)
@@ -342,9 +348,9 @@ class Writer:
             rows = await self._store.lock(plan, keys=[self._inputs.key(entity, arguments)])
         keys = [row.key for row in rows]
         if len(keys) > 1 and order.matters():
-            # This only finds the rows that go, so hooks do not run.
+            # This is a trial that only finds the rows to delete, so hooks do not run.
             hooks, self._hooks = self._hooks, None
-            async with self._store.undone():
+            async with self._store.rolled_back():
                 keys = await self._delete_in_order(entity, keys)
                 await self._judge()
             self._hooks = hooks
@@ -362,7 +368,7 @@ class Writer:
             await self._write()
 
     async def _delete_in_order(self, entity: Entity, keys: Sequence[Key]) -> list[Key]:
-        """Delete rows, one after the other; return those on which a rule allows it even then."""
+        """Delete rows, one after the other. Return those that a rule still allows to delete when their turn comes."""
         plan = self._gathered.lock_of(entity, Operation.DELETE)
         deleted: list[Key] = []
         for key in keys:
@@ -374,7 +380,7 @@ class Writer:
         return deleted
 
     async def restore(self, entity: Entity, arguments: Mapping[str, Any]) -> Key | None:
-        """Bring a deleted row back, and what was deleted with it; return None if there is none."""
+        """Restore a deleted row, and the rows that were deleted with it. Return None if there is no such row."""
         deleted = entity.soft_delete
         assert deleted is not None
         visible = self._store.access.visible(entity, self._store.sight, "ONLY")
@@ -384,7 +390,7 @@ class Writer:
         if not rows:
             return None
         at = rows[0].columns[0]
-        async for _ in self._store.reach(entity, [rows[0].key], restored=at):
+        async for _ in self._store.referencing_rows(entity, [rows[0].key], restored=at):
             pass
         self._store.phase = Phase.WRITE
         await self._store.mark(entity, [rows[0].key], at)
@@ -393,11 +399,11 @@ class Writer:
     async def _pass_on(
         self, entity: Entity, columns: Sequence[Column], drafts: Sequence[Draft], rows: Sequence[Locked | None]
     ) -> bool:
-        """Whether a row may take a unique key from another that is changed too: then it matters which comes first.
+        """Return whether a row may take over a unique key from another changed row. Then the order of writes matters.
 
         Args:
-            columns: those of which the locked rows have the values.
-            rows: for each draft the row that it changes, None where it makes one.
+            columns: the columns that the locked rows have values of.
+            rows: for each draft the row that it changes; None if it creates one.
         """
         if not columns or len(drafts) < 2:
             return False
@@ -433,15 +439,15 @@ class Writer:
         return Order(self._store.access, self._store.sight, hooks)
 
     async def _next(self) -> None:
-        """Judge what has been written so far, and begin anew with the next row."""
+        """Check what has been written so far, and begin again with the next row."""
         await self._judge()
         self._anew()
 
     def _anew(self, rows: int | None = None) -> None:
-        """Begin with the first phase: all that has been written is as it was before.
+        """Begin again with the first phase. What has been written counts as the old state from now on.
 
         Args:
-            rows: how many rows of the input count, where some are gathered again.
+            rows: reset the count of input rows to this, if some will be gathered again.
         """
         if rows is not None:
             self._rows.number = rows
@@ -452,7 +458,10 @@ class Writer:
         return Gatherer(self._store, self._inputs, self._rows, self._hooks.hooks if self._hooks is not None else None)
 
     async def _write(self) -> None:
-        """Do what has been gathered: nothing is found out any more, so nothing that is refused here tells of a row."""
+        """Run the gathered steps, and the hooks before and after them.
+
+        Every existing row has been found before, so an error here reveals no row.
+        """
         self._gathered.finish()
         if self._hooks is not None:
             await self._before(self._hooks)
@@ -461,7 +470,7 @@ class Writer:
             await self._after(self._hooks)
 
     async def _before(self, hooks: HookRunner) -> None:
-        """Run the hooks before all is written. They may change the drafts."""
+        """Run the hooks before anything is written. They may change the drafts."""
         steps = self._gathered.steps
         for number, step in enumerate(steps):
             entity, operation = step.entity, _operation(step)
@@ -475,7 +484,7 @@ class Writer:
                 await self._store.in_parts(step.drafts, partial(self._inputs.require, entity))
             if not changed:
                 continue
-            # What a hook sets is asked for where it leads, like what the client gives.
+            # Check where the to-ones that a hook sets lead, just as for the client's values.
             keys = {name for relation in entity.relations for name in relation.key}
             known = {id(draft) for draft in step.late}
             led = (step.drafts[place] for place, names in changed.items() if not keys.isdisjoint(names))
@@ -487,7 +496,7 @@ class Writer:
             steps[number] = step
 
     async def _after(self, hooks: HookRunner) -> None:
-        """Judge what has been written, then run the hooks after it. What they leave is judged again."""
+        """Check what has been written, then run the hooks after it. `finish` checks again what they leave."""
         steps = [
             (step, operation)
             for step in self._gathered.steps
@@ -510,7 +519,7 @@ class Writer:
         except ForbiddenError:
             raise
         except ClewError as error:
-            # Whatever else is wrong with the input must not tell of rows to those who may not write these ones.
+            # Another error could reveal rows to a viewer that may not write these rows at all.
             if forbidden is None:
                 raise
             raise forbidden from error
@@ -527,7 +536,7 @@ class Writer:
             if isinstance(step, Create):
                 await store.insert(step.entity, step.drafts, once=step.once)
             else:
-                # alike if true or false: but where a hook changes a unique value: tests/writes/test_hooks.py
+                # alike if true or false: except if a hook changes a unique value: tests/writes/test_hooks.py
                 for drafts in ([draft] for draft in step.drafts) if step.singly else [step.drafts]:
                     await store.update(step.entity, drafts)
         elif step.entity.soft_delete is None:
@@ -549,7 +558,7 @@ class Writer:
             # alike without `isinstance(step, Create) and step.once`: no rule is about such links
             if isinstance(step, Remove) or (isinstance(step, Create) and step.once):
                 continue
-            # A rule reads the rows of its own entity as they were before the row.
+            # If only one row of its entity is written, rules read that entity in its old state, which is known.
             unsettled = frozenset((written | along) - ({step.entity.name} & alone))
             operation = _operation(step)
             forbidden = await forbidden_anyway(self._store, step.entity, step.drafts, operation, Phase.WRITE, unsettled)
@@ -558,7 +567,7 @@ class Writer:
         return None
 
     def _deferrable(self) -> list[tuple[Entity, UniqueKey]]:
-        """The deferrable keys of what is written, but for the one by which an upsert knows its rows."""
+        """Return the deferrable keys of the written entities, without the key of an upsert."""
         entities = {step.entity.name: step.entity for step in self._gathered.steps if not isinstance(step, Remove)}
         return [
             (entity, key)
@@ -568,10 +577,10 @@ class Writer:
         ]
 
     async def finish(self) -> None:
-        """Judge all that has been written.
+        """Check everything that has been written.
 
         Raises:
-            ClewError: FORBIDDEN; CONSTRAINT_VIOLATION for a deferrable key.
+            ClewError: FORBIDDEN; CONSTRAINT_VIOLATION if a deferred key is taken.
         """
         await self._judge()
         await self._store.judge_keys()
@@ -584,7 +593,7 @@ class Writer:
         self._store.close()
 
     async def refused(self, refusal: Refusal) -> None:
-        """Tell whoever wants to know why the root field is refused, while its transaction is as it was then."""
+        """Report why the root field is refused. Call this before the transaction rolls back."""
         await self._store.refused(refusal)
 
     async def _where(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
@@ -593,7 +602,7 @@ class Writer:
         return await self._store.aside.run(work, begun=True) if is_large(arguments.get("where")) else work()
 
     def _filter(self, entity: Entity, arguments: Mapping[str, Any]) -> Predicate:
-        where = arguments.get("where") or {}  # alike without `{}`: null is no condition, either
+        where = arguments.get("where") or {}  # alike without `{}`: null is no condition either
         if not arguments.get("all") and is_empty(entity, where, self._store.model):
             raise ClewError(
                 "`where` is absent or empty, or contains an empty condition.",
@@ -604,38 +613,38 @@ class Writer:
 
 
 def _operation(step: Step) -> Operation:
-    """The operation that a step does."""
+    """Return the operation of a step."""
     if isinstance(step, Remove):
         return Operation.DELETE
     return Operation.CREATE if isinstance(step, Create) else Operation.UPDATE
 
 
 def _rows_of(step: Step) -> int:
-    """Return how many rows a step writes: not those that only have others nested in them."""
+    """Return how many rows a step writes. A row that only has others nested in it does not count."""
     if isinstance(step, Remove):
         return len(step.keys)
     return len(step.drafts) if isinstance(step, Create) else sum(draft.writes for draft in step.drafts)
 
 
 def _nests(entity: Entity, inputs: _Inputs) -> bool:
-    """Whether rows are nested in some of the inputs."""
+    """Return whether rows are nested in some of the inputs."""
     return any(entity.relation(name) is not None for given in inputs for name in given)
 
 
 def _written_by(entity: Entity, name: str) -> tuple[str, ...]:
-    """The columns that a field of an input writes."""
+    """Return the columns that a field of an input writes."""
     relation = entity.relation(name)
     return relation.key if relation is not None and relation.key else (name,)
 
 
 def _changed_by(entity: Entity, name: str) -> tuple[str, ...]:
-    """The columns of a row that is there which a field of an input changes."""
+    """Return the columns of an existing row that a field of an input changes."""
     relation = entity.relation(name)
     return entity.own_key(name) if relation is not None and relation.key else (name,)
 
 
 def _unique_columns(entity: Entity, inputs: _Inputs) -> list[Column]:
-    """The columns of unique keys of which inputs write a part."""
+    """Return the columns of every unique key of which the inputs write a part."""
     names: set[str] = set().union(*inputs)
     written = {column for name in names for column in _written_by(entity, name)}
     written |= {column.name for column in entity.columns if column.preset is not None}

@@ -227,11 +227,13 @@ async def test_the_text_holds_rules_plan_sql_values_and_explain(app: Application
         "SQL\n  SELECT",
         "= 'm0' ($auth.sub)",
         "= 3 ($n)",
+        "Live: runs again when rows change of\n",
+        "  equality  Member: id = $auth.sub\n",
         "EXPLAIN\n  Subquery Scan on whole",
     ):
         assert line in text
     # Rules' predicates are told above, not in the plan.
-    plan = text[text.index("Plan\n") : text.index("SQL\n")]
+    plan = text[text.index("Plan\n") : text.index("Live: ")]
     assert "$auth" not in plan
 
 
@@ -271,7 +273,7 @@ async def test_an_admin_gets_what_became_of_the_operation(app: Application, who:
     assert list(body) == ["data", "extensions"]
     assert body["data"] == plain["data"]
     found = body["extensions"]["clew"]
-    assert list(found) == ["viewer", "plan", "sql", "parameters", "rules", "masks"]
+    assert list(found) == ["viewer", "plan", "sql", "parameters", "rules", "masks", "dependencies"]
     assert found["plan"][:2] == ["ReadPlan", "  RootMany key='teams'"]
     (sql,) = found["sql"]
     assert sql.startswith("SELECT ")

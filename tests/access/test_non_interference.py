@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,9 +27,11 @@ from graphql import GraphQLSchema
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from clew import Viewer
 from clew.document.limits import RoleLimits
 from clew.engine import Engine, Outcome, Request
 from clew.errors import Code
+from clew.live.events import ChangeEvents
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
@@ -38,6 +40,7 @@ from tests.access.masked import MaskedReference, tie_key_of
 from tests.access.rules import Eyes, ruled_model
 from tests.access.test_masked_reads import explain, open_model
 from tests.depth import examples, seeds
+from tests.live.newsroom import LogSource, Newsroom, event, log_tables
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Operation, Source, answered, operations
@@ -167,3 +170,52 @@ def connected(world: World) -> Iterator[asyncpg.Connection[Any]]:
         yield connection
     finally:
         world.run(connection.close())
+
+
+def test_what_is_hidden_changes_without_an_event(postgres_url: str) -> None:
+    """Change events are a way in, too: who does not see a row or a field is not told that it has changed."""
+    told = {"viewer": 0, "admin": 0}
+    hidden = 0
+    for seed in seeds(EXAMPLES // 4, EACH * OPERATIONS):
+        case = with_unique_keys(make_case(seed))
+        with make_world(postgres_url, case) as world, connected(world) as connection:
+            names = world.run(log_tables(connection, case.model))
+            full, tables = build_schema(case.model), build_tables(case.model)
+            for rules in range(EACH):
+                model, (eyes,) = ruled_model(rules, case.model, world.reference.tables, 1)
+                engine = Engine(model, full, tables, world.engine.pool, UNPAGED, cursors=CURSORS)
+                source = LogSource(connection, names)
+                room = Newsroom(engine, ChangeEvents(engine, source), source, connection)
+                random = Random(rules)
+                undo = partial(rewrite, connection, case, random)
+                world.run(undo())
+                reference = MaskedReference(model, world.reference.tables, "", eyes, "of the test")
+                changes = Changes(random, case, model, reference).draw(CHANGES)
+                look = partial(shown, model, open_model(model, eyes.roles), eyes, "of the test")
+                hide = partial(make_hidden, connection, changes, model, look)
+                made, found = world.run(events(room, eyes.viewer, hide))
+                assert found == [], (seed, rules, made)
+                hidden += len(made)
+                told["viewer"] += len(world.run(events(room, eyes.viewer, undo))[1])
+                world.run(undo())
+                told["admin"] += len(world.run(events(room, Viewer.admin(), hide))[1])
+    # All of these rows and fields have changed, and of what is seen there are events.
+    assert hidden > 10, hidden
+    assert told["admin"] > 10, told
+    assert told["viewer"] > 10, told
+
+
+async def events(
+    room: Newsroom, viewer: Viewer, write: Callable[[], Awaitable[Any]]
+) -> tuple[Any, list[dict[str, Any]]]:
+    """What `write` returns, and all events that the viewer is told meanwhile, of every entity."""
+    fields = (await room.engine.role(viewer)).schema.subscription_type
+    names = [name for name in fields.fields if name in room.engine.model.change_fields] if fields else []
+    readers = [await room.subscribe(viewer, f"subscription {{ {name} {{ kind }} }}") for name in names]
+    written = await write()
+    if readers:
+        await room.source.read()
+    found = [event(payload) for reader in readers for payload in await reader.waiting()]
+    for reader in readers:
+        await reader.close()
+    return written, found

@@ -328,7 +328,12 @@ def documents() -> Iterable[Attack]:
         yield Attack(f"no document: {document!a}", ANON, document, parse)
     for document in (
         "subscription { ping }",
-        "subscription { teams { id } }",
+        "subscription { __typename }",
+        "subscription { teams @skip(if: true) { id } }",
+        "subscription { teams { id } teamChanges { kind } }",
+        "subscription { a: teamChanges { kind } b: teamChanges { kind } }",
+        'subscription { teamChanges(after: "0.AAAA") { kind } }',
+        "subscription { teamChanges(on: [NEVER]) { kind } }",
         "mutation { ping }",
         "query A { ping } query B { ping }",
     ):

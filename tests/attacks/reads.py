@@ -40,6 +40,18 @@ HIDDEN: tuple[tuple[str, str, dict[str, Any]], ...] = tuple(
         ("editor", "{ membersAggregate { countDistinct { ~password~ } } }"),
         ("anon", "{ teams { ~projectsAggregate~ { count } } }"),
         ("user", "{ members { teamsAggregate { max { ~budget~ } } } }"),
+        # Live queries and change events.
+        ("user", "subscription { ~audits~ { note } }"),
+        ("anon", "subscription { ~members~ { id } }"),
+        ("user", "subscription { ~viewer~ { id } }"),
+        ("user", "subscription { teamsAggregate { min { ~budget~ } } }"),
+        ("user", "subscription { ~auditChanges~ { kind } }"),
+        ("anon", "subscription { ~memberChanges~ { kind } }"),
+        ("user", "subscription { teamChanges(where: {~budget~: {gt: 1}}) { kind } }"),
+        ("user", "subscription { memberChanges { node { ~password~ } } }"),
+        ("user", "subscription { teamChanges { ~budget~ } }"),
+        ("user", "subscription { projectChanges(~search~: 1) { kind } }"),
+        ("user", "query ($v: ~AuditChange~) { ping }"),
         # Filters and orders by them.
         ("anon", "{ teams(where: {~projectsAggregate~: {count: {gt: 0}}}) { id } }"),
         ("user", "{ members(where: {teamsAggregate: {min: {~budget~: {gt: 1}}}}) { id } }"),

@@ -13,11 +13,13 @@ from tests.attacks.attack import AsUnknown, Attack, Refused, Transport
 from tests.attacks.club import Club, Rows, changes, make_club
 from tests.attacks.transports import (
     Asking,
+    Events,
     Get,
     Hooked,
     InProcess,
     OwnRoute,
     Post,
+    Socket,
     Ticket,
     Within,
     Witnessed,
@@ -30,7 +32,7 @@ from tests.auth.tokens import RSA, jwks
 
 pytestmark = pytest.mark.anyio
 
-WAYS = (InProcess, Witnessed, Hooked, Post, Asking, Get, Ticket, OwnRoute, Within)
+WAYS = (InProcess, Witnessed, Hooked, Post, Asking, Events, Socket, Get, Ticket, OwnRoute, Within)
 BY_GET = Refused((Code.BAD_USER_INPUT, Code.GRAPHQL_VALIDATION_FAILED, Code.GRAPHQL_PARSE_FAILED))
 
 

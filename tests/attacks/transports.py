@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +21,7 @@ from clew.config import Settings
 from clew.engine import Engine, Request
 from clew.engine.explain import recorder
 from clew.engine.outcome import Outcome
+from clew.errors import Code
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.writes.hooks import OPERATIONS, Hooks, Registered
@@ -176,6 +178,87 @@ class Get:
 
 
 @dataclass
+class Events(Post):
+    """POST /graphql for server-sent events."""
+
+    name: ClassVar[str] = "SSE"
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        answer = await super().send(who, document, variables, key)
+        if not answer.body.startswith(b"event: "):
+            return answer
+        first, last, nothing = answer.body.split(b"\n\n")
+        assert (last, nothing) == (b"event: complete\ndata:", b"")
+        return Answer(first.removeprefix(b"event: next\ndata: "), answer.around)
+
+    def headers(self, who: Who) -> dict[str, str]:
+        return {**super().headers(who), "accept": "text/event-stream"}
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        # Events are for results; no key makes them repeatable.
+        return not isinstance(attack.expect, Repeated)
+
+
+# The error that stands for a close of the socket.
+_CLOSED = {4400: Code.BAD_USER_INPUT, 4403: Code.UNAUTHENTICATED, 1009: Code.LIMIT_EXCEEDED}
+
+
+@dataclass
+class Socket:
+    """A WebSocket, whose `connection_init` says who asks."""
+
+    apps: Mapping[bool, Application]
+    name: ClassVar[str] = "WebSocket"
+    writes: ClassVar[bool] = True
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        return not isinstance(attack.expect, Repeated)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        scope = {
+            "type": "websocket",
+            "path": "/graphql",
+            "query_string": b"",
+            "scheme": "ws",
+            "headers": [(b"host", b"api.example"), (b"x-request-id", b"same")],
+            "subprotocols": ["graphql-transport-ws"],
+            "client": ("192.0.2.1", 50000),
+        }
+        payload = {name: value for name, value in _headers(who).items() if name != "x-request-id"}
+        operation = {"query": document, "variables": dict(variables)}
+        sent.put_nowait({"type": "websocket.connect"})
+        for message in (
+            {"type": "connection_init", "payload": payload},
+            {"type": "subscribe", "id": "1", "payload": operation},
+        ):
+            sent.put_nowait({"type": "websocket.receive", "text": _json(message)})
+        serving = asyncio.ensure_future(self.apps[who.keys](scope, sent.get, received.put))  # type: ignore[arg-type]
+        try:
+            return await self._answer(received)
+        finally:
+            sent.put_nowait({"type": "websocket.disconnect", "code": 1000})
+            await serving
+
+    async def _answer(self, received: asyncio.Queue[dict[str, Any]]) -> Answer:
+        async with asyncio.timeout(60):
+            while True:
+                message = await received.get()
+                if message["type"] == "websocket.close":
+                    code, reason = message["code"], message["reason"]
+                    error = {"message": reason, "extensions": {"code": _CLOSED[code]}}
+                    return Answer(json.dumps({"errors": [error]}).encode(), (code,))
+                text: str = message.get("text", "")
+                kind = json.loads(text)["type"] if text else ""
+                if kind in ("next", "error"):
+                    body = text.removeprefix(f'{{"id":"1","type":"{kind}","payload":')[:-1]
+                    return Answer((body if kind == "next" else f'{{"errors":{body}}}').encode(), (kind,))
+
+
+@dataclass
 class Ticket:
     """GET /graphql with a ticket for the viewer, as EventSource and links have it.
 
@@ -294,7 +377,10 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
             clients[with_keys] = await stack.enter_async_context(client)
             stack.push_async_callback(app.engine.pool.close)
         engine = apps[False].engine
-        of_http = (Post(clients), Asking(clients), Get(clients), Ticket(clients), OwnRoute(clients))
+        of_http = (
+            *(Post(clients), Asking(clients), Events(clients), Get(clients), Ticket(clients), OwnRoute(clients)),
+            Socket(apps),
+        )
         ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), Hooked(hooked(engine)), *of_http)
         yield {way.name: way for way in ways}
 

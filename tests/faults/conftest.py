@@ -36,7 +36,7 @@ async def lab(postgres_url: str, lab_project: tuple[Path, str]) -> AsyncIterator
             made = Lab(url, root, Clew(bindables, project=root), aside)
             yield made
             for app in made.apps:
-                await app.engine.pool.close()
+                await app.close()
             await aside.close()
         finally:
             await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")

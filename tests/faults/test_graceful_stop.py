@@ -10,13 +10,14 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.faults.lab import Lab, request_bytes
+from tests.sockets import client as sockets
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {
@@ -117,3 +118,23 @@ async def test_what_takes_longer_than_the_grace_period_is_cancelled_and_rolled_b
         await lab.until_quiet()
         assert await lab.names() == ["one", "two", "three"]
         writer.close()
+
+
+@pytest.mark.anyio
+async def test_sockets_and_streams_are_told(lab: Lab) -> None:
+    times = {"CLEW_DRAIN_SECONDS": "1", "CLEW_SHUTDOWN_SECONDS": "3", "CLEW_CORS_ORIGINS": "https://app.example"}
+    async with serving(lab, **times) as (process, port), AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(sockets.socket(port, init=True)) for _ in range(5)]
+        admin = {"x-clew-admin-secret": SECRETS["CLEW_ADMIN_SECRET"]}
+        busy = await stack.enter_async_context(sockets.socket(port, init=admin))
+        await busy.subscribe('{ act(name: "doze") }')
+        await lab.until_busy("pg_sleep")
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        closed = await asyncio.gather(*(client.closed() for client in opened))
+        assert {code for code, _ in closed} == {1012}
+        assert (await busy.receive())["payload"] == {"data": {"act": "dozed"}}
+        assert (await busy.closed())[0] == 1012
+        async with asyncio.timeout(5):
+            assert await process.wait() == 0
+        assert time.monotonic() - began < 1 + 3

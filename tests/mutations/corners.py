@@ -506,27 +506,27 @@ def _check_held(access: Access) -> None:
     user = replace(USER, usable=given)
     by_kind, by_owner = (access.condition(held, {c: f"$auth.{of}"}) for c, of in (("kind", "kind"), ("owner", "sub")))
     visible = access.visible(held, user)
-    assert access.held(held, user, Operation.READ) == visible
+    assert access.nameable(held, user, Operation.READ) == visible
     # Where its key is masked a row cannot be named by it.
     coded = MODEL.entity("Coded")
     seen, is_open = access.visible(coded, user), access.condition(coded, {"name": "y"})
-    assert access.held(coded, user, Operation.READ) == replace(seen, where=is_open)
+    assert access.nameable(coded, user, Operation.READ) == replace(seen, where=is_open)
     by_name = access.condition(coded, {"name": "x"})
-    assert access.held(coded, user, Operation.UPDATE) == replace(seen, where=AllOf((is_open, by_name)))
-    found = access.held(held, user, Operation.UPDATE)
+    assert access.nameable(coded, user, Operation.UPDATE) == replace(seen, where=AllOf((is_open, by_name)))
+    found = access.nameable(held, user, Operation.UPDATE)
     assert found == replace(visible, where=AllOf((visible.where, by_kind, by_owner)))
     for path in (("kind",), ("sub",)):
         lacking = replace(USER, usable=frozenset(claim for claim in given if claim.path != path))
-        assert access.held(held, lacking, Operation.UPDATE).where == FALSE
-    assert access.held(held, user, Operation.DELETE).where == FALSE
-    assert access.held(held, ADMIN, Operation.UPDATE).where == TRUE
+        assert access.nameable(held, lacking, Operation.UPDATE).where == FALSE
+    assert access.nameable(held, user, Operation.DELETE).where == FALSE
+    assert access.nameable(held, ADMIN, Operation.UPDATE).where == TRUE
     soft, frozen = MODEL.entity("Soft"), MODEL.entity("Frozen")
-    assert access.held(soft, ADMIN, Operation.UPDATE) == access.visible(soft, ADMIN)
-    assert access.held(frozen, ADMIN, Operation.UPDATE).where == FALSE
-    assert access.held(frozen, ADMIN, Operation.READ).where == TRUE
+    assert access.nameable(soft, ADMIN, Operation.UPDATE) == access.visible(soft, ADMIN)
+    assert access.nameable(frozen, ADMIN, Operation.UPDATE).where == FALSE
+    assert access.nameable(frozen, ADMIN, Operation.READ).where == TRUE
     editor = replace(ADMIN, usable=access.rules.guard_claims())
     by_editor = access.condition(frozen, {"owner": "$auth.editor"})
-    assert access.held(frozen, editor, Operation.UPDATE).where == by_editor
+    assert access.nameable(frozen, editor, Operation.UPDATE).where == by_editor
 
 
 def _check_writable(access: Access) -> None:
@@ -754,8 +754,8 @@ def _check_deleted(access: Access) -> None:
     sealed = MODEL.entity("Sealed")
     assert {claim.path for claim in access.rules.claims_of(sealed, sealed.guards[0])} == {("after",)}
     for operation in (Operation.READ, Operation.UPDATE):
-        assert access.held(sealed, given, operation).where == FALSE
-        assert access.held(sealed, replace(USER, usable=every), operation).where != FALSE
+        assert access.nameable(sealed, given, operation).where == FALSE
+        assert access.nameable(sealed, replace(USER, usable=every), operation).where != FALSE
     deleting = AllOf((free, AnyOf((own, other))))
     assert access.visible(kept, given, "ONLY").where == AllOf((gone, *deleting.items, seen))
     assert access.visible(kept, given, "INCLUDE").where == AllOf((AnyOf((live, deleting)), seen))

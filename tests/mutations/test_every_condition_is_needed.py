@@ -34,8 +34,8 @@ USING = (
     Scope("usable_claims", functions=("usable_claims", "coerced"), everything=True),
     Scope("join", everything=True),
     Scope("OwnTypes", everything=True),
-    # Functions within functions have no mutants; what admits is attacked.
-    Scope("admitted", functions=("_keys",), everything=True),
+    # Functions within functions have no mutants; the check itself is attacked.
+    Scope("with_row_check", functions=("_keys",), everything=True),
     *(Scope(name) for name in ("Engine", "Statements", "build_schema", "ManyTypes", "conjunction", "measure")),
     *(Scope(name) for name in ("plan_query", "Grouping", "_position")),
     *(
@@ -90,9 +90,9 @@ DECIDING = tuple(
                 "Store.shows",
                 "Store.tells",
                 "Store.leads",
-                "Store.reach",
+                "Store.referencing_rows",
                 "Store._hold",
-                "Store.as_it_was",
+                "Store.bind_past",
                 "Store.recall",
                 "Store.keeps_images",
                 "Store.held_after_others",

@@ -191,7 +191,7 @@ async def test_a_websocket_is_refused_by_an_answer_with_a_type(path: str) -> Non
 
 @pytest.mark.anyio
 async def test_clews_own_routes_refuse_a_websocket_so(make_app: MakeApp) -> None:
-    start, _ = await handshake(make_app(), "/graphql", {"websocket.http.response": {}})
+    start, _ = await handshake(make_app(), "/healthz", {"websocket.http.response": {}})
     assert start["status"] == 403
     assert dict(start["headers"])[b"x-content-type-options"] == b"nosniff"
 

@@ -225,8 +225,8 @@ async def test_a_hook_leads_to_no_hidden_row(course: int, database_url: str) -> 
         (lambda draft: draft.update(points=None), "must not be null"),
         (lambda draft: draft.update(state="LATE"), "Grade.state"),
         (lambda draft: draft.update(tags="x"), "must be a list"),
-        (lambda draft: draft.update(nope=1), "Grade.nope, which is no stored field"),
-        (lambda draft: draft.update(course=1), "Grade.course, which is no stored field"),
+        (lambda draft: draft.update(nope=1), "Grade.nope, which is not a stored field"),
+        (lambda draft: draft.update(course=1), "Grade.course, which is not a stored field"),
         (lambda draft: draft.update(filled="x"), "Grade.filled, which @preset"),
     ],
 )
@@ -521,8 +521,8 @@ def test_a_hook_that_would_never_run_is_an_error(tmp_path: Path) -> None:
     name = "the hook test_a_hook_that_would_never_run_is_an_error.<locals>."
     assert [fault.message.removeprefix(name) for fault in raised.value.diagnostics] == [
         "hook is before UPDATE of Busy, which is a view",
-        "hook is before READ of Post, which is no write",
-        "hook is before CREATE of Nope, which is no entity",
+        "hook is before READ of Post, which is not a write",
+        "hook is before CREATE of Nope, which is not an entity",
         "late is after CREATE of PostTag, whose rows Clew links itself",
-        "late is after DELETE of Note, which is no entity",
+        "late is after DELETE of Note, which is not an entity",
     ]

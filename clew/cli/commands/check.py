@@ -13,7 +13,7 @@ from graphql import GraphQLSyntaxError
 from clew.cli.database import database_of
 from clew.cli.parser import project_option, read_file
 from clew.config import Settings
-from clew.engine.masked_sources import warnings
+from clew.engine import live_rules, masked_sources
 from clew.entry_points import load_app
 from clew.errors import StartupError
 from clew.migrate.run import require_head
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         with database_of(project, Settings.load(project.root, "dev")) as url:
             asyncio.run(require_head(project.root, url))
             asyncio.run(try_sql(model, sources, url))
-    reported = warnings(model, sources)
+    reported = (*masked_sources.warnings(model, sources), *live_rules.warnings(model, sources))
     for warning in reported:
         print(f"{warning.render()}\n", file=sys.stderr)
     note = f", {len(reported)} warning{'s' if len(reported) > 1 else ''}" if reported else ""

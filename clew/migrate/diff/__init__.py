@@ -10,6 +10,7 @@ from clew.migrate.diff import columns, parts, views
 from clew.migrate.diff.context import Context
 from clew.migrate.renames import Renames
 from clew.migrate.snapshot import Snapshot, Table, qualified
+from clew.migrate.triggers import log_changes
 from clew.model.names import made_name
 from clew.sql.literals import quote_name
 
@@ -77,7 +78,7 @@ def _renames(context: Context) -> Iterator[Change]:
 
 
 def _made_names(context: Context) -> Iterator[Change]:
-    """Rename what Postgres has named by itself: sequences of identities, and from Postgres 18 on NOT NULL."""
+    """Rename objects that Postgres has named by itself: sequences of identities, and NOT NULL since Postgres 18."""
     for key, new in context.new.tables.items():
         old_key = next((old for old, now in context.renames.tables.items() if now == key), key)
         before = context.before.tables.get(old_key)
@@ -134,6 +135,8 @@ def _drop_tables(context: Context) -> Iterator[Change]:
             if not parts.is_dropped_apart(context, key, foreign.references)
         ]
         restore += table.triggers.values()
+        if table.logged:
+            restore.append(log_changes(key))
         yield Change((ddl.drop_table(key),), tuple(restore), f"drop table {key}", f"table {key} and all its rows")
 
 

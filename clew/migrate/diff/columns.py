@@ -55,7 +55,7 @@ def add_generated(context: Context) -> Iterator[Change]:
 
 
 def rename_values(context: Context) -> Iterator[Change]:
-    """Rename values of enums: those of the database's own types, and in the rows of other columns."""
+    """Rename enum values: in the database's own enum types, and in the rows of columns that hold them as text."""
     done: set[tuple[str, str]] = set()
     for key, old, new in context.kept:
         for name, column in old.columns.items():
@@ -63,7 +63,7 @@ def rename_values(context: Context) -> Iterator[Change]:
             place = ddl.column_key(key, name)
             back = {now: then for then, now in values.items()}
             if values and column.native is None:
-                # The triggers that stay: a row does not change by this.
+                # Disable the triggers that both schemas have: a rename must not count as a change of the row.
                 triggers = [trigger for trigger in old.triggers if trigger in new.triggers]
                 up = ddl.replace_values(key, name, column, values, triggers)
                 yield Change(up, ddl.replace_values(key, name, column, back, triggers))
@@ -151,7 +151,7 @@ def _retype(key: str, name: str, old: Column, new: Column) -> Change:
 
     loses = None
     if not keeps_every_value(old.type, new.type):
-        loses = f"values of {place} that are no {new.type.lower()}: they are cut or rounded, or the migration fails"
+        loses = f"values of {place} that do not fit {new.type.lower()}: they are cut or rounded, or the migration fails"
     summary = f"change the type of {place} from {old.type.lower()} to {new.type.lower()}"
     plain_old = old if old.generated is None else Column(type=old.type)
     return Change(statements(plain_old, new), statements(new, plain_old), summary, loses)

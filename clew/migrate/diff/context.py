@@ -1,4 +1,4 @@
-"""The common parts of two snapshots, and the objects that a change of a column affects."""
+"""Find the common parts of two snapshots, and the objects that a change of a column affects."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from clew.sql.words import identifiers
 
 @dataclass(frozen=True)
 class Context:
-    """Three schemas: the old one unchanged (`before`) and under its new names (`old`), and the new one (`new`).
+    """Three schemas: the old schema (`before`), the old schema under its new names (`old`), and the new schema (`new`).
 
-    Tables are named by key. So are the tables of the sets of columns below.
+    All tables are named by their keys. The mappings below have sets of column names, by table.
     """
 
     before: Snapshot
@@ -70,7 +70,7 @@ class Context:
 
     @cached_property
     def released(self) -> Mapping[str, frozenset[str]]:
-        """Computed columns that become plain. Undoing that drops them and adds them again."""
+        """Computed columns that become plain. The `down` of this change drops them and adds them again."""
         released = {}
         for key, old, new in self.kept:
             names = frozenset(

@@ -11,6 +11,7 @@ from typing import TypeVar
 from clew.migrate import ddl
 from clew.migrate.change import Change
 from clew.migrate.diff.context import Context
+from clew.migrate.triggers import ignore_changes, log_changes
 
 _Item = TypeVar("_Item")
 
@@ -128,6 +129,8 @@ def drop_triggers(context: Context) -> Iterator[Change]:
         for name, text in old.triggers.items():
             if new.triggers.get(name) != text:
                 yield Change((ddl.drop_trigger(old_key, name),), (text,), f"drop trigger {name}")
+        if old.logged and not new.logged:
+            yield Change((ignore_changes(old_key),), (log_changes(old_key),), f"log no changes of {old_key}")
 
 
 def add_triggers(context: Context) -> Iterator[Change]:
@@ -138,3 +141,6 @@ def add_triggers(context: Context) -> Iterator[Change]:
             if old is None or old.triggers.get(name) != text:
                 summary = "" if old is None else f"add trigger {name}"
                 yield Change((text,), (ddl.drop_trigger(key, name),), summary)
+        if new.logged and (old is None or not old.logged):
+            summary = "" if old is None else f"log changes of {key}"
+            yield Change((log_changes(key),), (ignore_changes(key),), summary)

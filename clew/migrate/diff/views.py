@@ -52,7 +52,7 @@ def _stands_on(view: View, changed: Mapping[str, frozenset[str] | None]) -> bool
     words = identifiers(view.sql)
     for name in words & changed.keys():
         columns = changed[name]
-        # A star may stand for any column. A multiplication looks like one, which is harmless.
+        # A star may stand for any column. A multiplication looks like such a star, which is harmless.
         if columns is None or "*" in view.sql or not words.isdisjoint(columns):
             return True
     return False

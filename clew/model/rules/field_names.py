@@ -1,4 +1,4 @@
-"""The fields that a relation adds must not clash with declared ones."""
+"""The fields that Clew adds must not clash with declared ones."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ def check(scope: Scope, model: Model) -> None:
                 if entity.column(name) or entity.relation(name) or entity.resolver(name):
                     message = f'the field "{entity.name}.{name}" is generated for "{relation.name}"'
                     scope.report.error(field_node(scope, entity, name), message, "give your field another name")
+        for name in entity.primary_key if entity.has_changes else ():
+            if name in names.CHANGE_FIELDS:
+                message = f'the key field "{entity.name}.{name}" has the name of a field of "{entity.name}Change"'
+                hint = f'rename the field and keep its column: @column(name: "{name}")'
+                scope.report.error(field_node(scope, entity, name), message, hint)
         for name in (entity.name, *entity.fields):
             if not names.is_snakeable(name):
                 node = field_node(scope, entity, name)

@@ -55,7 +55,7 @@ def _globals(root: str, has_jobs: bool) -> tuple[str, ...]:
         "Mutation": names.JOB_MUTATIONS,
         "Subscription": names.JOB_SUBSCRIPTIONS,
     }
-    return (*(names.GLOBAL_QUERIES if root != "Mutation" else ()), *(jobs[root] if has_jobs else ()))
+    return (*(names.GLOBAL_QUERIES if root == "Query" else ()), *(jobs[root] if has_jobs else ()))
 
 
 def _fields(root: str, entity: Entity) -> Iterator[_Generated]:
@@ -66,13 +66,15 @@ def _fields(root: str, entity: Entity) -> Iterator[_Generated]:
                 if entity.brings(write):
                     yield _Generated(name, entity)
         return
+    if root == "Subscription" and not entity.is_live:
+        return
     yield _Generated(entity.single, entity)
     for kind in filter(entity.brings, FieldKind):
         yield _Generated(entity.plural + kind, entity)
     for unique in entity.uniques:
         if unique.lookup is not None:
             yield _Generated(unique.lookup, entity, unique.lookup)
-    if root == "Subscription":
+    if root == "Subscription" and entity.has_changes:
         yield _Generated(names.change_field(entity.single), entity)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphql import GraphQLSyntaxError, OperationDefinitionNode, parse
 
 from clew.sdl import cron
-from clew.sdl.directives import Cron, Job, On, Row
+from clew.sdl.directives import Cron, Job, On, Row, Table
 from clew.sdl.document import Document, Field
 from clew.sdl.report import Report, did_you_mean
 
@@ -68,6 +68,11 @@ def _check_on(document: Document, on: On, jobs: dict[str, Field], report: Report
         report.error(
             on.given["model"], f'@on names "{on.model}", which is not an entity', did_you_mean(on.model, names)
         )
+    elif (table := document.types[on.model].first(Table)) is None:
+        report.error(on.given["model"], f'@on names "{on.model}", a view: rows change in tables')
+    elif "LIVE" in (table.without or ()):
+        message = f'@on names "{on.model}", whose changes are not logged'
+        report.error(on.given["model"], message, f"remove LIVE from @table(without:) of {on.model}")
     if not on.events:
         report.error(on.given["events"], "@on(events:) is empty: the job would never run")
     job = jobs.get(on.run)

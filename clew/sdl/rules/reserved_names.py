@@ -7,7 +7,10 @@ from clew.sdl.report import Report
 
 # Keys of a filter object that are not fields.
 FILTER_WORDS = ("and", "or", "not", "is", "exists")
-GENERATED = ("Viewer", "PageInfo", "DeletedRows", "JSONPathFilter", "GroupUnit", "DateGroupUnit", "DateTimeGroupUnit")
+GENERATED = (
+    *("Viewer", "PageInfo", "DeletedRows", "ChangeKind", "JSONPathFilter"),
+    *("GroupUnit", "DateGroupUnit", "DateTimeGroupUnit"),
+)
 JOB_TYPES = ("Job", "JobStatus")
 _ENUM_WORDS = ("true", "false", "null")
 

@@ -64,7 +64,7 @@ USES = {
 
 # The other generated types of an entity.
 GENERATED = re.compile(
-    "Connection|Edge|ListFilter|Aggregate|AggregateFilter|AggregateOrderBy|GroupRow|GroupRowOrderBy|Bulk|OneInput"
+    "Connection|Edge|ListFilter|Aggregate|AggregateFilter|AggregateOrderBy|GroupRow|GroupRowOrderBy|Bulk|OneInput|Change"
     r"|[A-Z]\w*Many(Create|Set)Input"
 )
 SUFFIXES = {suffix: use for use, suffixes in USES.items() for suffix in suffixes}
@@ -105,7 +105,7 @@ def _lines(schema: GraphQLSchema) -> Iterator[tuple[str, str, str]]:
         entity = next((one for one in entities if _is_made_of(one, name)), None)
         if entity is not None:
             made[entity][name.removeprefix(entity)] = members
-        elif name in ("Query", "Mutation"):
+        elif name in ("Query", "Mutation", "Subscription"):
             yield from ((name, _signature(field, member), "") for field, member in members.items())
         else:
             yield "Other types", name, " ".join(_signature(*member) for member in members.items())

@@ -46,6 +46,12 @@ def test_a_fault_of_syntax_and_one_of_validation_have_their_codes() -> None:
     assert refusal("subscription { b }") is Code.GRAPHQL_VALIDATION_FAILED
 
 
+def test_a_subscription_may_have_several_fields() -> None:
+    schema = build_schema("type Query { a: Int } type Subscription { a: Int b: Int }")
+    found = prepare(schema, "subscription { a b c: b }", None, Limits())
+    assert len(found.operation.selection_set.selections) == 3
+
+
 def test_at_most_twenty_faults_are_told() -> None:
     with pytest.raises(InvalidDocument) as refused:
         prepared("{ " + " ".join(f"c{index}" for index in range(45)) + " }")

@@ -457,3 +457,18 @@ def test_two_key_fields_of_one_sql_name_are_reported_and_not_a_crash() -> None:
     with pytest.raises(SchemaError) as caught:
         parse_model(Source(sdl, "a.graphql"))
     assert len(caught.value.diagnostics) == 1
+
+
+def test_tables_are_logged_unless_they_do_without_it_and_links_as_their_ends_are() -> None:
+    sdl = """
+    type Post @table {
+      id: ID! @id
+      tags: [Tag!]! @relation(through: "PostTag")
+      hits: [Hit!]! @relation(through: "PostHit")
+    }
+    type Tag @table(without: BULK) { id: ID! @id  posts: [Post!]! @relation(through: "PostTag") }
+    type Hit @table(without: [BULK, LIVE]) { id: ID! @id  posts: [Post!]! @relation(through: "PostHit") }
+    type Total @view(sql: "SELECT 1 AS id") { id: Int! @id }
+    """
+    entities = parse_model(Source(sdl, "test.graphql")).entities
+    assert {name for name, entity in entities.items() if entity.logged} == {"Post", "Tag", "PostTag"}

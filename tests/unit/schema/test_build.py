@@ -169,21 +169,25 @@ type Sale @table({without}) @allow(role: user) {{
     [
         (
             "CONNECTION",
-            {"Query.salesConnection", "Shop.salesConnection"},
+            {"Query.salesConnection", "Subscription.salesConnection", "Shop.salesConnection"},
             {"SaleConnection", "SaleEdge"},
         ),
         (
             "AGGREGATE",
             {
-                *("Query.salesAggregate", "Shop.salesAggregate", "ShopFilter.salesAggregate"),
-                "ShopOrderBy.salesAggregate",
+                *("Query.salesAggregate", "Subscription.salesAggregate", "Shop.salesAggregate"),
+                *("ShopFilter.salesAggregate", "ShopOrderBy.salesAggregate"),
             },
             {
                 *("SaleAggregate", "SaleAggregateFilter", "SaleAggregateOrderBy"),
                 *(f"SaleAggregate{name}Filter" for name in ("CountDistinct", "Sum", "Avg", "MinMax")),
             },
         ),
-        ("GROUPS", {"Query.salesGroups"}, {"SaleGroupBy", "SaleGroupRow", "SaleGroupRowKey", "SaleGroupRowOrderBy"}),
+        (
+            "GROUPS",
+            {"Query.salesGroups", "Subscription.salesGroups"},
+            {"SaleGroupBy", "SaleGroupRow", "SaleGroupRowKey", "SaleGroupRowOrderBy"},
+        ),
         (
             "BULK",
             {

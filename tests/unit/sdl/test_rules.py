@@ -557,6 +557,22 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'did you mean "User"?',
         f"extend schema @on(model: User, run: a)\nextend type Mutation {{ a: Int @job }}\n{USER}",
     ),
+    "a trigger of a table without a log": (
+        "extend schema @on(model: «Log», run: a)\nextend type Mutation { a: Int @job }\n"
+        "type Log @table(without: [BULK, LIVE]) { id: ID! @id }",
+        '@on names "Log", whose changes are not logged',
+        "remove LIVE from @table(without:) of Log",
+        "extend schema @on(model: Log, run: a)\nextend type Mutation { a: Int @job }\n"
+        "type Log @table(without: BULK) { id: ID! @id }",
+    ),
+    "a trigger of a view": (
+        "extend schema @on(model: «Total», run: a)\nextend type Mutation { a: Int @job }\n"
+        'type Total @view(sql: "SELECT 1 AS id") { id: Int! @id }',
+        '@on names "Total", a view: rows change in tables',
+        None,
+        "extend schema @on(model: Total, run: a)\nextend type Mutation { a: Int @job }\n"
+        "type Total @table { id: Int! @id }",
+    ),
     "a trigger of an unknown job": (
         f"extend schema @on(model: User, run: «sen»)\nextend type Mutation {{ send: Int @job }}\n{USER}",
         '@on runs "sen", which is not a @job field of Mutation',
@@ -732,6 +748,24 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'the field "Mutation.restoreA" is generated for the entity "A"',
         "give your field another name",
         "type A @table { id: ID! @id }\nextend type Mutation { restoreA: Int }",
+    ),
+    "a live query that is generated": (
+        f"{USER}\nextend type Subscription {{ viewer: Int «users»: Int }}",
+        'the field "Subscription.users" is generated for the entity "User"',
+        "give your field another name",
+        f"{USER}\nextend type Subscription {{ viewer: Int userCount: Int }}",
+    ),
+    "change events that are generated": (
+        f"{USER}\nextend type Subscription {{ «userChanges»: Int }}",
+        'the field "Subscription.userChanges" is generated for the entity "User"',
+        "give your field another name",
+        'type User @view(sql: "SELECT 1 AS id") { id: ID! @id }\nextend type Subscription { userChanges: Int }',
+    ),
+    "a key that is named as a field of change events": (
+        "type A @table { «kind»: String! @id }",
+        'the key field "A.kind" has the name of a field of "AChange"',
+        'rename the field and keep its column: @column(name: "kind")',
+        'type A @table { type: String! @column(name: "kind") @id at: Date node: Int }',
     ),
     "a schema declared twice": (
         "schema { query: Query }\n«schema» {\n  query: Query\n}\ntype A { a: Int }",

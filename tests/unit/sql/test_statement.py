@@ -18,7 +18,7 @@ from clew.model.types import Operation
 from clew.plan.read import plan_query, plan_rows
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
-from clew.sql.statement import Statement, compile_held, compile_read, compile_rows
+from clew.sql.statement import Statement, compile_read, compile_row_argument_check, compile_rows
 from clew.sql.tables import build_tables
 
 
@@ -174,8 +174,8 @@ def test_keys_are_judged_by_rules_and_guards_of_the_operation_over_visible_rows(
     model = parse_model(Source(KEYED, "test.graphql"))
     access = Access(model)
     sight = Sight(False, frozenset({"user"}), access.rules.claims(frozenset({"user"})))
-    checks = {"note": access.held(model.entity("Note"), sight, Operation.UPDATE)}
-    assert compile_held(checks, model, build_tables(model), Cursors("secret")).sql == (
+    checks = {"note": access.nameable(model.entity("Note"), sight, Operation.UPDATE)}
+    assert compile_row_argument_check(checks, model, build_tables(model), Cursors("secret")).sql == (
         "SELECT NOT (EXISTS (SELECT 1 \n"
         "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position) \n"
         "WHERE NOT (EXISTS (SELECT 1 \n"

@@ -1,0 +1,456 @@
+"""The changes of this database as they commit, for all who listen in this process.
+
+One task has one connection. It reads the log when a transaction of this process has committed, when another process
+tells of one, and, in one process of all, every 100 ms for writers that are not Clew. While nobody listens it reads
+nothing: it only tells processes with listeners of this one's commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import asyncpg
+
+from clew.background import Background
+from clew.changes import statements as sql
+from clew.changes.connection import LogConnection, Snapshot, connected, open_log, read_snapshot, snapshot_text
+from clew.changes.tables import Relations
+from clew.changes.types import (
+    Batch,
+    Change,
+    ChangeKind,
+    Listener,
+    Listening,
+    OtherEpochError,
+    PastRetentionError,
+    Position,
+    TableName,
+)
+from clew.database.errors import FAULTS, client_error
+from clew.errors import ClewError, Code
+from clew.observe import get_logger
+
+_LOG = get_logger("clew.changes")
+
+# The changes that are read at once. To read them takes the loop two milliseconds.
+PAGE = 1000
+
+# In seconds. How often the look-out reads.
+_LOOK = 0.1
+# How often the look-out mends triggers, and others try to become the look-out.
+_MEND = 1.0
+# The least time from one read to the next one, under many commits.
+_REST = 0.005
+# How long a process is believed to have listeners after it has said so, and how often it says so.
+_BELIEF = 90.0
+_SAYING = 30.0
+# After a lost connection: the first and the longest wait.
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+# How often old changes are dropped, at most and as a share of the retention.
+_DROPPING, _DROPPING_SHARE = 300.0, 0.125
+
+# What processes say to each other.
+_CHANGED, _LISTENING, _LEFT, _WHO = "changed", "listening", "left", "who"
+
+_UNREACHABLE = (*FAULTS, TimeoutError)
+
+
+@dataclass(slots=True)
+class _State:
+    """What belongs to one loop, and ends with it."""
+
+    loop: asyncio.AbstractEventLoop
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    listeners: dict[object, Listener] = field(default_factory=dict)
+    dropping: asyncio.Task[None] | None = None
+    joining: list[tuple[Listener, asyncio.Future[Listening]]] = field(default_factory=list)
+    # Whether a transaction of this process has committed.
+    committed: bool = False
+    replay: LogConnection | None = None
+    replaying: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def needs_reading(self) -> bool:
+        return bool(self.listeners or self.joining)
+
+    def give(self, batch: Batch) -> None:
+        """Call all listeners."""
+        for key, listener in list(self.listeners.items()):
+            if key in self.listeners:
+                try:
+                    listener(batch)
+                except Exception:
+                    _LOG.exception("a listener failed")
+
+    def join(self, joining: Sequence[tuple[Listener, asyncio.Future[Listening]]], position: Position) -> None:
+        """Let listeners begin. They get what comes after the position."""
+        for entry in joining:
+            self.joining.remove(entry)
+            listener, joined = entry
+            if not joined.done():
+                key = object()
+                self.listeners[key] = listener
+                joined.set_result(Listening(position, partial(self._leave, key)))
+
+    def _leave(self, key: object) -> None:
+        self.listeners.pop(key, None)
+        if not self.listeners:
+            self.woken.set()
+
+    async def end_replay(self) -> None:
+        replay, self.replay = self.replay, None
+        if replay is not None:
+            await replay.close()
+
+
+class LoggedChanges:
+    """A `ChangeSource` that reads the log.
+
+    Args:
+        url: of the database, for connections of its own.
+        tables: those of the model whose changes are logged.
+        background: owns the task.
+        retention: seconds that changes are kept at least.
+    """
+
+    def __init__(self, url: str, tables: Sequence[TableName], background: Background, *, retention: float) -> None:
+        self._url = url
+        self.tables = tuple(tables)
+        self._background = background
+        self._retention = retention
+        self._state: _State | None = None
+        # What has been read. It outlives a connection. Within a long batch `rest` is the snapshot at its end, and the
+        # last id that was read.
+        self.epoch = ""
+        self.snapshot: Snapshot | None = None
+        self.rest: tuple[Snapshot, int] | None = None
+        self.relations: Relations | None = None
+        # Until then it is believed that other processes have listeners.
+        self.others_until = 0.0
+        self._retry_at = 0.0
+
+    # What others call.
+
+    async def listen(self, listener: Listener) -> Listening:
+        """As `ChangeSource.listen`."""
+        state = self._here()
+        joined: asyncio.Future[Listening] = state.loop.create_future()
+        state.joining.append((listener, joined))
+        self._ensure(state)
+        state.woken.set()
+        try:
+            return await joined
+        except asyncio.CancelledError:
+            if joined.done() and not joined.cancelled() and joined.exception() is None:
+                joined.result().stop()
+            raise
+
+    def wake(self) -> None:
+        """As `ChangeSource.wake`. Where nobody serves and nobody listens, nobody is told."""
+        state = self._state
+        if state is None or state.loop is not asyncio.get_running_loop() or not self.tables:
+            return
+        state.committed = True
+        if state.task is None and (self._background.is_closed or time.monotonic() < self._retry_at):
+            return
+        self._ensure(state)
+        state.woken.set()
+
+    async def since(self, position: Position, tables: Collection[TableName], until: Position) -> AsyncIterator[Batch]:
+        """As `ChangeSource.since`."""
+        if position.epoch != until.epoch:
+            raise OtherEpochError
+        ranges = [(position.snapshot, until.snapshot, 0)]
+        if position.part is not None:
+            ranges.insert(0, (position.part[0], position.snapshot, position.part[1]))
+        try:
+            async with self._replaying() as connection:
+                relations = await connection.relations(self.tables)
+            for start, end, after in ranges:
+                statement = sql.BETWEEN
+                while True:
+                    async with self._replaying() as connection:
+                        rows = await connection.fetch(statement, read_snapshot(start), read_snapshot(end), after, PAGE)
+                        # Ask afterwards: what has been dropped meanwhile is missing in the rows.
+                        is_dropped = await connection.value(sql.IS_DROPPED, read_snapshot(start))
+                    if is_dropped:
+                        raise PastRetentionError
+                    is_last = len(rows) < PAGE
+                    if rows:
+                        after = rows[-1][0]
+                    place = Position(until.epoch, end, None if is_last else (start, after))
+                    if found := tuple(relations.changes(map(tuple, rows), tables)):
+                        yield Batch(found, start, place)
+                    if is_last:
+                        break
+                    statement = sql.FURTHER
+        except _UNREACHABLE as error:
+            raise client_error(error) from error
+
+    async def unlogged(self) -> set[TableName]:
+        """Return the tables whose changes are not logged, though they should be: a trigger is missing or disabled.
+
+        Raises:
+            ClewError: UNAVAILABLE if the database cannot be reached.
+        """
+        try:
+            async with connected(self._url) as connection:
+                return await connection.unlogged(await connection.relations(self.tables), self.tables)
+        except _UNREACHABLE as error:
+            raise client_error(error) from error
+
+    def keep_short(self) -> None:
+        """Drop old changes from now on, beside requests. Other processes may do so too; one at a time does."""
+        state = self._here()
+        if self.tables and state.dropping is None:
+            state.dropping = self._background.start(self._drop_old(), "retention")
+
+    # The task.
+
+    def _here(self) -> _State:
+        loop = asyncio.get_running_loop()
+        if self._state is None or self._state.loop is not loop:
+            self._state = _State(loop)
+            self.snapshot = self.rest = None
+        return self._state
+
+    def _ensure(self, state: _State) -> None:
+        if state.task is None or state.task.done():
+            state.task = self._background.start(self._run(state), "changes")
+            if state.task is None:
+                self._refuse(state, ClewError("The server is shutting down.", code=Code.UNAVAILABLE))
+
+    @asynccontextmanager
+    async def _replaying(self) -> AsyncIterator[LogConnection]:
+        """Lend the one connection for replays, in turn. It stays open while anybody listens."""
+        state = self._here()
+        async with state.replaying:
+            if state.replay is None:
+                state.replay = await open_log(self._url)
+            try:
+                yield state.replay
+            except BaseException:
+                await state.end_replay()
+                raise
+            if not state.listeners:
+                await state.end_replay()
+
+    async def _run(self, state: _State) -> None:
+        wait = _FIRST_WAIT
+        try:
+            while True:
+                began = time.monotonic()
+                try:
+                    async with connected(self._url) as connection:
+                        await _Following(self, state, connection).run()
+                    if not state.needs_reading:
+                        return
+                    continue
+                except _UNREACHABLE as error:
+                    tell = _LOG.warning if state.needs_reading else _LOG.info
+                    tell("change log unreachable", error=type(error).__name__, detail=str(error))
+                    if time.monotonic() - began > _LONGEST_WAIT:
+                        wait = _FIRST_WAIT
+                    if state.joining:
+                        self._refuse(state, client_error(error))
+                self._retry_at = time.monotonic() + wait
+                if not state.listeners:
+                    return
+                # Not all processes at once.
+                await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+                wait = min(2 * wait, _LONGEST_WAIT)
+        finally:
+            self.snapshot = self.rest = None
+            state.task = None
+            self._refuse(state, ClewError("The server is shutting down.", code=Code.UNAVAILABLE))
+            await state.end_replay()
+
+    def _refuse(self, state: _State, error: ClewError) -> None:
+        joining, state.joining = state.joining, []
+        for _, joined in joining:
+            if not joined.done():
+                joined.set_exception(error)
+
+    async def _drop_old(self) -> None:
+        every = min(_DROPPING, self._retention * _DROPPING_SHARE)
+        while True:
+            # Not all processes at once; and soon after the start, for a process that does not live long.
+            await asyncio.sleep(every * random.uniform(0.1, 1))  # noqa: S311
+            try:
+                async with connected(self._url) as connection:
+                    await connection.fetch(sql.ROTATE, self._retention)
+            except _UNREACHABLE as error:
+                _LOG.warning("old changes not dropped", error=type(error).__name__, detail=str(error))
+
+
+class _Following:
+    """One connection's life: what is said to other processes, what is heard from them, and what is read."""
+
+    def __init__(self, source: LoggedChanges, state: _State, connection: LogConnection) -> None:
+        self._source = source
+        self._state = state
+        self._connection = connection
+        self._is_active = False
+        self._is_look_out = False
+        self._is_told = False
+        self._ignored: set[int] = set()
+        self._read_at = self._look_at = self._mend_at = self._say_at = 0.0
+
+    async def run(self) -> None:
+        """Go on until the connection is lost, or nobody needs it.
+
+        Raises:
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: the connection is lost.
+        """
+        connection, state = self._connection, self._state
+        await connection.hear(_WHO, self._hear, state.woken.set)
+        state.woken.clear()
+        while True:
+            tells = state.committed
+            state.committed = False
+            if state.needs_reading:
+                if not self._is_active:
+                    await self._activate()
+                if time.monotonic() >= self._mend_at:
+                    await self._look_after()
+                is_told, self._is_told = self._is_told, False
+                found = await self._read()
+                tells = tells or (found and not is_told)
+                if time.monotonic() >= self._say_at:
+                    await self._say(_LISTENING)
+                    self._say_at = time.monotonic() + _SAYING
+            elif self._is_active:
+                await self._rest()
+            if tells and time.monotonic() < self._source.others_until:
+                await self._say(_CHANGED)
+            if not (connection.is_whole or state.needs_reading):
+                return
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait until there is something to do."""
+        woken = self._state.woken
+        until = None
+        if self._is_active:
+            is_alone = self._is_look_out or not self._connection.is_whole
+            until = min(self._look_at, self._mend_at) if is_alone else self._mend_at
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if until is None else max(0.0, until - time.monotonic())):
+                await woken.wait()
+        # Many commits are one read.
+        rest = self._read_at + _REST - time.monotonic()
+        if rest > 0:
+            await asyncio.sleep(rest)
+        woken.clear()
+        if self._connection.is_closed:
+            raise ConnectionResetError("the connection was closed")
+
+    def _hear(self, process: int, text: str) -> None:
+        if process == self._connection.process:
+            return
+        if text == _LISTENING:
+            self._source.others_until = time.monotonic() + _BELIEF
+        elif text == _LEFT:
+            self._source.others_until = 0.0
+        if self._is_active:
+            # Whoever asks, and whoever may have forgotten this process, is told again.
+            self._is_told = self._is_told or text == _CHANGED
+            if text in (_WHO, _LEFT):
+                self._say_at = 0.0
+            if text != _LISTENING:
+                self._state.woken.set()
+
+    async def _say(self, text: str) -> None:
+        if self._connection.is_whole:
+            await self._connection.fetch(sql.NOTIFY, text)
+
+    async def _activate(self) -> None:
+        """Begin to read where reading ended before, or now. If changes may have been missed, say so."""
+        source, connection = self._source, self._connection
+        epoch = await connection.value(sql.EPOCH)
+        await self._mend()
+        before = source.snapshot
+        is_lost = before is not None and (epoch != source.epoch or bool(await connection.value(sql.IS_DROPPED, before)))
+        source.epoch = epoch
+        source.relations = await connection.relations(source.tables)
+        if before is None or is_lost:
+            source.rest = None
+            source.snapshot = now = await connection.value(sql.NOW)
+            if is_lost:
+                _LOG.warning("changes may have been missed: every table is read again")
+                changes = tuple(Change(0, schema, table, ChangeKind.RESET) for schema, table in source.tables)
+                self._state.give(Batch(changes, snapshot_text(now), Position(epoch, snapshot_text(now))))
+        self._is_active = True
+
+    async def _rest(self) -> None:
+        """Stop reading, because nobody listens any more."""
+        self._source.snapshot = self._source.rest = None
+        self._is_active = self._is_look_out = False
+        if self._connection.is_whole:
+            await self._connection.fetch(sql.UNLOCK)
+        await self._say(_LEFT)
+        await self._state.end_replay()
+
+    async def _look_after(self) -> None:
+        """Be the look-out if no other process is. Mend triggers."""
+        if self._connection.is_whole and not self._is_look_out:
+            self._is_look_out = await self._connection.value(sql.LOOK_OUT)
+        if self._is_look_out or not self._connection.is_whole:
+            await self._mend()
+        self._mend_at = time.monotonic() + _MEND
+
+    async def _mend(self) -> None:
+        try:
+            await self._connection.fetch(sql.MEND)
+        except asyncpg.PostgresError as error:
+            # Such as a lock that somebody holds. It is tried again.
+            if self._connection.is_closed:
+                raise
+            _LOG.warning("triggers of the change log not mended", error=type(error).__name__, detail=str(error))
+
+    async def _read(self) -> bool:
+        """Read what is new, and give it to the listeners. Return whether there was anything."""
+        source, state, connection = self._source, self._state, self._connection
+        joining = state.joining[:]
+        assert source.snapshot is not None
+        start = snapshot_text(source.snapshot)
+        found = False
+        while True:
+            if source.rest is None:
+                rows = await connection.fetch(sql.READ, source.snapshot, PAGE)
+                end: Snapshot = rows[0][0]
+                changes = [tuple(row)[1:] for row in rows if row[1] is not None]
+            else:
+                end, after = source.rest
+                changes = [tuple(row) for row in await connection.fetch(sql.FURTHER, source.snapshot, end, after, PAGE)]
+            found = found or bool(changes)
+            # If the connection is lost, the next one goes on from here.
+            source.rest = (end, changes[-1][0]) if len(changes) == PAGE else None
+            place = Position(source.epoch, snapshot_text(end), None if source.rest is None else (start, changes[-1][0]))
+            if given := tuple((await self._relations(changes)).changes(changes)):
+                state.give(Batch(given, start, place))
+            if source.rest is None:
+                break
+        source.snapshot = end
+        self._read_at = time.monotonic()
+        self._look_at = self._read_at + _LOOK
+        state.join(joining, place)
+        return found
+
+    async def _relations(self, changes: Sequence[Sequence[Any]]) -> Relations:
+        """Return the relations of the tables. They are looked up again if they may be other ones now."""
+        source = self._source
+        assert source.relations is not None
+        unknown = {change[1] for change in changes if not source.relations.knows(change[1])} - self._ignored
+        if unknown or any(change[2] == b"R" for change in changes):
+            source.relations = await self._connection.relations(source.tables)
+            self._ignored = {relation for relation in unknown if not source.relations.knows(relation)}
+        return source.relations

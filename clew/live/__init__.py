@@ -1,0 +1,1 @@
+"""Subscriptions: what runs them, behind one entry for every transport."""

@@ -1,0 +1,172 @@
+"""The one entry for transports that carry subscriptions: it runs any operation, and finds what runs a subscription."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol, Self
+
+from graphql import GraphQLError, OperationType
+
+from clew.document.collect import collect
+from clew.engine import Engine, Outcome, Request
+from clew.engine.explain import recorder
+from clew.engine.flights import Flight
+from clew.engine.operation import RunningOperation
+from clew.engine.outcome import new_request_id, refusal
+from clew.engine.types import Begun
+from clew.errors import ClewError, Code
+from clew.live.types import Payload, Stream
+from clew.model import names
+from clew.viewer import Viewer
+
+
+class Opener(Protocol):
+    """Open the subscriptions of one kind."""
+
+    async def open(self, begun: Begun, request: Request) -> Stream | Outcome:
+        """Return the results, or the outcome that refuses the subscription.
+
+        Raises:
+            ClewError: refuses it.
+        """
+        ...
+
+
+class Subscriptions:
+    """Runs operations of every kind: queries and mutations as the engine does, and subscriptions.
+
+    `queries` open live queries, `changes` open change events; None: there are none.
+
+    Args:
+        witnessed: whether an error says which rules refused a write, as in development.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        queries: Opener | None = None,
+        changes: Opener | None = None,
+        *,
+        witnessed: bool = False,
+    ) -> None:
+        self.engine = engine
+        self._witnessed = witnessed
+        self._queries = queries
+        self._custom = {field.name for field in engine.model.custom_fields if field.parent == "Subscription"}
+        self._alone: dict[str, Opener | None] = {
+            **{names.change_field(entity.single): changes for entity in engine.model.entities.values()},
+            **dict.fromkeys(self._custom, CustomSubscriptions(engine)),
+        }
+
+    async def open(self, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome | Stream:
+        """Run one operation for a viewer. Raise only on cancellation, and on faults in Clew itself.
+
+        Args:
+            flight: counts the operation as under way until the caller ends the flight: once an outcome or the first
+                result of a stream is sent. A stream whose first result may take any time ends it itself.
+
+        Returns:
+            The outcome of a query, of a mutation, or of a subscription that is refused; else the results.
+        """
+        begun = await self.engine.begin(request, viewer, flight)
+        if isinstance(begun, Outcome):
+            return begun
+        if begun.prepared.operation.operation is not OperationType.SUBSCRIPTION:
+            witness = await recorder(self.engine, viewer) if self._witnessed else None
+            return await self.engine.finish(begun, request, witness=witness)
+        try:
+            opener, waits = self._opener(begun)
+            opened = await opener.open(begun, request)
+        except ClewError as error:
+            return refusal(error, request.id or new_request_id())
+        if waits and flight is not None:
+            flight.end()
+        return opened
+
+    def _opener(self, begun: Begun) -> tuple[Opener, bool]:
+        """Return what opens a subscription, and whether its first result may take any time.
+
+        Raises:
+            ClewError: BAD_USER_INPUT.
+        """
+        prepared = begun.prepared
+        root = prepared.schema.subscription_type
+        assert root is not None
+        selected = collect(
+            [prepared.operation.selection_set], root.name, prepared.fragments, begun.ready.values.coerced
+        )
+        found = [nodes[0].name.value for nodes in selected.values()]
+        alone = [name for name in found if name in self._alone]
+        if not found or (alone and len(found) > 1):
+            message = f"`{alone[0]}` must be the only field of its subscription." if found else "Nothing is selected."
+            raise ClewError(message, hint="Send a subscription for each of its fields." if found else None)
+        opener = self._alone[alone[0]] if alone else self._queries
+        if opener is None:
+            raise ClewError("This server has no live queries and no change events.", code=Code.UNAVAILABLE)
+        return opener, bool(alone)
+
+
+class CustomSubscriptions:
+    """Opens subscriptions of the application's own: Ariadne's sources, bound by `SubscriptionType`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def open(self, begun: Begun, request: Request) -> Stream | Outcome:
+        """Start the source of the one field. Its `@row` arguments are judged before."""
+        operation = self._engine.source(begun, request)
+        try:
+            events = await operation.events()
+        except BaseException:
+            await operation.connection.finish()
+            raise
+        if isinstance(events, Outcome):
+            await operation.connection.finish()
+            return events
+        return _Events(self._engine, begun, request, operation, events)
+
+
+class _Events:
+    """The results of a custom subscription: one for each event of its source."""
+
+    def __init__(
+        self, engine: Engine, begun: Begun, request: Request, operation: RunningOperation, events: AsyncIterator[Any]
+    ) -> None:
+        self._engine = engine
+        self._begun = begun
+        self._request = request
+        self._operation = operation
+        self._events = events
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Payload:
+        try:
+            event = await anext(self._events)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            raise self._told(error) from None
+        # A source holds no connection while it waits for its next event.
+        await self._operation.connection.give_back()
+        outcome = await self._engine.event(self._begun, self._request, event)
+        return Payload(await self._engine.encoded(outcome))
+
+    def _told(self, error: Exception) -> ClewError:
+        entry = self._operation.told(GraphQLError("", original_error=error))
+        extensions = dict(entry["extensions"])
+        return ClewError(
+            entry["message"],
+            code=extensions.pop("code"),
+            hint=extensions.pop("hint", None),
+            extensions={name: value for name, value in extensions.items() if name != "requestId"},
+        )
+
+    async def aclose(self) -> None:
+        try:
+            close: Callable[[], Any] | None = getattr(self._events, "aclose", None)
+            if close is not None:
+                await close()
+        finally:
+            await self._operation.connection.finish()

@@ -1,0 +1,1 @@
+"""Subscriptions that are told of changes."""

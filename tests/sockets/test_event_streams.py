@@ -1,0 +1,225 @@
+"""GraphQL over server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.faults.lab import served
+from tests.sockets.desk import Desk, channel, token
+
+pytestmark = pytest.mark.anyio
+
+EVENTS = {"accept": "text/event-stream"}
+FOREVER = 'subscription { channel(name: "forever") }'
+
+
+class Response:
+    """An answer that is read event by event: `(event, data, id)`; comments count."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self._lines = response.aiter_lines()
+        self.comments = 0
+
+    async def event(self) -> tuple[str, Any, str | None] | None:
+        """The next event; None at the end."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(10):
+            async for line in self._lines:
+                if line.startswith(":"):
+                    self.comments += 1
+                elif line:
+                    name, _, value = line.partition(":")
+                    fields[name] = value.removeprefix(" ")
+                elif fields:
+                    data = fields["data"]
+                    return fields["event"], json.loads(data) if data else None, fields.get("id")
+        return None
+
+    async def rest(self) -> list[tuple[str, Any]]:
+        found = []
+        while (event := await self.event()) is not None:
+            found.append(event[:2])
+        return found
+
+
+@asynccontextmanager
+async def ask(port: int, query: str, **more: Any) -> AsyncIterator[Response]:
+    """POST an operation, as m1."""
+    headers = {**EVENTS, "authorization": f"Bearer {token()}", **more.pop("headers", {})}
+    body = {"query": query, **more}
+    async with (
+        httpx.AsyncClient(base_url=f"http://localhost:{port}", timeout=15) as client,
+        client.stream("POST", "/graphql", json=body, headers=headers) as response,
+    ):
+        yield Response(response)
+
+
+async def test_a_subscription_is_a_stream_of_events(port: int) -> None:
+    async with ask(port, "subscription { ticks(to: 3) }") as response:
+        assert response.status == 200
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert response.headers["cache-control"] == "no-cache"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        results = [("next", {"data": {"ticks": number}}) for number in range(3)]
+        assert await response.rest() == [*results, ("complete", None)]
+
+
+@pytest.mark.parametrize(
+    ("document", "data"),
+    [
+        ("{ viewer { id } }", {"viewer": {"id": "m1"}}),
+        (
+            'mutation { updateNotes(where: {text: {eq: "none"}}, set: {text: "x"}) { count } }',
+            {"updateNotes": {"count": 0}},
+        ),
+    ],
+)
+async def test_other_operations_have_one_event(port: int, document: str, data: Any) -> None:
+    async with ask(port, document) as response:
+        assert await response.rest() == [("next", {"data": data}), ("complete", None)]
+
+
+@pytest.mark.parametrize("document", ["{ nope }", "{", "subscription { nope }", "subscription { secret }"])
+async def test_what_is_not_valid_is_told_by_an_event(port: int, document: str) -> None:
+    async with ask(port, document) as response:
+        assert response.status == 200
+        (_, result), complete = await response.rest()
+        assert list(result) == ["errors"]
+        assert complete == ("complete", None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"authorization": "Bearer forged"}, b'{"query": "{ viewer { id } }"}', 401),
+        ({"x-clew-role": "admin"}, b'{"query": "{ viewer { id } }"}', 403),
+        ({}, b"no JSON", 400),
+        ({}, b"{}", 400),
+        ({"content-type": "text/plain"}, b'{"query": "{ viewer { id } }"}', 415),
+        ({}, b'{"query": "' + b"x" * 2**20 + b'"}', 413),
+        ({"last-event-id": "x" * 2000}, b'{"query": "{ viewer { id } }"}', 400),
+    ],
+)
+async def test_what_is_no_request_is_told_by_the_status(
+    port: int, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}") as client:
+        given = {"content-type": "application/json", **EVENTS, **headers}
+        response = await client.post("/graphql", content=body, headers=given)
+        assert response.status_code == status
+        assert response.json()["errors"]
+
+
+async def test_get_is_for_event_sources(port: int) -> None:
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}", headers=EVENTS) as client:
+        given = await client.post("/tickets", json={"path": "/graphql"}, headers={"authorization": f"Bearer {token()}"})
+        asked = {"query": "subscription { mine }", "ticket": given.json()["ticket"]}
+        response = await client.get(f"/graphql?{urlencode(asked)}")
+        assert (
+            response.text
+            == ':\n\nevent: next\ndata: {"data":{"mine":["first","second"]}}\n\nevent: complete\ndata:\n\n'
+        )
+        refused = await client.get(f"/graphql?{urlencode({'query': 'mutation { break }'})}")
+        assert refused.status_code == 405
+        assert refused.json()["errors"]
+
+
+async def test_the_preferred_type_counts(port: int) -> None:
+    document = {"query": "{ viewer { id } }"}
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}") as client:
+        for accept, kind in (
+            ("text/event-stream, application/json", "text/event-stream; charset=utf-8"),
+            ("application/json, text/event-stream", "application/json; charset=utf-8"),
+            ("text/event-stream;q=0.5, application/json", "application/json; charset=utf-8"),
+            ("*/*", "application/json; charset=utf-8"),
+        ):
+            response = await client.post("/graphql", json=document, headers={"accept": accept})
+            assert response.headers["content-type"] == kind
+
+
+async def test_a_subscription_without_a_stream_says_how(port: int) -> None:
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}") as client:
+        response = await client.post("/graphql", json={"query": "subscription { ticks(to: 1) }"})
+        assert "text/event-stream" in response.json()["errors"][0]["extensions"]["hint"]
+
+
+async def test_a_quiet_stream_has_heartbeats(desk: Desk) -> None:
+    events = channel("forever")
+    async with served(desk.app(heartbeat_seconds=0.1)) as port, ask(port, FOREVER) as response:
+        await asyncio.sleep(0.55)
+        events.events.put_nowait("{\n}")
+        assert (await response.event())[1] == {"data": {"channel": "{\n}"}}  # type: ignore[index]
+        assert 4 <= response.comments <= 7
+
+
+async def test_the_end_of_the_connection_ends_the_source(port: int) -> None:
+    events = channel("forever")
+    async with ask(port, FOREVER):
+        await events.started.wait()
+    async with asyncio.timeout(2):
+        await events.ended.wait()
+
+
+async def test_a_stream_ends_with_its_token(port: int) -> None:
+    channel("forever")
+    expires = time.time() + 1.2
+    headers = {"authorization": f"Bearer {token(exp=expires)}"}
+    async with ask(port, FOREVER, headers=headers) as response:
+        (_, result), complete = await response.rest()
+        assert result["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        assert complete == ("complete", None)
+        assert 0 <= time.time() - expires < 1
+
+
+async def test_a_stream_without_a_token_ends_too(desk: Desk) -> None:
+    channel("forever")
+    async with httpx.AsyncClient() as client, served(desk.app(session_seconds=0.3)) as port:
+        answer = await client.post(f"http://localhost:{port}/graphql", json={"query": FOREVER}, headers=EVENTS)
+        assert "UNAUTHENTICATED" in answer.text
+
+
+async def test_a_source_that_fails_tells_so(port: int) -> None:
+    async with ask(port, 'subscription { fails(how: "told") }') as response:
+        first, (_, result), complete = await response.rest()
+        assert first == ("next", {"data": {"fails": 1}})
+        assert result["errors"][0]["message"] == "It is over."
+        assert complete == ("complete", None)
+    async with ask(port, 'subscription { fails(how: "other") }') as response:
+        assert "a secret" not in str(await response.rest())
+
+
+async def test_streams_count_as_sockets(desk: Desk) -> None:
+    channel("forever")
+    async with served(desk.app(max_sockets=1)) as port, ask(port, FOREVER):
+        async with ask(port, FOREVER) as second:
+            assert second.status == 429
+        async with ask(port, "{ viewer { id } }") as query:
+            assert query.status == 200
+    async with served(desk.app(max_all_sockets=1)) as port, ask(port, FOREVER), ask(port, FOREVER) as second:
+        assert second.status == 503
+
+
+async def test_draining_ends_streams_without_completing_them(desk: Desk) -> None:
+    channel("forever")
+    app = desk.app(drain_seconds=0.2)
+    async with served(app) as port, ask(port, FOREVER) as response:
+        app.drain()
+        assert await response.rest() == []
+
+
+async def test_the_request_id_is_echoed(port: int) -> None:
+    async with ask(port, "subscription { nope }", headers={"x-request-id": "abc"}) as response:
+        assert response.headers["x-request-id"] == "abc"
+        (_, result), _ = await response.rest()
+        assert result["errors"][0]["extensions"]["requestId"] == "abc"

@@ -1,0 +1,154 @@
+"""Sockets on Clew's own server: what a hostile or dead client costs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import socket as sockets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+
+import clew.server.websocket
+import clew.wire.websocket
+from clew.server.protocol import Patience
+from tests.faults.lab import served
+from tests.sockets.client import socket
+from tests.sockets.desk import Desk, channel
+
+pytestmark = pytest.mark.anyio
+
+MEGABYTE = "x" * 2**20
+
+
+@asynccontextmanager
+async def stalled(port: int, name: str) -> AsyncIterator[sockets.socket]:
+    """A client that subscribes to a channel, and then reads nothing more."""
+    loop = asyncio.get_running_loop()
+    with sockets.socket() as raw:
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        await loop.sock_connect(raw, ("127.0.0.1", port))
+        head = (
+            f"GET /graphql HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        )
+        await loop.sock_sendall(raw, head.encode())
+        await loop.sock_recv(raw, 4096)
+        document = f'subscription {{ channel(name: "{name}") }}'
+        for message in (
+            {"type": "connection_init"},
+            {"type": "subscribe", "id": "1", "payload": {"query": document}},
+        ):
+            text = json.dumps(message).encode()
+            await loop.sock_sendall(raw, bytes((0x81, 0x80 | len(text))) + bytes(4) + text)
+        yield raw
+
+
+async def test_a_message_is_not_compressed_though_the_client_would_take_it(port: int) -> None:
+    async with socket(port, compression="deflate", init=True) as client:
+        assert client.connection.protocol.extensions == []
+
+
+async def test_sockets_are_no_connections_of_http(desk: Desk) -> None:
+    async with (
+        served(desk.app(), patience=Patience(connections=1)) as port,
+        socket(port, init=True),
+        socket(port, init=True),
+        httpx.AsyncClient() as client,
+    ):
+        response = await client.get(f"http://localhost:{port}/healthz")
+        assert response.status_code == 200
+
+
+async def test_a_message_of_endless_empty_frames_is_refused(port: int) -> None:
+    async with socket(port, init=True) as client:
+        await client.connection.send([""] * 5000)
+        assert (await client.closed())[0] == 1009
+
+
+async def test_a_message_in_some_frames_is_whole(port: int) -> None:
+    async with socket(port, init=True) as client:
+        await client.connection.send(list('{"type": "ping"}'))
+        assert await client.receive() == {"type": "pong"}
+
+
+async def test_a_client_that_does_not_read_holds_little_and_delays_nobody(desk: Desk) -> None:
+    slow, fast = channel("slow"), channel("fast")
+    async with served(desk.app(), patience=Patience(stall=1.0)) as port, stalled(port, "slow"):
+        await slow.started.wait()
+        for _ in range(100):
+            slow.events.put_nowait(MEGABYTE)
+        async with socket(port, init=True) as client:
+            await client.subscribe('subscription { channel(name: "fast") }')
+            for number in range(20):
+                began = time.monotonic()
+                fast.events.put_nowait(number)
+                assert (await client.receive())["payload"] == {"data": {"channel": number}}
+                assert time.monotonic() - began < 0.5
+        # Some are in the buffers of the kernel, one is in that of the connection, and one waits for it.
+        assert slow.taken < 10
+        async with asyncio.timeout(5):
+            await slow.ended.wait()
+
+
+async def test_the_server_stops_though_a_client_does_not_read(desk: Desk) -> None:
+    slow = channel("stuck")
+    app = desk.app()
+    async with served(app) as port, stalled(port, "stuck"), socket(port, init=True) as client:
+        await slow.started.wait()
+        slow.events.put_nowait(MEGABYTE * 4)
+        slow.events.put_nowait(MEGABYTE)
+        await asyncio.sleep(0.5)
+        assert slow.taken == 2
+        began = time.monotonic()
+        app.drain()
+        assert (await client.closed())[0] == 1012
+    assert slow.ended.is_set()
+    assert time.monotonic() - began < 4
+
+
+async def test_a_closed_socket_whose_last_bytes_nobody_reads_is_broken(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clew.server.websocket, "_LAST_READ", 0.2)
+    monkeypatch.setattr(clew.wire.websocket, "_CLOSING", 0.2)
+    last = channel("last")
+    async with served(desk.app(session_seconds=1)) as port, stalled(port, "last") as raw:
+        await last.started.wait()
+        last.events.put_nowait(MEGABYTE * 8)
+        await last.ended.wait()
+        await asyncio.sleep(1)
+        read = 0
+        with suppress(ConnectionResetError):
+            while part := await asyncio.get_running_loop().sock_recv(raw, 2**20):
+                read += len(part)
+        assert read < 8 * 2**20
+
+
+async def test_no_log_has_a_ticket_or_a_message(
+    desk: Desk, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("uvicorn.error").setLevel(logging.DEBUG)
+    try:
+        async with served(desk.app()) as port:
+            secret = {"authorization": "Bearer very-secret"}
+            async with socket(port, path="/graphql?ticket=very-secret") as client:
+                await client.send({"type": "connection_init", "payload": secret})
+                await client.closed()
+            with pytest.raises(InvalidStatus):
+                async with socket(port, path="/graphql?ticket=very-secret", origin="http://evil.example"):
+                    pass
+    finally:
+        logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)
+    told = [record for record in caplog.records if not record.name.startswith("websockets.client")]
+    assert "very-secret" not in " ".join(record.getMessage() for record in told)
+    assert "very-secret" not in "".join(capfd.readouterr())
