@@ -621,4 +621,6 @@ def _moment(at: datetime | None) -> str:
 
 def _same(value: Any) -> Any:
     """Return a value that equals another one if these are alike, and that can be a key."""
-    return tuple(map(_same, value)) if isinstance(value, list | tuple) else (type(value), value)
+    if isinstance(value, list | tuple):
+        return tuple(map(_same, value))
+    return type(value), repr(value) if isinstance(value, dict) else value

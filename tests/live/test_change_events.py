@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from clew import ClewError, Viewer
+from clew import Clew, ClewError, Viewer
 from clew.changes.types import OtherEpochError
-from clew.engine import Request
+from clew.config import Settings
+from clew.engine import Outcome, Request
 from clew.engine.explain import explained
 from clew.errors import Code
 from clew.live import events as live_events
@@ -540,3 +542,27 @@ async def test_explain_shows_how_changes_are_judged(newsroom: Newsroom) -> None:
     assert "json_populate_record" in text
     assert "$1 = [] ($log.Note.old)" in text
     assert "Function Scan" in text
+
+
+async def test_an_application_serves_change_events(newsroom: Newsroom, newsroom_database: tuple[str, Clew]) -> None:
+    url, clew = newsroom_database
+    app = clew.asgi(Settings.model_validate({"DATABASE_URL": url}))
+    request = Request("subscription { labelChanges { kind code number node { size } } }", id="same")
+    stream = await app.subscriptions.open(request, EDITOR)
+    assert not isinstance(stream, Outcome), stream.errors
+    create = """mutation { createLabel(input: {code: "a", number: 1, size: 5}) { size }
+      deleteLabel(code: "a", number: 1) { size } }"""
+    done = await app.engine.execute(Request(create), Viewer.admin())
+    assert not done.errors, done.errors
+    first, second = [await asyncio.wait_for(anext(stream), 20) for _ in range(2)]
+    assert event(first) == {"kind": "CREATED", "code": "a", "number": 1, "node": None}
+    await stream.aclose()
+    again = await app.subscriptions.open(replace(request, last_event_id=first.id), EDITOR)
+    assert not isinstance(again, Outcome), again.errors
+    assert (await asyncio.wait_for(anext(again), 20)).body == second.body
+    await again.aclose()
+    refused = await app.subscriptions.open(replace(request, last_event_id="0.AAAA"), EDITOR)
+    assert isinstance(refused, Outcome)
+    assert refused.code is Code.BAD_USER_INPUT
+    await app.background.close()
+    await app.engine.pool.close()
