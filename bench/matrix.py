@@ -144,7 +144,8 @@ def _fill() -> str:
         for rows, suffix in _SUFFIX.items():
             gone = ", CASE WHEN n % 20 = 0 THEN now() END" if soft else ""
             extra = ", deleted_at" if soft else ""
-            common = "n, 'name ' || n, n % 10, n % 10 <> 0"
+            # A row's rank tells nothing of its owner or parent. Planners assume that of all columns.
+            common = "n, 'name ' || n, abs(hashint4(n)) % 10, abs(hashint4(n)) % 10 <> 0"
             source = f"FROM generate_series(1, {rows}) n"
             ref, child, tag, link = (_table(name, soft, suffix) for name in ("Ref", "Child", "Tag", "link"))
             made += [

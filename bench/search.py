@@ -35,7 +35,7 @@ extend type Doc { badge: String! @resolver(requires: [title]) @allow(role: user)
 extend type Query { docsOf(ids: [Int!]!): [Doc!]! @allow(role: user) }
 """
 
-TEAMS, DOCS = 20, 2000
+TEAMS, DOCS, SAMPLES = 20, 2000, 40_000
 FILL = f"""
 SET session_replication_role = replica;
 INSERT INTO teams (id, name, open, budget) SELECT n, 'Team ' || n, n % 2 = 0, n FROM generate_series(1, {TEAMS}) n;
@@ -44,7 +44,9 @@ INSERT INTO memberships (team_id, person_id) SELECT 1 + n % {TEAMS}, n FROM gene
 INSERT INTO docs (id, slug, title, content, words, labels, team_id, author_id)
   SELECT n, 'slug-' || n, 'Doc ' || n, repeat('x', 200), n, ARRAY['a', 'b'], 1 + n % {TEAMS}, 1 + n % 100
   FROM generate_series(1, {DOCS}) n;
-SELECT setval(pg_get_serial_sequence(name, 'id'), 1000000) FROM unnest(ARRAY['teams', 'people', 'docs']) AS name;
+INSERT INTO samples (amount, size, team_id) SELECT n, n, 2 FROM generate_series(1, {SAMPLES}) n;
+SELECT setval(pg_get_serial_sequence(name, 'id'), 1000000)
+  FROM unnest(ARRAY['teams', 'people', 'docs', 'samples']) AS name;
 """
 
 Knobs = dict[str, int]
@@ -250,6 +252,106 @@ def changes(knobs: Knobs) -> Made:
         }
     team = {"docs": {"create": [{name: value for name, value in row.items() if name != "teamId"} for row in rows]}}
     return "mutation ($s: TeamSetInput) { updateTeam(id: 2, set: $s) { id } }", {"s": team}
+
+
+def _refused(mutation: str) -> str:
+    """A mutation's root fields, and one more that is refused at the end, so that nothing stays."""
+    return f"{{ {mutation} bad: createSample(input: {{teamId: -1}}) {{ id }} }}"
+
+
+@generator(rows=10_000, fault=9, upsert=1, connects=2)
+def faulty_rows(knobs: Knobs) -> Made:
+    """Many rows of which the last is wrong: in itself, by its key, by what it leads to."""
+    rows: list[dict[str, Any]] = []
+    for number in range(max(1, knobs["rows"])):
+        row: dict[str, Any] = {"amount": str(10**9 + number), "teamId": 2}
+        if knobs["connects"]:
+            row = {"amount": row["amount"], "team": {"connect": {"id": 2}}}
+        if knobs["connects"] > 1:
+            row["parent"] = {"connect": {"amount": str(1 + number)}}
+        rows.append(row)
+    wrong: tuple[dict[str, Any], ...] = (
+        {"teamId": -1},
+        {"teamId": 3},
+        {"amount": rows[0]["amount"], "teamId": 2},
+        {"amount": "1", "teamId": 2},
+        {"teamId": None},
+        {},
+        {"teamId": 2, "team": {"connect": {"id": 2}}},
+        {"teamId": 2, "data": "\0"},
+        {"teamId": 2, "parentId": "-1"},
+        {"team": {"connect": {"id": -1}}},
+    )
+    rows.append(wrong[knobs["fault"]])
+    name, how = ("upsertSamples", ", on: amount") if knobs["upsert"] else ("createSamples", "")
+    written = f"{name}(inputs: $r{how}) {{ count }}"
+    return f"mutation ($r: [SampleCreateInput!]!) {_refused(written)}", {"r": rows}
+
+
+@generator(rows=10_000, way=4, fault=3)
+def nested_rows(knobs: Knobs) -> Made:
+    """Many rows nested in one, of which the last is wrong."""
+    way = ("connect", "disconnect", "delete", "update", "create")[knobs["way"]]
+    items: list[dict[str, Any]] = [{"id": str(1 + number)} for number in range(knobs["rows"])]
+    if way == "update":
+        items = [{**item, "set": {"size": "7"}} for item in items]
+    elif way == "create":
+        items = [{"amount": str(10**9 + number)} for number in range(knobs["rows"])]
+    faults: tuple[list[dict[str, Any]], ...] = ([], items[:1], [{"id": "-1"}], [{}])
+    written = "updateTeam(id: 2, set: $s) { id }"
+    return f"mutation ($s: TeamSetInput!) {_refused(written)}", {
+        "s": {"samples": {way: items + faults[knobs["fault"]]}}
+    }
+
+
+@generator(rows=40_000, kind=5)
+def changes_of_all(knobs: Knobs) -> Made:
+    """One change of many rows."""
+    where = f"where: {{id: {{lte: {knobs['rows']}}}}}"
+    written = (
+        f"updateSamples({where}, set: {{share: 1}}) {{ count }}",
+        f"updateSamples({where}, inc: {{amount: 100000}}) {{ count }}",
+        f"updateSamples({where}, set: {{teamId: -1}}) {{ count }}",
+        f"updateSamples({where}, set: {{size: 1}}) {{ count rows {{ id }} }}",
+        f"deleteSamples({where}) {{ count }}",
+        f"deleteSamples({where}) {{ count rows {{ id amount }} }}",
+    )[knobs["kind"]]
+    return f"mutation {_refused(written)}", {}
+
+
+# By field the type, and a text of which longer ones are made.
+_SCALARS = (
+    ("amount", "Decimal", "1234567890"),
+    ("size", "BigInt", "922337203685477580"),
+    ("at", "DateTime", "2020-01-01T00:00:00.123456+05:30"),
+    ("day", "Date", "12020-01-01"),
+    ("time", "Time", "05:00:00.123456"),
+    ("code", "UUID", "018f0d3e-7b5a-7c3e-9d2f-0a1b2c3d4e5f"),
+    ("raw", "Bytes", "QUJD"),
+    ("data", "JSON", "1234567890"),
+)
+
+
+@generator(values=10_000, times=200, scalar=len(_SCALARS) - 1, use=3, wrong=1)
+def long_scalars(knobs: Knobs) -> Made:
+    """Many values of a scalar, each as long as it may be, and perhaps a wrong one at the end."""
+    field, type_, text = _SCALARS[knobs["scalar"]]
+    if type_ in ("Decimal", "Bytes", "JSON"):
+        text *= max(1, min(knobs["times"], 900_000 // max(1, knobs["values"]) // len(text)))
+    values: list[Any] = [text] * knobs["values"] + ["?"] * knobs["wrong"]
+    if knobs["use"] == 0:
+        rows = [{"teamId": 2, field: value} for value in values[:9000]]
+        return f"mutation ($r: [SampleCreateInput!]!) {_refused('createSamples(inputs: $r) { count }')}", {"r": rows}
+    if knobs["use"] == 1:
+        name = {"Decimal": "amounts", "Date": "days"}.get(type_, "amounts")
+        row = {"teamId": 2, name: values}
+        return f"mutation ($r: SampleCreateInput!) {_refused('createSample(input: $r) { id }')}", {"r": row}
+    operator = "contains" if type_ == "JSON" else "in"
+    if knobs["use"] == 2:
+        given = literal(values[:2000])
+        return f"{{ samples(where: {{{field}: {{{operator}: {given}}}}}) {{ id }} }}", {}
+    variable = "JSON" if type_ == "JSON" else f"[{type_}!]"
+    return f"query ($l: {variable}) {{ samples(where: {{{field}: {{{operator}: $l}}}}) {{ id }} }}", {"l": values}
 
 
 @generator(items=5000, depth=6, fields=20, literal=1)

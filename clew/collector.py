@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,3 +37,44 @@ def paused() -> Iterator[None]:
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
+
+
+# In seconds: how long full collections may wait, before one is due whatever is under way.
+_LONGEST = 10.0
+# More collections of young objects than there ever are between two full ones.
+_NEVER = 2**30
+
+
+class FullCollections:
+    """Puts off full collections, which walk over all objects in one go, while large work is under way.
+
+    That work runs in short turns. Its objects are many, but they hold no cycles: each is freed when it is not used any
+    more. Collections of young objects go on.
+    """
+
+    def __init__(self) -> None:
+        self._works = 0
+        self._since = 0.0
+        self._done = 0
+        self._usual = gc.get_threshold()
+
+    def begin(self) -> None:
+        """Note that large work begins. Whoever calls this calls `end` later."""
+        now, done = time.monotonic(), gc.get_stats()[2]["collections"]
+        if not self._works or done != self._done:
+            # It begins, or the full collection that was due has happened.
+            self._since, self._done = now, done
+        if not self._works:
+            self._usual = gc.get_threshold()
+        self._works += 1
+        is_due = now - self._since > _LONGEST
+        gc.set_threshold(*self._usual[:2], self._usual[2] if is_due else _NEVER)
+
+    def end(self) -> None:
+        """Note that large work has ended."""
+        self._works -= 1
+        if not self._works:
+            gc.set_threshold(*self._usual)
+
+
+full_collections = FullCollections()

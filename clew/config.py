@@ -309,8 +309,8 @@ class Settings(BaseSettings):
 
     max_connections: Count = Field(
         1000,
-        description="The most client connections of each process. At the limit, a new connection closes the one that "
-        "has been idle longest. If none is idle, Clew refuses the new one.",
+        description="The most client connections of each process, without its WebSockets. At the limit, a new "
+        "connection closes the one that has been idle longest. If none is idle, Clew refuses the new one.",
     )
     keep_alive_seconds: Seconds = Field(
         10.0,

@@ -136,6 +136,8 @@ class LoggedChanges:
         # Until then it is believed that other processes have listeners.
         self.others_until = 0.0
         self._retry_at = 0.0
+        # Whether the last connection could neither hear nor tell anybody.
+        self.is_deaf = False
 
     # What others call.
 
@@ -159,7 +161,7 @@ class LoggedChanges:
         if state is None or state.loop is not asyncio.get_running_loop() or not self.tables:
             return
         state.committed = True
-        if state.task is None and (self._background.is_closed or time.monotonic() < self._retry_at):
+        if state.task is None and (self._background.is_closed or self.is_deaf or time.monotonic() < self._retry_at):
             return
         self._ensure(state)
         state.woken.set()
@@ -312,6 +314,7 @@ class _Following:
         """
         connection, state = self._connection, self._state
         await connection.hear(_WHO, self._hear, state.woken.set)
+        self._source.is_deaf = not connection.is_whole
         state.woken.clear()
         while True:
             tells = state.committed

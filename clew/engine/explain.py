@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from graphql import FieldNode, OperationType
@@ -22,6 +22,7 @@ from clew.access.types import (
     Keys,
     Literal,
     Logged,
+    LogPart,
     Marker,
     Moment,
     Now,
@@ -40,7 +41,7 @@ from clew.engine.flights import Flight
 from clew.engine.outcome import Outcome
 from clew.engine.refused_to_user import refused_to_user
 from clew.engine.rule_report import Judgement, Masked, is_part_of_plan, place_of, report_rules
-from clew.engine.types import Executable, Request
+from clew.engine.types import Executable, Ready, Request
 from clew.engine.witness import Recorder, Step, Tried
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
@@ -180,9 +181,17 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
         return None
     values = prepared.coerce(request.variables)
     executable = engine.statements.executable(prepared, values, session.sight)
-    bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
+    bound: dict[Any, Any] = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
     rules, masks = report_rules(engine.access, executable.plan, session.sight, viewer)
     dependencies = plan_dependencies(executable.plan, engine.model)
+    if (root := executable.plan.changes) is not None:
+        # The statement that judges changes, of none.
+        shape = prepared.shape(values) if prepared.variables else ()
+        ready = Ready(values, shape, large=False, executable=executable)
+        statement = await engine.statements.judging(prepared, ready, session.sight, frozenset())
+        executable = replace(executable, statement=statement)
+        name = root.read.rows.visible.entity.name
+        bound.update((Logged(name, part), []) for part in LogPart)
     return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks), dependencies)
 
 

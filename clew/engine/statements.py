@@ -23,17 +23,17 @@ from clew.engine.outcome import encode, encode_in_parts
 from clew.engine.types import Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
 from clew.json_numbers import exact_float, plain
-from clew.model.types import Entity, Model, RowArgument
+from clew.model.types import Column, Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
 from clew.plan.paging import order_of_ties, shows_its_keys
 from clew.plan.read import plan_query, plan_rows
-from clew.plan.types import Read, ReadPlan, RootTypeName
+from clew.plan.types import Changes, Read, ReadPlan, RootTypeName
 from clew.plan.weight import BudgetError, check_weight, plan_weight, read_weight
 from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
 from clew.slices import Slices
 from clew.sql.cursors import Cursors
-from clew.sql.members import MemberStatement, compile_members
+from clew.sql.members import MemberStatement, compile_change_members, compile_members
 from clew.sql.statement import (
     Statement,
     WriteStatements,
@@ -312,17 +312,31 @@ class Statements:
         found: Statement | None = prepared.rows.get(key)
         if found is not None:
             return found
-        assert ready.executable is not None
-        root = ready.executable.plan.changes
-        assert root is not None
-        visible = root.read.rows.visible
-        shown = [c for c in visible.entity.columns if not c.hidden and visible.masks.get(c.name) != FALSE]
-        work = partial(compile_changes, root.read, shown, before, self.model, self.tables, self.cursors)
+        work = partial(
+            compile_changes, *_judged(ready), before, model=self.model, tables=self.tables, cursors=self.cursors
+        )
         known: Callable[[], Statement | None] = partial(prepared.rows.get, key)
         statement = await self.aside.run(work, known)
         prepared.keep(prepared.rows, key, statement)
         self._keep(prepared)
         return statement
+
+    async def judging_members(self, own: Statement, ready: Ready, before: frozenset[str]) -> MemberStatement | None:
+        """Return the statement that judges changes for many subscriptions. None: they do not differ.
+
+        Args:
+            own: the statement of one of them.
+        """
+        work = partial(
+            compile_change_members,
+            *_judged(ready),
+            before,
+            own,
+            model=self.model,
+            tables=self.tables,
+            cursors=self.cursors,
+        )
+        return await self.aside.run(work, begun=True)
 
     async def bound(self, statement: Statement, ready: Ready, given: Mapping[Any, Any]) -> Sequence[Any]:
         """Return the arguments of a statement that runs beside the operation's main statement.
@@ -379,6 +393,15 @@ class Statements:
         if not is_large(value):
             return encode(value)
         return await self.aside.run(partial(encode_in_parts, value), begun=True)
+
+
+def _judged(ready: Ready) -> tuple[Changes, list[Column]]:
+    """Return the change events of a subscription, and the columns that the viewer may see."""
+    assert ready.executable is not None
+    root = ready.executable.plan.changes
+    assert root is not None
+    visible = root.read.rows.visible
+    return root.read, [c for c in visible.entity.columns if not c.hidden and visible.masks.get(c.name) != FALSE]
 
 
 def _pieces(plan: ReadPlan) -> tuple[bytes, ...]:

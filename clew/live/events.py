@@ -11,13 +11,14 @@ import asyncio
 import json
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self
 
 import asyncpg
+from cachetools import LRUCache
 from graphql.execution.values import get_argument_values
 
 from clew.access.types import MOST_BYTES, Identity, Logged, LogPart
@@ -44,6 +45,7 @@ from clew.plan.types import ChangeNode, Changes, ChangeValue, RootChanges, TypeN
 from clew.resolvers.batches import Place
 from clew.schema.build import Row
 from clew.sql.keys import Key, bound_keys
+from clew.sql.members import MemberStatement
 from clew.sql.statement import Statement
 
 log = get_logger("clew.live")
@@ -58,6 +60,9 @@ _MOST_NODES = 100
 _FRESH = 0.2
 # A node with more bytes than a response may have.
 _TOO_LARGE = object()
+# The most subscriptions that one statement judges for, and the most such statements that are kept.
+_MOST_MEMBERS = 100
+_MOST_MEMBER_STATEMENTS = 256
 # The most statements of change events at one time.
 _SLOTS = 2
 
@@ -321,7 +326,8 @@ class ChangeStream:
         statement = await self._judging(before)
         arguments = await self._bound(statement, given)
         try:
-            records = await self._events.judges.fetch(statement, arguments)
+            members = partial(self._engine.statements.judging_members, statement, self._begun.ready, before)
+            records = await self._events.judges.judge(statement, arguments, members)
         except ClewError as error:
             if error.code is Code.UNAVAILABLE or (error.code is Code.TIMEOUT and len(steps) == 1):
                 raise
@@ -332,7 +338,7 @@ class ChangeStream:
             # A row from before a migration may not fit its table any more.
             log.warning("a change cannot be judged", entity=entity.name, code=error.code.value)
             return {steps[0].change.id: RESET}
-        return {steps[record[0] - 1].change.id: record for record in records}
+        return {steps[record["position"] - 1].change.id: record for record in records}
 
     async def _judging(self, before: frozenset[str]) -> Statement:
         begun = self._begun
@@ -486,52 +492,123 @@ class _Feed:
                 waiting.put(cut)
 
 
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """Who asks for the same rows to be judged: arguments with the future of the answer, by what tells them apart."""
+
+    statement: Statement
+    members: Callable[[], Awaitable[MemberStatement | None]]
+    waiting: dict[Any, tuple[Sequence[Any], asyncio.Future[list[asyncpg.Record]]]]
+
+
 class _Judges:
-    """Runs the statements of change events: a few at one time, and once for all who ask for the same."""
+    """Runs the statements of change events: a few at one time, one for all who ask for the same rows."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._slots = asyncio.Semaphore(_SLOTS)
-        # With their arguments: the ids of lists are part of the keys, so that no other list may take one.
-        self._running: dict[Any, tuple[asyncio.Task[list[asyncpg.Record]], Sequence[Any]]] = {}
+        self._asked: dict[Any, _Asked] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._members: LRUCache[str, MemberStatement | None] = LRUCache(_MOST_MEMBER_STATEMENTS)
 
-    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-        """Return the rows. While the database cannot be reached, wait for it.
+    async def judge(
+        self,
+        statement: Statement,
+        arguments: Sequence[Any],
+        members: Callable[[], Awaitable[MemberStatement | None]],
+    ) -> list[asyncpg.Record]:
+        """Return the rows of a statement that judges changes. While the database cannot be reached, wait for it.
+
+        Args:
+            members: makes the statement that judges for many.
 
         Raises:
-            ClewError: as `Pool.fetch`, but UNAVAILABLE.
+            ClewError: as `Pool.fetch`.
         """
-        # Lists of changed rows are made once for all.
-        key = (
-            statement.sql,
-            *(
-                id(argument) if isinstance(operand.source, Logged) else _same(argument)
-                for operand, argument in zip(statement.operands, arguments, strict=True)
-            ),
-        )
-        if key not in self._running:
-            task = asyncio.create_task(self._fetch(statement, arguments))
-            self._running[key] = task, arguments
-            task.add_done_callback(partial(self._ended, key))
-        return await asyncio.shield(self._running[key][0])
+        rows: list[int] = []
+        own: list[Any] = []
+        for operand, argument in zip(statement.operands, arguments, strict=True):
+            if isinstance(operand.source, Logged):
+                # These lists are made once for all who ask.
+                rows.append(id(argument))
+            else:
+                own.append(_same(argument))
+        key = (statement.sql, *rows)
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = _Asked(statement, members, {})
+            task = asyncio.create_task(self._answer(key, asked))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if tuple(own) not in asked.waiting:
+            answer: asyncio.Future[list[asyncpg.Record]] = asyncio.get_running_loop().create_future()
+            answer.add_done_callback(_noticed)
+            asked.waiting[tuple(own)] = arguments, answer
+        return await asyncio.shield(asked.waiting[tuple(own)][1])
 
-    def _ended(self, key: Any, task: asyncio.Task[Any]) -> None:
-        self._running.pop(key, None)
-        if not task.cancelled():
-            # Perhaps nobody waits for it any more.
-            task.exception()
+    async def fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        """Return the rows of a statement, as `judge`."""
+        async with self._slots:
+            return await self._fetch(statement.sql, arguments)
 
-    async def _fetch(self, statement: Statement, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+    async def _answer(self, key: Any, asked: _Asked) -> None:
+        while asked.waiting:
+            # While this waits for its turn, others may ask.
+            async with self._slots:
+                taken = [asked.waiting.pop(own) for own in list(asked.waiting)[:_MOST_MEMBERS]]
+                try:
+                    await self._run(asked, taken)
+                except BaseException as error:
+                    for _, answer in (*taken, *asked.waiting.values()):
+                        if not answer.done():
+                            answer.set_exception(error if isinstance(error, Exception) else ConnectionError())
+                    self._asked.pop(key, None)
+                    raise
+        del self._asked[key]
+
+    async def _run(
+        self, asked: _Asked, taken: Sequence[tuple[Sequence[Any], asyncio.Future[list[asyncpg.Record]]]]
+    ) -> None:
+        sql = asked.statement.sql
+        try:
+            if len(taken) == 1:
+                ((arguments, answer),) = taken
+                answer.set_result(await self._fetch(sql, arguments))
+                return
+            if sql not in self._members:
+                self._members[sql] = await asked.members()
+            members = self._members[sql]
+            assert members is not None, "they differ"
+            found: list[list[asyncpg.Record]] = [[] for _ in taken]
+            for record in await self._fetch(members.sql, members.bind([arguments for arguments, _ in taken])):
+                found[record["i"] - 1].append(record)
+            for (_, answer), records in zip(taken, found, strict=True):
+                answer.set_result(records)
+        except ClewError as error:
+            if len(taken) == 1:
+                taken[0][1].set_exception(error)
+                return
+            # One of them must not fail the others.
+            middle = len(taken) // 2
+            await self._run(asked, taken[:middle])
+            await self._run(asked, taken[middle:])
+
+    async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         wait = 0.05
         while True:
             try:
-                async with self._slots:
-                    return await self._engine.pool.fetch(statement.sql, arguments)
+                return await self._engine.pool.fetch(sql, arguments)
             except ClewError as error:
                 if error.code is not Code.UNAVAILABLE or self._engine.pool.is_closed:
                     raise
             await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311  a delay, not a secret
             wait = min(2 * wait, 2)
+
+
+def _noticed(answer: asyncio.Future[Any]) -> None:
+    """Perhaps nobody waits for an error any more."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _moment(at: datetime | None) -> str:
@@ -544,4 +621,6 @@ def _moment(at: datetime | None) -> str:
 
 def _same(value: Any) -> Any:
     """Return a value that equals another one if these are alike, and that can be a key."""
-    return tuple(map(_same, value)) if isinstance(value, list | tuple) else (type(value), value)
+    if isinstance(value, list | tuple):
+        return tuple(map(_same, value))
+    return type(value), repr(value) if isinstance(value, dict) else value

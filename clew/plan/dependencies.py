@@ -393,8 +393,8 @@ def _of_predicate(predicate: Predicate, entity: Entity, model: Model) -> tuple[_
         case AllOf(items):
             return _best(way for item in items for way in _of_predicate(item, entity, model))
         case AnyOf(items):
-            parts = [_of_predicate(item, entity, model) for item in items]
-            if not all(parts):
+            parts = [_of_predicate(item, entity, model) for item in items if not _never_holds(item)]
+            if not parts or not all(parts):
                 return ()
             return _best([tuple(dict.fromkeys(route for part in parts for route in part[0]))])
         case IsTrue(item, negated=False):

@@ -23,7 +23,7 @@ from graphql.pyutils import Path, is_awaitable
 
 from clew.model.types import Entity
 from clew.schema.build import Row
-from clew.sql.keys import Key, returned_key
+from clew.sql.keys import Key, key_reader
 
 Info = GraphQLResolveInfo[Any]
 # The place of a field: the response keys and their types, from the root. It leaves out the indexes of lists.
@@ -252,15 +252,19 @@ def _fail(answer: asyncio.Future[Any], error: BaseException) -> None:
 
 def _keys(value: Any, type_: GraphQLOutputType, entity: Entity, info: Info) -> Keys:
     """Return the resolver's value with each key in it read."""
+    return _read(value, type_, entity, key_reader(entity, info.schema))
+
+
+def _read(value: Any, type_: GraphQLOutputType, entity: Entity, read: Callable[[Any], Key]) -> Keys:
     if value is None:
         return None
     while isinstance(type_, GraphQLNonNull):
         type_ = type_.of_type
     if not isinstance(type_, GraphQLList):
-        return returned_key(value, entity, info.schema)
+        return read(value)
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
         raise TypeError(f"{value!r} is not a list of keys of {entity.name}")
-    return [_keys(item, type_.of_type, entity, info) for item in value]
+    return [_read(item, type_.of_type, entity, read) for item in value]
 
 
 def _flat(keys: Keys) -> Iterable[Key]:

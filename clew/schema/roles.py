@@ -45,7 +45,7 @@ def role_schema(access: Access, model: Model, full: GraphQLSchema, roles: Sight,
         roles: the role set, without claims.
     """
     limits = role_limits.of(roles.roles, admin=roles.admin)
-    if roles.admin:  # alike if false: a shortcut: an admin's openings are all
+    if roles.admin:
         return RoleSchema(roles, full, access.rules.guard_claims(), limits)
     schema = build_schema(model, access.openings(roles), access.custom_fields(roles))
     _copy_bindings(full, schema)

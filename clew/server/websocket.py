@@ -13,6 +13,8 @@ from clew.server.protocol import SLOWEST, Door
 
 # In seconds, for a client to read what it was sent before the socket's end.
 _LAST_READ = 10.0
+# In seconds, for a client to answer a close frame while the server stops.
+_LAST_ANSWER = 1.0
 # A message may come in so many frames.
 _MOST_FRAMES = 1000
 _TOO_BIG = 1009
@@ -76,6 +78,11 @@ class SocketConnection(WebSocketsSansIOProtocol):
         else:
             self._watch_reading()
 
+    def start_keepalive(self) -> None:
+        """Forget the handshake: two kilobytes. uvicorn calls this once it is over."""
+        del self.request, self.response
+        super().start_keepalive()
+
     def handle_cont(self, event: Frame) -> None:
         """Take a further frame of a message. Empty ones would not count towards the size of the message."""
         if len(self.frames) >= _MOST_FRAMES:
@@ -94,7 +101,8 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         """Close the socket, because the server stops. An application that was told so closes it itself, in its time."""
         self._is_stopping = True
+        self.close_timeout = _LAST_ANSWER
         if self._abort is not None:
             self.transport.abort()
-        elif not self._door.is_told:
+        elif self.close_sent or not self._door.is_told:
             super().shutdown()

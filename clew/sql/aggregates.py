@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
 from clew.access.types import Measure
@@ -41,9 +40,8 @@ def aggregate(pages: Pages, read: Aggregate, outer: Scope | None, via: Many | No
         return measure_value(measure, scope, pages, pages.binds)
 
     json = JsonObject([(output.key, measured_json(output, value)) for output in read.output])
-    statement = sa.select(json.label("clew_json")).select_from(scope.source)
-    statement = statement.where(*pages.belonging(read.rows, scope, outer, via))
-    return scope.correlate(statement).scalar_subquery()
+    statement = pages.select([json.label("clew_json")], read.rows, scope, pages.belonging(scope, outer, via))
+    return statement.scalar_subquery()
 
 
 def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any]]) -> Json:

@@ -39,6 +39,7 @@ from clew.schema.scalars import SCALARS
 from clew.sql.binds import bare_type, is_padded
 from clew.sql.cursors import Cursors
 from clew.sql.effort import MOST_EFFORT, effort
+from clew.sql.types import is_list_of_decimals
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
 Claims = Mapping[Any, Any]
@@ -64,7 +65,18 @@ _INTEGERS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
 
 
 def argument(operand: Operand, cursors: Cursors) -> Argument:
-    """Return a function that computes the operand's value when the operation runs.
+    """Return a function that computes the operand's value when the operation runs, as asyncpg takes it.
+
+    Args, and errors of the function: as `_value`.
+    """
+    value = _value(operand, cursors)
+    if not is_list_of_decimals(operand.type):
+        return value
+    return lambda variables, claims: [None if item is None else str(item) for item in value(variables, claims)]
+
+
+def _value(operand: Operand, cursors: Cursors) -> Argument:
+    """Return a function that computes the operand's value when the operation runs. A list has Decimals, not texts.
 
     Args:
         cursors: opens cursors, and knows their marker.

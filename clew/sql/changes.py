@@ -146,7 +146,7 @@ def changes_statement(
     first = sides[LogPart.FIRST].c.there.is_not(None) if past else sa.false()
     changed = sa.or_(was != is_, sa.and_(was, old.shown.is_distinct_from(new.shown)))
     statement = sa.select(
-        given.c[position],
+        given.c[position].label("position"),
         was.label("was"),
         is_.label("is"),
         old.key_shown.is_not_distinct_from(new.key_shown).label("same"),

@@ -248,12 +248,11 @@ class _Connection:
         order = self.read.rows.order
         if position is self.read.after:
             order = tuple(key.backward for key in order)
-        conditions = pages.belonging(self.everything(), scope, self.outer, self.via)
-        statement = sa.select(sa.true()).select_from(scope.source)
         outside = self.pages.fenced(self.read.rows, self.beyond(position, order, scope, inclusive=True), scope)
-        statement = statement.where(*conditions, outside)
+        on = [*pages.belonging(scope, self.outer, self.via), outside]
+        statement = pages.select([sa.true()], self.everything(), scope, on)
         statement = statement.order_by(*(pages.directed(pages.follow(key.value, scope), key) for key in order))
-        nearest = scope.correlate(statement.limit(sa.literal_column("1"))).scalar_subquery()
+        nearest = statement.limit(sa.literal_column("1")).scalar_subquery()
         return sa.func.coalesce(nearest, _FALSE)
 
     def cursor_at(self, *, first: bool) -> ColumnElement[Any]:
@@ -268,9 +267,8 @@ class _Connection:
 
     def total(self) -> ColumnElement[Any]:
         scope = self.pages.scope(self.read.rows.visible.entity.name, self.outer)
-        conditions = self.pages.belonging(self.everything(), scope, self.outer, self.via)
-        statement = sa.select(sa.func.count()).select_from(scope.source).where(*conditions)
-        return scope.correlate(statement).scalar_subquery()
+        on = self.pages.belonging(scope, self.outer, self.via)
+        return self.pages.select([sa.func.count()], self.everything(), scope, on).scalar_subquery()
 
     def everything(self) -> Rows:
         """Return all rows of the connection, on any page."""

@@ -29,6 +29,7 @@ from clew.access.types import (
     Predicate,
     Reach,
     RelatedMeasure,
+    Rows,
     Ruled,
     Search,
     Somewhere,
@@ -160,14 +161,14 @@ def condition(
         case Exists(relation, rows, link, mask):
             inner = levels.scope(relation.target, scope)
             joined = join(levels, relation, scope, inner, link)
-            exists = _exists(inner, joined, *levels.conditions(rows, inner, ruled))
+            exists = _exists(rows, inner, levels, ruled, joined)
             if mask is None:
                 return exists
             return sa.and_(levels.opened(mask, scope).is_(sa.true()), exists)
         case Somewhere(rows):
             # Without a word about the row of `scope` Postgres finds it out once for all rows.
             inner = levels.scope(rows.visible.entity.name, scope)
-            return _exists(inner, *levels.conditions(rows, inner, ruled))
+            return _exists(rows, inner, levels, ruled)
         case Aggregated(mask=mask):
             holds = _aggregated(predicate, scope, levels, binds, ruled)
             if mask is None:
@@ -188,10 +189,13 @@ def condition(
             return _vector(entity, parts, scope, levels, binds).op("@@", is_comparison=True)(query)
 
 
-def _exists(inner: Scope, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return whether a row of `inner` meets the conditions."""
-    statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inner.source)
-    return sa.exists(inner.correlate(statement.where(*conditions)))
+def _exists(
+    rows: Rows, inner: Scope, levels: Levels, ruled: Scope | None, *on: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Return whether one of the rows, at the level `inner`, meets the conditions of `on`."""
+    source, conditions = levels.restricted(rows, inner, ruled)
+    statement: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(source)
+    return sa.exists(inner.correlate(statement.where(*on, *conditions)))
 
 
 def compared(
@@ -220,14 +224,12 @@ def _aggregated(
             for measure, operator, operand in predicate.conditions
         )
     )
-    statement = sa.select(holds).select_from(inner.source)
     if empty:
-        statement = statement.where(sa.false())
+        statement = sa.select(holds).select_from(inner.source).where(sa.false())
     else:
-        statement = statement.where(
-            join(levels, predicate.relation, scope, inner, predicate.link),
-            *levels.conditions(predicate.rows, inner, ruled),
-        )
+        source, conditions = levels.restricted(predicate.rows, inner, ruled)
+        on = join(levels, predicate.relation, scope, inner, predicate.link)
+        statement = sa.select(holds).select_from(source).where(on, *conditions)
     return inner.correlate(statement).scalar_subquery()
 
 

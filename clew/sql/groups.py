@@ -33,8 +33,7 @@ def groups(pages: Pages, read: Groups) -> ColumnElement[Any]:
         for index, measure in enumerate(columns.values())
         if measure.column is not None
     ]
-    inner = sa.select(*keys, *values).select_from(scope.source).where(*pages.conditions(read.rows, scope))
-    rows = scope.correlate(inner).subquery(f"rows{pages.number()}")
+    rows = pages.select([*keys, *values], read.rows, scope).subquery(f"rows{pages.number()}")
     places = {name: rows.c[f"value{index}"] for index, name in enumerate(columns)}
     computed = {
         name: (sa.func.count() if m.column is None else measured(m, places[m.column.name])).label(f"measure{index}")

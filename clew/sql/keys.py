@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLError, GraphQLSchema
@@ -19,22 +19,24 @@ from clew.sql.arguments import key_value
 Key = tuple[Any, ...]
 
 
-def returned_key(value: Any, entity: Entity, schema: GraphQLSchema) -> Key:
-    """Read the key that a resolver returned.
+def key_reader(entity: Entity, schema: GraphQLSchema) -> Callable[[Any], Key]:
+    """Return a function that reads the keys that a resolver returned.
 
-    Args:
-        value: for a key of one column, its value as Python or JSON has it. For a composite key, a dict of these
-            values by the names of the key's fields.
-
-    Raises:
-        TypeError: it is not a key of the entity. That is a fault of the resolver.
+    It takes, for a key of one column, its value as Python or JSON has it. For a composite key, it takes a dict of these
+    values by the names of the key's fields. It raises TypeError for a value that is not a key of the entity. That is a
+    fault of the resolver.
     """
-    try:
-        return read_key(value, entity, schema, entity.name)
-    except (ClewError, GraphQLError, ValueError, TypeError) as error:
-        names = ", ".join(entity.primary_key)
-        expected = f"a dict of {names}" if len(entity.primary_key) > 1 else f"its {names}"
-        raise TypeError(f"{value!r} is not a key of {entity.name}: return {expected}") from error
+    columns = entity.key_columns
+
+    def read(value: Any) -> Key:
+        try:
+            return _read(value, entity, columns, schema, entity.name)
+        except (ClewError, GraphQLError, ValueError, TypeError) as error:
+            names = ", ".join(entity.primary_key)
+            expected = f"a dict of {names}" if len(columns) > 1 else f"its {names}"
+            raise TypeError(f"{value!r} is not a key of {entity.name}: return {expected}") from error
+
+    return read
 
 
 def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> Key:
@@ -44,7 +46,10 @@ def read_key(value: Any, entity: Entity, schema: GraphQLSchema, place: str) -> K
         ClewError: BAD_USER_INPUT, naming `place`, for a value that Postgres cannot take.
         GraphQLError, TypeError: it does not have the form of a key.
     """
-    columns = entity.key_columns
+    return _read(value, entity, entity.key_columns, schema, place)
+
+
+def _read(value: Any, entity: Entity, columns: Sequence[Column], schema: GraphQLSchema, place: str) -> Key:
     if len(columns) == 1:
         return (_value(value, columns[0], schema, place),)
     if not isinstance(value, Mapping) or set(value) != set(entity.primary_key):

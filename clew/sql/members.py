@@ -6,7 +6,7 @@ beside them as a LATERAL subquery. So Postgres parses, plans and answers once fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ColumnElement
 
-from clew.access.types import Operand
-from clew.model.types import Model
-from clew.plan.types import ReadPlan
+from clew.access.types import Logged, Operand
+from clew.model.types import Column, Model
+from clew.plan.types import Changes, ReadPlan
 from clew.sql.binds import Binds, compared_type
+from clew.sql.changes import ChangesCompiler, changes_statement
 from clew.sql.cursors import Cursors
 from clew.sql.read import bounded, read_statement
 from clew.sql.statement import Statement, compiled
@@ -34,12 +35,13 @@ class MemberStatement:
     """SQL that returns, for each member with a result, its number from 1 and the columns of the plan's statement.
 
     `positions` are those of its operands among the arguments of the plan's own statement, None for an operand that
-    stands nowhere in its text. `lists` says which operands are lists.
+    stands nowhere in its text. `lists` says which operands are lists, and `shared` which are the same for all members.
     """
 
     sql: str
     positions: tuple[int | None, ...]
     lists: tuple[bool, ...]
+    shared: tuple[bool, ...]
 
     def bind(self, members: Sequence[Sequence[Any]]) -> list[Any]:
         """Return the arguments.
@@ -48,8 +50,11 @@ class MemberStatement:
             members: for each member, the arguments of the plan's own statement.
         """
         found: list[Any] = []
-        for position, is_list in zip(self.positions, self.lists, strict=True):
+        for position, is_list, is_shared in zip(self.positions, self.lists, self.shared, strict=True):
             values = [None if position is None else arguments[position] for arguments in members]
+            if is_shared:
+                found.append(values[0])
+                continue
             if not is_list:
                 found.append(values)
                 continue
@@ -86,7 +91,9 @@ class _MemberBinds(Binds):
         type_ = compared_type(operand.type)
         # `TEXT::DATE`: Postgres reads the text.
         sent, *cast = bound_type(type_).compile(_DIALECT).split("::", 1)
-        if operand.type.is_list:
+        if isinstance(operand.source, Logged):
+            text = f"${self._number()}::{sent}"
+        elif operand.type.is_list:
             values = f"${self._number()}::{sent}"
             bounds = self._add("INTEGER"), self._add("INTEGER")
             text = f"(({values})[{bounds[0]}:{bounds[1]}])"
@@ -117,13 +124,39 @@ def compile_members(
     binds = _MemberBinds()
     select = read_statement(plan, model, tables, binds)
     one = compiled(bounded(select, binds) if is_bounded else select, binds, cursors)
-    if not binds.names:
+    return _of_members(one, own, binds)
+
+
+def compile_change_members(
+    changes: Changes,
+    shown: Iterable[Column],
+    before: Iterable[str],
+    own: Statement,
+    model: Model,
+    tables: Tables,
+    cursors: Cursors,
+) -> MemberStatement | None:
+    """Compile the statement that judges the same changes for many members. Return None if they do not differ.
+
+    Args:
+        shown, before: as for `clew.sql.changes.changes_statement`.
+        own: the statement for one member.
+    """
+    binds = _MemberBinds()
+    select = changes_statement(changes, shown, before, ChangesCompiler(model, tables, binds))
+    return _of_members(compiled(select, binds, cursors), own, binds)
+
+
+def _of_members(one: Statement, own: Statement, binds: _MemberBinds) -> MemberStatement | None:
+    if not binds.columns:
         return None
     position = {name: index for index, name in enumerate(own.names)}
     members = f"unnest({', '.join(binds.arrays)}) WITH ORDINALITY AS {_MEMBERS}({', '.join(binds.columns)}, i)"
     sql = f"SELECT {_MEMBERS}.i, clew_result.* FROM {members} CROSS JOIN LATERAL ({one.sql}) AS clew_result"  # noqa: S608
+    operands = tuple(binds.names.values())
     return MemberStatement(
         sql,
         tuple(position.get(name) for name in binds.names),
-        tuple(operand.type.is_list for operand in binds.names.values()),
+        tuple(operand.type.is_list for operand in operands),
+        tuple(isinstance(operand.source, Logged) for operand in operands),
     )

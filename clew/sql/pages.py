@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql import ColumnElement, FromClause, Select
 
-from clew.access.types import TRUE, AllOf, FieldPath, KeyDigest, Literal, Operand, OrderKey, Predicate, Rows
+from clew.access.types import TRUE, AllOf, Exists, FieldPath, KeyDigest, Literal, Operand, OrderKey, Predicate, Rows
 from clew.model.measures import COUNT
-from clew.model.types import Column, Model
+from clew.model.types import Column, Model, Relation
 from clew.plan.types import Many, One, Output, Read, Required, TypeName, Value
 from clew.sql.binds import Binds
 from clew.sql.constraints import SEARCH_COLUMN
@@ -82,8 +82,7 @@ class Pages:
         """Return the conditions of rows: those of the rules about them, and those of the operation."""
         found: list[ColumnElement[bool]] = []
         for predicate, about in ((rows.visible.where, scope), (rows.where, ruled)):
-            # WHERE is a conjunction already.
-            items = predicate.items if isinstance(predicate, AllOf) else (predicate,)
+            items = _conjuncts(predicate)
             compiled = [condition(item, scope, self, self.binds, about) for item in items]
             if predicate is rows.where and found:
                 # Postgres evaluates conditions in any order. So an error of one would reveal hidden rows.
@@ -93,6 +92,50 @@ class Pages:
                 ]
             found = [*found, *compiled]
         return found
+
+    def restricted(
+        self, rows: Rows, scope: Scope, ruled: Scope | None = None
+    ) -> tuple[FromClause[Any], list[ColumnElement[bool]]]:
+        """Return the rows of `scope` as a FROM item that keeps each row once at most, and what it does not yet require.
+
+        Conditions on the row at the other end of a to-one are joins. Postgres can begin with any row of a join, and
+        remember the rows that it has looked up. Of an EXISTS with an EXISTS in it, it can do neither.
+        """
+        parts = [(rows.visible.where, scope), (rows.where, ruled)]
+        if any(can_fail(predicate) for predicate, _ in parts):
+            # A condition that may raise must stand behind all others.
+            return scope.source, self.conditions(rows, scope, ruled)
+        source, found = scope.source, list[ColumnElement[bool]]()
+        for predicate, about in parts:
+            for item in _conjuncts(predicate):
+                if isinstance(item, Exists) and self.is_unique(item.relation):
+                    source = source.join(self.at_other_end(item, scope, about), sa.true())
+                    if item.mask is not None:
+                        found.append(self.opened(item.mask, scope).is_(sa.true()))
+                else:
+                    found.append(condition(item, scope, self, self.binds, about))
+        return source, found
+
+    def is_unique(self, relation: Relation) -> bool:
+        """Return whether the relation leads to one row at most, by the key of a table."""
+        target = self.model.entity(relation.target)
+        keys = {column.column for column in target.key_columns}
+        return target.view_sql is None and {remote for _, remote in relation.on} == keys
+
+    def at_other_end(self, exists: Exists, scope: Scope, ruled: Scope | None) -> FromClause[Any]:
+        """Return the rows that `exists` asks for, to be joined to `scope`."""
+        inner = self.scope(exists.relation.target, scope)
+        source, conditions = self.restricted(exists.rows, inner, ruled)
+        statement = sa.select(_ONE.label(free_name("clew_found", scope.entity))).select_from(source)
+        statement = statement.where(join(self, exists.relation, scope, inner, None), *conditions)
+        return inner.correlate(statement).lateral(f"f{self.number()}")
+
+    def select(
+        self, columns: Iterable[ColumnElement[Any]], rows: Rows, scope: Scope, on: Iterable[ColumnElement[bool]] = ()
+    ) -> Select[Any]:
+        """Select the columns of the rows of `scope`, of those that meet the conditions of `on` too."""
+        source, conditions = self.restricted(rows, scope)
+        return scope.correlate(sa.select(*columns).select_from(source).where(*on, *conditions))
 
     def fenced(self, rows: Rows, position: ColumnElement[bool], scope: Scope) -> ColumnElement[bool]:
         """Compare the order's keys with a position on visible rows only, if computing a key may fail."""
@@ -141,8 +184,8 @@ class Pages:
         scope = self.scope(rows.visible.entity.name, outer)
         keys = [self.follow(key.value, scope) for key in order]
         labelled = self.labelled(keys, scope) if is_joined else []
-        statement = sa.select(*self.needed(outputs, scope), *labelled).select_from(scope.source)
-        statement = statement.where(*self.belonging(rows, scope, outer, via), *between(scope))
+        columns = [*self.needed(outputs, scope), *labelled]
+        statement = self.select(columns, rows, scope, self.belonging(scope, outer, via)).where(*between(scope))
         statement = statement.order_by(*(self.directed(value, key) for value, key in zip(keys, order, strict=True)))
         cut = self.cut(statement, rows, scope, more).subquery(f"page{self.number()}")
         page = Scope(scope.entity, cut, outer, is_joined)
@@ -178,20 +221,18 @@ class Pages:
         self, read: Read, scope: Scope, on: Iterable[ColumnElement[bool]], columns: Iterable[ColumnElement[Any]]
     ) -> Select[Any]:
         """Select the columns of the row of `scope` that `on` finds."""
-        statement = sa.select(*columns).select_from(scope.source)
-        return scope.correlate(_at_most_one(statement.where(*on, *self.conditions(read.rows, scope)), scope))
+        return _at_most_one(self.select(columns, read.rows, scope, on), scope)
 
     def labelled(self, keys: Iterable[ColumnElement[Any]], scope: Scope) -> list[sa.Label[Any]]:
         """Return the keys of an order as columns beside those of the entity."""
         return [key.label(free_name(f"clew_key{n}", scope.entity)) for n, key in enumerate(keys)]
 
-    def belonging(self, rows: Rows, scope: Scope, outer: Scope | None, via: Many | None) -> list[ColumnElement[bool]]:
-        """Return the conditions of `rows`, and the condition that they belong to the row of `outer`."""
-        found = self.conditions(rows, scope)
-        if via is not None:
-            assert outer is not None
-            found.insert(0, join(self, via.relation, outer, scope, via.link))
-        return found
+    def belonging(self, scope: Scope, outer: Scope | None, via: Many | None) -> list[ColumnElement[bool]]:
+        """Return the condition that the rows of `scope` belong to the row of `outer`, through the relation of `via`."""
+        if via is None:
+            return []
+        assert outer is not None
+        return [join(self, via.relation, outer, scope, via.link)]
 
     def cut(self, statement: Select[Any], rows: Rows, scope: Scope, more: int = 0) -> Select[Any]:
         """Add the offset and the limit to the statement, with `more` rows beyond the limit."""
@@ -254,20 +295,25 @@ class Pages:
         if step < len(value.path):
             relation, rows = value.path[step]
             inner = self.scope(relation.target, scope)
-            statement = sa.select(self.follow(value, inner, step + 1)).select_from(inner.source)
-            statement = statement.where(join(self, relation, scope, inner, None), *self.conditions(Rows(rows), inner))
-            return self.masked(inner.correlate(_at_most_one(statement, inner)).scalar_subquery(), mask, scope)
+            on = [join(self, relation, scope, inner, None)]
+            statement = self.select([self.follow(value, inner, step + 1)], Rows(rows), inner, on)
+            return self.masked(_at_most_one(statement, inner).scalar_subquery(), mask, scope)
         end = value.end
         if isinstance(end, Column):
             return self.masked(scope.column(end), mask, scope)
         if isinstance(end, KeyDigest):
             return key_digest(scope, self.binds)
         inner = self.scope(end.relation.target, scope)
-        statement = sa.select(measure_value(end.measure, inner, self, self.binds)).select_from(inner.source)
-        statement = statement.where(join(self, end.relation, scope, inner, end.link), *self.conditions(end.rows, inner))
-        measured = self.masked(inner.correlate(statement).scalar_subquery(), mask, scope)
+        measure = measure_value(end.measure, inner, self, self.binds)
+        statement = self.select([measure], end.rows, inner, [join(self, end.relation, scope, inner, end.link)])
+        measured = self.masked(statement.scalar_subquery(), mask, scope)
         counts = mask is not None and end.type is COUNT  # alike without `mask is not None`: a count is not null
         return sa.func.coalesce(measured, _NOTHING) if counts else measured
+
+
+def _conjuncts(predicate: Predicate) -> tuple[Predicate, ...]:
+    """Return the conditions that WHERE joins by AND."""
+    return predicate.items if isinstance(predicate, AllOf) else (predicate,)
 
 
 def _at_most_one(statement: Select[Any], scope: Scope) -> Select[Any]:

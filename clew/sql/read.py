@@ -94,8 +94,7 @@ def row_argument_statement(checks: Mapping[str, Visible], model: Model, tables: 
     for index, (name, rows) in enumerate(checks.items()):
         keys = given_keys(rows.entity, binds, name)
         scope = pages.scope(rows.entity.name, Scope(rows.entity, keys.source))
-        found = sa.select(_ONE).select_from(scope.source)
-        found = scope.correlate(found.where(*same_key(scope, keys), *pages.conditions(Rows(rows), scope)))
+        found = pages.select([_ONE], Rows(rows), scope, same_key(scope, keys))
         missing = sa.select(_ONE).select_from(keys.source).where(sa.not_(sa.exists(found))).correlate(None)
         columns.append(sa.not_(sa.exists(missing)).label(f"r{index}"))
     return sa.select(*columns)

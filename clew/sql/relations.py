@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql import ColumnElement, FromClause
 
 from clew.access.types import Predicate, Rows, Visible
 from clew.model.types import Relation
@@ -17,7 +17,9 @@ class Levels(Protocol):
 
     def scope(self, entity_name: str, outer: Scope | None, *, links: bool = False) -> Scope: ...
 
-    def conditions(self, rows: Rows, scope: Scope, ruled: Scope | None = None) -> list[ColumnElement[bool]]: ...
+    def restricted(
+        self, rows: Rows, scope: Scope, ruled: Scope | None = None
+    ) -> tuple[FromClause[Any], list[ColumnElement[bool]]]: ...
 
     def opened(self, mask: Predicate, scope: Scope) -> ColumnElement[bool]: ...
 
@@ -33,10 +35,10 @@ def join(levels: Levels, relation: Relation, outer: Scope, inner: Scope, link: V
     assert link is not None
     through = levels.scope(relation.through.entity, inner, links=True)
     conditions = [through.key(column) == outer.key(local) for local, column in relation.through.local]
-    conditions += levels.conditions(Rows(link), through)
+    source, restrictions = levels.restricted(Rows(link), through)
     remote = relation.through.remote
-    statement = sa.select(*(through.key(column) for column, _ in remote)).select_from(through.source)
-    statement = through.correlate(statement.where(*conditions))
+    statement = sa.select(*(through.key(column) for column, _ in remote)).select_from(source)
+    statement = through.correlate(statement.where(*conditions, *restrictions))
     if len(remote) == 1:  # alike if false: a tuple of one
         return inner.key(remote[0][1]).in_(statement)
     return sa.tuple_(*(inner.key(target) for _, target in remote)).in_(statement)

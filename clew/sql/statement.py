@@ -11,7 +11,7 @@ from graphql.execution.values import VariableValues
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.selectable import AliasedReturnsRows, SelectBase
+from sqlalchemy.sql.selectable import AliasedReturnsRows, Join, SelectBase
 
 from clew.access.types import Operand, Rows, Visible
 from clew.model.types import Column, Entity, Model, Relation
@@ -169,7 +169,7 @@ def _take_apart(select: Any) -> None:
             pending.extend(element.parts() if isinstance(element, Once | Json) else element.get_children())
             element.__dict__.pop("comparator", None)
             # Only these are made for one statement, unlike tables and constants.
-            if isinstance(element, SelectBase | AliasedReturnsRows):
+            if isinstance(element, SelectBase | AliasedReturnsRows | Join):
                 element.__dict__.clear()
 
 

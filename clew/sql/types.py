@@ -1,8 +1,8 @@
 """SQL types for columns and binds: one shared SQLAlchemy type for each Postgres type.
 
-Binds carry values that asyncpg takes already (uuid.UUID, Decimal, JSON and moments as text). So these types cast
-(`$1::UUID`) and convert nothing. A cast has no length or precision: `$1::NUMERIC(10, 2)` would round the operand of a
-comparison, and `price = 1.005` would find 1.01.
+Binds carry values that asyncpg takes already (uuid.UUID, Decimal; JSON, moments and lists of decimals as text). So
+these types cast (`$1::UUID`) and convert nothing. A cast has no length or precision: `$1::NUMERIC(10, 2)` would round
+the operand of a comparison, and `price = 1.005` would find 1.01.
 """
 
 from __future__ import annotations
@@ -160,11 +160,16 @@ def sql_type(value_type: ValueType) -> TypeEngine[Any]:
 _BOUND_AS_TEXT = frozenset({"DateTime", "Date", "Time"})
 
 
+def is_list_of_decimals(value_type: ValueType) -> bool:
+    """Return whether binds of a type are lists of decimals: as texts, for asyncpg would write digit by digit."""
+    return value_type.is_list and value_type.name == "Decimal"
+
+
 @cache
 def bound_type(value_type: ValueType) -> TypeEngine[Any]:
     """Return the SQLAlchemy type of a bind: that of `sql_type`, or one whose values are texts."""
     found = sql_type(value_type)
-    if value_type.name not in _BOUND_AS_TEXT:
+    if value_type.name not in _BOUND_AS_TEXT and not is_list_of_decimals(value_type):
         return found
     # Postgres reads the text: `$1::TEXT::DATE`.
     return OtherType(f"{'TEXT[]' if value_type.is_list else 'TEXT'}::{found.compile(_DIALECT)}")

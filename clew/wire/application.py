@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -102,6 +103,7 @@ class Application(Starlette):
                     settings.max_body_bytes,
                     settings.heartbeat_seconds,
                     settings.session_seconds,
+                    partial(handler.user_refusals.tell, engine) if authenticator.dev else None,
                 )
             ),
         )

@@ -87,7 +87,7 @@ class Door:
     max_message: int
     heartbeat: float
     session: float
-    # Is told of each operation that ended in development.
+    # In development, is told of each operation.
     tell: Callable[[Request, Viewer], Awaitable[None]] | None = None
 
 
@@ -445,6 +445,8 @@ class _Socket:
         try:
             request = from_object(payload, request_id, self._client)
             found = await self._door.subscriptions.open(request, viewer, flight)
+            if self._door.tell is not None:
+                await self._door.tell(request, viewer)
             if isinstance(found, Outcome):
                 await self._answer(id_, found, operation)
             else:
@@ -456,8 +458,6 @@ class _Socket:
                     flight.end()
                 self._forget(id_, operation)
                 await self._send(f'{{"id":{encode(id_).decode()},"type":"complete"}}')
-            if self._door.tell is not None:
-                await self._door.tell(request, viewer)
         except ClewError as error:
             await self._fail(id_, operation, error, request_id)
         except asyncio.CancelledError:

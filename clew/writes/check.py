@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from clew.access.permits import Permits
@@ -58,13 +59,15 @@ async def check_written(store: Store, steps: Sequence[Step], written: Iterable[W
         # alike if false: a shortcut
         if item.visible.where == TRUE and all(permit.after == TRUE for permit in item.permits.every):
             # Only the fields of a row can still fail.
-            allowed.require(item.drafts, Phase.CHECK)  # alike without it: also checked when the rows were read
+            # alike without it: also checked when the rows were read
+            await store.in_parts(item.drafts, partial(allowed.require, phase=Phase.CHECK))
         elif item.drafts:  # alike if true: judges none
             judged.append(_Judged(store, item, allowed, orders))
     await _vouch(store, judged)
     for group in judged:
         drafts = group.item.drafts
-        for draft, row in zip(drafts, await group.judge(drafts, {}), strict=True):
+        for number, (draft, row) in enumerate(zip(drafts, await group.judge(drafts, {}), strict=True)):
+            await store.pause(number)
             is_gone = row[0] is None and group.item.may_be_gone
             if not is_gone and not (row[0] and group.allowed(draft, row[1:])):
                 raise ForbiddenError(group.allowed.refusal(Phase.CHECK, draft, row[1:], readable=row[0]))
@@ -90,10 +93,12 @@ async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
         drafts = [Draft("", key=key) for key in step.keys] if isinstance(step, Remove) else step.drafts
         allowed = Allowed(step.entity, permits)
         keys = [draft.key for draft in drafts]
-        for draft, held in zip(drafts, await store.held_after_others(step.entity, permits, keys, order), strict=True):
+        all_held = await store.held_after_others(step.entity, permits, keys, order)
+        for number, (draft, held) in enumerate(zip(drafts, all_held, strict=True)):
+            await store.pause(number)
             # A rule must hold in both checks: among the old rows, and among the rows written earlier.
             draft.held_before = tuple(a and b for a, b in zip(draft.held_before or held, held, strict=True))
-        allowed.require(drafts, Phase.RECALL)
+        await store.in_parts(drafts, partial(allowed.require, phase=Phase.RECALL))
 
 
 async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
@@ -128,6 +133,7 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
             for name in others & keys.keys():
                 for kind, some in keys[name].items():
                     unread.setdefault(kind, {}).update(some)
+            await store.rest(drafts)
             rows = await group.judge(drafts, {kind: list(some) for kind, some in unread.items()})
             still = [
                 draft
@@ -145,16 +151,26 @@ async def _vouch(store: Store, judged: Sequence[_Judged]) -> None:
         raise ForbiddenError(group.allowed.about(Phase.CHECK, drafts[0], _CIRCULAR))
 
 
-def forbidden_anyway(
-    store: Store, entity: Entity, draft: Draft, operation: Operation, could: tuple[bool, ...], phase: Phase
+async def forbidden_anyway(
+    store: Store,
+    entity: Entity,
+    drafts: Sequence[Draft],
+    operation: Operation,
+    phase: Phase,
+    unsettled: frozenset[str] | None,
 ) -> ForbiddenError | None:
-    """Return the refusal of a row that no rule could allow. Return None if some rule could.
+    """Return why the first of some rows that no rule could allow is refused; None if each could be allowed.
 
     Args:
-        could: for each rule, whether it could hold for the row.
+        drafts: rows that are not written yet.
+        unsettled: the entities whose rows may still change; None for all.
     """
     allowed = Allowed(entity, store.permits(entity, operation))
-    return None if allowed(draft, could) else ForbiddenError(allowed.refusal(phase, draft, could))
+    for number, (draft, could) in enumerate(await store.foresee(entity, drafts, operation, unsettled)):
+        await store.pause(number)
+        if not allowed(draft, could):
+            return ForbiddenError(allowed.refusal(phase, draft, could))
+    return None
 
 
 class _Orders:
@@ -222,7 +238,9 @@ class _Judged:
             unread = set(waiting.get(own, ()))
             allowed = [key for key in order if key not in unread]
             bound |= store.bind_past(own, order=allowed)
+            await store.rest(order)
             bound[Places()] = self._places(drafts, order, allowed)
+            await store.rest(order)
         for name, keys in sorted(waiting.items()):
             if is_free_link(store.model.entity(name)):  # alike if true: only links belong to the row
                 near.append(name)

@@ -72,12 +72,14 @@ def _resolver(found: WriteField) -> _Resolver:
 
 @asynccontextmanager
 async def _told(writer: Writer) -> AsyncIterator[None]:
-    """Report a refusal by the rules before the transaction rolls back."""
+    """Report a refusal by the rules before the transaction rolls back, and close the writer."""
     try:
         yield
     except (ForbiddenError, GuardedError) as error:
         await writer.refused(error.refusal)
         raise
+    finally:
+        writer.close()
 
 
 async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:

@@ -7,6 +7,7 @@ reveal a state that no rule has allowed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLInputObjectType
@@ -97,11 +98,11 @@ class Gatherer:
             for source in sources[number] if sources else ():
                 self._inputs.take_key(entity, draft, source, given)
         await self._to_ones(entity, nested)
-        self._inputs.preset(entity, drafts, Operation.CREATE)
+        await self._store.in_parts(drafts, partial(self._inputs.preset, entity, operation=Operation.CREATE))
         if self._hooks is None or not self._hooks.of("before", entity, Operation.CREATE):
-            self._inputs.require(entity, drafts)
+            await self._store.in_parts(drafts, partial(self._inputs.require, entity))
         permits = self._store.permits(entity, Operation.CREATE)
-        Allowed(entity, permits).require(drafts)
+        await self._store.in_parts(drafts, Allowed(entity, permits).require)
         late = await self._refuse_hidden(entity, drafts, Operation.CREATE)
         self.steps.append(Create(entity, drafts, late))
         self._judge_after(entity, permits, drafts)
@@ -121,16 +122,20 @@ class Gatherer:
             for way in ("create", "connect"):
                 asked = [(draft, value[way], f"{draft.at(name)}.{way}") for draft, value in entries if way in value]
                 placed = [(given, place) for _, given, place in asked]
+                await self._store.rest(asked)
                 if way == "create":
                     rows = await self.create(
                         target, placed, [_shared(entity, relation, target, draft) for draft, _, _ in asked]
                     )
                 else:
                     rows = await self._connected(target, placed)
+                await self._store.rest(asked)
                 compared = any(draft.gives(column) for draft, _, _ in asked for column, _ in columns)
+                await self._store.rest(asked)
                 places = [place for _, _, place in asked]
                 await self._refuse_telling(entity, columns, target, rows, places, compared=compared)
-                for (draft, _, _), row in zip(asked, rows, strict=True):
+                for number, ((draft, _, _), row) in enumerate(zip(asked, rows, strict=True)):
+                    await self._store.pause(number)
                     self._inputs.take_key(entity, draft, Source(row, columns, to_ones, name))
 
     async def _refuse_telling(
@@ -177,9 +182,8 @@ class Gatherer:
                 row for step in self.steps if isinstance(step, Create) and step.entity is target for row in step.drafts
             )
             if not any(all(_same(row, theirs, draft, ours) for theirs, ours in wanted.items()) for row in new):
-                for _, could in await self._store.foresee(entity, [draft], operation, None):
-                    if forbidden := forbidden_anyway(self._store, entity, draft, operation, could, Phase.GATHER):
-                        raise forbidden
+                if forbidden := await forbidden_anyway(self._store, entity, [draft], operation, Phase.GATHER, None):
+                    raise forbidden
                 raise self._store.hidden(entity, relation).at(draft.path)
         return late
 
@@ -202,7 +206,8 @@ class Gatherer:
         refuse_twice(rows, drafts)
         changed = self._changed.setdefault(entity.name, {})
         nested: Nested = {}
-        for row, draft, given in zip(rows, drafts, sets, strict=True):
+        for number, (row, draft, given) in enumerate(zip(rows, drafts, sets, strict=True)):
+            await self._store.pause(number)
             changed[row.key] = draft.place
             draft.key, draft.held_before = row.key, row.held_before
             # Adding to a hidden value would reveal it: a client could search for the increase that overflows.
@@ -219,9 +224,9 @@ class Gatherer:
         await self._close(entity, nested)
         await self._keep(entity, nested)
         await self._to_ones(entity, nested)
-        self._inputs.preset(entity, drafts, Operation.UPDATE)
+        await self._store.in_parts(drafts, partial(self._inputs.preset, entity, operation=Operation.UPDATE))
         permits = self._store.permits(entity, Operation.UPDATE)
-        Allowed(entity, permits).require(drafts)
+        await self._store.in_parts(drafts, Allowed(entity, permits).require)
         late = await self._refuse_hidden(entity, drafts, Operation.UPDATE)
         self.steps.append(Change(entity, drafts, late))
         self._judge_after(entity, permits, drafts)
@@ -250,7 +255,8 @@ class Gatherer:
                 columns = [column_of(entity, name) for name in entity.shared_key(name)]
                 plan = self.lock_of(entity, Operation.UPDATE, opened=entity.shared_key(name), columns=columns)
                 locked = await self._store.lock(plan, keys=[draft.key for draft, _ in keeping])
-                for row in locked:
+                for number, row in enumerate(locked):
+                    await self._store.pause(number)
                     draft, names = keeping[row.position - 1]
                     self._kept(entity, name, draft, names, row)
 
@@ -351,14 +357,19 @@ class Gatherer:
             assert relation is not None
             if relation.kind is RelationKind.TO_ONE:
                 continue
-            items = {
-                way: [
-                    Item(draft, given, f"{draft.at(name)}.{way}.{number}")
-                    for draft, value in entries
-                    for number, given in enumerate(value.get(way) or ())
-                ]
-                for way in (*_OF_MEMBERS, "create", "connect")
-            }
+            through = relation.through
+            # These make new rows, which are counted where they are read.
+            created = {"create"}
+            if through is not None and not is_free_link(self._model.entity(through.entity)):
+                created.add("connect")
+            items: dict[str, list[Item]] = {way: [] for way in (*_OF_MEMBERS, "create", "connect")}
+            for draft, value in entries:
+                for way, of_way in items.items():
+                    count = self._rows.check if way in created else self.count
+                    count(len(value.get(way) or ()), f"{draft.at(name)}.{way}")
+                    for number, given in enumerate(value.get(way) or ()):
+                        await self._store.pause(len(of_way))
+                        of_way.append(Item(draft, given, f"{draft.at(name)}.{way}.{number}"))
             for way in _OF_MEMBERS:
                 for item in items[way]:
                     if name in item.draft.closed:
@@ -379,6 +390,7 @@ class Gatherer:
         places = [item.place for item in filling]
         await self._refuse_telling(target, columns, entity, [item.draft for item in filling], places)
         sources = [[Source(item.draft, columns, to_ones)] for item in items["create"]]
+        await self._store.rest(sources)
         await self.create(target, [(item.given, item.place) for item in items["create"]], sources)
         connected = items["connect"]
         if not connected:
@@ -389,13 +401,18 @@ class Gatherer:
         for row, item in zip(found, connected, strict=True):
             pairs.setdefault((row.key, id(item.draft)), item)
         keys, chosen = [key for key, _ in pairs], list(pairs.values())
-        drafts = [self._repointed(item, target.own_key(owner.name), owner) for item in chosen]
-        shared = target.shared_key(owner.name)
+        await self._store.rest(chosen)
+        own, shared = target.own_key(owner.name), target.shared_key(owner.name)
+        drafts: list[Draft] = []
+        for number, item in enumerate(chosen):
+            await self._store.pause(number)
+            drafts.append(self._repointed(item, own, owner))
         plan = self.lock_of(
             target, Operation.UPDATE, opened=shared, columns=[column_of(target, name) for name in shared]
         )
         rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
         for number, (draft, item) in enumerate(zip(drafts, chosen, strict=True)):
+            await self._store.pause(number)
             if number + 1 not in rows:
                 raise NoSuchRowError(item.place)
             self._kept(target, owner.name, draft, self._inputs.kept(target, shared), rows[number + 1])
@@ -418,12 +435,13 @@ class Gatherer:
             if not asked:  # alike if false: a shortcut
                 continue
             operation = Operation.DELETE if way == "delete" else Operation.UPDATE
-            drafts = self._drafts(way, target, owner, asked)
+            drafts = await self._drafts(way, target, owner, asked)
             keys = await self._keys(way, target, asked)
             plan = self.lock_of(target, operation, drafts, opened, named=way == "update", columns=key_columns)
             rows = {row.position: row for row in await self._store.lock(plan, keys=keys)}
             ordered: list[Locked] = []
             for number, item in enumerate(asked):
+                await self._store.pause(number)
                 row = rows.get(number + 1)
                 expected = tuple(item.draft.key[place] for _, place in columns)
                 if row is None or row.columns != expected or not row.masked.isdisjoint(opened):
@@ -436,14 +454,18 @@ class Gatherer:
                 sets = [item.given.get("set") if way == "update" else None for item in asked]
                 await self.change(target, ordered, drafts, sets)
 
-    def _drafts(self, way: str, target: Entity, owner: Relation | None, items: Sequence[Item]) -> list[Draft]:
+    async def _drafts(self, way: str, target: Entity, owner: Relation | None, items: Sequence[Item]) -> list[Draft]:
         """Return the changes that entries of a to-many make to the listed rows themselves.
 
         Args:
             owner: the to-one of the listed rows that leads back; None for a many-to-many.
         """
         if way == "update":
-            return [self._inputs.changes(target, item.given, f"{item.place}.") for item in items]
+            changes: list[Draft] = []
+            for number, item in enumerate(items):
+                await self._store.pause(number)
+                changes.append(self._inputs.changes(target, item.given, f"{item.place}."))
+            return changes
         if way == "disconnect" and owner is not None:
             emptied = target.emptied(owner.name)
             drafts = [self._repointed(item, emptied, owner) for item in items]
@@ -459,7 +481,11 @@ class Gatherer:
     async def _keys(self, way: str, target: Entity, items: Sequence[Item]) -> list[Key]:
         """Return the keys of the rows that entries of a to-many name."""
         if way == "update":
-            return [self._inputs.key(target, item.given, f"{item.place}.") for item in items]
+            keys: list[Key] = []
+            for number, item in enumerate(items):
+                await self._store.pause(number)
+                keys.append(self._inputs.key(target, item.given, f"{item.place}."))
+            return keys
         return [row.key for row in await self._connected(target, [(item.given, item.place) for item in items])]
 
     # --- many-to-many -----------------------------------------------------------------
@@ -484,6 +510,7 @@ class Gatherer:
             if r.key and r.target in (entity.name, target.name) and names.issuperset(r.key)
         )
         sources = [(Source(item.draft, here, to_ones), Source(row, there, to_ones)) for item, row in ends]
+        await self._store.rest(sources)
         if not is_free_link(link):
             places = [item.place for item, _ in ends]
             await self._refuse_telling(link, here, entity, [item.draft for item, _ in ends], places)
@@ -493,7 +520,8 @@ class Gatherer:
         if not await self._guarded(target, [row.key for _, row in ends if row.key]):
             raise NoSuchRowError(next(item.place for item, row in ends if row.key))
         drafts = [Draft(item.place, to_ones=to_ones) for item, _ in ends]
-        for draft, pair in zip(drafts, sources, strict=True):
+        for number, (draft, pair) in enumerate(zip(drafts, sources, strict=True)):
+            await self._store.pause(number)
             for source in pair:
                 self._inputs.take_key(link, draft, source)
         for (item, _), draft in zip(ends, drafts, strict=True):
@@ -513,6 +541,7 @@ class Gatherer:
             unique.setdefault((id(item.draft), row.key or id(row)), (item, row))
         pairs = list(unique.values())
         known = [number for number, (item, row) in enumerate(pairs) if item.draft.key and row.key]
+        await self._store.rest(pairs)
         if is_free_link(link) or not known:
             return pairs
         links = {n: _link(here, pairs[n][0].draft.key, there, pairs[n][1].key) for n in known}
@@ -534,6 +563,7 @@ class Gatherer:
             return []
         numbers = list(asked)
         columns = [column_of(link, name) for name in asked[numbers[0]]]
+        await self._store.rest(numbers)
         found = await self._store.find(link, columns, [tuple(asked[n].values()) for n in numbers], among=among)
         return [(numbers[n], key) for n, key in found]
 
@@ -550,12 +580,12 @@ class Gatherer:
             asked = items[way]
             if not asked:  # alike if false: a shortcut
                 continue
-            drafts = self._drafts(way, target, None, asked)
+            drafts = await self._drafts(way, target, None, asked)
             keys = await self._keys(way, target, asked)
-            wanted = {
-                number: _link(here, item.draft.key, there, key)
-                for number, (item, key) in enumerate(zip(asked, keys, strict=True))
-            }
+            wanted: dict[int, dict[str, Any] | None] = {}
+            for number, (item, key) in enumerate(zip(asked, keys, strict=True)):
+                await self._store.pause(number)
+                wanted[number] = _link(here, item.draft.key, there, key)
             # Between two rows there may be several links of the application's own type.
             # A generated link is found unmasked: both of its ends are checked, and only the field decides on it.
             among = unmasked(link) if is_free_link(link) else None
@@ -623,17 +653,23 @@ class Gatherer:
         """Return the visible rows that inputs name, each by one unique key."""
         rows: dict[int, Draft] = {}
         by_key: dict[tuple[str, ...], list[int]] = {}
+        by_fields = {frozenset(key): key for key in reversed(unique_keys(entity).values())}
         for number, (given, place) in enumerate(wanted):
-            name = next((key for key in unique_keys(entity).values() if set(key) == set(given)), None)
+            await self._store.pause(number)
+            name = by_fields.get(frozenset(given))
             if name is None:
                 options = " or ".join("{" + ", ".join(key) + "}" for key in self._known_keys(entity))
                 raise ClewError(f"`{place}` must have the fields of one key.", hint=f"Give {options}.")
             by_key.setdefault(name, []).append(number)
         for names, numbers in by_key.items():
             columns = [column_of(entity, name) for name in names]
-            values = [self._inputs.unique(entity, names, *wanted[number]) for number in numbers]
+            values: list[Key] = []
+            for index, number in enumerate(numbers):
+                await self._store.pause(index)
+                values.append(self._inputs.unique(entity, names, *wanted[number]))
             found = dict(await self._store.find(entity, columns, values))
             for index, number in enumerate(numbers):
+                await self._store.pause(index)
                 if index not in found:
                     raise NoSuchRowError(wanted[number][1])
                 rows[number] = Draft(wanted[number][1], key=found[index])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Sized
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from graphql import GraphQLSchema
@@ -20,6 +20,7 @@ from clew.access.sight import Sight
 from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
 from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
+from clew.collector import full_collections
 from clew.database.violations import KeyTakenError, ViolationError, from_database, reference
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
@@ -57,10 +58,11 @@ from clew.writes.types import Draft, Locked
 from clew.writes.witness import Phase, Refusal, Witness
 
 Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
+_Row = TypeVar("_Row")
 
 _NO_VARIABLES = VariableValues({}, {})
 
-# How many rows of input to read before other requests get a turn. That takes a few milliseconds.
+# How many rows to work on before other requests get a turn. That takes a few milliseconds.
 _ROWS_A_SLICE = 100
 
 # How many savepoints of a root field may stay open until its transaction ends.
@@ -134,6 +136,8 @@ class Store:
         # The entities that `_recall` of `clew.writes.check` reads in their old state.
         self._recalled: frozenset[str] = frozenset()
         self._saved = 0
+        # Whether the root field works on many rows.
+        self._is_large = False
         # The SQL names of the constraints that are checked at the end of the root field.
         self._deferred: dict[str, None] = {}
 
@@ -210,7 +214,31 @@ class Store:
             number: the number of the next row.
         """
         if number % _ROWS_A_SLICE == _ROWS_A_SLICE - 1:
-            await self.slices.turn()
+            await self._turn()
+
+    async def rest(self, rows: Sized) -> None:
+        """Give others their turn after work on rows, where there are many."""
+        if len(rows) >= _ROWS_A_SLICE:
+            await self._turn()
+
+    async def _turn(self) -> None:
+        if not self._is_large:
+            self._is_large = True
+            full_collections.begin()
+        await self.slices.turn()
+
+    def close(self) -> None:
+        """Note that the root field has ended."""
+        if self._is_large:
+            self._is_large = False
+            full_collections.end()
+
+    async def in_parts(self, rows: Sequence[_Row], work: Callable[[Sequence[_Row]], object]) -> None:
+        """Do work on rows. Where there are many, do it in parts, and give others their turn between the parts."""
+        for begin in range(0, len(rows), _ROWS_A_SLICE):
+            part = rows[begin : begin + _ROWS_A_SLICE]
+            work(part)
+            await self.rest(part)
 
     # --- finding and locking ----------------------------------------------------------
 
@@ -251,7 +279,8 @@ class Store:
         column_end = key_end + len(plan.columns)
         open_end = column_end + len(plan.opened)
         before = self._before.setdefault(entity.name, _Before())
-        for record in records:
+        for number, record in enumerate(records):
+            await self.pause(number)
             values = tuple(record)
             key = values[1:key_end]
             if image:  # alike if true: more images than are read
@@ -286,14 +315,23 @@ class Store:
         The first statement may have waited for a lock. It read all other rows before it waited, so these may have
         changed. The second statement does not wait, because the rows are locked now.
         """
+        entity = plan.visible.entity
         if keys is not None:
             # Bind all keys again, so that positions stay the same.
-            locked = {tuple(record)[1 : 1 + len(plan.visible.entity.primary_key)] for record in records}
+            locked = set(await self._keys(entity, records))
             again = await self.run(plan, bound, keep=keep, large=large)
-            return [r for r in again if tuple(r)[1 : 1 + len(plan.visible.entity.primary_key)] in locked]
-        entity = plan.visible.entity
-        found = [tuple(record)[1 : 1 + len(entity.primary_key)] for record in records]
+            return [record for record, key in zip(again, await self._keys(entity, again), strict=True) if key in locked]
+        found = await self._keys(entity, records)
         return await self.run(replace(plan, by_key=True), bound_keys(entity, found), keep=keep, large=large)
+
+    async def _keys(self, entity: Entity, locked: Sequence[asyncpg.Record]) -> list[Key]:
+        """Return the keys of rows that a lock has found."""
+        end = 1 + len(entity.primary_key)
+        keys: list[Key] = []
+        for number, record in enumerate(locked):
+            await self.pause(number)
+            keys.append(record[1:end])
+        return keys
 
     async def find(
         self, entity: Entity, columns: Sequence[Column], values: Sequence[Key], *, among: Visible | None = None
@@ -345,7 +383,8 @@ class Store:
                 continue
             fills = self._fills(entity, relation, operation)
             asked: list[Draft] = []
-            for draft in drafts:
+            for number, draft in enumerate(drafts):
+                await self.pause(number)
                 # A preset by SQL may replace the key of a known row.
                 if relation.name in draft.to_ones and not fills:
                     continue
@@ -355,10 +394,11 @@ class Store:
                 elif fills or draft.sets(relation.key):
                     asked.append(draft)
             of = None if fills else relation.key  # alike if true: binds more columns
-            for shape, same in _by_shape(asked, of=of):
+            for shape, same in await self._by_shape(asked, of=of):
                 plan = self._plan(entity, shape, operation)
                 records = await self.run(Leads(plan, relation, visible), self._bound(plan, same))
                 astray += [(draft, relation) for draft, record in zip(same, records, strict=True) if not record[0]]
+                await self.rest(same)
         return waiting, astray
 
     def tells(self, entity: Entity, names: Collection[str]) -> bool:
@@ -401,10 +441,11 @@ class Store:
             ClewError: FORBIDDEN if a preset by SQL and the row around set different values.
         """
         if len({tuple(draft.values) for draft in drafts}) > 1:
-            _fill_nulls(entity, drafts, {name for draft in drafts for name in draft.values})
+            given = {name for draft in drafts for name in draft.values}
+            await self.in_parts(drafts, partial(_fill_nulls, entity, given=given))
         width = len(entity.primary_key)
         before = self._before.setdefault(entity.name, _Before())
-        for shape, same in _by_shape(drafts):
+        for shape, same in await self._by_shape(drafts):
             plan = self._plan(entity, shape, Operation.CREATE)
             assert isinstance(plan, Insert)
             if once:
@@ -417,7 +458,8 @@ class Store:
             if plan.presets and not all(all(record[width:]) for record in records):
                 why = "A @preset by SQL and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.CREATE, why))
-            for draft, record in zip(same, records, strict=True):
+            for number, (draft, record) in enumerate(zip(same, records, strict=True)):
+                await self.pause(number)
                 draft.key = record[:width]
                 before.keys[draft.key] = None
         for relation in self._goes_with(entity):
@@ -430,7 +472,8 @@ class Store:
             ClewError: FORBIDDEN if a preset by SQL and a to-one set different values.
         """
         changed = [draft for draft in drafts if draft.writes]
-        for shape, same in _by_shape(changed):
+        await self.rest(changed)
+        for shape, same in await self._by_shape(changed):
             plan = self._plan(entity, shape, Operation.UPDATE)
             if not all(all(record) for record in await self._located(plan, same)):
                 why = "A @preset by SQL and a to-one do not agree."
@@ -440,6 +483,7 @@ class Store:
                 led = changed
             else:
                 led = [draft for draft in changed if draft.sets(relation.key)]
+                await self.rest(changed)
             await self._hold(entity, relation, led)
 
     async def _located(self, plan: Insert | Update, drafts: Sequence[Draft]) -> list[asyncpg.Record]:
@@ -498,7 +542,7 @@ class Store:
             be left out.
         """
         found: list[tuple[Draft, tuple[bool, ...]]] = []
-        for shape, same in _by_shape(drafts):
+        for shape, same in await self._by_shape(drafts):
             plan = self._plan(entity, shape, operation)
             known, changed = self._known(plan), self._changed(plan)
             permits = self.access.foreseen(
@@ -563,6 +607,28 @@ class Store:
         if not sets and not presets:
             presets = [(column, made_sql(entity, column)) for column in entity.key_columns[:1]]
         return Insert(entity, sets, presets)
+
+    async def _by_shape(
+        self, drafts: Iterable[Draft], *, of: Collection[str] | None = None
+    ) -> Iterable[tuple[_Shape, list[Draft]]]:
+        """Group rows that write the same columns, in whatever order their inputs name them.
+
+        Args:
+            of: only these columns count.
+        """
+        as_given: dict[_Shape, list[Draft]] = {}
+        for number, draft in enumerate(drafts):
+            await self.pause(number)
+            given = (tuple(draft.values), tuple(draft.increases), tuple(draft.appends))
+            as_given.setdefault(given, []).append(draft)
+        shapes: dict[_Shape, list[Draft]] = {}
+        for number, (given, same) in enumerate(as_given.items()):
+            await self.pause(number)
+            values, increases, appends = (
+                tuple(sorted(names if of is None else (name for name in names if name in of))) for names in given
+            )
+            shapes.setdefault((values, increases, appends), []).extend(same)
+        return shapes.items()
 
     def _bound(self, plan: Insert | Update, drafts: Sequence[Draft]) -> dict[Supplied, Any]:
         if isinstance(plan, Insert):
@@ -660,6 +726,7 @@ class Store:
                     # The statement may have waited for a lock, as in `_judged_again`.
                     records = await self.run(plan, reached)
                 rows = [(tuple(key), holds, image) for *key, holds, image in records]
+                await self.rest(rows)
                 key = next((key for key, holds, _ in rows if not holds), None)
                 if key is not None:
                     why = f"The row would go or change along by {relation.name}, and a guard does not hold of it."
@@ -787,6 +854,7 @@ class Store:
         """
         work = partial(self._statements.get, plan, keep=keep)
         statement = await self.aside.run(work, begun=True) if large else work()
+        await self._rest_after(bound)
         arguments = self._arguments(statement, bound)
         if self._witness is not None:
             await self._witness.begins(self.phase, plan, statement, arguments)
@@ -800,7 +868,12 @@ class Store:
             raise (ViolationError(Kind.REFERENCE) if isinstance(plan, Delete) else violation) from error
         if self._witness is not None:
             await self._witness.ran(self, plan, bound, records)
+        await self.rest(records)
         return records
+
+    async def _rest_after(self, bound: Mapping[Supplied, Any]) -> None:
+        """Give others their turn after values are gathered for a statement, and before the driver writes them."""
+        await self.rest(max((value for value in bound.values() if isinstance(value, list)), key=len, default=()))
 
     def _arguments(self, statement: Statement, bound: Mapping[Supplied, Any]) -> list[Any]:
         values = {**self._claims, **bound}
@@ -834,25 +907,6 @@ def _is_constant(column: Column) -> bool:
 def _constraint(entity: Entity, key: UniqueKey) -> str:
     name = quote_name(key.name)
     return f"{quote_name(entity.schema)}.{name}" if entity.schema else name
-
-
-def _by_shape(drafts: Iterable[Draft], *, of: Collection[str] | None = None) -> Iterable[tuple[_Shape, list[Draft]]]:
-    """Group rows that write the same columns. The order of the columns in their inputs does not matter.
-
-    Args:
-        of: the columns that count; None for all.
-    """
-    as_given: dict[_Shape, list[Draft]] = {}
-    for draft in drafts:
-        given = (tuple(draft.values), tuple(draft.increases), tuple(draft.appends))
-        as_given.setdefault(given, []).append(draft)
-    shapes: dict[_Shape, list[Draft]] = {}
-    for given, same in as_given.items():
-        values, increases, appends = (
-            tuple(sorted(names if of is None else (name for name in names if name in of))) for names in given
-        )
-        shapes.setdefault((values, increases, appends), []).extend(same)
-    return shapes.items()
 
 
 def _fill_nulls(entity: Entity, drafts: Iterable[Draft], given: Collection[str]) -> None:

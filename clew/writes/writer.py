@@ -65,7 +65,9 @@ class Writer:
         order = self._order()
         if len(inputs) > 1 or _nests(entity, inputs):  # a shortcut
             self._rows.check(len(inputs), place)
+            await self._store.rest(placed)
             order.creates(entity, inputs)
+            await self._store.rest(inputs)
             self._store.recall(order.written)
             if len(inputs) > 1 and order.matters(unless_found=True):
                 return await self._create_in_order(entity, placed)
@@ -126,7 +128,10 @@ class Writer:
         rows = await self._store.lock(self._gathered.lock_of(entity, Operation.UPDATE, [draft], where=where))
         if len(rows) > 1 and order.matters():
             return await self._update_after(entity, arguments, draft, [row.key for row in rows])
-        drafts = [replace(draft, values=dict(draft.values)) for _ in rows]
+        drafts: list[Draft] = []
+        for number in range(len(rows)):
+            await self._store.pause(number)
+            drafts.append(replace(draft, values=dict(draft.values)))
         await self._gathered.change(entity, rows, drafts, [arguments.get("set")] * len(rows))
         await self._write()
         return [row.key for row in rows]
@@ -157,6 +162,7 @@ class Writer:
             drafts.append(self._inputs.changes(entity, update, f"{place}.{n}."))
         order = self._order()
         order.changes(entity, updates)
+        await self._store.rest(updates)
         self._store.recall(order.written)
         uniques = _unique_columns(entity, [update.get("set") or {} for update in updates])
         plan = self._gathered.lock_of(entity, Operation.UPDATE, drafts, named=True, columns=uniques)
@@ -164,12 +170,13 @@ class Writer:
         there = [n for n in range(len(keys)) if n + 1 in rows]
         old, changes = [rows[n + 1] for n in there], [drafts[n] for n in there]
         refuse_twice(old, changes)
+        await self._store.rest(old)
         rows_before = self._rows.number
         if len(updates) > 1 and order.matters(unless_found=True):
             return await self._update_in_order(entity, updates, place)
         try:
             await self._gathered.change(entity, old, changes, [updates[n].get("set") for n in there])
-            in_order = _pass_on(entity, uniques, changes, old)
+            in_order = await self._pass_on(entity, uniques, changes, old)
         except NoSuchRowError:
             # An earlier entry may create the row.
             in_order = len(updates) > 1 and order.matters()
@@ -212,7 +219,9 @@ class Writer:
         if len(inputs) > 1 or _nests(entity, inputs):  # a shortcut
             self._rows.check(len(inputs), place)
             order.creates(entity, inputs)
+            await self._store.rest(inputs)
             order.changes(entity, [{"set": given} for given in inputs])
+            await self._store.rest(inputs)
             self._store.recall(order.written)
             if len(inputs) > 1 and order.matters(unless_found=True):
                 return await self._upsert_in_order(entity, inputs, names, wanted, update, places)
@@ -273,7 +282,7 @@ class Writer:
                 continue
             old = {n: rows[index + 1] for index, n in enumerate(there)}
             drafts = await self._upsert(entity, inputs, names, update, places, old)
-            if _pass_on(entity, uniques, drafts, [old.get(n) for n in range(len(inputs))]):
+            if await self._pass_on(entity, uniques, drafts, [old.get(n) for n in range(len(inputs))]):
                 self._anew(done)
                 return await self._upsert_in_order(entity, inputs, names, wanted, update, places)
             try:
@@ -387,6 +396,42 @@ class Writer:
         await self._store.mark(entity, [rows[0].key], at)
         return rows[0].key
 
+    async def _pass_on(
+        self, entity: Entity, columns: Sequence[Column], drafts: Sequence[Draft], rows: Sequence[Locked | None]
+    ) -> bool:
+        """Return whether a row may take over a unique key from another changed row. Then the order of writes matters.
+
+        Args:
+            columns: the columns that the locked rows have values of.
+            rows: for each draft the row that it changes; None if it creates one.
+        """
+        if not columns or len(drafts) < 2:
+            return False
+        before = [dict(zip((c.name for c in columns), row.columns, strict=True)) if row else None for row in rows]
+        for unique in entity.uniques:
+            if unique.deferrable:
+                continue
+            names = _columns_of(entity, unique)
+            filled = any((preset := column_of(entity, name).preset) and preset.sql for name in names)
+            given = {name: number for number, name in enumerate(names)}
+            moving: dict[tuple[Any, ...], int] = {}
+            for number, (draft, was) in enumerate(zip(drafts, before, strict=True)):
+                await self._store.pause(number)
+                if was is not None and was.keys() >= given.keys() and (filled or any(map(draft.gives, names))):
+                    moving[tuple(was[name] for name in names)] = number
+                if was is not None and not given.keys().isdisjoint(draft.increases):
+                    return True
+            if moving and (unique.sql is not None or filled):
+                return True
+            for number, (draft, was) in enumerate(zip(drafts, before, strict=True)):
+                await self._store.pause(number)
+                values = {**(was or {}), **draft.values}
+                if moving and any(name not in values for name in names):
+                    return True
+                if moving.get(tuple(values.get(name) for name in names), number) != number:
+                    return True
+        return False
+
     # --- phases -----------------------------------------------------------------------
 
     def _order(self) -> Order:
@@ -436,7 +481,7 @@ class Writer:
                 continue
             changed = await hooks.before(entity, operation, step.drafts)
             if isinstance(step, Create):
-                self._inputs.require(entity, step.drafts)
+                await self._store.in_parts(step.drafts, partial(self._inputs.require, entity))
             if not changed:
                 continue
             # Check where the to-ones that a hook sets lead, just as for the client's values.
@@ -483,7 +528,7 @@ class Writer:
         store = self._store
         if isinstance(step, Create | Change):
             operation = _operation(step)
-            self._inputs.settle(step.entity, step.drafts, operation)
+            await store.in_parts(step.drafts, partial(self._inputs.settle, step.entity, operation=operation))
             _, astray = await store.leads(step.entity, step.late, operation)
             if astray:
                 draft, relation = astray[0]
@@ -502,12 +547,13 @@ class Writer:
     async def _foresee(self) -> ForbiddenError | None:
         """Return the refusal of the first row that no rule could allow. Nothing has been written yet."""
         steps = self._gathered.steps
-        written = {step.entity.name for step in steps if _rows_of(step)}
+        numbers: dict[str, int] = {}
+        for step in steps:
+            numbers[step.entity.name] = numbers.get(step.entity.name, 0) + _rows_of(step)
+        written = {name for name, number in numbers.items() if number}
         model = self._store.model
         along = set[str]().union(*(taken_along(model, step.entity) for step in steps if isinstance(step, Remove)))
-        alone = {
-            name for name in written - along if sum(_rows_of(step) for step in steps if step.entity.name == name) == 1
-        }
+        alone = {name for name in written - along if numbers[name] == 1}
         for step in steps:
             # alike without `isinstance(step, Create) and step.once`: no rule is about such links
             if isinstance(step, Remove) or (isinstance(step, Create) and step.once):
@@ -515,10 +561,9 @@ class Writer:
             # If only one row of its entity is written, rules read that entity in its old state, which is known.
             unsettled = frozenset((written | along) - ({step.entity.name} & alone))
             operation = _operation(step)
-            for draft, could in await self._store.foresee(step.entity, step.drafts, operation, unsettled):
-                forbidden = forbidden_anyway(self._store, step.entity, draft, operation, could, Phase.WRITE)
-                if forbidden is not None:
-                    return forbidden
+            forbidden = await forbidden_anyway(self._store, step.entity, step.drafts, operation, Phase.WRITE, unsettled)
+            if forbidden is not None:
+                return forbidden
         return None
 
     def _deferrable(self) -> list[tuple[Entity, UniqueKey]]:
@@ -542,6 +587,10 @@ class Writer:
 
     async def _judge(self) -> None:
         await check_written(self._store, self._gathered.steps, self._gathered.written)
+
+    def close(self) -> None:
+        """Note that the root field has ended."""
+        self._store.close()
 
     async def refused(self, refusal: Refusal) -> None:
         """Report why the root field is refused. Call this before the transaction rolls back."""
@@ -609,36 +658,3 @@ def _columns_of(entity: Entity, unique: UniqueKey) -> tuple[str, ...]:
         return unique.columns
     named = identifiers(unique.sql)
     return tuple(column.name for column in entity.columns if column.column in named)
-
-
-def _pass_on(entity: Entity, columns: Sequence[Column], drafts: Sequence[Draft], rows: Sequence[Locked | None]) -> bool:
-    """Return whether a row may take over a unique key from another changed row. Then the order of writes matters.
-
-    Args:
-        columns: the columns that the locked rows have values of.
-        rows: for each draft the row that it changes; None if it creates one.
-    """
-    if not columns or len(drafts) < 2:
-        return False
-    before = [dict(zip((c.name for c in columns), row.columns, strict=True)) if row else None for row in rows]
-    for unique in entity.uniques:
-        if unique.deferrable:
-            continue
-        names = _columns_of(entity, unique)
-        filled = any((preset := column_of(entity, name).preset) and preset.sql for name in names)
-        given = {name: number for number, name in enumerate(names)}
-        moving: dict[tuple[Any, ...], int] = {}
-        for number, (draft, was) in enumerate(zip(drafts, before, strict=True)):
-            if was is not None and was.keys() >= given.keys() and (filled or any(map(draft.gives, names))):
-                moving[tuple(was[name] for name in names)] = number
-            if was is not None and not given.keys().isdisjoint(draft.increases):
-                return True
-        if moving and (unique.sql is not None or filled):
-            return True
-        for number, (draft, was) in enumerate(zip(drafts, before, strict=True)):
-            values = {**(was or {}), **draft.values}
-            if moving and any(name not in values for name in names):
-                return True
-            if moving.get(tuple(values.get(name) for name in names), number) != number:
-                return True
-    return False

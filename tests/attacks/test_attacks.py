@@ -11,7 +11,19 @@ import pytest
 from tests.access.guarded import Guarded, make_guarded
 from tests.attacks.attack import AsUnknown, Attack, Transport, Who
 from tests.attacks.table import ATTACKS, HIDDEN, NEAR_NAMES
-from tests.attacks.transports import Events, Get, InProcess, OwnRoute, Post, Socket, Ticket, carried, name_of, ways_in
+from tests.attacks.transports import (
+    Events,
+    Get,
+    InProcess,
+    Live,
+    OwnRoute,
+    Post,
+    Socket,
+    Ticket,
+    carried,
+    name_of,
+    ways_in,
+)
 from tests.attacks.viewers import M3
 from tests.auth.tokens import RSA, jwks
 
@@ -38,7 +50,7 @@ async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Tr
 
 
 @pytest.mark.parametrize(
-    ("attack", "transport"), carried(ATTACKS, InProcess, Post, Events, Socket, Get, Ticket, OwnRoute), ids=name_of
+    ("attack", "transport"), carried(ATTACKS, InProcess, Live, Post, Events, Socket, Get, Ticket, OwnRoute), ids=name_of
 )
 async def test_an_attack_gets_nothing(attack: Attack, transport: str, transports: dict[str, Transport]) -> None:
     await attack.check(transports[transport])

@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import httpx
+from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType, parse
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -20,11 +22,15 @@ from clew import Clew, Context, RowDraft
 from clew.config import Settings
 from clew.engine import Engine, Request
 from clew.engine.explain import recorder
-from clew.engine.outcome import Outcome
-from clew.errors import Code
+from clew.engine.outcome import Outcome, refusal
+from clew.errors import ClewError, Code
+from clew.live.subscriptions import Subscriptions
+from clew.model.build import load_model
+from clew.schema.build import build_schema
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.writes.hooks import OPERATIONS, Hooks, Registered
+from tests.access import guarded
 from tests.attacks.attack import Answer, Attack, Refused, Repeated, Transport, Who
 from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
@@ -116,6 +122,59 @@ def hooked(engine: Engine) -> Engine:
         cursors=statements.cursors,
         hooks=Hooks(engine.schema, hooks),
     )
+
+
+@cache
+def _live_fields() -> frozenset[str]:
+    """Return the fields of Query that exist under Subscription."""
+    folder = Path(guarded.__file__).parent
+    model = load_model(folder / "graphql", folder)
+    subscription = build_schema(model).subscription_type
+    assert subscription is not None
+    return frozenset(subscription.fields) - frozenset(model.change_fields)
+
+
+def _query_of(document: str) -> OperationDefinitionNode | None:
+    """Return the one query of a document. None: it has none, or more."""
+    try:
+        definitions = parse(document.replace("~", " ")).definitions
+    except GraphQLError:
+        return None
+    operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
+    return operations[0] if len(operations) == 1 and operations[0].operation is OperationType.QUERY else None
+
+
+@dataclass
+class Live(InProcess):
+    """A live query: the first result of the same reads as a subscription."""
+
+    subscriptions: Subscriptions
+    name: ClassVar[str] = "live"
+    writes: ClassVar[bool] = False
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        query = _query_of(attack.document)
+        if query is None or not InProcess.carries(attack) or not attack.about_rules:
+            return False
+        selected = query.selection_set.selections
+        return all(isinstance(node, FieldNode) and node.name.value in _live_fields() for node in selected)
+
+    async def _execute(self, request: Request, viewer: Viewer) -> Outcome:
+        query = _query_of(request.query)
+        assert query is not None
+        assert query.loc is not None
+        start = query.loc.start
+        document = request.query[:start] + "subscription " + request.query[start:].removeprefix("query")
+        found = await self.subscriptions.open(replace(request, query=document), viewer)
+        if isinstance(found, Outcome):
+            return found
+        try:
+            return Outcome(json.loads((await anext(found)).body)["data"])
+        except ClewError as error:
+            return refusal(error, "same")
+        finally:
+            await found.aclose()
 
 
 @dataclass
@@ -375,13 +434,14 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
             clients[with_keys] = await stack.enter_async_context(client)
-            stack.push_async_callback(app.engine.pool.close)
+            stack.push_async_callback(app.close)
         engine = apps[False].engine
         of_http = (
             *(Post(clients), Asking(clients), Events(clients), Get(clients), Ticket(clients), OwnRoute(clients)),
             Socket(apps),
         )
-        ways: tuple[Transport, ...] = (InProcess(engine), Witnessed(engine), Hooked(hooked(engine)), *of_http)
+        live = Live(engine, apps[False].subscriptions)
+        ways: tuple[Transport, ...] = (InProcess(engine), live, Witnessed(engine), Hooked(hooked(engine)), *of_http)
         yield {way.name: way for way in ways}
 
 

@@ -275,7 +275,8 @@ async def test_behind_a_pooler_each_process_looks_out_for_itself(log: Log, monke
 
     monkeypatch.setattr(asyncpg.Connection, "add_listener", lost)
     writer = await log.writer()
-    ears = [await log.ear() for _ in range(2)]
+    sources = [serving(log.source()) for _ in range(2)]
+    ears = [await log.ear(source) for source in sources]
     await writer.execute("INSERT INTO people VALUES (1)")
     for ear in ears:
         await ear.until(1)
@@ -288,6 +289,11 @@ async def test_behind_a_pooler_each_process_looks_out_for_itself(log: Log, monke
         assert ear.listening is not None
         ear.listening()
     await until_sessions(writer, 0)
+    # There is nobody whom a connection could tell.
+    for source in sources:
+        source.wake()
+    await asyncio.sleep(0.2)
+    assert await sessions(writer) == {}
 
 
 async def test_a_proxy_that_refuses_settings_is_asked_within_transactions(

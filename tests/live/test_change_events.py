@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from clew import ClewError, Viewer
+from clew import Clew, ClewError, Viewer
 from clew.changes.types import OtherEpochError
-from clew.engine import Request
+from clew.config import Settings
+from clew.engine import Outcome, Request
+from clew.engine.explain import explained
 from clew.errors import Code
 from clew.live import events as live_events
 from clew.live.events import SlowReaderError
@@ -493,3 +496,73 @@ async def test_all_who_ask_the_same_are_answered_by_one_statement(newsroom: News
     for task in tasks:
         assert event(await task) == {"kind": "UPDATED", "id": 1}
     assert count == 1
+
+
+async def test_all_who_ask_alike_are_answered_by_one_statement(newsroom: Newsroom) -> None:
+    document = """subscription ($levels: [Int!], $least: Int!) {
+      noteChanges(where: {or: [{level: {in: $levels}}, {level: {gt: $least}}]}) { kind id } }"""
+    viewers = [person(1), person(2), person(3), person(1)]
+    given = [([1, 2], 7), ([], 7), ([1], 0), ([9], 100)]
+    readers = [
+        await newsroom.subscribe(viewer, document, levels=levels, least=least)
+        for viewer in viewers
+        for levels, least in given
+    ]
+    fetch, count = newsroom.engine.pool.fetch, 0
+
+    async def counted(*arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        return await fetch(*arguments)
+
+    async def all_told() -> list[list[str]]:
+        found = await asyncio.gather(*(reader.waiting() for reader in readers))
+        return [told([event(payload) for payload in payloads]) for payloads in found]
+
+    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]
+    tasks = asyncio.create_task(all_told())
+    await asyncio.sleep(0.05)
+    tasks.cancel()
+    await newsroom.write("UPDATE notes SET level = 1 WHERE id IN (1, 3)", "DELETE FROM rooms WHERE id = 2")
+    await newsroom.source.read()
+    # Room 2 goes, and with it the notes of p3, who saw none of these levels before.
+    one, other = ["CREATED 1"], ["CREATED 3", "DELETED 3"]
+    expected = [line for mine in (one, one, other, one) for line in (mine, [], mine, [])]
+    assert await all_told() == expected
+    # The first one does not wait for the others.
+    assert count <= 2
+
+
+async def test_explain_shows_how_changes_are_judged(newsroom: Newsroom) -> None:
+    document = 'subscription { noteChanges(where: {text: {eq: "x"}}) { kind node { text } } }'
+    text = await explained(newsroom.engine, document, {}, person(1))
+    assert "RootChanges key='noteChanges'" in text
+    assert "ChangeNode key='node'" in text
+    assert "newsroom.graphql:" in text
+    assert "json_populate_record" in text
+    assert "$1 = [] ($log.Note.old)" in text
+    assert "Function Scan" in text
+
+
+async def test_an_application_serves_change_events(newsroom: Newsroom, newsroom_database: tuple[str, Clew]) -> None:
+    url, clew = newsroom_database
+    app = clew.asgi(Settings.model_validate({"DATABASE_URL": url}))
+    request = Request("subscription { labelChanges { kind code number node { size } } }", id="same")
+    stream = await app.subscriptions.open(request, EDITOR)
+    assert not isinstance(stream, Outcome), stream.errors
+    create = """mutation { createLabel(input: {code: "a", number: 1, size: 5}) { size }
+      deleteLabel(code: "a", number: 1) { size } }"""
+    done = await app.engine.execute(Request(create), Viewer.admin())
+    assert not done.errors, done.errors
+    first, second = [await asyncio.wait_for(anext(stream), 20) for _ in range(2)]
+    assert event(first) == {"kind": "CREATED", "code": "a", "number": 1, "node": None}
+    await stream.aclose()
+    again = await app.subscriptions.open(replace(request, last_event_id=first.id), EDITOR)
+    assert not isinstance(again, Outcome), again.errors
+    assert (await asyncio.wait_for(anext(again), 20)).body == second.body
+    await again.aclose()
+    refused = await app.subscriptions.open(replace(request, last_event_id="0.AAAA"), EDITOR)
+    assert isinstance(refused, Outcome)
+    assert refused.code is Code.BAD_USER_INPUT
+    await app.background.close()
+    await app.engine.pool.close()

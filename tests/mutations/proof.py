@@ -33,7 +33,7 @@ from tests.attacks.attack import Attack, Who
 from tests.attacks.table import ATTACKS
 from tests.attacks.transports import InProcess
 from tests.attacks.writes import order_of_what_is_written
-from tests.mutations import corners, writing
+from tests.mutations import corners, statements, writing
 from tests.properties.database import LIMITS, World, _number, canonical, make_world
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Source, answered, operations
@@ -139,6 +139,7 @@ class Proof:
     def check(self) -> None:
         """Raise if anything at all is not as it must be."""
         corners.check()
+        statements.check()
         self.application.check()
         self.order.check()
         for example in self.examples:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType, SubscriptionType
 from graphql import GraphQLResolveInfo
+from sqlalchemy import text
 
 from clew import Clew, ClewError, Context
 from clew.app import development_app
@@ -45,6 +46,8 @@ extend type Subscription {
   noted: Note @allow(role: user)
   watched(noteId: ID! @row(type: "Note", to: READ)): String! @allow(role: user)
   mine: [String!]! @allow(role: user)
+  held: Int! @allow(role: user)
+  writes: String! @allow(role: user)
   secret: String! @allow(role: editor)
   fails(how: String!): Int! @allow(role: anon)
 }
@@ -144,6 +147,24 @@ async def watched(_: Any, _info: Info, noteId: str) -> AsyncGenerator[dict[str, 
 async def mine(_: Any, info: Info) -> AsyncGenerator[dict[str, list[str]], None]:
     found = await info.context.graphql("{ notes(orderBy: [{text: ASC}]) { text } }")
     yield {"mine": [row["text"] for row in found["notes"]]}
+
+
+@subscription.source("held")
+async def held(_: Any, info: Info) -> AsyncGenerator[dict[str, int], None]:
+    for number in (1, 2):
+        found = await info.context.connection.execute(text("SELECT :n"), {"n": str(number)})
+        yield {"held": int(found.scalar_one())}
+        await CHANNELS["held"].events.get()
+
+
+@subscription.source("writes")
+async def writes(_: Any, info: Info) -> AsyncGenerator[dict[str, str], None]:
+    made = await info.context.graphql('mutation { createNote(input: {text: "written"}) { id } }')
+    gone = await info.context.graphql(
+        "mutation($id: ID!) { deleteNote(id: $id) { text author } }", id=made["createNote"]["id"]
+    )
+    yield {"writes": gone["deleteNote"]["text"]}
+    await info.context.graphql("mutation { createNote(input: {text: null}) { id } }")
 
 
 @subscription.source("secret")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.lab import served
 from tests.sockets.client import Client, socket
 from tests.sockets.desk import STARTED, Desk, channel, token
 
@@ -151,3 +152,20 @@ async def test_an_event_that_fails_does_not_end_its_source(client: Client) -> No
     first, failed, last = await client.results('subscription { fails(how: "event") }')
     assert (first, last) == ({"data": {"fails": 1}}, {"data": {"fails": 2}})
     assert codes(failed["errors"]) == ["INTERNAL"]
+
+
+async def test_a_source_holds_no_connection_while_it_waits(desk: Desk) -> None:
+    waits = channel("held")
+    app = desk.app(pool_max=1, pool_timeout=1)
+    async with served(app) as port, socket(port, init={"authorization": f"Bearer {token()}"}) as client:
+        await client.subscribe("subscription { held }", "held")
+        assert (await client.receive())["payload"] == {"data": {"held": 1}}
+        assert await client.results("subscription { mine }", "2") == [{"data": {"mine": ["first", "second"]}}]
+        waits.events.put_nowait(None)
+        assert (await client.receive())["payload"] == {"data": {"held": 2}}
+
+
+async def test_a_source_writes_in_transactions_of_their_own(client: Client) -> None:
+    first, errors = await client.results("subscription { writes }")
+    assert first == {"data": {"writes": "written"}}
+    assert codes(errors) == ["GRAPHQL_VALIDATION_FAILED"]

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 
 import httpx
 import pytest
+import structlog
+import uvicorn
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.routing import Mount
 from websockets.exceptions import InvalidStatus
 
 import clew.wire.websocket
 from clew import Viewer
+from clew.server.listen import listen
 from clew.wire.application import Application
 from tests.faults.lab import served
 from tests.sockets.client import Client, socket
@@ -517,3 +523,56 @@ async def test_authenticate_sees_the_handshake_and_the_init(desk: Desk) -> None:
         async with socket(port) as client:
             await client.send({"type": "connection_init", "payload": {"apiKey": "broken"}})
             assert await client.closed() == (1011, "Something went wrong on the server.")
+
+
+# --- where else the app runs ----------------------------------------------------------------------
+
+
+async def test_a_mounted_app_has_sockets_that_the_outer_server_closes(desk: Desk) -> None:
+    outer = Starlette(routes=[Mount("/api", desk.app())])
+    async with AsyncExitStack() as stack:
+        async with served(outer) as port:
+            client = await stack.enter_async_context(socket(port, path="/api/graphql", init=True))
+            assert await viewer(client)
+        assert (await client.closed())[0] == 1012
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves the signals to pytest."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+
+async def test_the_app_runs_under_uvicorn_alone(desk: Desk) -> None:
+    listener = listen("127.0.0.1", 0)
+    config = uvicorn.Config(desk.app(), ws="websockets-sansio", log_config=None, timeout_graceful_shutdown=1)
+    server = _Uvicorn(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        port = listener.getsockname()[1]
+        async with socket(port, init={"authorization": f"Bearer {token()}"}) as client:
+            assert (await viewer(client))["id"] == "m1"
+            assert await client.results("subscription { ticks(to: 2) }") == [{"data": {"ticks": n}} for n in range(2)]
+            await client.send("no JSON")
+            assert (await client.closed())[0] == 4400
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+# --- development ----------------------------------------------------------------------------------
+
+
+async def test_development_tells_over_a_socket_what_it_tells_over_http(desk: Desk) -> None:
+    many = "{" + " ".join(f"a{number}: viewer {{ id }}" for number in range(60)) + "}"
+    async with served(desk.app(dev=True)) as port:
+        async with socket(port, origin=f"http://localhost:{port}", init=True) as admin:
+            with structlog.testing.capture_logs() as logs:
+                assert await admin.results(many)
+        assert "a user would be refused" in [line["event"] for line in logs]
+        async with socket(port, init={"authorization": f"Bearer {token()}"}) as client:
+            write = 'mutation($id: ID!) { updateNote(id: $id, set: {text: "x"}) { id } }'
+            (result,) = await client.results(write, variables={"id": desk.keys[2]})
+            assert result == {"data": {"updateNote": None}}

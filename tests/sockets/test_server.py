@@ -28,8 +28,8 @@ MEGABYTE = "x" * 2**20
 
 
 @asynccontextmanager
-async def stalled(port: int, name: str) -> AsyncIterator[sockets.socket]:
-    """A client that subscribes to a channel, and then reads nothing more."""
+async def stalled(port: int, *names: str) -> AsyncIterator[sockets.socket]:
+    """A client that subscribes to channels, and then reads nothing more."""
     loop = asyncio.get_running_loop()
     with sockets.socket() as raw:
         raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
@@ -42,11 +42,11 @@ async def stalled(port: int, name: str) -> AsyncIterator[sockets.socket]:
         )
         await loop.sock_sendall(raw, head.encode())
         await loop.sock_recv(raw, 4096)
-        document = f'subscription {{ channel(name: "{name}") }}'
-        for message in (
-            {"type": "connection_init"},
-            {"type": "subscribe", "id": "1", "payload": {"query": document}},
-        ):
+        subscribed = (
+            {"type": "subscribe", "id": name, "payload": {"query": f'subscription {{ channel(name: "{name}") }}'}}
+            for name in names
+        )
+        for message in ({"type": "connection_init"}, *subscribed):
             text = json.dumps(message).encode()
             await loop.sock_sendall(raw, bytes((0x81, 0x80 | len(text))) + bytes(4) + text)
         yield raw
@@ -95,6 +95,34 @@ async def test_a_client_that_does_not_read_holds_little_and_delays_nobody(desk: 
                 assert time.monotonic() - began < 0.5
         # Some are in the buffers of the kernel, one is in that of the connection, and one waits for it.
         assert slow.taken < 10
+        async with asyncio.timeout(5):
+            await slow.ended.wait()
+
+
+async def test_results_that_wait_for_a_slow_client_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clew.wire.websocket, "_MOST_UNSENT", 3 * 2**20)
+    names = [f"bounded {number}" for number in range(8)]
+    channels = [channel(name) for name in names]
+    async with served(desk.app()) as port, stalled(port, *names):
+        for one in channels:
+            await one.started.wait()
+            one.events.put_nowait(MEGABYTE * 2)
+        async with asyncio.timeout(5):
+            for one in channels:
+                await one.ended.wait()
+
+
+async def test_a_client_that_does_not_read_is_left_under_any_server(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clew.wire.websocket, "_STALL", 0.5)
+    monkeypatch.setattr(clew.wire.websocket, "_SLOWEST", 2**30)
+    slow = channel("left")
+    app = desk.app(heartbeat_seconds=0.2)
+    async with served(app, patience=Patience(stall=600.0)) as port, stalled(port, "left"):
+        await slow.started.wait()
+        for _ in range(2):
+            slow.events.put_nowait(MEGABYTE * 8)
         async with asyncio.timeout(5):
             await slow.ended.wait()
 

@@ -41,3 +41,44 @@ def test_what_was_made_in_a_pause_is_not_walked_at_its_end() -> None:
 def test_nothing_is_frozen_or_thawed_for_good(frozen: bool) -> None:
     _, *rest = run(frozen=frozen)
     assert rest == ["True", "True", "True"]
+
+
+LARGE_WORK = """
+import gc
+from clew import collector
+from clew.collector import FullCollections
+
+gc.freeze()
+gc.set_threshold(10, 2, 2)
+full = []
+gc.callbacks.append(lambda phase, info: full.append(1) if phase == "start" and info["generation"] == 2 else None)
+
+def work():
+    full.clear()
+    kept = [[number] for number in range(30_000)]
+    return bool(full)
+
+found = [work()]
+collections = FullCollections()
+collections.begin()
+collections.begin()
+found.append(work())
+collections.end()
+found.append(work())
+# One is due after a while, though other work is under way all the time.
+collector._LONGEST = 0
+collections.begin()
+found.append(work())
+collector._LONGEST = 60
+collections.begin()
+found.append(work())
+for _ in range(3):
+    collections.end()
+found.append(work())
+print(*found, gc.get_threshold() == (10, 2, 2))
+"""
+
+
+def test_full_collections_wait_for_large_work_but_not_for_ever() -> None:
+    found = subprocess.run([sys.executable, "-c", LARGE_WORK], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True", "False", "False", "True", "False", "True", "True"]

@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS clew.change_log_1 PARTITION OF clew.change_log FOR VA
 CREATE TABLE IF NOT EXISTS clew.change_log_2 PARTITION OF clew.change_log FOR VALUES IN (2)
     WITH (autovacuum_enabled = off)
 --;;
+-- A publication FOR ALL TABLES would otherwise let no row be deleted.
+ALTER TABLE clew.change_log_0 REPLICA IDENTITY FULL
+--;;
+ALTER TABLE clew.change_log_1 REPLICA IDENTITY FULL
+--;;
+ALTER TABLE clew.change_log_2 REPLICA IDENTITY FULL
+--;;
 CREATE INDEX IF NOT EXISTS change_log_xid_idx ON clew.change_log (xid)
 --;;
 CREATE INDEX IF NOT EXISTS change_log_id_idx ON clew.change_log (id)
@@ -293,7 +300,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM clew.broken_triggers()) THEN
         RETURN false;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('clew.mend_triggers', 0));
+    -- One at a time.
+    PERFORM FROM clew.change_log_state FOR UPDATE;
     FOR broken IN SELECT root, array_remove(array_agg(stray), NULL) AS strays FROM clew.broken_triggers() GROUP BY root
     LOOP
         PERFORM clew.ignore_changes(stray) FROM unnest(broken.strays) AS stray;
@@ -338,15 +346,17 @@ CREATE OR REPLACE FUNCTION clew.rotate_changes(keep interval) RETURNS boolean
     SET search_path = pg_catalog, pg_temp
     AS $body$
 DECLARE
-    turn bigint := (SELECT (last_value >> 36) + 1 FROM clew.change_id);
-    part text := 'clew.change_log_' || turn % 3;
+    turn bigint;
+    part text;
     last xid8;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(hashtextextended('clew.rotate_changes', 0)) OR NOT EXISTS (
-        SELECT FROM clew.change_log_state WHERE turned_at <= clock_timestamp() - keep
-    ) THEN
+    -- One at a time.
+    PERFORM FROM clew.change_log_state WHERE turned_at <= clock_timestamp() - keep FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
         RETURN false;
     END IF;
+    turn := (SELECT (last_value >> 36) + 1 FROM clew.change_id);
+    part := 'clew.change_log_' || turn % 3;
     -- Others would wait behind this. Who holds the partition (a dump, an open transaction that wrote to it) is not to
     -- delay them.
     BEGIN

@@ -29,7 +29,7 @@ WHERE t14.person_id = t12.id) AND t13.id = $4::TEXT)) AND (NOT (EXISTS (SELECT 1
 FROM skills AS t15 
 WHERE t15.id IN (SELECT t16.skill_id 
 FROM person_skills AS t16 
-WHERE t16.person_id = t12.id) AND t15.id = $5::TEXT))) ORDER BY t12.id ASC) AS page17), 'UTF8') AS r4, convert_to((SELECT concat('[', string_agg('{"name":' || coalesce(CAST(to_json(page23.name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+WHERE t16.person_id = t12.id) AND t15.id = $5::TEXT))) ORDER BY t12.id ASC) AS page17), 'UTF8') AS r4, convert_to((SELECT concat('[', string_agg('{"name":' || coalesce(CAST(to_json(page24.name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
 FROM (SELECT t18.name AS name 
 FROM companies AS t18 
 WHERE EXISTS (SELECT 1 
@@ -37,25 +37,25 @@ FROM people AS t19
 WHERE t19.company_id = t18.id AND (EXISTS (SELECT 1 
 FROM orders AS t20 
 WHERE t20.customer_id = t19.id AND t20.deleted_at IS NULL AND (EXISTS (SELECT 1 
-FROM order_lines AS t21 
-WHERE t21.order_id = t20.id AND t21.deleted_at IS NULL AND (EXISTS (SELECT 1 
+FROM order_lines AS t21 JOIN LATERAL (SELECT 1 AS clew_found 
 FROM products AS t22 
-WHERE t22.id = t21.product_id AND t22.slug = $6::TEXT))))))) ORDER BY t18.id ASC) AS page23), 'UTF8') AS r5, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page30.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
-FROM (SELECT t24.given_name AS given_name 
-FROM people AS t24 
+WHERE t22.id = t21.product_id AND t22.slug = $6::TEXT) AS f23 ON true 
+WHERE t21.order_id = t20.id AND t21.deleted_at IS NULL))))) ORDER BY t18.id ASC) AS page24), 'UTF8') AS r5, convert_to((SELECT concat('[', string_agg('{"givenName":' || coalesce(CAST(to_json(page31.given_name) AS TEXT), 'null') || '}', ','), ']') AS clew_json 
+FROM (SELECT t25.given_name AS given_name 
+FROM people AS t25 
 WHERE (NOT (NOT (EXISTS (SELECT 1 
-FROM skills AS t25 
-WHERE t25.id IN (SELECT t26.skill_id 
-FROM person_skills AS t26 
-WHERE t26.person_id = t24.id) AND (EXISTS (SELECT 1 
-FROM people AS t27 
-WHERE t27.id IN (SELECT t28.person_id 
-FROM person_skills AS t28 
-WHERE t28.skill_id = t25.id) AND (EXISTS (SELECT 1 
-FROM badges AS t29 
-WHERE t29.person_id = t27.id AND t29.color = $7::TEXT)))) IS NOT true)))) ORDER BY t24.id ASC) AS page30), 'UTF8') AS r6, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page33.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
-FROM (SELECT t31.id AS id 
-FROM orders AS t31 
-WHERE t31.deleted_at IS NULL AND (NOT (EXISTS (SELECT 1 
-FROM order_lines AS t32 
-WHERE t32.order_id = t31.id AND t32.deleted_at IS NULL AND (t32.quantity > $8::INTEGER) IS NOT true))) ORDER BY t31.id ASC) AS page33), 'UTF8') AS r7
+FROM skills AS t26 
+WHERE t26.id IN (SELECT t27.skill_id 
+FROM person_skills AS t27 
+WHERE t27.person_id = t25.id) AND (EXISTS (SELECT 1 
+FROM people AS t28 
+WHERE t28.id IN (SELECT t29.person_id 
+FROM person_skills AS t29 
+WHERE t29.skill_id = t26.id) AND (EXISTS (SELECT 1 
+FROM badges AS t30 
+WHERE t30.person_id = t28.id AND t30.color = $7::TEXT)))) IS NOT true)))) ORDER BY t25.id ASC) AS page31), 'UTF8') AS r6, convert_to((SELECT concat('[', string_agg('{"id":' || coalesce(('"' || CAST(page34.id AS TEXT)) || '"', 'null') || '}', ','), ']') AS clew_json 
+FROM (SELECT t32.id AS id 
+FROM orders AS t32 
+WHERE t32.deleted_at IS NULL AND (NOT (EXISTS (SELECT 1 
+FROM order_lines AS t33 
+WHERE t33.order_id = t32.id AND t33.deleted_at IS NULL AND (t33.quantity > $8::INTEGER) IS NOT true))) ORDER BY t32.id ASC) AS page34), 'UTF8') AS r7

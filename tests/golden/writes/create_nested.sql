@@ -21,7 +21,7 @@ FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[]) WITH ORDINALITY AS clew_given(cl
 -- 5: createPerson, write
 --   Insert entity=Order columns=[customerId, total]
 INSERT INTO orders (customer_id, total) SELECT clew_given.clew_value0, clew_given.clew_value1 
-FROM unnest($1::UUID[], $2::NUMERIC[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position RETURNING orders.id;
+FROM unnest($1::UUID[], $2::TEXT[]::NUMERIC[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position RETURNING orders.id;
 
 -- 6: createPerson, write
 --   Insert entity=OrderLine columns=[number, orderId, productId, quantity]

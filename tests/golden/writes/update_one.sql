@@ -7,7 +7,7 @@ WHERE t0.deleted_at IS NULL AND true IS true ORDER BY t0.id FOR UPDATE OF t0;
 -- 2: updateOrder, write
 --   Update entity=Order sets=[paid, status] increases=[total] appends=[notes]
 UPDATE orders SET status=clew_given.clew_value1, total=(orders.total + clew_given.clew_value2), paid=clew_given.clew_value0, notes=(orders.notes || CASE WHEN (clew_given.clew_value3 IS NOT NULL) THEN CAST(array((SELECT item 
-FROM jsonb_array_elements_text(CAST(clew_given.clew_value3 AS JSONB)) AS items(item))) AS TEXT[]) END) FROM unnest($1::BIGINT[], $2::BOOLEAN[], $3::TEXT[], $4::NUMERIC[], $5::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_value1, clew_value2, clew_value3, clew_position) WHERE orders.id = clew_given.clew_key0;
+FROM jsonb_array_elements_text(CAST(clew_given.clew_value3 AS JSONB)) AS items(item))) AS TEXT[]) END) FROM unnest($1::BIGINT[], $2::BOOLEAN[], $3::TEXT[], $4::TEXT[]::NUMERIC[], $5::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_value1, clew_value2, clew_value3, clew_position) WHERE orders.id = clew_given.clew_key0;
 
 -- 3: updateOrder, check
 --   Check visible=Order permits=UPDATE[]

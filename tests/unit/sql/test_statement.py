@@ -238,3 +238,61 @@ def test_what_opens_many_fields_is_written_once_and_stands_at_each() -> None:
     assert len(set(opened[2:])) == 1
     # The same value each time.
     assert [operand.place for operand in statement.operands].count("id.eq") == 2
+
+
+LIBRARY = """
+type Book @table {
+  id: Int! @id
+  author: Author! @index
+  shelf: Shelf @index
+  size: Int!
+  ratio: Float @computed(sql: "10 / size")
+}
+type Author @table {
+  id: Int! @id
+  name: String!
+  country: Country! @index
+  books: [Book!]!
+  profile: Profile @relation(from: "author")
+}
+type Country @table { id: Int! @id  name: String! }
+type Profile @table { id: Int! @id  author: Author! @unique  text: String! }
+type Shelf @view(sql: "SELECT 1 AS id, 2 AS floor UNION ALL SELECT 1, 3") { id: Int! @id  floor: Int! }
+"""
+AUTHOR = 'author: {country: {name: {eq: "q"}}}'
+
+
+@pytest.mark.parametrize(
+    ("where", "joins", "exists"),
+    {
+        "to-ones": (f"{{{AUTHOR}}}", 2, 0),
+        "beside others": (f"{{size: {{gt: 1}}, {AUTHOR}}}", 2, 0),
+        "in and": (f"{{and: [{{size: {{gt: 1}}}}, {{{AUTHOR}}}]}}", 2, 0),
+        "in or": (f"{{or: [{{size: {{gt: 1}}}}, {{{AUTHOR}}}]}}", 1, 1),
+        "in not": (f"{{not: {{{AUTHOR}}}}}", 1, 1),
+        "of a view, whose key may be there twice": ("{shelf: {floor: {gt: 1}}}", 0, 1),
+        "to the other row's unique field": ('{author: {profile: {text: {eq: "q"}}}}', 1, 1),
+        "within some": (f"{{author: {{books: {{some: {{{AUTHOR}}}}}}}}}", 3, 1),
+        "beside a condition that may raise": (f"{{ratio: {{gt: 1}}, {AUTHOR}}}", 1, 1),
+    }.values(),
+)
+def test_a_filter_through_a_to_one_is_a_join_where_rows_must_meet_it(where: str, joins: int, exists: int) -> None:
+    sql = compiled(LIBRARY, f"{{ books(where: {where}) {{ id }} }}").sql
+    assert (sql.count("JOIN LATERAL"), sql.count("EXISTS (")) == (joins, exists)
+
+
+def test_an_aggregate_and_a_connection_join_what_they_filter_through() -> None:
+    document = f"""{{
+      booksAggregate(where: {{{AUTHOR}}}) {{ count }}
+      booksConnection(where: {{{AUTHOR}}}, first: 1) {{ totalCount nodes {{ id }} pageInfo {{ hasNextPage }} }}
+      booksGroups(by: [{{size: VALUE}}], where: {{{AUTHOR}}}) {{ count }}
+    }}"""
+    sql = compiled(LIBRARY, document).sql
+    assert (sql.count("JOIN LATERAL"), sql.count("EXISTS (")) == (8, 0)
+
+
+def test_a_join_of_a_filter_has_no_name_of_a_column() -> None:
+    """Its computed columns name columns without a table."""
+    sdl = 'type T @table { id: Int! @id  up: T  clew_found: Int  twice: Int @computed(sql: "clew_found * 2") }'
+    sql = compiled(sdl, "{ ts(where: {up: {up: {clew_found: {eq: 1}}}}) { twice } }").sql
+    assert set(re.findall(r"1 AS (\w+)", sql)) == {"clew_found_"}

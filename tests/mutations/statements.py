@@ -1,0 +1,58 @@
+"""Statements that only few rules and filters lead to: what a mutant of them must not take away."""
+
+from __future__ import annotations
+
+from graphql import Source
+
+from clew.access.sight import Sight
+from clew.access.visible import Access
+from clew.document.limits import Limits
+from clew.document.prepare import prepare
+from clew.model.build import parse_model
+from clew.plan.read import plan_query
+from clew.schema.build import build_schema
+from clew.sql.cursors import Cursors
+from clew.sql.statement import compile_read
+from clew.sql.tables import build_tables
+
+SDL = """
+type Club @table { id: Int! @id name: String! }
+type Team @table { id: Int! @id owner: String! club: Club! deletedAt: DateTime @softDelete }
+type Pass @table(plural: "passes") @allow(role: user) { id: Int! @id sub: String! }
+type Note @table @allow(role: user, where: {exists: {Pass: {sub: "$row.team.owner"}}}) { id: Int! @id team: Team }
+type Page @table @allow(role: user, where: {exists: {Pass: {sub: "$row.club.name"}}}) { id: Int! @id club: Club }
+type Board @table @allow(role: user, where: {id: {gt: 1}}) { id: Int! @id books: [Book!]! }
+type Book @table @allow(role: user) {
+  id: Int! @id
+  code: String!
+  number: Int @computed(sql: "code::int")
+  board: Board
+}
+"""
+_MODEL = parse_model(Source(SDL))
+_SCHEMA = build_schema(_MODEL)
+_TABLES = build_tables(_MODEL)
+
+
+def check() -> None:
+    """Raise AssertionError, or whatever, if a statement lacks something."""
+    # `$row` leads through no row that is deleted.
+    assert "deleted_at IS NULL" in _compiled("{ notes { id } }")
+    assert "deleted_at" not in _compiled("{ pages { id } }")
+    # Computing what may fail is not asked of hidden rows.
+    assert "CASE WHEN" in _compiled("{ boards(where: {booksAggregate: {sum: {number: {gt: 1}}}}) { id } }")
+
+
+def _compiled(document: str) -> str:
+    prepared = prepare(_SCHEMA, document, None, Limits())
+    sight = Sight(admin=False, roles=frozenset({"user"}))
+    plan = plan_query(
+        Access(_MODEL),
+        _SCHEMA,
+        prepared.operation,
+        prepared.fragments,
+        prepared.coerce({}).coerced,
+        sight,
+        prepared.limits,
+    )
+    return compile_read(plan, _MODEL, _TABLES, Cursors("of the proof")).sql
