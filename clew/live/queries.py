@@ -34,7 +34,6 @@ from clew.live.tables import table_of, tables_of
 from clew.live.types import Payload
 from clew.observe import get_logger
 from clew.plan.dependencies import Dependency, plan_dependencies
-from clew.plan.types import RootViewer
 from clew.sql.statement import Statement
 
 _LOG = get_logger("clew.live")
@@ -225,6 +224,7 @@ class LiveQueries:
                 self._router.unwatch(watch)
             if group.timer is not None:
                 group.timer.cancel()
+                group.timer = None
         if not self._groups and self._stop_listening is not None:
             self._stop_listening()
             self._stop_listening = None
@@ -299,13 +299,9 @@ class LiveQueries:
     def _member_key(self, group: Group, ready: Ready, session: Session) -> object:
         if group.alone:
             return object()
-        whose: Any = None
-        plan, statement = group.executable.plan, group.executable.statement
-        if any(isinstance(root, RootViewer) for root in plan.roots):
-            whose = session.viewer.id, session.viewer.roles
-        if statement is not None and statement.orders:
-            # Its cursors are the viewer's own.
-            whose = whose, session.claims[Identity()]
+        statement = group.executable.statement
+        # Cursors are the viewer's own.
+        whose = session.claims[Identity()] if statement is not None and statement.orders else None
         return whose, _frozen(ready.arguments)
 
     # --- changes ----------------------------------------------------------------------

@@ -159,6 +159,22 @@ class _Operation:
         self.task.cancel()
 
 
+class _Turn(Flight):
+    """An operation of a socket that has had its turn: the next one has it when this one counts no more."""
+
+    __slots__ = ("_turns",)
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        super().__init__()
+        self._turns: asyncio.Semaphore | None = turns
+
+    def end(self) -> None:
+        super().end()
+        turns, self._turns = self._turns, None
+        if turns is not None:
+            turns.release()
+
+
 class _Socket:
     """One accepted socket."""
 
@@ -167,7 +183,7 @@ class _Socket:
         "_began", "_blocked", "_closing", "_door", "_ends", "_has_init",
         "_heard", "_is_leaving", "_is_over", "_last_size", "_lock", "_loop", "_most",
         "_number", "_operations", "_pinged", "_pinging", "_receive", "_request_id", "_scope",
-        "_send_message", "_task", "_timer", "_unsent", "_viewer", "_who",
+        "_send_message", "_task", "_timer", "_turns", "_unsent", "_viewer", "_who",
     )
     # fmt: on
 
@@ -191,6 +207,8 @@ class _Socket:
         self._who: Hashable | None = None
         self._ends = float("inf")
         self._most = 0
+        # A client that comes back with many live queries need not wait between them: its socket does.
+        self._turns: asyncio.Semaphore | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._heard = self._loop.time()
         # When the ping was sent that is not answered yet, and when a message began to wait for the client.
@@ -391,6 +409,8 @@ class _Socket:
     async def _begin_session(self, viewer: Viewer, limits: Limits) -> None:
         self._viewer = viewer
         self._most = limits.operations
+        if self._turns is None and limits.in_flight is not None:
+            self._turns = asyncio.Semaphore(limits.in_flight)
         self._ends = session_end(viewer, self._door.session)
         if self._timer is not None:
             self._timer.cancel()
@@ -443,6 +463,9 @@ class _Socket:
         flight = Flight()
         stream: Stream | None = None
         try:
+            if self._turns is not None:
+                await self._turns.acquire()
+                flight = _Turn(self._turns)
             request = from_object(payload, request_id, self._client)
             found = await self._door.subscriptions.open(request, viewer, flight)
             if self._door.tell is not None:
