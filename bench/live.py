@@ -235,22 +235,30 @@ async def idle(bench: Bench, seconds: float) -> None:
     print(f"idle: {ended / (time.perf_counter() - began):.1f} transactions/s, server {busy:.1f} % of a core")
 
 
-async def run(url: str, database: str, pid: int, count: int, rounds: int) -> None:
-    """Measure all cases."""
-    bench = Bench(url, database, pid)
-    for case in (touched_by_key, touched_by_rule, all_alike):
-        await case(bench, count, rounds if case is not all_alike else 10)
-        if case is not all_alike:
-            await idle(bench, 3)
-        bench.close()
-        await asyncio.sleep(2)
-    connection = await asyncpg.connect(database)
+async def held_open(bench: Bench, count: int, rounds: int) -> None:
+    """As `touched_by_key`, while a snapshot is held open."""
+    connection = await asyncpg.connect(bench.database)
     async with connection.transaction(isolation="repeatable_read"):
         await connection.fetchval("SELECT count(*) FROM rooms")
-        print("with a snapshot held open:")
         await touched_by_key(bench, count, rounds)
-        bench.close()
     await connection.close()
+
+
+CASES = {"key": touched_by_key, "rule": touched_by_rule, "alike": all_alike, "snapshot": held_open}
+
+
+async def run(server: Server, database: str, name: str, count: int, rounds: int) -> None:
+    """Measure a case on a server of its own, and what the server does afterwards, while nothing changes."""
+    print(f"{name}:", flush=True)
+    try:
+        bench = Bench(server.start(), database, server.pid)
+        await CASES[name](bench, count, rounds if name != "alike" else 10)
+        # The sessions of the database report what they did once they have been idle for ten seconds.
+        await asyncio.sleep(11)
+        await idle(bench, 10)
+        bench.close()
+    finally:
+        server.stop()
 
 
 async def prepare(server_url: str) -> str:
@@ -272,16 +280,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.live", description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="subscriptions (default: 10000)")
     parser.add_argument("--rounds", type=int, default=300, help="commits (default: 300)")
+    parser.add_argument("--only", choices=CASES, help="one case")
     parsed = parser.parse_args()
     raise_file_limit(parsed.count + 500)
     with embedded_postgres(DATA / "postgres") as url:
         database = asyncio.run(prepare(url))
         environment = {**clew_environment(database, DATA / "projects" / "live"), **_SETTINGS}
-        server = Server("live", "bench.served:make_app", environment)
-        try:
-            asyncio.run(run(server.start(), database, server.pid, parsed.count, parsed.rounds))
-        finally:
-            server.stop()
+        for name in [parsed.only] if parsed.only else CASES:
+            server = Server("live", "bench.served:make_app", environment)
+            asyncio.run(run(server, database, name, parsed.count, parsed.rounds))
     return 0
 
 

@@ -73,6 +73,7 @@ class Member:
 
     __slots__ = (
         "arguments",
+        "behind",
         "digest",
         "dirty",
         "error",
@@ -123,6 +124,8 @@ class Member:
         self.version = 0
         self.digest = b""
         self.payload: bytes | None = None
+        # How many streams have yet to take it: there may be ten thousand.
+        self.behind = 0
         # The difference that was made last, between its two payloads.
         self.patch: tuple[bytes, bytes, bytes] | None = None
         self.error: ClewError | None = None
@@ -144,11 +147,14 @@ class Member:
             self.digest = digest
             self.version += 1
             self.payload = None
-        behind = [stream for stream in self.streams if stream.sent != self.version]
-        if behind and self.payload is None:
+        self.behind = 0
+        for stream in self.streams:
+            stream.is_behind = stream.sent != self.version
+            if stream.is_behind:
+                self.behind += 1
+                stream.wake()
+        if self.behind and self.payload is None:
             self.payload = payload()
-        for stream in behind:
-            stream.wake()
 
     def fail(self, error: ClewError) -> None:
         """End all streams with an error."""
@@ -156,10 +162,13 @@ class Member:
         for stream in self.streams:
             stream.wake()
 
-    def taken(self) -> None:
-        """Drop the payload once no stream has yet to take it."""
-        if all(stream.sent == self.version for stream in self.streams):
-            self.payload = None
+    def taken(self, stream: LiveStream) -> None:
+        """Note that a stream has taken the payload, or has gone. Drop the payload with the last one to take it."""
+        if stream.is_behind:
+            stream.is_behind = False
+            self.behind -= 1
+            if not self.behind:
+                self.payload = None
 
 
 def route_values(

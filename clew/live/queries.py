@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from cachetools import LRUCache
+
 from clew.access.types import Identity
 from clew.aside import FEW_BYTES
 from clew.background import Background
@@ -34,6 +36,7 @@ from clew.live.tables import table_of, tables_of
 from clew.live.types import Payload
 from clew.observe import get_logger
 from clew.plan.dependencies import Dependency, plan_dependencies
+from clew.same import Same
 from clew.sql.statement import Statement
 
 _LOG = get_logger("clew.live")
@@ -48,6 +51,8 @@ _MOST_MEMBERS = 100
 _CHUNK_SECONDS = 0.025
 # A member that takes longer does not run beside quick ones.
 _QUICK_SECONDS = 0.1
+# The plans whose dependencies are kept.
+_PLANS = 500
 # The seconds between two tries while the database is not there.
 _SHORTEST_RETRY, _LONGEST_RETRY = 0.2, 5.0
 
@@ -67,6 +72,7 @@ class LiveStream:
         "_sent_at",
         "_throttle",
         "_waiter",
+        "is_behind",
         "is_closed",
         "member",
         "needed",
@@ -81,6 +87,8 @@ class LiveStream:
         self._sent_at = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self.is_closed = False
+        # Whether it has yet to take the member's payload.
+        self.is_behind = False
         self.member = member
         # The first result must come from a run that starts after now: it shows all that is committed now.
         self.needed = member.started + 1
@@ -101,7 +109,7 @@ class LiveStream:
                 payload = member.payload
                 self.sent = member.version
                 self._sent_at = time.monotonic()
-                member.taken()
+                member.taken(self)
                 if not self._patches:
                     return Payload(payload)
                 before, self._last = self._last, payload
@@ -157,6 +165,7 @@ class LiveQueries:
         self._logged = {table_of(entity) for entity in engine.model.entities.values() if entity.logged}
         self._router: Router[Member] = Router(engine.model, self._look_up)
         self._batches: deque[Batch] = deque()
+        self._dependencies: LRUCache[Same, tuple[Dependency, ...]] = LRUCache(_PLANS)
         self._quick: deque[Group] = deque()
         self._slow: deque[Group] = deque()
         self._has_batches = asyncio.Event()
@@ -189,7 +198,7 @@ class LiveQueries:
         prepared, ready, session = begun.prepared, begun.ready, begun.session
         throttle = _throttle(request.extensions, prepared.limits.live_rate)
         assert ready.executable is not None
-        dependencies = plan_dependencies(ready.executable.plan, self._engine.model)
+        dependencies = self._dependencies_of(ready.executable)
         group = await self._group(ready.executable, dependencies)
         await self._listen()
         # From here on nothing waits, so the member is noted before any batch is routed.
@@ -206,12 +215,19 @@ class LiveQueries:
         member.dirty, member.pauses = True, False
         return stream
 
+    def _dependencies_of(self, executable: Executable) -> tuple[Dependency, ...]:
+        key = Same(executable)
+        found = self._dependencies.get(key)
+        if found is None:
+            found = self._dependencies[key] = plan_dependencies(executable.plan, self._engine.model)
+        return found
+
     def leave(self, stream: LiveStream) -> None:
         """Forget a stream, with all that only it needed."""
         member = stream.member
         member.streams.pop(stream, None)
+        member.taken(stream)
         if member.streams:
-            member.taken()
             return
         group = member.group
         forget([member], group)
