@@ -198,11 +198,7 @@ class LoggedChanges:
             raise client_error(error) from error
 
     async def unlogged(self) -> set[TableName]:
-        """Return the tables whose changes are not logged, though they should be: a trigger is missing or disabled.
-
-        Raises:
-            ClewError: UNAVAILABLE if the database cannot be reached.
-        """
+        """As `ChangeSource.unlogged`."""
         try:
             async with connected(self._url) as connection:
                 return await connection.unlogged(await connection.relations(self.tables), self.tables)

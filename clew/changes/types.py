@@ -183,6 +183,14 @@ class ChangeSource(Protocol):
         """Say that a transaction of this process has committed. Its changes are read now, here and elsewhere."""
         ...
 
+    async def unlogged(self) -> set[TableName]:
+        """Return the tables whose changes do not come, though they should: a trigger is missing or disabled.
+
+        Raises:
+            ClewError: UNAVAILABLE if the database cannot be reached.
+        """
+        ...
+
     def since(self, position: Position, tables: Collection[TableName], until: Position) -> AsyncIterator[Batch]:
         """Give the changes of some tables from a position up to another one: where a listener of the caller's began.
 

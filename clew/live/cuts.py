@@ -6,13 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clew.access.types import Logged, LogPart
-from clew.changes.types import Batch, Change, ChangeKind, TableName
+from clew.changes.types import Batch, Change, ChangeKind
+from clew.live.tables import table_of
 from clew.model.types import Entity
-
-
-def table_of(entity: Entity) -> TableName:
-    """Return the name of an entity's table, as changes have it."""
-    return entity.schema, entity.table
 
 
 @dataclass(frozen=True, slots=True)

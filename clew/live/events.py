@@ -37,7 +37,8 @@ from clew.engine.outcome import ResponseTooLargeError, failure, new_request_id
 from clew.engine.types import Begun
 from clew.errors import ClewError, Code
 from clew.json_numbers import exact_float
-from clew.live.cuts import Cut, Step, table_of
+from clew.live.cuts import Cut, Step
+from clew.live.tables import table_of
 from clew.live.types import Payload
 from clew.model.types import Entity
 from clew.observe import get_logger

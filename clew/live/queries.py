@@ -23,7 +23,8 @@ from cachetools import LRUCache
 from clew.access.types import Identity
 from clew.aside import FEW_BYTES
 from clew.background import Background
-from clew.changes.types import Batch, ChangeSource, Listening
+from clew.changes.tables import logged_tables
+from clew.changes.types import Batch, ChangeSource, Listening, TableName
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
@@ -32,7 +33,7 @@ from clew.errors import ClewError, Code
 from clew.live.groups import Group, Member, forget, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
-from clew.live.tables import table_of, tables_of
+from clew.live.tables import tables_of
 from clew.live.types import Payload
 from clew.observe import get_logger
 from clew.plan.dependencies import Dependency, plan_dependencies
@@ -162,7 +163,7 @@ class LiveQueries:
         self._pool = pool
         self._background = background
         self._groups: dict[object, Group] = {}
-        self._logged = {table_of(entity) for entity in engine.model.entities.values() if entity.logged}
+        self._logged: frozenset[TableName] = frozenset()
         self._router: Router[Member] = Router(engine.model, self._look_up)
         self._batches: deque[Batch] = deque()
         self._dependencies: LRUCache[Same, tuple[Dependency, ...]] = LRUCache(_PLANS)
@@ -199,7 +200,9 @@ class LiveQueries:
         throttle = _throttle(request.extensions, prepared.limits.live_rate)
         assert ready.executable is not None
         dependencies = self._dependencies_of(ready.executable)
+        await self._listen()
         group = await self._group(ready.executable, dependencies)
+        # The last one to leave may have ended it.
         await self._listen()
         # From here on nothing waits, so the member is noted before any batch is routed.
         group = self._kept(group)
@@ -329,6 +332,9 @@ class LiveQueries:
                 work = (self._route(), self._work(self._quick), self._work(self._slow, self._quick))
                 self._tasks = [self._background.start(part, "live queries") for part in work]
             if self._stop_listening is None:
+                # A database may lack the triggers that it should have.
+                tables = frozenset(logged_tables(self._engine.model))
+                self._logged = tables - await self._changes.unlogged()
                 self._stop_listening = await self._changes.listen(self._on_batch)
 
     def _on_batch(self, batch: Batch) -> None:

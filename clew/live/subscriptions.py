@@ -14,7 +14,7 @@ from clew.engine.flights import Flight
 from clew.engine.operation import RunningOperation
 from clew.engine.outcome import new_request_id, refusal
 from clew.engine.types import Begun
-from clew.errors import ClewError, Code
+from clew.errors import ClewError
 from clew.live.types import Payload, Stream
 from clew.model import names
 from clew.viewer import Viewer
@@ -35,7 +35,7 @@ class Opener(Protocol):
 class Subscriptions:
     """Runs operations of every kind: queries and mutations as the engine does, and subscriptions.
 
-    `queries` open live queries, `changes` open change events; None: there are none.
+    `queries` open live queries, `changes` open change events.
 
     Args:
         witnessed: whether an error says which rules refused a write, as in development.
@@ -44,8 +44,8 @@ class Subscriptions:
     def __init__(
         self,
         engine: Engine,
-        queries: Opener | None = None,
-        changes: Opener | None = None,
+        queries: Opener,
+        changes: Opener,
         *,
         witnessed: bool = False,
     ) -> None:
@@ -53,7 +53,7 @@ class Subscriptions:
         self._witnessed = witnessed
         self._queries = queries
         self._custom = {field.name for field in engine.model.custom_fields if field.parent == "Subscription"}
-        self._alone: dict[str, Opener | None] = {
+        self._alone: dict[str, Opener] = {
             **{names.change_field(entity.single): changes for entity in engine.model.entities.values()},
             **dict.fromkeys(self._custom, CustomSubscriptions(engine)),
         }
@@ -84,26 +84,16 @@ class Subscriptions:
         return opened
 
     def _opener(self, begun: Begun) -> tuple[Opener, bool]:
-        """Return what opens a subscription, and whether its first result may take any time.
-
-        Raises:
-            ClewError: BAD_USER_INPUT.
-        """
+        """Return what opens a subscription, and whether its first result may take any time."""
         prepared = begun.prepared
         root = prepared.schema.subscription_type
         assert root is not None
         selected = collect(
             [prepared.operation.selection_set], root.name, prepared.fragments, begun.ready.values.coerced
         )
-        found = [nodes[0].name.value for nodes in selected.values()]
-        alone = [name for name in found if name in self._alone]
-        if not found or (alone and len(found) > 1):
-            message = f"`{alone[0]}` must be the only field of its subscription." if found else "Nothing is selected."
-            raise ClewError(message, hint="Send a subscription for each of its fields." if found else None)
-        opener = self._alone[alone[0]] if alone else self._queries
-        if opener is None:
-            raise ClewError("This server has no live queries and no change events.", code=Code.UNAVAILABLE)
-        return opener, bool(alone)
+        # Planning has checked that there is one field, or that all of them are live queries.
+        name = next(nodes[0].name.value for nodes in selected.values() if nodes[0].name.value != "__typename")
+        return self._alone.get(name, self._queries), name in self._alone
 
 
 class CustomSubscriptions:

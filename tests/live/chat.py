@@ -89,6 +89,7 @@ class Feed:
 
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
+        self.missing: set[TableName] = set()
         self._id = 0
 
     async def listen(self, listener: Listener) -> Listening:
@@ -97,6 +98,9 @@ class Feed:
 
     def wake(self) -> None:
         pass
+
+    async def unlogged(self) -> set[TableName]:
+        return self.missing
 
     def since(self, position: Position, tables: Collection[TableName], until: Position) -> AsyncIterator[Batch]:
         raise NotImplementedError

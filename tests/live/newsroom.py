@@ -19,8 +19,8 @@ from clew import Clew, Viewer
 from clew.changes.types import Batch, Change, ChangeKind, Listener, Listening, Position, TableName
 from clew.config import Settings
 from clew.engine import Engine, Outcome, Request
-from clew.live.cuts import table_of
 from clew.live.events import ChangeEvents, ChangeStream
+from clew.live.tables import table_of
 from clew.live.types import Payload
 from clew.model.types import Model
 from clew.sql.literals import quote_text
@@ -184,6 +184,9 @@ class LogSource:
             piece = tuple(changes[first : first + self.piece])
             part = None if first + self.piece >= len(changes) else (start, piece[-1].id)
             yield Batch(piece, start, Position(self.epoch, end, part))
+
+    async def unlogged(self) -> set[TableName]:
+        return set()
 
     async def since(self, position: Position, tables: Collection[TableName], until: Position) -> AsyncIterator[Batch]:
         assert until.part is None

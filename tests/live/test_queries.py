@@ -17,6 +17,7 @@ from clew.changes.types import ChangeKind
 from clew.document.limits import Limits
 from clew.errors import ClewError, Code
 from clew.live.queries import LiveStream
+from clew.live.tables import UnloggedError
 from tests.live.chat import Chat, chat, user
 
 pytestmark = pytest.mark.anyio
@@ -348,6 +349,13 @@ async def test_a_client_that_does_not_read_costs_no_statements(world: Chat, runs
     # When it reads again, it gets the newest state, once.
     assert (await result(stream))["thread"]["title"] == "title 49"
     assert await silent(stream)
+
+
+async def test_a_table_without_its_triggers_is_not_live(world: Chat) -> None:
+    world.feed.missing = {(None, "messages")}
+    with pytest.raises(UnloggedError):
+        await world.open(THREAD, ADMIN, {"id": 3})
+    assert await result(await world.open(MINE, ADMIN))
 
 
 async def test_nothing_is_kept_of_streams_that_are_closed(world: Chat) -> None:

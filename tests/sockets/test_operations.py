@@ -173,8 +173,8 @@ async def test_a_source_writes_in_transactions_of_their_own(client: Client) -> N
 
 async def test_a_client_that_comes_back_with_all_its_operations_gets_all_results(desk: Desk) -> None:
     # One operation runs at a time, and none may wait long for its turn: but for the socket's own.
-    app = desk.app(max_in_flight=1, pool_timeout=0.05)
-    count = 100
+    app = desk.app(max_in_flight=1, pool_timeout=0.5)
+    count = 400
     async with served(app) as port, socket(port, init={"Authorization": f"Bearer {token()}"}) as client:
         for number in range(count):
             await client.subscribe("subscription { notes(limit: 1) { text } }", str(number))

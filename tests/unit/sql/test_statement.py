@@ -90,7 +90,7 @@ def test_a_computed_field_beside_joins_reads_its_own_row_alone() -> None:
             "AS TIMESTAMP WITHOUT TIME ZONE[]",
         ),
         ('[Decimal!] @column(type: "numeric(5,2)")', '{has: "1.005"}', "$1::NUMERIC = any"),
-        ('Decimal @column(type: "numeric(5,2)")', '{in: ["1.005"]}', "any($1::NUMERIC[])"),
+        ('Decimal @column(type: "numeric(5,2)")', '{in: ["1.005"]}', "any($1::TEXT[]::NUMERIC[])"),
         ('String @column(type: "inet")', '{like: "1%"}', "CAST(t0.a AS TEXT) LIKE $1::TEXT"),
         ('String @column(type: "varchar(5)")', '{like: "1%"}', "t0.a LIKE $1::TEXT"),
         ("String", '{startsWith: "a%"}', "t0.a LIKE $1::TEXT"),
