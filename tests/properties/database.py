@@ -22,6 +22,7 @@ from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine, Request
 from clew.migrate.connect import migration_engine
 from clew.migrate.objects import VERSION, statements
+from clew.migrate.triggers import log_changes
 from clew.model.types import Model
 from clew.schema.build import build_schema
 from clew.sql.literals import quote_name
@@ -82,8 +83,12 @@ def new_engine(model: Model, url: str) -> Engine:
     return Engine(model, build_schema(model), build_tables(model), pool, LIMITS)
 
 
-async def create_tables(url: str, model: Model) -> None:
-    """The model's schemas, tables and views in an empty database."""
+async def create_tables(url: str, model: Model, *, logged: bool = False) -> None:
+    """The model's schemas, tables and views in an empty database.
+
+    Args:
+        logged: with the triggers of the change log.
+    """
     tables = build_tables(model)
 
     def create(connection: sa.Connection) -> None:
@@ -95,6 +100,8 @@ async def create_tables(url: str, model: Model) -> None:
         for entity in model.entities.values():
             if entity.view_sql is not None:
                 connection.exec_driver_sql(f"CREATE VIEW {table_sql(entity)} AS {entity.view_sql}")
+            elif logged and entity.logged:
+                connection.exec_driver_sql(log_changes(table_sql(entity)))
 
     async with migration_engine(url) as engine, engine.begin() as connection:
         await connection.run_sync(create)

@@ -22,7 +22,7 @@ def made_desk(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
     (root / "graphql" / "desk.graphql").write_text(SDL)
 
     async def fill(url: str) -> list[str]:
-        await create_tables(url, load_model(root / "graphql"))
+        await create_tables(url, load_model(root / "graphql"), logged=True)
         connection = await asyncpg.connect(url)
         sql = "INSERT INTO notes (author, text) VALUES ($1, $2) RETURNING id"
         keys = [str(await connection.fetchval(sql, *note)) for note in NOTES]
