@@ -132,8 +132,8 @@ class Bench:
         """How many transactions the database has ended. A statement by itself is one."""
         connection = await asyncpg.connect(self.database)
         try:
-            # Sessions report what they did once a second.
-            await asyncio.sleep(1.5)
+            # Sessions report what they did once they have been idle for ten seconds.
+            await asyncio.sleep(11)
             found: int = await connection.fetchval(
                 "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
             )
@@ -253,8 +253,6 @@ async def run(server: Server, database: str, name: str, count: int, rounds: int)
     try:
         bench = Bench(server.start(), database, server.pid)
         await CASES[name](bench, count, rounds if name != "alike" else 10)
-        # The sessions of the database report what they did once they have been idle for ten seconds.
-        await asyncio.sleep(11)
         await idle(bench, 10)
         bench.close()
     finally:
