@@ -46,7 +46,7 @@ from clew.plan.types import ChangeNode, Changes, ChangeValue, RootChanges, TypeN
 from clew.resolvers.batches import Place
 from clew.schema.build import Row
 from clew.sql.keys import Key, bound_keys
-from clew.sql.members import MemberStatement
+from clew.sql.members import MemberStatement, arguments_key
 from clew.sql.statement import Statement
 
 log = get_logger("clew.live")
@@ -533,7 +533,7 @@ class _Judges:
                 # These lists are made once for all who ask.
                 rows.append(id(argument))
             else:
-                own.append(_same(argument))
+                own.append(arguments_key(argument))
         key = (statement.sql, *rows)
         asked = self._asked.get(key)
         if asked is None:
@@ -618,10 +618,3 @@ def _moment(at: datetime | None) -> str:
     head, dot, tail = text.partition(".")
     fraction = tail.removesuffix("+00:00").rstrip("0")
     return f"{head}.{fraction}+00:00" if dot and fraction else text if not dot else f"{head}+00:00"
-
-
-def _same(value: Any) -> Any:
-    """Return a value that equals another one if these are alike, and that can be a key."""
-    if isinstance(value, list | tuple):
-        return tuple(map(_same, value))
-    return type(value), repr(value) if isinstance(value, dict) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -184,10 +184,3 @@ def route_values(
         [texts(argument(route.operand, cursors)(ready.values, claims)) for route in dependency.routes]
         for dependency in dependencies
     ]
-
-
-def forget(members: Collection[Member], group: Group) -> None:
-    """Drop members from what is to run."""
-    for member in members:
-        group.pending.pop(member, None)
-        group.later.pop(member, None)

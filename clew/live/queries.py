@@ -30,7 +30,7 @@ from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
-from clew.live.groups import Group, Member, forget, route_values
+from clew.live.groups import Group, Member, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
 from clew.live.tables import tables_of
@@ -38,6 +38,7 @@ from clew.live.types import Payload
 from clew.observe import get_logger
 from clew.plan.dependencies import Dependency, plan_dependencies
 from clew.same import Same
+from clew.sql.members import arguments_key
 from clew.sql.statement import Statement
 
 _LOG = get_logger("clew.live")
@@ -174,9 +175,6 @@ class LiveQueries:
         self._listening = asyncio.Lock()
         self._stop_listening: Listening | None = None
         self._tasks: list[asyncio.Task[None] | None] = []
-        # Figures for metrics.
-        self.runs = 0
-        self.members_run = 0
 
     @property
     def subscriptions(self) -> int:
@@ -233,7 +231,8 @@ class LiveQueries:
         if member.streams:
             return
         group = member.group
-        forget([member], group)
+        group.pending.pop(member, None)
+        group.later.pop(member, None)
         for watch, values in zip(group.watches, member.values, strict=True):
             watch.remove(member, values)
         if group.members.get(member.key) is member:
@@ -321,7 +320,7 @@ class LiveQueries:
         statement = group.executable.statement
         # Cursors are the viewer's own.
         whose = session.claims[Identity()] if statement is not None and statement.orders else None
-        return whose, _frozen(ready.arguments)
+        return whose, arguments_key(ready.arguments)
 
     # --- changes ----------------------------------------------------------------------
 
@@ -495,8 +494,6 @@ class LiveQueries:
             return
         group.ended = time.monotonic()
         group.per_member = max(1e-5, (group.ended - began) / len(members))
-        self.runs += 1
-        self.members_run += len(members)
         for member, run, result in zip(members, runs, results, strict=True):
             if isinstance(result, ClewError):
                 member.fail(result)
@@ -552,13 +549,6 @@ def _told(error: Exception) -> ClewError:
         return error
     _LOG.error("live query failed", exc_info=error)
     return ClewError(INTERNAL, code=Code.INTERNAL)
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(map(_frozen, value))
-    # True equals 1, and is another argument.
-    return (type(value), value) if isinstance(value, bool | int | float) else value
 
 
 def _throttle(extensions: Mapping[str, Any], rate: int | None) -> float:

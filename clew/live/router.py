@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ from clew.sql.lookups import lookup_statement
 
 # With more values than these at the end of a look-up, all members run again.
 _MOST_VALUES = 1000
+# The plans that a change is compared with before others have a turn: a batch may have thousands of changes.
+_A_TURN = 1000
 # How many texts of look-ups are kept.
 _LOOKUPS = 1000
 
@@ -109,11 +112,15 @@ class Router(Generic[Member]):
         """
         found: set[Member] = set()
         by_table: set[Member] = set()
-        lookups: defaultdict[_Lookup, tuple[list[tuple[Watch[Member], int]], dict[tuple[str, ...], None]]] = (
-            defaultdict(lambda: ([], {}))
+        lookups: defaultdict[_Lookup, tuple[dict[tuple[Watch[Member], int], None], dict[tuple[str, ...], None]]] = (
+            defaultdict(lambda: ({}, {}))
         )
+        seen = 0
         for change in changes:
-            for watch in self._watches.get(change.name, ()):
+            for watch in tuple(self._watches.get(change.name, ())):
+                seen += 1
+                if seen % _A_TURN == 0:
+                    await asyncio.sleep(0)
                 if change.kind is ChangeKind.RESET or not watch.dependency.routes:
                     if change.kind is ChangeKind.RESET or watch.concerns(change):
                         by_table.update(watch.everybody)
@@ -130,11 +137,11 @@ class Router(Generic[Member]):
                     if values:
                         lookup = _Lookup(change.name, route.hops, route.column)
                         watches, keys = lookups[lookup]
-                        if (watch, number) not in watches:
-                            watches.append((watch, number))
+                        watches[watch, number] = None
                         keys.update(dict.fromkeys(values))
         for lookup, (watches, keys) in lookups.items():
-            ends = await self._ends(lookup, list(keys), watches[0][0].dependency.routes[watches[0][1]])
+            watch, number = next(iter(watches))
+            ends = await self._ends(lookup, list(keys), watch.dependency.routes[number])
             for watch, number in watches:
                 if ends is None:
                     by_table.update(watch.everybody)

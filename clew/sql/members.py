@@ -70,6 +70,13 @@ class MemberStatement:
         return found
 
 
+def arguments_key(value: Any) -> Any:
+    """Return a key of a statement's arguments. To Python True equals 1, which is another argument."""
+    if isinstance(value, list | tuple):
+        return tuple(map(arguments_key, value))
+    return type(value), value
+
+
 class _MemberBinds(Binds):
     """Takes the operands of a statement from the columns of the members' rows."""
 
