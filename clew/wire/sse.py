@@ -66,10 +66,10 @@ class Streams:
             HTTPError: 429 for a viewer with too many sockets and streams.
             ClewError: UNAVAILABLE if the process stops, or has too many of them.
         """
-        event_stream = _EventStream(self, viewer, request, send)
-        limits = (await self.subscriptions.engine.role(viewer)).limits
-        who = counted_apart(request.client or "", viewer)
         try:
+            event_stream = _EventStream(self, viewer, request, send)
+            limits = (await self.subscriptions.engine.role(viewer)).limits
+            who = counted_apart(request.client or "", viewer)
             self.sockets.enter(event_stream)
             try:
                 self.sockets.introduce(event_stream, who, limits.sockets)
