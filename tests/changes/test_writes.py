@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.changes.log import Log, brief
@@ -139,3 +141,14 @@ async def test_a_write_is_logged(log: Log, write: str) -> None:
     ]
     assert end == ("people", "INSERT", None, (999, None, None))
     assert sorted(told, key=repr) == sorted(changes, key=repr)
+
+
+async def test_an_update_of_many_rows_is_logged_soon_after_one_of_none_in_the_same_session(log: Log) -> None:
+    """A session plans what its triggers do at the first update. 9,000,000 pairs of rows would take a minute."""
+    writer = await log.writer()
+    await writer.execute("INSERT INTO quiet SELECT generate_series(1, 3000)")
+    await writer.execute("SELECT clew.log_changes('quiet')")
+    await writer.execute("UPDATE quiet SET id = -id WHERE id = 0")
+    async with asyncio.timeout(20):
+        await writer.execute("UPDATE quiet SET id = -id")
+    assert await writer.fetchval("SELECT count(*) FROM clew.change_log WHERE kind = 'U'") == 3000

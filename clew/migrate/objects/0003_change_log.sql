@@ -119,10 +119,12 @@ BEGIN
 END
 $body$
 --;;
--- The rows before and after an update are in the same order. For one row a join without a condition suffices.
+-- The rows before and after an update are in the same order. For one row a join without a condition suffices. A session
+-- plans the join of many once, perhaps at an update of few: nested loops would take the square of the number of rows.
 CREATE OR REPLACE FUNCTION clew.log_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET enable_nestloop = off
     AS $body$
 DECLARE
     settings text[];
