@@ -23,15 +23,20 @@ UNREACHABLE = (*FAULTS, TimeoutError)
 _PATIENCE = 10.0
 _ECHO = 2.0
 
-# A statement is planned once, while the queue may be empty, and must not scan the queue when that has grown.
+# A statement is planned once, while the tables may be empty, and must not scan or sort them when they have grown. Where
+# rows are looked up one by one, statements say so by LATERAL.
 SETTINGS = {
     "application_name": "clew-jobs",
     "timezone": "UTC",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_nestloop": "off",
     "client_connection_check_interval": "500",
 }
+
+_PLANNER = [name for name in SETTINGS if name.startswith("enable_")]
 
 
 class JobConnection:
@@ -71,7 +76,8 @@ class JobConnection:
         """Run statements in one transaction. Each sees what has been committed before it."""
         async with self._turn, self._connection.transaction(isolation="read_committed"):
             if not self._is_tuned:
-                await self._connection.execute("SET LOCAL enable_seqscan = off")
+                for name in _PLANNER:
+                    await self._connection.execute(f"SET LOCAL {name} = off")
             yield self._connection.fetch
 
     async def listen(self, heard: Callable[[str], None]) -> None:

@@ -108,6 +108,8 @@ class Endings:
                         wait = _FIRST_WAIT
             except UNREACHABLE as error:
                 _LOG.warning("ends of jobs not written yet", error=type(error).__name__, detail=str(error))
+            except Exception:
+                _LOG.exception("ends of jobs not written yet")
             await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
             wait = min(2 * wait, _LONGEST_WAIT)
 

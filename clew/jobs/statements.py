@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Jobs that are named are found by their ids. `(status = ...) IS TRUE` keeps Postgres from walking the index of states,
+# where there are many more.
+
 # In seconds: the longest wait before a retry.
 _LONGEST_BACKOFF = 3600
 
@@ -28,7 +31,7 @@ WITH given AS MATERIALIZED (
     SELECT
         id, name, queue, priority, retries, arguments::jsonb, viewer, caller::jsonb, unique_key, limit_key, run_at
     FROM given ORDER BY name, unique_key, position
-    ON CONFLICT (name, unique_key) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING
+    ON CONFLICT (name, unique_key) WHERE unique_key IS NOT NULL AND status IN ('QUEUED', 'RUNNING') DO NOTHING
     RETURNING id
 ), fresh AS MATERIALIZED (
     SELECT given.* FROM given JOIN made USING (id) ORDER BY position
@@ -54,7 +57,7 @@ UPDATE clew.jobs SET
     status = CASE status WHEN 'QUEUED' THEN 'CANCELLED' ELSE status END,
     finished_at = CASE status WHEN 'QUEUED' THEN now() END,
     cancelled_at = now()
-WHERE id = ANY($1::uuid[]) AND (status = 'QUEUED' OR status = 'RUNNING' AND cancelled_at IS NULL)
+WHERE id = ANY($1::uuid[]) AND (status = 'QUEUED' OR status = 'RUNNING' AND cancelled_at IS NULL) IS TRUE
 RETURNING id::text
 """
 
@@ -63,7 +66,7 @@ WITH again AS (
     UPDATE clew.jobs AS job SET
         status = 'QUEUED', uncounted = attempt, progress = NULL, message = NULL, error = NULL, result = NULL,
         cancelled_at = NULL, run_at = NULL, started_at = NULL, finished_at = NULL
-    WHERE id = ANY($1::uuid[]) AND status IN ('FAILED', 'CANCELLED') AND NOT EXISTS (
+    WHERE id = ANY($1::uuid[]) AND (status IN ('FAILED', 'CANCELLED')) IS TRUE AND NOT EXISTS (
         SELECT FROM clew.jobs AS other
         WHERE other.name = job.name AND other.unique_key = job.unique_key AND other.status IN ('QUEUED', 'RUNNING')
     )
@@ -123,7 +126,7 @@ CLAIM = f"""
 WITH {_PLACES}, begun AS (
     {_BEGIN.format(worker="$7::uuid")}
     WHERE id = ANY(ARRAY(SELECT job FROM taken)) AND (id, attempt) IN (SELECT job, attempt FROM taken)
-        AND status = 'QUEUED'
+        AND (status = 'QUEUED') IS TRUE
     RETURNING {_BEGUN}, priority
 )
 SELECT
@@ -187,7 +190,7 @@ WITH {_KEYS}, chosen AS MATERIALIZED (
 ), begun AS (
     {_BEGIN.format(worker="$6::uuid")}
     WHERE id = ANY(ARRAY(SELECT job FROM chosen)) AND (id, attempt) IN (SELECT job, attempt FROM chosen)
-        AND status = 'QUEUED'
+        AND (status = 'QUEUED') IS TRUE
     RETURNING {_BEGUN}, priority, coalesce(limit_key, '') AS key
 ), running AS (
     INSERT INTO clew.job_running (name, key, job, attempt) SELECT name, key, job::uuid, attempt FROM begun
@@ -220,19 +223,26 @@ WITH {_KEYS}, held AS MATERIALIZED (
     FROM held WHERE starts <= 0
     ON CONFLICT (name, key, due) WHERE job IS NULL DO NOTHING
 ), forgotten AS (
-    DELETE FROM clew.job_starts AS row USING keys
-    WHERE row.name = keys.name AND row.key = keys.key
-        AND row.at < (SELECT clock_timestamp() - interval '2 minutes')
+    DELETE FROM clew.job_starts WHERE ctid = ANY(ARRAY(
+        SELECT old.place FROM keys, LATERAL (
+            SELECT row.ctid AS place FROM clew.job_starts AS row
+            WHERE row.name = keys.name AND row.key = keys.key
+                AND row.at < (SELECT clock_timestamp() - interval '2 minutes')
+            LIMIT 100
+        ) AS old
+    ))
 )
 SELECT count(*) FROM queued
 """  # noqa: S608
 
 # Jobs of some names that run no longer. Workers that know no limits of a name leave them to others.
 ENDED = """
-SELECT name, key, job::text, attempt FROM clew.job_running AS row
-WHERE name = ANY($1::text[]) AND NOT EXISTS (
-    SELECT FROM clew.jobs AS job WHERE job.id = row.job AND job.attempt = row.attempt AND job.status = 'RUNNING'
-)
+SELECT row.name, row.key, row.job::text, row.attempt FROM clew.job_running AS row
+LEFT JOIN LATERAL (
+    SELECT true AS is_running FROM clew.jobs AS job
+    WHERE job.id = row.job AND job.attempt = row.attempt AND (job.status = 'RUNNING') IS TRUE LIMIT 1
+) AS job ON true
+WHERE row.name = ANY($1::text[]) AND is_running IS NULL
 LIMIT 1000
 """
 
@@ -307,7 +317,7 @@ WITH given AS MATERIALIZED (
         finished_at = CASE {_NEXT.format(outcome="given.outcome")} WHEN 'QUEUED' THEN NULL ELSE clock_timestamp() END
     FROM given
     WHERE job.id = ANY($1::uuid[]) AND job.id = given.id AND job.attempt = given.attempt
-        AND job.worker = given.worker AND job.status = 'RUNNING'
+        AND job.worker = given.worker AND (job.status = 'RUNNING') IS TRUE
     RETURNING job.id, job.name, job.priority, job.attempt, job.uncounted, job.limit_key, job.status, given.outcome
 ), {_REQUEUE}
 SELECT id::text, attempt, status FROM ended
@@ -327,14 +337,15 @@ UPDATE clew.jobs AS job SET progress = given.progress, message = given.message
 FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::float8[], $5::text[])
     AS given (id, attempt, worker, progress, message)
 WHERE job.id = ANY($1::uuid[]) AND job.id = given.id AND job.attempt = given.attempt
-    AND job.worker = given.worker AND job.status = 'RUNNING'
+    AND job.worker = given.worker AND (job.status = 'RUNNING') IS TRUE
 """
 
 CANCELLED = "SELECT id::text FROM clew.jobs WHERE id = ANY($1::uuid[]) AND cancelled_at IS NOT NULL"
 
 # Leases.
 JOIN = """
-INSERT INTO clew.job_workers (id, until) VALUES ($1, clock_timestamp() + $2::float8 * interval '1 second')
+INSERT INTO clew.job_workers (id, until, sessions)
+VALUES ($1, clock_timestamp() + $2::float8 * interval '1 second', $3)
 """
 # It tells whether other leases are over.
 RENEW = """
@@ -345,10 +356,15 @@ RETURNING EXISTS (SELECT FROM clew.job_workers AS other WHERE other.until <= clo
 DEPART = "DELETE FROM clew.job_workers WHERE id = $1"
 
 # Give back the jobs of workers whose lease is over. One that renews it at this moment waits for the deletion, and then
-# finds that it has none. A job whose worker has no row was claimed as the worker's lease ended.
+# finds that it has none. A job whose worker has no row was claimed as the worker's lease ended. Transactions of such a
+# worker's handlers, which may hang with the worker, are ended: they hold locks, and could not complete their jobs.
 REAP = f"""
 WITH gone AS (
-    DELETE FROM clew.job_workers WHERE until <= clock_timestamp() RETURNING id
+    DELETE FROM clew.job_workers WHERE until <= clock_timestamp() RETURNING id, sessions
+), cut AS MATERIALIZED (
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND xact_start IS NOT NULL
+        AND application_name = ANY(ARRAY(SELECT sessions FROM gone))
 ), ended AS (
     UPDATE clew.jobs AS job SET
         status = {_NEXT.format(outcome="'RETRY'")},
@@ -361,7 +377,7 @@ WITH gone AS (
     )
     RETURNING id, name, priority, attempt, uncounted, limit_key, status, 'RETRY' AS outcome
 ), {_REQUEUE}
-SELECT id::text AS job, name, attempt, status FROM ended
+SELECT id::text AS job, name, attempt, status FROM ended WHERE (SELECT count(*) FROM cut) >= 0
 """  # noqa: S608
 
 # Steps.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from clew.config import PLANNER
 from clew.database.alchemy import alchemy_engine
@@ -22,7 +22,7 @@ from clew.jobs import limits
 from clew.jobs import statements as sql
 from clew.jobs.connection import UNREACHABLE, JobConnection, connected
 from clew.jobs.cron import Clock
-from clew.jobs.endings import Endings
+from clew.jobs.endings import Ending, Endings, Outcome
 from clew.jobs.execution import Claimed, Execution, Stop, Tools
 from clew.jobs.metrics import JobMetrics
 from clew.jobs.places import Places
@@ -105,13 +105,14 @@ class Worker:
         self._committed = committed
         self._token = token
         self._clock = Clock(crons)
+        self._sessions = f"clew-handlers-{secrets.token_hex(8)}"
         self._pool = Pool(
             pool_url or url,
             size=pool_size,
             wait=30.0,
             statement_timeout=None,
             idle_timeout=None,
-            application_name="clew-handlers",
+            application_name=self._sessions,
             planner=planner,
         )
         self._endings = Endings(url, committed)
@@ -187,9 +188,12 @@ class Worker:
                 self._sweep_at = 0.0
         if self._id is None:
             self._id = uuid.uuid4()
-            await connection.fetch(sql.JOIN, self._id, self._lease)
+            await connection.fetch(sql.JOIN, self._id, self._lease, self._sessions)
         self._until = now + self._lease
         self._renew_at = now + self._lease / 3
+
+    def _holds(self, worker: str) -> bool:
+        return str(self._id) == worker
 
     def _lose(self) -> None:
         """Stop what was begun under a lease that is over: by now it may be another worker's."""
@@ -220,6 +224,9 @@ class Worker:
                     return
             except UNREACHABLE as error:
                 _LOG.warning("jobs unreachable", error=type(error).__name__, detail=str(error))
+            except Exception:
+                # A worker goes on whatever happens: nobody else would start it again.
+                _LOG.exception("worker failed")
             if self._is_draining and not self._running:
                 return
             if time.monotonic() - began > _LONGEST_WAIT:
@@ -247,8 +254,8 @@ class Worker:
             if not self._is_draining:
                 await self._begin_more(connection)
             elif not self._running:
-                assert self._id is not None
-                await connection.fetch(sql.DEPART, self._id)
+                if self._id is not None:
+                    await connection.fetch(sql.DEPART, self._id)
                 return
             if self._running and time.monotonic() >= self._look_at:
                 await self._look(connection)
@@ -318,7 +325,9 @@ class Worker:
             self._claim_at = 0.0
 
     async def _claim(self, connection: JobConnection) -> None:
-        assert self._id is not None
+        if self._id is None:
+            # The lease was lost just now.
+            return
         worker = str(self._id)
         limit = min(_BATCH, self._concurrency - len(self._running))
         begun: list[Claimed] = []
@@ -355,10 +364,15 @@ class Worker:
             self._claim_at = now + _AGAIN * random.uniform(0.5, 1.5)  # noqa: S311
         else:
             self._claim_at = now + _POLL
-        for claimed in begun:
-            self._start(claimed)
         if begun:
             self._committed()
+        if not self._holds(worker):
+            # The lease was lost meanwhile. If nobody has taken these over yet, nothing is lost.
+            for claimed in begun:
+                self._endings.end(Ending(claimed.job, claimed.attempt, worker, Outcome.BACK))
+            return
+        for claimed in begun:
+            self._start(claimed)
 
     async def _look(self, connection: JobConnection) -> None:
         """Stop jobs that were cancelled."""
@@ -409,7 +423,7 @@ class Worker:
         if not execution.is_abandoned:
             await self._end(execution, ending)
 
-    async def _end(self, execution: Execution, ending: Any) -> None:
+    async def _end(self, execution: Execution, ending: Ending | None) -> None:
         claimed, metrics = execution.claimed, self.metrics
         if execution.timer is not None:
             execution.timer.cancel()
@@ -422,7 +436,7 @@ class Worker:
             if claimed.key is not None:
                 self._left.append((claimed.name, claimed.key, claimed.job, claimed.attempt))
             self._woken.set()
-        if ending is not None and ending.outcome == "RETRY":
+        if ending is not None and ending.outcome is Outcome.RETRY:
             metrics.failures[claimed.queue, claimed.name] += 1
         if status in ("SUCCEEDED", "FAILED", "CANCELLED"):
             metrics.ended[claimed.queue, claimed.name, status] += 1

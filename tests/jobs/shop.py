@@ -176,7 +176,12 @@ class Jobs:
         self.wake()
 
     async def effects(self) -> list[tuple[str, str]]:
-        return [tuple(row) for row in await self.connection.fetch("SELECT * FROM effects ORDER BY job, note")]
+        # Handlers look, too, while the test waits.
+        connection = await asyncpg.connect(self.url)
+        try:
+            return [tuple(row) for row in await connection.fetch("SELECT * FROM effects ORDER BY job, note")]
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         for worker, _ in self.workers:

@@ -8,8 +8,9 @@ import time
 import asyncpg
 from sqlalchemy import text
 
-from clew import JobContext
+from clew import ClewError, JobContext
 from clew.jobs import statements as sql
+from clew.jobs.metrics import depths
 from tests.jobs.shop import Jobs
 
 
@@ -193,3 +194,47 @@ async def test_a_worker_goes_on_after_its_connections_were_lost(jobs: Jobs) -> N
     row = await jobs.until(job)
     assert (row["status"], row["attempt"]) == ("SUCCEEDED", 1)
     assert (await jobs.until(await jobs.enqueue("work")))["status"] == "SUCCEEDED"
+
+
+async def test_the_transaction_of_a_worker_that_hangs_is_ended(jobs: Jobs) -> None:
+    """Its locks would hold up the next attempt."""
+    reached, told = asyncio.Event(), asyncio.Event()
+
+    @jobs.job("work", retries=1)
+    async def work(ctx: JobContext) -> None:
+        async with ctx.transaction() as connection:
+            await connection.execute(text("UPDATE effects SET note = :note"), {"note": str(ctx.attempt)})
+        if ctx.attempt == 1:
+            reached.set()
+            await told.wait()
+
+    await jobs.connection.execute("INSERT INTO effects VALUES ('work', '')")
+    jobs.worker()
+    job = await jobs.enqueue("work")
+    await reached.wait()
+    await jobs.connection.execute("UPDATE clew.job_workers SET until = now()")
+    await jobs.connection.fetch(sql.REAP)
+    # The first attempt still hangs.
+    await jobs.hasten()
+    assert (await jobs.until(job))["attempt"] == 2
+    assert await jobs.effects() == [("work", "2")]
+    told.set()
+
+
+async def test_the_metrics_count_what_a_worker_does(jobs: Jobs) -> None:
+    @jobs.job("fail", retries=1, queue="mail")
+    async def fail(ctx: JobContext) -> None:
+        raise ClewError("No.")
+
+    worker = jobs.worker()
+    job = await jobs.enqueue("fail")
+    await jobs.until_waiting(job, 1)
+    assert (await depths(jobs.connection.fetch))["mail"][0] == 1
+    await jobs.hasten()
+    await jobs.until(job)
+    await jobs.until_true(lambda: asyncio.sleep(0, worker.metrics.running == 0))
+    assert worker.metrics.attempts == {("mail", "fail"): 2}
+    assert worker.metrics.failures == {("mail", "fail"): 2}
+    assert worker.metrics.ended == {("mail", "fail", "FAILED"): 1}
+    assert sum(worker.metrics.latency["mail"].counts) == 1
+    assert await depths(jobs.connection.fetch) == {}

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS clew.jobs (
 )
 --;;
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_unique_key_idx ON clew.jobs (name, unique_key)
-    WHERE status IN ('QUEUED', 'RUNNING')
+    WHERE unique_key IS NOT NULL AND status IN ('QUEUED', 'RUNNING')
 --;;
 CREATE INDEX IF NOT EXISTS jobs_name_idx ON clew.jobs (name, created_at)
 --;;
@@ -104,10 +104,12 @@ CREATE TABLE IF NOT EXISTS clew.job_starts (
 --;;
 CREATE INDEX IF NOT EXISTS job_starts_idx ON clew.job_starts (name, key, at)
 --;;
--- The workers that live: until when, unless they say so again.
+-- The workers that live: until when, unless they say so again. Their handlers' sessions have `sessions` as their
+-- application_name.
 CREATE TABLE IF NOT EXISTS clew.job_workers (
     id uuid PRIMARY KEY,
-    until timestamptz NOT NULL
+    until timestamptz NOT NULL,
+    sessions text NOT NULL
 )
 --;;
 CREATE TABLE IF NOT EXISTS clew.job_pauses (
