@@ -98,8 +98,11 @@ class JobConnection:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[JobConnection]:
+async def connected(url: str, **settings: str) -> AsyncIterator[JobConnection]:
     """Open a connection, and close it at the end.
+
+    Args:
+        settings: more settings of Postgres.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: it cannot be opened.
@@ -111,10 +114,10 @@ async def connected(url: str) -> AsyncIterator[JobConnection]:
         )
 
     try:
-        connection = JobConnection(await connect(SETTINGS), is_tuned=True)
+        connection = JobConnection(await connect({**SETTINGS, **settings}), is_tuned=True)
     except asyncpg.PostgresError as error:
         # A proxy may let through only settings that it knows.
-        if not any(name in str(error) for name in SETTINGS):
+        if not any(name in str(error) for name in (*SETTINGS, *settings)):
             raise
         connection = JobConnection(await connect({}), is_tuned=False)
     try:

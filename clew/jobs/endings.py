@@ -25,6 +25,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 
 _MOST = 500
 
+# How long a job that somebody has locked holds up the others.
+_LOCKED = "100ms"
+
 
 class Outcome(StrEnum):
     """What an execution says of its job. RETRY: it failed. BACK: it was given back, and does not count."""
@@ -100,7 +103,7 @@ class Endings:
         wait = _FIRST_WAIT
         while True:
             try:
-                async with connected(self._url) as connection:
+                async with connected(self._url, lock_timeout=_LOCKED) as connection:
                     connection.when_closed(self._woken.set)
                     while True:
                         await self._wait()
@@ -134,24 +137,36 @@ class Endings:
         batch = self._endings[:_MOST]
         if not batch:
             return
-        statuses = await self._write_endings(connection, [ending for ending, _ in batch])
+        try:
+            statuses = await self._write_all(connection, [ending for ending, _ in batch])
+        except (asyncpg.DataError, asyncpg.LockNotAvailableError):
+            await self._write_each(connection, len(batch))
+            return
         del self._endings[: len(batch)]
         for (_, written), status in zip(batch, statuses, strict=True):
             if not written.done():
                 written.set_result(status)
         self._committed()
 
-    async def _write_endings(self, connection: JobConnection, endings: Sequence[Ending]) -> list[str | None]:
-        try:
-            return await self._write_all(connection, endings)
-        except asyncpg.DataError as error:
-            # One of them holds what Postgres does not take.
-            if len(endings) > 1:
-                return [status for one in endings for status in await self._write_endings(connection, [one])]
-            _LOG.error("end of a job not storable", job=endings[0].job, error=type(error).__name__)
-            return await self._write_all(
-                connection, [replace(endings[0], outcome=Outcome.RETRY, result=None, error="The job failed.")]
-            )
+    async def _write_each(self, connection: JobConnection, count: int) -> None:
+        """Write endings one by one: one of them holds what Postgres does not take, or its job is locked."""
+        for _ in range(count):
+            ending, written = self._endings[0]
+            try:
+                (status,) = await self._write_all(connection, [ending])
+            except asyncpg.LockNotAvailableError:
+                # Such as by a transaction that cancels it. Others do not wait for that.
+                self._endings.append(self._endings.pop(0))
+                continue
+            except asyncpg.DataError as error:
+                _LOG.error("end of a job not storable", job=ending.job, error=type(error).__name__)
+                failed = replace(ending, outcome=Outcome.RETRY, result=None, error="The job failed.")
+                self._endings[0] = (failed, written)
+                continue
+            del self._endings[0]
+            if not written.done():
+                written.set_result(status)
+            self._committed()
 
     async def _write_all(self, connection: JobConnection, endings: Sequence[Ending]) -> list[str | None]:
         reports = [self._reports.get((one.job, one.attempt, one.worker), (None, None)) for one in endings]
@@ -175,6 +190,14 @@ class Endings:
         keys = sorted(self._unwritten)
         self._unwritten.clear()
         self._report_at = time.monotonic() + _PROGRESS
+        try:
+            await self._write_progress(connection, keys)
+        except asyncpg.LockNotAvailableError:
+            for key in keys:
+                with suppress(asyncpg.LockNotAvailableError):
+                    await self._write_progress(connection, [key])
+
+    async def _write_progress(self, connection: JobConnection, keys: Sequence[tuple[str, int, str]]) -> None:
         await connection.fetch(
             sql.PROGRESS,
             [job for job, _, _ in keys],

@@ -32,31 +32,33 @@ def _keys(
 
 async def admit(
     connection: JobConnection,
-    take: tuple[object, ...],
+    places: Sequence[object],
+    most: int,
     limit: int,
     worker: str,
     declarations: Mapping[str, JobDeclaration],
-) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
+) -> tuple[list[asyncpg.Record], list[asyncpg.Record], bool]:
     """Take jobs from the queue, and begin those that the limits of their keys allow.
 
     Args:
-        take: the places of the queue to look at.
+        places: of the queue, to look at.
+        most: how many are taken.
         limit: how many may begin.
 
     Returns:
-        The first rows of the places, and the jobs that have begun.
+        The first rows of the places, the jobs that have begun, and whether there may be more to take.
     """
     async with connection.transaction() as fetch:
-        rows = await fetch(sql.TAKE, *take, limit)
+        rows = await fetch(sql.TAKE, *places, most)
         firsts = [row for row in rows if row["place"]]
         keys = [(row["name"], row["key"]) for row in rows if not row["place"]]
         if not keys:
-            return firsts, []
+            return firsts, [], False
         given = _keys(keys, declarations)
         await fetch(sql.LOCK_KEYS, *given[:2])
         begun = await fetch(sql.ADMIT, *given, limit, worker)
         await fetch(sql.NUDGE, *given)
-        return firsts, begun
+        return firsts, begun, sum(row["number"] for row in rows if not row["place"]) >= most
 
 
 async def leave(

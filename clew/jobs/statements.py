@@ -98,15 +98,30 @@ places AS MATERIALIZED (
     ) AS first ON true
 ), seen AS MATERIALIZED (
     SELECT row.* FROM places, LATERAL (
-        SELECT row.ctid AS at, row.xid, row.number, row.priority FROM clew.job_queue AS row
+        SELECT row.ctid AS at, row.* FROM clew.job_queue AS row
         WHERE row.name = places.name AND (row.xid, row.number) >= (places.xid, places.number)
             AND row.xid < places.until
         ORDER BY row.xid, row.number LIMIT $6 FOR UPDATE OF row SKIP LOCKED
     ) AS row
-), taken AS (
-    DELETE FROM clew.job_queue
-    WHERE ctid = ANY(ARRAY(SELECT at FROM seen ORDER BY priority DESC, xid, number LIMIT $6))
-    RETURNING xid, number, name, priority, attempt, job, key
+), chosen AS MATERIALIZED (
+    SELECT * FROM seen ORDER BY priority DESC, xid, number LIMIT $6
+)
+"""
+
+# Lock the chosen jobs. One that is no longer queued, or not for this attempt, is no job to begin. One that another
+# transaction has locked, such as one that cancels it, is left for later: nobody who holds a lock holds up the others.
+_LOCK = """
+jobs AS MATERIALIZED (
+    SELECT chosen.*, job.id FROM chosen LEFT JOIN LATERAL (
+        SELECT job.id FROM clew.jobs AS job
+        WHERE job.id = chosen.job AND job.attempt = chosen.attempt AND (job.status = 'QUEUED') IS TRUE LIMIT 1
+    ) AS job ON true
+), locked AS MATERIALIZED (
+    SELECT id FROM clew.jobs
+    WHERE id = ANY(ARRAY(SELECT id FROM jobs)) AND (status = 'QUEUED') IS TRUE
+    FOR NO KEY UPDATE SKIP LOCKED
+), ready AS MATERIALIZED (
+    SELECT at FROM jobs WHERE id IS NULL OR id IN (SELECT id FROM locked)
 )
 """
 
@@ -123,10 +138,11 @@ UPDATE clew.jobs SET
 """
 
 CLAIM = f"""
-WITH {_PLACES}, begun AS (
+WITH {_PLACES}, {_LOCK}, taken AS (
+    DELETE FROM clew.job_queue WHERE ctid = ANY(ARRAY(SELECT at FROM ready))
+), begun AS (
     {_BEGIN.format(worker="$7::uuid")}
-    WHERE id = ANY(ARRAY(SELECT job FROM taken)) AND (id, attempt) IN (SELECT job, attempt FROM taken)
-        AND (status = 'QUEUED') IS TRUE
+    WHERE id = ANY(ARRAY(SELECT id FROM locked))
     RETURNING {_BEGUN}, priority
 )
 SELECT
@@ -141,14 +157,17 @@ UNION ALL (
 
 # The same for jobs with limits: put them where they wait for others with the same key.
 TAKE = f"""
-WITH {_PLACES}, waiting AS (
+WITH {_PLACES}, taken AS (
+    DELETE FROM clew.job_queue WHERE ctid = ANY(ARRAY(SELECT at FROM chosen))
+    RETURNING xid, number, name, priority, attempt, job, key
+), waiting AS (
     INSERT INTO clew.job_waiting (name, key, xid, number, priority, attempt, job)
     SELECT name, coalesce(key, ''), xid, number, priority, attempt, job FROM taken WHERE job IS NOT NULL
 )
 SELECT pg_current_snapshot() AS snapshot, place, xid, number, NULL AS name, NULL AS key FROM firsts
 UNION ALL (
-    SELECT DISTINCT ON (name, coalesce(key, '')) NULL::pg_snapshot, 0, NULL::xid8, 0, name, coalesce(key, '')
-    FROM taken
+    SELECT NULL::pg_snapshot, 0, NULL::xid8, count(*), name, coalesce(key, '')
+    FROM taken GROUP BY name, coalesce(key, '')
 )
 """  # noqa: S608
 
@@ -179,18 +198,17 @@ keys AS MATERIALIZED (
 # Begin as many jobs of each key as its limits allow.
 ADMIT = f"""
 WITH {_KEYS}, chosen AS MATERIALIZED (
-    SELECT row.at, row.job, row.attempt, starts FROM keys, LATERAL (
+    SELECT row.at, row.job, row.attempt FROM keys, LATERAL (
         SELECT row.ctid AS at, row.* FROM clew.job_waiting AS row
         WHERE row.name = keys.name AND row.key = keys.key
         ORDER BY row.xid, row.number LIMIT greatest(0, least($5, places, starts))
     ) AS row
     ORDER BY row.priority DESC, row.xid, row.number LIMIT $5
-), gone AS (
-    DELETE FROM clew.job_waiting WHERE ctid = ANY(ARRAY(SELECT at FROM chosen))
+), {_LOCK}, gone AS (
+    DELETE FROM clew.job_waiting WHERE ctid = ANY(ARRAY(SELECT at FROM ready))
 ), begun AS (
     {_BEGIN.format(worker="$6::uuid")}
-    WHERE id = ANY(ARRAY(SELECT job FROM chosen)) AND (id, attempt) IN (SELECT job, attempt FROM chosen)
-        AND (status = 'QUEUED') IS TRUE
+    WHERE id = ANY(ARRAY(SELECT id FROM locked))
     RETURNING {_BEGUN}, priority, coalesce(limit_key, '') AS key
 ), running AS (
     INSERT INTO clew.job_running (name, key, job, attempt) SELECT name, key, job::uuid, attempt FROM begun
@@ -205,21 +223,23 @@ SELECT * FROM begun ORDER BY priority DESC, job
 # the rate keeps them, say so later. If others run, these will say so.
 NUDGE = f"""
 WITH {_KEYS}, held AS MATERIALIZED (
-    SELECT * FROM keys WHERE EXISTS (
-        SELECT FROM clew.job_waiting AS row WHERE row.name = keys.name AND row.key = keys.key
-    ) AND (places > 0 OR places IS NULL)
+    SELECT keys.*, first.priority FROM keys, LATERAL (
+        SELECT row.priority FROM clew.job_waiting AS row WHERE row.name = keys.name AND row.key = keys.key
+        ORDER BY row.xid, row.number LIMIT 1
+    ) AS first
+    WHERE places > 0 OR places IS NULL
 ), queued AS (
-    INSERT INTO clew.job_queue (name, key)
-    SELECT name, key FROM held WHERE starts > 0 OR starts IS NULL
+    INSERT INTO clew.job_queue (name, priority, key)
+    SELECT name, priority, key FROM held WHERE starts > 0 OR starts IS NULL
     RETURNING name
 ), delayed AS (
-    INSERT INTO clew.job_delays (due, name, key)
+    INSERT INTO clew.job_delays (due, name, priority, key)
     SELECT
         (
             SELECT other.at + interval '1 minute' FROM clew.job_starts AS other
             WHERE other.name = held.name AND other.key = held.key ORDER BY other.at DESC OFFSET held.rate - 1 LIMIT 1
         ),
-        name, key
+        name, priority, key
     FROM held WHERE starts <= 0
     ON CONFLICT (name, key, due) WHERE job IS NULL DO NOTHING
 ), forgotten AS (
@@ -365,16 +385,20 @@ WITH gone AS (
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND xact_start IS NOT NULL
         AND application_name = ANY(ARRAY(SELECT sessions FROM gone))
+), lost AS MATERIALIZED (
+    SELECT id FROM clew.jobs AS job
+    WHERE status = 'RUNNING' AND (
+        worker = ANY(ARRAY(SELECT id FROM gone))
+        OR NOT EXISTS (SELECT FROM clew.job_workers AS other WHERE other.id = job.worker)
+    )
+    FOR NO KEY UPDATE SKIP LOCKED
 ), ended AS (
     UPDATE clew.jobs AS job SET
         status = {_NEXT.format(outcome="'RETRY'")},
         error = 'The worker that ran the job was lost.',
         worker = NULL,
         finished_at = CASE {_NEXT.format(outcome="'RETRY'")} WHEN 'QUEUED' THEN NULL ELSE clock_timestamp() END
-    WHERE status = 'RUNNING' AND (
-        worker = ANY(ARRAY(SELECT id FROM gone))
-        OR NOT EXISTS (SELECT FROM clew.job_workers AS other WHERE other.id = job.worker)
-    )
+    WHERE id = ANY(ARRAY(SELECT id FROM lost))
     RETURNING id, name, priority, attempt, uncounted, limit_key, status, 'RETRY' AS outcome
 ), {_REQUEUE}
 SELECT id::text AS job, name, attempt, status FROM ended WHERE (SELECT count(*) FROM cut) >= 0

@@ -46,6 +46,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 _ANEW = 60.0
 # How many jobs are claimed at once.
 _BATCH = 200
+# How many jobs with limits are taken from the queue at once, at most, to find some that may begin.
+_MOST_TAKEN = 1000
 
 
 class Worker:
@@ -120,6 +122,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._running: dict[tuple[str, int], Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._taken = 0
         self._left: list[tuple[str, str, str, int]] = []
         self._is_draining = False
         self._drained = asyncio.Event()
@@ -331,7 +334,7 @@ class Worker:
         worker = str(self._id)
         limit = min(_BATCH, self._concurrency - len(self._running))
         begun: list[Claimed] = []
-        is_crowded = False
+        is_crowded = is_full = False
         sets = [self._places, self._limited_places]
         # Neither of the two is always first.
         random.shuffle(sets)
@@ -344,7 +347,12 @@ class Worker:
                 firsts = [row for row in rows if row["place"]]
                 jobs = [row for row in rows if not row["place"]]
             else:
-                firsts, jobs = await limits.admit(connection, places.arguments(), most, worker, self._declarations)
+                taken = max(most, self._taken)
+                firsts, jobs, is_full = await limits.admit(
+                    connection, places.arguments(), taken, most, worker, self._declarations
+                )
+                # Many jobs of keys that are busy must not keep others waiting.
+                self._taken = min(4 * taken, _MOST_TAKEN) if is_full and len(jobs) < most else 0
             if firsts and (snapshot := firsts[0]["snapshot"]):
                 places.go_on(snapshot, [(row["place"], row["xid"], row["number"]) for row in firsts], time.monotonic())
             is_crowded = is_crowded or any(row["xid"] is not None for row in firsts)
@@ -357,7 +365,7 @@ class Worker:
                 for row in jobs
             ]
         now = time.monotonic()
-        if len(begun) >= limit:
+        if len(begun) >= limit or is_full:
             self._claim_at = now
         elif is_crowded:
             # Others may have been claiming these, and may leave some.

@@ -160,3 +160,20 @@ async def test_jobs_whose_limit_is_gone_run(jobs: Jobs) -> None:
         await jobs.until(job, "RUNNING")
     gate.set()
     await jobs.stop(old)
+
+
+async def test_many_jobs_of_a_busy_key_do_not_keep_others_waiting(jobs: Jobs) -> None:
+    gate = asyncio.Event()
+
+    @jobs.job("sync", concurrency=1)
+    async def sync(ctx: JobContext, waits: bool) -> None:
+        if waits:
+            await gate.wait()
+
+    busy = await jobs.enqueue_all([jobs.new("sync", {"waits": True}, limit_key="a") for _ in range(3000)])
+    other = await jobs.enqueue("sync", {"waits": False}, limit_key="b")
+    jobs.worker(concurrency=2)
+    row = await jobs.until(other)
+    first = await jobs.row(busy[0])
+    assert (row["started_at"] - first["started_at"]).total_seconds() < 5
+    gate.set()

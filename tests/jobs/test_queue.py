@@ -184,3 +184,47 @@ async def test_a_notification_wakes_the_workers_of_other_processes(jobs: Jobs) -
         times.append((row["started_at"] - row["created_at"]).total_seconds())
     assert sorted(times)[2] < 0.5
     await background.close()
+
+
+async def test_a_locked_job_holds_up_no_other_one(jobs: Jobs) -> None:
+    """A transaction that cancels jobs may stay open for long."""
+    gate = asyncio.Event()
+
+    @jobs.job("note")
+    async def note(ctx: JobContext) -> None: ...
+
+    @jobs.job("wait")
+    async def wait(ctx: JobContext) -> None:
+        await ctx.progress(0.5)
+        await gate.wait()
+
+    @jobs.job("sync", concurrency=2)
+    async def sync(ctx: JobContext) -> None: ...
+
+    jobs.worker()
+    running = await jobs.enqueue("wait")
+    await jobs.until(running, "RUNNING")
+    locker = await asyncpg.connect(jobs.url)
+    held = [
+        job
+        for job, _ in await queue.enqueue(
+            jobs.connection.fetch,
+            [jobs.new("note", run_at=_soon()), jobs.new("sync", limit_key="a", run_at=_soon())],
+        )
+    ]
+    transaction = locker.transaction()
+    await transaction.start()
+    assert len(await queue.cancel(locker.fetch, [running, *held])) == 3
+    gate.set()
+    await asyncio.sleep(1)
+    for job in await jobs.enqueue_all([jobs.new("note"), jobs.new("sync", limit_key="a"), jobs.new("wait")]):
+        assert (await jobs.until(job))["status"] == "SUCCEEDED"
+    assert (await jobs.row(running))["status"] == "RUNNING"
+    await transaction.rollback()
+    for job in (running, *held):
+        assert (await jobs.until(job))["status"] == "SUCCEEDED"
+    await locker.close()
+
+
+def _soon() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=0.7)
