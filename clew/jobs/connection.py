@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -36,15 +36,17 @@ SETTINGS = {
     "client_connection_check_interval": "500",
 }
 
-_PLANNER = [name for name in SETTINGS if name.startswith("enable_")]
-
 
 class JobConnection:
-    """A connection that runs one statement, or one transaction, at a time."""
+    """A connection that runs one statement, or one transaction, at a time.
 
-    def __init__(self, connection: Connection, *, is_tuned: bool) -> None:
+    Args:
+        local: the settings of Postgres that the session could not be started with, for each transaction.
+    """
+
+    def __init__(self, connection: Connection, local: Mapping[str, str]) -> None:
         self._connection = connection
-        self._is_tuned = is_tuned
+        self._local = local
         self._turn = asyncio.Lock()
 
     @property
@@ -65,7 +67,7 @@ class JobConnection:
         Raises:
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: as asyncpg.
         """
-        if self._is_tuned:
+        if not self._local:
             async with self._turn:
                 return await self._connection.fetch(statement, *arguments)
         async with self.transaction() as fetch:
@@ -75,9 +77,8 @@ class JobConnection:
     async def transaction(self) -> AsyncIterator[Fetch]:
         """Run statements in one transaction. Each sees what has been committed before it."""
         async with self._turn, self._connection.transaction(isolation="read_committed"):
-            if not self._is_tuned:
-                for name in _PLANNER:
-                    await self._connection.execute(f"SET LOCAL {name} = off")
+            if self._local:
+                await self._connection.fetch(sql.SET_LOCAL, list(self._local), list(self._local.values()))
             yield self._connection.fetch
 
     async def listen(self, heard: Callable[[str], None]) -> None:
@@ -114,12 +115,12 @@ async def connected(url: str, **settings: str) -> AsyncIterator[JobConnection]:
         )
 
     try:
-        connection = JobConnection(await connect({**SETTINGS, **settings}), is_tuned=True)
+        connection = JobConnection(await connect(SETTINGS | settings), {})
     except asyncpg.PostgresError as error:
         # A proxy may let through only settings that it knows.
-        if not any(name in str(error) for name in (*SETTINGS, *settings)):
+        if not any(name in str(error) for name in SETTINGS | settings):
             raise
-        connection = JobConnection(await connect({}), is_tuned=False)
+        connection = JobConnection(await connect({}), SETTINGS | settings)
     try:
         yield connection
     finally:

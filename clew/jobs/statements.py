@@ -455,5 +455,9 @@ SELECT queue, count(*) AS depth,
 FROM clew.jobs WHERE status = 'QUEUED' GROUP BY queue
 """
 
+SET_LOCAL = """
+SELECT set_config(name, value, true) FROM unnest($1::text[], $2::text[]) AS settings (name, value)
+"""
+
 CHANNEL = "clew_jobs"
 NOTIFY = "SELECT pg_notify('clew_jobs', $1)"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import asyncpg
+import pytest
 from sqlalchemy import text
 
 from clew import ClewError, JobContext
@@ -238,3 +240,26 @@ async def test_the_metrics_count_what_a_worker_does(jobs: Jobs) -> None:
     assert worker.metrics.ended == {("mail", "fail", "FAILED"): 1}
     assert sum(worker.metrics.latency["mail"].counts) == 1
     assert await depths(jobs.connection.fetch) == {}
+
+
+async def test_a_worker_runs_behind_a_proxy_that_refuses_its_settings(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = asyncpg.connect
+
+    async def refuse(url: str, **given: Any) -> Any:
+        if "jit" in given.get("server_settings", {}):
+            raise asyncpg.ProtocolViolationError("unsupported startup parameter: jit")
+        return await connect(url, **given)
+
+    @jobs.job("work")
+    async def work(ctx: JobContext) -> None:
+        await ctx.progress(0.5)
+
+    @jobs.job("sync", concurrency=1)
+    async def sync(ctx: JobContext) -> None: ...
+
+    monkeypatch.setattr("clew.jobs.connection.asyncpg.connect", refuse)
+    jobs.worker()
+    for name in ("work", "sync", "sync"):
+        assert (await jobs.until(await jobs.enqueue(name)))["status"] == "SUCCEEDED"
