@@ -11,7 +11,7 @@ from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
 from clew.errors import ClewError, Code
 from clew.jobs import queue
-from clew.jobs.types import NewJob
+from clew.jobs.types import Fetch, NewJob
 from clew.jobs.values import arguments_json
 from clew.model.jobs import JOB
 from clew.model.names import job_type
@@ -22,7 +22,7 @@ from clew.sql.keys import read_key
 from clew.viewer import Viewer
 
 _Resolver = Callable[..., Any]
-_Change = Callable[[queue.Fetch, Sequence[str]], Awaitable[Sequence[str]]]
+_Change = Callable[[Fetch, Sequence[str]], Awaitable[Sequence[str]]]
 _MATCHING = "query ($where: JobFilter!) { jobs(where: $where) { id } }"
 
 
@@ -32,11 +32,10 @@ def bind_jobs(schema: GraphQLSchema, model: Model) -> None:
         return
     mutation = schema.type_map["Mutation"]
     assert isinstance(mutation, GraphQLObjectType)
-    for custom in model.custom_fields:
-        if custom.job is not None:
-            field = mutation.fields[custom.name]
-            resolve = _queues(custom, model)
-            field.resolve = with_row_check(resolve, custom.rows, model) if custom.rows else resolve
+    for custom in model.job_fields.values():
+        field = mutation.fields[custom.name]
+        resolve = _queues(custom, model)
+        field.resolve = with_row_check(resolve, custom.rows, model) if custom.rows else resolve
     job = model.entity(JOB)
     key = (RowArgument("id", JOB, Operation.UPDATE),)
     mutation.fields[CANCEL].resolve = with_row_check(_changes(job, queue.cancel), key, model)
@@ -82,7 +81,7 @@ def _key(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
     return json.dumps([arguments.get(name) for name in names], sort_keys=True, separators=(",", ":"))
 
 
-def _fetch(info: GraphQLResolveInfo[Any]) -> queue.Fetch:
+def _fetch(info: GraphQLResolveInfo[Any]) -> Fetch:
     connection = info.context.connection
 
     async def fetch(sql: str, *arguments: Any) -> Any:
@@ -146,7 +145,7 @@ def _changes_many(change: _Change) -> _Resolver:
     return resolve
 
 
-def _switches(switch: Callable[[queue.Fetch, str], Awaitable[bool]]) -> _Resolver:
+def _switches(switch: Callable[[Fetch, str], Awaitable[bool]]) -> _Resolver:
     """Return the resolver of a field that pauses or resumes a queue."""
 
     async def resolve(_source: Any, info: GraphQLResolveInfo[Any], name: str) -> bool:

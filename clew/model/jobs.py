@@ -130,7 +130,7 @@ def _hidden() -> Iterator[Column]:
     text, json = ValueType("String", "text"), ValueType("JSON", "jsonb")
     for name, column, type_ in (
         (_VIEWER, "viewer", text),
-        (_TRANSACTION, "transaction", ValueType("BigInt", "bigint")),
+        (_TRANSACTION, "transaction", ValueType("String", "xid8")),
         (_ARGUMENTS, "arguments", json),
         (_RESULT, "result", json),
     ):
@@ -221,7 +221,9 @@ def _entity(document: Document, custom: CustomField, field: Field) -> Entity:
 
 
 def _is_value(document: Document, type_: TypeRef) -> bool:
-    """Return whether a column can hold a result: no entity, and no type with fields."""
+    """Return whether a column can hold a result. Python completes other ones."""
+    if type_.name == "Bytes" or type_.depth > 1:
+        return False
     kind = document.types.get(type_.name)
     return type_.name in COLUMN_SCALARS or (kind is not None and kind.kind in (Kind.ENUM, Kind.SCALAR))
 

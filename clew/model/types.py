@@ -587,7 +587,8 @@ class Model:
     @cached_property
     def job_fields(self) -> Mapping[str, CustomField]:
         """The `@job` fields of Mutation by name."""
-        return {custom.name: custom for custom in self.custom_fields if custom.job is not None}
+        fields = (custom for custom in self.custom_fields if custom.job is not None)
+        return {custom.name: custom for custom in fields if custom.parent == "Mutation"}
 
     @cached_property
     def interfaces(self) -> Mapping[str, Sequence[str]]:

@@ -68,7 +68,7 @@ _SCALAR: dict[str, _Comparison] = {
     "hasAll": lambda column, value: column.op("@>", is_comparison=True)(value),
 }
 
-_THIS_TRANSACTION: ColumnElement[Any] = sa.literal_column("pg_current_xact_id_if_assigned()::text::bigint")
+_THIS_TRANSACTION: ColumnElement[Any] = sa.literal_column("pg_current_xact_id_if_assigned()")
 
 # The operators of `jsonb` that differ from those of other types.
 _JSON: dict[str, _Comparison] = {
