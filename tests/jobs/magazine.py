@@ -96,15 +96,19 @@ class Magazine:
 
 
 @asynccontextmanager
-async def magazine(url: str) -> AsyncIterator[Magazine]:
-    """Make the magazine in an empty database."""
-    model = parse_model(Source(SDL, "test.graphql"))
+async def magazine(url: str, more: str = "") -> AsyncIterator[Magazine]:
+    """Make the magazine in an empty database.
+
+    Args:
+        more: further SDL.
+    """
+    model = parse_model(Source(SDL + more, "test.graphql"))
     schema = build_schema(model)
     assert bind(schema, model, []) == []
     bind_writes(schema, model)
     bind_jobs(schema, model)
     aside = await asyncpg.connect(url)
-    await create_tables(url, model)
+    await create_tables(url, model, logged=True)
     await aside.execute(
         "INSERT INTO posts (id, title, owner) SELECT n, 'post ' || n, 'u' || n FROM generate_series(1, 5) AS n"
     )
