@@ -77,6 +77,7 @@ class Engine:
         rates: counts the operations of each client; None: in this process.
         hooks: those of the application; None: it has none.
         wake: called when a transaction has committed that may have changed rows; None: nobody wants to know.
+        wake_workers: called when a transaction has committed that has queued or changed jobs; None: as `wake`.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Engine:
         cursors: Cursors | None = None,
         hooks: Hooks | None = None,
         wake: Callable[[], None] | None = None,
+        wake_workers: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.schema = schema
@@ -97,6 +99,7 @@ class Engine:
         self.limits = limits
         self.hooks = hooks or Hooks(schema)
         self._wake = wake or (lambda: None)
+        self._wake_workers = wake_workers or (lambda: None)
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
         self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
@@ -188,7 +191,7 @@ class Engine:
                 raise
             async with connection.raw(wait=False):
                 await transaction.commit()
-                self._wake()
+            self._committed(connection)
         finally:
             await connection.finish()
 
@@ -530,8 +533,14 @@ class Engine:
             else:
                 await transaction.commit()
                 if not is_savepoint:
-                    self._wake()
+                    self._committed(connection)
         return outcome
+
+    def _committed(self, connection: OperationConnection) -> None:
+        """Tell those who wait for changes."""
+        self._wake()
+        if connection.changes_jobs:
+            self._wake_workers()
 
 
 def _counted(client: str, viewer: Viewer) -> Hashable:

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
+from clew.database.alchemy import OperationConnection
 from clew.errors import ClewError, Code
 from clew.jobs import queue
 from clew.jobs.types import Fetch, NewJob
@@ -81,13 +83,18 @@ def _key(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
     return json.dumps([arguments.get(name) for name in names], sort_keys=True, separators=(",", ":"))
 
 
-def _fetch(info: GraphQLResolveInfo[Any]) -> Fetch:
-    connection = info.context.connection
+def fetching(connection: OperationConnection) -> Fetch:
+    """Return what runs statements that queue or change jobs on a connection."""
+    connection.changes_jobs = True
 
-    async def fetch(sql: str, *arguments: Any) -> Any:
-        return await connection.fetch(sql, arguments)
+    async def fetch(statement: str, /, *arguments: Any) -> list[asyncpg.Record]:
+        return await connection.fetch(statement, arguments)
 
     return fetch
+
+
+def _fetch(info: GraphQLResolveInfo[Any]) -> Fetch:
+    return fetching(info.context.connection)
 
 
 def _queues(custom: CustomField, model: Model) -> _Resolver:

@@ -22,7 +22,7 @@ from clew.engine import Engine, Outcome, Request
 from clew.engine.outcome import raised
 from clew.errors import ClewError
 from clew.jobs import queue
-from clew.jobs.fields import new_job
+from clew.jobs.fields import fetching, new_job
 from clew.live.events import RESET, ChangeEvents, ChangeStream
 from clew.model.names import change_field
 from clew.model.types import ChangeTrigger, Entity, FieldKind, Model
@@ -182,10 +182,7 @@ class Triggers:
         """Queue the job of an event, and move on to the place after it: both or nothing."""
         custom = self._engine.model.job_fields[trigger.declared.run]
         async with self._engine.transaction() as transaction:
-
-            async def fetch(sql: str, *arguments: Any) -> list[asyncpg.Record]:
-                return await transaction.connection.fetch(sql, arguments)
-
+            fetch = fetching(transaction.connection)
             if not await fetch(_MOVE, trigger.name, *after, *place):
                 raise _OtherProcessError
             if event["kind"] == RESET:

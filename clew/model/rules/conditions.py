@@ -322,7 +322,9 @@ def _variable(walk: _Walk, name: str, type_: ValueType, node: StringValueNode, c
     text = node.value
     head, *path = text.split(".")
     if text == NOW:
-        if type_.name not in _TIMES:
+        if not context.auth:
+            walk.report.error(node, '"$now" cannot be used here: the condition is about a change, whenever it is read')
+        elif type_.name not in _TIMES:
             walk.report.error(node, f'"{name}" is {type_.name}: it cannot be compared with "$now"')
     elif head not in (AUTH, ROW):
         hint = did_you_mean(text, (NOW, AUTH, ROW)) or 'there are "$auth.claim", "$now" and "$row.field"'
