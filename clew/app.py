@@ -27,6 +27,7 @@ from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
 from clew.jobs.fields import bind_jobs
+from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.live.queries import CONNECTIONS, LiveQueries
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
@@ -217,6 +218,15 @@ class Clew:
         )
         engine = self._new_engine(settings, wake=changes.wake)
         live = LiveQueries(engine, changes, self._new_pool(settings, CONNECTIONS, "clew-live"), background)
+        outputs = JobOutputs(
+            settings.direct_url or self._url_of(settings),
+            lambda size: self._new_pool(settings, size, "clew-output", PLANNER),
+            background,
+            changes,
+            retention=settings.output_seconds,
+            most=settings.output_bytes,
+        )
+        has_jobs = any(custom.job is not None for custom in self.build()[0].custom_fields)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -228,6 +238,8 @@ class Clew:
         def began() -> None:
             self._open = engine, asyncio.get_running_loop()
             changes.keep_short()
+            if has_jobs:
+                outputs.keep_short()
 
         readiness = Readiness(check)
         self._served = Application(
@@ -237,6 +249,7 @@ class Clew:
             background,
             changes,
             live,
+            outputs,
             self._routes,
             self._middleware,
             self._authenticate,
@@ -359,14 +372,14 @@ class Clew:
     ) -> Engine:
         return self._engine_on(self._new_pool(settings, size or settings.pool_max, "clew"), settings, wake)
 
-    def _new_pool(self, settings: Settings, size: int, application_name: str) -> Pool:
+    def _new_pool(self, settings: Settings, size: int, application_name: str, planner: str | None = None) -> Pool:
         return Pool(
             self._url_of(settings),
             size=size,
             wait=settings.pool_timeout,
             statement_timeout=settings.statement_timeout,
             application_name=application_name,
-            planner=settings.planner,
+            planner=planner or settings.planner,
         )
 
     def _url_of(self, settings: Settings) -> str:

@@ -252,6 +252,21 @@ class Settings(BaseSettings):
         description="Seconds that a subscriber may be away and go on where it was. The change log keeps changes for "
         "two to three times as long.",
     )
+    # Job output
+    output_seconds: Annotated[float, Field(ge=60, le=31_536_000, allow_inf_nan=False)] = Field(
+        604_800.0, description="Seconds that the output of jobs is kept at least, unless it becomes too large."
+    )
+    output_bytes: Annotated[int, Field(ge=2**20, le=2**50)] = Field(
+        10 * 2**30,
+        description="About the most bytes that the output of all jobs takes. The oldest goes first.",
+    )
+    max_chunk_bytes: Annotated[int, Field(ge=1, le=2**20)] = Field(
+        64 * 2**10, description="The largest chunk that a job may emit, in bytes."
+    )
+    max_output_bytes: Count = Field(
+        16 * 2**20, description="The most bytes that one execution of a job may emit. Each chunk counts 64 more."
+    )
+
     planner: Planner = Field(
         PLANNER,
         description="Settings of Postgres' planner for Clew's sessions, as `name=value`, separated by commas. `none` "

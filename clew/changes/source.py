@@ -369,7 +369,7 @@ class _Following:
 
     async def _say(self, text: str) -> None:
         if self._connection.is_whole:
-            await self._connection.fetch(sql.NOTIFY, text)
+            await self._connection.tell(text)
 
     async def _activate(self) -> None:
         """Begin to read where reading ended before, or now. If changes may have been missed, say so."""

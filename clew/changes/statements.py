@@ -62,7 +62,7 @@ GROUP BY tgrelid HAVING count(*) = 4
 """
 
 CHANNEL = "clew_changes"
-NOTIFY = "SELECT pg_notify('clew_changes', $1)"
+NOTIFY = "SELECT pg_notify($1, $2)"
 
 # One process of those that listen looks for changes that nobody tells of.
 LOOK_OUT = "SELECT pg_try_advisory_lock(hashtextextended('clew.changes', 0))"

@@ -25,11 +25,15 @@ from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
+from clew.jobs.output.source import JobOutputs
+from clew.jobs.visibility import is_visible
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
+from clew.wire.job_output import PATH as OUTPUT
+from clew.wire.job_output import JobOutput
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
 from clew.wire.sockets import Sockets
@@ -56,6 +60,7 @@ class Application(Starlette):
         background: Background,
         changes: ChangeSource,
         live: LiveQueries,
+        outputs: JobOutputs,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -69,13 +74,15 @@ class Application(Starlette):
         self.background = background
         self.changes = changes
         self.live = live
+        self.outputs = outputs
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
+        streams = Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds)
         handler = HTTPHandler(
             engine,
             authenticator,
-            Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds),
+            streams,
             settings.max_body_bytes,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )
@@ -112,6 +119,7 @@ class Application(Starlette):
                 Route("/graphql", graphql),
                 WebSocketRoute("/graphql", graphql),
                 Route(TICKETS, TicketOffice(authenticator)),
+                Route(OUTPUT, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
                 *routes,
@@ -163,4 +171,5 @@ class Application(Starlette):
         """End work beside requests, and close the connections."""
         await self.live.close()
         await self.background.close()
+        await self.outputs.close()
         await self.engine.pool.close()
