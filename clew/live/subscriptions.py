@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol, Self
 
 from graphql import GraphQLError, OperationType
@@ -38,6 +38,7 @@ class Subscriptions:
     `queries` open live queries, `changes` open change events.
 
     Args:
+        others: what opens further fields of Subscription, by their names.
         witnessed: whether an error says which rules refused a write, as in development.
     """
 
@@ -46,6 +47,7 @@ class Subscriptions:
         engine: Engine,
         queries: Opener,
         changes: Opener,
+        others: Mapping[str, Opener],
         *,
         witnessed: bool = False,
     ) -> None:
@@ -56,6 +58,7 @@ class Subscriptions:
         self._alone: dict[str, Opener] = {
             **{names.change_field(entity.single): changes for entity in engine.model.entities.values()},
             **dict.fromkeys(self._custom, CustomSubscriptions(engine)),
+            **others,
         }
 
     async def open(self, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome | Stream:

@@ -26,10 +26,12 @@ from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
 from clew.jobs.output.source import JobOutputs
+from clew.jobs.output.subscriptions import OutputSubscriptions
 from clew.jobs.visibility import is_visible
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
+from clew.schema.jobs import OUTPUT as OUTPUT_FIELD
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.job_output import PATH as OUTPUT
@@ -76,7 +78,13 @@ class Application(Starlette):
         self.live = live
         self.outputs = outputs
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
-        self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
+        self.subscriptions = Subscriptions(
+            engine,
+            live,
+            ChangeEvents(engine, changes),
+            {OUTPUT_FIELD: OutputSubscriptions(engine, outputs)},
+            witnessed=authenticator.dev,
+        )
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
         streams = Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds)
         handler = HTTPHandler(

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from clew.database.pool import Pool
 from clew.errors import ClewError, Code
@@ -57,14 +56,12 @@ class JobOutputWriter:
     """An `OutputWriter` for the jobs of one worker.
 
     Args:
-        worker: its id: only what it runs is written.
         outputs: tells followers.
         most_of_chunk: bytes of a chunk, as UTF-8.
         most_of_attempt: bytes of all chunks of one execution.
     """
 
-    def __init__(self, worker: UUID, outputs: JobOutputs, *, most_of_chunk: int, most_of_attempt: int) -> None:
-        self._worker = worker
+    def __init__(self, outputs: JobOutputs, *, most_of_chunk: int, most_of_attempt: int) -> None:
         self._of = outputs
         self._most_of_chunk = most_of_chunk
         self._most_of_attempt = most_of_attempt
@@ -306,7 +303,7 @@ class JobOutputWriter:
         """
         self.flushes += 1
         try:
-            rows = await self._pool.fetch(sql.WRITE, (*_columns(taken), self._worker))
+            rows = await self._pool.fetch(sql.WRITE, _columns(taken))
         except ClewError as error:
             if error.code in _PASSING:
                 raise
