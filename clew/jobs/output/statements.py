@@ -4,9 +4,9 @@ from __future__ import annotations
 
 CHANNEL = "clew_job_output"
 
-# Chunks of several jobs: only those of executions that are still the worker's. The lock keeps anybody from taking or
-# ending such a job until its chunks are committed. A job that is locked otherwise is not waited for. A chunk that is
-# there already was written by a try whose answer was lost.
+# Chunks of several jobs: only those of executions that still run, which the attempt tells. The lock keeps anybody from
+# taking or ending such a job until its chunks are committed. A job that is locked otherwise is not waited for. A chunk
+# that is there already was written by a try whose answer was lost.
 WRITE = """
 WITH chunk AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::bool[], $7::text[])
@@ -14,10 +14,10 @@ WITH chunk AS (
 ), mine AS (
     SELECT jobs.id, jobs.attempt FROM (SELECT DISTINCT job, attempt FROM chunk) AS of
     JOIN clew.jobs ON jobs.id = of.job AND jobs.attempt = of.attempt
-    WHERE jobs.status = 'RUNNING' AND jobs.worker = $8
+    WHERE jobs.status = 'RUNNING'
 ), held AS (
     SELECT jobs.id, jobs.attempt FROM clew.jobs
-    WHERE (jobs.id, jobs.attempt) IN (SELECT id, attempt FROM mine) AND jobs.status = 'RUNNING' AND jobs.worker = $8
+    WHERE (jobs.id, jobs.attempt) IN (SELECT id, attempt FROM mine) AND jobs.status = 'RUNNING'
     FOR SHARE SKIP LOCKED
 ), written AS (
     INSERT INTO clew.job_output (job, attempt, seq, part, kind, data, is_json, step)
