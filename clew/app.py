@@ -26,6 +26,7 @@ from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
+from clew.jobs.fields import bind_jobs
 from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.live.queries import CONNECTIONS, LiveQueries
 from clew.migrate.history import load_history
@@ -165,6 +166,7 @@ class Clew:
                 *hook_faults(model, self._hooks),
             ]
             bind_writes(schema, model)
+            bind_jobs(schema, model)
             if faults:
                 raise SchemaError(faults)
             self._built = model, schema

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -27,7 +27,7 @@ from clew.document.prepare import InvalidDocument, Prepared
 from clew.engine.flights import Flight, Flights, TooManyInFlightError
 from clew.engine.idempotency import Repeatable
 from clew.engine.identity import identity
-from clew.engine.operation import RunningOperation, RunWithin
+from clew.engine.operation import Enclosing, OwnTransaction, RunningOperation, RunWithin
 from clew.engine.outcome import (
     Outcome,
     QueriesOnlyError,
@@ -77,6 +77,7 @@ class Engine:
         rates: counts the operations of each client; None: in this process.
         hooks: those of the application; None: it has none.
         wake: called when a transaction has committed that may have changed rows; None: nobody wants to know.
+        wake_workers: called when a transaction has committed that has queued or changed jobs; None: as `wake`.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Engine:
         cursors: Cursors | None = None,
         hooks: Hooks | None = None,
         wake: Callable[[], None] | None = None,
+        wake_workers: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.schema = schema
@@ -97,6 +99,7 @@ class Engine:
         self.limits = limits
         self.hooks = hooks or Hooks(schema)
         self._wake = wake or (lambda: None)
+        self._wake_workers = wake_workers or (lambda: None)
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
         self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
@@ -140,12 +143,13 @@ class Engine:
         return outcome.data if isinstance(outcome.data, bytes) else await self.statements.encoded(outcome.data)
 
     async def graphql(
-        self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation | None = None
+        self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: Enclosing | None = None
     ) -> dict[str, Any]:
         """Run one operation that the application itself sends. Limits on documents bind clients only.
 
         Args:
-            within: the operation whose resolver sends this one. Both share its connection and its transaction.
+            within: the operation whose resolver sends this one, or a transaction. Both share its connection and its
+                transaction.
 
         Returns:
             `data`, as plain JSON values.
@@ -163,6 +167,34 @@ class Engine:
         data: dict[str, Any] = await read(found)
         return data
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[OwnTransaction]:
+        """Open a transaction of the application's own, for statements on its connection and operations within it.
+
+        It commits at the end, or rolls back if the block raises.
+
+        Raises:
+            ClewError: as `Pool.fetch`.
+        """
+        connection = OperationConnection(self._alchemy, self.pool)
+        try:
+            async with connection.raw() as raw:
+                transaction = raw.transaction(isolation="read_committed")
+                await transaction.start()
+            try:
+                yield OwnTransaction(connection)
+            except BaseException:
+                # A broken connection cannot roll back, and need not.
+                with suppress(ClewError):
+                    async with connection.raw(wait=False):
+                        await transaction.rollback()
+                raise
+            async with connection.raw(wait=False):
+                await transaction.commit()
+            self._committed(connection)
+        finally:
+            await connection.finish()
+
     async def open(self, viewer: Viewer) -> Session:
         """Return a session: the viewer, its schema, and the values its plans and statements depend on."""
         return self._session(await self.role(viewer), viewer)
@@ -174,7 +206,7 @@ class Engine:
         flight: Flight | None = None,
         *,
         own: bool = False,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
         witness: Recorder | None = None,
     ) -> Outcome:
         begun = await self._begun(request, viewer, flight, own=own, within=within)
@@ -198,7 +230,7 @@ class Engine:
         flight: Flight | None,
         *,
         own: bool = False,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
         subscribes: bool = False,
     ) -> Begun | Outcome:
         try:
@@ -226,7 +258,7 @@ class Engine:
         self,
         begun: Begun,
         request: Request,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
         witness: Recorder | None = None,
     ) -> Outcome:
         """Execute a query or mutation that has begun."""
@@ -257,7 +289,7 @@ class Engine:
         """
 
         async def apart(
-            document: str, variables: Mapping[str, Any], viewer: Viewer, _within: RunningOperation
+            document: str, variables: Mapping[str, Any], viewer: Viewer, _within: Enclosing
         ) -> dict[str, Any]:
             return await self.graphql(document, variables, viewer)
 
@@ -285,7 +317,7 @@ class Engine:
         ready: Ready,
         request: Request,
         session: Session,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
     ) -> Outcome:
         """Run an operation of reads that is planned and bound."""
         executable = ready.executable
@@ -353,7 +385,7 @@ class Engine:
         ready: Ready,
         request: Request,
         session: Session,
-        within: RunningOperation | None,
+        within: Enclosing | None,
         *,
         in_transaction: bool = False,
         witness: Recorder | None = None,
@@ -423,7 +455,7 @@ class Engine:
         ready: Ready,
         request: Request,
         session: Session,
-        within: RunningOperation | None,
+        within: Enclosing | None,
         witness: Recorder | None,
     ) -> Outcome:
         if within is not None and not within.in_transaction:
@@ -441,7 +473,7 @@ class Engine:
     async def _mutate(
         self,
         operation: RunningOperation,
-        within: RunningOperation | None,
+        within: Enclosing | None,
         kept: Repeatable | None = None,
         *,
         is_rehearsal: bool = False,
@@ -501,8 +533,14 @@ class Engine:
             else:
                 await transaction.commit()
                 if not is_savepoint:
-                    self._wake()
+                    self._committed(connection)
         return outcome
+
+    def _committed(self, connection: OperationConnection) -> None:
+        """Tell those who wait for changes."""
+        self._wake()
+        if connection.changes_jobs:
+            self._wake_workers()
 
 
 def _counted(client: str, viewer: Viewer) -> Hashable:

@@ -92,8 +92,13 @@ class ChangeEvents:
         self.feed = _Feed(source)
         self.judges = _Judges(engine)
 
-    async def open(self, begun: Begun, request: Request) -> ChangeStream:
+    async def open(
+        self, begun: Begun, request: Request, after: tuple[Position, int | None] | None = None
+    ) -> ChangeStream:
         """Begin a subscription. It gives the changes that commit after this returns, or those after a cursor.
+
+        Args:
+            after: an earlier `ChangeStream.place` to go on from, instead of a cursor.
 
         Raises:
             ClewError: BAD_USER_INPUT for a cursor that is not one of this subscription or that nothing is kept for, and
@@ -101,7 +106,7 @@ class ChangeEvents:
         """
         stream = ChangeStream(self, begun, request)
         try:
-            await stream.begin()
+            await stream.begin(after)
         except BaseException:
             await stream.aclose()
             raise
@@ -151,6 +156,9 @@ class ChangeStream:
         self._closed = False
         # Whether all events that there are have been handed out.
         self.is_idle = False
+        # Where to go on after the last event: a place in the log, and the change of which the first event of two was
+        # handed out.
+        self.place: tuple[Position, int | None]
 
     def __aiter__(self) -> Self:
         return self
@@ -181,14 +189,15 @@ class ChangeStream:
 
     # --- where it begins --------------------------------------------------------------
 
-    async def begin(self) -> None:
+    async def begin(self, place: tuple[Position, int | None] | None) -> None:
         """Find out from which change on there are events."""
         # An operand that Postgres cannot take is an error now, not at the first change.
         statement = await self._judging(frozenset())
         await self._bound(statement, {Logged(self._entity.name, part): [] for part in LogPart})
-        after = None if self._after is None else self._opened(self._after)
+        after = place if self._after is None else self._opened(self._after)
         here = await self._events.feed.join(self._waiting)
         self._position = here
+        self.place = after or (here, None)
         if after is None:
             return
         position, self._half = after
@@ -356,6 +365,7 @@ class ChangeStream:
         if any(isinstance(output, ChangeNode) for output in self._changes.output):
             await self._read_nodes()
         event = self._pending.popleft()
+        self.place = event.position, event.half
         cursor = self._sealed(event.position, event.half)
         outer, row, too_large = Row(), Row(), False
         values = iter(event.values)

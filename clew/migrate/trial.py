@@ -58,7 +58,7 @@ async def try_sql(model: Model, sources: Sequence[Source], url: str) -> None:
         SchemaError: it lists every fault.
         StartupError: the database cannot be reached, or does not allow temporary tables.
     """
-    if not any(map(_has_sql, model.entities.values())):
+    if not any(_has_sql(entity) for entity in model.entities.values() if not entity.is_job):
         return
     with explained(url):
         connection = await open_connection(url)
@@ -101,7 +101,7 @@ class _Trial:
         views = [entity for entity in self._model.entities.values() if entity.view_sql is not None]
         read = {entity.name for view in views for entity in read_by(view, self._model)}
         for entity in self._model.entities.values():
-            if entity.view_sql is None and (_has_sql(entity) or entity.name in read):
+            if entity.view_sql is None and not entity.is_job and (_has_sql(entity) or entity.name in read):
                 await self._table(entity)
         tried: set[str] = set()
         for view in views:

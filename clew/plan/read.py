@@ -31,6 +31,7 @@ from clew.plan.groups import Grouping
 from clew.plan.measures import COUNT, MEASURE_TYPES, measure
 from clew.plan.paging import Page, cut, order_keys
 from clew.plan.types import (
+    TYPE_KEY,
     Aggregate,
     ChangeNode,
     Changes,
@@ -116,7 +117,7 @@ def plan_rows(
     Raises:
         ClewError, BudgetError: as `plan_query`.
     """
-    planner = _Planner(access, schema, fragments, variables, sight, limits, budget)
+    planner = _Planner(access, schema, fragments, variables, sight, limits, budget, typed=True)
     visible = access.visible(entity, sight)
     return Read(Rows(visible), planner.output(visible, nodes))
 
@@ -131,6 +132,8 @@ class _Planner:
         sight: Sight,
         limits: Limits,
         budget: int | None,
+        *,
+        typed: bool = False,
     ) -> None:
         self.access = access
         self.model = access.model
@@ -142,6 +145,9 @@ class _Planner:
         self.budget = budget
         self.root_type, self.root_fields = "Query", self.model.root_fields
         self.resolvers = False
+        # Whether a row that may have several types tells its type. The executor asks for it.
+        self.typed = typed
+        self.has_variants = False
         # The numbers of fields, and of conditions as a client writes them.
         self.fields = 0
         self.conditions = 0
@@ -153,8 +159,14 @@ class _Planner:
         fields = self.collected((operation.selection_set,), self.root_type)
         if live:
             self.check_live(fields)
-        roots = tuple(self.root(key, nodes) for key, nodes in fields.items())
-        return ReadPlan(roots, self.resolvers)
+        plan = self.planned(fields)
+        if self.has_variants and not plan.passthrough:
+            self.typed, self.fields, self.conditions = True, len(fields), 0
+            plan = self.planned(fields)
+        return plan
+
+    def planned(self, fields: Mapping[str, tuple[FieldNode, ...]]) -> ReadPlan:
+        return ReadPlan(tuple(self.root(key, nodes) for key, nodes in fields.items()), self.resolvers)
 
     def check_live(self, fields: Mapping[str, tuple[FieldNode, ...]]) -> None:
         """Check the root fields of a subscription.
@@ -340,8 +352,23 @@ class _Planner:
 
     def output(self, visible: Visible, nodes: tuple[FieldNode, ...]) -> tuple[Output, ...]:
         """Plan the fields of each row. The statement has made sure that it is a row of `visible`."""
+        if visible.entity.variants:
+            return tuple(self.variants(visible, nodes))
         fields = self.subfields(nodes, visible.entity.name)
         return tuple(self.field(visible, key, subnodes) for key, subnodes in fields.items())
+
+    def variants(self, visible: Visible, nodes: tuple[FieldNode, ...]) -> Iterable[One]:
+        """Yield the row as each of the types that it may have, as far as the viewer sees them."""
+        self.has_variants = True
+        for name in visible.entity.variants:
+            relation = visible.entity.relation(name)
+            assert relation is not None
+            if relation.target in self.schema.type_map:
+                far, _ = self.access.across(relation, self.sight)
+                output = self.output(far, nodes)
+                if self.typed:
+                    output = (TypeName(TYPE_KEY, relation.target), *output)
+                yield One(name, relation, Read(Rows(reached(relation, visible, far)), output))
 
     def field(self, visible: Visible, key: str, nodes: tuple[FieldNode, ...]) -> Output:
         entity, name = visible.entity, nodes[0].name.value
@@ -374,7 +401,8 @@ class _Planner:
         return self.collected((node.selection_set for node in nodes if node.selection_set is not None), type_name)
 
     def collected(self, sets: Iterable[SelectionSetNode], type_name: str) -> dict[str, tuple[FieldNode, ...]]:
-        found = collect(sets, type_name, self.fragments, self.variables)
+        interfaces = self.model.interfaces.get(type_name, ())
+        found = collect(sets, type_name, self.fragments, self.variables, interfaces)
         self.fields += len(found)
         self.check_budget()
         return found

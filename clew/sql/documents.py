@@ -16,7 +16,7 @@ from clew.plan.types import Aggregate, Connection, Groups, Many, One, Output, Re
 from clew.sql.aggregates import aggregate, nothing
 from clew.sql.connections import connection
 from clew.sql.groups import groups
-from clew.sql.json import Json, JsonArray, JsonIf, JsonObject, JsonScalar, json_column, json_name
+from clew.sql.json import NULL, Json, JsonArray, JsonIf, JsonObject, JsonScalar, json_column, json_name
 from clew.sql.pages import Pages
 from clew.sql.scope import Scope
 
@@ -93,6 +93,8 @@ class Documents:
                 pairs.append((output.key, JsonIf(is_shown, json)))
             else:
                 pairs.append((output.key, self.output(output, scope)))
+        if scope.entity.variants:
+            return _first(pairs), source
         return JsonObject(pairs), source
 
     def output(self, output: Value | TypeName | Required | Many, scope: Scope) -> ColumnElement[Any]:
@@ -111,6 +113,18 @@ class Documents:
     def shown(self, json: Json, mask: Predicate | None, scope: Scope) -> Json:
         """Return the JSON where `mask` holds for the row of `scope`, else null."""
         return json if mask is None else JsonIf(self.pages.opened(mask, scope), json)
+
+
+def _first(pairs: Iterable[tuple[str, ColumnElement[Any]]]) -> Json:
+    """Return the first object that is there, of those that one row is as each of its types."""
+    found: Json = NULL
+    for _, json in reversed(list(pairs)):
+        if isinstance(json, JsonIf):
+            found = JsonIf(json.condition, json.item, found)
+        else:
+            assert isinstance(json, JsonScalar)
+            found = JsonScalar(sa.func.coalesce(json.text, found), is_large=True)
+    return found
 
 
 def at_most_one(rows: Rows) -> bool:
