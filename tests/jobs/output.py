@@ -132,7 +132,7 @@ class Lab:
         return outputs
 
     def writer(
-        self, outputs: JobOutputs, worker: UUID, *, most_of_chunk: int = 65536, most_of_attempt: int = 2**24
+        self, outputs: JobOutputs, *, most_of_chunk: int = 65536, most_of_attempt: int = 2**24
     ) -> JobOutputWriter:
         writer = JobOutputWriter(outputs, most_of_chunk=most_of_chunk, most_of_attempt=most_of_attempt)
         self._stack.push_async_callback(writer.close)

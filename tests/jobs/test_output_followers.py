@@ -19,7 +19,7 @@ async def test_join_at_the_first_a_middle_the_last_and_past_the_last_byte(
     async with lab(database_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
-        writer = here.writer(writing, WORKER)
+        writer = here.writer(writing)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for letter in "abcde":
@@ -42,7 +42,7 @@ async def test_a_follower_can_join_before_the_job_begins(database_url: str, else
     async with lab(database_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
-        writer = here.writer(writing, WORKER)
+        writer = here.writer(writing)
         job = await here.job(status="QUEUED", attempt=0)
         readings = [here.follow(following, job) for _ in range(3)]
         await here.set(job, "RUNNING", 1, WORKER)
@@ -76,7 +76,7 @@ async def test_a_retry_is_a_reset_and_then_the_whole_new_attempt(database_url: s
     async with lab(database_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
-        writer = here.writer(writing, WORKER)
+        writer = here.writer(writing)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for letter in "abc":
@@ -93,7 +93,6 @@ async def test_a_retry_is_a_reset_and_then_the_whole_new_attempt(database_url: s
         await writer.begin(job, 2)
         async with here.connection.transaction():
             await writer.copy(here.connection.fetch, job, 2, 1, 1, 2)
-        writer.tell(job)
         assert writer.position(job) == 2
         await writer.emit(job, 2, "d", "token", None)
         await writer.flush(job)
@@ -112,7 +111,7 @@ async def test_a_retry_is_a_reset_and_then_the_whole_new_attempt(database_url: s
 async def test_attempts_that_came_and_went_unseen_are_one_reset(database_url: str) -> None:
     async with lab(database_url) as here:
         outputs = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         await writer.emit(job, 1, "a", "token", None)
@@ -129,7 +128,7 @@ async def test_attempts_that_came_and_went_unseen_are_one_reset(database_url: st
 async def test_a_job_that_is_retried_after_its_end_goes_on(database_url: str) -> None:
     async with lab(database_url) as here:
         outputs = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         await writer.emit(job, 1, "a", "token", None)
@@ -212,7 +211,7 @@ async def test_dropped_output_is_gone_and_never_a_gap(database_url: str) -> None
     async with lab(database_url) as here:
         outputs = await here.process(retention=60)
         other = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job, done = await here.job(WORKER), await here.job(WORKER)
         for each in (job, done):
             await writer.begin(each, 1)
@@ -256,7 +255,7 @@ async def test_dropped_output_is_gone_and_never_a_gap(database_url: str) -> None
 async def test_output_is_dropped_when_it_becomes_too_large(database_url: str) -> None:
     async with lab(database_url) as here:
         outputs = await here.process(most=3 * 2**20)
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         turns = 0
@@ -283,7 +282,7 @@ async def test_a_slow_follower_holds_one_page_and_misses_nothing(
     monkeypatch.setattr("clew.jobs.output.ring.MOST_HELD", 200_000)
     async with lab(database_url) as here:
         outputs = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         slow, fast = here.follow(outputs, job), here.follow(outputs, job)
@@ -311,7 +310,7 @@ async def test_a_slow_follower_holds_one_page_and_misses_nothing(
 async def test_followers_who_join_at_once_share_pages_and_bytes(database_url: str) -> None:
     async with lab(database_url) as here:
         writing, following = await here.process(), await here.process()
-        writer = here.writer(writing, WORKER)
+        writer = here.writer(writing)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for number in range(500):
@@ -332,7 +331,7 @@ async def test_followers_who_join_at_once_share_pages_and_bytes(database_url: st
 async def test_reads_for_all_followers_are_no_more_than_writes(database_url: str) -> None:
     async with lab(database_url) as here:
         writing, following = await here.process(), await here.process()
-        writer = here.writer(writing, WORKER)
+        writer = here.writer(writing)
         jobs = [await here.job(WORKER) for _ in range(5)]
         readings = [here.follow(following, job) for job in jobs for _ in range(10)]
         for reading in readings:
@@ -360,7 +359,7 @@ async def test_without_any_wake_up_the_poll_finds_what_is_new(
     async with lab(database_url) as here:
         writing, following = await here.process(), await here.process(wakes=False)
         monkeypatch.setattr(writing, "wrote", lambda job, chunks: None)
-        writer = here.writer(writing, WORKER)
+        writer = here.writer(writing)
         job = await here.job(WORKER)
         reading = here.follow(following, job)
         await writer.begin(job, 1)
@@ -374,7 +373,7 @@ async def test_without_any_wake_up_the_poll_finds_what_is_new(
 async def test_nothing_is_read_when_nobody_follows(database_url: str) -> None:
     async with lab(database_url) as here:
         outputs = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for _ in range(10):

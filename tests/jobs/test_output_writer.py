@@ -16,7 +16,7 @@ from tests.jobs.output import WORKER, lab
 
 async def test_one_statement_writes_for_all_jobs(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         jobs = [await here.job(WORKER) for _ in range(20)]
         for job in jobs:
             await writer.begin(job, 1)
@@ -33,12 +33,12 @@ async def test_one_statement_writes_for_all_jobs(database_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "attempt", "worker"),
-    [("RUNNING", 2, uuid4()), ("RUNNING", 2, WORKER), ("RUNNING", 1, uuid4()), ("QUEUED", 1, WORKER),
+    [("RUNNING", 2, uuid4()), ("RUNNING", 2, WORKER), ("QUEUED", 1, WORKER),
      ("FAILED", 1, WORKER), ("SUCCEEDED", 1, WORKER), ("CANCELLED", 1, WORKER)],
 )  # fmt: skip
 async def test_a_zombies_chunk_is_refused(database_url: str, status: str, attempt: int, worker: object) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         job, other = await here.job(WORKER), await here.job(WORKER)
         for each in (job, other):
             await writer.begin(each, 1)
@@ -60,7 +60,7 @@ async def test_a_zombies_chunk_is_refused(database_url: str, status: str, attemp
 
 async def test_a_zombie_whose_job_is_taken_at_the_same_moment_is_refused(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         async with here.connection.transaction():
@@ -75,7 +75,7 @@ async def test_a_zombie_whose_job_is_taken_at_the_same_moment_is_refused(databas
 
 async def test_a_job_cannot_be_taken_while_its_chunks_are_being_written(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         # It holds up the insertion, after the lock of the job.
@@ -101,7 +101,7 @@ async def test_a_job_cannot_be_taken_while_its_chunks_are_being_written(database
 
 async def test_a_locked_job_holds_up_no_other(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         locked, free = await here.job(WORKER), await here.job(WORKER)
         for job in (locked, free):
             await writer.begin(job, 1)
@@ -116,7 +116,7 @@ async def test_a_locked_job_holds_up_no_other(database_url: str) -> None:
 
 async def test_an_old_attempt_cannot_emit(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         job = await here.job(WORKER)
         with pytest.raises(LostLeaseError):
             await writer.emit(job, 1, "a", "token", None)
@@ -125,7 +125,9 @@ async def test_an_old_attempt_cannot_emit(database_url: str) -> None:
         await writer.begin(job, 2)
         with pytest.raises(LostLeaseError):
             await writer.emit(job, 1, "a", "token", None)
-        writer.end(job)
+        writer.end(job, 1)
+        await writer.emit(job, 2, "a", "token", None)
+        writer.end(job, 2)
         with pytest.raises(LostLeaseError):
             await writer.emit(job, 2, "a", "token", None)
         assert [row[:2] for row in await here.rows(job)] == [(2, 0)]
@@ -149,7 +151,7 @@ async def test_an_old_attempt_cannot_emit(database_url: str) -> None:
 )
 async def test_what_cannot_be_kept_is_a_clear_error(database_url: str, data: object, kind: str, message: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER, most_of_chunk=1000)
+        writer = here.writer(await here.process(), most_of_chunk=1000)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         with pytest.raises(ClewError) as refused:
@@ -168,7 +170,7 @@ async def test_json_is_kept_as_it_is(database_url: str) -> None:
     ]  # fmt: skip
     async with lab(database_url) as here:
         outputs = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for value in values:
@@ -183,7 +185,7 @@ async def test_json_is_kept_as_it_is(database_url: str) -> None:
 
 async def test_the_output_of_an_execution_is_bounded(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER, most_of_attempt=10_000)
+        writer = here.writer(await here.process(), most_of_attempt=10_000)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for _ in range(10_000 // 65):
@@ -197,7 +199,7 @@ async def test_the_output_of_an_execution_is_bounded(database_url: str) -> None:
 
 async def test_a_job_that_emits_too_fast_waits(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER, most_of_attempt=2**30)
+        writer = here.writer(await here.process(), most_of_attempt=2**30)
         job, other = await here.job(WORKER), await here.job(WORKER)
         for each in (job, other):
             await writer.begin(each, 1)
@@ -223,7 +225,7 @@ async def test_a_job_that_emits_too_fast_waits(database_url: str) -> None:
 async def test_nothing_is_lost_or_doubled_when_the_database_breaks_off(database_url: str) -> None:
     async with lab(database_url) as here:
         outputs, other = await here.process(), await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         readings = [here.follow(outputs, job), here.follow(other, job)]
         for reading in readings:
@@ -256,7 +258,7 @@ async def test_nothing_is_lost_or_doubled_when_the_database_breaks_off(database_
 async def test_a_chunk_that_is_written_twice_counts_once(database_url: str) -> None:
     async with lab(database_url) as here:
         outputs = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for letter in "abc":
@@ -276,7 +278,7 @@ async def test_a_chunk_that_is_written_twice_counts_once(database_url: str) -> N
 async def test_kept_chunks_that_were_dropped_are_told_of(database_url: str) -> None:
     async with lab(database_url) as here:
         outputs = await here.process()
-        writer = here.writer(outputs, WORKER)
+        writer = here.writer(outputs)
         job = await here.job(WORKER, attempt=2)
         await writer.begin(job, 2)
         async with here.connection.transaction():
@@ -293,7 +295,7 @@ async def test_kept_chunks_that_were_dropped_are_told_of(database_url: str) -> N
 
 async def test_a_token_is_durable_soon(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         delays = []
@@ -308,7 +310,7 @@ async def test_a_token_is_durable_soon(database_url: str) -> None:
 
 async def test_closing_writes_what_waits(database_url: str) -> None:
     async with lab(database_url) as here:
-        writer = here.writer(await here.process(), WORKER)
+        writer = here.writer(await here.process())
         job = await here.job(WORKER)
         await writer.begin(job, 1)
         for letter in "abc":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 CHANNEL = "clew_job_output"
 
-# Chunks of several jobs: only those of executions that still run. The lock keeps anybody from taking or
-# ending such a job until its chunks are committed. A job that is locked otherwise is not waited for. A chunk that is
-# there already was written by a try whose answer was lost.
+# Chunks of several jobs: only those of executions that still run, which the attempt tells. The lock keeps anybody from
+# taking or ending such a job until its chunks are committed. A job that is locked otherwise is not waited for. A chunk
+# that is there already was written by a try whose answer was lost.
 WRITE = """
 WITH chunk AS (
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::bool[], $7::text[])

@@ -22,6 +22,8 @@ _LOG = get_logger("clew.jobs")
 
 # In seconds: the least time from the start of one statement to the start of the next one.
 _EVERY = 0.02
+# When followers are told of chunks that were copied.
+_SOON = 0.03
 # After a fault of the database: the first and the longest wait.
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
 
@@ -80,7 +82,7 @@ class JobOutputWriter:
 
     async def begin(self, job: str, attempt: int) -> None:
         """As `OutputWriter.begin`."""
-        self.end(job)
+        self._forget(job)
         output = self._outputs[job] = _Output(job, attempt)
         if attempt > 1:
             rows = await self._pool.fetch(sql.LAST_STEP, (job,))
@@ -141,16 +143,14 @@ class JobOutputWriter:
         if found < count:
             # Some of them are not kept any more.
             await fetch(sql.LACK, job, attempt, output.last)
+        # Followers see them when the transaction has ended. If that takes longer, the poll finds them.
+        asyncio.get_running_loop().call_later(_SOON, self._of.wrote, job, ())
 
-    def end(self, job: str) -> None:
-        """Forget an execution, which has ended. What is not written by now never will be."""
-        output = self._outputs.pop(job, None)
-        if output is not None:
-            self._drop(output, LostLeaseError())
-
-    def tell(self, job: str) -> None:
-        """Tell followers that something else is new about a job: chunks were copied, or it has ended."""
-        self._of.wrote(job, ())
+    def end(self, job: str, attempt: int) -> None:
+        """As `OutputWriter.end`."""
+        output = self._outputs.get(job)
+        if output is not None and output.attempt == attempt:
+            self._forget(job)
 
     async def close(self) -> None:
         """Write what waits, as far as the database takes it at once, and stop."""
@@ -159,7 +159,7 @@ class JobOutputWriter:
         if self._task is not None:
             await asyncio.wait([self._task])
         for job in list(self._outputs):
-            self.end(job)
+            self._forget(job)
 
     @property
     def _pool(self) -> Pool:
@@ -195,6 +195,11 @@ class JobOutputWriter:
             self._task = self._of.background.start(self._write(), "output-writer")
             if self._task is None:
                 self._drop(output, ClewError("The server is shutting down.", code=Code.UNAVAILABLE))
+
+    def _forget(self, job: str) -> None:
+        output = self._outputs.pop(job, None)
+        if output is not None:
+            self._drop(output, LostLeaseError())
 
     def _drop(self, output: _Output, error: ClewError) -> None:
         """Forget the chunks of an execution that are not committed."""
