@@ -27,6 +27,7 @@ from clew.engine import Engine
 from clew.errors import ClewError
 from clew.jobs.output.source import JobOutputs
 from clew.jobs.output.subscriptions import OutputSubscriptions
+from clew.jobs.service import JobService
 from clew.jobs.visibility import is_visible
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
@@ -62,7 +63,9 @@ class Application(Starlette):
         background: Background,
         changes: ChangeSource,
         live: LiveQueries,
+        events: ChangeEvents,
         outputs: JobOutputs,
+        jobs: JobService | None,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -77,11 +80,12 @@ class Application(Starlette):
         self.changes = changes
         self.live = live
         self.outputs = outputs
+        self.jobs = jobs
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         self.subscriptions = Subscriptions(
             engine,
             live,
-            ChangeEvents(engine, changes),
+            events,
             {OUTPUT_FIELD: OutputSubscriptions(engine, outputs)},
             witnessed=authenticator.dev,
         )
@@ -158,6 +162,8 @@ class Application(Starlette):
         self.readiness.draining = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.sockets.drain)
+            if self.jobs is not None:
+                self._loop.call_soon_threadsafe(self.jobs.drain)
 
     @asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -178,6 +184,8 @@ class Application(Starlette):
     async def close(self) -> None:
         """End work beside requests, and close the connections."""
         await self.live.close()
+        if self.jobs is not None:
+            await self.jobs.close()
         await self.background.close()
         await self.outputs.close()
         await self.engine.pool.close()
