@@ -541,3 +541,15 @@ def development_app(clew: Clew, settings: Settings) -> Application:
         SchemaError, StartupError: as `Clew.asgi`.
     """
     return clew._application(settings, local_admin=settings.env == "dev")
+
+
+def worker_app(clew: Clew, settings: Settings, queues: Collection[str] | None) -> Application:
+    """Return the app of a process that runs jobs and serves nothing: enter its lifespan.
+
+    Args:
+        queues: only jobs of these queues; None: all.
+
+    Raises:
+        SchemaError, StartupError: as `Clew.asgi`.
+    """
+    return clew._application(settings, run_jobs=True, queues=queues)

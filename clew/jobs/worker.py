@@ -15,7 +15,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from clew.config import PLANNER
 from clew.database.alchemy import alchemy_engine
 from clew.database.pool import Pool
 from clew.jobs import limits
@@ -57,9 +56,7 @@ class Worker:
         handlers: by name; other jobs are left to other workers.
         run_graphql: runs operations for handlers.
         output: keeps what handlers emit.
-        pool_url: of the database, for handlers.
-        pool_size: how many connections handlers have.
-        planner: as `CLEW_PLANNER`.
+        pool: the connections of handlers. It is closed at the end.
         queues: those whose jobs it runs; None: all.
         concurrency: how many jobs run at once.
         lease: how long others wait, in seconds, before they take over the jobs of a worker that is not heard of.
@@ -71,14 +68,12 @@ class Worker:
     def __init__(
         self,
         url: str,
+        pool: Pool,
         *,
         declarations: Mapping[str, JobDeclaration],
         handlers: Mapping[str, Handler],
         run_graphql: RunGraphQL,
         output: OutputWriter,
-        pool_url: str | None = None,
-        pool_size: int = 10,
-        planner: str = PLANNER,
         queues: Collection[str] | None = None,
         concurrency: int = 10,
         lease: float = 15.0,
@@ -105,15 +100,7 @@ class Worker:
         self._committed = committed
         self._token = token
         self._clock = Clock(crons)
-        self._pool = Pool(
-            pool_url or url,
-            size=pool_size,
-            wait=30.0,
-            statement_timeout=None,
-            idle_timeout=None,
-            application_name="clew-handlers",
-            planner=planner,
-        )
+        self._pool = pool
         self._endings = Endings(url, committed)
         self._tools = Tools(self._pool, alchemy_engine(self._pool), output, run_graphql, self._endings, committed)
         self._woken = asyncio.Event()

@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clew.database.pool import Pool
 from clew.jobs import queue
 from clew.jobs.types import Fetch, Handler, JobDeclaration, NewJob
 from clew.jobs.worker import Worker
@@ -102,8 +103,10 @@ class Jobs:
     def worker(self, **given: Any) -> Worker:
         """Start a worker."""
         settings: dict[str, Any] = {"lease": 15.0, **given}
+        pool = Pool(self.url, size=10, wait=30.0, statement_timeout=None, idle_timeout=None)
         worker = Worker(
             self.url,
+            pool,
             declarations=self.declarations,
             handlers=settings.pop("handlers", self.handlers),
             run_graphql=run_graphql,
