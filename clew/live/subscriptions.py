@@ -35,7 +35,7 @@ class Opener(Protocol):
 class Subscriptions:
     """Runs operations of every kind: queries and mutations as the engine does, and subscriptions.
 
-    `queries` open live queries, `changes` open change events.
+    `queries` open live queries, `changes` open change events, `outputs` open the output of jobs.
 
     Args:
         witnessed: whether an error says which rules refused a write, as in development.
@@ -46,6 +46,7 @@ class Subscriptions:
         engine: Engine,
         queries: Opener,
         changes: Opener,
+        outputs: Opener,
         *,
         witnessed: bool = False,
     ) -> None:
@@ -55,6 +56,7 @@ class Subscriptions:
         self._custom = {field.name for field in engine.model.custom_fields if field.parent == "Subscription"}
         self._alone: dict[str, Opener] = {
             **{names.change_field(entity.single): changes for entity in engine.model.entities.values()},
+            **dict.fromkeys(names.JOB_SUBSCRIPTIONS, outputs),
             **dict.fromkeys(self._custom, CustomSubscriptions(engine)),
         }
 

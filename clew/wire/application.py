@@ -33,7 +33,7 @@ from clew.live.subscriptions import Subscriptions
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.job_output import PATH as OUTPUT
-from clew.wire.job_output import JobOutput
+from clew.wire.job_output import JobOutput, JobOutputSubscriptions
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
 from clew.wire.sockets import Sockets
@@ -76,7 +76,14 @@ class Application(Starlette):
         self.live = live
         self.outputs = outputs
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
-        self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
+        visible = partial(is_visible, engine)
+        self.subscriptions = Subscriptions(
+            engine,
+            live,
+            ChangeEvents(engine, changes),
+            JobOutputSubscriptions(outputs, visible),
+            witnessed=authenticator.dev,
+        )
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
         streams = Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds)
         handler = HTTPHandler(
@@ -119,7 +126,7 @@ class Application(Starlette):
                 Route("/graphql", graphql),
                 WebSocketRoute("/graphql", graphql),
                 Route(TICKETS, TicketOffice(authenticator)),
-                Route(OUTPUT, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
+                Route(OUTPUT, JobOutput(outputs, visible, streams, authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
                 *routes,
