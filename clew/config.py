@@ -252,6 +252,18 @@ class Settings(BaseSettings):
         description="Seconds that a subscriber may be away and go on where it was. The change log keeps changes for "
         "two to three times as long.",
     )
+    run_jobs: bool = Field(
+        True, description="Whether server processes run jobs. Switch it off where `clew worker` runs them."
+    )
+    job_concurrency: Annotated[int, Field(ge=1, le=1000)] = Field(
+        10, description="How many jobs one process runs at once."
+    )
+    job_pool_max: Annotated[int, Field(ge=1, le=1000)] = Field(
+        10, description="The most database connections that the handlers of one process open."
+    )
+    job_seconds: Annotated[float, Field(ge=60, le=315_360_000, allow_inf_nan=False)] = Field(
+        604_800.0, description="Seconds that jobs are kept after their end."
+    )
     # Job output
     output_seconds: Annotated[float, Field(ge=60, le=31_536_000, allow_inf_nan=False)] = Field(
         604_800.0, description="Seconds that the output of jobs is kept at least, unless it becomes too large."

@@ -81,7 +81,7 @@ function bubble(author, text) {
   return made;
 }
 
-let answer = null; // the bubble of the answer that is arriving
+let answer = null; // the bubble of the answer that is arriving, or that was stopped
 
 function showMessages(messages) {
   const log = $("messages");
@@ -94,6 +94,7 @@ function showMessages(messages) {
 // Follow a job's output. `reset`: the job runs again, and its output begins anew.
 function follow(id, signal) {
   job = id;
+  answer?.remove();
   answer = bubble("ASSISTANT streaming", "");
   answer.id = "answer";
   $("messages").append(answer);
@@ -110,11 +111,15 @@ function follow(id, signal) {
       }
       if (event.event === "final") {
         const { status } = JSON.parse(event.data);
-        if (status === "SUCCEEDED") answer?.remove();
-        else answer.className = "message SYSTEM";
-        if (status !== "SUCCEEDED") answer.textContent += status === "CANCELLED" ? " [stopped]" : " [failed]";
-        answer = job = null;
+        job = null;
         $("stop").hidden = true;
+        if (status === "SUCCEEDED") {
+          answer.remove(); // the message is in the thread by now
+          answer = null;
+        } else {
+          answer.className = "message ASSISTANT";
+          answer.textContent += status === "CANCELLED" ? " [stopped]" : " [failed]";
+        }
         return true;
       }
     }

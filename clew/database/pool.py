@@ -49,7 +49,8 @@ class Pool:
         url: `postgresql://...`.
         size: the largest number of open connections.
         wait: seconds to wait for a connection before UNAVAILABLE.
-        statement_timeout: seconds that a statement may take before TIMEOUT.
+        statement_timeout: seconds that a statement may take before TIMEOUT; None: any time.
+        idle_timeout: seconds that a transaction may stay idle before it is ended; None: any time.
         application_name: the name in `pg_stat_activity`.
         planner: the planner's settings, as `CLEW_PLANNER` has them.
     """
@@ -60,7 +61,8 @@ class Pool:
         *,
         size: int = 10,
         wait: float = 5.0,
-        statement_timeout: float = 10.0,
+        statement_timeout: float | None = 10.0,
+        idle_timeout: float | None = 60.0,
         application_name: str = "clew",
         planner: str = PLANNER,
     ) -> None:
@@ -74,10 +76,9 @@ class Pool:
             # Postgres must read the values that it writes as the same values, whatever the database's default.
             "datestyle": "ISO, MDY",
             "extra_float_digits": "1",
-            # 0 would turn the timeout off.
-            "statement_timeout": str(max(1, round(statement_timeout * 1000))),
+            "statement_timeout": _milliseconds(statement_timeout),
             # A transaction that Clew lost track of must not hold its locks forever.
-            "idle_in_transaction_session_timeout": "60000",
+            "idle_in_transaction_session_timeout": _milliseconds(idle_timeout),
             # A cancellation that arrives before its statement is lost. Then closing the socket must stop the statement.
             "client_connection_check_interval": "500",
         }
@@ -281,6 +282,11 @@ class Pool:
                 waiter.set_result(None)
                 return
         self._open -= 1
+
+
+def _milliseconds(seconds: float | None) -> str:
+    # 0 turns a timeout off.
+    return "0" if seconds is None else str(max(1, round(seconds * 1000)))
 
 
 async def _ended(connection: Connection) -> None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.typing import FilteringBoundLogger
 
 from clew.viewer import Viewer
+
+T = TypeVar("T")
+
+
+class System(Protocol):
+    """Operations that the application runs in its own name."""
+
+    async def graphql(self, document: str, /, **variables: Any) -> dict[str, Any]:
+        """Run an operation as an admin. Otherwise this is the same as `JobContext.graphql`."""
 
 
 class JobContext(Protocol):
     """The first argument of a job's handler, for type annotations: `async def summarize(ctx: JobContext, ...)`."""
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
 
     @property
     def viewer(self) -> Viewer:
@@ -21,14 +36,74 @@ class JobContext(Protocol):
     def attempt(self) -> int:
         """The number of this execution, from 1."""
 
-    async def graphql(self, document: str, **variables: Any) -> dict[str, Any]:
-        """Run an operation under the rules of the viewer. Return its data."""
+    @property
+    def cancelled(self) -> bool:
+        """Whether this execution is to stop: `asyncio.CancelledError` has been raised where the handler waited."""
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """A logger that names the job in each line."""
+
+    @property
+    def connection(self) -> AsyncConnection:
+        """A connection with the application's rights. Inside `transaction` it is the transaction's.
+
+        Outside it each statement commits by itself.
+        """
+
+    @property
+    def system(self) -> System:
+        """Run operations as an admin instead."""
+
+    async def graphql(self, document: str, /, **variables: Any) -> dict[str, Any]:
+        """Run an operation under the rules of the viewer.
+
+        From the first `transaction` on, it is part of that.
+
+        Args:
+            document: one query or mutation.
+            variables: by name, as JSON has them.
+
+        Returns:
+            Its `data`.
+
+        Raises:
+            ClewError: the first of its errors.
+        """
 
     async def emit(self, data: Any, kind: str = "token") -> None:
-        """Append text or JSON to the job's durable output."""
+        """Append text or JSON to the job's durable output.
 
-    async def progress(self, progress: float, message: str | None = None) -> None:
-        """Report the share of the work that is done, from 0 to 1."""
+        While a step runs, what is outside of it waits for its end.
+
+        Raises:
+            ClewError: LIMIT_EXCEEDED if the chunk or the whole output is too large.
+        """
+
+    async def progress(self, share: float, message: str | None = None) -> None:
+        """Report the share of the work that is done, from 0 to 1.
+
+        Raises:
+            ValueError: the share is not such a number.
+        """
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Open a transaction that commits together with the job's completion."""
+        """Write what takes effect together with the job's completion, when the handler returns; or not at all.
+
+        All blocks of an execution are one transaction. A block that raises is undone. Within a step it is the step's:
+        it commits together with the step's result.
+        """
+
+    async def step(self, name: str, fn: Callable[..., Awaitable[T]]) -> T:
+        """Return what `fn` gives. Keep it, and the chunks that `fn` emits: another attempt does not call `fn` again.
+
+        Steps run one after another, before any transaction of the handler.
+
+        Args:
+            name: once in an execution.
+            fn: takes no argument, or this context. Its result must be JSON.
+
+        Raises:
+            ValueError: the name was used before.
+            TypeError: the result is not JSON.
+        """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol, Self
 
 from graphql import GraphQLError, OperationType
@@ -35,9 +35,10 @@ class Opener(Protocol):
 class Subscriptions:
     """Runs operations of every kind: queries and mutations as the engine does, and subscriptions.
 
-    `queries` open live queries, `changes` open change events, `outputs` open the output of jobs.
+    `queries` open live queries, `changes` open change events.
 
     Args:
+        others: what opens further fields of Subscription, by their names.
         witnessed: whether an error says which rules refused a write, as in development.
     """
 
@@ -46,7 +47,7 @@ class Subscriptions:
         engine: Engine,
         queries: Opener,
         changes: Opener,
-        outputs: Opener,
+        others: Mapping[str, Opener],
         *,
         witnessed: bool = False,
     ) -> None:
@@ -56,8 +57,8 @@ class Subscriptions:
         self._custom = {field.name for field in engine.model.custom_fields if field.parent == "Subscription"}
         self._alone: dict[str, Opener] = {
             **{names.change_field(entity.single): changes for entity in engine.model.entities.values()},
-            **dict.fromkeys(names.JOB_SUBSCRIPTIONS, outputs),
             **dict.fromkeys(self._custom, CustomSubscriptions(engine)),
+            **others,
         }
 
     async def open(self, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome | Stream:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -36,6 +38,55 @@ def fault(schedule: str) -> str | None:
             if step is not None and not 1 <= int(step) <= high:
                 return f'"{item}" has no step from 1 to {high}'
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a job runs. `any_day` says that a day fits if either its date or its weekday does (0 is Sunday).
+
+    As for crontab(5): https://pubs.opengroup.org/onlinepubs/9799919799/utilities/crontab.html
+    """
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    any_day: bool
+
+    def has_day(self, time: datetime) -> bool:
+        """Return whether the day of a time fits."""
+        by_date, by_weekday = time.day in self.days, time.isoweekday() % 7 in self.weekdays
+        return by_date or by_weekday if self.any_day else by_date and by_weekday
+
+
+def parse(schedule: str) -> Schedule:
+    """Read a schedule that has no fault."""
+    parts = schedule.split()
+    minutes, hours, days, months, weekdays = (
+        _numbers(text, low, high, words) for text, (_, low, high, words) in zip(parts, _FIELDS, strict=True)
+    )
+    return Schedule(
+        *(minutes, hours, days, months, frozenset(day % 7 for day in weekdays)),
+        any_day=not (parts[2].startswith("*") or parts[4].startswith("*")),
+    )
+
+
+def _numbers(text: str, low: int, high: int, words: tuple[str, ...]) -> frozenset[int]:
+    found: set[int] = set()
+    for item in text.split(","):
+        match = _PART.fullmatch(item)
+        assert match is not None
+        first, last, step = match.groups()
+        begin = low if first is None else _number(first, low, words)
+        end = last if last is None else _number(last, low, words)
+        if end is None:
+            # `5` is one number; `5/15` goes on to the end.
+            end = begin if first is not None and step is None else high
+        assert begin is not None
+        assert end is not None
+        found.update(range(begin, end + 1, int(step or 1)))
+    return frozenset(found)
 
 
 def _number(word: str, low: int, words: tuple[str, ...]) -> int | None:

@@ -26,14 +26,17 @@ from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
 from clew.jobs.output.source import JobOutputs
+from clew.jobs.output.subscriptions import OutputSubscriptions
+from clew.jobs.service import JobService
 from clew.jobs.visibility import is_visible
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
+from clew.schema.jobs import OUTPUT as OUTPUT_FIELD
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.job_output import PATH as OUTPUT
-from clew.wire.job_output import JobOutput, JobOutputSubscriptions
+from clew.wire.job_output import JobOutput
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
 from clew.wire.sockets import Sockets
@@ -60,7 +63,9 @@ class Application(Starlette):
         background: Background,
         changes: ChangeSource,
         live: LiveQueries,
+        events: ChangeEvents,
         outputs: JobOutputs,
+        jobs: JobService | None,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -75,13 +80,13 @@ class Application(Starlette):
         self.changes = changes
         self.live = live
         self.outputs = outputs
+        self.jobs = jobs
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
-        visible = partial(is_visible, engine)
         self.subscriptions = Subscriptions(
             engine,
             live,
-            ChangeEvents(engine, changes),
-            JobOutputSubscriptions(outputs, visible),
+            events,
+            {OUTPUT_FIELD: OutputSubscriptions(engine, outputs)},
             witnessed=authenticator.dev,
         )
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
@@ -126,7 +131,7 @@ class Application(Starlette):
                 Route("/graphql", graphql),
                 WebSocketRoute("/graphql", graphql),
                 Route(TICKETS, TicketOffice(authenticator)),
-                Route(OUTPUT, JobOutput(outputs, visible, streams, authenticator)),
+                Route(OUTPUT, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
                 *routes,
@@ -157,6 +162,8 @@ class Application(Starlette):
         self.readiness.draining = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.sockets.drain)
+            if self.jobs is not None:
+                self._loop.call_soon_threadsafe(self.jobs.drain)
 
     @asynccontextmanager
     async def lifespan(self, _app: Any = None) -> AsyncIterator[None]:
@@ -177,6 +184,8 @@ class Application(Starlette):
     async def close(self) -> None:
         """End work beside requests, and close the connections."""
         await self.live.close()
+        if self.jobs is not None:
+            await self.jobs.close()
         await self.background.close()
         await self.outputs.close()
         await self.engine.pool.close()

@@ -1,28 +1,20 @@
-"""The output of jobs: `GET /jobs/{id}/output` as server-sent events, and `subscription { jobOutput }`.
-
-See docs/job-output.md.
-"""
+"""`GET /jobs/{id}/output`: the output of a job as server-sent events (docs/job-output.md)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
-from typing import Any, Self
 from urllib.parse import parse_qsl
 
-from graphql.execution import get_argument_values
 from starlette.types import Receive, Scope, Send
 
 from clew.auth.authenticate import Authenticator
-from clew.document.collect import collect
 from clew.engine.flights import Flight
-from clew.engine.outcome import ResponseTooLargeError, failure, new_request_id
-from clew.engine.types import Begun, Request
+from clew.engine.outcome import new_request_id
+from clew.engine.types import Request
 from clew.errors import ClewError
 from clew.jobs.output.follow import Follower, IsVisible
 from clew.jobs.output.source import JobOutputs
-from clew.jobs.output.types import OutputEvent, Selection
-from clew.live.types import Payload, Stream
+from clew.jobs.output.types import OutputEvent
 from clew.viewer import Viewer
 from clew.wire.body import HTTPError
 from clew.wire.disconnect import ClientGone, until_disconnect
@@ -137,65 +129,3 @@ async def _taken(follower: Follower) -> AsyncIterator[Sequence[OutputEvent]]:
 def _form(follower: Follower) -> Form:
     # Whatever ends the stream, the client learns it when it connects again.
     return Form(follower.joined, b"", lambda error, request_id: b"")
-
-
-class JobOutputSubscriptions:
-    """Opens subscriptions of `jobOutput`.
-
-    Args:
-        outputs: follows jobs.
-        visible: tells who may follow which job.
-    """
-
-    def __init__(self, outputs: JobOutputs, visible: Visible) -> None:
-        self._outputs = outputs
-        self._visible = visible
-
-    async def open(self, begun: Begun, request: Request) -> Stream:
-        """Follow the job that the one field names.
-
-        Raises:
-            ClewError: NOT_FOUND, GONE, UNAVAILABLE, and BAD_USER_INPUT for a cursor that is none.
-        """
-        prepared, values = begun.prepared, begun.ready.values
-        root = prepared.schema.subscription_type
-        assert root is not None
-        selection: list[tuple[str, tuple[tuple[str, str], ...]]] = []
-        arguments: dict[str, Any] = {}
-        for key, nodes in collect(
-            [prepared.operation.selection_set], root.name, prepared.fragments, values.coerced
-        ).items():
-            sets = [node.selection_set for node in nodes if node.selection_set is not None]
-            inner = collect(sets, "JobOutput", prepared.fragments, values.coerced)
-            selection.append((key, tuple((alias, subnodes[0].name.value) for alias, subnodes in inner.items())))
-            if sets:
-                field = root.fields[nodes[0].name.value]
-                arguments = get_argument_values(field, nodes[0], prepared.with_sources(values, request.variables))
-        job = str(arguments["id"])
-        after = arguments.get("after") if request.last_event_id is None else request.last_event_id
-        follower = self._outputs.follow(job, after, partial(self._visible, begun.session.viewer, job, None))
-        await follower.open()
-        return _Results(follower, tuple(selection), prepared.limits.response_bytes, request)
-
-
-class _Results:
-    """The results of one subscription."""
-
-    def __init__(self, follower: Follower, selection: Selection, most: int | None, request: Request) -> None:
-        self._follower = follower
-        self._selection = selection
-        self._most = most
-        self._request = request
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Payload:
-        event = await anext(self._follower)
-        body = event.result(self._selection)
-        if self._most is not None and len(body) > self._most:
-            body = failure(ResponseTooLargeError(self._most), self._request.id or new_request_id()).body
-        return Payload(body, str(event.position))
-
-    async def aclose(self) -> None:
-        await self._follower.aclose()

@@ -89,8 +89,8 @@ class Magazine:
 
     async def job(self, name: str, key: str) -> asyncpg.Record:
         """The row of a job."""
-        row = await self.aside.fetchrow("SELECT * FROM clew.jobs WHERE id = $1", uuid.UUID(key))
-        assert row is not None
+        row: asyncpg.Record
+        (row,) = await self.aside.fetch("SELECT * FROM clew.jobs WHERE id = $1", uuid.UUID(key))
         assert row["name"] == name
         return row
 

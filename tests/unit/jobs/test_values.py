@@ -47,7 +47,8 @@ def model() -> Model:
 def field(model: Model, name: str) -> GraphQLField:
     mutation = build_schema(model).type_map["Mutation"]
     assert isinstance(mutation, GraphQLObjectType)
-    return mutation.fields[name]
+    found: GraphQLField = mutation.fields[name]
+    return found
 
 
 def called(work: GraphQLField, arguments: str) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""A connection of a worker's own: not one of those that serve requests or handlers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+
+from clew.database.errors import FAULTS
+from clew.database.pool import Connection
+from clew.jobs import statements as sql
+from clew.jobs.types import Fetch
+from clew.observe import get_logger
+
+_LOG = get_logger("clew.jobs")
+
+UNREACHABLE = (*FAULTS, TimeoutError)
+
+# In seconds.
+_PATIENCE = 10.0
+_ECHO = 2.0
+
+# A statement is planned once, while the queue may be empty, and must not scan the queue when that has grown.
+SETTINGS = {
+    "application_name": "clew-jobs",
+    "timezone": "UTC",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "client_connection_check_interval": "500",
+}
+
+
+class JobConnection:
+    """A connection that runs one statement, or one transaction, at a time."""
+
+    def __init__(self, connection: Connection, *, is_tuned: bool) -> None:
+        self._connection = connection
+        self._is_tuned = is_tuned
+        self._turn = asyncio.Lock()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._connection.is_closed()
+
+    def when_closed(self, told: Callable[[], None]) -> None:
+        """Call `told` when the connection is lost."""
+        self._connection.add_termination_listener(lambda _: told())
+
+    async def close(self) -> None:
+        with suppress(*UNREACHABLE):
+            await self._connection.close(timeout=1)
+
+    async def fetch(self, statement: str, /, *arguments: Any) -> list[asyncpg.Record]:
+        """Run a statement.
+
+        Raises:
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: as asyncpg.
+        """
+        if self._is_tuned:
+            async with self._turn:
+                return await self._connection.fetch(statement, *arguments)
+        async with self.transaction() as fetch:
+            return await fetch(statement, *arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Fetch]:
+        """Run statements in one transaction. Each sees what has been committed before it."""
+        async with self._turn, self._connection.transaction(isolation="read_committed"):
+            if not self._is_tuned:
+                await self._connection.execute("SET LOCAL enable_seqscan = off")
+            yield self._connection.fetch
+
+    async def listen(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the text of each notification. Find out whether they come at all."""
+        echo = asyncio.Event()
+
+        def notified(_: object, _process: int, _channel: str, text: object) -> None:
+            echo.set()
+            heard(str(text))
+
+        await self._connection.add_listener(sql.CHANNEL, notified)
+        await self.fetch(sql.NOTIFY, "")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ECHO):
+                await echo.wait()
+        if not echo.is_set():
+            _LOG.warning("no notifications: set CLEW_DIRECT_URL to a URL without a connection pooler")
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[JobConnection]:
+    """Open a connection, and close it at the end.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError: it cannot be opened.
+    """
+
+    async def connect(settings: dict[str, str]) -> Connection:
+        return await asyncpg.connect(
+            url, timeout=_PATIENCE, command_timeout=_PATIENCE, server_settings=settings, max_cacheable_statement_size=0
+        )
+
+    try:
+        connection = JobConnection(await connect(SETTINGS), is_tuned=True)
+    except asyncpg.PostgresError as error:
+        # A proxy may let through only settings that it knows.
+        if not any(name in str(error) for name in SETTINGS):
+            raise
+        connection = JobConnection(await connect({}), is_tuned=False)
+    try:
+        yield connection
+    finally:
+        await connection.close()

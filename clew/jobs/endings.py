@@ -1,0 +1,184 @@
+"""How jobs end, and how far they are: written for all jobs of a worker at once, while others go on running."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+import asyncpg
+
+from clew.jobs import statements as sql
+from clew.jobs.connection import UNREACHABLE, JobConnection, connected
+from clew.observe import get_logger
+
+_LOG = get_logger("clew.jobs")
+
+# In seconds. How often the progress of a job is written, at most.
+_PROGRESS = 0.1
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+
+_MOST = 500
+
+
+class Outcome(StrEnum):
+    """What an execution says of its job. RETRY: it failed. BACK: it was given back, and does not count."""
+
+    SUCCEEDED = "SUCCEEDED"
+    CANCELLED = "CANCELLED"
+    RETRY = "RETRY"
+    BACK = "BACK"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of an execution. It takes effect only while the job is this attempt's, and this worker's."""
+
+    job: str
+    attempt: int
+    worker: str
+    outcome: Outcome
+    result: str | None = None
+    error: str | None = None
+
+
+class Fenced(Protocol):
+    """An execution, as the fence names it."""
+
+    @property
+    def job(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def worker(self) -> str: ...
+
+
+class Endings:
+    """Writes endings and progress on a connection of its own.
+
+    Args:
+        url: of the database.
+        committed: called after each statement that has changed jobs.
+    """
+
+    def __init__(self, url: str, committed: Callable[[], None]) -> None:
+        self._url = url
+        self._committed = committed
+        self._woken = asyncio.Event()
+        self._endings: list[tuple[Ending, asyncio.Future[str | None]]] = []
+        self._reports: dict[tuple[str, int, str], tuple[float, str | None]] = {}
+        self._unwritten: set[tuple[str, int, str]] = set()
+        self._report_at = 0.0
+
+    def end(self, ending: Ending) -> asyncio.Future[str | None]:
+        """Write an ending. The result is the job's status; None if the job is another's by now."""
+        written: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._endings.append((ending, written))
+        self._woken.set()
+        return written
+
+    def report(self, execution: Fenced, share: float, message: str | None) -> None:
+        """Write soon how far a job is."""
+        key = (execution.job, execution.attempt, execution.worker)
+        self._reports[key] = (share, message)
+        self._unwritten.add(key)
+        self._woken.set()
+
+    def last_report(self, execution: Fenced) -> tuple[float | None, str | None]:
+        """Return how far a job is, to be written with its end. Forget it."""
+        key = (execution.job, execution.attempt, execution.worker)
+        self._unwritten.discard(key)
+        return self._reports.pop(key, (None, None))
+
+    async def run(self) -> None:
+        """Write until cancelled. While the database cannot be reached, nothing is lost."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                async with connected(self._url) as connection:
+                    connection.when_closed(self._woken.set)
+                    while True:
+                        await self._wait()
+                        await self._write(connection)
+                        wait = _FIRST_WAIT
+            except UNREACHABLE as error:
+                _LOG.warning("ends of jobs not written yet", error=type(error).__name__, detail=str(error))
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _wait(self) -> None:
+        if self._endings:
+            return
+        until = None
+        if self._unwritten:
+            until = max(0.0, self._report_at - time.monotonic())
+            if not until:
+                return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(until):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _write(self, connection: JobConnection) -> None:
+        if connection.is_closed:
+            raise ConnectionResetError("the connection was closed")
+        if self._unwritten and time.monotonic() >= self._report_at:
+            await self._write_reports(connection)
+        batch = self._endings[:_MOST]
+        if not batch:
+            return
+        statuses = await self._write_endings(connection, [ending for ending, _ in batch])
+        del self._endings[: len(batch)]
+        for (_, written), status in zip(batch, statuses, strict=True):
+            if not written.done():
+                written.set_result(status)
+        self._committed()
+
+    async def _write_endings(self, connection: JobConnection, endings: Sequence[Ending]) -> list[str | None]:
+        try:
+            return await self._write_all(connection, endings)
+        except asyncpg.DataError as error:
+            # One of them holds what Postgres does not take.
+            if len(endings) > 1:
+                return [status for one in endings for status in await self._write_endings(connection, [one])]
+            _LOG.error("end of a job not storable", job=endings[0].job, error=type(error).__name__)
+            return await self._write_all(
+                connection, [replace(endings[0], outcome=Outcome.RETRY, result=None, error="The job failed.")]
+            )
+
+    async def _write_all(self, connection: JobConnection, endings: Sequence[Ending]) -> list[str | None]:
+        reports = [self._reports.get((one.job, one.attempt, one.worker), (None, None)) for one in endings]
+        rows = await connection.fetch(
+            sql.END,
+            [one.job for one in endings],
+            [one.attempt for one in endings],
+            [one.worker for one in endings],
+            [one.outcome.value for one in endings],
+            [one.result for one in endings],
+            [one.error for one in endings],
+            [share for share, _ in reports],
+            [message for _, message in reports],
+        )
+        for one in endings:
+            self.last_report(one)
+        found = {(job, attempt): status for job, attempt, status in rows}
+        return [found.get((one.job, one.attempt)) for one in endings]
+
+    async def _write_reports(self, connection: JobConnection) -> None:
+        keys = sorted(self._unwritten)
+        self._unwritten.clear()
+        self._report_at = time.monotonic() + _PROGRESS
+        await connection.fetch(
+            sql.PROGRESS,
+            [job for job, _, _ in keys],
+            [attempt for _, attempt, _ in keys],
+            [worker for _, _, worker in keys],
+            [self._reports[key][0] for key in keys],
+            [self._reports[key][1] for key in keys],
+        )
+        self._committed()

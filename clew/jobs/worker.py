@@ -1,0 +1,418 @@
+"""A worker: it claims jobs, runs their handlers, and writes what becomes of them.
+
+It has a connection for claims and one for endings; handlers have a pool of their own. A worker lives as long as it
+renews its lease, from the event loop: if handlers block the loop, others take its jobs over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from clew.database.alchemy import alchemy_engine
+from clew.database.pool import Pool
+from clew.jobs import limits
+from clew.jobs import statements as sql
+from clew.jobs.connection import UNREACHABLE, JobConnection, connected
+from clew.jobs.cron import Clock
+from clew.jobs.endings import Endings
+from clew.jobs.execution import Claimed, Execution, Stop, Tools
+from clew.jobs.metrics import JobMetrics
+from clew.jobs.places import Places
+from clew.jobs.retention import forget_old
+from clew.jobs.types import CronJob, Handler, JobDeclaration, OutputWriter, RunGraphQL
+from clew.observe import get_logger
+
+_LOG = get_logger("clew.jobs")
+
+# In seconds. How often a worker looks for jobs that nobody tells of.
+_POLL = 1.0
+# How soon it looks again, if others were claiming at the same time.
+_AGAIN = 0.02
+# How often it looks for jobs that were told to stop, at most.
+_LOOK = 0.1
+# How long a handler may take to end after it was told to.
+_PATIENCE = 5.0
+# After a lost connection: the first and the longest wait.
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+# How often it looks at all that is delayed, and not only at what may have been added.
+_ANEW = 60.0
+# How many jobs are claimed at once.
+_BATCH = 200
+
+
+class Worker:
+    """Runs jobs that it has handlers for.
+
+    Args:
+        url: of the database, without a pooler that lends connections for one transaction.
+        declarations: the jobs, by name.
+        handlers: by name; other jobs are left to other workers.
+        run_graphql: runs operations for handlers.
+        output: keeps what handlers emit.
+        pool: the connections of handlers. It is closed at the end.
+        queues: those whose jobs it runs; None: all.
+        concurrency: how many jobs run at once.
+        lease: how long others wait, in seconds, before they take over the jobs of a worker that is not heard of.
+        retention: how long ended jobs are kept, in seconds.
+        crons: jobs to enqueue on a schedule.
+        committed: called when this worker has changed rows.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        pool: Pool,
+        *,
+        declarations: Mapping[str, JobDeclaration],
+        handlers: Mapping[str, Handler],
+        run_graphql: RunGraphQL,
+        output: OutputWriter,
+        queues: Collection[str] | None = None,
+        concurrency: int = 10,
+        lease: float = 15.0,
+        retention: float = 7 * 86400.0,
+        crons: Sequence[CronJob] = (),
+        committed: Callable[[], None] = lambda: None,
+        token: str = "",
+    ) -> None:
+        self.metrics = JobMetrics()
+        self._url = url
+        self._handlers = handlers
+        self._declarations = {
+            name: one
+            for name, one in declarations.items()
+            if name in handlers and (queues is None or one.queue in queues)
+        }
+        limited = {name for name, one in self._declarations.items() if limits.is_limited(one)}
+        queue_of = {name: one.queue for name, one in self._declarations.items()}
+        self._places = Places({name: queue for name, queue in queue_of.items() if name not in limited})
+        self._limited_places = Places({name: queue for name, queue in queue_of.items() if name in limited})
+        self._concurrency = concurrency
+        self._lease = lease
+        self._retention = retention
+        self._committed = committed
+        self._token = token
+        self._clock = Clock(crons)
+        self._pool = pool
+        self._endings = Endings(url, committed)
+        self._tools = Tools(self._pool, alchemy_engine(self._pool), output, run_graphql, self._endings, committed)
+        self._woken = asyncio.Event()
+        self._running: dict[tuple[str, int], Execution] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._left: list[tuple[str, str, str, int]] = []
+        self._is_draining = False
+        self._drained = asyncio.Event()
+        # The lease, and until when it lasts, by this process's clock.
+        self._id: uuid.UUID | None = None
+        self._until = 0.0
+        # When things are to be done, by the same clock.
+        self._claim_at = self._renew_at = self._due_at = self._look_at = self._sweep_at = self._tick_at = 0.0
+        self._anew_at = 0.0
+        # Until which time delayed jobs have been moved, and until when that is not certain yet.
+        self._due_from: datetime = _LONG_AGO
+        self._due_seen: tuple[datetime, int] | None = None
+
+    # What others call.
+
+    def wake(self) -> None:
+        """Say that jobs may have been enqueued or cancelled."""
+        self._claim_at = self._due_at = 0.0
+        self._look_at = min(self._look_at, time.monotonic() + _LOOK)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Run jobs until cancelled or drained. If Postgres is lost, connect again."""
+        helpers = [
+            asyncio.create_task(work, name=f"clew-jobs-{name}")
+            for name, work in (
+                ("endings", self._endings.run()),
+                ("lease", self._watch()),
+                ("retention", forget_old(self._url, self._retention, self._committed)),
+            )
+        ]
+        try:
+            await self._serve()
+        finally:
+            for execution in self._running.values():
+                execution.stop(Stop.LOST)
+            tasks = [*helpers, *self._tasks]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_PATIENCE)
+            await self._pool.close()
+            self._drained.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Begin no more jobs. Wait for those that run; after some seconds give back those that still run."""
+        self._is_draining = True
+        self._woken.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._drained.wait()
+        for execution in list(self._running.values()):
+            self._stop(execution, Stop.DRAINED)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2 * _PATIENCE):
+                await self._drained.wait()
+
+    # The lease.
+
+    async def _renew(self, connection: JobConnection) -> None:
+        now = time.monotonic()
+        if self._id is not None:
+            renewed = await connection.fetch(sql.RENEW, self._id, self._lease)
+            if not renewed:
+                self._lose()
+            elif renewed[0][0]:
+                self._sweep_at = 0.0
+        if self._id is None:
+            self._id = uuid.uuid4()
+            await connection.fetch(sql.JOIN, self._id, self._lease)
+        self._until = now + self._lease
+        self._renew_at = now + self._lease / 3
+
+    def _lose(self) -> None:
+        """Stop what was begun under a lease that is over: by now it may be another worker's."""
+        _LOG.warning("lease lost", jobs=len(self._running))
+        self._id = None
+        self._renew_at = 0.0
+        for execution in list(self._running.values()):
+            self.metrics.lost += 1
+            self._stop(execution, Stop.LOST)
+
+    async def _watch(self) -> None:
+        """End the lease where it cannot be renewed."""
+        while True:
+            await asyncio.sleep(self._lease / 15)
+            if self._id is not None and time.monotonic() >= self._until:
+                self._lose()
+                self._woken.set()
+
+    # The loop.
+
+    async def _serve(self) -> None:
+        wait = _FIRST_WAIT
+        while True:
+            began = time.monotonic()
+            try:
+                async with connected(self._url) as connection:
+                    await self._attend(connection)
+                    return
+            except UNREACHABLE as error:
+                _LOG.warning("jobs unreachable", error=type(error).__name__, detail=str(error))
+            if self._is_draining and not self._running:
+                return
+            if time.monotonic() - began > _LONGEST_WAIT:
+                wait = _FIRST_WAIT
+            # Not all workers at once.
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _attend(self, connection: JobConnection) -> None:
+        connection.when_closed(self._woken.set)
+        await connection.listen(self._heard)
+        self._places.forget()
+        self._limited_places.forget()
+        self._due_from, self._due_seen = _LONG_AGO, None
+        self._renew_at = self._claim_at = self._due_at = self._tick_at = 0.0
+        self._sweep_at = time.monotonic() + self._lease * random.uniform(0.3, 1)  # noqa: S311
+        while True:
+            self._woken.clear()
+            if connection.is_closed:
+                raise ConnectionResetError("the connection was closed")
+            if time.monotonic() >= self._renew_at:
+                await self._renew(connection)
+            if self._left:
+                await self._leave(connection)
+            if not self._is_draining:
+                await self._begin_more(connection)
+            elif not self._running:
+                assert self._id is not None
+                await connection.fetch(sql.DEPART, self._id)
+                return
+            if self._running and time.monotonic() >= self._look_at:
+                await self._look(connection)
+            await self._wait()
+
+    def _heard(self, token: str) -> None:
+        if token != self._token or not token:
+            self.wake()
+
+    async def _wait(self) -> None:
+        times = [self._renew_at]
+        if self._running:
+            times.append(self._look_at)
+        if not self._is_draining:
+            times += [self._due_at, self._sweep_at, self._tick_at]
+            if len(self._running) < self._concurrency:
+                times.append(self._claim_at)
+        pause = min(times) - time.monotonic()
+        if pause > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+
+    async def _begin_more(self, connection: JobConnection) -> None:
+        now = time.monotonic()
+        if now >= self._tick_at:
+            pause, is_new = await self._clock.tick(connection)
+            self._tick_at = now + pause
+            if is_new:
+                self._committed()
+                self._claim_at = 0.0
+        if now >= self._due_at:
+            await self._move_due(connection)
+        if now >= self._sweep_at:
+            self._sweep_at = now + self._lease * random.uniform(0.8, 1.2)  # noqa: S311
+            await self._sweep(connection)
+        if now >= self._claim_at and len(self._running) < self._concurrency:
+            await self._claim(connection)
+
+    async def _move_due(self, connection: JobConnection) -> None:
+        now = time.monotonic()
+        if now >= self._anew_at:
+            # The clock of the database may have been put back.
+            self._anew_at = now + _ANEW
+            self._due_from, self._due_seen = _LONG_AGO, None
+        (row,) = await connection.fetch(sql.DUE, self._due_from)
+        if row["moved"]:
+            self._claim_at = 0.0
+        first, following, _ = row["snapshot"]
+        # What was added by transactions that had not begun then is due later. What they had added is visible now.
+        if self._due_seen is not None and first >= self._due_seen[1]:
+            self._due_from, self._due_seen = self._due_seen[0], None
+        if self._due_seen is None and not row["is_full"]:
+            self._due_seen = (row["now"], following)
+        if row["is_full"]:
+            self._due_at = 0.0
+        else:
+            self._due_at = now + min(_POLL, row["next"] if row["next"] is not None else _POLL)
+
+    async def _sweep(self, connection: JobConnection) -> None:
+        found = await connection.fetch(sql.REAP)
+        for row in found:
+            _LOG.warning("job taken back", job=row["job"], name=row["name"], attempt=row["attempt"])
+        if found:
+            self._committed()
+        if await limits.sweep(connection, self._declarations):
+            self._claim_at = 0.0
+
+    async def _claim(self, connection: JobConnection) -> None:
+        assert self._id is not None
+        worker = str(self._id)
+        limit = min(_BATCH, self._concurrency - len(self._running))
+        begun: list[Claimed] = []
+        is_crowded = False
+        sets = [self._places, self._limited_places]
+        # Neither of the two is always first.
+        random.shuffle(sets)
+        for places in sets:
+            if places.is_empty or limit <= len(begun):
+                continue
+            most = limit - len(begun)
+            if places is self._places:
+                rows = await connection.fetch(sql.CLAIM, *places.arguments(), most, worker)
+                firsts = [row for row in rows if row["place"]]
+                jobs = [row for row in rows if not row["place"]]
+            else:
+                firsts, jobs = await limits.admit(connection, places.arguments(), most, worker, self._declarations)
+            if firsts and (snapshot := firsts[0]["snapshot"]):
+                places.go_on(snapshot, [(row["place"], row["xid"], row["number"]) for row in firsts], time.monotonic())
+            is_crowded = is_crowded or any(row["xid"] is not None for row in firsts)
+            begun += [
+                Claimed(
+                    *(row["job"], row["name"], row["queue"], row["attempt"], row["try"], row["retries"]),
+                    *(row["arguments"], row["caller"], row["late"], worker),
+                    key=None if places is self._places else row["key"],
+                )
+                for row in jobs
+            ]
+        now = time.monotonic()
+        if len(begun) >= limit:
+            self._claim_at = now
+        elif is_crowded:
+            # Others may have been claiming these, and may leave some.
+            self._claim_at = now + _AGAIN * random.uniform(0.5, 1.5)  # noqa: S311
+        else:
+            self._claim_at = now + _POLL
+        for claimed in begun:
+            self._start(claimed)
+        if begun:
+            self._committed()
+
+    async def _look(self, connection: JobConnection) -> None:
+        """Stop jobs that were cancelled."""
+        self._look_at = time.monotonic() + _POLL
+        running = {execution.id: execution for execution in self._running.values()}
+        for (job,) in await connection.fetch(sql.CANCELLED, list(running)):
+            self._stop(running[job], Stop.CANCELLED)
+
+    async def _leave(self, connection: JobConnection) -> None:
+        left, self._left = self._left, []
+        try:
+            if await limits.leave(connection, left, self._declarations):
+                self._claim_at = 0.0
+        except UNREACHABLE:
+            self._left = left + self._left
+            raise
+
+    # Executions.
+
+    def _start(self, claimed: Claimed) -> None:
+        declaration = self._declarations[claimed.name]
+        execution = Execution(claimed, declaration, self._handlers[claimed.name], self._tools)
+        self._running[claimed.job, claimed.attempt] = execution
+        self.metrics.begin(claimed.queue, claimed.name, claimed.late if claimed.tries == 1 else None)
+        task = asyncio.get_running_loop().create_task(self._perform(execution), name=f"clew-job-{claimed.name}")
+        execution.begin(task)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if declaration.timeout is not None:
+            execution.timer = asyncio.get_running_loop().call_later(
+                declaration.timeout, self._stop, execution, Stop.TIMEOUT
+            )
+
+    def _stop(self, execution: Execution, why: Stop) -> None:
+        if execution.stop(why):
+            asyncio.get_running_loop().call_later(_PATIENCE, self._abandon, execution)
+
+    def _abandon(self, execution: Execution) -> None:
+        """Go on without a handler that does not end."""
+        if self._running.get((execution.id, execution.attempt)) is execution and not execution.has_returned:
+            ending = execution.abandon()
+            task = asyncio.get_running_loop().create_task(self._end(execution, ending))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _perform(self, execution: Execution) -> None:
+        ending = await execution.perform()
+        if not execution.is_abandoned:
+            await self._end(execution, ending)
+
+    async def _end(self, execution: Execution, ending: Any) -> None:
+        claimed, metrics = execution.claimed, self.metrics
+        if execution.timer is not None:
+            execution.timer.cancel()
+        try:
+            status = execution.status if ending is None else await self._endings.end(ending)
+        finally:
+            self._endings.last_report(claimed)
+            self._running.pop((claimed.job, claimed.attempt), None)
+            metrics.running = len(self._running)
+            if claimed.key is not None:
+                self._left.append((claimed.name, claimed.key, claimed.job, claimed.attempt))
+            self._woken.set()
+        if ending is not None and ending.outcome == "RETRY":
+            metrics.failures[claimed.queue, claimed.name] += 1
+        if status in ("SUCCEEDED", "FAILED", "CANCELLED"):
+            metrics.ended[claimed.queue, claimed.name, status] += 1
+
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.jobs.shop import Jobs, jobs_at
+
+
+@pytest.fixture
+async def jobs(database_url: str) -> AsyncIterator[Jobs]:
+    """A database with jobs: see `tests/jobs/shop.py`."""
+    async with jobs_at(database_url) as made:
+        yield made

@@ -1,0 +1,195 @@
+"""A worker that dies, hangs or is cut off: others take over, and it writes nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import asyncpg
+from sqlalchemy import text
+
+from clew import JobContext
+from clew.jobs import statements as sql
+from tests.jobs.shop import Jobs
+
+
+async def test_jobs_of_a_worker_that_died_run_elsewhere(jobs: Jobs) -> None:
+    attempts: list[int] = []
+
+    @jobs.job("work", retries=1)
+    async def work(ctx: JobContext) -> None:
+        attempts.append(ctx.attempt)
+        if ctx.attempt == 1:
+            await asyncio.Event().wait()
+
+    first = jobs.worker(lease=1.0)
+    job = await jobs.enqueue("work")
+    await jobs.until(job, "RUNNING")
+    await jobs.stop(first)
+    jobs.worker(lease=1.0)
+    row = await jobs.until_waiting(job, 1)
+    assert row["error"] == "The worker that ran the job was lost."
+    await jobs.hasten()
+    assert (await jobs.until(job))["status"] == "SUCCEEDED"
+    assert attempts == [1, 2]
+
+
+async def test_a_job_that_kills_its_worker_each_time_stops_after_its_retries(jobs: Jobs) -> None:
+    @jobs.job("poison", retries=1)
+    async def poison(ctx: JobContext) -> None:
+        await asyncio.Event().wait()
+
+    job = await jobs.enqueue("poison")
+    for attempt in (1, 2):
+        worker = jobs.worker(lease=1.0)
+        await jobs.until(job, "RUNNING")
+        await jobs.stop(worker)
+        healthy = jobs.worker(lease=1.0, handlers={})
+        if attempt == 1:
+            await jobs.until_waiting(job, 1)
+            await jobs.hasten()
+        else:
+            row = await jobs.until(job)
+        await jobs.stop(healthy)
+    assert (row["status"], row["attempt"]) == ("FAILED", 2)
+    assert row["error"] == "The worker that ran the job was lost."
+
+
+async def test_a_zombie_writes_nothing_more(jobs: Jobs) -> None:
+    """Its loop does not turn, so that it learns of the lost lease only after it has tried to write."""
+    reached, told = asyncio.Event(), asyncio.Event()
+
+    @jobs.job("work", retries=1)
+    async def work(ctx: JobContext) -> str:
+        async with ctx.transaction() as connection:
+            await connection.execute(text("INSERT INTO effects VALUES ('work', :note)"), {"note": str(ctx.attempt)})
+        await ctx.progress(0.5, f"attempt {ctx.attempt}")
+        if ctx.attempt == 1:
+            reached.set()
+            await told.wait()
+        return f"attempt {ctx.attempt}"
+
+    jobs.worker()
+    job = await jobs.enqueue("work")
+    await reached.wait()
+    # Another one finds the lease over, while this one believes in it.
+    await jobs.connection.execute("UPDATE clew.job_workers SET until = now()")
+    await jobs.connection.fetch(sql.REAP)
+    told.set()
+    await asyncio.sleep(0.5)
+    row = await jobs.row(job)
+    assert (row["status"], row["attempt"], row["result"]) == ("QUEUED", 1, None)
+    assert await jobs.effects() == []
+    await jobs.hasten()
+    row = await jobs.until(job)
+    assert (row["status"], row["attempt"], row["result"]) == ("SUCCEEDED", 2, '"attempt 2"')
+    assert await jobs.effects() == [("work", "2")]
+
+
+async def test_a_handler_that_blocks_the_loop_past_the_lease_is_fenced(jobs: Jobs) -> None:
+    results: list[str] = []
+
+    @jobs.job("block", retries=1)
+    async def block(ctx: JobContext) -> str:
+        if ctx.attempt == 1:
+            # As another process would, while this one's loop stands still.
+            await asyncio.to_thread(_take_over, jobs.url, wait=0.1)
+            time.sleep(1.2)  # noqa: ASYNC251
+            await asyncio.to_thread(_take_over, jobs.url, wait=0)
+        results.append(f"attempt {ctx.attempt}")
+        return results[-1]
+
+    jobs.worker(lease=1.0)
+    job = await jobs.enqueue("block")
+    await jobs.until_waiting(job, 1)
+    await jobs.hasten()
+    row = await jobs.until(job)
+    assert (row["status"], row["attempt"], row["result"]) == ("SUCCEEDED", 2, '"attempt 2"')
+
+
+def _take_over(url: str, wait: float) -> None:
+    async def reap() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.fetch(sql.REAP)
+        await connection.close()
+
+    time.sleep(wait)
+    asyncio.run(reap())
+
+
+async def test_a_worker_whose_lease_is_over_stops_its_handlers_and_goes_on_under_a_new_one(jobs: Jobs) -> None:
+    stopped = asyncio.Event()
+
+    @jobs.job("work", retries=1)
+    async def work(ctx: JobContext) -> None:
+        if ctx.attempt == 1:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stopped.set()
+
+    worker = jobs.worker(lease=1.0)
+    job = await jobs.enqueue("work")
+    await jobs.until(job, "RUNNING")
+    await jobs.connection.execute("UPDATE clew.job_workers SET until = now() - interval '1 second'")
+    await asyncio.wait_for(stopped.wait(), 10)
+    await jobs.until_waiting(job, 1)
+    await jobs.hasten()
+    assert (await jobs.until(job))["attempt"] == 2
+    assert worker.metrics.lost == 1
+
+
+async def test_a_drained_worker_finishes_or_gives_back_what_runs(jobs: Jobs) -> None:
+    gate = asyncio.Event()
+
+    @jobs.job("short")
+    async def short(ctx: JobContext) -> None:
+        await gate.wait()
+
+    @jobs.job("long")
+    async def long(ctx: JobContext) -> int:
+        if ctx.attempt == 1:
+            await asyncio.Event().wait()
+        return ctx.attempt
+
+    worker = jobs.worker()
+    first, second = await jobs.enqueue_all([jobs.new("short"), jobs.new("long")])
+    await jobs.until(first, "RUNNING")
+    await jobs.until(second, "RUNNING")
+    draining = asyncio.create_task(worker.drain(1.0))
+    await asyncio.sleep(0.1)
+    third = await jobs.enqueue("short")
+    gate.set()
+    await draining
+    assert (await jobs.row(first))["status"] == "SUCCEEDED"
+    row = await jobs.row(second)
+    # Without retries it would have failed, if this attempt counted.
+    assert (row["status"], row["attempt"], row["error"]) == ("QUEUED", 1, None)
+    assert (await jobs.row(third))["attempt"] == 0
+    assert await jobs.connection.fetchval("SELECT count(*) FROM clew.job_workers") == 0
+    jobs.worker()
+    assert (await jobs.until(second))["result"] == "2"
+    await jobs.until(third)
+
+
+async def test_a_worker_goes_on_after_its_connections_were_lost(jobs: Jobs) -> None:
+    gate = asyncio.Event()
+
+    @jobs.job("work")
+    async def work(ctx: JobContext) -> str:
+        await gate.wait()
+        return "done"
+
+    jobs.worker()
+    job = await jobs.enqueue("work")
+    await jobs.until(job, "RUNNING")
+    for _ in range(3):
+        await jobs.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await asyncio.sleep(0.2)
+    gate.set()
+    row = await jobs.until(job)
+    assert (row["status"], row["attempt"]) == ("SUCCEEDED", 1)
+    assert (await jobs.until(await jobs.enqueue("work")))["status"] == "SUCCEEDED"
