@@ -38,7 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     model = clew.build()[0]
     queues = {custom.job.queue for custom in model.job_fields.values() if custom.job is not None}
     if unknown := sorted(set(arguments.queue or ()) - queues):
-        raise StartupError(f"No job has the queue {unknown[0]!r}.", f"There are: {', '.join(sorted(queues)) or 'none'}.")
+        raise StartupError(
+            f"No job has the queue {unknown[0]!r}.", f"There are: {', '.join(sorted(queues)) or 'none'}."
+        )
     assert settings.database_url is not None
     asyncio.run(require_head(project.root, settings.database_url))
     require_written(project.root, model)

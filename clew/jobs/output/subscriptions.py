@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from graphql.execution.values import get_argument_values
 
+from clew.document.collect import collect
 from clew.engine import Engine, Request
+from clew.engine.outcome import ResponseTooLargeError, failure, new_request_id
 from clew.engine.types import Begun
 from clew.jobs.output.follow import Follower
 from clew.jobs.output.source import JobOutputs
-from clew.jobs.output.types import fields_of
+from clew.jobs.output.types import Selection
 from clew.jobs.visibility import is_visible
 from clew.live.types import Payload
-from clew.plan.types import RootCustom
-from clew.schema.build import Row
 
 
 class OutputSubscriptions:
@@ -26,35 +26,40 @@ class OutputSubscriptions:
         self._outputs = outputs
 
     async def open(self, begun: Begun, request: Request) -> OutputStream:
-        """Begin to follow the job that the arguments name.
+        """Follow the job that the one field names.
 
         Raises:
-            ClewError: NOT_FOUND if the viewer sees no such job; GONE, BAD_USER_INPUT or UNAVAILABLE as `Follower.open`.
+            ClewError: NOT_FOUND, GONE, UNAVAILABLE, and BAD_USER_INPUT for a cursor that is none.
         """
-        executable, prepared = begun.ready.executable, begun.prepared
-        assert executable is not None
-        root = next(root for root in executable.plan.roots if isinstance(root, RootCustom))
-        subscription = prepared.schema.subscription_type
-        assert subscription is not None
-        node = root.nodes[0]
-        sources = prepared.with_sources(begun.ready.values, request.variables)
-        arguments = get_argument_values(subscription.fields[node.name.value], node, sources)
-        job, after = arguments["id"], request.last_event_id or arguments.get("after")
-        seen = partial(is_visible, self._engine, begun.session.viewer, job)
-        follower = self._outputs.follow(job, after, seen)
+        prepared, values = begun.prepared, begun.ready.values
+        root = prepared.schema.subscription_type
+        assert root is not None
+        selection: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+        arguments: dict[str, Any] = {}
+        for key, nodes in collect(
+            [prepared.operation.selection_set], root.name, prepared.fragments, values.coerced
+        ).items():
+            sets = [node.selection_set for node in nodes if node.selection_set is not None]
+            inner = collect(sets, "JobOutput", prepared.fragments, values.coerced)
+            selection.append((key, tuple((alias, subnodes[0].name.value) for alias, subnodes in inner.items())))
+            if sets:
+                field = root.fields[nodes[0].name.value]
+                arguments = get_argument_values(field, nodes[0], prepared.with_sources(values, request.variables))
+        job = str(arguments["id"])
+        after = arguments.get("after") if request.last_event_id is None else request.last_event_id
+        follower = self._outputs.follow(job, after, partial(is_visible, self._engine, begun.session.viewer, job))
         await follower.open()
-        return OutputStream(self._engine, begun, request, root.key, follower)
+        return OutputStream(follower, tuple(selection), prepared.limits.response_bytes, request)
 
 
 class OutputStream:
-    """The events of one subscription."""
+    """The events of one subscription. What many of them get is encoded once."""
 
-    def __init__(self, engine: Engine, begun: Begun, request: Request, key: str, follower: Follower) -> None:
-        self._engine = engine
-        self._begun = begun
-        self._request = request
-        self._key = key
+    def __init__(self, follower: Follower, selection: Selection, most: int | None, request: Request) -> None:
         self._follower = follower
+        self._selection = selection
+        self._most = most
+        self._request = request
 
     def __aiter__(self) -> Self:
         return self
@@ -66,8 +71,10 @@ class OutputStream:
             ClewError: as `Follower.take`.
         """
         event = await anext(self._follower)
-        outcome = await self._engine.event(self._begun, self._request, Row({self._key: fields_of(event)}))
-        return Payload(await self._engine.encoded(outcome), str(event.position))
+        body = event.result(self._selection)
+        if self._most is not None and len(body) > self._most:
+            body = failure(ResponseTooLargeError(self._most), self._request.id or new_request_id()).body
+        return Payload(body, str(event.position))
 
     async def aclose(self) -> None:
         """Follow no more."""

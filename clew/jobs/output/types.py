@@ -15,6 +15,20 @@ from clew.json_numbers import Decoder, dumps
 _CURSOR = re.compile(r"([1-9][0-9]{0,8}):([0-9]{1,9})", re.ASCII)
 _DECODER = Decoder()
 
+# What a GraphQL document selects: response keys with the fields of `JobOutput`, by the response key of the root field.
+# Without fields it is the root's `__typename`.
+Selection: TypeAlias = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+# The results of different selections that a chunk keeps.
+_MOST_RESULTS = 4
+
+_FIELDS = {
+    "__typename": '"JobOutput"',
+    "reset": "false",
+    "final": "false",
+    **dict.fromkeys(("kind", "data", "step", "status"), "null"),
+}
+
 # What a chunk takes in memory beside its texts, in bytes.
 _OVERHEAD = 400
 
@@ -57,10 +71,26 @@ class Chunk:
     is_json: bool
     step: str | None = None
     _bytes: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    _results: dict[Selection, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def position(self) -> Position:
         return Position(self.attempt, self.seq)
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The fields of `JobOutput` in the API, as JSON; those that it lacks are null."""
+        data = self.data if self.is_json else encode_basestring(self.data)
+        return {**_FIELDS, "kind": encode_basestring(self.kind), "data": data, **_place(self.position)}
+
+    def result(self, selection: Selection) -> bytes:
+        """Return what a GraphQL subscription with this selection gets. It is made once for many of them."""
+        found = self._results.get(selection)
+        if found is None:
+            found = selected(self, selection)
+            if len(self._results) < _MOST_RESULTS:
+                self._results[selection] = found
+        return found
 
     @property
     def size(self) -> int:
@@ -92,6 +122,15 @@ class Reset:
         return Position(self.attempt, 0)
 
     @property
+    def fields(self) -> Mapping[str, str]:
+        """As those of a chunk."""
+        return {**_FIELDS, "reset": "true", "step": dumps(self.step), **_place(self.position)}
+
+    def result(self, selection: Selection) -> bytes:
+        """As that of a chunk."""
+        return selected(self, selection)
+
+    @property
     def bytes(self) -> bytes:
         return _event("reset", self.position, dumps({"attempt": self.attempt, "step": self.step}, compact=True))
 
@@ -104,6 +143,15 @@ class Final:
     status: Status
 
     @property
+    def fields(self) -> Mapping[str, str]:
+        """As those of a chunk."""
+        return {**_FIELDS, "final": "true", "status": f'"{self.status}"', **_place(self.position)}
+
+    def result(self, selection: Selection) -> bytes:
+        """As that of a chunk."""
+        return selected(self, selection)
+
+    @property
     def bytes(self) -> bytes:
         return _event("final", self.position, f'{{"status":"{self.status}"}}')
 
@@ -111,26 +159,20 @@ class Final:
 OutputEvent: TypeAlias = Chunk | Reset | Final
 
 
-def fields_of(event: OutputEvent) -> Mapping[str, Any]:
-    """Return the fields of `JobOutput` in the API."""
-    found: dict[str, Any] = {
-        "kind": None,
-        "data": None,
-        "cursor": str(event.position),
-        "reset": isinstance(event, Reset),
-        "final": isinstance(event, Final),
-        "attempt": event.position.attempt,
-        "step": None,
-        "status": None,
-    }
-    match event:
-        case Chunk():
-            found |= {"kind": event.kind, "data": event.value}
-        case Reset():
-            found["step"] = event.step
-        case Final():
-            found["status"] = event.status.value
-    return found
+def selected(event: OutputEvent, selection: Selection) -> bytes:
+    """Return the GraphQL response for an event."""
+    fields = event.fields
+    roots = []
+    for root, chosen in selection:
+        inner = ",".join(f"{encode_basestring(key)}:{fields[name]}" for key, name in chosen)
+        roots.append(
+            f"{encode_basestring(root)}:{{{inner}}}" if chosen else f'{encode_basestring(root)}:"Subscription"'
+        )
+    return f'{{"data":{{{",".join(roots)}}}}}'.encode()
+
+
+def _place(position: Position) -> Mapping[str, str]:
+    return {"cursor": f'"{position}"', "attempt": str(position.attempt)}
 
 
 class UnknownJobError(ClewError):
