@@ -22,11 +22,13 @@ from clew.changes.tables import logged_tables
 from clew.config import Settings
 from clew.database.embedded import folder_of, running_url
 from clew.database.pool import Pool
+from clew.database.snapshots import OldestSnapshot
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
 from clew.live.queries import CONNECTIONS, LiveQueries
+from clew.metrics import Metrics
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
@@ -214,7 +216,11 @@ class Clew:
             retention=settings.change_seconds,
         )
         engine = self._new_engine(settings, wake=changes.wake)
-        live = LiveQueries(engine, changes, self._new_pool(settings, CONNECTIONS, "clew-live"), background)
+        beside = self._new_pool(settings, CONNECTIONS, "clew-live")
+        live = LiveQueries(engine, changes, beside, background)
+        metrics = Metrics()
+        for part in (changes, OldestSnapshot(beside)):
+            part.measure(metrics)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -235,6 +241,7 @@ class Clew:
             background,
             changes,
             live,
+            metrics,
             self._routes,
             self._middleware,
             self._authenticate,

@@ -14,7 +14,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,7 +34,8 @@ from clew.live.groups import Group, Member, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
 from clew.live.tables import tables_of
-from clew.live.types import Payload
+from clew.live.types import SUBSCRIPTIONS, Payload
+from clew.metrics import Metrics
 from clew.observe import get_logger
 from clew.plan.dependencies import Dependency, plan_dependencies
 from clew.same import Same
@@ -110,6 +111,7 @@ class LiveStream:
             if member.finished >= self.needed and member.version != self.sent and member.payload is not None:
                 payload = member.payload
                 self.sent = member.version
+                self._live.sent += 1
                 self._sent_at = time.monotonic()
                 member.taken(self)
                 if not self._patches:
@@ -175,10 +177,30 @@ class LiveQueries:
         self._listening = asyncio.Lock()
         self._stop_listening: Listening | None = None
         self._tasks: list[asyncio.Task[None] | None] = []
+        # Of results, runs, statements for them, and runs that made no difference.
+        self.sent = self._runs = self._chunks = self._unchanged = 0
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many live queries there are, and what they cost."""
+        metrics.gauge("clew_subscriptions", SUBSCRIPTIONS, lambda: self.subscriptions, kind="live")
+        metrics.gauge("clew_live_groups", "Groups of live queries that run together.", lambda: self.groups)
+        about = "Live queries whose client has yet to take the newest result."
+        metrics.gauge("clew_live_behind", about, lambda: sum(member.behind for member in self._members))
+        metrics.counter("clew_live_runs_total", "Runs of live queries. Those alike are one.", lambda: self._runs)
+        about = "Batches of runs of live queries. Each is one SQL statement if it can be."
+        metrics.counter("clew_live_batches_total", about, lambda: self._chunks)
+        metrics.counter("clew_live_results_total", "Results of live queries that were sent.", lambda: self.sent)
+        about = "Runs of live queries whose result was the one before, so that nothing was sent."
+        metrics.counter("clew_live_suppressed_total", about, lambda: self._unchanged)
+        self._pool.measure(metrics, "live")
+
+    @property
+    def _members(self) -> Iterator[Member]:
+        return (member for group in self._groups.values() for member in group.members.values())
 
     @property
     def subscriptions(self) -> int:
-        return sum(len(member.streams) for group in self._groups.values() for member in group.members.values())
+        return sum(len(member.streams) for member in self._members)
 
     @property
     def groups(self) -> int:
@@ -352,7 +374,7 @@ class LiveQueries:
             except Exception as error:
                 # It is unknown which members the changes concern.
                 _LOG.warning("live look-up failed", exc_info=error)
-                found = {member for group in self._groups.values() for member in group.members.values()}
+                found = set(self._members)
                 by_table = set()
             for member in found:
                 self._mark(member)
@@ -476,6 +498,8 @@ class LiveQueries:
             member.dirty = False
             member.started += 1
             runs.append(member.started)
+        self._runs += len(members)
+        self._chunks += 1
         began = time.monotonic()
         try:
             results = await self._results(group, members, pool)
@@ -499,7 +523,7 @@ class LiveQueries:
                 member.fail(result)
                 continue
             row, payload = result
-            member.finish(run, row, payload)
+            self._unchanged += not member.finish(run, row, payload)
 
     async def _results(self, group: Group, members: Sequence[Member], pool: Pool) -> list[_Result]:
         engine, statement = self._engine, group.executable.statement

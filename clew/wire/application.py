@@ -28,11 +28,13 @@ from clew.errors import ClewError
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
+from clew.metrics import Metrics
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
+from clew.wire.metrics import MetricsPage
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
-from clew.wire.sockets import Sockets
+from clew.wire.sockets import WEBSOCKET, Sockets
 from clew.wire.sse import Streams
 from clew.wire.tickets import TicketOffice
 from clew.wire.websocket import Door, WebSocketHandler
@@ -45,7 +47,8 @@ class Application(Starlette):
 
     If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
     `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
-    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app.
+    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app. `metrics` gets
+    what the app counts.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Application(Starlette):
         background: Background,
         changes: ChangeSource,
         live: LiveQueries,
+        metrics: Metrics,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -72,11 +76,17 @@ class Application(Starlette):
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
+        self.metrics = metrics
+        for part in (engine, self.subscriptions, self.sockets):
+            part.measure(metrics)
+        token = settings.metrics_token
+        page = MetricsPage(metrics, authenticator, None if token is None else token.get_secret_value())
         handler = HTTPHandler(
             engine,
             authenticator,
             Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds),
             settings.max_body_bytes,
+            metrics,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )
         outermost = []
@@ -103,6 +113,7 @@ class Application(Starlette):
                     settings.max_body_bytes,
                     settings.heartbeat_seconds,
                     settings.session_seconds,
+                    partial(metrics.ended, WEBSOCKET),
                     partial(handler.user_refusals.tell, engine) if authenticator.dev else None,
                 )
             ),
@@ -114,6 +125,7 @@ class Application(Starlette):
                 Route(TICKETS, TicketOffice(authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
+                Route("/metrics", page.answer),
                 *routes,
             ],
             middleware=[*outermost, *middleware],

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import ClassVar
 
 import structlog
 from starlette.types import Send
@@ -26,7 +27,7 @@ from clew.viewer import Viewer
 from clew.wire.body import HTTPError
 from clew.wire.handshake import session_end
 from clew.wire.respond import send_answer
-from clew.wire.sockets import Sockets, TooManySocketsError
+from clew.wire.sockets import EVENTS, Sockets, TooManySocketsError
 
 log = structlog.get_logger("clew.wire")
 
@@ -104,6 +105,8 @@ def last_event_id(headers: Mapping[bytes, bytes]) -> str | None:
 class _EventStream:
     """The response to one subscription."""
 
+    transport: ClassVar = EVENTS
+
     __slots__ = (
         *(
             "_beating",
@@ -141,10 +144,12 @@ class _EventStream:
             await self._emit(_COMMENT)
             self._look()
             async for result in stream:
+                flight.answered()
                 await self._emit(_next(result.body, result.id))
                 flight.end()
             last = _COMPLETE
         except ClewError as error:
+            flight.answered(error.code)
             last = self._failed(error)
         except asyncio.CancelledError:
             assert self._task is not None
@@ -158,6 +163,7 @@ class _EventStream:
             return
         except Exception as error:
             log.error("subscription failed", request_id=self._request.id, exc_info=error)
+            flight.answered(Code.INTERNAL)
             last = self._failed(ClewError(INTERNAL, code=Code.INTERNAL))
         finally:
             self._is_over = True
