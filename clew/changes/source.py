@@ -427,7 +427,22 @@ class _Following:
             self._is_look_out = await self._connection.value(sql.LOOK_OUT)
         if self._is_look_out or not self._connection.is_whole:
             await self._mend()
+        await self._compare()
         self._mend_at = time.monotonic() + _MEND
+
+    async def _compare(self) -> None:
+        """Tell of tables that have been dropped, or made again, behind the back of migrations."""
+        source, connection = self._source, self._connection
+        roots = await connection.roots(source.tables)
+        assert source.relations is not None
+        others = [name for name in source.tables if roots.get(name) != source.relations.roots.get(name)]
+        if others:
+            _LOG.warning("tables are other ones now", tables=[table for _, table in others])
+            source.relations = await connection.relations(source.tables)
+            assert source.snapshot is not None
+            now = snapshot_text(source.snapshot)
+            changes = tuple(Change(0, schema, table, ChangeKind.RESET) for schema, table in others)
+            self._state.give(Batch(changes, now, Position(source.epoch, now)))
 
     async def _mend(self) -> None:
         try:

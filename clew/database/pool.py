@@ -95,6 +95,11 @@ class Pool:
         return {**self._settings, **self._planner}
 
     @property
+    def size(self) -> int:
+        """The most connections that may be open."""
+        return self._size
+
+    @property
     def wait(self) -> float:
         """The seconds that a caller may wait for a connection."""
         return self._wait

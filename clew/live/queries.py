@@ -24,7 +24,7 @@ from clew.access.types import Identity
 from clew.aside import FEW_BYTES
 from clew.background import Background
 from clew.changes.tables import logged_tables
-from clew.changes.types import Batch, ChangeSource, Listening, TableName
+from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening, TableName
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
@@ -33,7 +33,7 @@ from clew.errors import ClewError, Code
 from clew.live.groups import Group, Member, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
-from clew.live.tables import tables_of
+from clew.live.tables import UnloggedError, tables_of
 from clew.live.types import SUBSCRIPTIONS, Payload
 from clew.metrics import Metrics
 from clew.observe import get_logger
@@ -54,6 +54,8 @@ _MOST_MEMBERS = 100
 _CHUNK_SECONDS = 0.025
 # A member that takes longer does not run beside quick ones.
 _QUICK_SECONDS = 0.1
+# The most seconds that a first run waits for its turn.
+_LONGEST_TURN = 60.0
 # The plans whose dependencies are kept.
 _PLANS = 500
 # The seconds between two tries while the database is not there.
@@ -175,6 +177,7 @@ class LiveQueries:
         self._has_batches = asyncio.Event()
         self._has_groups = asyncio.Event()
         self._listening = asyncio.Lock()
+        self._first_runs = asyncio.Semaphore(max(1, engine.pool.size // 2))
         self._stop_listening: Listening | None = None
         self._tasks: list[asyncio.Task[None] | None] = []
         # Of results, runs, statements for them, and runs that made no difference.
@@ -282,7 +285,18 @@ class LiveQueries:
         """
         member.running = True
         try:
-            await self._run(member.group, [member], self._engine.pool)
+            # Those who subscribe all at once leave connections to others.
+            try:
+                async with asyncio.timeout(_LONGEST_TURN):
+                    await self._first_runs.acquire()
+            except TimeoutError:
+                raise ClewError(
+                    "Too many subscriptions begin at once.", code=Code.UNAVAILABLE, hint="Try again in a moment."
+                ) from None
+            try:
+                await self._run(member.group, [member], self._engine.pool)
+            finally:
+                self._first_runs.release()
         except BaseException:
             # Another stream may wait for this run.
             member.dirty = True
@@ -353,10 +367,25 @@ class LiveQueries:
                 work = (self._route(), self._work(self._quick), self._work(self._slow, self._quick))
                 self._tasks = [self._background.start(part, "live queries") for part in work]
             if self._stop_listening is None:
-                # A database may lack the triggers that it should have.
-                tables = frozenset(logged_tables(self._engine.model))
-                self._logged = tables - await self._changes.unlogged()
+                await self._look_up_logged()
                 self._stop_listening = await self._changes.listen(self._on_batch)
+
+    async def _look_up_logged(self) -> None:
+        """Find out which tables are logged. A database may lack the triggers that it should have."""
+        tables = frozenset(logged_tables(self._engine.model))
+        self._logged = tables - await self._changes.unlogged()
+
+    async def _look_after_tables(self) -> None:
+        """End the live queries that would miss changes, because a table is not logged any more."""
+        try:
+            await self._look_up_logged()
+        except ClewError as error:
+            _LOG.warning("triggers not looked up", code=error.code.value)
+            return
+        for group in list(self._groups.values()):
+            if not all(table in self._logged for watch in group.watches for table in watch.tables):
+                for member in list(group.members.values()):
+                    member.fail(UnloggedError())
 
     def _on_batch(self, batch: Batch) -> None:
         self._batches.append(batch)
@@ -369,6 +398,8 @@ class LiveQueries:
             self._has_batches.clear()
             changes = [change for batch in self._batches for change in batch.changes]
             self._batches.clear()
+            if any(change.kind is ChangeKind.RESET and not change.id for change in changes):
+                await self._look_after_tables()
             try:
                 found, by_table = await self._router.route(changes)
             except Exception as error:
