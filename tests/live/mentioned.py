@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from clew.model.types import Model
 from clew.plan.dependencies import Dependency
@@ -14,6 +15,8 @@ _COLUMN = re.compile(r'\b(t\d+)\.("(?:[^"]|"")++"|\w+\b)(?! AS \2[,\s])')
 # A subquery hands columns on under their names, those too that nothing outside of it uses.
 _HANDED_ON = re.compile(r'\b(\w+)\.("(?:[^"]|"")++"|\w+) AS \2[,\s]')
 _OUTSIDE = re.compile(r'\b((?!t\d)[a-z]+\d+)\.("(?:[^"]|"")++"|\w+\b)(?! AS \2[,\s])')
+
+_NOTHING: AbstractSet[str] = frozenset()
 
 
 def mentioned(sql: str) -> set[tuple[str, str]]:
@@ -55,10 +58,10 @@ def _subqueries(sql: str) -> dict[str, str]:
 
 def missed(sql: str, dependencies: Iterable[Dependency], model: Model) -> set[tuple[str, str]]:
     """Return what a statement mentions and the dependencies do not have."""
-    known: dict[str, set[str] | None] = {}
+    known: dict[str, AbstractSet[str] | None] = {}
     for dependency in dependencies:
         table = model.entity(dependency.entity).table
-        before = known.setdefault(table, set())
+        before = known.setdefault(table, _NOTHING)
         columns = dependency.columns
         known[table] = None if before is None or columns is None else before | columns
     vectors = {entity.table: entity.search for entity in model.entities.values() if entity.search}
@@ -71,5 +74,5 @@ def missed(sql: str, dependencies: Iterable[Dependency], model: Model) -> set[tu
     return {
         (table, column)
         for table, column in read
-        if (columns := known.get(table, frozenset())) is not None and column not in columns
+        if (columns := known.get(table, _NOTHING)) is not None and column not in columns
     }
