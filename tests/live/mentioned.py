@@ -74,5 +74,5 @@ def missed(sql: str, dependencies: Iterable[Dependency], model: Model) -> set[tu
     return {
         (table, column)
         for table, column in read
-        if (columns := known.get(table, _NOTHING)) is not None and column not in columns
+        if (own := known.get(table, _NOTHING)) is not None and column not in own
     }
