@@ -22,12 +22,14 @@ from clew.changes.tables import logged_tables
 from clew.config import Settings
 from clew.database.embedded import folder_of, running_url
 from clew.database.pool import Pool
+from clew.database.snapshots import OldestSnapshot
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
 from clew.jobs.declared import cron_jobs, declared_jobs
 from clew.jobs.fields import bind_jobs
+from clew.jobs.metrics import Depths
 from clew.jobs.notify import Notifier
 from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.jobs.output.writer import JobOutputWriter
@@ -36,6 +38,7 @@ from clew.jobs.triggers import Triggers, triggers_of
 from clew.jobs.worker import Worker
 from clew.live.events import ChangeEvents
 from clew.live.queries import CONNECTIONS, LiveQueries
+from clew.metrics import Metrics
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
@@ -231,7 +234,11 @@ class Clew:
         changes = LoggedChanges(direct_url, logged_tables(model), background, retention=settings.change_seconds)
         notifier = Notifier(direct_url, background)
         engine = self._new_engine(settings, wake=changes.wake, wake_workers=notifier.wake)
-        live = LiveQueries(engine, changes, self._new_pool(settings, CONNECTIONS, "clew-live"), background)
+        beside = self._new_pool(settings, CONNECTIONS, "clew-live")
+        live = LiveQueries(engine, changes, beside, background)
+        metrics = Metrics()
+        for part in (changes, OldestSnapshot(beside)):
+            part.measure(metrics)
         outputs = JobOutputs(
             direct_url,
             lambda size: self._new_pool(settings, size, "clew-output", PLANNER),
@@ -248,6 +255,10 @@ class Clew:
             worker = self._worker(settings, outputs, committed, notifier.token, queues) if runs else None
             triggers = Triggers(engine, events, direct_url, triggers_of(model)) if runs and model.changes else None
             jobs = JobService(background, notifier, worker, triggers, patience=settings.shutdown_seconds)
+            declarations = declared_jobs(*self.build())
+            Depths(beside.fetch).measure(metrics, {one.queue for one in declarations.values()})
+            if worker is not None:
+                worker.metrics.measure(metrics, declarations.values())
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -274,6 +285,7 @@ class Clew:
             events,
             outputs,
             jobs,
+            metrics,
             self._routes,
             self._middleware,
             self._authenticate,

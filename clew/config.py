@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         description="A request with this secret in `X-Clew-Admin-Secret` is admin. At least 32 random characters. If "
         "it is unset in dev, no secret makes an admin.",
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="A request with this bearer token may read `/metrics`, and nothing else. At least 32 random "
+        "characters. If it is unset, only an admin may.",
+    )
     jwt_secret: SecretStr | None = Field(
         None,
         description="Verifies bearer tokens signed with HS256. If dev has no keys either, Clew makes a secret and "
@@ -422,11 +427,15 @@ class Settings(BaseSettings):
                 faults.append(f"{name} is not set.")
             elif reason := weakness(secret.get_secret_value()):
                 faults.append(f"{name} is weak: {reason}.")
-        if self.jwt_secret is not None and (reason := weakness(self.jwt_secret.get_secret_value())):
-            faults.append(f"CLEW_JWT_SECRET is weak: {reason}.")
-        secrets = [s.get_secret_value() for s in (self.secret, self.admin_secret, self.jwt_secret) if s is not None]
+        for name, secret in (("CLEW_JWT_SECRET", self.jwt_secret), ("CLEW_METRICS_TOKEN", self.metrics_token)):
+            if secret is not None and (reason := weakness(secret.get_secret_value())):
+                faults.append(f"{name} is weak: {reason}.")
+        given = (self.secret, self.admin_secret, self.jwt_secret, self.metrics_token)
+        secrets = [secret.get_secret_value() for secret in given if secret is not None]
         if len(set(secrets)) < len(secrets):
-            faults.append("CLEW_SECRET, CLEW_ADMIN_SECRET and CLEW_JWT_SECRET must differ from each other.")
+            faults.append(
+                "CLEW_SECRET, CLEW_ADMIN_SECRET, CLEW_JWT_SECRET and CLEW_METRICS_TOKEN must differ from each other."
+            )
         if self.playground:
             faults.append("CLEW_PLAYGROUND is on: the playground is for dev.")
         if "*" in self.cors_origins:

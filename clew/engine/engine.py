@@ -47,6 +47,7 @@ from clew.engine.statements import Statements
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
+from clew.metrics import Metrics
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
 from clew.schema.build import Row
@@ -114,6 +115,11 @@ class Engine:
     def access(self) -> Access:
         """Return the compiled rules of the model."""
         return self.statements.access
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show what operations are under way, and the use of the pool."""
+        self.flights.measure(metrics)
+        self.pool.measure(metrics, "requests")
 
     async def execute(
         self, request: Request, viewer: Viewer, flight: Flight | None = None, witness: Recorder | None = None
@@ -243,6 +249,8 @@ class Engine:
             asked = (role, request.query, request.operation_name, own)
             prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
             kind = prepared.operation.operation
+            if flight is not None:
+                flight.kind = kind.value
             if kind is OperationType.SUBSCRIPTION and not subscribes:
                 raise ClewError("A subscription cannot be run as a single request.", hint=_HOW_TO_SUBSCRIBE)
             if kind is OperationType.MUTATION and request.queries_only:

@@ -32,14 +32,16 @@ from clew.jobs.visibility import is_visible
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
+from clew.metrics import Metrics
 from clew.schema.jobs import OUTPUT as OUTPUT_FIELD
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.job_output import PATH as OUTPUT
 from clew.wire.job_output import JobOutput
+from clew.wire.metrics import MetricsPage
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
-from clew.wire.sockets import Sockets
+from clew.wire.sockets import WEBSOCKET, Sockets
 from clew.wire.sse import Streams
 from clew.wire.tickets import TicketOffice
 from clew.wire.websocket import Door, WebSocketHandler
@@ -52,7 +54,8 @@ class Application(Starlette):
 
     If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
     `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
-    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app.
+    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app. `metrics` gets
+    what the app counts.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Application(Starlette):
         events: ChangeEvents,
         outputs: JobOutputs,
         jobs: JobService | None,
+        metrics: Metrics,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -91,11 +95,17 @@ class Application(Starlette):
         )
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
         streams = Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds)
+        self.metrics = metrics
+        for part in (engine, self.subscriptions, self.sockets):
+            part.measure(metrics)
+        token = settings.metrics_token
+        page = MetricsPage(metrics, authenticator, None if token is None else token.get_secret_value())
         handler = HTTPHandler(
             engine,
             authenticator,
             streams,
             settings.max_body_bytes,
+            metrics,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )
         outermost = []
@@ -122,6 +132,7 @@ class Application(Starlette):
                     settings.max_body_bytes,
                     settings.heartbeat_seconds,
                     settings.session_seconds,
+                    partial(metrics.ended, WEBSOCKET),
                     partial(handler.user_refusals.tell, engine) if authenticator.dev else None,
                 )
             ),
@@ -134,6 +145,7 @@ class Application(Starlette):
                 Route(OUTPUT, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
+                Route("/metrics", page.answer),
                 *routes,
             ],
             middleware=[*outermost, *middleware],
