@@ -21,7 +21,7 @@ _FRESH = 5.0
 _PATIENCE = 1.0
 _ENDS = ("SUCCEEDED", "FAILED", "CANCELLED")
 
-Fetch = Callable[[str, Sequence[Any]], Awaitable[Sequence[Sequence[Any]]]]
+Fetch = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
 
 
 @dataclass(slots=True)
