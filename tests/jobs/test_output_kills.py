@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Client:
-    """A page that shows the output of a job. It clears at a reset, and appends. Its connection may break at any time."""
+    """A page that shows the output of a job. It clears at a reset, and appends. Its connection may break."""
 
     def __init__(self, port: int, job: str, rng: random.Random) -> None:
         self.url = f"http://localhost:{port}/jobs/{job}/output"
