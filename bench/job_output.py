@@ -206,7 +206,7 @@ async def run(url: str, database: str, pid: int, followers: int, count: int, rat
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             found = await asyncio.to_thread(partial(pool.apply, elsewhere, (database, job, count, rate)))
     now, took = process.cpu_times(), time.perf_counter() - began
-    busy = (now.user + now.system - times.user - times.system) / took * 100
+    used = now.user + now.system - times.user - times.system
     after = await asyncio.to_thread(asked, f"{url}/reads")
     await aside.execute("UPDATE clew.jobs SET status = 'SUCCEEDED' WHERE id = $1", job)
     async with asyncio.timeout(60):
@@ -219,7 +219,8 @@ async def run(url: str, database: str, pid: int, followers: int, count: int, rat
     told("what `emit` takes", found["waits"])
     flushes = found["flushes"]
     print(f"{flushes} flushes; reads for all followers {after[0] - before[0]}, for single ones {after[1] - before[1]}")
-    print(f"server {busy:.0f} % of a core; load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"server {used / took * 100:.0f} % of a core,", end=" ")
+    print(f"{used / count * 1000:.1f} ms for each chunk; load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 async def prepare(server_url: str) -> str:
