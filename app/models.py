@@ -58,7 +58,7 @@ async def _remote(url: str, turns: Sequence[Turn]) -> AsyncIterator[str]:
         ):
             if response.status_code != httpx.codes.OK:
                 raise ClewError(f"The model refused the request with status {response.status_code}.")
-            async for line in response.aiter_lines():
+            async for line in _lines(response):
                 data = line.removeprefix("data:").strip()
                 if line.startswith("data:") and data != "[DONE]":
                     chunk = json.loads(data)
@@ -74,3 +74,12 @@ async def _remote(url: str, turns: Sequence[Turn]) -> AsyncIterator[str]:
     except (httpx.HTTPError, json.JSONDecodeError) as error:
         raise ClewError(_BROKEN) from error
     raise ClewError(_BROKEN)
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+    # A token may contain characters that end a line elsewhere, but not in an event stream.
+    rest = ""
+    async for text in response.aiter_text():
+        *lines, rest = (rest + text).split("\n")
+        for line in lines:
+            yield line.removesuffix("\r")

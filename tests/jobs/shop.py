@@ -42,6 +42,7 @@ class MemoryOutput:
         self.chunks: dict[tuple[str, int], list[tuple[Any, str, str | None]]] = {}
         self.attempts: dict[str, int] = {}
         self.flushed: list[str] = []
+        self.ended: list[tuple[str, int]] = []
 
     async def begin(self, job: str, attempt: int) -> None:
         self.attempts[job] = attempt
@@ -53,6 +54,9 @@ class MemoryOutput:
 
     async def flush(self, job: str) -> None:
         self.flushed.append(job)
+
+    def end(self, job: str, attempt: int) -> None:
+        self.ended.append((job, attempt))
 
     def position(self, job: str) -> int:
         return len(self.chunks[job, self.attempts[job]])
