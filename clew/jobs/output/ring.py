@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from clew.jobs.types import Status
 # In bytes: what all streams of a process hold together; what a follower takes at once.
 MOST_HELD = 32 * 2**20
 MOST_TAKEN = 64 * 2**10
+
+# How many followers are woken in one round of the event loop. Each takes it some 30 microseconds.
+_MOST_WOKEN = 100
 
 # How many joined pieces a stream remembers: followers who keep up ask for the same ones.
 _MOST_JOINED = 2
@@ -231,5 +235,12 @@ class Ring:
                 before = largest.held
                 largest.forget_half()
                 self._held += largest.held - before
-            for wake in list(stream.wake.values()):
-                wake()
+            _wake(list(stream.wake.values()))
+
+
+def _wake(wakes: Sequence[Callable[[], None]]) -> None:
+    """Wake followers, some in each round of the loop, so that others have their turn in between."""
+    for wake in wakes[:_MOST_WOKEN]:
+        wake()
+    if len(wakes) > _MOST_WOKEN:
+        asyncio.get_running_loop().call_soon(_wake, wakes[_MOST_WOKEN:])
