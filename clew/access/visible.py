@@ -14,7 +14,7 @@ from clew.access.permits import Permits, Permitting
 from clew.access.predicates import FALSE, conjunction, disjunction
 from clew.access.rules import Rules, shown_names
 from clew.access.sight import Sight
-from clew.access.types import Exists, IsNull, Predicate, Rows, Visible
+from clew.access.types import AllOf, Exists, IsNull, Predicate, Rows, Visible
 from clew.model.types import Column, CustomField, Entity, Model, Opening, Operation, Relation
 from clew.model.writing import is_free_link
 
@@ -102,6 +102,41 @@ class Access:
                 self._visible.clear()
             found = self._visible[key] = self._see(entity, sight, deleted, to_ones)
         return found
+
+    def exportable(
+        self, entity: Entity, sight: Sight, deleted: str | None = None
+    ) -> tuple[Visible, frozenset[str]] | None:
+        """Return the masked rows of `entity` that the viewer may export. A rule for EXPORT opens them and their fields.
+
+        READ must open them too. At the other end of relations READ alone decides, as everywhere.
+
+        Args:
+            deleted: as for `visible`.
+
+        Returns:
+            The rows, and the names of the fields that no rule lets the viewer export on any row. None: no rule lets
+            the viewer export any row.
+        """
+        visible = self.visible(entity, sight, deleted)
+        asked = self.rules.guards(entity, sight, Operation.EXPORT)
+        masks, closed = dict(visible.masks), set[str]()
+        if not sight.admin:
+            allowing = self.rules.allowing(entity, entity.allow, sight.roles, Operation.EXPORT)
+            rules = [rule for rule in allowing if rule.is_usable(sight)]
+            if not rules:
+                return None
+            asked.append(disjunction([rule.predicate for rule in rules]))
+            for name in shown_names(entity):
+                mask = self.rules.mask(entity, name, rules, sight, only_usable=True, operation=Operation.EXPORT)
+                if mask == FALSE:
+                    closed.add(name)
+                elif mask is not None and mask != masks.get(name):
+                    masks[name] = conjunction([mask, *([masks[name]] if name in masks else [])])
+        # The same rules often open rows for READ and EXPORT.
+        known = visible.where.items if isinstance(visible.where, AllOf) else (visible.where,)
+        # `clew.access.implied` wants the rules for READ last.
+        where = conjunction([*(item for item in asked if item not in known), visible.where])
+        return replace(visible, where=where, masks=masks), frozenset(closed)
 
     def nameable(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
         """Return the rows of `entity` that a client may name by key for `operation`.

@@ -25,9 +25,11 @@ from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
+from clew.export.exports import Exports
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
+from clew.wire.export import CSV, NDJSON, ExportHandler
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.nosniff import NoSniff
@@ -56,6 +58,7 @@ class Application(Starlette):
         background: Background,
         changes: ChangeSource,
         live: LiveQueries,
+        exports: Exports,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -69,6 +72,7 @@ class Application(Starlette):
         self.background = background
         self.changes = changes
         self.live = live
+        self.exports = exports
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         self.subscriptions = Subscriptions(engine, live, ChangeEvents(engine, changes), witnessed=authenticator.dev)
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
@@ -111,6 +115,15 @@ class Application(Starlette):
             routes=[
                 Route("/graphql", graphql),
                 WebSocketRoute("/graphql", graphql),
+                *(
+                    Route(
+                        f"/export.{kind}",
+                        ExportHandler(
+                            kind, exports, authenticator, settings.export_stall_seconds, settings.max_body_bytes
+                        ),
+                    )
+                    for kind in (CSV, NDJSON)
+                ),
                 Route(TICKETS, TicketOffice(authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
@@ -163,4 +176,5 @@ class Application(Starlette):
         """End work beside requests, and close the connections."""
         await self.live.close()
         await self.background.close()
+        await self.exports.close()
         await self.engine.pool.close()
