@@ -8,6 +8,7 @@ from typing import Any
 
 from graphql import FieldNode, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
+from clew.access.predicates import FALSE
 from clew.access.sight import Sight
 from clew.access.types import Literal, Measure, Operand, Visible
 from clew.access.visible import Access
@@ -84,10 +85,10 @@ class _ExportPlanner(Planner):
             hint = None if found is None else f"Export {_named(found.kind)} instead."
             raise ClewError(f"`{name}` is no list of rows, so it cannot be exported.", hint=hint)
         arguments = self.arguments(self.root_type, nodes[0])
-        open_ = self.access.exportable(found.entity, self.sight, deleted(arguments))
-        if open_ is None:
+        visible = self.access.exportable(found.entity, self.sight, deleted(arguments))
+        if visible is None:
             raise ClewError(f"No rule lets you export `{name}`.", code=Code.FORBIDDEN)
-        visible, closed = open_
+        readable = self.access.visible(found.entity, self.sight).masks
         if found.kind is FieldKind.GROUPS:
             groups = self.groups(visible, arguments, nodes, _ALL)
             read: Read | Groups = groups
@@ -96,7 +97,7 @@ class _ExportPlanner(Planner):
             read = self.list(visible, arguments, nodes)
             used = self.selected(visible, nodes)
         for field in used:
-            if field in closed:
+            if visible.masks.get(field) == FALSE and readable.get(field) != FALSE:
                 raise ClewError(f"No rule lets you export the field `{field}`.", code=Code.FORBIDDEN)
         return RootMany(key, read)
 

@@ -9,8 +9,10 @@ import asyncpg
 import httpx
 import pytest
 
+from clew.config import Settings
 from clew.wire.application import Application
 from tests.export.depot import ADMIN, Depot, make_depot
+from tests.shop import Shop
 
 MakeApp = Callable[..., Application]
 
@@ -51,3 +53,13 @@ async def aside(depot: Depot) -> AsyncIterator[asyncpg.Connection[Any]]:
     yield connection
     await connection.execute("DELETE FROM samples")
     await connection.close()
+
+
+@pytest.fixture
+async def shop_client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    """An admin's client of the shop."""
+    settings = Settings.model_validate({"DATABASE_URL": shop.url, "admin_secret": ADMIN["x-clew-admin-secret"]})
+    app = shop.clew.asgi(settings)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop", headers=ADMIN) as made:
+        yield made
+    await app.close()

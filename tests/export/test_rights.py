@@ -125,5 +125,5 @@ async def test_pages_and_cost_do_not_bound_the_rows_of_an_export(make_app: MakeA
         nested = await client.get("/export.ndjson", params={"query": query}, headers=bearer("x", "clerk"))
         assert [json.loads(line) for line in nested.text.splitlines()] == [{"secret": {"id": 1, "pages": [{"id": 1}]}}]
         deep = "{ pages { secret { pages { secret { pages(limit: 2) { id } } } } } }"
-        found = await client.get("/export.csv", params={"query": deep}, headers=bearer("x", "clerk"))
-        assert found.json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        refused = await client.get("/export.csv", params={"query": deep}, headers=bearer("x", "clerk"))
+        assert refused.json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"

@@ -240,7 +240,7 @@ async def test_delimiters(client: httpx.AsyncClient, aside: asyncpg.Connection[A
 
 async def test_a_byte_order_mark_only_where_it_is_asked_for(client: httpx.AsyncClient) -> None:
     for flag, start in ((None, b"id"), (0, b"id"), (1, b"\xef\xbb\xbfid")):
-        options = {} if flag is None else {"bom": flag}
+        options: dict[str, Any] = {} if flag is None else {"bom": flag}
         assert (await export(client, "{ samples { id } }", **options)).content.startswith(start)
 
 
