@@ -387,7 +387,7 @@ class Lines:
             # What is unknown is found first, whatever cannot be exported.
             return True
         # No page bounds an export.
-        is_of_pages = isinstance(expect, Refused) and Code.LIMIT_EXCEEDED in expect.codes or attack.name in _OF_PAGES
+        is_of_pages = (isinstance(expect, Refused) and Code.LIMIT_EXCEEDED in expect.codes) or attack.name in _OF_PAGES
         if isinstance(expect, Repeated | WithCursor) or is_of_pages or not attack.about_rules:
             return False
         return _exported(attack.document) is not None
