@@ -22,6 +22,7 @@ from clew.errors import ClewError, StartupError
 from clew.export.exports import Progress
 from clew.migrate.revisions import require_written
 from clew.migrate.run import require_head
+from clew.observe import setup_logging
 from clew.project import Project
 from clew.sql.copy import Form
 from clew.viewer import Viewer
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     document = read_file(arguments.file)
     project = Project.open(arguments.project)
     settings = Settings.load(project.root, "dev")
+    # Standard output is for the file.
+    setup_logging(settings.log_level, settings.log_format)
     clew = load_app(project)
     model = clew.build()[0]
     with database_of(project, settings) as url:
