@@ -325,6 +325,19 @@ class Settings(BaseSettings):
     max_all_sockets: Count = Field(
         10_000, description="The most WebSockets and event streams of all viewers, in each process."
     )
+    max_exports: Count = Field(2, description="The most exports of one viewer that run at once, in each process.")
+    max_all_exports: Annotated[int, Field(ge=1, le=1000)] = Field(
+        4,
+        description="The most exports of all viewers that run at once, in each process. Each has a database connection "
+        "of its own, beside those of `CLEW_POOL_MAX`.",
+    )
+    export_seconds: Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False)] = Field(
+        3600.0,
+        description="Seconds that an export may take. While it runs, Postgres keeps what other transactions delete.",
+    )
+    export_stall_seconds: Seconds = Field(
+        20.0, description="Seconds that the client of an export may read nothing. Then its connection is broken off."
+    )
     heartbeat_seconds: Seconds = Field(
         12.0,
         description="Seconds between the pings of a quiet WebSocket, and between the comments of a quiet event stream. "

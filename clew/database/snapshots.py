@@ -13,13 +13,17 @@ from clew.metrics import Metrics
 # In seconds: how long a number is shown before it is read again, and how long a read may take.
 _FRESH, _PATIENCE = 5.0, 1.0
 
-# Without the right to see those of others (`pg_read_all_stats`), a role is told of its own transactions only. The
-# snapshots of autovacuum keep nothing.
+# A prepared transaction belongs to no session. Without the right to see those of others (`pg_read_all_stats`), a role
+# is told of its own transactions only. The snapshots of autovacuum keep nothing.
 _OLDEST = """
-SELECT coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0)::float8
-FROM pg_stat_activity
-WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()
-    AND backend_type <> 'autovacuum worker'
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(began)), 0)::float8
+FROM (
+    SELECT xact_start AS began FROM pg_stat_activity
+    WHERE backend_xmin IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()
+        AND backend_type <> 'autovacuum worker'
+    UNION ALL
+    SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()
+) AS held
 """
 
 

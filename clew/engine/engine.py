@@ -243,11 +243,7 @@ class Engine:
             if within is not None and within.depth == _MOST_WITHIN:
                 message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
-            role = await self.role(viewer)
-            if request.client is not None:
-                await self._admit(request.client, viewer, role, flight)
-            asked = (role, request.query, request.operation_name, own)
-            prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
+            prepared, session = await self.admitted(request, viewer, flight, own=own)
             kind = prepared.operation.operation
             if flight is not None:
                 flight.kind = kind.value
@@ -255,12 +251,31 @@ class Engine:
                 raise ClewError("A subscription cannot be run as a single request.", hint=_HOW_TO_SUBSCRIBE)
             if kind is OperationType.MUTATION and request.queries_only:
                 raise QueriesOnlyError
-            session = self._session(role, viewer)
             return Begun(prepared, await self.statements.ready(prepared, request.variables, session), session)
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
             return refusal(error, _request_id(request))
+
+    async def admitted(
+        self, request: Request, viewer: Viewer, flight: Flight | None, *, own: bool = False
+    ) -> tuple[Prepared, Session]:
+        """Count an operation, and return it validated.
+
+        Args:
+            flight: counts it as under way until the caller ends the flight.
+            own: whether the application itself sends it. Limits on documents bind clients only.
+
+        Raises:
+            RateLimitedError, TooManyInFlightError: the viewer exceeds a limit.
+            InvalidDocument, ClewError: as `Statements.prepare`.
+        """
+        role = await self.role(viewer)
+        if request.client is not None:
+            await self._admit(request.client, viewer, role, flight)
+        asked = (role, request.query, request.operation_name, own)
+        prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
+        return prepared, self._session(role, viewer)
 
     async def finish(
         self,

@@ -25,6 +25,7 @@ from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
+from clew.export.exports import Exports
 from clew.jobs.output.source import JobOutputs
 from clew.jobs.output.subscriptions import OutputSubscriptions
 from clew.jobs.service import JobService
@@ -34,6 +35,7 @@ from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
 from clew.metrics import Metrics
 from clew.schema.jobs import OUTPUT as OUTPUT_FIELD
+from clew.wire.export import CSV, NDJSON, ExportHandler
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.job_output import PATH as OUTPUT
@@ -70,6 +72,7 @@ class Application(Starlette):
         outputs: JobOutputs,
         jobs: JobService | None,
         metrics: Metrics,
+        exports: Exports,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -85,6 +88,7 @@ class Application(Starlette):
         self.live = live
         self.outputs = outputs
         self.jobs = jobs
+        self.exports = exports
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         self.subscriptions = Subscriptions(
             engine,
@@ -141,6 +145,15 @@ class Application(Starlette):
             routes=[
                 Route("/graphql", graphql),
                 WebSocketRoute("/graphql", graphql),
+                *(
+                    Route(
+                        f"/export.{kind}",
+                        ExportHandler(
+                            kind, exports, authenticator, settings.export_stall_seconds, settings.max_body_bytes
+                        ),
+                    )
+                    for kind in (CSV, NDJSON)
+                ),
                 Route(TICKETS, TicketOffice(authenticator)),
                 Route(OUTPUT, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
                 Route("/healthz", healthz),
@@ -200,4 +213,5 @@ class Application(Starlette):
             await self.jobs.close()
         await self.background.close()
         await self.outputs.close()
+        await self.exports.close()
         await self.engine.pool.close()
