@@ -119,15 +119,16 @@ def _speed(url: str, database: str, selects: dict[str, str], rounds: int, pid: i
                 taken.setdefault(name, []).append(seconds)
     print(f"CSV of {size / 1e6:,.0f} MB, {packed / 1e6:,.0f} MB with gzip; NDJSON of {lines / 1e6:,.0f} MB")
     base, raw = taken["same statement, psql"], taken["raw table, psql"]
-    for name, seconds in taken.items():
-        to_same = span([one / other for one, other in zip(seconds, base, strict=True)], lambda n: f"{n:.2f}")
-        to_raw = span([one / other for one, other in zip(seconds, raw, strict=True)], lambda n: f"{n:.2f}")
-        print(f"{name:22} {span(seconds, lambda n: f'{n:.1f}')} s; {to_same} of the same statement, {to_raw} of raw")
+    for name, figures in taken.items():
+        to_same = span([one / other for one, other in zip(figures, base, strict=True)], lambda n: f"{n:.2f}")
+        to_raw = span([one / other for one, other in zip(figures, raw, strict=True)], lambda n: f"{n:.2f}")
+        print(f"{name:22} {span(figures, lambda n: f'{n:.1f}')} s; {to_same} of the same statement, {to_raw} of raw")
     print(f"The server grew by {grown:.1f} MiB at most during a whole CSV, by {_grown_to(pid):.0f} MiB resident in all")
 
 
 def _grown_to(pid: int) -> float:
-    return psutil.Process(pid).memory_info().rss / _MIB
+    resident: int = psutil.Process(pid).memory_info().rss
+    return resident / _MIB
 
 
 @asynccontextmanager

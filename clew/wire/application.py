@@ -118,9 +118,9 @@ class Application(Starlette):
                 Middleware(
                     CORSMiddleware,
                     allow_origins=list(settings.cors_origins),
-                    allow_methods=["GET", "POST"],
+                    allow_methods=["GET", "HEAD", "POST"],
                     allow_headers=["*"],
-                    expose_headers=["X-Request-Id", "Retry-After"],
+                    expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
                     max_age=600,
                 )
             )

@@ -154,7 +154,7 @@ def with_exports(model: Model, seed: int) -> Model:
         )
 
     def ruled(entity: Entity) -> Entity:
-        names = [member.name for member in (*entity.columns, *entity.relations)]
+        names = [*(column.name for column in entity.columns), *(relation.name for relation in entity.relations)]
         return replace(
             entity,
             allow=rules(entity.allow, names),

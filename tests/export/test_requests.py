@@ -86,7 +86,7 @@ async def test_options_that_do_not_exist_are_refused(client: httpx.AsyncClient, 
 
 async def test_the_parameters_are_those_of_graphql(client: httpx.AsyncClient) -> None:
     document = "query A($n: Int!) { rows: items(limit: $n) { id } } query B { items(limit: 1) { id } }"
-    given = {"query": document, "operationName": "A", "variables": {"n": 2}}
+    given: dict[str, Any] = {"query": document, "operationName": "A", "variables": {"n": 2}}
     by_post = await client.post("/export.csv?delimiter=%3B", json=given)
     by_get = await client.get("/export.csv", params={**given, "variables": json.dumps(given["variables"])})
     assert by_get.text == by_post.text == "id\n1\n2\n"

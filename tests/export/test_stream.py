@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +13,8 @@ import asyncpg
 import httpx
 import pytest
 
+from clew.export.exports import File, Prepared
+from clew.sql.copy import CopyStatement, Form
 from clew.wire.application import Application
 from tests.export.conftest import MakeApp
 from tests.export.depot import ADMIN, ROWS, bearer
@@ -102,14 +104,34 @@ async def test_a_client_that_does_not_read_is_broken_off(make_app: MakeApp, asid
         assert not (await reader.read()).endswith(b"0\r\n\r\n")
 
 
-async def test_memory_stays_flat_while_the_client_does_not_read(
-    make_app: MakeApp, aside: asyncpg.Connection[Any]
-) -> None:
+async def test_the_database_waits_for_a_client_that_does_not_read() -> None:
+    file = File(Prepared(CopyStatement("", (), ()), [], Form(), "x", bom=False))
+    part, kept = b"x" * 100_000, 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            while kept < 1_000_000:
+                kept += len(part)
+                await file.put(part)
+    assert kept < 1_000_000
+    reading = aiter(file)
+    assert len(await anext(reading)) == kept
+    async with asyncio.timeout(1):
+        await file.put(part)
+    assert await anext(reading) == part
+
+
+async def test_an_export_breaks_off_when_the_server_stops(make_app: MakeApp, aside: asyncpg.Connection[Any]) -> None:
     app = make_app()
-    async with served(app) as port, connected(port) as (_, writer):
+    async with served(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head(port, ITEMS))
-        await until_busy(aside, "wait_event = 'ClientWrite'")
-        assert len(await activity(aside, "wait_event = 'ClientWrite'")) == 1
+        await reader.readexactly(100_000)
+    assert await until_gone(aside) < GONE
+    received = b""
+    with suppress(ConnectionError):
+        received = await reader.read()
+    assert not received.endswith(b"0\r\n\r\n")
+    writer.close()
 
 
 @pytest.mark.parametrize("compressed", [False, True])
