@@ -22,6 +22,7 @@ from bench.paths import ROOT
 from clew import JobContext
 from clew.background import Background
 from clew.database.embedded import embedded_postgres
+from clew.database.pool import Pool
 from clew.jobs import queue
 from clew.jobs import statements as sql
 from clew.jobs.connection import JobConnection
@@ -38,6 +39,7 @@ class _NoOutput:
     async def begin(self, job: str, attempt: int) -> None: ...
     async def emit(self, job: str, attempt: int, data: Any, kind: str, step: str | None) -> None: ...
     async def flush(self, job: str) -> None: ...
+    def end(self, job: str, attempt: int) -> None: ...
     def position(self, job: str) -> int:
         return 0
 
@@ -52,6 +54,7 @@ def _worker(url: str, handler: Callable[[JobContext], Awaitable[None]], concurre
     noop = JobDeclaration(name="noop", decode=dict, encode=lambda value: value)
     return Worker(
         url,
+        Pool(url, statement_timeout=None, idle_timeout=None),
         declarations={"noop": noop},
         handlers={"noop": handler},
         run_graphql=_no_graphql,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +22,24 @@ from clew.changes.tables import logged_tables
 from clew.config import Settings
 from clew.database.embedded import folder_of, running_url
 from clew.database.pool import Pool
+from clew.database.snapshots import OldestSnapshot
 from clew.document.limits import Limits, RoleLimits
-from clew.engine import Engine
+from clew.engine import Engine, Request
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
+from clew.export.exports import Bounds, Exports, File, Progress
+from clew.jobs.declared import cron_jobs, declared_jobs
+from clew.jobs.fields import bind_jobs
+from clew.jobs.metrics import Depths
+from clew.jobs.notify import Notifier
+from clew.jobs.output.source import PLANNER, JobOutputs
+from clew.jobs.output.writer import JobOutputWriter
+from clew.jobs.service import JobService, graphql_of, wake_all
+from clew.jobs.triggers import Triggers, triggers_of
+from clew.jobs.worker import Worker
+from clew.live.events import ChangeEvents
 from clew.live.queries import CONNECTIONS, LiveQueries
+from clew.metrics import Metrics
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
@@ -35,6 +48,7 @@ from clew.resolvers.bind import Bindable, bind
 from clew.schema.build import build_schema
 from clew.schema.role_file import all_roles
 from clew.schema.roles import schema_of
+from clew.sql.copy import Form
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
 from clew.viewer import Viewer
@@ -43,6 +57,9 @@ from clew.wire.health import Readiness
 from clew.wire.respond import RoutedError
 from clew.writes.fields import bind_writes
 from clew.writes.hooks import AfterHook, BeforeHook, Hooks, Registered, hook_faults
+
+# In seconds: how long the statement of a handler waits for a connection.
+_HANDLERS_WAIT = 30.0
 
 JobHandler = TypeVar("JobHandler", bound=Callable[..., Any])
 Before = TypeVar("Before", bound=BeforeHook)
@@ -164,6 +181,7 @@ class Clew:
                 *hook_faults(model, self._hooks),
             ]
             bind_writes(schema, model)
+            bind_jobs(schema, model)
             if faults:
                 raise SchemaError(faults)
             self._built = model, schema
@@ -201,20 +219,49 @@ class Clew:
                 settings.require_production()
         return self._application(settings)
 
-    def _application(self, settings: Settings, *, local_admin: bool = False) -> Application:
+    def _application(
+        self,
+        settings: Settings,
+        *,
+        local_admin: bool = False,
+        run_jobs: bool | None = None,
+        queues: Collection[str] | None = None,
+    ) -> Application:
         if settings.trusted_only:
             raise StartupError(
                 "CLEW_TRUSTED_ONLY is not supported yet.", "Unset it. Otherwise the server would run every document."
             )
         background = Background()
-        changes = LoggedChanges(
-            settings.direct_url or self._url_of(settings),
-            logged_tables(self.build()[0]),
+        model, direct_url = self.build()[0], settings.direct_url or self._url_of(settings)
+        changes = LoggedChanges(direct_url, logged_tables(model), background, retention=settings.change_seconds)
+        notifier = Notifier(direct_url, background)
+        engine = self._new_engine(settings, wake=changes.wake, wake_workers=notifier.wake)
+        beside = self._new_pool(settings, CONNECTIONS, "clew-live")
+        live = LiveQueries(engine, changes, beside, background)
+        metrics = Metrics()
+        for part in (changes, OldestSnapshot(beside)):
+            part.measure(metrics)
+        outputs = JobOutputs(
+            direct_url,
+            lambda size: self._new_pool(settings, size, "clew-output", PLANNER),
             background,
-            retention=settings.change_seconds,
+            changes,
+            retention=settings.output_seconds,
+            most=settings.output_bytes,
         )
-        engine = self._new_engine(settings, wake=changes.wake)
-        live = LiveQueries(engine, changes, self._new_pool(settings, CONNECTIONS, "clew-live"), background)
+        events = ChangeEvents(engine, changes)
+        jobs = None
+        if model.job_fields:
+            committed = wake_all(changes.wake, notifier.wake)
+            runs = settings.run_jobs if run_jobs is None else run_jobs
+            worker = self._worker(settings, outputs, committed, notifier.token, queues) if runs else None
+            triggers = Triggers(engine, events, direct_url, triggers_of(model)) if runs and model.changes else None
+            jobs = JobService(background, notifier, worker, triggers, patience=settings.shutdown_seconds)
+            declarations = declared_jobs(*self.build())
+            Depths(beside.fetch).measure(metrics, {one.queue for one in declarations.values()})
+            if worker is not None:
+                worker.metrics.measure(metrics, declarations.values())
+        exports = self._exports(engine, settings)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -226,6 +273,9 @@ class Clew:
         def began() -> None:
             self._open = engine, asyncio.get_running_loop()
             changes.keep_short()
+            if jobs is not None:
+                outputs.keep_short()
+                jobs.begin()
 
         readiness = Readiness(check)
         self._served = Application(
@@ -235,6 +285,11 @@ class Clew:
             background,
             changes,
             live,
+            events,
+            outputs,
+            jobs,
+            metrics,
+            exports,
             self._routes,
             self._middleware,
             self._authenticate,
@@ -243,6 +298,44 @@ class Clew:
         )
         self._applications.add(self._served)
         return self._served
+
+    def _worker(
+        self,
+        settings: Settings,
+        outputs: JobOutputs,
+        committed: Callable[[], None],
+        token: str,
+        queues: Collection[str] | None,
+    ) -> Worker:
+        model, schema = self.build()
+        # Handlers take as long as they take, and do not take the connections of requests.
+        pool = Pool(
+            self._url_of(settings),
+            size=settings.job_pool_max,
+            wait=_HANDLERS_WAIT,
+            statement_timeout=None,
+            idle_timeout=None,
+            application_name="clew-handlers",
+            planner=settings.planner,
+        )
+        engine = self._engine_on(pool, settings, committed)
+        writer = JobOutputWriter(
+            outputs, most_of_chunk=settings.max_chunk_bytes, most_of_attempt=settings.max_output_bytes
+        )
+        return Worker(
+            settings.direct_url or self._url_of(settings),
+            pool,
+            declarations=declared_jobs(model, schema),
+            handlers=self._jobs,
+            run_graphql=graphql_of(engine),
+            output=writer,
+            queues=queues,
+            concurrency=settings.job_concurrency,
+            retention=settings.job_seconds,
+            crons=cron_jobs(model),
+            committed=committed,
+            token=token,
+        )
 
     async def viewer(self, request: HTTPConnection) -> Viewer:
         """Tell who sent a request to a route of the application's own, as `/graphql` tells it.
@@ -333,6 +426,43 @@ class Clew:
             self._open = before
             await engine.pool.close()
 
+    @asynccontextmanager
+    async def export(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        viewer: Viewer,
+        form: Form,
+        progress: Progress | None = None,
+    ) -> AsyncIterator[File]:
+        """Run an export outside of a server (docs/export.md), for as long as this is entered.
+
+        Args:
+            document: one query with one list or groups field.
+            variables: by name, as JSON has them.
+            viewer: the viewer whose rules apply.
+            form: of the file.
+            progress: kept up to date.
+
+        Returns:
+            the file, whose parts can be iterated over.
+
+        Raises:
+            ClewError, InvalidDocument: the export is refused, or fails.
+            SchemaError, StartupError: as `asgi`.
+        """
+        settings = Settings.load(self.root, "dev")
+        engine = self._new_engine(settings, size=1)
+        exports = Exports(engine, self._new_pool(settings, 1, "clew-export"), Bounds(1, 1, settings.export_seconds))
+        try:
+            prepared = await exports.prepare(Request(document, variables or {}), viewer, form, own=True)
+            async with exports.running(prepared, None, progress=progress) as file:
+                yield file
+        finally:
+            await exports.close()
+            await engine.pool.close()
+
     async def explain(self, document: str, variables: Mapping[str, Any] | None = None, *, viewer: Viewer) -> str:
         """Return the access rules, the plan, the SQL and Postgres' EXPLAIN of an operation for a viewer, as text.
 
@@ -353,19 +483,28 @@ class Clew:
         return engine if loop is asyncio.get_running_loop() and not engine.pool.is_closed else None
 
     def _new_engine(
-        self, settings: Settings, size: int | None = None, wake: Callable[[], None] | None = None
+        self,
+        settings: Settings,
+        size: int | None = None,
+        wake: Callable[[], None] | None = None,
+        wake_workers: Callable[[], None] | None = None,
     ) -> Engine:
-        return self._engine_on(self._new_pool(settings, size or settings.pool_max, "clew"), settings, wake)
+        pool = self._new_pool(settings, size or settings.pool_max, "clew")
+        return self._engine_on(pool, settings, wake, wake_workers)
 
-    def _new_pool(self, settings: Settings, size: int, application_name: str) -> Pool:
+    def _new_pool(self, settings: Settings, size: int, application_name: str, planner: str | None = None) -> Pool:
         return Pool(
             self._url_of(settings),
             size=size,
             wait=settings.pool_timeout,
             statement_timeout=settings.statement_timeout,
             application_name=application_name,
-            planner=settings.planner,
+            planner=planner or settings.planner,
         )
+
+    def _exports(self, engine: Engine, settings: Settings) -> Exports:
+        bounds = Bounds(settings.max_exports, settings.max_all_exports, settings.export_seconds)
+        return Exports(engine, self._new_pool(settings, settings.max_all_exports, "clew-export"), bounds)
 
     def _url_of(self, settings: Settings) -> str:
         url = settings.database_url
@@ -382,7 +521,13 @@ class Clew:
         pool = Pool(settings.database_url or "", size=1, application_name="clew-explain", planner=settings.planner)
         return self._engine_on(pool, settings)
 
-    def _engine_on(self, pool: Pool, settings: Settings, wake: Callable[[], None] | None = None) -> Engine:
+    def _engine_on(
+        self,
+        pool: Pool,
+        settings: Settings,
+        wake: Callable[[], None] | None = None,
+        wake_workers: Callable[[], None] | None = None,
+    ) -> Engine:
         model, schema = self.build()
         limits = Limits(
             tokens=settings.max_tokens,
@@ -416,6 +561,7 @@ class Clew:
             cursors=cursors,
             hooks=Hooks(schema, self._hooks),
             wake=wake,
+            wake_workers=wake_workers,
         )
 
     def _job_faults(self, model: Model) -> list[Diagnostic]:
@@ -452,3 +598,15 @@ def development_app(clew: Clew, settings: Settings) -> Application:
         SchemaError, StartupError: as `Clew.asgi`.
     """
     return clew._application(settings, local_admin=settings.env == "dev")
+
+
+def worker_app(clew: Clew, settings: Settings, queues: Collection[str] | None) -> Application:
+    """Return the app of a process that runs jobs and serves nothing: enter its lifespan.
+
+    Args:
+        queues: only jobs of these queues; None: all.
+
+    Raises:
+        SchemaError, StartupError: as `Clew.asgi`.
+    """
+    return clew._application(settings, run_jobs=True, queues=queues)

@@ -23,6 +23,7 @@ class Code(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     TIMEOUT = "TIMEOUT"
     UNAVAILABLE = "UNAVAILABLE"
+    GONE = "GONE"
     INTERNAL = "INTERNAL"
 
 

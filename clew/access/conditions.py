@@ -21,8 +21,10 @@ from clew.access.types import (
     Rows,
     Ruled,
     Somewhere,
+    ThisTransaction,
     Visible,
 )
+from clew.model.jobs import THIS_TRANSACTION
 from clew.model.operators import ITEM_OPERATORS
 from clew.model.types import Column, Entity, FieldKind, Model, Relation, ValueType
 
@@ -140,11 +142,13 @@ def _is_variable(value: Any) -> bool:
     return isinstance(value, str) and (value == "$now" or value.split(".")[0] in ("$auth", "$row"))
 
 
-def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | Ruled | Constant:
+def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | ThisTransaction | Ruled | Constant:
     if isinstance(value, str):
         head, *path = value.split(".")
         if value == "$now":
             return Now()
+        if value == THIS_TRANSACTION and ruled.is_job:
+            return ThisTransaction()
         if head == "$auth":
             return Claim(tuple(path), type_)
         if head == "$row":

@@ -119,7 +119,7 @@ class Openings:
 
     def _writable(self, entity: Entity, sight: Sight, operation: Operation) -> frozenset[str] | None:
         """Return the fields that rules of the roles let clients write. Return None if no rule allows the operation."""
-        if entity.view_sql is not None:
+        if not entity.is_writable:
             return None
         possible = writable_fields(entity, admin=sight.admin)
         if sight.admin:

@@ -178,6 +178,11 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True)
+class ThisTransaction:
+    """The number of the transaction, or null if it has written nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ruled:
     """A field of the row that a rule is about. `path` has the to-ones to follow, then a column."""
 
@@ -212,7 +217,20 @@ class Identity:
     """
 
 
-Source = Literal | Variable | Template | Constant | Claim | Supplied | Now | Ruled | CursorKey | Marker | TieKey
+Source = (
+    Literal
+    | Variable
+    | Template
+    | Constant
+    | Claim
+    | Supplied
+    | Now
+    | ThisTransaction
+    | Ruled
+    | CursorKey
+    | Marker
+    | TieKey
+)
 
 
 @dataclass(frozen=True, slots=True)

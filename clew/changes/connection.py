@@ -61,6 +61,7 @@ class LogConnection:
         self._is_tuned = is_tuned
         self._turn = asyncio.Lock()
         self.is_whole = False
+        self._channel = sql.CHANNEL
 
     @property
     def is_closed(self) -> bool:
@@ -91,13 +92,20 @@ class LogConnection:
         """Return the relations of the database that hold the rows of some tables."""
         return Relations(names, [tuple(row) for row in await self.fetch(sql.RELATIONS, quoted(names))])
 
+    async def roots(self, names: Sequence[TableName]) -> dict[TableName, int]:
+        """Return the OIDs of those of some tables that there are."""
+        found = await self.value(sql.ROOTS, quoted(names)) or []
+        return {name: oid for name, oid in zip(names, found, strict=True) if oid is not None}
+
     async def unlogged(self, relations: Relations, names: Collection[TableName]) -> set[TableName]:
         """Return those of some tables whose changes are not logged: they are not there, or lack a trigger."""
         wanted = {name: relations.roots.get(name) for name in names}
         found = {row[0] for row in await self.fetch(sql.LOGGED, [oid for oid in wanted.values() if oid is not None])}
         return {name for name, oid in wanted.items() if oid not in found}
 
-    async def hear(self, first: str, told: Callable[[int, str], None], closed: Callable[[], None]) -> None:
+    async def hear(
+        self, first: str, told: Callable[[int, str], None], closed: Callable[[], None], *, channel: str = sql.CHANNEL
+    ) -> None:
         """Call `told` with the sender's process and the text of each notification, and `closed` at the end.
 
         It sends a first notification, and so finds out whether they come at all.
@@ -109,14 +117,19 @@ class LogConnection:
             told(process, str(text))
 
         self._connection.add_termination_listener(lambda _: closed())
-        await self._connection.add_listener(sql.CHANNEL, notified)
-        await self.fetch(sql.NOTIFY, first)
+        self._channel = channel
+        await self._connection.add_listener(channel, notified)
+        await self.tell(first)
         with suppress(TimeoutError):
             async with asyncio.timeout(_ECHO):
                 await echo.wait()
         self.is_whole = echo.is_set()
         if not self.is_whole:
             _LOG.warning("no notifications: set CLEW_DIRECT_URL to a URL without a connection pooler")
+
+    async def tell(self, text: str) -> None:
+        """Notify all who listen to the channel that is heard here."""
+        await self.fetch(sql.NOTIFY, self._channel, text)
 
     @property
     def process(self) -> int:

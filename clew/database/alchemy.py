@@ -82,15 +82,19 @@ class OperationConnection(AsyncConnection):
 
     So a query whose resolvers wait for a slow service, and never use the database, holds no
     connection.
+
+    Attributes:
+        changes_jobs: whether jobs were queued or changed. Workers are told after the commit.
     """
 
-    __slots__ = ("_is_finished", "_pool", "_starting")
+    __slots__ = ("_is_finished", "_pool", "_starting", "changes_jobs")
 
     def __init__(self, engine: AsyncEngine, pool: Pool) -> None:
         super().__init__(engine)
         self._pool = pool
         self._is_finished = False
         self._starting = asyncio.Lock()
+        self.changes_jobs = False
 
     @property
     def is_taken(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from graphql import (
@@ -25,20 +25,23 @@ def collect(
     type_name: str,
     fragments: Mapping[str, FragmentDefinitionNode],
     variables: Mapping[str, Any],
+    interfaces: Collection[str] = (),
 ) -> dict[str, tuple[FieldNode, ...]]:
     """Return the fields of an object in order, by response key, with all nodes of each key.
 
     Args:
         selection_sets: those of all nodes that share the object's response key.
-        type_name: the object's type; entities implement no interfaces.
+        type_name: the object's type.
         fragments: the document's fragments by name.
         variables: the coerced variables, for `@skip` and `@include`.
+        interfaces: those that the type implements.
 
     Raises:
         ClewError: BAD_USER_INPUT for a null condition, which a variable with a default allows.
     """
     fields: dict[str, list[FieldNode]] = {}
     visited: set[str] = set()
+    names = (type_name, *interfaces)
 
     def walk(selections: Iterable[SelectionNode]) -> None:
         for node in selections:
@@ -49,7 +52,7 @@ def collect(
                 fields.setdefault(key, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition
-                if condition is None or condition.name.value == type_name:
+                if condition is None or condition.name.value in names:
                     walk(node.selection_set.selections)
             elif isinstance(node, FragmentSpreadNode):
                 name = node.name.value
@@ -57,7 +60,7 @@ def collect(
                     continue
                 visited.add(name)
                 fragment = fragments[name]
-                if fragment.type_condition.name.value == type_name:
+                if fragment.type_condition.name.value in names:
                     walk(fragment.selection_set.selections)
 
     for selection_set in selection_sets:

@@ -50,6 +50,7 @@ from clew.document.inputs import ceiling, is_structural, shape
 from clew.document.limits import Limits, check_limits, check_text, check_variables
 from clew.document.validation import together
 from clew.errors import ClewError, Code
+from clew.model.names import JOB_SUBSCRIPTIONS
 
 _ABSENT = object()
 
@@ -360,7 +361,8 @@ def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], froze
             conditions.update(_variables(directive))
         if isinstance(node, FieldNode):
             counts.update(_variables(node, "limit", "offset", "first", "last"))
-            cursors.update(_variables(node, "after", "before"))
+            if node.name.value not in JOB_SUBSCRIPTIONS:
+                cursors.update(_variables(node, "after", "before"))
         selection_set = getattr(node, "selection_set", None)
         if selection_set is not None:
             for selection in selection_set.selections:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -27,7 +27,7 @@ from clew.document.prepare import InvalidDocument, Prepared
 from clew.engine.flights import Flight, Flights, TooManyInFlightError
 from clew.engine.idempotency import Repeatable
 from clew.engine.identity import identity
-from clew.engine.operation import RunningOperation, RunWithin
+from clew.engine.operation import Enclosing, OwnTransaction, RunningOperation, RunWithin
 from clew.engine.outcome import (
     Outcome,
     QueriesOnlyError,
@@ -47,6 +47,7 @@ from clew.engine.statements import Statements
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
+from clew.metrics import Metrics
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
 from clew.schema.build import Row
@@ -77,6 +78,7 @@ class Engine:
         rates: counts the operations of each client; None: in this process.
         hooks: those of the application; None: it has none.
         wake: called when a transaction has committed that may have changed rows; None: nobody wants to know.
+        wake_workers: called when a transaction has committed that has queued or changed jobs; None: as `wake`.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Engine:
         cursors: Cursors | None = None,
         hooks: Hooks | None = None,
         wake: Callable[[], None] | None = None,
+        wake_workers: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.schema = schema
@@ -97,6 +100,7 @@ class Engine:
         self.limits = limits
         self.hooks = hooks or Hooks(schema)
         self._wake = wake or (lambda: None)
+        self._wake_workers = wake_workers or (lambda: None)
         self.statements = Statements(model, tables, cursors or Cursors(secrets.token_hex(32)))
         self.flights = Flights(pool.wait)
         self._has_floats = any(c.type.name == "Float" for entity in model.entities.values() for c in entity.columns)
@@ -111,6 +115,11 @@ class Engine:
     def access(self) -> Access:
         """Return the compiled rules of the model."""
         return self.statements.access
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show what operations are under way, and the use of the pool."""
+        self.flights.measure(metrics)
+        self.pool.measure(metrics, "requests")
 
     async def execute(
         self, request: Request, viewer: Viewer, flight: Flight | None = None, witness: Recorder | None = None
@@ -140,12 +149,13 @@ class Engine:
         return outcome.data if isinstance(outcome.data, bytes) else await self.statements.encoded(outcome.data)
 
     async def graphql(
-        self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation | None = None
+        self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: Enclosing | None = None
     ) -> dict[str, Any]:
         """Run one operation that the application itself sends. Limits on documents bind clients only.
 
         Args:
-            within: the operation whose resolver sends this one. Both share its connection and its transaction.
+            within: the operation whose resolver sends this one, or a transaction. Both share its connection and its
+                transaction.
 
         Returns:
             `data`, as plain JSON values.
@@ -163,6 +173,34 @@ class Engine:
         data: dict[str, Any] = await read(found)
         return data
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[OwnTransaction]:
+        """Open a transaction of the application's own, for statements on its connection and operations within it.
+
+        It commits at the end, or rolls back if the block raises.
+
+        Raises:
+            ClewError: as `Pool.fetch`.
+        """
+        connection = OperationConnection(self._alchemy, self.pool)
+        try:
+            async with connection.raw() as raw:
+                transaction = raw.transaction(isolation="read_committed")
+                await transaction.start()
+            try:
+                yield OwnTransaction(connection)
+            except BaseException:
+                # A broken connection cannot roll back, and need not.
+                with suppress(ClewError):
+                    async with connection.raw(wait=False):
+                        await transaction.rollback()
+                raise
+            async with connection.raw(wait=False):
+                await transaction.commit()
+            self._committed(connection)
+        finally:
+            await connection.finish()
+
     async def open(self, viewer: Viewer) -> Session:
         """Return a session: the viewer, its schema, and the values its plans and statements depend on."""
         return self._session(await self.role(viewer), viewer)
@@ -174,7 +212,7 @@ class Engine:
         flight: Flight | None = None,
         *,
         own: bool = False,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
         witness: Recorder | None = None,
     ) -> Outcome:
         begun = await self._begun(request, viewer, flight, own=own, within=within)
@@ -198,35 +236,52 @@ class Engine:
         flight: Flight | None,
         *,
         own: bool = False,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
         subscribes: bool = False,
     ) -> Begun | Outcome:
         try:
             if within is not None and within.depth == _MOST_WITHIN:
                 message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
-            role = await self.role(viewer)
-            if request.client is not None:
-                await self._admit(request.client, viewer, role, flight)
-            asked = (role, request.query, request.operation_name, own)
-            prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
+            prepared, session = await self.admitted(request, viewer, flight, own=own)
             kind = prepared.operation.operation
+            if flight is not None:
+                flight.kind = kind.value
             if kind is OperationType.SUBSCRIPTION and not subscribes:
                 raise ClewError("A subscription cannot be run as a single request.", hint=_HOW_TO_SUBSCRIBE)
             if kind is OperationType.MUTATION and request.queries_only:
                 raise QueriesOnlyError
-            session = self._session(role, viewer)
             return Begun(prepared, await self.statements.ready(prepared, request.variables, session), session)
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
             return refusal(error, _request_id(request))
 
+    async def admitted(
+        self, request: Request, viewer: Viewer, flight: Flight | None, *, own: bool = False
+    ) -> tuple[Prepared, Session]:
+        """Count an operation, and return it validated.
+
+        Args:
+            flight: counts it as under way until the caller ends the flight.
+            own: whether the application itself sends it. Limits on documents bind clients only.
+
+        Raises:
+            RateLimitedError, TooManyInFlightError: the viewer exceeds a limit.
+            InvalidDocument, ClewError: as `Statements.prepare`.
+        """
+        role = await self.role(viewer)
+        if request.client is not None:
+            await self._admit(request.client, viewer, role, flight)
+        asked = (role, request.query, request.operation_name, own)
+        prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
+        return prepared, self._session(role, viewer)
+
     async def finish(
         self,
         begun: Begun,
         request: Request,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
         witness: Recorder | None = None,
     ) -> Outcome:
         """Execute a query or mutation that has begun."""
@@ -257,7 +312,7 @@ class Engine:
         """
 
         async def apart(
-            document: str, variables: Mapping[str, Any], viewer: Viewer, _within: RunningOperation
+            document: str, variables: Mapping[str, Any], viewer: Viewer, _within: Enclosing
         ) -> dict[str, Any]:
             return await self.graphql(document, variables, viewer)
 
@@ -285,7 +340,7 @@ class Engine:
         ready: Ready,
         request: Request,
         session: Session,
-        within: RunningOperation | None = None,
+        within: Enclosing | None = None,
     ) -> Outcome:
         """Run an operation of reads that is planned and bound."""
         executable = ready.executable
@@ -353,7 +408,7 @@ class Engine:
         ready: Ready,
         request: Request,
         session: Session,
-        within: RunningOperation | None,
+        within: Enclosing | None,
         *,
         in_transaction: bool = False,
         witness: Recorder | None = None,
@@ -423,7 +478,7 @@ class Engine:
         ready: Ready,
         request: Request,
         session: Session,
-        within: RunningOperation | None,
+        within: Enclosing | None,
         witness: Recorder | None,
     ) -> Outcome:
         if within is not None and not within.in_transaction:
@@ -441,7 +496,7 @@ class Engine:
     async def _mutate(
         self,
         operation: RunningOperation,
-        within: RunningOperation | None,
+        within: Enclosing | None,
         kept: Repeatable | None = None,
         *,
         is_rehearsal: bool = False,
@@ -501,8 +556,14 @@ class Engine:
             else:
                 await transaction.commit()
                 if not is_savepoint:
-                    self._wake()
+                    self._committed(connection)
         return outcome
+
+    def _committed(self, connection: OperationConnection) -> None:
+        """Tell those who wait for changes."""
+        self._wake()
+        if connection.changes_jobs:
+            self._wake_workers()
 
 
 def _counted(client: str, viewer: Viewer) -> Hashable:

@@ -29,6 +29,7 @@ from clew.access.types import (
     Operand,
     Past,
     Ruled,
+    ThisTransaction,
     TieKey,
     Values,
     Variable,
@@ -398,6 +399,8 @@ def _source(operand: Operand) -> Any:
             return "$auth." + ".".join(path)
         case Now():
             return "$now"
+        case ThisTransaction():
+            return "$transaction"
         case Ruled(path):
             return "$row." + ".".join(path)
         case Keys(column, of):

@@ -26,7 +26,8 @@ def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
     texts = {source.name: source for source in sources}
     report = Report([source.name for source in sources])
     for entity in model.entities.values():
-        if entity.view_sql is None and not entity.logged:
+        if entity.variants or (entity.view_sql is None and not entity.logged):
+            # The rules of an interface are those of its types.
             continue
         for rule in entity.allow:
             if Operation.READ not in rule.to or rule.where is None or rule.location is None:

@@ -52,6 +52,9 @@ def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
     texts = {source.name: source for source in sources}
     report = Report([source.name for source in sources])
     for entity in model.entities.values():
+        if entity.is_job:
+            # Its fields show what is hidden in it, by design.
+            continue
         for column in entity.columns:
             if column.computed is not None:
                 made_of = _own_sources(entity, column)

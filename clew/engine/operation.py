@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -28,7 +29,15 @@ from clew.database.errors import ContentionError
 from clew.database.violations import cause_of
 from clew.document.collect import collect
 from clew.document.prepare import Prepared
-from clew.engine.outcome import Outcome, ResponseTooLargeError, RunsPythonError, failure, formatted, log
+from clew.engine.outcome import (
+    Outcome,
+    ResponseTooLargeError,
+    RunsPythonError,
+    failure,
+    formatted,
+    log,
+    new_request_id,
+)
 from clew.engine.rule_report import place_of as rule_place
 from clew.engine.statements import Statements
 from clew.engine.types import Ready, Request, Session
@@ -53,11 +62,36 @@ from clew.writes.witness import Refusal
 from clew.writes.writer import Writer
 
 
+class Enclosing(Protocol):
+    """What an operation runs within: another one, or a transaction of the application's own.
+
+    `in_transaction`: all its statements belong to the transaction on `connection`. `depth` is how many operations
+    enclose it. A mutation that runs within it holds the lock `mutating`.
+    """
+
+    connection: OperationConnection
+    request_id: str
+    in_transaction: bool
+    depth: int
+    mutating: asyncio.Lock
+
+
+@dataclass(slots=True)
+class OwnTransaction:
+    """A transaction of the application's own, for operations within it (`Engine.transaction`)."""
+
+    connection: OperationConnection
+    request_id: str = field(default_factory=new_request_id)
+    in_transaction: bool = True
+    depth: int = 0
+    mutating: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class RunWithin(Protocol):
     """Run an operation within another one, as `Engine.graphql` does."""
 
     async def __call__(
-        self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: RunningOperation, /
+        self, document: str, variables: Mapping[str, Any], viewer: Viewer, within: Enclosing, /
     ) -> dict[str, Any]:
         """Return `data`. Raise the first error, if there is one."""
 

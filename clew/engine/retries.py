@@ -69,4 +69,5 @@ class _Custom(Visitor):
         if entity is not None:
             self.any |= entity.resolver(name) is not None
         elif parent is self._root:
-            self.any |= name not in self._model.write_fields
+            # A rollback takes back a job too. It may run only after the commit.
+            self.any |= name not in self._model.write_fields and name not in self._model.job_fields

@@ -34,11 +34,15 @@ _LOG = get_logger("clew.jobs")
 
 # In seconds: how long the transaction of a job with a timeout may stay idle after that.
 _GRACE = 10.0
+# How long chunks of a handler that failed may take to be written.
+_KEEPING = 5.0
 
 _LIMITS = """
 SELECT set_config('idle_in_transaction_session_timeout', $1, true), set_config('statement_timeout', $1, true)
 """
 
+# In seconds: how long the last chunks of a job that has failed may take.
+_FLUSH = 2.0
 _LONGEST_ERROR = 4000
 _LONGEST_NAME = 200
 
@@ -374,6 +378,13 @@ class Execution:
         self._task.cancel()
         return True
 
+    async def flush(self) -> None:
+        """Let followers have what was emitted before the end, if it can be written soon."""
+        if self._emitted:
+            with suppress(ClewError, TimeoutError):
+                async with asyncio.timeout(_FLUSH):
+                    await self._tools.output.flush(self.id)
+
     def abandon(self) -> Ending | None:
         """Let the handler do nothing more, and say what becomes of the job."""
         self.is_abandoned = self._closed = True
@@ -392,6 +403,7 @@ class Execution:
             return None
         except BaseException as error:
             self._returned = True
+            await self._keep_output()
             if self.stopped is not None:
                 return self._stopped_ending()
             if isinstance(error, ClewError):
@@ -401,10 +413,18 @@ class Execution:
             return self._failed("The job failed.")
         finally:
             self._closed = True
+            self._tools.output.end(self.id, self.attempt)
             _PLACE.reset(mark)
             if self._root is not None:
                 with suppress(Exception):
                     await self._root.close()
+
+    async def _keep_output(self) -> None:
+        """Write what the handler emitted before it failed or was stopped. Followers get it before the end."""
+        if self._emitted and self.stopped is not Stop.LOST:
+            with suppress(Exception):
+                async with asyncio.timeout(_KEEPING):
+                    await self._tools.output.flush(self.id)
 
     async def _perform(self) -> Ending | None:
         claimed, declaration, tools = self.claimed, self._declaration, self._tools

@@ -72,14 +72,14 @@ async def retry(fetch: Fetch, ids: Collection[str]) -> list[str]:
     return [job for (job,) in await fetch(sql.RETRY, list(ids))]
 
 
-async def pause(fetch: Fetch, queue: str) -> None:
-    """Let no job of a queue begin any more. Those that run go on."""
-    await fetch(sql.PAUSE, queue)
+async def pause(fetch: Fetch, queue: str) -> bool:
+    """Let no job of a queue begin any more. Those that run go on. Return whether the queue was running until now."""
+    return bool(await fetch(sql.PAUSE, queue))
 
 
-async def resume(fetch: Fetch, queue: str) -> None:
-    """Let jobs of a queue begin again."""
-    await fetch(sql.RESUME, queue)
+async def resume(fetch: Fetch, queue: str) -> bool:
+    """Let jobs of a queue begin again. Return whether it was paused."""
+    return bool(await fetch(sql.RESUME, queue))
 
 
 async def paused(fetch: Fetch) -> list[str]:

@@ -146,3 +146,6 @@ class OutputWriter(Protocol):
 
     async def copy(self, fetch: Fetch, job: str, attempt: int, from_attempt: int, first: int, last: int) -> None:
         """Append chunks of an earlier attempt to this one, in the transaction of `fetch`."""
+
+    def end(self, job: str, attempt: int) -> None:
+        """Forget an execution that has ended, however it did. What is not durable yet never will be."""

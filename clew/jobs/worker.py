@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from clew.config import PLANNER
 from clew.database.alchemy import alchemy_engine
 from clew.database.pool import Pool
 from clew.jobs import limits
@@ -59,9 +58,7 @@ class Worker:
         handlers: by name; other jobs are left to other workers.
         run_graphql: runs operations for handlers.
         output: keeps what handlers emit.
-        pool_url: of the database, for handlers.
-        pool_size: how many connections handlers have.
-        planner: as `CLEW_PLANNER`.
+        pool: the connections of handlers. It is closed at the end.
         queues: those whose jobs it runs; None: all.
         concurrency: how many jobs run at once.
         lease: how long others wait, in seconds, before they take over the jobs of a worker that is not heard of.
@@ -73,14 +70,12 @@ class Worker:
     def __init__(
         self,
         url: str,
+        pool: Pool,
         *,
         declarations: Mapping[str, JobDeclaration],
         handlers: Mapping[str, Handler],
         run_graphql: RunGraphQL,
         output: OutputWriter,
-        pool_url: str | None = None,
-        pool_size: int = 10,
-        planner: str = PLANNER,
         queues: Collection[str] | None = None,
         concurrency: int = 10,
         lease: float = 15.0,
@@ -107,16 +102,9 @@ class Worker:
         self._committed = committed
         self._token = token
         self._clock = Clock(crons)
-        self._sessions = f"clew-handlers-{secrets.token_hex(8)}"
-        self._pool = Pool(
-            pool_url or url,
-            size=pool_size,
-            wait=30.0,
-            statement_timeout=None,
-            idle_timeout=None,
-            application_name=self._sessions,
-            planner=planner,
-        )
+        # By their name others end the transactions of a worker that was lost.
+        pool.application_name = self._sessions = f"clew-handlers-{secrets.token_hex(8)}"
+        self._pool = pool
         self._endings = Endings(url, committed)
         self._tools = Tools(self._pool, alchemy_engine(self._pool), output, run_graphql, self._endings, committed)
         self._woken = asyncio.Event()
@@ -436,8 +424,11 @@ class Worker:
         if execution.timer is not None:
             execution.timer.cancel()
         try:
+            if ending is not None and execution.stopped is not Stop.LOST:
+                await execution.flush()
             status = execution.status if ending is None else await self._endings.end(ending)
         finally:
+            self._tools.output.end(claimed.job, claimed.attempt)
             self._endings.last_report(claimed)
             self._running.pop((claimed.job, claimed.attempt), None)
             metrics.running = len(self._running)

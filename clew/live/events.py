@@ -39,7 +39,8 @@ from clew.errors import ClewError, Code
 from clew.json_numbers import exact_float
 from clew.live.cuts import Cut, Step
 from clew.live.tables import table_of
-from clew.live.types import Payload
+from clew.live.types import SUBSCRIPTIONS, Payload
+from clew.metrics import SLOW_READERS, Metrics
 from clew.model.types import Entity
 from clew.observe import get_logger
 from clew.plan.types import ChangeNode, Changes, ChangeValue, RootChanges, TypeName, Value
@@ -91,9 +92,22 @@ class ChangeEvents:
         self.engine = engine
         self.feed = _Feed(source)
         self.judges = _Judges(engine)
+        # Of events that were handed out, and of subscriptions that took them too slowly.
+        self.sent = self.lost = 0
 
-    async def open(self, begun: Begun, request: Request) -> ChangeStream:
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many subscriptions there are, and what they are sent."""
+        metrics.gauge("clew_subscriptions", SUBSCRIPTIONS, lambda: self.feed.subscriptions, kind="changes")
+        metrics.counter("clew_change_events_total", "Change events that were sent.", lambda: self.sent)
+        metrics.counter("clew_slow_readers_total", SLOW_READERS, lambda: self.lost, what="changes")
+
+    async def open(
+        self, begun: Begun, request: Request, after: tuple[Position, int | None] | None = None
+    ) -> ChangeStream:
         """Begin a subscription. It gives the changes that commit after this returns, or those after a cursor.
+
+        Args:
+            after: an earlier `ChangeStream.place` to go on from, instead of a cursor.
 
         Raises:
             ClewError: BAD_USER_INPUT for a cursor that is not one of this subscription or that nothing is kept for, and
@@ -101,7 +115,7 @@ class ChangeEvents:
         """
         stream = ChangeStream(self, begun, request)
         try:
-            await stream.begin()
+            await stream.begin(after)
         except BaseException:
             await stream.aclose()
             raise
@@ -151,6 +165,9 @@ class ChangeStream:
         self._closed = False
         # Whether all events that there are have been handed out.
         self.is_idle = False
+        # Where to go on after the last event: a place in the log, and the change of which the first event of two was
+        # handed out.
+        self.place: tuple[Position, int | None]
 
     def __aiter__(self) -> Self:
         return self
@@ -181,14 +198,15 @@ class ChangeStream:
 
     # --- where it begins --------------------------------------------------------------
 
-    async def begin(self) -> None:
+    async def begin(self, place: tuple[Position, int | None] | None) -> None:
         """Find out from which change on there are events."""
         # An operand that Postgres cannot take is an error now, not at the first change.
         statement = await self._judging(frozenset())
         await self._bound(statement, {Logged(self._entity.name, part): [] for part in LogPart})
-        after = None if self._after is None else self._opened(self._after)
+        after = place if self._after is None else self._opened(self._after)
         here = await self._events.feed.join(self._waiting)
         self._position = here
+        self.place = after or (here, None)
         if after is None:
             return
         position, self._half = after
@@ -255,6 +273,7 @@ class ChangeStream:
                 raise StopAsyncIteration
             if self._waiting.lost:
                 assert self._position is not None
+                self._events.lost += 1
                 raise SlowReaderError(self._sealed(self._position))
             self._waiting.woken.clear()
             self.is_idle = True
@@ -356,6 +375,8 @@ class ChangeStream:
         if any(isinstance(output, ChangeNode) for output in self._changes.output):
             await self._read_nodes()
         event = self._pending.popleft()
+        self.place = event.position, event.half
+        self._events.sent += 1
         cursor = self._sealed(event.position, event.half)
         outer, row, too_large = Row(), Row(), False
         values = iter(event.values)
@@ -456,6 +477,10 @@ class _Feed:
         self._starting = asyncio.Lock()
         self._joining = 0
         self._by_table: dict[TableName, set[_Waiting]] = {}
+
+    @property
+    def subscriptions(self) -> int:
+        return sum(map(len, self._by_table.values()))
 
     async def join(self, waiting: _Waiting) -> Position:
         """Hand batches to a subscription. Return the position after which they begin: it is of now."""

@@ -13,6 +13,7 @@ from clew.model.access import allow_rules, guard_rules, predicates
 from clew.model.columns import build_checks, build_columns
 from clew.model.constraints import Constraints
 from clew.model.custom import build_enums, build_resolver, changes, crons, custom_fields, custom_types
+from clew.model.jobs import STATUS, job_entities, status_enum
 from clew.model.keys import Keys
 from clew.model.relations import Relations
 from clew.model.rules import RULES
@@ -95,11 +96,16 @@ def _build(scope: Scope) -> Model:
     for link in relations.links.entities():
         entities[link.name] = link
     document = scope.document
+    custom = custom_fields(document)
+    enums = build_enums(document, (column for entity in entities.values() for column in entity.columns))
+    if jobs := job_entities(document, custom):
+        entities |= jobs
+        enums[STATUS] = status_enum()
     model = Model(
         entities=entities,
-        enums=build_enums(document, (column for entity in entities.values() for column in entity.columns)),
+        enums=enums,
         custom_types=custom_types(document),
-        custom_fields=custom_fields(document),
+        custom_fields=custom,
         changes=changes(document),
         crons=crons(document),
     )

@@ -148,6 +148,9 @@ def _job(document: Document, field: Field) -> Job | None:
         priority=job.priority,
         unique=job.unique or (),
         run_at=job.run_at,
+        concurrency=job.concurrency,
+        rate=job.rate,
+        key=job.key or (),
         allow=allow_rules(allow),
     )
 

@@ -31,9 +31,8 @@ GENERATED_SUFFIXES = (
 )
 # Root fields that exist for any set of entities.
 GLOBAL_QUERIES = ("viewer",)
-JOB_QUERIES = ("job", "jobs")
-JOB_MUTATIONS = ("cancelJob", "retryJob")
-JOB_SUBSCRIPTIONS = ("job", "jobs", "jobOutput")
+JOB_MUTATIONS = ("cancelJob", "retryJob", "cancelJobs", "retryJobs", "pauseQueue", "resumeQueue")
+JOB_SUBSCRIPTIONS = ("jobOutput",)
 # The fields of a change event that are not those of the key.
 CHANGE_FIELDS = ("kind", "node", "cursor", "at")
 

@@ -308,6 +308,8 @@ class Entity:
     are in SDL order; a to-one's scalar key stands at the place of its relation.
     `primary_key` are API names of columns. It is empty for a view without a key. `without` names the kinds of
     generated fields that the API leaves out (`@table(without:)`).
+    `is_job`: the rows are jobs, which only Clew itself writes. `variants` are the hidden to-ones from an interface over
+    jobs to each of its types; such an entity is an interface in the API.
     """
 
     name: str
@@ -327,6 +329,8 @@ class Entity:
     search: tuple[SearchField, ...] = ()
     view_sql: str | None = None
     generated_link: bool = False
+    is_job: bool = False
+    variants: tuple[str, ...] = ()
     renamed_from: str | None = None
     allow: tuple[AllowRule, ...] = ()
     guards: tuple[GuardRule, ...] = ()
@@ -418,7 +422,7 @@ class Entity:
     @property
     def has_changes(self) -> bool:
         """Whether Subscription has the entity's change events. No trigger can watch a view."""
-        return self.logged and bool(self.primary_key)
+        return self.logged and bool(self.primary_key) and not self.is_job
 
     @property
     def logged(self) -> bool:
@@ -427,6 +431,11 @@ class Entity:
         Without the log the entity has no subscriptions, and no `@on`.
         """
         return self.view_sql is None and "LIVE" not in self.without
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether clients may write rows, under its rules."""
+        return self.view_sql is None and not self.is_job
 
     @property
     def key_columns(self) -> tuple[Column, ...]:
@@ -441,6 +450,8 @@ class Entity:
 class Job:
     """`@job` on a Mutation field. `retries` counts runs after the first; `timeout` is in seconds.
 
+    `concurrency` bounds how many run at once, `rate` how many start in a minute: of all jobs of the field, or of those
+    with the same values of the arguments in `key`.
     `allow` are the rules of `extend type SummarizeJob @allow(...)`.
     """
 
@@ -450,6 +461,9 @@ class Job:
     priority: int
     unique: tuple[str, ...] = ()
     run_at: str | None = None
+    concurrency: int | None = None
+    rate: int | None = None
+    key: tuple[str, ...] = ()
     allow: tuple[AllowRule, ...] = ()
 
 
@@ -571,6 +585,22 @@ class Model:
         return references
 
     @cached_property
+    def job_fields(self) -> Mapping[str, CustomField]:
+        """The `@job` fields of Mutation by name."""
+        fields = (custom for custom in self.custom_fields if custom.job is not None)
+        return {custom.name: custom for custom in fields if custom.parent == "Mutation"}
+
+    @cached_property
+    def interfaces(self) -> Mapping[str, Sequence[str]]:
+        """The interfaces that an entity implements, by the entity's name. Most implement none."""
+        found: dict[str, list[str]] = {}
+        for entity in self.entities.values():
+            for relation in map(entity.relation, entity.variants):
+                assert relation is not None
+                found.setdefault(relation.target, []).append(entity.name)
+        return found
+
+    @cached_property
     def linking(self) -> Mapping[tuple[str, str], Sequence[Relation]]:
         """The many-to-many fields over a link, by the link's name and its to-one to the entity that declares them."""
         linking: dict[tuple[str, str], list[Relation]] = {}
@@ -610,10 +640,10 @@ class Model:
 
     @cached_property
     def write_fields(self) -> Mapping[str, WriteField]:
-        """The generated fields of Mutation by name. Views and entities without a key have none."""
+        """The generated fields of Mutation by name. Views, jobs and entities without a key have none."""
         fields: dict[str, WriteField] = {}
         for entity in self.entities.values():
-            if entity.view_sql is None and entity.primary_key:
+            if entity.is_writable and entity.primary_key:
                 root_names = mutation_fields(entity.single, entity.plural, entity.soft_delete is not None)
                 fields.update(
                     (name, WriteField(entity, kind))

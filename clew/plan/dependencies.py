@@ -36,6 +36,7 @@ from clew.access.types import (
     Search,
     Somewhere,
     Template,
+    ThisTransaction,
     Variable,
     Visible,
 )
@@ -418,6 +419,9 @@ def _never_holds(predicate: Predicate) -> bool:
             return all(map(_never_holds, items))
         case AllOf(items):
             return any(map(_never_holds, items))
+        case Compare(operand=Operand(source=ThisTransaction())):
+            # Who reads again has written nothing.
+            return True
     return False
 
 

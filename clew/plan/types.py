@@ -16,6 +16,9 @@ from clew.model.types import Column, Relation
 
 # --- output ---------------------------------------------------------------------------
 
+# The key of an object that has the name of its type, where a field may return several types. It is no name in GraphQL.
+TYPE_KEY = "$type"
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -70,7 +73,11 @@ Output = Value | TypeName | Required | One | Many
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Rows, and the fields to return of each."""
+    """Rows, and the fields to return of each.
+
+    Of an entity with variants, the fields are to-ones to the same row as one of its types. The first that is there is
+    the row.
+    """
 
     rows: Rows
     output: tuple[Output, ...]

@@ -63,10 +63,15 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
         if isinstance(scalar, GraphQLScalarType) and scalar.name not in SCALARS:
             _refuse_quietly(scalar)
     for entity in model.entities.values():
+        if entity.variants:
+            # Its fields are resolved as those of its types.
+            continue
         type_ = _object(schema, entity.name)
         faults.extend(_check_generated(type_, {resolver.name for resolver in entity.resolvers}))
         for resolver in entity.resolvers:
             field = type_.fields[resolver.name]
+            if entity.is_job:
+                field.resolve = partial(_required, resolver.requires[0])
             if field.resolve is None:
                 faults.append(_missing(entity.name, resolver))
                 continue
@@ -140,6 +145,12 @@ def _check_generated(type_: GraphQLObjectType, custom: set[str]) -> Iterable[Dia
 def _check_roots(schema: GraphQLSchema, model: Model) -> Iterable[Diagnostic]:
     for custom in model.custom_fields:
         if custom.job is not None:
+            if _object(schema, custom.parent).fields[custom.name].resolve is not None:
+                yield Diagnostic(
+                    f"a resolver is bound to {custom.parent}.{custom.name}, which is a job",
+                    custom.location,
+                    hint=f'it would never run: write a handler with @clew.job("{custom.name}")',
+                )
             continue
         if custom.parent == "Subscription":
             if _object(schema, custom.parent).fields[custom.name].subscribe is None:
@@ -234,6 +245,11 @@ def _with_parent(resolve: Callable[..., Any], entity: Entity, resolver: Resolver
         return resolve(parent, info, **arguments)
 
     return resolve_with_parent
+
+
+def _required(name: str, parent: Mapping[str, Any], _info: GraphQLResolveInfo[Any]) -> Any:
+    """Resolve a field from the only column that it requires."""
+    return parent[name]
 
 
 def _decoder(column: Column) -> Callable[[Any], Any]:

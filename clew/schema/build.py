@@ -23,6 +23,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
@@ -48,6 +49,7 @@ from graphql import (
 )
 
 from clew.collector import paused
+from clew.model.jobs import field_node
 from clew.model.operators import AT_PATH, Operand, filter_type_name, operators, sortable
 from clew.model.types import (
     Column,
@@ -63,10 +65,12 @@ from clew.model.types import (
     ValueType,
 )
 from clew.model.writing import writable_fields
+from clew.plan.types import TYPE_KEY
 from clew.schema.custom_types import OwnTypes
 from clew.schema.inputs import WriteTypes
+from clew.schema.jobs import JobFields
 from clew.schema.many import ManyTypes
-from clew.schema.objects import InputType, ObjectType, field
+from clew.schema.objects import InputType, InterfaceType, ObjectType, field
 from clew.schema.scalars import SCALARS
 
 _LIVE = (
@@ -120,22 +124,32 @@ def build_schema(
     The result is valid by construction and marked so. graphql-core's own check of a
     thousand types takes longer than the whole build. The tests run that check.
     """
+    is_whole = openings is None
     if openings is None:
         openings = {entity.name: _everything(entity) for entity in model.entities.values()}
-    return _Builder(model, openings, model.custom_fields if custom_fields is None else custom_fields).build()
+    custom = model.custom_fields if custom_fields is None else custom_fields
+    return _Builder(model, openings, custom, is_whole=is_whole).build()
 
 
 def _everything(entity: Entity) -> Opening:
     names = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
     names += [resolver.name for resolver in entity.resolvers]
     guarded = any(guard.binds_admin and Operation.READ in guard.to for guard in entity.guards)
-    writable = None if entity.view_sql is not None else writable_fields(entity, admin=True)
+    writable = writable_fields(entity, admin=True) if entity.is_writable else None
     return Opening(frozenset(names), unconditional=not guarded, creates=writable, updates=writable, deletes=True)
 
 
 class _Builder:
-    def __init__(self, model: Model, openings: Mapping[str, Opening], custom_fields: Collection[CustomField]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        openings: Mapping[str, Opening],
+        custom_fields: Collection[CustomField],
+        *,
+        is_whole: bool,
+    ) -> None:
         self.model = model
+        self.is_whole = is_whole
         self.openings = openings
         self.custom_fields = custom_fields
         self.entities = [entity for entity in model.entities.values() if entity.name in openings]
@@ -174,6 +188,7 @@ class _Builder:
         )
         self.many = ManyTypes(self)
         self.writes = WriteTypes(self)
+        self.jobs = JobFields(self)
 
     # --- what is open -----------------------------------------------------------------
 
@@ -218,14 +233,16 @@ class _Builder:
 
     def build(self) -> GraphQLSchema:
         queries = self._query_fields()
-        writes = self.writes.fields()
-        live = self._live_fields(queries)
+        writes = {**self.writes.fields(), **self.jobs.mutations()}
+        live = {**self._live_fields(queries), **self.jobs.subscriptions()}
         generated = {"Query": queries, "Mutation": writes, "Subscription": live}
         custom = self._custom_definitions({name for name, fields in generated.items() if fields})
         # extend_schema looks names up in the generated schema. So types that only custom types use must be there too.
         used = {name for node in custom for name in _named_types(node)}
         extra: list[GraphQLNamedType] = [SCALARS[name] for name in SCALARS if name in used]
         extra += [type_ for name, type_ in self.enums.items() if name in used]
+        # The types of an interface are found only by themselves.
+        extra += [self.objects[entity.name] for entity in self.entities if entity.is_job]
         schema = GraphQLSchema(
             query=ObjectType("Query", queries),
             mutation=ObjectType("Mutation", writes) if writes else None,
@@ -249,10 +266,9 @@ class _Builder:
         """
         definitions: list[DefinitionNode] = []
         for parent in ("Query", "Mutation", "Subscription"):
-            # Job fields are not in the schema yet.
-            nodes = self.own.fields(
-                custom.node for custom in self.custom_fields if custom.parent == parent and custom.job is None
-            )
+            own = [custom for custom in self.custom_fields if custom.parent == parent]
+            nodes = self.own.fields(custom.node for custom in own if custom.job is None)
+            nodes += tuple(field_node(custom) for custom in own if custom.job is not None)
             if not nodes:
                 continue
             if parent in existing:
@@ -396,8 +412,26 @@ class _Builder:
         }
         return ObjectType("Viewer", fields, description="The viewer of a request.")
 
-    def _object(self, entity: Entity) -> GraphQLObjectType:
-        return ObjectType(entity.name, lambda: self._object_fields(entity), description=entity.description)
+    def _object(self, entity: Entity) -> GraphQLObjectType | GraphQLInterfaceType:
+        if entity.variants:
+            return InterfaceType(
+                entity.name,
+                lambda: self._object_fields(entity),
+                resolve_type=lambda row, *_: row[TYPE_KEY],
+                description=entity.description,
+            )
+        return ObjectType(
+            entity.name,
+            lambda: self._object_fields(entity),
+            interfaces=lambda: [self.interface(name) for name in self.model.interfaces.get(entity.name, ())],
+            description=entity.description,
+        )
+
+    def interface(self, name: str) -> GraphQLInterfaceType:
+        """Return the type of an entity with variants. The roles see it, as they see one of these."""
+        found = self.objects[name]
+        assert isinstance(found, GraphQLInterfaceType)
+        return found
 
     def _object_fields(self, entity: Entity) -> dict[str, GraphQLField]:
         columns = {column.name: column for column in self.columns(entity)}

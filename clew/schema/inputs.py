@@ -14,6 +14,7 @@ from graphql import (
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLNullableInputType,
@@ -47,7 +48,7 @@ class Builder(Protocol):
     model: Model
     entities: list[Entity]
     openings: Mapping[str, Opening]
-    objects: dict[str, GraphQLObjectType]
+    objects: dict[str, GraphQLObjectType | GraphQLInterfaceType]
     filters: dict[str, GraphQLInputObjectType]
 
     def generated(

@@ -15,6 +15,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLNullableOutputType,
@@ -45,7 +46,7 @@ class Builder(Protocol):
     """The parts of the schema's builder that these types need."""
 
     model: Model
-    objects: dict[str, GraphQLObjectType]
+    objects: dict[str, GraphQLObjectType | GraphQLInterfaceType]
     filters: dict[str, GraphQLInputObjectType]
     orders: dict[str, GraphQLInputObjectType]
     direction: GraphQLEnumType

@@ -14,6 +14,7 @@ from graphql import (
     GraphQLFieldResolver,
     GraphQLInputField,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLOutputType,
 )
@@ -22,6 +23,15 @@ from graphql.type import resolve_thunk
 
 class ObjectType(GraphQLObjectType):
     """An object type of `GraphQLField`s."""
+
+    @cached_property
+    def fields(self) -> dict[str, GraphQLField]:
+        """The fields by name."""
+        return dict(resolve_thunk(self._fields))
+
+
+class InterfaceType(GraphQLInterfaceType):
+    """An interface of `GraphQLField`s."""
 
     @cached_property
     def fields(self) -> dict[str, GraphQLField]:

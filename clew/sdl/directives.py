@@ -203,6 +203,9 @@ class Job(Directive):
     priority: int
     unique: tuple[str, ...] | None
     run_at: str | None
+    concurrency: int | None
+    rate: int | None
+    key: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

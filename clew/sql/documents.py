@@ -12,17 +12,30 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from clew.access.types import Literal, Predicate, Rows
+from clew.model.types import ValueType
 from clew.plan.types import Aggregate, Connection, Groups, Many, One, Output, Read, Required, TypeName, Value
 from clew.sql.aggregates import aggregate, nothing
 from clew.sql.connections import connection
 from clew.sql.groups import groups
-from clew.sql.json import Json, JsonArray, JsonIf, JsonObject, JsonScalar, json_column, json_name
+from clew.sql.json import (
+    NULL,
+    Json,
+    JsonArray,
+    JsonIf,
+    JsonObject,
+    JsonScalar,
+    json_column,
+    json_name,
+    json_value,
+)
 from clew.sql.pages import Pages
 from clew.sql.scope import Scope
 
 
 class Documents:
     """Builds the JSON of one statement's reads, as text."""
+
+    as_json: staticmethod[[ColumnElement[Any], ValueType], Json] = staticmethod(json_value)
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
@@ -50,9 +63,9 @@ class Documents:
             case Connection():
                 return connection(self.pages, read, outer, via, self.object)
             case Aggregate():
-                return aggregate(self.pages, read, outer, via)
+                return aggregate(self.pages, read, outer, via, self.as_json)
             case Groups():
-                return groups(self.pages, read)
+                return groups(self.pages, read, self.as_json)
 
     def many(self, read: Read, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
         """Return the array of the rows."""
@@ -93,12 +106,14 @@ class Documents:
                 pairs.append((output.key, JsonIf(is_shown, json)))
             else:
                 pairs.append((output.key, self.output(output, scope)))
+        if scope.entity.variants:
+            return _first(pairs), source
         return JsonObject(pairs), source
 
     def output(self, output: Value | TypeName | Required | Many, scope: Scope) -> ColumnElement[Any]:
         match output:
             case Value(column=column, mask=mask):
-                return json_column(self.pages.masked(scope.column(column), mask, scope), column)
+                return json_column(self.pages.masked(scope.column(column), mask, scope), column, self.as_json)
             case TypeName(name=name):
                 return json_name(name)
             case Required(columns=columns, mask=mask):
@@ -111,6 +126,18 @@ class Documents:
     def shown(self, json: Json, mask: Predicate | None, scope: Scope) -> Json:
         """Return the JSON where `mask` holds for the row of `scope`, else null."""
         return json if mask is None else JsonIf(self.pages.opened(mask, scope), json)
+
+
+def _first(pairs: Iterable[tuple[str, ColumnElement[Any]]]) -> Json:
+    """Return the first object that is there, of those that one row is as each of its types."""
+    found: Json = NULL
+    for _, json in reversed(list(pairs)):
+        if isinstance(json, JsonIf):
+            found = JsonIf(json.condition, json.item, found)
+        else:
+            assert isinstance(json, JsonScalar)
+            found = JsonScalar(sa.func.coalesce(json.text, found), is_large=True)
+    return found
 
 
 def at_most_one(rows: Rows) -> bool:

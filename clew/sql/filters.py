@@ -33,6 +33,7 @@ from clew.access.types import (
     Ruled,
     Search,
     Somewhere,
+    ThisTransaction,
 )
 from clew.model.types import Column, Entity, SearchField, ValueType
 from clew.sql.binds import Binds, array_operand, bare_type
@@ -66,6 +67,8 @@ _SCALAR: dict[str, _Comparison] = {
     "hasAny": lambda column, value: column.op("&&", is_comparison=True)(value),
     "hasAll": lambda column, value: column.op("@>", is_comparison=True)(value),
 }
+
+_THIS_TRANSACTION: ColumnElement[Any] = sa.literal_column("pg_current_xact_id_if_assigned()")
 
 # The operators of `jsonb` that differ from those of other types.
 _JSON: dict[str, _Comparison] = {
@@ -327,6 +330,8 @@ def _operand(
         case Now():
             now = sa.func.now()
             return now if operand.type.name == "DateTime" else sa.cast(now, sql_type(operand.type))
+        case ThisTransaction():
+            return _THIS_TRANSACTION
         case Ruled(path):
             assert ruled is not None, operand.place
             return _in_form(operand.form, _short(operand, _field(path, ruled, levels)))

@@ -171,8 +171,13 @@ def build_tables(model: Model) -> Tables:
     """
     metadata, views = sa.MetaData(), sa.MetaData()
     known: dict[tuple[str, str, str], ConstraintInfo] = {}
-    by_entity = {
-        entity.name: _view(entity, views) if entity.view_sql is not None else _table(entity, model, metadata, known)
-        for entity in model.entities.values()
-    }
+    by_entity: dict[str, sa.Table] = {}
+    for entity in model.entities.values():
+        if entity.is_job:
+            # Clew's own steps make the table. Several entities are of it.
+            by_entity[entity.name] = _view(entity, sa.MetaData())
+        elif entity.view_sql is not None:
+            by_entity[entity.name] = _view(entity, views)
+        else:
+            by_entity[entity.name] = _table(entity, model, metadata, known)
     return Tables(metadata, views, by_entity, known)

@@ -37,6 +37,7 @@ _STATUS = {
     Code.FORBIDDEN: 403,
     Code.NOT_FOUND: 404,
     Code.CONFLICT: 409,
+    Code.GONE: 410,
     Code.RATE_LIMITED: 429,
     Code.TIMEOUT: 504,
     Code.UNAVAILABLE: 503,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import structlog
 from starlette.types import Send
@@ -26,7 +27,7 @@ from clew.viewer import Viewer
 from clew.wire.body import HTTPError
 from clew.wire.handshake import session_end
 from clew.wire.respond import send_answer
-from clew.wire.sockets import Sockets, TooManySocketsError
+from clew.wire.sockets import EVENTS, Sockets, TooManySocketsError
 
 log = structlog.get_logger("clew.wire")
 
@@ -35,6 +36,21 @@ _HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _COMMENT = b":\n\n"
 _COMPLETE = b"event: complete\ndata:\n\n"
 _LONGEST_ID = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How results are written as events.
+
+    Args:
+        event: the bytes of a result.
+        complete: the bytes at the end.
+        failed: the bytes of an error that ends the stream, given the request's id.
+    """
+
+    event: Callable[[Any], bytes]
+    complete: bytes
+    failed: Callable[[ClewError, str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +83,32 @@ class Streams:
             ClewError: UNAVAILABLE if the process stops, or has too many of them.
         """
         try:
-            event_stream = _EventStream(self, viewer, request, send)
-            limits = (await self.subscriptions.engine.role(viewer)).limits
-            who = counted_apart(request.client or "", viewer)
-            self.sockets.enter(event_stream)
-            try:
-                self.sockets.introduce(event_stream, who, limits.sockets)
-            except TooManySocketsError as error:
-                self.sockets.exit(event_stream, None)
-                raise HTTPError(429, error) from None
-            try:
-                await event_stream.run(stream, flight, extra)
-            finally:
-                self.sockets.exit(event_stream, who)
+            async with self.place(request, viewer, send, GRAPHQL) as place:
+                await place.run(stream, flight, extra)
         finally:
             await stream.aclose()
+
+    @asynccontextmanager
+    async def place(self, request: Request, viewer: Viewer, send: Send, form: Form) -> AsyncIterator[EventStream]:
+        """Count one more stream of a viewer, and give what sends its events.
+
+        Raises:
+            HTTPError: 429 for a viewer with too many sockets and streams.
+            ClewError: UNAVAILABLE if the process stops, or has too many of them.
+        """
+        event_stream = EventStream(self, viewer, request, send, form)
+        limits = (await self.subscriptions.engine.role(viewer)).limits
+        who = counted_apart(request.client or "", viewer)
+        self.sockets.enter(event_stream)
+        try:
+            self.sockets.introduce(event_stream, who, limits.sockets)
+        except TooManySocketsError as error:
+            self.sockets.exit(event_stream, None)
+            raise HTTPError(429, error) from None
+        try:
+            yield event_stream
+        finally:
+            self.sockets.exit(event_stream, who)
 
 
 def last_event_id(headers: Mapping[bytes, bytes]) -> str | None:
@@ -101,13 +128,16 @@ def last_event_id(headers: Mapping[bytes, bytes]) -> str | None:
     raise ClewError("The Last-Event-ID is not one of this server.", hint="Leave it out to begin anew.")
 
 
-class _EventStream:
-    """The response to one subscription."""
+class EventStream:
+    """A response whose events come one by one."""
+
+    transport: ClassVar = EVENTS
 
     __slots__ = (
         *(
             "_beating",
             "_ends",
+            "_form",
             "_has_expired",
             "_is_leaving",
             "_is_over",
@@ -120,10 +150,11 @@ class _EventStream:
         *("_streams", "_task", "_timer"),
     )
 
-    def __init__(self, streams: Streams, viewer: Viewer, request: Request, send: Send) -> None:
+    def __init__(self, streams: Streams, viewer: Viewer, request: Request, send: Send, form: Form) -> None:
         self._streams = streams
         self._request = request
         self._send = send
+        self._form = form
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._lock = asyncio.Lock()
@@ -133,18 +164,20 @@ class _EventStream:
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.Future[None] | None = None
 
-    async def run(self, stream: Stream, flight: Flight, extra: tuple[tuple[bytes, bytes], ...]) -> None:
-        """Send all results."""
+    async def run(self, results: AsyncIterable[Any], flight: Flight, extra: tuple[tuple[bytes, bytes], ...]) -> None:
+        """Send all results. Once the first one is sent, the operation is no longer under way."""
         headers = [(b"content-type", _TYPE), *_HEADERS, *extra]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         try:
             await self._emit(_COMMENT)
             self._look()
-            async for result in stream:
-                await self._emit(_next(result.body, result.id))
+            async for result in results:
+                flight.answered()
+                await self._emit(self._form.event(result))
                 flight.end()
-            last = _COMPLETE
+            last = self._form.complete
         except ClewError as error:
+            flight.answered(error.code)
             last = self._failed(error)
         except asyncio.CancelledError:
             assert self._task is not None
@@ -158,6 +191,7 @@ class _EventStream:
             return
         except Exception as error:
             log.error("subscription failed", request_id=self._request.id, exc_info=error)
+            flight.answered(Code.INTERNAL)
             last = self._failed(ClewError(INTERNAL, code=Code.INTERNAL))
         finally:
             self._is_over = True
@@ -170,7 +204,7 @@ class _EventStream:
                 await self._send({"type": "http.response.body", "body": last})
 
     def _failed(self, error: ClewError) -> bytes:
-        return _next(refusal(error, self._request.id or new_request_id()).body) + _COMPLETE
+        return self._form.failed(error, self._request.id or new_request_id())
 
     def leave(self) -> None:
         """End the response, because this process will stop."""
@@ -211,3 +245,11 @@ def _next(body: bytes, id_: str | None = None) -> bytes:
         body = body.replace(b"\n", b" ").replace(b"\r", b" ")
     event = b"event: next\ndata: %b\n\n" % body
     return event if id_ is None else b"id: %b\n" % id_.encode() + event
+
+
+def _failed(error: ClewError, request_id: str) -> bytes:
+    return _next(refusal(error, request_id).body) + _COMPLETE
+
+
+# The protocol of graphql-sse.
+GRAPHQL = Form(lambda result: _next(result.body, result.id), _COMPLETE, _failed)

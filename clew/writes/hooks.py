@@ -52,6 +52,9 @@ def hook_faults(model: Model, hooks: Iterable[Registered]) -> list[Diagnostic]:
             faults.append(Diagnostic(f"{place}, which is not an entity", hint="name a type with @table"))
         elif entity.view_sql is not None:
             faults.append(Diagnostic(f"{place}, which is a view", hint="it would never run: views are not written"))
+        elif entity.is_job:
+            hint = "it would never run: Clew itself writes jobs"
+            faults.append(Diagnostic(f"{place}, which are jobs", hint=hint))
         elif entity.generated_link:
             hint = "it would never run: write the linking type yourself, and name it in @relation(through:)"
             faults.append(Diagnostic(f"{place}, whose rows Clew links itself", hint=hint))

@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from clew.database.pool import Pool
 from clew.jobs import queue
 from clew.jobs.types import Fetch, Handler, JobDeclaration, NewJob
 from clew.jobs.worker import Worker
@@ -41,6 +42,7 @@ class MemoryOutput:
         self.chunks: dict[tuple[str, int], list[tuple[Any, str, str | None]]] = {}
         self.attempts: dict[str, int] = {}
         self.flushed: list[str] = []
+        self.ended: list[tuple[str, int]] = []
 
     async def begin(self, job: str, attempt: int) -> None:
         self.attempts[job] = attempt
@@ -52,6 +54,9 @@ class MemoryOutput:
 
     async def flush(self, job: str) -> None:
         self.flushed.append(job)
+
+    def end(self, job: str, attempt: int) -> None:
+        self.ended.append((job, attempt))
 
     def position(self, job: str) -> int:
         return len(self.chunks[job, self.attempts[job]])
@@ -102,8 +107,10 @@ class Jobs:
     def worker(self, **given: Any) -> Worker:
         """Start a worker."""
         settings: dict[str, Any] = {"lease": 15.0, **given}
+        pool = Pool(self.url, size=10, wait=30.0, statement_timeout=None, idle_timeout=None)
         worker = Worker(
             self.url,
+            pool,
             declarations=self.declarations,
             handlers=settings.pop("handlers", self.handlers),
             run_graphql=run_graphql,

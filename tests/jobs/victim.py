@@ -8,6 +8,7 @@ import random
 from sqlalchemy import text
 
 from clew import JobContext
+from clew.database.pool import Pool
 from clew.jobs.types import Handler
 from clew.jobs.worker import Worker
 from tests.jobs.shop import MemoryOutput, declared, run_graphql
@@ -65,12 +66,12 @@ def work(url: str) -> None:
     """Run jobs until killed."""
     worker = Worker(
         url,
+        Pool(url, size=5, wait=30.0, statement_timeout=None, idle_timeout=None),
         declarations=DECLARATIONS,
         handlers=HANDLERS,
         run_graphql=run_graphql,
         output=MemoryOutput(),
         lease=LEASE,
         concurrency=5,
-        pool_size=5,
     )
     asyncio.run(worker.run())

@@ -24,6 +24,7 @@ def configure(commands: Any) -> None:
     project_option(parser)
     address_options(parser)
     parser.add_argument("--workers", type=positive, help="server processes (CLEW_WORKERS; default: 1)")
+    parser.add_argument("--no-worker", action="store_true", help="run no jobs (CLEW_RUN_JOBS)")
     parser.set_defaults(run=run)
 
 
@@ -42,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         get_logger("clew.serve").info("Serving.", address=address_of(listener), workers=settings.workers)
         if settings.workers > 1:
             environment = {"CLEW_PROJECT": str(project.root), "CLEW_ENV": settings.env}
+            environment["CLEW_RUN_JOBS"] = str(settings.run_jobs)
             return asyncio.run(run_workers(listener, settings, environment))
         server = Server(clew.asgi(settings), settings)
         server.serve_on(listener)
@@ -50,5 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace, project: Project) -> Settings:
     options = {"host": arguments.host, "port": arguments.port, "workers": arguments.workers}
+    if arguments.no_worker:
+        options["run_jobs"] = False
     settings = Settings.load(project.root, "production")
     return settings.model_copy(update={name: value for name, value in options.items() if value is not None})

@@ -137,7 +137,35 @@ CREATE TABLE IF NOT EXISTS clew.job_crons (
     PRIMARY KEY (name, schedule)
 )
 --;;
+-- How far the change log has been followed for each `@on`: a place in the log, and the change of which the first of two
+-- events has been handled.
+CREATE TABLE IF NOT EXISTS clew.job_triggers (
+    name text PRIMARY KEY,
+    place text NOT NULL,
+    half bigint
+)
+--;;
+-- A value of a job's arguments or result in the type of the second argument, or null if it does not fit: an earlier
+-- version of the schema may have had another type.
+CREATE OR REPLACE FUNCTION clew.job_value(value text, type anyelement) RETURNS anyelement
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    SET search_path = pg_catalog, pg_temp
+    AS $body$
+DECLARE
+    found type%TYPE;
+BEGIN
+    found := value;
+    RETURN found;
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$body$
+--;;
 -- down
+DROP TABLE IF EXISTS clew.job_triggers
+--;;
+DROP FUNCTION IF EXISTS clew.job_value(text, anyelement)
+--;;
 DROP TABLE IF EXISTS clew.job_crons, clew.job_steps, clew.job_pauses, clew.job_workers, clew.job_starts,
     clew.job_running, clew.job_waiting, clew.job_delays, clew.job_queue, clew.jobs
 --;;

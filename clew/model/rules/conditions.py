@@ -96,14 +96,16 @@ def check(scope: Scope, model: Model) -> None:
     for custom in model.custom_fields:
         extended = scope.document.types.get(custom.name[:1].upper() + custom.name[1:] + "Job")
         if custom.job is not None and extended is not None:
-            _check_job_rules(scope, extended)
+            _check_job_rules(walk, extended)
 
 
-def _check_job_rules(scope: Scope, type_: Type) -> None:
+def _check_job_rules(walk: _Walk, type_: Type) -> None:
     for allow in type_.all(d.Allow):
         for name in ("check", "fields"):
             if name in allow.given:
-                scope.report.error(allow.given[name], f'on the job type "{type_.name}", @allow takes no "{name}"')
+                walk.report.error(allow.given[name], f'on the job type "{type_.name}", @allow takes no "{name}"')
+        if "where" in allow.given:
+            _object(walk, walk.model.entities[type_.name], allow.given["where"], _Context(type_.name))
 
 
 def _conditions(type_: Type) -> Iterator[ValueNode]:
@@ -320,7 +322,9 @@ def _variable(walk: _Walk, name: str, type_: ValueType, node: StringValueNode, c
     text = node.value
     head, *path = text.split(".")
     if text == NOW:
-        if type_.name not in _TIMES:
+        if not context.auth:
+            walk.report.error(node, '"$now" cannot be used here: the condition is about a change, whenever it is read')
+        elif type_.name not in _TIMES:
             walk.report.error(node, f'"{name}" is {type_.name}: it cannot be compared with "$now"')
     elif head not in (AUTH, ROW):
         hint = did_you_mean(text, (NOW, AUTH, ROW)) or 'there are "$auth.claim", "$now" and "$row.field"'

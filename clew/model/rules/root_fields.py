@@ -51,7 +51,7 @@ def check(scope: Scope, model: Model) -> None:
 
 def _globals(root: str, has_jobs: bool) -> tuple[str, ...]:
     jobs = {
-        "Query": names.JOB_QUERIES,
+        "Query": (),
         "Mutation": names.JOB_MUTATIONS,
         "Subscription": names.JOB_SUBSCRIPTIONS,
     }
@@ -60,7 +60,7 @@ def _globals(root: str, has_jobs: bool) -> tuple[str, ...]:
 
 def _fields(root: str, entity: Entity) -> Iterator[_Generated]:
     if root == "Mutation":
-        if entity.view_sql is None:
+        if entity.is_writable:
             root_names = names.mutation_fields(entity.single, entity.plural, entity.soft_delete is not None)
             for name, write in zip(root_names, WriteKind, strict=False):
                 if entity.brings(write):

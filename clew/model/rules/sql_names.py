@@ -10,6 +10,8 @@ from clew.model.types import Model
 
 def check(scope: Scope, model: Model) -> None:
     for entity in model.entities.values():
+        if entity.is_job:
+            continue
         for what, name, cure in (
             ("table", entity.table, '@table(name: "...")'),
             ("schema", entity.schema or "", '@table(schema: "...")'),

@@ -12,6 +12,9 @@ SYSTEM_COLUMNS = frozenset(("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"))
 def check(scope: Scope, model: Model) -> None:
     tables: dict[tuple[str | None, str], Entity] = {}
     for entity in model.entities.values():
+        if entity.is_job:
+            # They share a table of Clew's own.
+            continue
         # A table without a schema is in the default one: "public", unless the database has another default.
         schema = None if entity.schema == "public" else entity.schema
         first = tables.setdefault((schema, entity.table), entity)

@@ -34,10 +34,11 @@ def check(document: Document, report: Report) -> None:
 
 def _check_job(field: Field, job: Job, report: Report) -> None:
     arguments = {argument.name: argument for argument in field.arguments}
-    for name in job.unique or ():
-        if name not in arguments:
-            message = f'@job(unique:) names "{name}", which is not an argument of "{field.name}"'
-            report.error(job.given["unique"], message, did_you_mean(name, arguments))
+    for part, names in (("unique", job.unique), ("key", job.key)):
+        for name in names or ():
+            if name not in arguments:
+                message = f'@job({part}:) names "{name}", which is not an argument of "{field.name}"'
+                report.error(job.given[part], message, did_you_mean(name, arguments))
     if job.run_at is not None:
         argument = arguments.get(job.run_at)
         if argument is None:
@@ -49,6 +50,11 @@ def _check_job(field: Field, job: Job, report: Report) -> None:
         report.error(job.given["retries"], f"@job(retries:) goes from 0 to {_MAX_RETRIES}")
     if job.timeout is not None and job.timeout <= 0:
         report.error(job.given["timeout"], "@job(timeout:) must be more than 0 seconds")
+    for part, most in (("concurrency", job.concurrency), ("rate", job.rate)):
+        if most is not None and most < 1:
+            report.error(job.given[part], f"@job({part}:) must be at least 1")
+    if job.key and job.concurrency is None and job.rate is None:
+        report.error(job.given["key"], "@job(key:) has nothing to bound", "add concurrency: or rate:")
 
 
 def _check_row(document: Document, row: Row, report: Report) -> None:

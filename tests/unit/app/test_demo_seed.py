@@ -36,7 +36,7 @@ def model() -> Model:
 
 def _filled(model: Model, tables: Tables) -> Iterator[tuple[Entity, list[dict[str, Any]]]]:
     for entity in model.entities.values():
-        if entity.view_sql is None:
+        if entity.is_writable:
             yield entity, tables[entity.table]
 
 

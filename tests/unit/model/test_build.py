@@ -391,7 +391,7 @@ def test_what_is_the_users_own_is_folded_and_free_of_directives() -> None:
     assert isinstance(stats, ObjectTypeDefinitionNode)
     assert print_ast(stats) == "type Stats @tag {\n  a: Int\n  b: Int\n}"
     assert [node.name.value for node in model.custom_types] == ["Stats", "I", "Color"]
-    assert set(model.enums) == {"E"}
+    assert set(model.enums) == {"E", "JobStatus"}
     query, send, tidy = model.custom_fields
     assert print_ast(query.node) == "stats(id: ID!): Stats"
     assert query.rows == (RowArgument("id", "User", Operation.UPDATE),)

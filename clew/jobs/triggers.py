@@ -1,0 +1,248 @@
+"""`@on`: queue jobs when rows change.
+
+One process of all follows the change log for each trigger, as a subscription of change events does for an admin. The
+job and the place in the log are written in one transaction. So each event queues one job, whatever is killed meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from clew.changes.types import LostPositionError, Position
+from clew.database.errors import FAULTS
+from clew.engine import Engine, Outcome, Request
+from clew.engine.outcome import raised
+from clew.errors import ClewError
+from clew.jobs import queue
+from clew.jobs.fields import fetching, new_job
+from clew.live.events import RESET, ChangeEvents, ChangeStream
+from clew.model.names import change_field
+from clew.model.types import ChangeTrigger, Entity, FieldKind, Model
+from clew.observe import get_logger
+from clew.viewer import Viewer
+
+log = get_logger("clew.jobs")
+
+# In seconds. How often the process that follows the log makes sure that it still is the one, and how often others try.
+_LOOK = 2.0
+# After a fault: the first and the longest wait.
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
+
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('clew.triggers', 0))"
+_PLACE = "SELECT place, half FROM clew.job_triggers WHERE name = $1"
+_BEGIN = """
+INSERT INTO clew.job_triggers (name, place) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET place = excluded.place, half = NULL
+"""
+# Only one of two processes that both follow the log moves on.
+_MOVE = """
+UPDATE clew.job_triggers SET place = $2, half = $3
+WHERE name = $1 AND place = $4 AND half IS NOT DISTINCT FROM $5 RETURNING 1
+"""
+_FORGET = "DELETE FROM clew.job_triggers WHERE name <> ALL($1::text[])"
+_FORGET_ONE = "DELETE FROM clew.job_triggers WHERE name = $1"
+
+# A place in the log, and the change of which the first of two events has been handled.
+_Place = tuple[str, int | None]
+
+
+class _OtherProcessError(Exception):
+    """Another process follows the log by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A trigger with the name by which its place is kept, and its filter as `postChanges(where:)` takes it."""
+
+    name: str
+    entity: Entity
+    declared: ChangeTrigger
+    where: Mapping[str, Any] | None
+
+
+def triggers_of(model: Model) -> list[Trigger]:
+    """Return the triggers of `@on`."""
+    found: list[Trigger] = []
+    seen: dict[str, int] = {}
+    for declared in model.changes:
+        entity = model.entity(declared.model)
+        name = f"{declared.model} {declared.run}"
+        number = seen[name] = seen.get(name, 0) + 1
+        where = None if declared.when is None else _filter(entity, declared.when, model)
+        found.append(Trigger(name if number == 1 else f"{name} {number}", entity, declared, where))
+    return found
+
+
+class Triggers:
+    """Follows the change log for the triggers of a model.
+
+    Args:
+        engine: runs the payloads' queries, and queues jobs.
+        url: of the database, for a connection of its own.
+    """
+
+    def __init__(self, engine: Engine, events: ChangeEvents, url: str, triggers: Sequence[Trigger]) -> None:
+        self._engine = engine
+        self._events = events
+        self._url = url
+        self._triggers = triggers
+
+    async def run(self) -> None:
+        """Follow the log until cancelled, whenever no other process does."""
+        while True:
+            try:
+                async with self._only_one() as connection:
+                    await connection.execute(_FORGET, [trigger.name for trigger in self._triggers])
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._look(connection))
+                        for trigger in self._triggers:
+                            group.create_task(self._follow(trigger))
+            except* (*FAULTS, TimeoutError, ClewError, _OtherProcessError) as group_error:
+                log.info("triggers wait", reason=type(group_error.exceptions[0]).__name__)
+            await _pause(_LOOK)
+
+    @asynccontextmanager
+    async def _only_one(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """Wait until this process is the only one that follows the log. It is as long as the connection lives."""
+        connection = await asyncpg.connect(
+            self._url, timeout=10, command_timeout=10, server_settings={"application_name": "clew-triggers"}
+        )
+        try:
+            while not await connection.fetchval(_LOCK):
+                await _pause(_LOOK)
+            yield connection
+        finally:
+            with suppress(*FAULTS, TimeoutError):
+                await connection.close(timeout=1)
+
+    async def _look(self, connection: asyncpg.Connection[Any]) -> None:
+        """Fail as soon as the connection is lost."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            await connection.fetchval("SELECT 1")
+
+    async def _follow(self, trigger: Trigger) -> None:
+        """Queue a job for each event of a trigger."""
+        wait = _FIRST_WAIT
+        while True:
+            stream: ChangeStream | None = None
+            try:
+                place = await self._place(trigger)
+                stream = await self._opened(trigger, place)
+                if place is None:
+                    place = str(stream.place[0]), None
+                    await self._engine.pool.fetch(_BEGIN, [trigger.name, place[0]])
+                async for payload in stream:
+                    event = json.loads(payload.body)["data"]["event"]
+                    after = str(stream.place[0]), stream.place[1]
+                    await self._handle(trigger, event, place, after)
+                    place, wait = after, _FIRST_WAIT
+            except LostPositionError:
+                # Nothing says what happened meanwhile.
+                log.error("changes missed by @on: they are no longer kept", trigger=trigger.name)
+                await self._engine.pool.fetch(_FORGET_ONE, [trigger.name])
+            except ClewError as error:
+                log.warning("a trigger tries again", trigger=trigger.name, error=error.message)
+                await _pause(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+            finally:
+                if stream is not None:
+                    await stream.aclose()
+
+    async def _place(self, trigger: Trigger) -> _Place | None:
+        rows = await self._engine.pool.fetch(_PLACE, [trigger.name])
+        return (rows[0]["place"], rows[0]["half"]) if rows else None
+
+    async def _opened(self, trigger: Trigger, place: _Place | None) -> ChangeStream:
+        entity = trigger.entity
+        fields = f"kind {' '.join(entity.primary_key)}"
+        document = (
+            f"subscription ($where: {entity.name}Filter, $on: [ChangeKind!]) "
+            f"{{ event: {change_field(entity.single)}(where: $where, on: $on) {{ {fields} }} }}"
+        )
+        variables = {"where": trigger.where, "on": list(trigger.declared.events)}
+        request = Request(document, {name: value for name, value in variables.items() if value is not None})
+        begun = await self._engine.begin(request, Viewer.admin(), None)
+        if isinstance(begun, Outcome):
+            error = raised(begun)
+            assert error is not None
+            raise error
+        after = None if place is None else (Position.parse(place[0]), place[1])
+        return await self._events.open(begun, request, after)
+
+    async def _handle(self, trigger: Trigger, event: Mapping[str, Any], place: _Place, after: _Place) -> None:
+        """Queue the job of an event, and move on to the place after it: both or nothing."""
+        custom = self._engine.model.job_fields[trigger.declared.run]
+        async with self._engine.transaction() as transaction:
+            fetch = fetching(transaction.connection)
+            if not await fetch(_MOVE, trigger.name, *after, *place):
+                raise _OtherProcessError
+            if event["kind"] == RESET:
+                # A TRUNCATE, or more rows at once than the log keeps.
+                log.warning("rows changed without a job by @on", trigger=trigger.name)
+                return
+            admin, names = Viewer.admin(), {argument.name.value for argument in custom.node.arguments or ()}
+            keys = {name: event[name] for name in trigger.entity.primary_key}
+            arguments = {name: value for name, value in {**keys, "kind": event["kind"]}.items() if name in names}
+            if trigger.declared.payload is not None:
+                found = await self._engine.graphql(trigger.declared.payload, keys, admin, transaction)
+                arguments["payload"] = found
+            await queue.enqueue(fetch, [new_job(custom, arguments, admin)])
+
+
+async def _pause(seconds: float) -> None:
+    """Wait, but not all processes at once."""
+    await asyncio.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311  a delay, not a secret
+
+
+def _filter(entity: Entity, where: Mapping[str, Any], model: Model) -> dict[str, Any]:
+    """Return the condition of a trigger as the API's filter: a bare value means `eq`, `is` stands for its condition."""
+    found: dict[str, Any] = {}
+    more: list[dict[str, Any]] = []
+    for name, value in where.items():
+        if name in ("and", "or"):
+            items = value if isinstance(value, list) else [value]
+            found[name] = [_filter(entity, item, model) for item in items]
+        elif name == "not":
+            found[name] = _filter(entity, value, model)
+        elif name == "is":
+            more.append(_filter(entity, entity.predicates[value], model))
+        elif entity.column(name) is not None:
+            found[name] = _operators(value)
+        elif (many := entity.many(name)) is not None and many[1] is FieldKind.AGGREGATE:
+            found[name] = _aggregate(model.entity(many[0].target), value, model)
+        else:
+            relation = entity.relation(name)
+            assert relation is not None, f"{entity.name}.{name}"
+            target = model.entity(relation.target)
+            if relation.to_many:
+                found[name] = {quantifier: _filter(target, inner, model) for quantifier, inner in value.items()}
+            else:
+                found[name] = _filter(target, value, model)
+    if more:
+        found["and"] = [*found.get("and", ()), *more]
+    return found
+
+
+def _operators(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {"eq": value}
+
+
+def _aggregate(target: Entity, where: Mapping[str, Any], model: Model) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for function, value in where.items():
+        if function == "where":
+            found[function] = _filter(target, value, model)
+        elif function == "count":
+            found[function] = _operators(value)
+        else:
+            found[function] = {column: _operators(operand) for column, operand in value.items()}
+    return found

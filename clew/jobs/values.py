@@ -1,0 +1,122 @@
+"""Arguments and results of jobs as JSON, in the API's form, and back as Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLLeafType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    Undefined,
+    coerce_input_value,
+    get_named_type,
+)
+from graphql.utilities.coerce_input_value import coerce_default_value
+
+from clew.model.names import snake_case
+from clew.model.types import Entity, Model
+
+
+def arguments_json(field: GraphQLField, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call as JSON values by their GraphQL names. An absent argument stays absent.
+
+    Args:
+        arguments: as resolvers get them.
+    """
+    found: dict[str, Any] = {}
+    for name, argument in field.args.items():
+        key = argument.out_name or name
+        if key in arguments:
+            found[name] = _input_json(arguments[key], argument.type)
+    return found
+
+
+def decoder(field: GraphQLField) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return the function that turns the arguments back into those of a handler: Python values by names in snake case.
+
+    It raises ValueError if a value does not fit. So it does if an earlier version of the schema had other arguments.
+    """
+
+    def decode(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, argument in field.args.items():
+            given = name in arguments
+            value = coerce_input_value(arguments[name], argument.type) if given else coerce_default_value(argument)
+            if value is not Undefined:
+                found[snake_case(name)] = value
+            elif given or isinstance(argument.type, GraphQLNonNull):
+                raise ValueError(f"the argument {name!r} does not fit {argument.type}")
+        return found
+
+    return decode
+
+
+def encoder(field: GraphQLField, model: Model) -> Callable[[Any], Any]:
+    """Return the function that turns a handler's result into a JSON value of the field's declared type.
+
+    It raises TypeError or ValueError if the result is not of that type.
+
+    Args:
+        field: `result` of the job's type.
+    """
+
+    def encode(value: Any) -> Any:
+        try:
+            return _result_json(value, field.type, model)
+        except GraphQLError as error:
+            raise ValueError(error.message) from error
+
+    return encode
+
+
+def _input_json(value: Any, type_: GraphQLInputType) -> Any:
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLNonNull):
+        return _input_json(value, type_.of_type)
+    if isinstance(type_, GraphQLList):
+        return [_input_json(item, type_.of_type) for item in value]
+    if isinstance(type_, GraphQLInputObjectType):
+        fields = ((name, field, field.out_name or name) for name, field in type_.fields.items())
+        return {name: _input_json(value[key], field.type) for name, field, key in fields if key in value}
+    return _leaf_json(value, type_)
+
+
+def _result_json(value: Any, type_: Any, model: Model) -> Any:
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLNonNull):
+        return _result_json(value, type_.of_type, model)
+    if isinstance(type_, GraphQLList):
+        if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+            raise TypeError("not a list")
+        return [_result_json(item, type_.of_type, model) for item in value]
+    if isinstance(type_, GraphQLScalarType | GraphQLEnumType):
+        return _leaf_json(value, type_)
+    entity = model.entities.get(get_named_type(type_).name)
+    return _key_json(value, entity) if entity is not None else value
+
+
+def _leaf_json(value: Any, type_: GraphQLLeafType) -> Any:
+    return type_.coerce_output_value(value)
+
+
+def _key_json(value: Any, entity: Entity) -> Any:
+    """Return the key of a row as JSON: one value, or an object of the key's fields."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if len(entity.primary_key) != 1:
+        raise TypeError("not a dict of the key's fields")
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | bool) else str(value)

@@ -1,0 +1,214 @@
+"""Jobs as the API has them: queued in the mutation's transaction, seen under the rules."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.jobs.magazine import ADMIN, ANON, Magazine, magazine, user
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[Magazine]:
+    async with magazine(database_url) as made:
+        yield made
+
+
+SUMMARIZE = "mutation ($id: Int!) { summarize(postId: $id, mood: GOOD) { __typename id status postId mood } }"
+
+
+async def test_a_job_is_queued_with_its_arguments_in_the_api_form(world: Magazine) -> None:
+    document = """
+    mutation ($options: Options, $at: DateTime) {
+      made: summarize(postId: 1, mood: BAD, options: $options, tags: ["a", "b,{}"], at: $at) {
+        id status attempt queue jobName postId mood options tags at result runAt progress error
+      }
+    }
+    """
+    variables = {"options": {"deep": True}, "at": "2030-01-01T00:00:00Z"}
+    made = (await world.ok(document, user("u1"), variables))["made"]
+    key = made.pop("id")
+    assert made == {
+        "status": "QUEUED",
+        "attempt": 0,
+        "queue": "ai",
+        "jobName": "summarize",
+        "postId": 1,
+        "mood": "BAD",
+        "options": {"deep": True},
+        "tags": ["a", "b,{}"],
+        "at": "2030-01-01T00:00:00+00:00",
+        "result": None,
+        "runAt": "2030-01-01T00:00:00+00:00",
+        "progress": None,
+        "error": None,
+    }
+    row = await world.job("summarize", key)
+    assert (row["priority"], row["retries"], row["viewer"]) == (5, 2, "u1")
+    assert '"team": 7' in row["caller"]
+
+
+async def test_a_rolled_back_mutation_queues_nothing(world: Magazine) -> None:
+    document = "mutation { summarize(postId: 1) { id } updatePost(id: 1, set: {title: null}) { id } }"
+    assert await world.code(document, user("u1")) == "BAD_USER_INPUT"
+    document = 'mutation { greet(name: "a") { id } createPost(input: {id: 1, title: "a", owner: "b"}) { id } }'
+    assert await world.code(document) == "CONSTRAINT_VIOLATION"
+    assert await world.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+    assert await world.aside.fetchval("SELECT count(*) FROM clew.job_queue") == 0
+
+
+async def test_only_the_caller_and_those_of_a_rule_see_a_job(world: Magazine) -> None:
+    good = (await world.ok(SUMMARIZE, user("u1"), {"id": 1}))["summarize"]
+    bad = (await world.ok(SUMMARIZE.replace("GOOD", "BAD"), user("u2"), {"id": 2}))["summarize"]
+    assert good["__typename"] == "SummarizeJob"
+    document = """
+    query ($id: ID!) {
+      job(id: $id) { __typename id ... on SummarizeJob { mood } ...P }
+      summarizeJob(id: $id) { id }
+      jobs { id status }
+      summarizeJobs(where: {postId: {in: [1, 2]}}) { id }
+      jobsAggregate { count }
+    }
+    fragment P on PublishJob { postId }
+    """
+
+    async def sees(viewer: Any, key: str) -> Any:
+        found = await world.ok(document, viewer, {"id": key})
+        seen = [row["id"] for row in found["jobs"]]
+        assert [row["id"] for row in found["summarizeJobs"]] == seen
+        assert found["jobsAggregate"]["count"] == len(seen)
+        assert (found["job"] is None) is (found["summarizeJob"] is None) is (key not in seen)
+        return found["job"], seen
+
+    assert await sees(user("u1"), good["id"]) == (
+        {"__typename": "SummarizeJob", "id": good["id"], "mood": "GOOD"},
+        [good["id"]],
+    )
+    assert await sees(user("u2"), good["id"]) == (None, [bad["id"]])
+    assert await sees(user("u3"), good["id"]) == (None, [])
+    assert (await sees(user("e", "editor"), good["id"]))[1] == [good["id"]]
+    assert (await sees(ADMIN, bad["id"]))[1] == [good["id"], bad["id"]]
+
+
+async def test_an_anonymous_caller_sees_its_job_in_the_answer_only(world: Magazine) -> None:
+    made = (await world.ok('mutation { greet(name: "a") { id name status } }', ANON))["greet"]
+    assert made["name"] == "a"
+    other = (await world.ok('mutation { greet(name: "b") { id } }', ANON))["greet"]
+    document = "query ($id: ID!) { job(id: $id) { id } jobs { id } greetJobs { id } }"
+    for key in (made["id"], other["id"]):
+        assert await world.ok(document, ANON, {"id": key}) == {"job": None, "jobs": [], "greetJobs": []}
+    assert await world.code("mutation ($id: ID!) { cancelJob(id: $id) { id } }", ANON, {"id": key}) == "NOT_FOUND"
+
+
+async def test_a_row_argument_is_judged_before_anything_is_queued(world: Magazine) -> None:
+    assert await world.code(SUMMARIZE, user("u1"), {"id": 2}) == "NOT_FOUND"
+    assert await world.code(SUMMARIZE, user("u1"), {"id": 99}) == "NOT_FOUND"
+    assert await world.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_a_role_without_a_rule_on_the_field_has_neither_field_nor_type(world: Magazine) -> None:
+    for document in (
+        "mutation { sweep { id } }",
+        "query { sweepJobs { id } }",
+        "query { job(id: 1) { ... on SweepJob { id } } }",
+        'mutation { pauseQueue(name: "ai") }',
+        "mutation { retryJobs(where: {}) { count } }",
+    ):
+        assert await world.code(document, user("u1")) == "GRAPHQL_VALIDATION_FAILED"
+    assert (await world.ok("mutation { sweep { status } }"))["sweep"] == {"status": "QUEUED"}
+
+
+async def test_who_sees_a_job_may_not_change_it_unless_it_is_ones_own_or_a_rule_says_so(world: Magazine) -> None:
+    good = (await world.ok(SUMMARIZE, user("u1"), {"id": 1}))["summarize"]["id"]
+    cancel = "mutation ($id: ID!) { cancelJob(id: $id) { __typename id status ... on SummarizeJob { mood } } }"
+    retry = cancel.replace("cancelJob", "retryJob")
+    absent = "018f0d3e-7b5a-7c3e-9d2f-0a1b2c3d4e5f"
+    for document in (cancel, retry):
+        for key in (good, absent):
+            found = await world.run(document, user("u2"), {"id": key})
+            assert found["errors"][0]["message"] == "There is no row for `id`."
+    job = {"__typename": "SummarizeJob", "id": good, "mood": "GOOD"}
+    assert await world.ok(cancel, user("u1"), {"id": good}) == {"cancelJob": {**job, "status": "CANCELLED"}}
+    assert await world.ok(retry, user("e", "editor"), {"id": good}) == {"retryJob": {**job, "status": "QUEUED"}}
+
+
+async def test_a_second_job_with_a_unique_key_is_the_first_one_or_a_conflict(world: Magazine) -> None:
+    publish = "mutation { publish(postId: 3) { id postId } }"
+    first = (await world.ok(publish, user("u1")))["publish"]
+    assert (await world.ok(publish, user("u1")))["publish"] == first
+    assert await world.code(publish, user("u2")) == "CONFLICT"
+    assert (await world.ok(publish.replace("3", "4"), user("u2")))["publish"]["postId"] == 4
+    assert (await world.ok("{ publishJobsX: jobs { id } }"))["publishJobsX"][0]["id"] == first["id"]
+
+
+async def test_admins_change_many_jobs_by_a_filter(world: Magazine) -> None:
+    keys = [(await world.ok(SUMMARIZE, user(f"u{n}"), {"id": n}))["summarize"]["id"] for n in (1, 2, 3)]
+    await world.ok('mutation { greet(name: "a") { id } }', user("u1"))
+    document = """
+    mutation ($where: JobFilter!) { cancelJobs(where: $where) { count rows { id status __typename } } }
+    """
+    found = (await world.ok(document, ADMIN, {"where": {"jobName": {"eq": "summarize"}}}))["cancelJobs"]
+    assert found["count"] == 3
+    assert sorted(row["id"] for row in found["rows"]) == sorted(keys)
+    assert {row["status"] for row in found["rows"]} == {"CANCELLED"}
+    again = await world.ok("mutation { retryJobs(where: {status: {in: [FAILED, CANCELLED]}}) { count } }")
+    assert again == {"retryJobs": {"count": 3}}
+    assert (await world.ok("{ jobsGroups(by: [{status: VALUE}]) { key { status } count } }"))["jobsGroups"] == [
+        {"key": {"status": "QUEUED"}, "count": 4}
+    ]
+
+
+async def test_a_queue_is_paused_and_resumed_by_admins(world: Magazine) -> None:
+    pause, resume = 'mutation { pauseQueue(name: "ai") }', 'mutation { resumeQueue(name: "ai") }'
+    assert [(await world.ok(document)).popitem()[1] for document in (pause, pause, resume, resume)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+async def test_results_have_their_declared_types(world: Magazine) -> None:
+    document = 'mutation { report(big: "9007199254740993", exact: "1.10") { id big exact } publish(postId: 1) { id } }'
+    made = await world.ok(document, user("u1"))
+    assert (made["report"]["big"], made["report"]["exact"]) == ("9007199254740993", "1.10")
+    await world.aside.execute("UPDATE clew.jobs SET result = '1' WHERE name = 'publish'")
+    await world.aside.execute("""UPDATE clew.jobs SET result = '{"title": "a", "lines": 3}' WHERE name = 'report'""")
+    document = """
+    query ($report: ID!, $publish: ID!) {
+      jobs { __typename ... on ReportJob { result { lines } } ... on PublishJob { result { title } } }
+      reportJob(id: $report) { result { title lines } }
+      job(id: $publish) { ... on PublishJob { post: result { id } } }
+    }
+    """
+    variables = {"report": made["report"]["id"], "publish": made["publish"]["id"]}
+    assert await world.ok(document, user("u1"), variables) == {
+        "jobs": [
+            {"__typename": "ReportJob", "result": {"lines": 3}},
+            {"__typename": "PublishJob", "result": {"title": "post 1"}},
+        ],
+        "reportJob": {"result": {"title": "a", "lines": 3}},
+        "job": {"post": {"id": 1}},
+    }
+    # The row of a result is one that the viewer may see.
+    await world.aside.execute("UPDATE clew.jobs SET result = '2' WHERE name = 'publish'")
+    assert (await world.ok(document, user("u1"), variables))["job"] == {"post": None}
+
+
+async def test_arguments_of_an_earlier_schema_are_null(world: Magazine) -> None:
+    made = (await world.ok(SUMMARIZE, user("u1"), {"id": 1}))["summarize"]["id"]
+    await world.aside.execute(
+        """UPDATE clew.jobs SET arguments = '{"postId": "x", "mood": "UGLY", "tags": 5, "at": {"a": 1}}'"""
+    )
+    document = "query ($id: ID!) { job(id: $id) { ... on SummarizeJob { postId mood tags at options } } }"
+    assert (await world.ok(document, user("u1"), {"id": made}))["job"] == {
+        "postId": None,
+        "mood": None,
+        "tags": ["5"],
+        "at": None,
+        "options": None,
+    }

@@ -1,0 +1,382 @@
+"""A follower gets every chunk of the current attempt once and in order, whenever it joins."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew.errors import ClewError
+from clew.jobs.output.types import Chunk, Final, GoneError, Reset, UnknownJobError
+from tests.jobs.output import WORKER, lab
+
+EVERYWHERE = pytest.mark.parametrize("elsewhere", [False, True], ids=["same process", "other process"])
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("after", [None, "1:0", "1:3", "1:5", "1:9"])
+async def test_join_at_the_first_a_middle_the_last_and_past_the_last_byte(
+    database_url: str, elsewhere: bool, after: str | None
+) -> None:
+    async with lab(database_url) as here:
+        writing = await here.process()
+        following = await here.process() if elsewhere else writing
+        writer = here.writer(writing)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        for letter in "abcde":
+            await writer.emit(job, 1, letter, "token", None)
+        await writer.flush(job)
+        reading = here.follow(following, job, after)
+        has = 0 if after is None else int(after[2:])
+        await reading.until(lambda it: len(it.text) == max(0, 5 - has))
+        for letter in "fghij":
+            await writer.emit(job, 1, letter, "token", None)
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await reading.final() == "SUCCEEDED"
+        assert reading.text == "abcdefghij"[has:]
+        assert reading.events[-1].position == (1, 11)
+
+
+@EVERYWHERE
+async def test_a_follower_can_join_before_the_job_begins(database_url: str, elsewhere: bool) -> None:
+    async with lab(database_url) as here:
+        writing = await here.process()
+        following = await here.process() if elsewhere else writing
+        writer = here.writer(writing)
+        job = await here.job(status="QUEUED", attempt=0)
+        readings = [here.follow(following, job) for _ in range(3)]
+        await here.set(job, "RUNNING", 1, WORKER)
+        await writer.begin(job, 1)
+        await writer.emit(job, 1, "hello", "token", None)
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        for reading in readings:
+            assert await reading.final() == "SUCCEEDED"
+            assert [type(event) for event in reading.events] == [Chunk, Final]
+
+
+@pytest.mark.parametrize("status", ["CANCELLED", "FAILED", "SUCCEEDED"])
+async def test_a_job_that_ends_without_output_has_an_end(database_url: str, status: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        job = await here.job(status="QUEUED", attempt=0)
+        early = here.follow(outputs, job)
+        await here.set(job, status)
+        late = here.follow(outputs, job)
+        for reading in (early, late):
+            assert await reading.final() == status
+            assert len(reading.events) == 1
+        again = here.follow(outputs, job, str(late.events[0].position))
+        assert await again.task is None
+        assert again.events == []
+
+
+@EVERYWHERE
+async def test_a_retry_is_a_reset_and_then_the_whole_new_attempt(database_url: str, elsewhere: bool) -> None:
+    async with lab(database_url) as here:
+        writing = await here.process()
+        following = await here.process() if elsewhere else writing
+        writer = here.writer(writing)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        for letter in "abc":
+            await writer.emit(job, 1, letter, "token", "look")
+        await writer.flush(job)
+        early = here.follow(following, job)
+        await early.until(lambda it: it.text == "abc")
+        await here.connection.execute(
+            "INSERT INTO clew.job_steps (job, name, position, attempt, first, last) VALUES ($1, 'look', 1, 1, 1, 2)",
+            job,
+        )
+        await here.set(job, "QUEUED")
+        await here.set(job, "RUNNING", 2, WORKER)
+        await writer.begin(job, 2)
+        async with here.connection.transaction():
+            await writer.copy(here.connection.fetch, job, 2, 1, 1, 2)
+        assert writer.position(job) == 2
+        await writer.emit(job, 2, "d", "token", None)
+        await writer.flush(job)
+        readings = [early, *(here.follow(following, job, after) for after in ("1:0", "1:2", "1:3", "2:0", None))]
+        for reading in readings:
+            await reading.until(lambda it: it.text == "abd")
+        await here.set(job, "FAILED")
+        for reading in readings:
+            assert await reading.final() == "FAILED"
+            assert reading.text == "abd"
+            resets = [event for event in reading.events if isinstance(event, Reset)]
+            assert resets == ([Reset(2, "look")] if reading in readings[:4] else [])
+        assert [event.position for event in readings[1].events] == [(2, 0), (2, 1), (2, 2), (2, 3), (2, 4)]
+
+
+async def test_attempts_that_came_and_went_unseen_are_one_reset(database_url: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        writer = here.writer(outputs)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        await writer.emit(job, 1, "a", "token", None)
+        await writer.flush(job)
+        # The second attempt is killed before it says anything; so is the third, which was the last.
+        await here.set(job, "RUNNING", 2)
+        early = here.follow(outputs, job, "1:1")
+        await here.set(job, "FAILED", 3)
+        assert await early.final() == "FAILED"
+        assert early.events[0] == Reset(3, None)
+        assert len(early.events) == 2
+
+
+async def test_a_job_that_is_retried_after_its_end_goes_on(database_url: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        writer = here.writer(outputs)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        await writer.emit(job, 1, "a", "token", None)
+        await writer.flush(job)
+        first = here.follow(outputs, job)
+        await here.set(job, "FAILED")
+        assert await first.final() == "FAILED"
+        # Whoever asks after the retry must not be told of the end before it.
+        keeper = here.follow(outputs, job, "1:0")
+        assert await keeper.final() == "FAILED"
+        await here.set(job, "QUEUED")
+        second = here.follow(outputs, job, str(first.events[-1].position))
+        await here.set(job, "RUNNING", 2, WORKER)
+        await writer.begin(job, 2)
+        await writer.emit(job, 2, "b", "token", None)
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await second.final() == "SUCCEEDED"
+        assert [type(event) for event in second.events] == [Reset, Chunk, Final]
+
+
+@pytest.mark.parametrize(
+    "job",
+    ["", "x", "1", "0190b0f3-9c1e-7000-8000-00000000000g", "{0190b0f3-9c1e-7000-8000-000000000000}", "\0", "٣" * 32],
+)
+async def test_what_is_no_id_is_no_job(database_url: str, job: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        with pytest.raises(UnknownJobError):
+            await outputs.follow(job).open()
+
+
+async def test_unknown_and_hidden_jobs_are_alike(database_url: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+
+        async def hidden() -> bool:
+            return False
+
+        job = await here.job(WORKER)
+        for follower in (
+            outputs.follow("0190b0f3-9c1e-7000-8000-000000000000"),
+            outputs.follow(job, None, hidden),
+        ):
+            with pytest.raises(UnknownJobError):
+                await follower.open()
+            await follower.aclose()
+
+
+@pytest.mark.parametrize(
+    "after", ["", "1", "1:", ":1", "0:1", "-1:1", "1:-1", "1:1 ", "1:1:1", "1e3:1", "٣:1", "9" * 20 + ":1"]
+)
+async def test_what_is_no_cursor_is_refused(database_url: str, after: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        with pytest.raises(ClewError, match="cursor is not one"):
+            outputs.follow("0190b0f3-9c1e-7000-8000-000000000000", after)
+
+
+async def test_a_viewer_who_sees_the_job_no_longer_is_let_go(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.jobs.output.follow._LOOK", 0.1)
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        sees = True
+
+        async def visible() -> bool:
+            return sees
+
+        follower = outputs.follow(await here.job(WORKER), None, visible)
+        assert await follower.open()
+        sees = False
+        with pytest.raises(UnknownJobError):
+            await follower.take()
+        await follower.aclose()
+
+
+async def test_dropped_output_is_gone_and_never_a_gap(database_url: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process(retention=60)
+        other = await here.process()
+        writer = here.writer(outputs)
+        job, done = await here.job(WORKER), await here.job(WORKER)
+        for each in (job, done):
+            await writer.begin(each, 1)
+            for letter in "abc":
+                await writer.emit(each, 1, letter, "token", None)
+            await writer.flush(each)
+        await here.set(done, "SUCCEEDED")
+        living = here.follow(outputs, job)
+        await living.until(lambda it: it.text == "abc")
+        for _ in range(2):
+            assert not await outputs.drop_old()
+            await here.connection.execute("UPDATE clew.job_output_state SET turned_at = now() - interval '31 s'")
+            assert await outputs.drop_old()
+        assert len(await here.rows(job)) == 3, "nothing is dropped before it is old enough"
+        await writer.emit(job, 1, "d", "token", None)
+        await writer.flush(job)
+        await here.connection.execute("UPDATE clew.job_output_state SET turned_at = now() - interval '31 s'")
+        assert await outputs.drop_old()
+        assert await here.rows(job) == [(1, 4, "d")]
+        for process in (outputs, other):
+            for of, after in ((job, None), (job, "1:2"), (done, None), (done, "1:0"), (done, "1:2")):
+                with pytest.raises(GoneError):
+                    await process.follow(of, after).open()
+            assert await here.follow(process, done, "1:3").final() == "SUCCEEDED"
+            joined = here.follow(process, job, "1:3")
+            await joined.until(lambda it: it.text == "d")
+        await writer.emit(job, 1, "e", "token", None)
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await living.final() == "SUCCEEDED"
+        assert living.text == "abcde"
+        # A new attempt is whole again.
+        await here.set(job, "RUNNING", 2)
+        await writer.begin(job, 2)
+        await writer.emit(job, 2, "x", "token", None)
+        await writer.flush(job)
+        anew = here.follow(other, job, "1:1")
+        await anew.until(lambda it: it.text == "x")
+
+
+async def test_output_is_dropped_when_it_becomes_too_large(database_url: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process(most=3 * 2**20)
+        writer = here.writer(outputs)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        turns = 0
+        for number in range(100):
+            # Text that does not shrink when Postgres compresses it.
+            await writer.emit(
+                job, 1, "".join(chr(0x4E00 + (i * i * 7919 + number) % 20000) for i in range(20000)), "token", None
+            )
+            await writer.flush(job)
+            turns += await outputs.drop_old()
+        assert turns >= 2
+        size = await here.connection.fetchval(
+            "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits"
+            " WHERE inhparent = 'clew.job_output'::regclass"
+        )
+        assert size < 4 * 2**20
+        with pytest.raises(GoneError):
+            await outputs.follow(job).open()
+
+
+async def test_a_slow_follower_holds_one_page_and_misses_nothing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.jobs.output.ring.MOST_HELD", 200_000)
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        writer = here.writer(outputs)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        slow, fast = here.follow(outputs, job), here.follow(outputs, job)
+        await writer.emit(job, 1, "0;", "token", None)
+        await slow.until(lambda it: bool(it.events))
+        slow.stall()
+        for number in range(1, 2000):
+            await writer.emit(job, 1, f"{number}{'.' * 400};", "token", None)
+            if number % 100 == 0:
+                await writer.flush(job)
+                ring = outputs._here().ring
+                assert ring._held == sum(stream.held for stream in ring.streams.values()) <= 200_000
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await fast.final() == "SUCCEEDED"
+        held = max(0, len(slow.follower._pending))
+        assert held <= 1000
+        slow.go_on()
+        assert await slow.final() == "SUCCEEDED"
+        assert slow.text == fast.text
+        assert slow.text.count(";") == 2000
+        assert outputs.page_reads > 5
+
+
+async def test_followers_who_join_at_once_share_pages_and_bytes(database_url: str) -> None:
+    async with lab(database_url) as here:
+        writing, following = await here.process(), await here.process()
+        writer = here.writer(writing)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        for number in range(500):
+            await writer.emit(job, 1, f"{number};", "token", None)
+        await writer.flush(job)
+        readings = [here.follow(following, job) for _ in range(100)]
+        for reading in readings:
+            await reading.until(lambda it: it.text.count(";") == 500)
+        assert following.page_reads <= 5
+        for number in range(500, 520):
+            await writer.emit(job, 1, f"{number};", "token", None)
+        await writer.flush(job)
+        for reading in readings:
+            await reading.until(lambda it: it.text.count(";") == 520)
+        assert len({id(reading.events[-1]) for reading in readings}) == 1
+
+
+async def test_reads_for_all_followers_are_no_more_than_writes(database_url: str) -> None:
+    async with lab(database_url) as here:
+        writing, following = await here.process(), await here.process()
+        writer = here.writer(writing)
+        jobs = [await here.job(WORKER) for _ in range(5)]
+        readings = [here.follow(following, job) for job in jobs for _ in range(10)]
+        for reading in readings:
+            reading.events.clear()
+        for job in jobs:
+            await writer.begin(job, 1)
+        for number in range(60):
+            for job in jobs:
+                await writer.emit(job, 1, f"{number};", "token", None)
+            if not number:
+                for reading in readings:
+                    await reading.until(lambda it: it.text == "0;")
+                reads, flushes = following.reads, writer.flushes
+        for reading in readings:
+            await reading.until(lambda it: it.text.count(";") == 60)
+        flushes = writer.flushes - flushes
+        # The poll reads once a second.
+        assert following.reads - reads <= flushes + 3
+        assert flushes <= 60
+
+
+async def test_without_any_wake_up_the_poll_finds_what_is_new(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab(database_url) as here:
+        writing, following = await here.process(), await here.process(wakes=False)
+        monkeypatch.setattr(writing, "wrote", lambda job, chunks: None)
+        writer = here.writer(writing)
+        job = await here.job(WORKER)
+        reading = here.follow(following, job)
+        await writer.begin(job, 1)
+        await writer.emit(job, 1, "a", "token", None)
+        await reading.until(lambda it: it.text == "a")
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await reading.final() == "SUCCEEDED"
+
+
+async def test_nothing_is_read_when_nobody_follows(database_url: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        writer = here.writer(outputs)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        for _ in range(10):
+            await writer.emit(job, 1, "a", "token", None)
+            await writer.flush(job)
+        assert (outputs.reads, outputs.page_reads) == (0, 0)

@@ -1,0 +1,294 @@
+"""Jobs in a whole server: from the mutation to the handler, its effects, its output and the live query."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from clew import Clew, ClewError, JobContext
+from clew.config import Settings
+from tests.auth.tokens import SECRET, claims, hs256
+from tests.faults.lab import served
+from tests.properties.database import create_tables
+
+pytestmark = pytest.mark.anyio
+SDL = """
+type Note @table
+  @allow(role: user, to: [READ, CREATE], where: {owner: "$auth.sub"}) {
+  id: Int! @id
+  text: String! @unique
+  owner: String! @preset(claim: "sub")
+}
+type Mutation {
+  tell(text: String!, times: Int! = 1): String! @job(retries: 1) @allow(role: user)
+  write(text: String!): Note @job(retries: 3) @allow(role: user)
+  both(text: String!): Boolean @job(retries: 3) @allow(role: user)
+  fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
+  slow: Int @job @allow(role: user)
+  tick: Int @job
+  seen(payload: JSON!): Int @job
+}
+extend schema
+  @on(model: Note, events: CREATED, run: seen, payload: "query ($id: Int!) { note(id: $id) { text owner } }")
+"""
+# Seconds in which something comes on a busy machine.
+SOON = 30.0
+CREATE = "mutation ($text: String!) { createNote(input: {text: $text}) { id } }"
+
+
+@dataclass
+class Server:
+    """A server with a worker in it. `aside` is a connection of the test itself."""
+
+    client: httpx.AsyncClient
+    aside: asyncpg.Connection[Any]
+    seen: list[Any]
+
+    def headers(self, name: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {hs256(claims(sub=name, exp=4_000_000_000))}"}
+
+    async def ok(self, document: str, name: str = "ada", **variables: Any) -> Any:
+        body = {"query": document, "variables": variables}
+        answer = (await self.client.post("/graphql", json=body, headers=self.headers(name))).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def ended(self, key: str, name: str = "ada") -> dict[str, Any]:
+        """The job, once it has ended."""
+        deadline = time.monotonic() + SOON
+        while True:
+            document = "query ($id: ID!) { job(id: $id) { status error attempt progress message } }"
+            job: dict[str, Any] = (await self.ok(document, name, id=key))["job"]
+            if job["status"] not in ("QUEUED", "RUNNING"):
+                return job
+            assert time.monotonic() < deadline, job
+            await asyncio.sleep(0.05)
+
+    async def output(self, key: str, name: str = "ada") -> list[tuple[str, Any]]:
+        """The whole output, as an event stream has it."""
+        url, headers = f"/jobs/{key}/output", self.headers(name)
+        text = (await self.client.get(url, headers=headers)).text
+        blocks = [dict(line.split(": ", 1) for line in b.splitlines() if ": " in line) for b in text.split("\n\n")]
+        return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
+
+
+def handlers(clew: Clew, seen: list[Any]) -> None:
+    @clew.job("tell")
+    async def tell(ctx: JobContext, text: str, times: int) -> str:
+        async def say() -> int:
+            seen.append(("step", ctx.attempt))
+            for number in range(times):
+                await ctx.emit(f"{text}{number}")
+            return times
+
+        said = await ctx.step("say", say)
+        await ctx.progress(0.5, "half")
+        if ctx.attempt == 1 and text == "again":
+            await ctx.emit("void")
+            raise RuntimeError("secret")
+        await ctx.emit({"said": said}, kind="end")
+        return text * times
+
+    @clew.job("write")
+    async def write(ctx: JobContext, text: str) -> int:
+        async with ctx.transaction():
+            made = await ctx.graphql(CREATE, text=text)
+            found = await ctx.system.graphql("{ notes { text } }")
+            seen.append([note["text"] for note in found["notes"]])
+        if ctx.attempt == 1:
+            raise RuntimeError("after the effect")
+        key: int = made["createNote"]["id"]
+        return key
+
+    @clew.job("both")
+    async def both(ctx: JobContext, text: str) -> bool:
+        await ctx.graphql(CREATE, text=text)
+        return True
+
+    @clew.job("fail")
+    async def fail(ctx: JobContext, how: str) -> int:
+        match how:
+            case "clew":
+                raise ClewError("Not today.")
+            case "other":
+                raise RuntimeError("secret")
+            case "type":
+                return "many"  # type: ignore[return-value]
+            case "rule":
+                await ctx.graphql('mutation { createNote(input: {id: 1, text: "a"}) { id } }')
+            case "time":
+                await asyncio.sleep(60)
+        return 1
+
+    @clew.job("slow")
+    async def slow(ctx: JobContext) -> int:
+        await ctx.emit("begun")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            seen.append(("cancelled", ctx.cancelled))
+        return 1
+
+    @clew.job("tick")
+    async def tick(ctx: JobContext) -> int:
+        return 1
+
+    @clew.job("seen")
+    async def see(ctx: JobContext, payload: Any) -> int:
+        seen.append((payload, ctx.viewer.is_admin))
+        return 1
+
+
+@pytest.fixture
+async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
+    async with serving(database_url, tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def serving(url: str, folder: Path) -> AsyncIterator[Server]:
+    (folder / "graphql").mkdir()
+    (folder / "graphql" / "a.graphql").write_text(SDL)
+    seen: list[Any] = []
+    clew = Clew(project=folder)
+    handlers(clew, seen)
+    await create_tables(url, clew.build()[0], logged=True)
+    settings = Settings.model_validate({"DATABASE_URL": url, "env": "production", "jwt_secret": SECRET})
+    aside = await asyncpg.connect(url)
+    async with (
+        served(clew.asgi(settings)) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=SOON) as client,
+    ):
+        yield Server(client, aside, seen)
+    await aside.close()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    deadline = time.monotonic() + SOON
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_a_job_runs_and_its_output_progress_and_result_are_there(server: Server) -> None:
+    key = (await server.ok('mutation { tell(text: "a", times: 3) { id } }'))["tell"]["id"]
+    assert await server.output(key) == [
+        *(("chunk", {"data": f"a{n}", "kind": "token"}) for n in range(3)),
+        ("chunk", {"data": {"said": 3}, "kind": "end"}),
+        ("final", {"status": "SUCCEEDED"}),
+    ]
+    ended = await server.ended(key)
+    assert ended == {"status": "SUCCEEDED", "error": None, "attempt": 1, "progress": 0.5, "message": "half"}
+    assert (await server.ok("{ tellJobs { text times result } }"))["tellJobs"] == [
+        {"text": "a", "times": 3, "result": "aaa"}
+    ]
+    assert (await server.client.get(f"/jobs/{key}/output", headers=server.headers("eve"))).status_code == 404
+    assert (await server.ok("query ($id: ID!) { job(id: $id) { id } }", "eve", id=key)) == {"job": None}
+
+
+async def test_a_retry_repeats_the_chunks_of_finished_steps_and_nothing_else(server: Server) -> None:
+    key = (await server.ok('mutation { tell(text: "again", times: 2) { id } }'))["tell"]["id"]
+    await server.ended(key)
+    output = await server.output(key)
+    # Who comes late sees the last attempt only.
+    assert [data["data"] for event, data in output if event == "chunk"] == ["again0", "again1", {"said": 2}]
+    assert server.seen == [("step", 1)]
+
+
+async def test_effects_of_a_transaction_happen_once_together_with_the_end(server: Server) -> None:
+    key = (await server.ok('mutation { write(text: "a") { id } }'))["write"]["id"]
+    assert (await server.ended(key))["attempt"] == 2
+    # The first attempt's effect was taken back, and the second saw its own.
+    assert [seen for seen in server.seen if isinstance(seen, list)] == [["a"], ["a"]]
+    assert (await server.ok("{ notes { text owner } writeJobs { result { text } } }")) == {
+        "notes": [{"text": "a", "owner": "ada"}],
+        "writeJobs": [{"result": {"text": "a"}}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("clew", "Not today."),
+        ("other", "The job failed."),
+        ("type", "The job failed."),
+        # What the caller's rules leave out of its schema, its jobs cannot use.
+        ("rule", "unknown field 'id'"),
+    ],
+)
+async def test_an_error_tells_what_it_may(server: Server, how: str, error: str) -> None:
+    key = (await server.ok("mutation ($how: String!) { fail(how: $how) { id } }", how=how))["fail"]["id"]
+    ended = await server.ended(key)
+    assert ended["status"] == "FAILED"
+    assert error in ended["error"]
+    assert "secret" not in ended["error"]
+    assert (await server.output(key))[-1] == ("final", {"status": "FAILED"})
+    assert (await server.ok("mutation ($id: ID!) { retryJob(id: $id) { status } }", id=key)) == {
+        "retryJob": {"status": "QUEUED"}
+    }
+    assert (await server.ended(key))["attempt"] == 2
+
+
+async def test_a_handler_that_takes_too_long_is_ended(server: Server) -> None:
+    key = (await server.ok('mutation { fail(how: "time") { id } }'))["fail"]["id"]
+    assert "0.5" in (await server.ended(key))["error"]
+
+
+async def test_a_live_query_follows_a_job_and_cancelling_stops_it(server: Server) -> None:
+    key = (await server.ok("mutation { slow { id } }"))["slow"]["id"]
+    body = {"query": "subscription ($id: ID!) { job(id: $id) { status } }", "variables": {"id": key}}
+    headers = {**server.headers("ada"), "accept": "text/event-stream"}
+    seen: list[str] = []
+    async with (
+        asyncio.timeout(SOON),
+        server.client.stream("POST", "/graphql", json=body, headers=headers) as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if line.startswith("data: {"):
+                seen.append(json.loads(line[6:])["data"]["job"]["status"])
+                if seen[-1] == "RUNNING":
+                    await server.ok("mutation ($id: ID!) { cancelJob(id: $id) { id } }", id=key)
+                if seen[-1] == "CANCELLED":
+                    break
+    assert seen[-2:] == ["RUNNING", "CANCELLED"]
+    assert set(seen[:-2]) <= {"QUEUED"}
+    assert await server.output(key) == [
+        ("chunk", {"data": "begun", "kind": "token"}),
+        ("final", {"status": "CANCELLED"}),
+    ]
+    assert server.seen == [("cancelled", True)]
+
+
+async def test_a_change_queues_the_job_of_a_trigger(server: Server) -> None:
+    async def follows() -> bool:
+        return bool(await server.aside.fetchval("SELECT count(*) FROM clew.job_triggers"))
+
+    await until(follows)
+    await server.ok(CREATE, text="hello")
+
+    async def has_run() -> bool:
+        return bool(server.seen)
+
+    await until(has_run)
+    assert server.seen == [({"note": {"text": "hello", "owner": "ada"}}, True)]
+
+
+async def test_a_mutation_that_fails_queues_nothing(server: Server) -> None:
+    body = {"query": 'mutation { tell(text: "a") { id } createNote(input: {text: null}) { id } }'}
+    answer = await server.client.post("/graphql", json=body, headers=server.headers("ada"))
+    assert answer.json()["errors"]
+    notes = " ".join(f'{key}: createNote(input: {{text: "x"}}) {{ id }}' for key in "ab")
+    document = f'mutation {{ tell(text: "a") {{ id }} {notes} }}'
+    answer = await server.client.post("/graphql", json={"query": document}, headers=server.headers("ada"))
+    assert answer.json()["errors"][0]["extensions"]["code"] == "CONSTRAINT_VIOLATION"
+    assert await server.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0

@@ -1,0 +1,188 @@
+"""`@on`: each change that matters queues one job, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from clew.background import Background
+from clew.changes.source import LoggedChanges
+from clew.changes.tables import logged_tables
+from clew.jobs.triggers import Triggers, triggers_of
+from clew.live.events import ChangeEvents
+from tests.jobs.magazine import Magazine, magazine
+
+pytestmark = pytest.mark.anyio
+SDL = """
+extend type Post @is(name: "long", where: {title: {like: "____________%"}})
+extend schema
+  @on(model: Post, events: [CREATED, UPDATED], when: {owner: "u1", is: "long"}, run: longPost)
+  @on(model: Post, events: DELETED, run: gonePost)
+  @on(model: Post, run: anyPost, payload: "query ($id: Int!) { post(id: $id) { title owner } }")
+extend type Mutation {
+  longPost(id: Int!, kind: String): Int @job
+  gonePost(id: Int!): Int @job
+  anyPost(payload: JSON!): Int @job
+}
+"""
+# Seconds in which a job comes on a busy machine.
+SOON = 20.0
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[Magazine]:
+    async with magazine(database_url, SDL) as made:
+        yield made
+
+
+@asynccontextmanager
+async def following(world: Magazine) -> AsyncIterator[asyncio.Task[None]]:
+    """A process that follows the log."""
+    background = Background()
+    source = LoggedChanges(world.url, logged_tables(world.engine.model), background, retention=3600)
+    events = ChangeEvents(world.engine, source)
+    task = asyncio.create_task(Triggers(world.engine, events, world.url, triggers_of(world.engine.model)).run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await background.close()
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + SOON
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def jobs(world: Magazine, name: str) -> list[Any]:
+    rows = await world.aside.fetch("SELECT arguments FROM clew.jobs WHERE name = $1 ORDER BY id", name)
+    return [json.loads(row[0]) for row in rows]
+
+
+async def ready(world: Magazine) -> None:
+    async def has_places() -> bool:
+        return bool(await world.aside.fetchval("SELECT count(*) = 3 FROM clew.job_triggers"))
+
+    await until(has_places)
+
+
+async def test_each_change_that_matters_queues_one_job(world: Magazine) -> None:
+    async with following(world):
+        await ready(world)
+        write = world.aside.execute
+        await write("UPDATE posts SET title = 'a very long title' WHERE id IN (1, 2)")
+        await write("UPDATE posts SET title = 'an even longer one' WHERE id = 1")
+        await write("UPDATE posts SET title = 'short' WHERE id = 1")
+        await write("INSERT INTO posts VALUES (9, 'another long title', 'u1')")
+        await write("DELETE FROM posts WHERE id = 2")
+
+        async def has_all() -> bool:
+            return len(await jobs(world, "anyPost")) == 6
+
+        await until(has_all)
+        # It comes into the condition, changes within it, and leaves it without one of the wanted events.
+        assert await jobs(world, "longPost") == [
+            {"id": 1, "kind": "CREATED"},
+            {"id": 1, "kind": "UPDATED"},
+            {"id": 9, "kind": "CREATED"},
+        ]
+        assert await jobs(world, "gonePost") == [{"id": 2}]
+        # The payload is what is there when the event is handled.
+        payloads = [job["payload"] for job in await jobs(world, "anyPost")]
+        assert payloads[-1] == {"post": None}
+        assert {"post": {"title": "another long title", "owner": "u1"}} in payloads
+    (row,) = await world.aside.fetch("SELECT * FROM clew.jobs LIMIT 1")
+    assert json.loads(row["caller"])["roles"] == ["admin"]
+    assert row["viewer"] is None
+
+
+async def test_what_happens_while_no_process_runs_is_made_up_for(world: Magazine) -> None:
+    async with following(world):
+        await ready(world)
+    await world.aside.execute("UPDATE posts SET owner = 'x' WHERE id = 1; DELETE FROM posts WHERE id = 5")
+    async with following(world):
+
+        async def has_both() -> bool:
+            return len(await jobs(world, "anyPost")) == 2 and len(await jobs(world, "gonePost")) == 1
+
+        await until(has_both)
+    assert await jobs(world, "gonePost") == [{"id": 5}]
+
+
+async def test_two_processes_queue_each_job_once_and_the_second_takes_over(world: Magazine) -> None:
+    async with following(world) as first, following(world):
+        await ready(world)
+        for number in range(100, 110):
+            await world.aside.execute("INSERT INTO posts VALUES ($1, 'x', 'y')", number)
+        first.cancel()
+        await asyncio.wait([first])
+        for number in range(110, 120):
+            await world.aside.execute("INSERT INTO posts VALUES ($1, 'x', 'y')", number)
+
+        async def has_all() -> bool:
+            return len(await jobs(world, "anyPost")) == 20
+
+        await until(has_all)
+        await asyncio.sleep(0.3)
+        assert len(await jobs(world, "anyPost")) == 20
+
+
+async def test_a_lost_connection_loses_and_repeats_nothing(world: Magazine) -> None:
+    async with following(world):
+        await ready(world)
+        for number in range(100, 130):
+            await world.aside.execute("INSERT INTO posts VALUES ($1, 'x', 'y')", number)
+            if number % 7 == 0:
+                await world.aside.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+        async def has_all() -> bool:
+            return len(await jobs(world, "anyPost")) >= 30
+
+        await until(has_all)
+        await asyncio.sleep(0.3)
+    assert len(await jobs(world, "anyPost")) == 30
+
+
+async def test_a_truncate_queues_nothing_and_the_trigger_goes_on(world: Magazine) -> None:
+    async with following(world):
+        await ready(world)
+        await world.aside.execute("TRUNCATE posts")
+        await world.aside.execute("INSERT INTO posts VALUES (1, 'x', 'y')")
+
+        async def has_one() -> bool:
+            return bool(await jobs(world, "anyPost"))
+
+        await until(has_one)
+        assert await jobs(world, "anyPost") == [{"payload": {"post": {"title": "x", "owner": "y"}}}]
+
+
+async def test_a_place_of_another_log_begins_anew(world: Magazine) -> None:
+    async with following(world):
+        await ready(world)
+    await world.aside.execute("UPDATE clew.job_triggers SET place = 'other;1:1:'")
+    async with following(world):
+
+        async def has_new_places() -> bool:
+            return bool(
+                await world.aside.fetchval("SELECT count(*) = 3 FROM clew.job_triggers WHERE place NOT LIKE 'other%'")
+            )
+
+        await until(has_new_places)
+        await world.aside.execute("DELETE FROM posts WHERE id = 4")
+
+        async def has_one() -> bool:
+            return await jobs(world, "gonePost") == [{"id": 4}]
+
+        await until(has_one)
