@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--claims", type=int, default=500)
     parser.add_argument("--count", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--durable", action="store_true", help="wait for the disk")
     options = parser.parse_args()
     with (
