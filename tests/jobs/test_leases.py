@@ -262,3 +262,33 @@ async def test_a_worker_runs_behind_a_proxy_that_refuses_its_settings(
     jobs.worker()
     for name in ("work", "sync", "sync"):
         assert (await jobs.until(await jobs.enqueue(name)))["status"] == "SUCCEEDED"
+
+
+async def test_a_job_that_was_taken_back_is_not_completed_by_the_transaction_of_its_old_worker(jobs: Jobs) -> None:
+    reached, told = asyncio.Event(), asyncio.Event()
+
+    @jobs.job("work", retries=1)
+    async def work(ctx: JobContext) -> None:
+        async with ctx.transaction() as connection:
+            await connection.execute(text("INSERT INTO effects VALUES ('work', 'done')"))
+        reached.set()
+        await told.wait()
+
+    worker = jobs.worker()
+    job = await jobs.enqueue("work")
+    await reached.wait()
+    await jobs.connection.execute("UPDATE clew.jobs SET status = 'QUEUED', worker = NULL WHERE id = $1", job)
+    told.set()
+    await jobs.until_true(lambda: asyncio.sleep(0, worker.metrics.running == 0))
+    assert (await jobs.row(job))["status"] == "QUEUED"
+    assert await jobs.effects() == []
+
+
+async def test_a_job_of_a_worker_that_nobody_knows_is_taken_back(jobs: Jobs) -> None:
+    """Its lease ended while it claimed."""
+    job = await jobs.enqueue("work", retries=1)
+    await jobs.connection.execute(
+        "UPDATE clew.jobs SET status = 'RUNNING', attempt = 1, worker = gen_random_uuid() WHERE id = $1", job
+    )
+    jobs.worker(lease=1.0)
+    assert (await jobs.until_waiting(job, 1))["error"] == "The worker that ran the job was lost."
