@@ -473,6 +473,8 @@ async def test_wake_ups_suffice_without_the_poll(
         await here.set(job, "RUNNING", 2, WORKER)
         await writer.begin(job, 2)
         await reading.until(lambda it: it.text == "")
+        # What the change log tells has been read by then.
+        await asyncio.sleep(0.5)
         async with here.connection.transaction():
             await writer.copy(here.connection.fetch, job, 2, 1, 1, 2)
         await reading.until(lambda it: it.text == "ab")
