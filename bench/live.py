@@ -1,7 +1,8 @@
 """`python -m bench.live`: live queries, with server, Postgres and clients on this machine.
 
 Users own rooms, rooms have messages, and a user sees the messages of their own rooms. A message finds its owner over
-its room: two hops from the rule's claim. One subscription of many is touched by each commit.
+its room: two hops from the rule's claim. One subscription of many is touched by each commit. With `--server poll` the
+same server runs every live query each second instead.
 """
 
 from __future__ import annotations
@@ -245,6 +246,8 @@ async def held_open(bench: Bench, count: int, rounds: int) -> None:
 
 
 CASES = {"key": touched_by_key, "rule": touched_by_rule, "alike": all_alike, "snapshot": held_open}
+# What serves. The second one is the peer.
+SERVERS = {"log": "bench.served:make_app", "poll": "bench.polled:make_app"}
 
 
 async def run(server: Server, database: str, name: str, count: int, rounds: int) -> None:
@@ -279,13 +282,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000, help="subscriptions (default: 10000)")
     parser.add_argument("--rounds", type=int, default=300, help="commits (default: 300)")
     parser.add_argument("--only", choices=CASES, help="one case")
+    parser.add_argument("--server", choices=SERVERS, default="log", help="poll: every live query runs each second")
     parsed = parser.parse_args()
     raise_file_limit(parsed.count + 500)
     with embedded_postgres(DATA / "postgres") as url:
         database = asyncio.run(prepare(url))
         environment = {**clew_environment(database, DATA / "projects" / "live"), **_SETTINGS}
         for name in [parsed.only] if parsed.only else CASES:
-            server = Server("live", "bench.served:make_app", environment)
+            server = Server("live", SERVERS[parsed.server], environment)
             asyncio.run(run(server, database, name, parsed.count, parsed.rounds))
     return 0
 

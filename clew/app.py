@@ -22,12 +22,15 @@ from clew.changes.tables import logged_tables
 from clew.config import Settings
 from clew.database.embedded import folder_of, running_url
 from clew.database.pool import Pool
+from clew.database.snapshots import OldestSnapshot
 from clew.document.limits import Limits, RoleLimits
-from clew.engine import Engine
+from clew.engine import Engine, Request
 from clew.engine.explain import Compiled, compiled, explained
 from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
+from clew.export.exports import Bounds, Exports, File, Progress
 from clew.jobs.declared import cron_jobs, declared_jobs
 from clew.jobs.fields import bind_jobs
+from clew.jobs.metrics import Depths
 from clew.jobs.notify import Notifier
 from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.jobs.output.writer import JobOutputWriter
@@ -36,6 +39,7 @@ from clew.jobs.triggers import Triggers, triggers_of
 from clew.jobs.worker import Worker
 from clew.live.events import ChangeEvents
 from clew.live.queries import CONNECTIONS, LiveQueries
+from clew.metrics import Metrics
 from clew.migrate.history import load_history
 from clew.migrate.run import check_at_head
 from clew.model.build import load_model
@@ -44,6 +48,7 @@ from clew.resolvers.bind import Bindable, bind
 from clew.schema.build import build_schema
 from clew.schema.role_file import all_roles
 from clew.schema.roles import schema_of
+from clew.sql.copy import Form
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
 from clew.viewer import Viewer
@@ -231,7 +236,11 @@ class Clew:
         changes = LoggedChanges(direct_url, logged_tables(model), background, retention=settings.change_seconds)
         notifier = Notifier(direct_url, background)
         engine = self._new_engine(settings, wake=changes.wake, wake_workers=notifier.wake)
-        live = LiveQueries(engine, changes, self._new_pool(settings, CONNECTIONS, "clew-live"), background)
+        beside = self._new_pool(settings, CONNECTIONS, "clew-live")
+        live = LiveQueries(engine, changes, beside, background)
+        metrics = Metrics()
+        for part in (changes, OldestSnapshot(beside)):
+            part.measure(metrics)
         outputs = JobOutputs(
             direct_url,
             lambda size: self._new_pool(settings, size, "clew-output", PLANNER),
@@ -248,6 +257,11 @@ class Clew:
             worker = self._worker(settings, outputs, committed, notifier.token, queues) if runs else None
             triggers = Triggers(engine, events, direct_url, triggers_of(model)) if runs and model.changes else None
             jobs = JobService(background, notifier, worker, triggers, patience=settings.shutdown_seconds)
+            declarations = declared_jobs(*self.build())
+            Depths(beside.fetch).measure(metrics, {one.queue for one in declarations.values()})
+            if worker is not None:
+                worker.metrics.measure(metrics, declarations.values())
+        exports = self._exports(engine, settings)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -274,6 +288,8 @@ class Clew:
             events,
             outputs,
             jobs,
+            metrics,
+            exports,
             self._routes,
             self._middleware,
             self._authenticate,
@@ -410,6 +426,43 @@ class Clew:
             self._open = before
             await engine.pool.close()
 
+    @asynccontextmanager
+    async def export(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        viewer: Viewer,
+        form: Form,
+        progress: Progress | None = None,
+    ) -> AsyncIterator[File]:
+        """Run an export outside of a server (docs/export.md), for as long as this is entered.
+
+        Args:
+            document: one query with one list or groups field.
+            variables: by name, as JSON has them.
+            viewer: the viewer whose rules apply.
+            form: of the file.
+            progress: kept up to date.
+
+        Returns:
+            the file, whose parts can be iterated over.
+
+        Raises:
+            ClewError, InvalidDocument: the export is refused, or fails.
+            SchemaError, StartupError: as `asgi`.
+        """
+        settings = Settings.load(self.root, "dev")
+        engine = self._new_engine(settings, size=1)
+        exports = Exports(engine, self._new_pool(settings, 1, "clew-export"), Bounds(1, 1, settings.export_seconds))
+        try:
+            prepared = await exports.prepare(Request(document, variables or {}), viewer, form, own=True)
+            async with exports.running(prepared, None, progress=progress) as file:
+                yield file
+        finally:
+            await exports.close()
+            await engine.pool.close()
+
     async def explain(self, document: str, variables: Mapping[str, Any] | None = None, *, viewer: Viewer) -> str:
         """Return the access rules, the plan, the SQL and Postgres' EXPLAIN of an operation for a viewer, as text.
 
@@ -448,6 +501,10 @@ class Clew:
             application_name=application_name,
             planner=planner or settings.planner,
         )
+
+    def _exports(self, engine: Engine, settings: Settings) -> Exports:
+        bounds = Bounds(settings.max_exports, settings.max_all_exports, settings.export_seconds)
+        return Exports(engine, self._new_pool(settings, settings.max_all_exports, "clew-export"), bounds)
 
     def _url_of(self, settings: Settings) -> str:
         url = settings.database_url

@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         description="A request with this secret in `X-Clew-Admin-Secret` is admin. At least 32 random characters. If "
         "it is unset in dev, no secret makes an admin.",
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        description="A request with this bearer token may read `/metrics`, and nothing else. At least 32 random "
+        "characters. If it is unset, only an admin may.",
+    )
     jwt_secret: SecretStr | None = Field(
         None,
         description="Verifies bearer tokens signed with HS256. If dev has no keys either, Clew makes a secret and "
@@ -320,6 +325,19 @@ class Settings(BaseSettings):
     max_all_sockets: Count = Field(
         10_000, description="The most WebSockets and event streams of all viewers, in each process."
     )
+    max_exports: Count = Field(2, description="The most exports of one viewer that run at once, in each process.")
+    max_all_exports: Annotated[int, Field(ge=1, le=1000)] = Field(
+        4,
+        description="The most exports of all viewers that run at once, in each process. Each has a database connection "
+        "of its own, beside those of `CLEW_POOL_MAX`.",
+    )
+    export_seconds: Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False)] = Field(
+        3600.0,
+        description="Seconds that an export may take. While it runs, Postgres keeps what other transactions delete.",
+    )
+    export_stall_seconds: Seconds = Field(
+        20.0, description="Seconds that the client of an export may read nothing. Then its connection is broken off."
+    )
     heartbeat_seconds: Seconds = Field(
         12.0,
         description="Seconds between the pings of a quiet WebSocket, and between the comments of a quiet event stream. "
@@ -422,11 +440,15 @@ class Settings(BaseSettings):
                 faults.append(f"{name} is not set.")
             elif reason := weakness(secret.get_secret_value()):
                 faults.append(f"{name} is weak: {reason}.")
-        if self.jwt_secret is not None and (reason := weakness(self.jwt_secret.get_secret_value())):
-            faults.append(f"CLEW_JWT_SECRET is weak: {reason}.")
-        secrets = [s.get_secret_value() for s in (self.secret, self.admin_secret, self.jwt_secret) if s is not None]
+        for name, secret in (("CLEW_JWT_SECRET", self.jwt_secret), ("CLEW_METRICS_TOKEN", self.metrics_token)):
+            if secret is not None and (reason := weakness(secret.get_secret_value())):
+                faults.append(f"{name} is weak: {reason}.")
+        given = (self.secret, self.admin_secret, self.jwt_secret, self.metrics_token)
+        secrets = [secret.get_secret_value() for secret in given if secret is not None]
         if len(set(secrets)) < len(secrets):
-            faults.append("CLEW_SECRET, CLEW_ADMIN_SECRET and CLEW_JWT_SECRET must differ from each other.")
+            faults.append(
+                "CLEW_SECRET, CLEW_ADMIN_SECRET, CLEW_JWT_SECRET and CLEW_METRICS_TOKEN must differ from each other."
+            )
         if self.playground:
             faults.append("CLEW_PLAYGROUND is on: the playground is for dev.")
         if "*" in self.cors_origins:

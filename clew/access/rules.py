@@ -112,17 +112,25 @@ class Rules:
         return found
 
     def mask(
-        self, entity: Entity, name: str, rules: list[Rule], sight: Sight, *, only_usable: bool = False
+        self,
+        entity: Entity,
+        name: str,
+        rules: list[Rule],
+        sight: Sight,
+        *,
+        only_usable: bool = False,
+        operation: Operation = Operation.READ,
     ) -> Predicate | None:
         """Return the condition under which a field of a visible row is open: None for always, FALSE for never.
 
         Args:
-            rules: the rules of the entity for READ.
+            rules: the rules of the entity for `operation`.
             only_usable: whether only rules count whose claims the viewer has. Then `rules` must have no others.
+            operation: READ or EXPORT.
         """
         member = member_of(entity, name)
         if member.allow:
-            own = list(self.reading(entity, member.allow, sight.roles))
+            own = list(self.allowing(entity, member.allow, sight.roles, operation))
             if only_usable:
                 own = [rule for rule in own if rule.is_usable(sight)]
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from clew.access.permits import Permits, Permitting
 from clew.access.predicates import FALSE, conjunction, disjunction
 from clew.access.rules import Rules, shown_names
 from clew.access.sight import Sight
-from clew.access.types import Exists, IsNull, Predicate, Rows, Visible
+from clew.access.types import AllOf, Exists, IsNull, Predicate, Rows, Visible
 from clew.model.types import Column, CustomField, Entity, Model, Opening, Operation, Relation
 from clew.model.writing import is_free_link
 
@@ -103,6 +103,51 @@ class Access:
             found = self._visible[key] = self._see(entity, sight, deleted, to_ones)
         return found
 
+    def exportable(self, entity: Entity, sight: Sight, deleted: str | None = None) -> Visible | None:
+        """Return the masked rows of `entity` that the viewer may export. A rule for EXPORT opens them and their fields.
+
+        READ must open them too. At the other end of relations READ alone decides, as everywhere. A viewer may export a
+        generated link if it may export both ends.
+
+        Args:
+            deleted: as for `visible`.
+
+        Returns:
+            None: no rule lets the viewer export any row.
+        """
+        visible = self.visible(entity, sight, deleted)
+        guards = self.rules.guards(entity, sight, Operation.EXPORT)
+        if sight.admin:
+            exported: Visible | None = Visible(entity, conjunction(guards))
+        elif is_free_link(entity):
+            ends = {end.target: self.exportable(self.model.entity(end.target), sight) for end in entity.relations}
+            known = {name: rows for name, rows in ends.items() if rows is not None}
+            exported = None if len(known) < len(ends) else self._see_link(entity, guards, known)
+        else:
+            exported = self._exported(entity, guards, sight)
+        if exported is None:
+            return None
+        masks = dict(visible.masks)
+        for name, mask in exported.masks.items():
+            if mask != masks.get(name):
+                masks[name] = conjunction([mask, *([masks[name]] if name in masks else [])])
+        # The same rules often open rows for READ and EXPORT. `clew.access.implied` wants those for READ last.
+        asked = [item for item in _items(exported.where) if item not in _items(visible.where)]
+        return replace(visible, where=conjunction([*asked, visible.where]), masks=masks)
+
+    def _exported(self, entity: Entity, guards: Iterable[Predicate], sight: Sight) -> Visible | None:
+        """Return the rows and fields that the rules for EXPORT open, whatever READ opens."""
+        allowing = self.rules.allowing(entity, entity.allow, sight.roles, Operation.EXPORT)
+        rules = [rule for rule in allowing if rule.is_usable(sight)]
+        if not rules:
+            return None
+        masks: dict[str, Predicate] = {}
+        for name in shown_names(entity):
+            mask = self.rules.mask(entity, name, rules, sight, only_usable=True, operation=Operation.EXPORT)
+            if mask is not None:
+                masks[name] = mask
+        return Visible(entity, conjunction([*guards, disjunction([rule.predicate for rule in rules])]), masks=masks)
+
     def nameable(self, entity: Entity, sight: Sight, operation: Operation) -> Visible:
         """Return the rows of `entity` that a client may name by key for `operation`.
 
@@ -135,7 +180,8 @@ class Access:
         if sight.admin:
             return Visible(entity, conjunction([present, *guards]), deleted=with_deleted)
         if is_free_link(entity):
-            return self._see_link(entity, guards, sight)
+            ends = {end.target: self.visible(self.model.entity(end.target), sight) for end in entity.relations}
+            return self._see_link(entity, guards, ends)
         rules = [rule for rule in self.rules.reading(entity, entity.allow, sight.roles) if rule.is_usable(sight)]
         masks: dict[str, Predicate] = {}
         for name in shown_names(entity):
@@ -151,16 +197,19 @@ class Access:
         where = conjunction([present, *guards, *masking, disjunction([rule.predicate for rule in rules])])
         return Visible(entity, where, page, masks, with_deleted)
 
-    def _see_link(self, link: Entity, guards: Iterable[Predicate], sight: Sight) -> Visible:
+    def _see_link(self, link: Entity, guards: Iterable[Predicate], ends: Mapping[str, Visible]) -> Visible:
         """Return the visible rows of a generated link.
 
         A link is visible if both of its ends are, and if every many-to-many field that follows it is open on its end.
         It shows the keys that its ends show.
+
+        Args:
+            ends: the visible rows of the entities at its ends.
         """
         asked = [*guards]
         masks: dict[str, Predicate] = {}
         for end in link.relations:
-            rows = self.visible(self.model.entity(end.target), sight)
+            rows = ends[end.target]
             carried = (_when_open(rows, field) for field in many_to_manys_at(self.model, link, end))
             asked.append(_at_end(end, rows, [mask for mask in carried if mask is not None]))
             for column, key in keys_of(self.model, link, end):
@@ -178,6 +227,10 @@ class Access:
         if deleted == "ONLY":
             return conjunction([IsNull(column, negated=True), allowing])
         return disjunction([present(entity), allowing])
+
+
+def _items(where: Predicate) -> tuple[Predicate, ...]:
+    return where.items if isinstance(where, AllOf) else (where,)
 
 
 def _at_end(end: Relation, rows: Visible, also: Sequence[Predicate]) -> Predicate:

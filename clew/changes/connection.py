@@ -92,6 +92,11 @@ class LogConnection:
         """Return the relations of the database that hold the rows of some tables."""
         return Relations(names, [tuple(row) for row in await self.fetch(sql.RELATIONS, quoted(names))])
 
+    async def roots(self, names: Sequence[TableName]) -> dict[TableName, int]:
+        """Return the OIDs of those of some tables that there are."""
+        found = await self.value(sql.ROOTS, quoted(names)) or []
+        return {name: oid for name, oid in zip(names, found, strict=True) if oid is not None}
+
     async def unlogged(self, relations: Relations, names: Collection[TableName]) -> set[TableName]:
         """Return those of some tables whose changes are not logged: they are not there, or lack a trigger."""
         wanted = {name: relations.roots.get(name) for name in names}

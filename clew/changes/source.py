@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+from prometheus_client import Histogram
 
 from clew.background import Background
 from clew.changes import statements as sql
@@ -35,6 +36,7 @@ from clew.changes.types import (
 )
 from clew.database.errors import FAULTS, client_error
 from clew.errors import ClewError, Code
+from clew.metrics import Metrics
 from clew.observe import get_logger
 
 _LOG = get_logger("clew.changes")
@@ -74,6 +76,10 @@ class _State:
     joining: list[tuple[Listener, asyncio.Future[Listening]]] = field(default_factory=list)
     # Whether a transaction of this process has committed.
     committed: bool = False
+    # When the first of them did whose changes are not read yet.
+    committed_at: float | None = None
+    # When the log was read last.
+    read_at: float = 0.0
     replay: LogConnection | None = None
     replaying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -138,6 +144,21 @@ class LoggedChanges:
         self._retry_at = 0.0
         # Whether the last connection could neither hear nor tell anybody.
         self.is_deaf = False
+        self.rows = 0
+        self.lag: Histogram | None = None
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show what is read, and how long after its commit."""
+        metrics.counter("clew_change_log_rows_total", "Rows read from the change log.", lambda: self.rows)
+        about = "Seconds since the change log was read. 0 while nobody listens."
+        metrics.gauge("clew_change_log_unread_seconds", about, lambda: self._unread)
+        about = "Seconds from a commit of this process until its changes were read."
+        self.lag = metrics.histogram("clew_change_log_lag_seconds", about)
+
+    @property
+    def _unread(self) -> float:
+        state = self._state
+        return 0.0 if state is None or not state.needs_reading else time.monotonic() - state.read_at
 
     # What others call.
 
@@ -161,6 +182,8 @@ class LoggedChanges:
         if state is None or state.loop is not asyncio.get_running_loop() or not self.tables:
             return
         state.committed = True
+        if state.listeners and state.committed_at is None:
+            state.committed_at = time.monotonic()
         if state.task is None and (self._background.is_closed or self.is_deaf or time.monotonic() < self._retry_at):
             return
         self._ensure(state)
@@ -321,7 +344,7 @@ class _Following:
                 if time.monotonic() >= self._mend_at:
                     await self._look_after()
                 is_told, self._is_told = self._is_told, False
-                found = await self._read()
+                found = await self._measured_read()
                 tells = tells or (found and not is_told)
                 if time.monotonic() >= self._say_at:
                     await self._say(_LISTENING)
@@ -404,7 +427,22 @@ class _Following:
             self._is_look_out = await self._connection.value(sql.LOOK_OUT)
         if self._is_look_out or not self._connection.is_whole:
             await self._mend()
+        await self._compare()
         self._mend_at = time.monotonic() + _MEND
+
+    async def _compare(self) -> None:
+        """Tell of tables that have been dropped, or made again, behind the back of migrations."""
+        source, connection = self._source, self._connection
+        roots = await connection.roots(source.tables)
+        assert source.relations is not None
+        others = [name for name in source.tables if roots.get(name) != source.relations.roots.get(name)]
+        if others:
+            _LOG.warning("tables are other ones now", tables=[table for _, table in others])
+            source.relations = await connection.relations(source.tables)
+            assert source.snapshot is not None
+            now = snapshot_text(source.snapshot)
+            changes = tuple(Change(0, schema, table, ChangeKind.RESET) for schema, table in others)
+            self._state.give(Batch(changes, now, Position(source.epoch, now)))
 
     async def _mend(self) -> None:
         try:
@@ -414,6 +452,20 @@ class _Following:
             if self._connection.is_closed:
                 raise
             _LOG.warning("triggers of the change log not mended", error=type(error).__name__, detail=str(error))
+
+    async def _measured_read(self) -> bool:
+        """As `_read`. Observe how long after the first commit it ends."""
+        source, state = self._source, self._state
+        since, state.committed_at = state.committed_at, None
+        try:
+            found = await self._read()
+        except BaseException:
+            # It is still to be read, by the next connection.
+            state.committed_at = state.committed_at if since is None else since
+            raise
+        if since is not None and source.lag is not None:
+            source.lag.observe(self._read_at - since)
+        return found
 
     async def _read(self) -> bool:
         """Read what is new, and give it to the listeners. Return whether there was anything."""
@@ -431,6 +483,7 @@ class _Following:
                 end, after = source.rest
                 changes = [tuple(row) for row in await connection.fetch(sql.FURTHER, source.snapshot, end, after, PAGE)]
             found = found or bool(changes)
+            source.rows += len(changes)
             # If the connection is lost, the next one goes on from here.
             source.rest = (end, changes[-1][0]) if len(changes) == PAGE else None
             place = Position(source.epoch, snapshot_text(end), None if source.rest is None else (start, changes[-1][0]))
@@ -439,7 +492,7 @@ class _Following:
             if source.rest is None:
                 break
         source.snapshot = end
-        self._read_at = time.monotonic()
+        self._read_at = state.read_at = time.monotonic()
         self._look_at = self._read_at + _LOOK
         state.join(joining, place)
         return found

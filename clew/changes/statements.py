@@ -52,6 +52,12 @@ WITH RECURSIVE heirs AS (
 SELECT number::int - 1, relation, is_named FROM heirs WHERE relation IS NOT NULL
 """
 
+# The tables of some names. One that was dropped and made again has another OID.
+ROOTS = """
+SELECT array_agg(to_regclass(name)::oid ORDER BY number)
+FROM unnest($1::text[]) WITH ORDINALITY AS named (name, number)
+"""
+
 # Which of some tables have all that logs their changes.
 LOGGED = """
 SELECT tgrelid::oid FROM pg_trigger

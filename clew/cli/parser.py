@@ -14,7 +14,7 @@ from clew.errors import StartupError
 from clew.json_numbers import Decoder
 from clew.viewer import role_names
 
-COMMANDS = ("dev", "serve", "worker", "check", "schema", "migrate", "explain", "jobs", "token", "psql")
+COMMANDS = ("dev", "serve", "worker", "check", "schema", "migrate", "explain", "export", "jobs", "token", "psql")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ import asyncpg
 from clew.config import PLANNER, planner_settings
 from clew.database.errors import FAULTS, client_error
 from clew.errors import ClewError, Code
+from clew.metrics import Metrics
 from clew.observe import get_logger
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ class Pool:
         return {**self._settings, **self._planner}
 
     @property
+    def size(self) -> int:
+        """The most connections that may be open."""
+        return self._size
+
+    @property
     def wait(self) -> float:
         """The seconds that a caller may wait for a connection."""
         return self._wait
@@ -103,6 +109,20 @@ class Pool:
     def is_closed(self) -> bool:
         """Whether the pool lends no more connections."""
         return self._closed
+
+    def measure(self, metrics: Metrics, name: str) -> None:
+        """Show how many connections are in use, idle and waited for.
+
+        Args:
+            name: tells the pools of an app apart.
+        """
+        about = "Open connections to the database."
+        metrics.gauge("clew_pool_connections", about, lambda: self._open - len(self._idle), pool=name, state="in_use")
+        metrics.gauge("clew_pool_connections", about, lambda: len(self._idle), pool=name, state="idle")
+        about = "The most connections that may be open."
+        metrics.gauge("clew_pool_connections_max", about, lambda: self._size, pool=name)
+        about = "Callers that wait for a connection."
+        metrics.gauge("clew_pool_waiting", about, lambda: sum(not w.done() for w in self._waiters), pool=name)
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Run one statement outside a transaction.

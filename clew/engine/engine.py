@@ -47,6 +47,7 @@ from clew.engine.statements import Statements
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
 from clew.errors import ClewError, Code
+from clew.metrics import Metrics
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
 from clew.schema.build import Row
@@ -114,6 +115,11 @@ class Engine:
     def access(self) -> Access:
         """Return the compiled rules of the model."""
         return self.statements.access
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show what operations are under way, and the use of the pool."""
+        self.flights.measure(metrics)
+        self.pool.measure(metrics, "requests")
 
     async def execute(
         self, request: Request, viewer: Viewer, flight: Flight | None = None, witness: Recorder | None = None
@@ -237,22 +243,39 @@ class Engine:
             if within is not None and within.depth == _MOST_WITHIN:
                 message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
-            role = await self.role(viewer)
-            if request.client is not None:
-                await self._admit(request.client, viewer, role, flight)
-            asked = (role, request.query, request.operation_name, own)
-            prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
+            prepared, session = await self.admitted(request, viewer, flight, own=own)
             kind = prepared.operation.operation
+            if flight is not None:
+                flight.kind = kind.value
             if kind is OperationType.SUBSCRIPTION and not subscribes:
                 raise ClewError("A subscription cannot be run as a single request.", hint=_HOW_TO_SUBSCRIBE)
             if kind is OperationType.MUTATION and request.queries_only:
                 raise QueriesOnlyError
-            session = self._session(role, viewer)
             return Begun(prepared, await self.statements.ready(prepared, request.variables, session), session)
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
             return refusal(error, _request_id(request))
+
+    async def admitted(
+        self, request: Request, viewer: Viewer, flight: Flight | None, *, own: bool = False
+    ) -> tuple[Prepared, Session]:
+        """Count an operation, and return it validated.
+
+        Args:
+            flight: counts it as under way until the caller ends the flight.
+            own: whether the application itself sends it. Limits on documents bind clients only.
+
+        Raises:
+            RateLimitedError, TooManyInFlightError: the viewer exceeds a limit.
+            InvalidDocument, ClewError: as `Statements.prepare`.
+        """
+        role = await self.role(viewer)
+        if request.client is not None:
+            await self._admit(request.client, viewer, role, flight)
+        asked = (role, request.query, request.operation_name, own)
+        prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
+        return prepared, self._session(role, viewer)
 
     async def finish(
         self,

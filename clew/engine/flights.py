@@ -7,13 +7,20 @@ memory. An operation over the limit first waits for a while: the others may end 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from clew.database.pool import UNSETTLED
 from clew.errors import ClewError, Code
+from clew.metrics import Metrics
+
+# Takes the kind of an operation, its code, and the seconds until it was answered.
+Measure = Callable[[str, str, float], None]
+
+UNKNOWN, OK, CANCELLED = "unknown", "OK", "CANCELLED"
 
 
 @dataclass(slots=True)
@@ -40,18 +47,41 @@ class TooManyInFlightError(ClewError):
 class Flight:
     """One operation, from its start until its answer is sent. Calling `end` before the start is allowed.
 
-    `unsettled`: its cancelled statements (see `clew.database.pool`).
+    `unsettled`: its cancelled statements (see `clew.database.pool`). `kind`: what it is, once that is known.
     """
 
-    __slots__ = ("flights", "unsettled", "who")
+    __slots__ = ("_began", "_measure", "flights", "kind", "unsettled", "who")
 
     def __init__(self) -> None:
+        self._measure: Measure | None = None
+        self._began = 0.0
+        self.kind = UNKNOWN
         self.flights: Flights | None = None
         self.unsettled: list[asyncio.Task[None]] = []
         self.who: Hashable = None
 
+    def measured(self, measure: Measure | None, began: float | None = None) -> None:
+        """Measure the operation from now on.
+
+        Args:
+            measure: gets what has been measured, once.
+            began: on the clock of `time.perf_counter`; None: now.
+        """
+        self._measure, self._began = measure, time.perf_counter() if began is None else began
+
+    def answered(self, code: str | None = None) -> None:
+        """Note that the answer is there, or the first result of a subscription. Later calls do nothing.
+
+        Args:
+            code: that of its first error.
+        """
+        measure, self._measure = self._measure, None
+        if measure is not None:
+            measure(self.kind, code or OK, time.perf_counter() - self._began)
+
     def end(self) -> None:
         """Count the operation no more, once the database works on none of its statements. Later calls do nothing."""
+        self.answered(CANCELLED)
         flights, self.flights = self.flights, None
         if flights is None:
             return
@@ -73,6 +103,13 @@ class Flights:
     def __init__(self, wait: float) -> None:
         self._wait = wait
         self._viewers: dict[Hashable, _Viewer] = {}
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many operations are under way, and how many wait for others of their viewers to end."""
+        about = "Operations of clients under way."
+        metrics.gauge("clew_operations_in_flight", about, lambda: sum(v.under_way for v in self._viewers.values()))
+        about = "Operations that wait until their viewer has fewer under way."
+        metrics.gauge("clew_operations_waiting", about, lambda: sum(len(v.waiters) for v in self._viewers.values()))
 
     async def begin(self, flight: Flight, who: Hashable, most: int) -> None:
         """Count an operation of a viewer. If the viewer is at its limit, wait until an earlier operation ends.

@@ -25,6 +25,7 @@ from clew.errors import ClewError, Code
 from clew.json_numbers import exact_float, plain
 from clew.model.types import Column, Entity, Model, RowArgument
 from clew.plan.cost import check_cost, largest_cost
+from clew.plan.export import plan_export
 from clew.plan.paging import order_of_ties, shows_its_keys
 from clew.plan.read import plan_query, plan_rows
 from clew.plan.types import Changes, Read, ReadPlan, RootTypeName
@@ -32,8 +33,10 @@ from clew.plan.weight import BudgetError, check_weight, plan_weight, read_weight
 from clew.resolvers.batches import Place
 from clew.schema.roles import RoleSchema
 from clew.slices import Slices
+from clew.sql.copy import CopyStatement, Form, compile_copy
 from clew.sql.cursors import Cursors
 from clew.sql.members import MemberStatement, compile_change_members, compile_members
+from clew.sql.settings import as_setting
 from clew.sql.statement import (
     Statement,
     WriteStatements,
@@ -219,6 +222,53 @@ class Statements:
         size = _BYTES + _BYTES_A_PART * (weight.conditions + weight.fields)
         size += 0 if statement is None else statement.size
         return Executable(plan, statement, _pieces(plan) if plan.passthrough else (), most, size)
+
+    async def export(
+        self, prepared: Prepared, variables: Mapping[str, Any], session: Session, form: Form
+    ) -> tuple[CopyStatement, list[str]]:
+        """Return the statement that writes the one field of a query to a file, and the texts of its settings.
+
+        Long work runs in another thread.
+
+        Raises:
+            InvalidDocument, ClewError: as `ready`. FORBIDDEN if no rule lets the viewer export the rows.
+        """
+        large = is_large(variables)
+        work = partial(self._export, prepared, variables, session, form)
+        try:
+            if large:
+                raise BudgetError
+            statement, texts, key = work(FEW_PARTS)
+        except BudgetError:
+            statement, texts, key = await self.aside.run(partial(work, None))
+        if key not in prepared.rows:
+            prepared.keep(prepared.rows, key, statement)
+            self._keep(prepared)
+        return statement, texts
+
+    @_not_too_deep
+    def _export(
+        self, prepared: Prepared, variables: Mapping[str, Any], session: Session, form: Form, budget: int | None
+    ) -> tuple[CopyStatement, list[str], Any]:
+        values = prepared.coerce(variables)
+        key = (session.sight.usable, prepared.shape(values), form)
+        statement: CopyStatement | None = prepared.rows.get(key)
+        if statement is None:
+            plan = plan_export(
+                self.access,
+                prepared.schema,
+                prepared.operation,
+                prepared.fragments,
+                values.coerced,
+                session.sight,
+                prepared.limits,
+                budget,
+            )
+            check_weight(plan_weight(plan), prepared.limits.conditions, budget)
+            statement = compile_copy(plan, form, self.model, self.tables, self.cursors)
+        bound = statement.bind(values, session.claims)
+        texts = [as_setting(value, operand.type) for value, operand in zip(bound, statement.operands, strict=True)]
+        return statement, texts, key
 
     async def members(self, executable: Executable, prepared: Prepared) -> MemberStatement | None:
         """Return the statement that runs an executable for many members. None: it has no operands."""

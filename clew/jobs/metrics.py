@@ -1,28 +1,27 @@
-"""What a worker has done, in plain numbers."""
+"""What a worker has done, and how many jobs wait."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+from clew.errors import ClewError
 from clew.jobs import statements as sql
-from clew.jobs.types import Fetch
+from clew.jobs.types import JobDeclaration
+from clew.metrics import Metrics
 
-# In seconds: the upper ends of the classes of waiting times; longer ones are in the last class.
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
+# In seconds: how long what was read counts as of now, and how long it may take.
+_FRESH = 5.0
+_PATIENCE = 1.0
+_ENDS = ("SUCCEEDED", "FAILED", "CANCELLED")
 
-
-@dataclass(slots=True)
-class Latency:
-    """How long jobs of a queue waited from the time that they could have begun: how many by class, and in sum."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
-    total: float = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Count one more job."""
-        self.total += seconds
-        self.counts[next((i for i, end in enumerate(BUCKETS) if seconds <= end), len(BUCKETS))] += 1
+Fetch = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
 
 
 @dataclass(slots=True)
@@ -31,28 +30,78 @@ class JobMetrics:
 
     Attributes:
         running: executions at this moment.
-        latency: by queue, of first executions.
         attempts: executions that began, by queue and name.
         failures: executions that failed, by queue and name; a job that is tried again counts each time.
         ended: jobs that have ended, by queue, name and status.
         lost: executions that another worker took over.
+        waited: called with how long a job has waited for its first execution, in seconds.
     """
 
     running: int = 0
-    latency: dict[str, Latency] = field(default_factory=dict)
     attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     ended: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lost: int = 0
+    waited: Callable[[float], None] = field(default=lambda _: None)
 
     def begin(self, queue: str, name: str, late: float | None) -> None:
         """Count an execution that begins. `late` is how long the job has waited; None for a retry."""
         self.running += 1
         self.attempts[queue, name] += 1
         if late is not None:
-            self.latency.setdefault(queue, Latency()).add(max(0.0, late))
+            self.waited(max(0.0, late))
+
+    def measure(self, metrics: Metrics, declarations: Collection[JobDeclaration]) -> None:
+        """Show the counters."""
+        metrics.gauge("clew_jobs_running", "Executions of jobs under way.", lambda: self.running)
+        metrics.counter("clew_jobs_lost_total", "Executions that other workers took over.", lambda: self.lost)
+        about = "Seconds from when a job could begin until its first execution began."
+        self.waited = metrics.histogram("clew_job_wait_seconds", about).observe
+        for one in declarations:
+            key, labels = (one.queue, one.name), {"queue": one.queue, "job": one.name}
+            metrics.counter(
+                "clew_job_attempts_total", "Executions that began.", partial(self.attempts.__getitem__, key), **labels
+            )
+            metrics.counter(
+                "clew_job_failures_total", "Executions that failed.", partial(self.failures.__getitem__, key), **labels
+            )
+            for status in _ENDS:
+                ended = partial(self.ended.__getitem__, (*key, status))
+                metrics.counter("clew_jobs_ended_total", "Jobs that have ended.", ended, **labels, status=status)
 
 
-async def depths(fetch: Fetch) -> dict[str, tuple[int, float]]:
-    """Return how many jobs are queued, and for how long the oldest could have begun, in seconds, by queue."""
-    return {queue: (depth, max(0.0, age)) for queue, depth, age in await fetch(sql.DEPTHS)}
+class Depths:
+    """Tells how many jobs wait. It asks the database only when somebody asks it.
+
+    Args:
+        fetch: runs a statement with its arguments.
+    """
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._looking = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._found: dict[str, tuple[int, float]] | None = None
+
+    def measure(self, metrics: Metrics, queues: Collection[str]) -> None:
+        """Show the numbers of some queues."""
+        for queue in sorted(queues):
+            look = partial(self.look, queue)
+            metrics.shared("clew_jobs_queued", "Jobs that wait.", partial(look, 0), queue=queue)
+            about = "Seconds for which the oldest of them could have begun."
+            metrics.shared("clew_jobs_oldest_seconds", about, partial(look, 1), queue=queue)
+
+    async def look(self, queue: str, part: int) -> float | None:
+        """Return how many jobs of a queue wait (0), or for how long the oldest could have begun, in seconds (1).
+
+        None: the database did not tell in time.
+        """
+        async with self._looking:
+            if time.monotonic() - self._looked_at >= _FRESH:
+                self._found = None
+                with suppress(ClewError, TimeoutError):
+                    async with asyncio.timeout(_PATIENCE):
+                        rows = await self._fetch(sql.DEPTHS, ())
+                    self._found = {name: (depth, max(0.0, age)) for name, depth, age in rows}
+                self._looked_at = time.monotonic()
+        return None if self._found is None else self._found.get(queue, (0, 0.0))[part]

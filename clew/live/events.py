@@ -39,7 +39,8 @@ from clew.errors import ClewError, Code
 from clew.json_numbers import exact_float
 from clew.live.cuts import Cut, Step
 from clew.live.tables import table_of
-from clew.live.types import Payload
+from clew.live.types import SUBSCRIPTIONS, Payload
+from clew.metrics import SLOW_READERS, Metrics
 from clew.model.types import Entity
 from clew.observe import get_logger
 from clew.plan.types import ChangeNode, Changes, ChangeValue, RootChanges, TypeName, Value
@@ -91,6 +92,14 @@ class ChangeEvents:
         self.engine = engine
         self.feed = _Feed(source)
         self.judges = _Judges(engine)
+        # Of events that were handed out, and of subscriptions that took them too slowly.
+        self.sent = self.lost = 0
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many subscriptions there are, and what they are sent."""
+        metrics.gauge("clew_subscriptions", SUBSCRIPTIONS, lambda: self.feed.subscriptions, kind="changes")
+        metrics.counter("clew_change_events_total", "Change events that were sent.", lambda: self.sent)
+        metrics.counter("clew_slow_readers_total", SLOW_READERS, lambda: self.lost, what="changes")
 
     async def open(
         self, begun: Begun, request: Request, after: tuple[Position, int | None] | None = None
@@ -264,6 +273,7 @@ class ChangeStream:
                 raise StopAsyncIteration
             if self._waiting.lost:
                 assert self._position is not None
+                self._events.lost += 1
                 raise SlowReaderError(self._sealed(self._position))
             self._waiting.woken.clear()
             self.is_idle = True
@@ -366,6 +376,7 @@ class ChangeStream:
             await self._read_nodes()
         event = self._pending.popleft()
         self.place = event.position, event.half
+        self._events.sent += 1
         cursor = self._sealed(event.position, event.half)
         outer, row, too_large = Row(), Row(), False
         values = iter(event.values)
@@ -466,6 +477,10 @@ class _Feed:
         self._starting = asyncio.Lock()
         self._joining = 0
         self._by_table: dict[TableName, set[_Waiting]] = {}
+
+    @property
+    def subscriptions(self) -> int:
+        return sum(map(len, self._by_table.values()))
 
     async def join(self, waiting: _Waiting) -> Position:
         """Hand batches to a subscription. Return the position after which they begin: it is of now."""

@@ -135,15 +135,16 @@ class Member:
         """Whether some stream waits for a result."""
         return any(stream.is_waiting for stream in self.streams)
 
-    def finish(self, run: int, result: Sequence[bytes | None], payload: Callable[[], bytes]) -> None:
-        """Take the result of a run, and wake the streams that have yet to send it."""
+    def finish(self, run: int, result: Sequence[bytes | None], payload: Callable[[], bytes]) -> bool:
+        """Take the result of a run, and wake the streams that have yet to send it. Return whether it differs."""
         hashed = blake2b(digest_size=16)
         for part in result:
             hashed.update(b"n" if part is None else b"%d:" % len(part))
             hashed.update(part or b"")
         digest = hashed.digest()
         self.finished = max(self.finished, run)
-        if digest != self.digest:
+        differs = digest != self.digest
+        if differs:
             self.digest = digest
             self.version += 1
             self.payload = None
@@ -155,6 +156,7 @@ class Member:
                 stream.wake()
         if self.behind and self.payload is None:
             self.payload = payload()
+        return differs
 
     def fail(self, error: ClewError) -> None:
         """End all streams with an error."""

@@ -14,7 +14,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from clew.access.types import Identity
 from clew.aside import FEW_BYTES
 from clew.background import Background
 from clew.changes.tables import logged_tables
-from clew.changes.types import Batch, ChangeSource, Listening, TableName
+from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening, TableName
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
@@ -33,8 +33,9 @@ from clew.errors import ClewError, Code
 from clew.live.groups import Group, Member, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
-from clew.live.tables import tables_of
-from clew.live.types import Payload
+from clew.live.tables import UnloggedError, tables_of
+from clew.live.types import SUBSCRIPTIONS, Payload
+from clew.metrics import Metrics
 from clew.observe import get_logger
 from clew.plan.dependencies import Dependency, plan_dependencies
 from clew.same import Same
@@ -53,6 +54,8 @@ _MOST_MEMBERS = 100
 _CHUNK_SECONDS = 0.025
 # A member that takes longer does not run beside quick ones.
 _QUICK_SECONDS = 0.1
+# The most seconds that a first run waits for its turn.
+_LONGEST_TURN = 60.0
 # The plans whose dependencies are kept.
 _PLANS = 500
 # The seconds between two tries while the database is not there.
@@ -110,6 +113,7 @@ class LiveStream:
             if member.finished >= self.needed and member.version != self.sent and member.payload is not None:
                 payload = member.payload
                 self.sent = member.version
+                self._live.sent += 1
                 self._sent_at = time.monotonic()
                 member.taken(self)
                 if not self._patches:
@@ -173,12 +177,33 @@ class LiveQueries:
         self._has_batches = asyncio.Event()
         self._has_groups = asyncio.Event()
         self._listening = asyncio.Lock()
+        self._first_runs = asyncio.Semaphore(max(1, engine.pool.size // 2))
         self._stop_listening: Listening | None = None
         self._tasks: list[asyncio.Task[None] | None] = []
+        # Of results, runs, statements for them, and runs that made no difference.
+        self.sent = self._runs = self._chunks = self._unchanged = 0
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many live queries there are, and what they cost."""
+        metrics.gauge("clew_subscriptions", SUBSCRIPTIONS, lambda: self.subscriptions, kind="live")
+        metrics.gauge("clew_live_groups", "Groups of live queries that run together.", lambda: self.groups)
+        about = "Live queries whose client has yet to take the newest result."
+        metrics.gauge("clew_live_behind", about, lambda: sum(member.behind for member in self._members))
+        metrics.counter("clew_live_runs_total", "Runs of live queries. Those alike are one.", lambda: self._runs)
+        about = "Batches of runs of live queries. Each is one SQL statement if it can be."
+        metrics.counter("clew_live_batches_total", about, lambda: self._chunks)
+        metrics.counter("clew_live_results_total", "Results of live queries that were sent.", lambda: self.sent)
+        about = "Runs of live queries whose result was the one before, so that nothing was sent."
+        metrics.counter("clew_live_suppressed_total", about, lambda: self._unchanged)
+        self._pool.measure(metrics, "live")
+
+    @property
+    def _members(self) -> Iterator[Member]:
+        return (member for group in self._groups.values() for member in group.members.values())
 
     @property
     def subscriptions(self) -> int:
-        return sum(len(member.streams) for group in self._groups.values() for member in group.members.values())
+        return sum(len(member.streams) for member in self._members)
 
     @property
     def groups(self) -> int:
@@ -260,7 +285,18 @@ class LiveQueries:
         """
         member.running = True
         try:
-            await self._run(member.group, [member], self._engine.pool)
+            # Those who subscribe all at once leave connections to others.
+            try:
+                async with asyncio.timeout(_LONGEST_TURN):
+                    await self._first_runs.acquire()
+            except TimeoutError:
+                raise ClewError(
+                    "Too many subscriptions begin at once.", code=Code.UNAVAILABLE, hint="Try again in a moment."
+                ) from None
+            try:
+                await self._run(member.group, [member], self._engine.pool)
+            finally:
+                self._first_runs.release()
         except BaseException:
             # Another stream may wait for this run.
             member.dirty = True
@@ -331,10 +367,25 @@ class LiveQueries:
                 work = (self._route(), self._work(self._quick), self._work(self._slow, self._quick))
                 self._tasks = [self._background.start(part, "live queries") for part in work]
             if self._stop_listening is None:
-                # A database may lack the triggers that it should have.
-                tables = frozenset(logged_tables(self._engine.model))
-                self._logged = tables - await self._changes.unlogged()
+                await self._look_up_logged()
                 self._stop_listening = await self._changes.listen(self._on_batch)
+
+    async def _look_up_logged(self) -> None:
+        """Find out which tables are logged. A database may lack the triggers that it should have."""
+        tables = frozenset(logged_tables(self._engine.model))
+        self._logged = tables - await self._changes.unlogged()
+
+    async def _look_after_tables(self) -> None:
+        """End the live queries that would miss changes, because a table is not logged any more."""
+        try:
+            await self._look_up_logged()
+        except ClewError as error:
+            _LOG.warning("triggers not looked up", code=error.code.value)
+            return
+        for group in list(self._groups.values()):
+            if not all(table in self._logged for watch in group.watches for table in watch.tables):
+                for member in list(group.members.values()):
+                    member.fail(UnloggedError())
 
     def _on_batch(self, batch: Batch) -> None:
         self._batches.append(batch)
@@ -347,12 +398,14 @@ class LiveQueries:
             self._has_batches.clear()
             changes = [change for batch in self._batches for change in batch.changes]
             self._batches.clear()
+            if any(change.kind is ChangeKind.RESET and not change.id for change in changes):
+                await self._look_after_tables()
             try:
                 found, by_table = await self._router.route(changes)
             except Exception as error:
                 # It is unknown which members the changes concern.
                 _LOG.warning("live look-up failed", exc_info=error)
-                found = {member for group in self._groups.values() for member in group.members.values()}
+                found = set(self._members)
                 by_table = set()
             for member in found:
                 self._mark(member)
@@ -476,6 +529,8 @@ class LiveQueries:
             member.dirty = False
             member.started += 1
             runs.append(member.started)
+        self._runs += len(members)
+        self._chunks += 1
         began = time.monotonic()
         try:
             results = await self._results(group, members, pool)
@@ -499,7 +554,7 @@ class LiveQueries:
                 member.fail(result)
                 continue
             row, payload = result
-            member.finish(run, row, payload)
+            self._unchanged += not member.finish(run, row, payload)
 
     async def _results(self, group: Group, members: Sequence[Member], pool: Pool) -> list[_Result]:
         engine, statement = self._engine, group.executable.statement

@@ -15,13 +15,18 @@ from clew.engine.operation import RunningOperation
 from clew.engine.outcome import new_request_id, refusal
 from clew.engine.types import Begun
 from clew.errors import ClewError
-from clew.live.types import Payload, Stream
+from clew.live.types import SUBSCRIPTIONS, Payload, Stream
+from clew.metrics import Metrics
 from clew.model import names
 from clew.viewer import Viewer
 
 
 class Opener(Protocol):
     """Open the subscriptions of one kind."""
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show what they do."""
+        ...
 
     async def open(self, begun: Begun, request: Request) -> Stream | Outcome:
         """Return the results, or the outcome that refuses the subscription.
@@ -54,12 +59,21 @@ class Subscriptions:
         self.engine = engine
         self._witnessed = witnessed
         self._queries = queries
+        self._changes = changes
+        custom = CustomSubscriptions(engine)
         self._custom = {field.name for field in engine.model.custom_fields if field.parent == "Subscription"}
         self._alone: dict[str, Opener] = {
             **{names.change_field(entity.single): changes for entity in engine.model.entities.values()},
-            **dict.fromkeys(self._custom, CustomSubscriptions(engine)),
+            **dict.fromkeys(self._custom, custom),
             **others,
         }
+        self._custom_subscriptions = custom
+        self._others = tuple(others.values())
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show what subscriptions of all kinds do."""
+        for part in (self._queries, self._changes, self._custom_subscriptions, *self._others):
+            part.measure(metrics)
 
     async def open(self, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome | Stream:
         """Run one operation for a viewer. Raise only on cancellation, and on faults in Clew itself.
@@ -83,6 +97,7 @@ class Subscriptions:
         except ClewError as error:
             return refusal(error, request.id or new_request_id())
         if waits and flight is not None:
+            flight.answered()
             flight.end()
         return opened
 
@@ -104,6 +119,11 @@ class CustomSubscriptions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._under_way: set[_Events] = set()
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many there are."""
+        metrics.gauge("clew_subscriptions", SUBSCRIPTIONS, lambda: len(self._under_way), kind="custom")
 
     async def open(self, begun: Begun, request: Request) -> Stream | Outcome:
         """Start the source of the one field. Its `@row` arguments are judged before."""
@@ -116,15 +136,24 @@ class CustomSubscriptions:
         if isinstance(events, Outcome):
             await operation.connection.finish()
             return events
-        return _Events(self._engine, begun, request, operation, events)
+        found = _Events(self._engine, begun, request, operation, events, self._under_way)
+        self._under_way.add(found)
+        return found
 
 
 class _Events:
     """The results of a custom subscription: one for each event of its source."""
 
     def __init__(
-        self, engine: Engine, begun: Begun, request: Request, operation: RunningOperation, events: AsyncIterator[Any]
+        self,
+        engine: Engine,
+        begun: Begun,
+        request: Request,
+        operation: RunningOperation,
+        events: AsyncIterator[Any],
+        under_way: set[_Events],
     ) -> None:
+        self._under_way = under_way
         self._engine = engine
         self._begun = begun
         self._request = request
@@ -157,6 +186,7 @@ class _Events:
         )
 
     async def aclose(self) -> None:
+        self._under_way.discard(self)
         try:
             close: Callable[[], Any] | None = getattr(self._events, "aclose", None)
             if close is not None:

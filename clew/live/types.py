@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+# What the metric `clew_subscriptions` is. Each kind of subscriptions has one.
+SUBSCRIPTIONS = "Subscriptions under way."
+
 
 @dataclass(frozen=True, slots=True)
 class Payload:

@@ -100,23 +100,29 @@ class _Trial:
     async def run(self) -> tuple[Diagnostic, ...]:
         views = [entity for entity in self._model.entities.values() if entity.view_sql is not None]
         read = {entity.name for view in views for entity in read_by(view, self._model)}
+        made: dict[str, bool] = {}
         for entity in self._model.entities.values():
             if entity.view_sql is None and not entity.is_job and (_has_sql(entity) or entity.name in read):
-                await self._table(entity)
-        tried: set[str] = set()
+                made[entity.name] = await self._table(entity)
+                if made[entity.name] and entity.name in read:
+                    # A view may group by the key, and then select any column.
+                    keys = ", ".join(quote_name(column.column) for column in entity.key_columns)
+                    await self._runs(f"ALTER TABLE {quote_name(entity.table)} ADD PRIMARY KEY ({keys})")
         for view in views:
             for entity in (*read_by(view, self._model), view):
-                if entity.view_sql is not None and entity.name not in tried:
-                    tried.add(entity.name)
-                    await self._view(entity)
+                if entity.view_sql is not None and entity.name not in made:
+                    # Without what it reads it would be told of the same fault again.
+                    can_be = all(made.get(other.name, True) for other in read_by(entity, self._model))
+                    made[entity.name] = can_be and await self._view(entity)
         return self._report.diagnostics
 
-    async def _table(self, entity: Entity) -> None:
+    async def _table(self, entity: Entity) -> bool:
+        """Try an entity's table. Return whether it is there."""
         table = quote_name(entity.table)
         plain = [column for column in entity.columns if column.computed is None]
         columns = ", ".join(f"{quote_name(column.column)} {_type(column)}" for column in plain)
         if not await self._does(f"CREATE TEMPORARY TABLE {table} ({columns})", entity.location, f'"{entity.name}"'):
-            return
+            return False
         for column in entity.columns:
             name, place = quote_name(column.column), f'"{entity.name}.{column.name}"'
             if column.computed is not None and column.computed.stored:
@@ -159,19 +165,22 @@ class _Trial:
                 sql = f"CREATE UNIQUE INDEX ON {table} ({keys}){where}"
                 await self._does(sql, unique.location or entity.location, f'the unique key of "{entity.name}"')
         await self._computed(entity)
+        return True
 
-    async def _view(self, view: Entity) -> None:
+    async def _view(self, view: Entity) -> bool:
+        """Try a view. Return whether it is there."""
         table, sql = quote_name(view.table), (view.view_sql or "").rstrip("; \n")
         if self._is_beyond(view):
-            return
+            return False
         if not await self._does(f"CREATE TEMPORARY VIEW {table} AS\n{sql}", view.location, f'the view "{view.name}"'):
-            return
+            return False
         for column in view.columns:
             if column.computed is None:
                 place = f'the view "{view.name}" has no column for its field "{column.name}"'
                 name = quote_name(column.column)
                 await self._does(f"SELECT {name} FROM {table}", column.location, place)  # noqa: S608 (quoted names)
         await self._computed(view)
+        return True
 
     def _is_beyond(self, view: Entity) -> bool:
         """Return whether a view names a table of the model with its schema.

@@ -16,7 +16,7 @@ from clew.model.types import Entity, Relation
 from clew.plan.measures import COUNT, direction, measure, one
 from clew.plan.types import GroupKey, GroupKeys, GroupOrder, KeyValue, TypeName
 
-# Returns the fields of a selection on a type, by response key: `_Planner.subfields`.
+# Returns the fields of a selection on a type, by response key: `Planner.subfields`.
 Subfields = Callable[[tuple[FieldNode, ...], str], Mapping[str, tuple[FieldNode, ...]]]
 
 
@@ -24,6 +24,7 @@ class Grouping:
     """The keys that group the rows of `entity`.
 
     Args:
+        masks: those of the rows that are grouped.
         by: the value of the argument `by`.
         zone: the value of `timeZone`.
 
@@ -31,9 +32,12 @@ class Grouping:
         ClewError: BAD_USER_INPUT for a missing key, a repeated key, or a null.
     """
 
-    def __init__(self, access: Access, sight: Sight, entity: Entity, by: Tree, zone: Tree) -> None:
+    def __init__(
+        self, access: Access, sight: Sight, entity: Entity, masks: Mapping[str, Predicate], by: Tree, zone: Tree
+    ) -> None:
         self._access = access
         self._sight = sight
+        self._masks = masks
         self._zone: Operand | None = None
         if zone is not None:
             assert isinstance(zone, Literal | Variable | Template)
@@ -54,7 +58,6 @@ class Grouping:
             keys.append(key)
         self.keys = tuple(keys)
         self._entity = entity
-        self._masks = access.visible(entity, sight).masks
 
     def _key(
         self,
@@ -65,7 +68,8 @@ class Grouping:
         masks: tuple[Predicate | None, ...] = (),
     ) -> tuple[tuple[str, ...], GroupKey]:
         name, value = one(tree, place)
-        masks = (*masks, self._access.visible(entity, self._sight).masks.get(name))
+        open_ = self._access.visible(entity, self._sight).masks if path else self._masks
+        masks = (*masks, open_.get(name))
         if (column := entity.column(name)) is not None:
             if not isinstance(value, Literal):
                 raise ClewError(f"`{place}.{name}` must not be null.", hint="Write VALUE.")

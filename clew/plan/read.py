@@ -93,7 +93,7 @@ def plan_query(
             subscription that must stand alone. LIMIT_EXCEEDED.
         BudgetError: the plan takes more than the budget.
     """
-    return _Planner(access, schema, fragments, variables, sight, limits, budget).query(operation)
+    return Planner(access, schema, fragments, variables, sight, limits, budget).query(operation)
 
 
 def plan_rows(
@@ -117,12 +117,14 @@ def plan_rows(
     Raises:
         ClewError, BudgetError: as `plan_query`.
     """
-    planner = _Planner(access, schema, fragments, variables, sight, limits, budget, typed=True)
+    planner = Planner(access, schema, fragments, variables, sight, limits, budget, typed=True)
     visible = access.visible(entity, sight)
     return Read(Rows(visible), planner.output(visible, nodes))
 
 
-class _Planner:
+class Planner:
+    """Plans one operation."""
+
     def __init__(
         self,
         access: Access,
@@ -199,7 +201,9 @@ class _Planner:
         if found.unique is not None:
             return RootOne(key, self.by_key(found.entity, found.unique, nodes))
         if found.kind is FieldKind.GROUPS:
-            return RootMany(key, self.groups(found.entity, nodes))
+            arguments = self.arguments(self.root_type, nodes[0])
+            visible = self.visible(found.entity, arguments)
+            return RootMany(key, self.groups(visible, arguments, nodes, self.page(visible)))
         arguments = self.arguments(self.root_type, nodes[0])
         visible = self.visible(found.entity, arguments)
         return RootMany(key, self.many(visible, visible, found.kind, arguments, nodes, self.page(visible)))
@@ -260,7 +264,7 @@ class _Planner:
 
     def visible(self, entity: Entity, arguments: Mapping[str, Tree]) -> Visible:
         """Return the visible rows, with the deleted ones as the argument `deleted` says."""
-        return self.access.visible(entity, self.sight, _deleted(arguments))
+        return self.access.visible(entity, self.sight, deleted(arguments))
 
     def where(self, entity: Entity, arguments: Mapping[str, Tree]) -> Predicate:
         """Return the condition of `where` and `search`."""
@@ -302,9 +306,12 @@ class _Planner:
 
     def aggregate(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> tuple[Measured, ...]:
         fields = self.subfields(nodes, f"{entity.name}Aggregate")
-        return tuple(self.measure(entity, f"{entity.name}Aggregate", key, subnodes) for key, subnodes in fields.items())
+        masks, parent = self.access.visible(entity, self.sight).masks, f"{entity.name}Aggregate"
+        return tuple(self.measure(entity, masks, parent, key, subnodes) for key, subnodes in fields.items())
 
-    def measure(self, entity: Entity, parent: str, key: str, nodes: tuple[FieldNode, ...]) -> Measured:
+    def measure(
+        self, entity: Entity, masks: Mapping[str, Predicate], parent: str, key: str, nodes: tuple[FieldNode, ...]
+    ) -> Measured:
         """Plan `count`, or an object of measures such as `sum`."""
         function = nodes[0].name.value
         if function == "__typename":
@@ -312,7 +319,6 @@ class _Planner:
         if function == "count":
             return MeasureValue(key, COUNT)
         type_name = MEASURE_TYPES[function].format(entity.name)
-        masks = self.access.visible(entity, self.sight).masks
         values: list[MeasureValue | TypeName] = []
         for alias, subnodes in self.subfields(nodes, type_name).items():
             name = subnodes[0].name.value
@@ -322,18 +328,21 @@ class _Planner:
                 values.append(MeasureValue(alias, measure(entity, function, name, masks)))
         return Measures(key, tuple(values))
 
-    def groups(self, entity: Entity, nodes: tuple[FieldNode, ...]) -> Groups:
-        arguments = self.arguments(self.root_type, nodes[0])
-        visible, where = self.visible(entity, arguments), self.where(entity, arguments)
-        grouping = Grouping(self.access, self.sight, entity, arguments["by"], arguments.get("timeZone"))
+    def groups(
+        self, visible: Visible, arguments: Mapping[str, Tree], nodes: tuple[FieldNode, ...], page: Page
+    ) -> Groups:
+        """Plan the groups of rows of `visible`, with its masks on what they are made of."""
+        entity, masks = visible.entity, visible.masks
+        where = self.where(entity, arguments)
+        grouping = Grouping(self.access, self.sight, entity, masks, arguments["by"], arguments.get("timeZone"))
         output: list[Measured | GroupKeys] = []
         for key, subnodes in self.subfields(nodes, f"{entity.name}GroupRow").items():
             if subnodes[0].name.value == "key":
                 below = self.subfields(subnodes, f"{entity.name}GroupRowKey")
                 output.append(GroupKeys(key, tuple(grouping.key_values(entity, below, self.subfields))))
             else:
-                output.append(self.measure(entity, f"{entity.name}GroupRow", key, subnodes))
-        rows = Rows(visible, where, (), *cut(arguments, self.variables, self.page(visible)))
+                output.append(self.measure(entity, masks, f"{entity.name}GroupRow", key, subnodes))
+        rows = Rows(visible, where, (), *cut(arguments, self.variables, page))
         return Groups(rows, grouping.keys, grouping.order(arguments.get("orderBy")), tuple(output))
 
     def page(self, visible: Visible) -> Page:
@@ -382,7 +391,7 @@ class _Planner:
         if many is not None:
             relation, kind = many
             arguments = self.arguments(entity.name, nodes[0])
-            far, link = self.access.across(relation, self.sight, _deleted(arguments))
+            far, link = self.access.across(relation, self.sight, deleted(arguments))
             asked = reached(relation, visible, far)
             read = self.many(far, asked, kind, arguments, nodes, self.nested_page(far))
             if link is not None:  # alike if false: asks again what follows
@@ -422,10 +431,10 @@ class _Planner:
             raise BudgetError
 
 
-def _deleted(arguments: Mapping[str, Tree]) -> str | None:
+def deleted(arguments: Mapping[str, Tree]) -> str | None:
     """Return the value of the argument `deleted`: INCLUDE, ONLY or None."""
-    deleted = arguments.get("deleted")
-    return deleted.value if isinstance(deleted, Literal) else None
+    given = arguments.get("deleted")
+    return given.value if isinstance(given, Literal) else None
 
 
 def _column(entity: Entity, name: str) -> Column:

@@ -13,6 +13,9 @@ from clew.config import Settings
 from clew.observe import setup_logging
 from clew.server.channel import Channel
 from clew.server.http import Server
+from clew.server.numbers import SharedNumbers
+from clew.server.workers import SOCKET
+from clew.wire.application import Application
 
 
 def main(listener_fd: int, channel_fd: int) -> int:
@@ -24,6 +27,9 @@ def main(listener_fd: int, channel_fd: int) -> int:
     server: Server
 
     def started() -> None:
+        if isinstance(app, Application):
+            own = SharedNumbers(Path(os.environ[SOCKET]), app.metrics)
+            app.background.start(own.serve(), "metrics")
         channel.send({"event": "ready"})
         # A killed parent cannot send SIGTERM.
         channel.when_closed(lambda: server.handle_exit(signal.SIGTERM, None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import tempfile
 import time
 from typing import Any
 
@@ -15,6 +16,8 @@ from clew.server.http import LAST_SECONDS
 from clew.server.processes import Child
 
 WORKER = "clew.server.worker"
+# The variable that tells a process where its socket for metrics is, beside those of the others.
+SOCKET = "_CLEW_WORKER_SOCKET"
 
 # In seconds. A process that ends sooner after its start would most likely do so again, so its restart waits.
 SHORT_LIFE = 5.0
@@ -38,8 +41,10 @@ async def run_workers(listener: socket.socket, settings: Settings, environment: 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
     grace = settings.drain_seconds + settings.shutdown_seconds + LAST_SECONDS + 1
+    folder = tempfile.TemporaryDirectory(prefix="clew-")
     keepers: list[asyncio.Future[Any]] = [
-        asyncio.create_task(_keep(index, listener, environment, grace)) for index in range(1, settings.workers + 1)
+        asyncio.create_task(_keep(index, listener, {**environment, SOCKET: f"{folder.name}/{index}"}, grace))
+        for index in range(1, settings.workers + 1)
     ]
     try:
         await asyncio.wait({stopped_by, *keepers}, return_when=asyncio.FIRST_COMPLETED)
@@ -50,6 +55,7 @@ async def run_workers(listener: socket.socket, settings: Settings, environment: 
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
+        folder.cleanup()
     return 130 if stopped_by.result() == signal.SIGINT else 0
 
 

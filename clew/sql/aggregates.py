@@ -24,12 +24,14 @@ from clew.plan.types import (
     TypeName,
 )
 from clew.sql.filters import measure_value
-from clew.sql.json import EMPTY_ARRAY, Json, JsonConstant, JsonObject, json_name, json_value
+from clew.sql.json import EMPTY_ARRAY, AsJson, Json, JsonConstant, JsonObject, json_name, json_value
 from clew.sql.pages import Pages
 from clew.sql.scope import Scope
 
 
-def aggregate(pages: Pages, read: Aggregate, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
+def aggregate(
+    pages: Pages, read: Aggregate, outer: Scope | None, via: Many | None, as_json: AsJson = json_value
+) -> ColumnElement[Any]:
     """Return the object of an aggregate. `outer` and `via` are as for `Pages.page`."""
     if not any(measures(read.output)):
         # Without an aggregate function the SELECT would return one object for each row.
@@ -39,20 +41,20 @@ def aggregate(pages: Pages, read: Aggregate, outer: Scope | None, via: Many | No
     def value(measure: Measure) -> ColumnElement[Any]:
         return measure_value(measure, scope, pages, pages.binds)
 
-    json = JsonObject([(output.key, measured_json(output, value)) for output in read.output])
+    json = JsonObject([(output.key, measured_json(output, value, as_json)) for output in read.output])
     statement = pages.select([json.label("clew_json")], read.rows, scope, pages.belonging(scope, outer, via))
     return statement.scalar_subquery()
 
 
-def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any]]) -> Json:
+def measured_json(output: Measured, value: Callable[[Measure], ColumnElement[Any]], as_json: AsJson) -> Json:
     """Return a field of an aggregate as JSON. `value` returns the SQL of a measure."""
     match output:
         case MeasureValue(measure=measure):
-            return json_value(value(measure), measure.type)
+            return as_json(value(measure), measure.type)
         case TypeName(name=name):
             return json_name(name)
         case Measures(output=inner):
-            return JsonObject([(item.key, measured_json(item, value)) for item in inner])
+            return JsonObject([(item.key, measured_json(item, value, as_json)) for item in inner])
 
 
 def measures(outputs: Iterable[Measured]) -> Iterator[Measure]:

@@ -12,17 +12,30 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause
 
 from clew.access.types import Literal, Predicate, Rows
+from clew.model.types import ValueType
 from clew.plan.types import Aggregate, Connection, Groups, Many, One, Output, Read, Required, TypeName, Value
 from clew.sql.aggregates import aggregate, nothing
 from clew.sql.connections import connection
 from clew.sql.groups import groups
-from clew.sql.json import NULL, Json, JsonArray, JsonIf, JsonObject, JsonScalar, json_column, json_name
+from clew.sql.json import (
+    NULL,
+    Json,
+    JsonArray,
+    JsonIf,
+    JsonObject,
+    JsonScalar,
+    json_column,
+    json_name,
+    json_value,
+)
 from clew.sql.pages import Pages
 from clew.sql.scope import Scope
 
 
 class Documents:
     """Builds the JSON of one statement's reads, as text."""
+
+    as_json: staticmethod[[ColumnElement[Any], ValueType], Json] = staticmethod(json_value)
 
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
@@ -50,9 +63,9 @@ class Documents:
             case Connection():
                 return connection(self.pages, read, outer, via, self.object)
             case Aggregate():
-                return aggregate(self.pages, read, outer, via)
+                return aggregate(self.pages, read, outer, via, self.as_json)
             case Groups():
-                return groups(self.pages, read)
+                return groups(self.pages, read, self.as_json)
 
     def many(self, read: Read, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
         """Return the array of the rows."""
@@ -100,7 +113,7 @@ class Documents:
     def output(self, output: Value | TypeName | Required | Many, scope: Scope) -> ColumnElement[Any]:
         match output:
             case Value(column=column, mask=mask):
-                return json_column(self.pages.masked(scope.column(column), mask, scope), column)
+                return json_column(self.pages.masked(scope.column(column), mask, scope), column, self.as_json)
             case TypeName(name=name):
                 return json_name(name)
             case Required(columns=columns, mask=mask):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql import ColumnElement, Subquery
 
 from clew.access.types import Measure
 from clew.model.types import Column, ValueType
@@ -14,7 +15,7 @@ from clew.plan.types import GroupKey, GroupKeys, Groups, KeyValue, Measured
 from clew.sql.aggregates import measured_json, measures
 from clew.sql.binds import bare_type
 from clew.sql.filters import measured
-from clew.sql.json import WITHOUT_ZONE, Json, JsonArray, JsonObject, json_value
+from clew.sql.json import WITHOUT_ZONE, AsJson, Json, JsonArray, JsonObject, json_value
 from clew.sql.order import direction
 from clew.sql.pages import Pages
 from clew.sql.scope import Scope
@@ -22,8 +23,39 @@ from clew.sql.scope import Scope
 _MOMENT = ValueType("DateTime", "timestamptz")
 
 
-def groups(pages: Pages, read: Groups) -> ColumnElement[Any]:
-    """Return the JSON array. An inner SELECT computes the keys once a row, because a key may be a subquery."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The groups as a FROM item, in their order. `value` gives its column of a measure, `key` that of a key."""
+
+    source: Subquery
+    value: Callable[[Measure], ColumnElement[Any]]
+    key: Callable[[KeyValue], tuple[ColumnElement[Any], ValueType]]
+
+
+def groups(pages: Pages, read: Groups, as_json: AsJson = json_value) -> ColumnElement[Any]:
+    """Return the JSON array."""
+    page = grouped(pages, read)
+    array = JsonArray(group(page, read, as_json))
+    return sa.select(array.label("clew_json")).select_from(page.source).scalar_subquery()
+
+
+def group(page: Page, read: Groups, as_json: AsJson = json_value) -> Json:
+    """Return the object of a group."""
+
+    def json(output: Measured | GroupKeys | KeyValue) -> Json:
+        match output:
+            case KeyValue():
+                return as_json(*page.key(output))
+            case GroupKeys(output=inner):
+                return JsonObject([(item.key, json(item)) for item in inner])
+            case _:
+                return measured_json(output, page.value, as_json)
+
+    return JsonObject([(output.key, json(output)) for output in read.output])
+
+
+def grouped(pages: Pages, read: Groups) -> Page:
+    """Select the groups. An inner SELECT computes the keys once a row, because a key may be a subquery."""
     scope = pages.scope(read.rows.visible.entity.name, None)
     keys = [_key(pages, key, scope).label(f"key{index}") for index, key in enumerate(read.by)]
     found = {_name(measure): measure for measure in _measures(read)}
@@ -55,17 +87,10 @@ def groups(pages: Pages, read: Groups) -> ColumnElement[Any]:
     def value(measure: Measure) -> ColumnElement[Any]:
         return page.c[computed[_name(measure)].name]
 
-    def json(output: Measured | GroupKeys | KeyValue) -> Json:
-        match output:
-            case KeyValue(index=index):
-                return json_value(page.c[f"key{index}"], _key_type(read.by[index]))
-            case GroupKeys(output=inner):
-                return JsonObject([(item.key, json(item)) for item in inner])
-            case _:
-                return measured_json(output, value)
+    def key(output: KeyValue) -> tuple[ColumnElement[Any], ValueType]:
+        return page.c[f"key{output.index}"], _key_type(read.by[output.index])
 
-    array = JsonArray(JsonObject([(output.key, json(output)) for output in read.output]))
-    return sa.select(array.label("clew_json")).select_from(page).scalar_subquery()
+    return Page(page, value, key)
 
 
 def _key(pages: Pages, key: GroupKey, scope: Scope) -> ColumnElement[Any]:

@@ -7,7 +7,7 @@ client chooses, in memory until the session ends. Keys stand in the order of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -36,8 +36,8 @@ _MOMENT_ARRAY = sql_type(ValueType("DateTime", "timestamptz", is_list=True))
 WITHOUT_ZONE = frozenset({"timestamp", "timestamp without time zone"})
 _EXACT = frozenset({"BigInt", "Decimal"})
 _INTEGERS = frozenset({"smallint", "int2", "integer", "int", "int4", "bigint", "int8"})
-_NUMBERS = _INTEGERS | {"numeric", "decimal"}
-_BOOLEANS = frozenset({"boolean", "bool"})
+NUMBERS = _INTEGERS | {"numeric", "decimal"}
+BOOLEANS = frozenset({"boolean", "bool"})
 
 
 class Json(ColumnElement[Any]):
@@ -154,6 +154,9 @@ class _Items(Json):
         return [self.item, *self.order, *([] if self.where is None else [self.where])]
 
 
+# Returns the output form of a scalar, given its SQL and its type.
+AsJson = Callable[[ColumnElement[Any], ValueType], Json]
+
 NULL = JsonConstant("null")
 EMPTY_ARRAY = JsonConstant("[]")
 
@@ -178,16 +181,17 @@ def json_boolean(expression: ColumnElement[bool]) -> Json:
     return JsonScalar(sa.cast(expression, _TEXT))
 
 
-def json_column(expression: ColumnElement[Any], column: Column) -> Json:
+def json_column(expression: ColumnElement[Any], column: Column, as_json: AsJson | None = None) -> Json:
     """Return the output form of a column's scalar.
 
     Args:
         expression: the column, or null where it is masked.
+        as_json: how to write a scalar; None for `json_value`.
     """
     if column.computed is not None and not column.computed.stored and not column.type.is_list:
         # Its SQL may be a bare constant, which has no type by itself.
         expression = sa.case((sa.true(), expression))
-    return json_value(expression, column.type)
+    return (as_json or json_value)(expression, column.type)
 
 
 def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
@@ -198,9 +202,9 @@ def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
     match type_.name:
         case "Int" if base in _INTEGERS:
             return JsonScalar(sa.cast(expression, _TEXT))
-        case "Boolean" if base in _BOOLEANS:
+        case "Boolean" if base in BOOLEANS:
             return JsonScalar(sa.cast(expression, _TEXT))
-        case "BigInt" | "Decimal" | "ID" if base in _NUMBERS:
+        case "BigInt" | "Decimal" | "ID" if base in NUMBERS:
             return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)))
         case "ID" | "UUID" if base == "uuid":
             return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)))

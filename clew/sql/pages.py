@@ -170,6 +170,7 @@ class Pages:
         order: Sequence[OrderKey] | None = None,
         between: Callable[[Scope], Iterable[ColumnElement[bool]]] = lambda scope: (),
         more: int = 0,
+        is_sorted: bool = True,
     ) -> Page:
         """Select the rows, with the columns that `outputs` need.
 
@@ -179,6 +180,7 @@ class Pages:
             order: an order to use instead of that of `rows`.
             between: further conditions.
             more: how many rows to read beyond the limit.
+            is_sorted: False if the rows are sorted above the page anyway.
         """
         order = rows.order if order is None else order
         scope = self.scope(rows.visible.entity.name, outer)
@@ -186,7 +188,8 @@ class Pages:
         labelled = self.labelled(keys, scope) if is_joined else []
         columns = [*self.needed(outputs, scope), *labelled]
         statement = self.select(columns, rows, scope, self.belonging(scope, outer, via)).where(*between(scope))
-        statement = statement.order_by(*(self.directed(value, key) for value, key in zip(keys, order, strict=True)))
+        if is_sorted:
+            statement = statement.order_by(*(self.directed(value, key) for value, key in zip(keys, order, strict=True)))
         cut = self.cut(statement, rows, scope, more).subquery(f"page{self.number()}")
         page = Scope(scope.entity, cut, outer, is_joined)
         return Page(page, tuple(label.name for label in labelled))

@@ -25,6 +25,7 @@ from clew.changes.types import ChangeSource
 from clew.config import Settings
 from clew.engine import Engine
 from clew.errors import ClewError
+from clew.export.exports import Exports
 from clew.jobs.output.source import JobOutputs
 from clew.jobs.output.subscriptions import OutputSubscriptions
 from clew.jobs.service import JobService
@@ -32,14 +33,17 @@ from clew.jobs.visibility import is_visible
 from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
+from clew.metrics import Metrics
 from clew.schema.jobs import OUTPUT as OUTPUT_FIELD
+from clew.wire.export import CSV, NDJSON, ExportHandler
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
 from clew.wire.job_output import PATH as OUTPUT
 from clew.wire.job_output import JobOutput
+from clew.wire.metrics import MetricsPage
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
-from clew.wire.sockets import Sockets
+from clew.wire.sockets import WEBSOCKET, Sockets
 from clew.wire.sse import Streams
 from clew.wire.tickets import TicketOffice
 from clew.wire.websocket import Door, WebSocketHandler
@@ -52,7 +56,8 @@ class Application(Starlette):
 
     If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
     `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
-    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app.
+    local request without credentials is an admin's, as under `clew dev`. `background` ends with the app. `metrics` gets
+    what the app counts.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class Application(Starlette):
         events: ChangeEvents,
         outputs: JobOutputs,
         jobs: JobService | None,
+        metrics: Metrics,
+        exports: Exports,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -81,6 +88,7 @@ class Application(Starlette):
         self.live = live
         self.outputs = outputs
         self.jobs = jobs
+        self.exports = exports
         self.authenticator = authenticator = Authenticator(settings, authenticate, local_admin=local_admin)
         self.subscriptions = Subscriptions(
             engine,
@@ -91,11 +99,17 @@ class Application(Starlette):
         )
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
         streams = Streams(self.subscriptions, self.sockets, settings.heartbeat_seconds, settings.session_seconds)
+        self.metrics = metrics
+        for part in (engine, self.subscriptions, self.sockets):
+            part.measure(metrics)
+        token = settings.metrics_token
+        page = MetricsPage(metrics, authenticator, None if token is None else token.get_secret_value())
         handler = HTTPHandler(
             engine,
             authenticator,
             streams,
             settings.max_body_bytes,
+            metrics,
             _PLAYGROUND.read_bytes() if settings.playground else None,
         )
         outermost = []
@@ -104,9 +118,9 @@ class Application(Starlette):
                 Middleware(
                     CORSMiddleware,
                     allow_origins=list(settings.cors_origins),
-                    allow_methods=["GET", "POST"],
+                    allow_methods=["GET", "HEAD", "POST"],
                     allow_headers=["*"],
-                    expose_headers=["X-Request-Id", "Retry-After"],
+                    expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
                     max_age=600,
                 )
             )
@@ -122,6 +136,7 @@ class Application(Starlette):
                     settings.max_body_bytes,
                     settings.heartbeat_seconds,
                     settings.session_seconds,
+                    partial(metrics.ended, WEBSOCKET),
                     partial(handler.user_refusals.tell, engine) if authenticator.dev else None,
                 )
             ),
@@ -130,10 +145,20 @@ class Application(Starlette):
             routes=[
                 Route("/graphql", graphql),
                 WebSocketRoute("/graphql", graphql),
+                *(
+                    Route(
+                        f"/export.{kind}",
+                        ExportHandler(
+                            kind, exports, authenticator, settings.export_stall_seconds, settings.max_body_bytes
+                        ),
+                    )
+                    for kind in (CSV, NDJSON)
+                ),
                 Route(TICKETS, TicketOffice(authenticator)),
                 Route(OUTPUT, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
+                Route("/metrics", page.answer),
                 *routes,
             ],
             middleware=[*outermost, *middleware],
@@ -188,4 +213,5 @@ class Application(Starlette):
             await self.jobs.close()
         await self.background.close()
         await self.outputs.close()
+        await self.exports.close()
         await self.engine.pool.close()

@@ -21,7 +21,9 @@ from clew.engine.flights import Flight
 from clew.engine.outcome import Outcome, QueriesOnlyError, new_request_id
 from clew.engine.refused_to_user import UserRefusals
 from clew.errors import ClewError
+from clew.metrics import Metrics
 from clew.viewer import Viewer
+from clew.wire import sockets
 from clew.wire.body import HTTPError, json_body, too_large
 from clew.wire.disconnect import ClientGone, until_disconnect
 from clew.wire.negotiate import EVENTS, HTML, JSON, RESPONSE, negotiate
@@ -49,6 +51,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         authenticator: finds the sender of a request.
         streams: answers with server-sent events.
         max_body: bytes.
+        metrics: get how long operations take.
         playground: the page for `Accept: text/html`, or None.
     """
 
@@ -58,6 +61,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         authenticator: Authenticator,
         streams: Streams,
         max_body: int,
+        metrics: Metrics,
         playground: bytes | None = None,
     ) -> None:
         super().__init__()
@@ -65,6 +69,8 @@ class HTTPHandler(GraphQLHTTPHandler):
         self.engine = engine
         self.authenticator = authenticator
         self.max_body = max_body
+        self._measure = partial(metrics.ended, "http")
+        self._measure_events = partial(metrics.ended, sockets.EVENTS)
         self.playground = playground
         self.user_refusals = UserRefusals()
 
@@ -96,10 +102,14 @@ class HTTPHandler(GraphQLHTTPHandler):
                     ClewError(f"Only {RESPONSE}, {JSON} and {EVENTS} are supported.", hint="Change the Accept header."),
                 )
             wants_events = media == EVENTS
+            measure = self._measure_events if wants_events else self._measure
+            flight.measured(measure)
             if wants_events:
                 # What is refused by its status has a body of JSON.
                 media = JSON
             request = await self._request(scope, headers, receive, request_id)
+            # How fast clients send is no measure of the server.
+            flight.measured(measure)
             caller = await self.authenticator.caller(scope, headers)
             viewer = seen_through(caller, headers)
             execute: Execute = self.engine.execute
@@ -119,12 +129,14 @@ class HTTPHandler(GraphQLHTTPHandler):
             if self.authenticator.dev:
                 await self.user_refusals.tell(self.engine, request, viewer)
             status, body = status_of(outcome, media), await self.engine.encoded(outcome)
+            flight.answered(outcome.code)
         except ClientGone:
             return
         except Exception as error:
             request_id = request_id or new_request_id()
             outcome, status, extra = refused(error, request_id)
             body = outcome.body
+            flight.answered(outcome.code)
         extra += _echoed(headers, request_id)
         extra += retry_headers(status, outcome)
         if status == 405:
@@ -143,6 +155,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             return None
         if isinstance(found.error, QueriesOnlyError) or status_of(found, JSON) != 200:
             return found
+        flight.answered(found.code)
         await self.streams.send_outcome(found, send, extra)
         return None
 

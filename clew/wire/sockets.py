@@ -6,16 +6,22 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Hashable
-from typing import Protocol
+from functools import partial
+from typing import ClassVar, Protocol
 
 from clew.errors import ClewError, Code
+from clew.metrics import SLOW_READERS, Metrics
+
+WEBSOCKET, EVENTS = "websocket", "sse"
 
 # The part of the time to drain in which clients are sent elsewhere. They must not all come back at one moment.
 _SPREAD = 0.7
 
 
 class Socket(Protocol):
-    """An open WebSocket or event stream."""
+    """An open WebSocket or event stream. `transport` says which."""
+
+    transport: ClassVar[str]
 
     def leave(self) -> None:
         """Tell the client to connect anew, because this process will stop."""
@@ -43,12 +49,24 @@ class Sockets:
 
     def __init__(self, most: int, drain_seconds: float) -> None:
         self.is_draining = False
+        # How many were closed because their client read too slowly.
+        self.slow = 0
         self._most = most
         self._seconds = drain_seconds
         self._open: set[Socket] = set()
         # Those of nobody yet, the oldest first.
         self._strangers: dict[Socket, None] = {}
         self._viewers: Counter[Hashable] = Counter()
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many there are."""
+        for transport in (WEBSOCKET, EVENTS):
+            read = partial(self._of, transport)
+            metrics.gauge("clew_sockets", "Open WebSockets and event streams.", read, transport=transport)
+        metrics.counter("clew_slow_readers_total", SLOW_READERS, lambda: self.slow, what="websocket")
+
+    def _of(self, transport: str) -> int:
+        return sum(socket.transport == transport for socket in self._open)
 
     def enter(self, socket: Socket) -> None:
         """Count a socket. At the limit it replaces the oldest of those that have not said whose they are.

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from starlette.types import Send
@@ -27,7 +27,7 @@ from clew.viewer import Viewer
 from clew.wire.body import HTTPError
 from clew.wire.handshake import session_end
 from clew.wire.respond import send_answer
-from clew.wire.sockets import Sockets, TooManySocketsError
+from clew.wire.sockets import EVENTS, Sockets, TooManySocketsError
 
 log = structlog.get_logger("clew.wire")
 
@@ -131,6 +131,8 @@ def last_event_id(headers: Mapping[bytes, bytes]) -> str | None:
 class EventStream:
     """A response whose events come one by one."""
 
+    transport: ClassVar = EVENTS
+
     __slots__ = (
         *(
             "_beating",
@@ -170,10 +172,12 @@ class EventStream:
             await self._emit(_COMMENT)
             self._look()
             async for result in results:
+                flight.answered()
                 await self._emit(self._form.event(result))
                 flight.end()
             last = self._form.complete
         except ClewError as error:
+            flight.answered(error.code)
             last = self._failed(error)
         except asyncio.CancelledError:
             assert self._task is not None
@@ -187,6 +191,7 @@ class EventStream:
             return
         except Exception as error:
             log.error("subscription failed", request_id=self._request.id, exc_info=error)
+            flight.answered(Code.INTERNAL)
             last = self._failed(ClewError(INTERNAL, code=Code.INTERNAL))
         finally:
             self._is_over = True

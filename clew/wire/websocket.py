@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from clew.auth.authenticate import Authenticator
 from clew.document.limits import Limits
 from clew.engine.engine import counted_apart
-from clew.engine.flights import Flight
+from clew.engine.flights import UNKNOWN, Flight, Measure
 from clew.engine.outcome import INTERNAL, Outcome, encode, new_request_id, refusal
 from clew.engine.types import Request
 from clew.errors import ClewError, Code
@@ -32,7 +32,7 @@ from clew.wire.handshake import is_renewed_by, payload_credentials, session_end,
 from clew.wire.origin import may_open
 from clew.wire.parameters import from_object, has_many_values, read_json
 from clew.wire.respond import LONGEST_REASON, given_request_id, refused, retry_headers
-from clew.wire.sockets import Sockets, TooManySocketsError
+from clew.wire.sockets import WEBSOCKET, Sockets, TooManySocketsError
 
 log = structlog.get_logger("clew.wire")
 
@@ -87,6 +87,7 @@ class Door:
     max_message: int
     heartbeat: float
     session: float
+    measure: Measure
     # In development, is told of each operation.
     tell: Callable[[Request, Viewer], Awaitable[None]] | None = None
 
@@ -177,6 +178,8 @@ class _Turn(Flight):
 
 class _Socket:
     """One accepted socket."""
+
+    transport: ClassVar = WEBSOCKET
 
     # fmt: off
     __slots__ = (
@@ -284,6 +287,11 @@ class _Socket:
             self._closing = code, reason
             self._task.cancel()
 
+    def _end_slow(self) -> None:
+        if not self._is_over and self._closing is None:
+            self._door.sockets.slow += 1
+        self._end(TRY_LATER, "The client reads too slowly")
+
     def _wait(self, seconds: float) -> None:
         self._timer = self._loop.call_later(max(0.0, seconds), self._look)
 
@@ -298,7 +306,7 @@ class _Socket:
             self._end(FORBIDDEN, "The session has expired")
             return
         if self._blocked is not None and now - self._blocked > _STALL + self._last_size / _SLOWEST:
-            self._end(TRY_LATER, "The client reads too slowly")
+            self._end_slow()
             return
         if self._pinged is not None:
             due = self._pinged + beat - now
@@ -447,6 +455,7 @@ class _Socket:
             await self._fail(id_, operation, error, self._next_request_id())
             return
         if len(self._operations) >= self._most:
+            self._door.measure(UNKNOWN, Code.LIMIT_EXCEEDED, 0.0)
             await self._fail(id_, operation, TooManyOperationsError(self._most), self._next_request_id())
             return
         self._operations[id_] = operation
@@ -460,28 +469,32 @@ class _Socket:
     async def _operate(self, id_: str, payload: dict[str, Any], viewer: Viewer, operation: _Operation) -> None:
         """Run an operation, and send what comes of it."""
         request_id = self._next_request_id()
-        flight = Flight()
+        flight, began = Flight(), time.perf_counter()
         stream: Stream | None = None
         try:
             if self._turns is not None:
                 await self._turns.acquire()
                 flight = _Turn(self._turns)
+            flight.measured(self._door.measure, began)
             request = from_object(payload, request_id, self._client)
             found = await self._door.subscriptions.open(request, viewer, flight)
             if self._door.tell is not None:
                 await self._door.tell(request, viewer)
             if isinstance(found, Outcome):
+                flight.answered(found.code)
                 await self._answer(id_, found, operation)
             else:
                 stream, operation.is_stream = found, True
                 self._leave_if_answered()
                 head = f'{{"id":{encode(id_).decode()},"type":"next","payload":'
                 async for result in stream:
+                    flight.answered()
                     await self._send(head + result.body.decode() + "}")
                     flight.end()
                 self._forget(id_, operation)
                 await self._send(f'{{"id":{encode(id_).decode()},"type":"complete"}}')
         except ClewError as error:
+            flight.answered(error.code)
             await self._fail(id_, operation, error, request_id)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -495,6 +508,7 @@ class _Socket:
             pass
         except Exception as error:
             log.error("operation failed", request_id=request_id, exc_info=error)
+            flight.answered(Code.INTERNAL)
             await self._fail(id_, operation, ClewError(INTERNAL, code=Code.INTERNAL), request_id)
         finally:
             self._forget(id_, operation)
@@ -530,7 +544,7 @@ class _Socket:
         size = len(text)
         self._unsent += size
         if self._unsent - size > _MOST_UNSENT:
-            self._end(TRY_LATER, "The client reads too slowly")
+            self._end_slow()
         try:
             async with self._lock:
                 self._blocked = self._loop.time()

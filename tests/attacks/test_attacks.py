@@ -15,10 +15,12 @@ from tests.attacks.transports import (
     Events,
     Get,
     InProcess,
+    Lines,
     Live,
     OwnRoute,
     Post,
     Socket,
+    Table,
     Ticket,
     carried,
     name_of,
@@ -50,7 +52,9 @@ async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Tr
 
 
 @pytest.mark.parametrize(
-    ("attack", "transport"), carried(ATTACKS, InProcess, Live, Post, Events, Socket, Get, Ticket, OwnRoute), ids=name_of
+    ("attack", "transport"),
+    carried(ATTACKS, InProcess, Live, Post, Events, Socket, Get, Ticket, Lines, Table, OwnRoute),
+    ids=name_of,
 )
 async def test_an_attack_gets_nothing(attack: Attack, transport: str, transports: dict[str, Transport]) -> None:
     await attack.check(transports[transport])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,12 +28,14 @@ from clew.engine.outcome import Outcome, refusal
 from clew.errors import ClewError, Code
 from clew.live.subscriptions import Subscriptions
 from clew.model.build import load_model
+from clew.model.rule_text import members
+from clew.model.types import FieldKind, Operation
 from clew.schema.build import build_schema
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.writes.hooks import OPERATIONS, Hooks, Registered
 from tests.access import guarded
-from tests.attacks.attack import Answer, Attack, Refused, Repeated, Transport, Who
+from tests.attacks.attack import Answer, AsUnknown, Attack, Refused, Repeated, Transport, Who, WithCursor
 from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
 ISSUER, AUDIENCE = "https://id.example", "clew"
@@ -342,6 +346,119 @@ class Ticket:
         return _answer(await server.get(url, headers={"x-request-id": "same"}))
 
 
+def _exported(document: str) -> str | None:
+    """Return the response key of the list or groups that a document asks for; None if it cannot be exported."""
+    query = _query_of(document)
+    if query is None or "Connection" in document or "greeting" in document:
+        return None
+    selected = query.selection_set.selections
+    if len(selected) != 1 or not isinstance(selected[0], FieldNode):
+        return None
+    field = selected[0]
+    key = field.alias.value if field.alias else field.name.value
+    return key if field.name.value in _exported_fields() else None
+
+
+# They get the largest page that a rule allows.
+_OF_PAGES = ("projects whose every task", "groups of a page")
+
+
+@cache
+def _exported_fields() -> frozenset[str]:
+    """Return the fields of Query that can be exported."""
+    folder = Path(guarded.__file__).parent
+    model = load_model(folder / "graphql", folder)
+    kinds = (FieldKind.LIST, FieldKind.GROUPS)
+    return frozenset(name for name, root in model.root_fields.items() if root.unique is None and root.kind in kinds)
+
+
+@dataclass
+class Lines:
+    """POST /export.ndjson of the same project, but who may READ may EXPORT. Its rows are put into a response."""
+
+    servers: Mapping[bool, httpx.AsyncClient]
+    name: ClassVar[str] = "NDJSON"
+    writes: ClassVar[bool] = False
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        expect = attack.expect
+        if isinstance(expect, AsUnknown):
+            # What is unknown is found first, whatever cannot be exported.
+            return True
+        # No page bounds an export.
+        is_of_pages = (isinstance(expect, Refused) and Code.LIMIT_EXCEEDED in expect.codes) or attack.name in _OF_PAGES
+        if isinstance(expect, Repeated | WithCursor) or is_of_pages or not attack.about_rules:
+            return False
+        return _exported(attack.document) is not None
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        body = _json({"query": document, "variables": dict(variables)})
+        headers = {"content-type": "application/json", **_headers(who)}
+        return self._answer(
+            document, await self.servers[who.keys].post("/export.ndjson", content=body, headers=headers)
+        )
+
+    def _answer(self, document: str, found: httpx.Response) -> Answer:
+        if found.status_code != 200:
+            return _answer(found)
+        rows = ",".join(found.text.splitlines())
+        return Answer(f'{{"data":{{"{_exported(document)}":[{rows}]}}}}'.encode(), (200,))
+
+
+@dataclass
+class Table(Lines):
+    """GET /export.csv with a ticket for the viewer: its cells must be those of the lines, which are what is judged."""
+
+    name: ClassVar[str] = "CSV"
+
+    @staticmethod
+    def carries(attack: Attack) -> bool:
+        return Lines.carries(attack) and Ticket.carries(attack)
+
+    async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        server = self.servers[who.keys]
+        given = await server.post("/tickets", json={"path": "/export.csv"}, headers=_headers(who))
+        url = f"/export.csv?{_query_string(document, variables)}&raw=1&ticket={given.json()['ticket']}"
+        found = await server.get(url, headers={"x-request-id": "same"})
+        if found.status_code != 200:
+            return _answer(found)
+        judged = await super().send(who, document, variables)
+        (rows,) = judged.json["data"].values()
+        # The null of a single column is an empty line.
+        cells = [line or [""] for line in csv.reader(io.StringIO(found.text, newline=""))]
+        assert len(cells) == 1 + len(rows)
+        for line, row in zip(cells[1:], rows, strict=True):
+            assert [_read(cell, _at(row, name)) for cell, name in zip(line, cells[0], strict=True)] == [
+                _at(row, name) for name in cells[0]
+            ]
+        return judged
+
+
+def _at(row: Any, name: str) -> Any:
+    """Return the value of a row that stands in the column of a name."""
+    for key in name.split("."):
+        row = None if row is None else row[key]
+    return row
+
+
+def _read(cell: str, like: Any) -> Any:
+    """Return the value of a cell, as the type of another."""
+    if like is None:
+        return cell or None
+    return cell if isinstance(like, str) else json.loads(cell)
+
+
+def exporting(clew: Clew) -> Clew:
+    """Return the same application, but every rule for READ is for EXPORT too."""
+    made = Clew(clew._bindables, project=clew.root, authenticate=clew._authenticate)
+    for entity in made.build()[0].entities.values():
+        for rule in (*entity.allow, *(rule for member in members(entity) for rule in member.allow)):
+            if Operation.READ in rule.to:
+                object.__setattr__(rule, "to", rule.to | {Operation.EXPORT})
+    return made
+
+
 @dataclass
 class OwnRoute:
     """A route of the application that runs what it is sent, by `clew.viewer` and `clew.graphql`."""
@@ -423,10 +540,11 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
         "max_response_bytes": MOST_BYTES,
         "secret": SECRET[::-1],
     }
-    apps: dict[bool, Application] = {
-        False: clew.asgi(Settings.model_validate({**common, "jwt_secret": SECRET})),
-        True: clew.asgi(Settings.model_validate({**common, "jwks_file": keys})),
+    of_server = {
+        False: Settings.model_validate({**common, "jwt_secret": SECRET}),
+        True: Settings.model_validate({**common, "jwks_file": keys}),
     }
+    apps: dict[bool, Application] = {with_keys: clew.asgi(settings) for with_keys, settings in of_server.items()}
     async with AsyncExitStack() as stack:
         clients: dict[bool, httpx.AsyncClient] = {}
         for with_keys, app in apps.items():
@@ -435,10 +553,19 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
             client = httpx.AsyncClient(transport=transport, base_url="http://api.example")
             clients[with_keys] = await stack.enter_async_context(client)
             stack.push_async_callback(app.close)
+        exporters: dict[bool, httpx.AsyncClient] = {}
+        opened = exporting(clew)
+        for with_keys, settings in of_server.items():
+            app = opened.asgi(settings)
+            client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.example")
+            exporters[with_keys] = await stack.enter_async_context(client)
+            stack.push_async_callback(app.close)
         engine = apps[False].engine
         of_http = (
             *(Post(clients), Asking(clients), Events(clients), Get(clients), Ticket(clients), OwnRoute(clients)),
             Socket(apps),
+            Lines(exporters),
+            Table(exporters),
         )
         live = Live(engine, apps[False].subscriptions)
         ways: tuple[Transport, ...] = (InProcess(engine), live, Witnessed(engine), Hooked(hooked(engine)), *of_http)

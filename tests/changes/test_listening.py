@@ -107,6 +107,25 @@ async def test_while_it_is_quiet_one_process_of_all_looks_out(log: Log) -> None:
     assert (await sessions(writer)) != after
 
 
+async def test_a_table_that_is_made_again_behind_the_back_of_migrations_is_told_of(
+    log: Log, quick_mending: None
+) -> None:
+    writer = await log.writer()
+    source = log.source()
+    ear = await log.ear(source)
+    await writer.execute("DROP TABLE people CASCADE")
+    await ear.until(1)
+    await writer.execute("CREATE TABLE people (id int PRIMARY KEY)")
+    await ear.until(2)
+    assert {(change.table, change.kind) for change in ear.changes} == {("people", ChangeKind.RESET)}
+    # Nothing logs its changes, and that is known.
+    assert (None, "people") in await source.unlogged()
+    await writer.execute("SELECT clew.log_changes('people')")
+    await writer.execute("INSERT INTO people VALUES (1)")
+    await ear.until(3)
+    assert ear.changes[-1].kind is ChangeKind.INSERT
+
+
 async def test_another_process_looks_out_when_the_first_is_gone(log: Log, quick_mending: None) -> None:
     writer = await log.writer()
     first, second = log.source(), log.source()

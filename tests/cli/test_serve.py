@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -33,6 +34,13 @@ def status(port: int, path: str) -> int:
     except urllib.error.HTTPError as refused:
         with refused:
             return refused.code
+
+
+def metrics(port: int) -> str:
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics")
+    asked.add_header("X-Clew-Admin-Secret", SECRETS["CLEW_ADMIN_SECRET"])
+    with urllib.request.urlopen(asked, timeout=5) as answer:
+        return str(answer.read().decode())
 
 
 def free_port() -> int:
@@ -128,6 +136,11 @@ def test_several_workers_serve_are_replaced_and_end_together(project: Path, migr
                 assert line
         workers = psutil.Process(process.pid).children()
         assert len(workers) == 2
+        told = metrics(port)
+        # Whichever of them answers shows both.
+        assert all(f'process_start_time_seconds{{worker="{worker}"}}' in told for worker in (1, 2))
+        assert len(re.findall(r"^clew_oldest_snapshot_seconds \d", told, re.MULTILINE)) == 1
+        assert told.count("# TYPE clew_pool_waiting gauge") == 1
         workers[0].kill()
         deadline = time.monotonic() + 20
         while len(alive := [w for w in psutil.Process(process.pid).children() if w.status() != "zombie"]) < 2:

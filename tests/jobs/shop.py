@@ -61,9 +61,6 @@ class MemoryOutput:
     def position(self, job: str) -> int:
         return len(self.chunks[job, self.attempts[job]])
 
-    def end(self, job: str, attempt: int) -> None:
-        pass
-
     async def copy(self, fetch: Fetch, job: str, attempt: int, from_attempt: int, first: int, last: int) -> None:
         self.chunks[job, attempt] += self.chunks[job, from_attempt][first - 1 : last]
 

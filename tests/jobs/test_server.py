@@ -287,7 +287,8 @@ async def test_a_mutation_that_fails_queues_nothing(server: Server) -> None:
     body = {"query": 'mutation { tell(text: "a") { id } createNote(input: {text: null}) { id } }'}
     answer = await server.client.post("/graphql", json=body, headers=server.headers("ada"))
     assert answer.json()["errors"]
-    document = 'mutation { tell(text: "a") { id } a: createNote(input: {text: "x"}) { id } b: createNote(input: {text: "x"}) { id } }'
+    notes = " ".join(f'{key}: createNote(input: {{text: "x"}}) {{ id }}' for key in "ab")
+    document = f'mutation {{ tell(text: "a") {{ id }} {notes} }}'
     answer = await server.client.post("/graphql", json={"query": document}, headers=server.headers("ada"))
     assert answer.json()["errors"][0]["extensions"]["code"] == "CONSTRAINT_VIOLATION"
     assert await server.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0

@@ -115,6 +115,11 @@ class Feed:
         for listener in list(self.listeners):
             listener(Batch((change,), "1:1:", Position("epoch", f"{self._id}:{self._id}:")))
 
+    def lose(self, table: str) -> None:
+        """Say that a table is another one now, so that changes may have been missed."""
+        for listener in list(self.listeners):
+            listener(Batch((Change(0, None, table, ChangeKind.RESET),), "1:1:", Position("epoch", "1:1:")))
+
 
 class Chat:
     """The chat in a database, its engine, and its live queries by a feed."""

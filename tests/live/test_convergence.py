@@ -18,6 +18,7 @@ import pytest
 from clew import Viewer
 from clew.changes.source import LoggedChanges
 from clew.engine import Request
+from clew.errors import ClewError, Code
 from clew.live.tables import table_of
 from clew.migrate.triggers import log_changes
 from tests.depth import examples, seeds
@@ -81,8 +82,20 @@ class Client:
         self.pause = rng.choice((0.0, 0.0, 0.02, 0.2))
         self.last: Any = None
         self.results = 0
+        self.errors: list[ClewError] = []
 
     async def follow(self, world: Chat) -> None:
+        """Follow the query. Subscribe anew, as clients do, where the database has made a run wait for too long."""
+        while True:
+            try:
+                await self._follow(world)
+            except ClewError as error:
+                self.errors.append(error)
+                if error.code not in (Code.UNAVAILABLE, Code.TIMEOUT):
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def _follow(self, world: Chat) -> None:
         stream = await world.open(self.document, self.viewer, self.variables, patch=self.patches)
         try:
             async for payload in stream:
@@ -158,7 +171,8 @@ async def test_every_client_ends_with_what_its_query_answers(seed: int, database
             until = time.monotonic() + LONGEST
             while wrong := [client for client in clients if not await client.is_right(world)]:
                 assert time.monotonic() < until, [
-                    (client.document, client.variables, client.viewer) for client in wrong
+                    (client.document, client.variables, client.viewer, client.patches, client.errors, client.last)
+                    for client in wrong
                 ]
                 await asyncio.sleep(0.05)
             assert not any(task.done() for task in following)

@@ -49,83 +49,83 @@ def line(dependency: Dependency) -> str:
     return f"{dependency.kind} {dependency.entity}" + (f": {' or '.join(routes)}" if routes else "")
 
 
-@pytest.mark.parametrize(
-    ("viewer", "document", "expected"),
-    [
-        (ADMIN, "{ threads { title } }", {"table Thread"}),
-        (ADMIN, "query($id: Int!) { thread(id: $id) { title } }", {"equality Thread: id"}),
-        (
-            ADMIN,
-            "{ threads(where: {owner: {id: {eq: 1}}}) { title } }",
-            {"equality Thread: owner_id", "equality User: id"},
-        ),
-        (
-            ADMIN,
-            "{ thread(id: 1) { messages { text author { name } } } }",
-            {"equality Thread: id", "equality Message: thread_id", "lifted User: Message.thread_id"},
-        ),
-        # A join brings in no row of another owner, so the rule's equality holds of what is nested too.
-        (
-            USER,
-            "{ threads { title messages { text } } }",
-            {"equality Thread: owner_id", "equality User: id", "lifted Message: Thread.owner_id"},
-        ),
-        (
-            USER,
-            "{ messages { text } }",
-            {"lifted Message: Thread.owner_id", "equality Thread: owner_id", "equality User: id"},
-        ),
-        (
-            USER,
-            "{ messages(where: {thread: {id: {eq: 3}}}) { text } }",
-            {"equality Message: thread_id", "equality Thread: id", "equality User: id"},
-        ),
-        # Alternatives are routes of which one must hold.
-        (
-            READER,
-            "{ threads { title } }",
-            {
-                "lifted Thread: owner_id or Team.Member.user_id",
-                "equality User: id",
-                "lifted Team: Member.user_id",
-                "equality Member: user_id",
-            },
-        ),
-        (USER, "{ secrets { text } }", {"table Secret", "equality Member: user_id", "equality User: id"}),
-        # Values that are equal may have other texts.
-        (ADMIN, '{ users(where: {score: {eq: "1.0"}}) { name } }', {"table User"}),
-        (ADMIN, "{ users(where: {not: {id: {eq: 1}}}) { name } }", {"table User"}),
-        (ADMIN, "{ users(where: {id: {in: [1, 2]}}) { name } }", {"equality User: id"}),
-        (ADMIN, '{ users(where: {or: [{id: {eq: 1}}, {name: {eq: "a"}}]}) { id } }', {"equality User: id or name"}),
-        (ADMIN, '{ users(where: {or: [{id: {eq: 1}}, {name: {neq: "a"}}]}) { id } }', {"table User"}),
-        (
-            ADMIN,
-            "{ team(id: 1) { members { name } } }",
-            {"equality Team: id", "equality Member: team_id", "lifted User: Member.team_id"},
-        ),
-        (
-            ADMIN,
-            "{ team(id: 1) { membersAggregate { count } } }",
-            {"equality Team: id", "equality Member: team_id", "lifted User: Member.team_id"},
-        ),
-        (
-            ADMIN,
-            "{ teams(where: {members: {some: {id: {eq: 1}}}}) { name } }",
-            {"lifted Team: Member.user_id", "equality Member: user_id", "equality User: id"},
-        ),
-        (
-            ADMIN,
-            "{ teams(where: {members: {none: {id: {eq: 1}}}}) { name } }",
-            {"table Team", "equality Member: user_id", "equality User: id"},
-        ),
-        (ADMIN, "{ threads(orderBy: {owner: {name: ASC}}) { id } }", {"table Thread", "table User"}),
-        (
-            ADMIN,
-            "{ threadsAggregate(where: {owner: {id: {eq: 1}}}) { count } }",
-            {"equality Thread: owner_id", "equality User: id"},
-        ),
-    ],
+CASES = (
+    (ADMIN, "{ threads { title } }", {"table Thread"}),
+    (ADMIN, "query($id: Int!) { thread(id: $id) { title } }", {"equality Thread: id"}),
+    (
+        ADMIN,
+        "{ threads(where: {owner: {id: {eq: 1}}}) { title } }",
+        {"equality Thread: owner_id", "equality User: id"},
+    ),
+    (
+        ADMIN,
+        "{ thread(id: 1) { messages { text author { name } } } }",
+        {"equality Thread: id", "equality Message: thread_id", "lifted User: Message.thread_id"},
+    ),
+    # A join brings in no row of another owner, so the rule's equality holds of what is nested too.
+    (
+        USER,
+        "{ threads { title messages { text } } }",
+        {"equality Thread: owner_id", "equality User: id", "lifted Message: Thread.owner_id"},
+    ),
+    (
+        USER,
+        "{ messages { text } }",
+        {"lifted Message: Thread.owner_id", "equality Thread: owner_id", "equality User: id"},
+    ),
+    (
+        USER,
+        "{ messages(where: {thread: {id: {eq: 3}}}) { text } }",
+        {"equality Message: thread_id", "equality Thread: id", "equality User: id"},
+    ),
+    # Alternatives are routes of which one must hold.
+    (
+        READER,
+        "{ threads { title } }",
+        {
+            "lifted Thread: owner_id or Team.Member.user_id",
+            "equality User: id",
+            "lifted Team: Member.user_id",
+            "equality Member: user_id",
+        },
+    ),
+    (USER, "{ secrets { text } }", {"table Secret", "equality Member: user_id", "equality User: id"}),
+    # Values that are equal may have other texts.
+    (ADMIN, '{ users(where: {score: {eq: "1.0"}}) { name } }', {"table User"}),
+    (ADMIN, "{ users(where: {not: {id: {eq: 1}}}) { name } }", {"table User"}),
+    (ADMIN, "{ users(where: {id: {in: [1, 2]}}) { name } }", {"equality User: id"}),
+    (ADMIN, '{ users(where: {or: [{id: {eq: 1}}, {name: {eq: "a"}}]}) { id } }', {"equality User: id or name"}),
+    (ADMIN, '{ users(where: {or: [{id: {eq: 1}}, {name: {neq: "a"}}]}) { id } }', {"table User"}),
+    (
+        ADMIN,
+        "{ team(id: 1) { members { name } } }",
+        {"equality Team: id", "equality Member: team_id", "lifted User: Member.team_id"},
+    ),
+    (
+        ADMIN,
+        "{ team(id: 1) { membersAggregate { count } } }",
+        {"equality Team: id", "equality Member: team_id", "lifted User: Member.team_id"},
+    ),
+    (
+        ADMIN,
+        "{ teams(where: {members: {some: {id: {eq: 1}}}}) { name } }",
+        {"lifted Team: Member.user_id", "equality Member: user_id", "equality User: id"},
+    ),
+    (
+        ADMIN,
+        "{ teams(where: {members: {none: {id: {eq: 1}}}}) { name } }",
+        {"table Team", "equality Member: user_id", "equality User: id"},
+    ),
+    (ADMIN, "{ threads(orderBy: {owner: {name: ASC}}) { id } }", {"table Thread", "table User"}),
+    (
+        ADMIN,
+        "{ threadsAggregate(where: {owner: {id: {eq: 1}}}) { count } }",
+        {"equality Thread: owner_id", "equality User: id"},
+    ),
 )
+
+
+@pytest.mark.parametrize(("viewer", "document", "expected"), CASES)
 def test_rows_matter_by_necessary_equalities(engine: Engine, viewer: Viewer, document: str, expected: set[str]) -> None:
     variables = {"id": 1} if "$id" in document else {}
     assert {line(dependency) for dependency in found(engine, document, variables, viewer)} == expected

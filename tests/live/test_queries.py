@@ -358,6 +358,28 @@ async def test_a_table_without_its_triggers_is_not_live(world: Chat) -> None:
     assert await result(await world.open(MINE, ADMIN))
 
 
+async def test_a_live_query_ends_when_its_table_is_another_one_without_triggers(world: Chat) -> None:
+    threads, teams = await world.open(THREAD, ADMIN, {"id": 3}), await world.open("{ teams { name } }", ADMIN)
+    await result(threads)
+    await result(teams)
+    world.feed.missing = {(None, "messages")}
+    world.feed.lose("messages")
+    with pytest.raises(UnloggedError):
+        await result(threads)
+    assert await silent(teams)
+
+
+async def test_those_who_subscribe_all_at_once_leave_connections_to_others(world: Chat, runs: Runs) -> None:
+    streams = [await world.open(THREAD, ADMIN, {"id": number}) for number in range(1, 9)]
+    runs.gate = asyncio.Event()
+    first = [asyncio.ensure_future(result(stream)) for stream in streams]
+    await asyncio.sleep(0.1)
+    # The pool has four connections.
+    assert len(runs) == 2
+    runs.gate.set()
+    assert [found["thread"]["title"] for found in await asyncio.gather(*first)] == [f"thread {n}" for n in range(1, 9)]
+
+
 async def test_nothing_is_kept_of_streams_that_are_closed(world: Chat) -> None:
     streams = [await world.open(MINE, user(number)) for number in range(1, 4)]
     await asyncio.gather(*map(result, streams))

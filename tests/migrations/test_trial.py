@@ -140,3 +140,29 @@ def test_a_total_computed_field_is_none(database_url: str, field: str) -> None:
 def test_the_demo_is_right(database_url: str) -> None:
     folder = ROOT / "graphql"
     asyncio.run(try_sql(load_model(folder, ROOT), read_sources(folder, ROOT)[0], database_url))
+
+
+def test_a_view_may_group_by_the_key(database_url: str) -> None:
+    sdl = (
+        HEAD
+        + """}
+type Sum @view(sql: "SELECT id, n, name, count(*)::int AS rows FROM things GROUP BY id") {
+  id: Int! @id
+  n: Int!
+  name: String
+  rows: Int!
+}"""
+    )
+    assert faults(database_url, sdl) == []
+
+
+def test_a_fault_of_a_view_is_told_once(database_url: str) -> None:
+    sdl = (
+        HEAD
+        + """}
+type Sum @view(sql: "SELECT id, nn FROM things") { id: Int! @id }
+type Top @view(sql: "SELECT id FROM sums") { id: Int! @id }
+type Peak @view(sql: "SELECT id FROM tops") { id: Int! @id }"""
+    )
+    (fault,) = faults(database_url, sdl)
+    assert fault.endswith('the view "Sum": column "nn" does not exist')

@@ -175,6 +175,38 @@ type Sealed @table @allow(role: user, to: ALL) @guard(to: ALL, where: {owner: "x
 }
 type Fields @table { id: ID! @id  name: String @allow(role: user) }
 
+# What may be exported is less than what may be read.
+type Outward
+  @table
+  @allow(role: user, where: {label: "x"})
+  @allow(role: user, fields: [id, owner])
+  @allow(role: user, to: EXPORT, where: {label: "y"}, fields: [id, label, owner])
+  @allow(role: user, to: EXPORT, where: {owner: "$auth.sub"}, fields: [label, free])
+  @guard(to: EXPORT, where: {label: {neq: "z"}}, bindsAdmin: true) {
+  id: ID! @id
+  label: String
+  owner: String
+  closed: String
+  free: String
+  own: String @allow(role: user, where: {label: "x"}) @allow(role: user, to: EXPORT, where: {label: "w"})
+  same: String @allow(role: user, to: [READ, EXPORT], where: {label: "x"})
+}
+type Through @table @allow(role: user, to: [READ, EXPORT], where: {label: "x"}) {
+  id: ID! @id
+  label: String
+  deletedAt: DateTime @softDelete
+}
+type Near @table @allow(role: user, to: [READ, EXPORT], where: {label: "x"}) {
+  id: ID! @id
+  label: String
+  fars: [Far!]! @relation(through: "NearFar")
+}
+type Far @table @allow(role: user) @allow(role: user, to: EXPORT, where: {label: "y"}, fields: [label, nears]) {
+  id: ID! @id
+  label: String
+  nears: [Near!]! @relation(through: "NearFar")
+}
+
 # Of Owned the owner is always visible, of Whole some part, and of Ward none for sure.
 type Owner @table @allow(role: user, where: {name: "$auth.sub"}) { id: ID! @id  name: String }
 type Owned @table @allow(role: user, where: {owner: {name: "$auth.sub"}, third: {name: "z"}, label: "x"}) {
@@ -388,6 +420,11 @@ def _check_openings(access: Access) -> None:
         "Bond",
         "Feud",
         "Kinship",
+        "Outward",
+        "Through",
+        "Near",
+        "Far",
+        "NearFar",
     }
     assert set(access.openings(USER)) == shown
     assert access.openings(Sight(admin=False)) == {}
@@ -527,6 +564,50 @@ def _check_held(access: Access) -> None:
     editor = replace(ADMIN, usable=access.rules.guard_claims())
     by_editor = access.condition(frozen, {"owner": "$auth.editor"})
     assert access.nameable(frozen, editor, Operation.UPDATE).where == by_editor
+
+
+def _check_exports(access: Access) -> None:
+    """To export takes to read, a rule for EXPORT, and every guard for it, for each row and each of its fields."""
+    outward = MODEL.entity("Outward")
+    by_label = {text: access.condition(outward, {"label": text}) for text in "wxy"}
+    by_owner, guard = (
+        access.condition(outward, {"owner": "$auth.sub"}),
+        access.condition(outward, {"label": {"neq": "z"}}),
+    )
+    user = replace(USER, usable=access.rules.claims(USER.roles))
+    found = access.exportable(outward, user)
+    assert found is not None
+    assert found.where == AllOf((guard, AnyOf((by_label["y"], by_owner))))
+    assert found.masks == {
+        "id": by_label["y"],
+        "label": by_label["x"],
+        "owner": by_label["y"],
+        "closed": FALSE,
+        "free": AllOf((by_owner, by_label["x"])),
+        "own": AllOf((by_label["w"], by_label["x"])),
+        "same": by_label["x"],
+    }
+    lacking = access.exportable(outward, USER)
+    assert lacking is not None
+    assert lacking.where == AllOf((guard, by_label["y"]))
+    assert lacking.masks["free"] == FALSE
+    assert access.exportable(outward, ADMIN) == Visible(outward, guard)
+    for name in ("Left", "Held", "Made"):
+        assert access.exportable(MODEL.entity(name), user) is None, name
+    through, link = MODEL.entity("Through"), MODEL.entity("NearFar")
+    assert access.exportable(through, user) == access.visible(through, user)
+    # A link may be exported with both of its ends, and shows the keys that they show.
+    ends = {name: access.exportable(MODEL.entity(name), user) for name in ("Near", "Far")}
+    exported = access._see_link(link, (), {name: rows for name, rows in ends.items() if rows is not None})
+    seen, found = access.visible(link, user), access.exportable(link, user)
+    assert found is not None
+    assert isinstance(exported.where, AllOf)
+    assert isinstance(seen.where, AllOf)
+    also = [item for item in exported.where.items if item not in seen.where.items]
+    assert len(also) == 1
+    assert found.where == conjunction([*also, seen.where])
+    assert found.masks == {"farId": FALSE}
+    assert seen.masks == {}
 
 
 def _check_writable(access: Access) -> None:
@@ -1178,6 +1259,7 @@ PARTS: tuple[Callable[[Access], None], ...] = (
     _check_claims,
     _check_guards,
     _check_held,
+    _check_exports,
     _check_writable,
     _check_permits,
     _check_foreseen,

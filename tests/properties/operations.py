@@ -130,6 +130,16 @@ def operations(source: Source) -> st.SearchStrategy[Operation]:
     return build()
 
 
+def exports(source: Source) -> st.SearchStrategy[Operation]:
+    """Queries of one list or groups, without connections."""
+
+    @st.composite
+    def build(draw: st.DrawFn) -> Operation:
+        return _Exports(draw, source).operation()
+
+    return build()
+
+
 def filters(source: Source, entity: Entity) -> st.SearchStrategy[dict[str, Any]]:
     """Filter objects of the entity, as the JSON of a variable."""
 
@@ -633,6 +643,18 @@ class _Builder:
         if default is None or default != literal or self.chance(50):
             self.variables[name] = value
         return f"${name}"
+
+
+class _Exports(_Builder):
+    def operation(self) -> Operation:
+        entity = self.one(self.source.model.entities.values())
+        kinds = [FieldKind.LIST, FieldKind.LIST, FieldKind.LIST, *([FieldKind.GROUPS] if self.ways(entity, 2) else [])]
+        root = self.many("Query", entity.plural, entity, self.kind("Query", entity.plural, kinds), 3)
+        header = f"query Q({', '.join(self.definitions)}) " if self.definitions else ""
+        return Operation("\n".join([f"{header}{{ {root} }}", *self.fragments]), self.variables)
+
+    def kind(self, parent: str, name: str, kinds: Iterable[FieldKind]) -> FieldKind:
+        return super().kind(parent, name, [kind for kind in kinds if kind is not FieldKind.CONNECTION])
 
 
 def _edges(type_: ValueType) -> tuple[Any, ...]:

@@ -13,6 +13,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from clew import ClewError, Viewer
+from clew.errors import Code
+from clew.schema.roles import RoleSchema
 from tests.faults.lab import served
 from tests.sockets.desk import Desk, channel, token
 
@@ -208,6 +211,26 @@ async def test_streams_count_as_sockets(desk: Desk) -> None:
             assert query.status == 200
     async with served(desk.app(max_all_sockets=1)) as port, ask(port, FOREVER), ask(port, FOREVER) as second:
         assert second.status == 503
+
+
+async def test_a_stream_that_cannot_begin_leaves_nothing_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = desk.app(admin_secret="0123456789abcdef of the admin secret")
+    engine, live = app.engine, app.live
+    role, opened = engine.role, list[int]()
+
+    async def fails(viewer: Viewer) -> RoleSchema:
+        if not live.subscriptions:
+            return await role(viewer)
+        # The live query is open, and its viewer's limits are to be found.
+        opened.append(live.subscriptions)
+        raise ClewError("No schema today.", code=Code.UNAVAILABLE)
+
+    monkeypatch.setattr(engine, "role", fails)
+    async with served(app) as port, ask(port, "subscription { notes { text } }") as response:
+        assert response.status == 503
+        assert opened == [1]
+        assert live.subscriptions == live.groups == 0
+        assert not app.sockets._open
 
 
 async def test_draining_ends_streams_without_completing_them(desk: Desk) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
+import time
+from typing import Any
 
 import pytest
 
 from tests.faults.lab import assert_whole, served
-from tests.sockets.client import socket
+from tests.sockets.client import Client, socket
 from tests.sockets.desk import CHANNELS, Desk, channel, token
 
 pytestmark = pytest.mark.anyio
+
+# CLEW_TEST_STORM=1000 runs what has been run once.
+STORM = int(os.environ.get("CLEW_TEST_STORM", "100"))
 
 DOCUMENTS = (
     "{ notes { text shout } }",
@@ -68,3 +75,41 @@ async def test_many_clients_that_come_at_once_are_all_served(desk: Desk) -> None
     async with served(app) as port:
         found = await asyncio.gather(*(come(port) for _ in range(200)))
     assert found == [[{"data": {"mine": ["first", "second"]}}]] * 200
+
+
+async def test_a_storm_of_live_queries_is_served_to_the_last(desk: Desk) -> None:
+    """All sockets break at one moment, as when a load balancer restarts, and all clients subscribe again."""
+    app = desk.app(pool_max=4, max_sockets=2 * STORM)
+    took: list[float] = []
+
+    async def follow(port: int, again: asyncio.Event, sockets: list[Client]) -> list[Any]:
+        results = []
+        for attempt in range(2):
+            began = time.perf_counter()
+            async with socket(port, init={"authorization": f"Bearer {token()}"}, open_timeout=120) as client:
+                await client.subscribe("subscription { notes(orderBy: [{text: ASC}]) { text } }")
+                async with asyncio.timeout(120):
+                    message = json.loads(await client.connection.recv())
+                    while message == {"type": "ping"}:
+                        await client.send({"type": "pong"})
+                        message = json.loads(await client.connection.recv())
+                results.append(message["payload"])
+                if attempt == 0:
+                    sockets.append(client)
+                    await again.wait()
+                    client.connection.transport.abort()
+                else:
+                    took.append(time.perf_counter() - began)
+        return results
+
+    again, sockets = asyncio.Event(), list[Client]()
+    async with served(app) as port:
+        clients = [asyncio.ensure_future(follow(port, again, sockets)) for _ in range(STORM)]
+        while len(sockets) < STORM:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        again.set()
+        found = await asyncio.gather(*clients)
+    assert found == [[{"data": {"notes": [{"text": "first"}, {"text": "second"}]}}] * 2] * STORM
+    took.sort()
+    print(f"{STORM} at once: p50 {took[STORM // 2]:.2f} s, p99 {took[STORM * 99 // 100]:.2f} s")
+    assert_whole(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
@@ -15,7 +16,8 @@ from clew.jobs.output.follow import Follower
 from clew.jobs.output.source import JobOutputs
 from clew.jobs.output.types import Selection
 from clew.jobs.visibility import is_visible
-from clew.live.types import Payload
+from clew.live.types import SUBSCRIPTIONS, Payload
+from clew.metrics import Metrics
 
 
 class OutputSubscriptions:
@@ -24,6 +26,11 @@ class OutputSubscriptions:
     def __init__(self, engine: Engine, outputs: JobOutputs) -> None:
         self._engine = engine
         self._outputs = outputs
+        self._open = 0
+
+    def measure(self, metrics: Metrics) -> None:
+        """Show how many subscriptions there are."""
+        metrics.gauge("clew_subscriptions", SUBSCRIPTIONS, lambda: self._open, kind="output")
 
     async def open(self, begun: Begun, request: Request) -> OutputStream:
         """Follow the job that the one field names.
@@ -49,17 +56,29 @@ class OutputSubscriptions:
         after = arguments.get("after") if request.last_event_id is None else request.last_event_id
         follower = self._outputs.follow(job, after, partial(is_visible, self._engine, begun.session.viewer, job))
         await follower.open()
-        return OutputStream(follower, tuple(selection), prepared.limits.response_bytes, request)
+        self._open += 1
+        return OutputStream(follower, tuple(selection), prepared.limits.response_bytes, request, self._left)
+
+    def _left(self) -> None:
+        self._open -= 1
 
 
 class OutputStream:
     """The events of one subscription. What many of them get is encoded once."""
 
-    def __init__(self, follower: Follower, selection: Selection, most: int | None, request: Request) -> None:
+    def __init__(
+        self,
+        follower: Follower,
+        selection: Selection,
+        most: int | None,
+        request: Request,
+        left: Callable[[], None],
+    ) -> None:
         self._follower = follower
         self._selection = selection
         self._most = most
         self._request = request
+        self._left: Callable[[], None] | None = left
 
     def __aiter__(self) -> Self:
         return self
@@ -78,4 +97,7 @@ class OutputStream:
 
     async def aclose(self) -> None:
         """Follow no more."""
+        left, self._left = self._left, None
+        if left is not None:
+            left()
         await self._follower.aclose()
