@@ -69,7 +69,7 @@ class JobOutput:
             return
         except Exception as error:
             outcome, status, more = refused(error, request_id or new_request_id())
-            extra = (*echoed, (b"cache-control", b"no-store"), *more, *retry_headers(status))
+            extra = (*echoed, (b"cache-control", b"no-store"), *more, *retry_headers(status, outcome))
             await send_answer(send, status, b"application/json; charset=utf-8", outcome.body, extra)
 
     async def _send(self, follower: Follower, request: Request, viewer: Viewer, send: Send, extra: Headers) -> None:

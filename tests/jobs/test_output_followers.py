@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from clew.errors import ClewError
+from clew.jobs.output.ring import State, Stream
 from clew.jobs.output.types import Chunk, Final, GoneError, Reset, UnknownJobError
+from clew.jobs.types import Status
 from tests.jobs.output import WORKER, lab
 
 EVERYWHERE = pytest.mark.parametrize("elsewhere", [False, True], ids=["same process", "other process"])
@@ -136,9 +140,9 @@ async def test_a_job_that_is_retried_after_its_end_goes_on(database_url: str) ->
         first = here.follow(outputs, job)
         await here.set(job, "FAILED")
         assert await first.final() == "FAILED"
-        # Whoever asks after the retry must not be told of the end before it.
-        keeper = here.follow(outputs, job, "1:0")
-        assert await keeper.final() == "FAILED"
+        # Whoever asks after the retry must not be told of the end before it, though another one is still there.
+        slow = outputs.follow(job)
+        assert await slow.open()
         await here.set(job, "QUEUED")
         second = here.follow(outputs, job, str(first.events[-1].position))
         await here.set(job, "RUNNING", 2, WORKER)
@@ -148,6 +152,7 @@ async def test_a_job_that_is_retried_after_its_end_goes_on(database_url: str) ->
         await here.set(job, "SUCCEEDED")
         assert await second.final() == "SUCCEEDED"
         assert [type(event) for event in second.events] == [Reset, Chunk, Final]
+        await slow.aclose()
 
 
 @pytest.mark.parametrize(
@@ -380,3 +385,98 @@ async def test_nothing_is_read_when_nobody_follows(database_url: str) -> None:
             await writer.emit(job, 1, "a", "token", None)
             await writer.flush(job)
         assert (outputs.reads, outputs.page_reads) == (0, 0)
+
+
+async def test_the_end_comes_after_all_that_there_is_to_read(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab(database_url) as here:
+        writing, following = await here.process(), await here.process(wakes=False)
+        monkeypatch.setattr(writing, "wrote", lambda job, chunks: None)
+        writer = here.writer(writing)
+        job = await here.job(WORKER)
+        reading = here.follow(following, job)
+        await reading.opened.wait()
+        await writer.begin(job, 1)
+        # More than is read at once, and the end, before the next look.
+        for number in range(50):
+            await writer.emit(job, 1, f"{number}{'.' * 20_000};", "token", None)
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await reading.final() == "SUCCEEDED"
+        assert reading.text.count(";") == 50
+
+
+async def test_a_slow_follower_whose_next_chunk_is_dropped_is_told(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.jobs.output.ring.MOST_HELD", 1)
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        writer = here.writer(outputs)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        follower = outputs.follow(job)
+        assert await follower.open()
+        for letter in "abc":
+            await writer.emit(job, 1, letter, "token", None)
+        await writer.flush(job)
+        await here.connection.execute("DELETE FROM clew.job_output WHERE seq = 1")
+        with pytest.raises(GoneError):
+            await follower.take()
+        await follower.aclose()
+
+
+def test_a_stream_takes_nothing_over_a_gap() -> None:
+    def chunk(attempt: int, seq: int) -> Chunk:
+        return Chunk(attempt, seq, "token", "x", is_json=False)
+
+    stream = Stream("job")
+    assert not stream.feed([chunk(1, 1)]), "it is not open yet"
+    stream.open(State(1, Status.RUNNING, None), 3, None)
+    assert stream.feed([chunk(1, 2), chunk(1, 3), chunk(1, 4)])
+    assert not stream.feed([chunk(1, 6)])
+    assert not stream.feed([chunk(2, 1)])
+    assert stream.head == 4
+    assert [it.seq for it in stream.after(3) or ()] == [4]
+    assert stream.after(2) is None
+    assert stream.feed([chunk(3, 0), chunk(3, 1)])
+    # A read that is older than what was fed.
+    stream.update(State(1, Status.FAILED, None), [chunk(1, 5)], is_all=True)
+    assert (stream.attempt, stream.head, stream.status) == (3, 1, Status.RUNNING)
+    assert stream.feed([chunk(2, 0)])
+    assert stream.attempt == 3
+
+
+@EVERYWHERE
+async def test_wake_ups_suffice_without_the_poll(
+    database_url: str, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.jobs.output.source._POLL", 3600.0)
+    async with lab(database_url) as here:
+        writing = await here.process()
+        following = await here.process() if elsewhere else writing
+        writer = here.writer(writing)
+        job = await here.job(WORKER)
+        reading = here.follow(following, job)
+        await reading.opened.wait()
+        await writer.begin(job, 1)
+        await writer.emit(job, 1, "a", "token", None)
+        await writer.flush(job)
+        # Processes need a moment until they know of each other.
+        async with asyncio.timeout(20):
+            while elsewhere and not writing.others_until:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await writer.emit(job, 1, "b", "token", None)
+        await reading.until(lambda it: it.text == "ab")
+        await here.set(job, "QUEUED")
+        await here.set(job, "RUNNING", 2, WORKER)
+        await writer.begin(job, 2)
+        await reading.until(lambda it: it.text == "")
+        # What the change log tells has been read by then.
+        await asyncio.sleep(0.5)
+        async with here.connection.transaction():
+            await writer.copy(here.connection.fetch, job, 2, 1, 1, 2)
+        await reading.until(lambda it: it.text == "ab")
+        await here.set(job, "SUCCEEDED")
+        assert await reading.final() == "SUCCEEDED"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -253,6 +255,31 @@ async def test_nothing_is_lost_or_doubled_when_the_database_breaks_off(database_
             assert await reading.final() == "SUCCEEDED"
             assert reading.text == expected
         assert "".join(row[2] for row in await here.rows(job)) == expected
+
+
+async def test_a_statement_whose_answer_is_lost_is_sent_again_without_harm(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        writer = here.writer(outputs)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        fetch, lost = outputs.pool.fetch, [True, True]
+
+        async def loses(sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+            found = await fetch(sql, arguments)
+            if lost:
+                lost.pop()
+                raise ClewError("gone", code=Code.UNAVAILABLE)
+            return found
+
+        monkeypatch.setattr(outputs.pool, "fetch", loses)
+        for letter in "abc":
+            await writer.emit(job, 1, letter, "token", None)
+        await writer.flush(job)
+        assert not lost
+        assert [row[1:] for row in await here.rows(job)] == [(1, "a"), (2, "b"), (3, "c")]
 
 
 async def test_a_chunk_that_is_written_twice_counts_once(database_url: str) -> None:

@@ -15,7 +15,11 @@ MOST_HELD = 32 * 2**20
 MOST_TAKEN = 64 * 2**10
 
 # How many followers are woken in one round of the event loop. Each takes it some 30 microseconds.
-_MOST_WOKEN = 100
+_MOST_WOKEN = 25
+
+# In seconds: what a follower adds to the least time between two rounds, when there are many. They get several chunks at
+# once then, and other work has its turn.
+_EACH = 0.00005
 
 # How many joined pieces a stream remembers: followers who keep up ask for the same ones.
 _MOST_JOINED = 2
@@ -44,6 +48,8 @@ class Stream:
         status: None if there is no such job.
         dropped: chunks of the attempt up to this one are not kept any more.
         is_open: whether anything of this is known.
+        roused_at: when the followers were woken last.
+        rousing: will wake them.
         wake: what is called when something is new, by follower.
     """
 
@@ -55,6 +61,8 @@ class Stream:
     dropped: int = -1
     held: int = 0
     is_open: bool = False
+    roused_at: float = 0.0
+    rousing: asyncio.TimerHandle | None = None
     wake: dict[object, Callable[[], None]] = field(default_factory=dict)
     _chunks: list[Chunk] = field(default_factory=list)
     _joined: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -235,7 +243,25 @@ class Ring:
                 before = largest.held
                 largest.forget_half()
                 self._held += largest.held - before
-            _wake(list(stream.wake.values()))
+            _rouse(stream)
+
+
+def _rouse(stream: Stream) -> None:
+    """Wake the followers of a stream: at once, or if there are many, not too soon after the last time."""
+    if stream.rousing is not None:
+        return
+    loop = asyncio.get_running_loop()
+    due = stream.roused_at + (len(stream.wake) - _MOST_WOKEN) * _EACH
+    if loop.time() >= due:
+        _wake_all(stream)
+    else:
+        stream.rousing = loop.call_at(due, _wake_all, stream)
+
+
+def _wake_all(stream: Stream) -> None:
+    stream.rousing = None
+    stream.roused_at = asyncio.get_running_loop().time()
+    _wake(list(stream.wake.values()))
 
 
 def _wake(wakes: Sequence[Callable[[], None]]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -37,7 +38,9 @@ _ROWS, _PAGE_BYTES, _READ_BYTES = 1000, 64 * 2**10, 4 * 2**20
 # The connections for pages, and for chunks that are written.
 _READERS, _WRITERS = 2, 1
 
-# In seconds. How often all jobs that are followed are read.
+# In seconds. How long the database may take to connect.
+_PATIENCE = 10.0
+# How often all jobs that are followed are read.
 _POLL = 1.0
 # The same where no notifications come.
 _DEAF_POLL = 0.25
@@ -58,6 +61,7 @@ _WROTE, _FOLLOWING, _WHO = "wrote", "following", "who"
 _MOST_TOLD = 200
 
 _JOBS = ("clew", "jobs")
+_ID = re.compile(r'"id":"([0-9a-f-]{36})"')
 
 _UNREACHABLE = (*FAULTS, TimeoutError)
 
@@ -302,10 +306,13 @@ class JobOutputs:
             if change.kind is ChangeKind.RESET:
                 state.due.update(streams)
                 continue
-            row, before = change.new or change.old or {}, change.old or {}
-            is_other = any(row.get(name) != before.get(name) for name in ("status", "attempt"))
-            if row.get("id") in streams and (is_other or change.new is None):
-                state.due.add(row["id"])
+            # Most changes are of jobs that nobody follows. The id is the first column.
+            found = _ID.search(change.new_text or change.old_text or "")
+            if found is None or (job := found[1]) not in streams:
+                continue
+            row, before = change.new or {}, change.old or {}
+            if not row or any(row[name] != before.get(name) for name in ("status", "attempt")):
+                state.due.add(job)
         if state.due:
             state.woken.set()
 
@@ -314,18 +321,29 @@ class JobOutputs:
         while True:
             # Not all processes at once; and soon after the start, for a process that does not live long.
             await asyncio.sleep(every * random.uniform(0.1, 1))  # noqa: S311
-            with suppress(ClewError):
+            try:
                 await self.drop_old()
+            except ClewError as error:
+                _LOG.warning("old output not dropped", code=error.code.value)
 
     async def drop_old(self) -> bool:
         """Drop the oldest chunks if it is time to. Return whether any went.
 
         Raises:
-            ClewError: as `Pool.fetch`.
+            ClewError: the database cannot be reached, or refuses.
         """
-        # What is dropped is twice as old as a turn, and no more than three turns are kept.
-        rows = await self._here().pool.fetch(sql.ROTATE, (self._retention / 2, max(1, self._most // 3)))
-        return bool(rows[0][0])
+        try:
+            connection = await asyncpg.connect(self._url, timeout=_PATIENCE)
+            try:
+                async with connection.transaction():
+                    # To find out what goes takes as long as it takes.
+                    await connection.execute("SET LOCAL statement_timeout = 0")
+                    # What is dropped is twice as old as a turn, and there are no more than three turns.
+                    return bool(await connection.fetchval(sql.ROTATE, self._retention / 2, max(1, self._most // 3)))
+            finally:
+                await connection.close(timeout=1)
+        except _UNREACHABLE as error:
+            raise client_error(error) from error
 
 
 class _Reading:

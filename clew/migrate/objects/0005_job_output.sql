@@ -50,6 +50,9 @@ DECLARE
     since timestamptz;
     next smallint;
     place text;
+    jobs uuid[];
+    attempts integer[];
+    seqs integer[];
 BEGIN
     -- One at a time.
     SELECT part, turned_at INTO current, since FROM clew.job_output_state FOR UPDATE SKIP LOCKED;
@@ -61,6 +64,14 @@ BEGIN
     END IF;
     next := (current + 1) % 3;
     place := format('clew.job_output_%s', next);
+    -- A follower must be told what it has missed. Nobody writes to this partition any more.
+    EXECUTE format(
+        'SELECT array_agg(job), array_agg(attempt), array_agg(seq) FROM ('
+        ' SELECT o.job, o.attempt, max(o.seq) AS seq'
+        ' FROM %s AS o JOIN clew.jobs AS j ON j.id = o.job AND j.attempt = o.attempt GROUP BY o.job, o.attempt'
+        ') AS lost',
+        place
+    ) INTO jobs, attempts, seqs;
     -- Others would wait behind this. Who holds the partition for long, such as a dump, is not to delay them.
     FOR try IN 1..20 LOOP
         BEGIN
@@ -73,15 +84,10 @@ BEGIN
             PERFORM pg_sleep(0.01);
         END;
     END LOOP;
-    -- A follower must be told what it has missed.
-    EXECUTE format(
-        'INSERT INTO clew.job_output_dropped AS d (job, attempt, seq)'
-        ' SELECT o.job, o.attempt, max(o.seq) FROM %s AS o JOIN clew.jobs AS j ON j.id = o.job AND j.attempt = o.attempt'
-        ' GROUP BY o.job, o.attempt'
-        ' ON CONFLICT (job) DO UPDATE SET attempt = excluded.attempt, seq = CASE'
-        ' WHEN d.attempt = excluded.attempt THEN greatest(d.seq, excluded.seq) ELSE excluded.seq END',
-        place
-    );
+    INSERT INTO clew.job_output_dropped AS d (job, attempt, seq)
+        SELECT * FROM unnest(jobs, attempts, seqs)
+        ON CONFLICT (job) DO UPDATE SET attempt = excluded.attempt, seq = CASE
+            WHEN d.attempt = excluded.attempt THEN greatest(d.seq, excluded.seq) ELSE excluded.seq END;
     EXECUTE format('TRUNCATE %s', place);
     DELETE FROM clew.job_output_dropped AS d WHERE NOT EXISTS (
         SELECT FROM clew.jobs AS j WHERE j.id = d.job AND j.attempt = d.attempt
