@@ -13,7 +13,7 @@ from clew.engine.statements import _judged
 from clew.engine.types import Executable, Ready
 from clew.model.build import parse_model
 from clew.plan.read import plan_query
-from clew.plan.types import ReadPlan
+from clew.plan.types import ReadPlan, Value
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.statement import compile_read
@@ -31,6 +31,10 @@ type Coat @table @allow(role: user, fields: [id, color]) @allow(role: user, wher
   size: Int
   lining: String
   label: String @hidden
+}
+type Cape @table @allow(role: user, fields: [color]) @allow(role: user, where: {color: "red"}, fields: [id]) {
+  id: Int! @id
+  color: String
 }
 type Board @table @allow(role: user, where: {id: {gt: 1}}) { id: Int! @id books: [Book!]! }
 type Book @table @allow(role: user) {
@@ -53,6 +57,12 @@ def check() -> None:
     # What is hidden from everybody, and what no rule opens, changes without an event.
     ready = Ready(VariableValues({}, {}), None, False, Executable(_plan("subscription { coatChanges { kind } }"), None))
     assert [column.name for column in _judged(ready)[1]] == ["id", "color", "size"]
+    # An event has no key that is masked.
+    changes = _plan("subscription { capeChanges { id } }").changes
+    assert changes is not None
+    (key,) = changes.read.output
+    assert isinstance(key, Value)
+    assert key.mask is not None
     # Computing what may fail is not asked of hidden rows.
     assert "CASE WHEN" in _compiled("{ boards(where: {booksAggregate: {sum: {number: {gt: 1}}}}) { id } }")
 
