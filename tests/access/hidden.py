@@ -39,7 +39,7 @@ def shown(model: Model, open_: Model, eyes: Eyes, tie_key: str, tables: Tables) 
 
     A row is known by its place, as its key may be hidden. Where that decides about the place it does so by a digest,
     which is as good as chance: two databases are alike where chance is the same in both. Deleted rows are visible to
-    who may ask for them.
+    who may ask for them, by themselves and among the others.
 
     Args:
         open_: the entities and fields that the viewer's roles have in their schema.
@@ -48,7 +48,7 @@ def shown(model: Model, open_: Model, eyes: Eyes, tie_key: str, tables: Tables) 
     reference = MaskedReference(model, tables, "", eyes, tie_key)
 
     def ways(entity: Entity) -> tuple[str | None, ...]:
-        return (None, "ONLY") if eyes.may_ask_for_deleted(entity) else (None,)
+        return (None, "ONLY", "INCLUDE") if eyes.may_ask_for_deleted(entity) else (None,)
 
     listed: dict[tuple[str, str | None], list[Row]] = {}
     for name in open_.entities:

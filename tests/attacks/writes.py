@@ -587,6 +587,14 @@ TOLD: tuple[Entry, ...] = (
         Alike(("North", "South"), BAD_INPUT),
     ),
     ("ben", 'updateTorch(id: 1, set: {pitch: {connect: {name: "Green"}}}) { id }', BAD_INPUT),
+    # Nor by whether a part of it is as the input says.
+    *(
+        ("ben", field, Alike(("7", "8"), BAD_INPUT))
+        for field in (
+            'createFlare(input: {id: 9, pitchNumber: ~, pitch: {connect: {name: "Green"}}}) { id }',
+            'updateFlare(id: 1, set: {pitchNumber: ~, pitch: {connect: {name: "Green"}}}) { id }',
+        )
+    ),
     # Nor does what a preset in SQL makes of a text lead to a hidden row.
     ("ann", 'createQuote(input: {id: "9", text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
     ("ann", 'updateQuote(id: "1", set: {text: "~"}) { id }', Alike(("Dan", "Zed"), CONSTRAINT)),
@@ -852,6 +860,13 @@ ELSEWHERE: tuple[Entry, ...] = (
         Gives({"updateGarden": {"id": 1}}),
         made("Apple", "9", ripe=False, garden_id=1, tree_id=None),
     ),
+    # For rows before it, it is there yet.
+    (
+        "ben",
+        'updateGarden(id: 2, set: {apples: {create: [{id: "9"}]}, hedge: {delete: [{id: 2}]}}) { id }',
+        Gives({"updateGarden": {"id": 2}}),
+        {**made("Apple", "9", ripe=False, garden_id=2, tree_id=None), "Apple 2": GONE, "Tree 2": GONE},
+    ),
     # What has a mark of deletion is there yet for a deletion that is none.
     *((who, "deleteLedger(id: 11) { id }", CONSTRAINT) for who in ("ben", "admin")),
     # Rows that are changed do not go with others: nothing would be judged.
@@ -1029,6 +1044,17 @@ SHARED: tuple[Entry, ...] = (
                 ("1", "2"),
             ),
         )
+    ),
+    # Where a to-one leads is judged before anything is written, though the row of another is new.
+    (
+        "ann",
+        'createLeaf(input: {id: "9", text: "moss", keeperId: "~", step: {create: {id: "1"}}}) { id }',
+        Alike(("dan", "zed"), Refused((Code.CONSTRAINT_VIOLATION,), "No such keeper.")),
+    ),
+    (
+        "usher",
+        'updateLight(id: "1", set: {spareNumber: ~, bracket: {create: {number: 1, name: "x", open: true}}}) { id }',
+        Alike(("2", "9"), Refused((Code.CONSTRAINT_VIOLATION,), "No such bracket.")),
     ),
     # No bracket takes a light to another lodge.
     *(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from graphql import Source
+from graphql.execution.values import VariableValues
 
 from clew.access.sight import Sight
 from clew.access.visible import Access
 from clew.document.limits import Limits
 from clew.document.prepare import prepare
+from clew.engine.statements import _judged
+from clew.engine.types import Executable, Ready
 from clew.model.build import parse_model
 from clew.plan.read import plan_query
+from clew.plan.types import ReadPlan, Value
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.statement import compile_read
@@ -21,6 +25,17 @@ type Team @table { id: Int! @id owner: String! club: Club! deletedAt: DateTime @
 type Pass @table(plural: "passes") @allow(role: user) { id: Int! @id sub: String! }
 type Note @table @allow(role: user, where: {exists: {Pass: {sub: "$row.team.owner"}}}) { id: Int! @id team: Team }
 type Page @table @allow(role: user, where: {exists: {Pass: {sub: "$row.club.name"}}}) { id: Int! @id club: Club }
+type Coat @table @allow(role: user, fields: [id, color]) @allow(role: user, where: {id: {gt: 1}}, fields: [size]) {
+  id: Int! @id
+  color: String
+  size: Int
+  lining: String
+  label: String @hidden
+}
+type Cape @table @allow(role: user, fields: [color]) @allow(role: user, where: {color: "red"}, fields: [id]) {
+  id: Int! @id
+  color: String
+}
 type Board @table @allow(role: user, where: {id: {gt: 1}}) { id: Int! @id books: [Book!]! }
 type Book @table @allow(role: user) {
   id: Int! @id
@@ -39,14 +54,27 @@ def check() -> None:
     # `$row` leads through no row that is deleted.
     assert "deleted_at IS NULL" in _compiled("{ notes { id } }")
     assert "deleted_at" not in _compiled("{ pages { id } }")
+    # What is hidden from everybody, and what no rule opens, changes without an event.
+    ready = Ready(VariableValues({}, {}), None, False, Executable(_plan("subscription { coatChanges { kind } }"), None))
+    assert [column.name for column in _judged(ready)[1]] == ["id", "color", "size"]
+    # An event has no key that is masked.
+    changes = _plan("subscription { capeChanges { id } }").changes
+    assert changes is not None
+    (key,) = changes.read.output
+    assert isinstance(key, Value)
+    assert key.mask is not None
     # Computing what may fail is not asked of hidden rows.
     assert "CASE WHEN" in _compiled("{ boards(where: {booksAggregate: {sum: {number: {gt: 1}}}}) { id } }")
 
 
 def _compiled(document: str) -> str:
+    return compile_read(_plan(document), _MODEL, _TABLES, Cursors("of the proof")).sql
+
+
+def _plan(document: str) -> ReadPlan:
     prepared = prepare(_SCHEMA, document, None, Limits())
     sight = Sight(admin=False, roles=frozenset({"user"}))
-    plan = plan_query(
+    return plan_query(
         Access(_MODEL),
         _SCHEMA,
         prepared.operation,
@@ -55,4 +83,3 @@ def _compiled(document: str) -> str:
         sight,
         prepared.limits,
     )
-    return compile_read(plan, _MODEL, _TABLES, Cursors("of the proof")).sql

@@ -1,0 +1,111 @@
+"""Two databases that differ only in what a viewer may not see: no read and no write tells them apart, by what it
+answers or by what is seen afterwards.
+
+A longer run: CLEW_TEST_EXAMPLES=20000 pytest tests/access/test_twins.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from graphql import GraphQLObjectType, GraphQLSchema, get_named_type
+
+from clew import Viewer
+from tests.access.twins import make_twins
+from tests.access.twins.documents import Writer, leaves
+from tests.access.twins.secrets import SECRETS
+from tests.depth import FIRST, examples
+
+ROLES = frozenset({"user", "anon"})
+VIEWERS = {"ben": Viewer("ben", ROLES, {"sub": "ben"}), "cat": Viewer("cat", ROLES, {"sub": "cat"})} | {
+    "nobody": Viewer(None, ROLES, {})
+}
+EXAMPLES = examples(200)
+# How many operations are tried on the same two databases.
+EACH = 50
+LISTS = ("doctors", "wards", "bunks", "patients", "stays", "drugs", "votes", "entries")
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+def test_no_operation_tells_what_is_hidden(name: str, postgres_url: str, tmp_path: Path) -> None:
+    viewer, random = VIEWERS[name], Random(f"{FIRST}/{name}")
+    with make_twins(postgres_url, tmp_path) as (runner, one, other):
+        schema = runner.run(one.engine.role(viewer)).schema
+        everything = look(schema)
+
+        async def answers(document: str) -> tuple[bytes, bytes]:
+            return await one.ask(viewer, document), await other.ask(viewer, document)
+
+        async def hidden() -> list[str]:
+            """What the viewer does not see."""
+            await one.fill()
+            found: list[str] = []
+            for secret in SECRETS:
+                await other.fill([secret])
+                before, after = await answers(everything)
+                if before == after:
+                    found.append(secret)
+            return found
+
+        async def check() -> None:
+            known = await hidden()
+            assert len(known) > 0.8 * len(SECRETS), known
+            writer = Writer(schema, random)
+            for number in range(EXAMPLES):
+                if number % EACH == 0:
+                    # Of all of them some leave nothing for others to do.
+                    some = random.sample(known, random.choice((3, 8, len(known))))
+                    secrets = sorted(some, key=SECRETS.index)
+                    await one.fill()
+                    await other.fill(secrets)
+                document = writer.document()
+                told = await answers(document)
+                assert told[0] == told[1], (secrets, document)
+                if document.startswith("mutation") and b'"errors"' not in told[0]:
+                    seen = await answers(everything)
+                    assert seen[0] == seen[1], (secrets, document)
+                    await one.fill()
+                    await other.fill(secrets)
+
+        runner.run(check())
+
+
+def test_what_is_hidden_is_there(postgres_url: str, tmp_path: Path) -> None:
+    with make_twins(postgres_url, tmp_path) as (runner, one, other):
+
+        async def check() -> None:
+            everything = look(one.engine.schema)
+            await one.fill()
+            for secret in SECRETS:
+                await other.fill([secret])
+                seen = [await twin.ask(Viewer.admin(), everything) for twin in (one, other)]
+                assert seen[0] != seen[1], secret
+
+        runner.run(check())
+
+
+def look(schema: GraphQLSchema) -> str:
+    """A query for everything: each row with its fields and with the rows that it leads to, deleted ones too."""
+    root = schema.query_type
+    assert root is not None
+    fields: list[str] = []
+    for name in (*LISTS, "doses"):
+        if name not in root.fields:
+            continue
+        type_ = get_named_type(root.fields[name].type)
+        assert isinstance(type_, GraphQLObjectType)
+        below = " ".join(_below(type_))
+        fields.append(f"{name} {{ {leaves(type_)} {below} }}")
+        if "deleted" in root.fields[name].args:
+            fields.append(f"with_{name}: {name}(deleted: INCLUDE) {{ {leaves(type_)} {below} }}")
+    return f"{{ {' '.join(fields)} }}"
+
+
+def _below(type_: GraphQLObjectType) -> Iterator[str]:
+    for name, field in type_.fields.items():
+        target = get_named_type(field.type)
+        if isinstance(target, GraphQLObjectType) and not name.endswith(("Aggregate", "Connection", "Groups")):
+            yield f"{name} {{ {leaves(target)} }}"
