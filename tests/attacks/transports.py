@@ -297,7 +297,7 @@ class Socket:
             {"type": "subscribe", "id": "1", "payload": operation},
         ):
             sent.put_nowait({"type": "websocket.receive", "text": _json(message)})
-        serving = asyncio.ensure_future(self.apps[who.keys](scope, sent.get, received.put))  # type: ignore[arg-type]
+        serving = asyncio.ensure_future(self.apps[who.keys](scope, sent.get, received.put))  # type: ignore[arg-type]  # plain dictionaries
         try:
             return await self._answer(received)
         finally:
