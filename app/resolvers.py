@@ -74,7 +74,7 @@ async def busiest_agents(_: object, info: Info, *, limit: int) -> list[uuid.UUID
 
 
 @mutation.field("pinThread")
-async def pin_thread(_: object, info: Info, *, threadId: str, pinned: bool) -> str:  # noqa: N803
+async def pin_thread(_: object, info: Info, *, threadId: str, pinned: bool) -> str:  # noqa: N803 (GraphQL's name)
     """Pin or unpin a thread, and return its key. `@row` has checked that the viewer may read the thread."""
     statement = text("UPDATE threads SET pinned = :pinned WHERE id = :id")
     await info.context.connection.execute(statement, {"id": uuid.UUID(threadId), "pinned": pinned})

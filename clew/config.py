@@ -409,7 +409,7 @@ class Settings(BaseSettings):
         # A plain mapping, because pydantic's types accept only the alias of a field here, not its name.
         fixed: dict[str, Any] = {"env": env}
         try:
-            settings = cls(_env_file=dotenv if env == "dev" else None, **fixed)  # type: ignore[call-arg]
+            settings = cls(_env_file=dotenv if env == "dev" else None, **fixed)  # type: ignore[call-arg]  # pydantic's types leave out its own arguments
         except ValidationError as error:
             raise StartupError(_explain(error)) from None
         except SettingsError as error:

@@ -28,7 +28,7 @@ pytest_plugins = ["clew.testing"]
 
 if importlib.util.find_spec("sniffio") is None:
     # httpx tries to import it at each request, and what is not there is sought in every folder of `sys.path`.
-    sys.modules["sniffio"] = None  # type: ignore[assignment]
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

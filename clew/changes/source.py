@@ -286,7 +286,7 @@ class LoggedChanges:
                 if not state.listeners:
                     return
                 # Not all processes at once.
-                await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+                await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
                 wait = min(2 * wait, _LONGEST_WAIT)
         finally:
             self.snapshot = self.rest = None
@@ -304,7 +304,7 @@ class LoggedChanges:
         every = min(_DROPPING, self._retention * _DROPPING_SHARE)
         while True:
             # Not all processes at once; and soon after the start, for a process that does not live long.
-            await asyncio.sleep(every * random.uniform(0.1, 1))  # noqa: S311
+            await asyncio.sleep(every * random.uniform(0.1, 1))  # noqa: S311 (no secret)
             try:
                 async with connected(self._url) as connection:
                     await connection.fetch(sql.ROTATE, self._retention)

@@ -71,7 +71,7 @@ def alchemy_engine(pool: Pool) -> AsyncEngine:
         if not isinstance(context.original_exception, Exception):
             context.is_disconnect = False
             if context.connection is not None:
-                pool.disturb(context.connection.connection.driver_connection)  # type: ignore[arg-type]
+                pool.disturb(context.connection.connection.driver_connection)  # type: ignore[arg-type]  # a connection that ran a statement has one of the driver's
 
     event.listen(engine.sync_engine, "handle_error", keep_if_cancelled)
     return engine

@@ -125,7 +125,7 @@ def is_running(data: Path) -> bool:
 def create_database(data: Path, socket_dir: Path, name: str) -> None:
     """Create the database `name` (a plain identifier) if it is missing."""
     base = ["-h", str(socket_dir), "-U", SUPERUSER, "-d", "postgres", "-X", "-t", "-A", "-c"]
-    existing = _run("psql", [*base, f"SELECT 1 FROM pg_database WHERE datname = '{name}'"], cwd=data)  # noqa: S608
+    existing = _run("psql", [*base, f"SELECT 1 FROM pg_database WHERE datname = '{name}'"], cwd=data)  # noqa: S608 (a plain identifier)
     if existing.returncode == 0 and existing.stdout.strip() == "1":
         return
     created = _run("psql", [*base, f"CREATE DATABASE {name}"], cwd=data)
@@ -216,7 +216,7 @@ def _socket_dir(data: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir(), f"clew-{os.geteuid()}-{digest}")
     if len(os.fsencode(folder)) > LONGEST_SOCKET_DIR:
-        folder = Path("/tmp", folder.name)  # noqa: S108
+        folder = Path("/tmp", folder.name)  # noqa: S108 (the name is the user's own, and the owner is checked below)
     folder.mkdir(mode=0o700, exist_ok=True)
     owner = pwd.getpwnam(SYSTEM_USER).pw_uid if os.geteuid() == 0 else os.geteuid()
     state = folder.lstat()
@@ -256,7 +256,7 @@ def _ensure_system_user() -> None:
             "/usr/sbin/nologin",
             SYSTEM_USER,
         ]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 (no shell)
 
 
 def program(name: str) -> Path:
@@ -289,7 +289,7 @@ def _run(command: str, arguments: Sequence[str], cwd: Path) -> subprocess.Comple
     as_user = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": ()} if os.geteuid() == 0 else {}
     # The output goes to a file: a pipe would stay open in the postmaster that pg_ctl starts.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
+        done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 (keywords that depend on the user; no shell)
             [str(program(command)), *arguments],
             cwd=cwd,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},

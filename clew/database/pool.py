@@ -326,7 +326,7 @@ async def _ended(connection: Connection) -> None:
     connection.add_termination_listener(lambda _: ended.set())
     with suppress(OSError):
         # Transports cannot do this. uvloop does not even give access to its socket.
-        number = os.dup(connection._transport.get_extra_info("socket").fileno())  # type: ignore[attr-defined]
+        number = os.dup(connection._transport.get_extra_info("socket").fileno())  # type: ignore[attr-defined]  # asyncpg's own, which its types leave out
         with socket.socket(fileno=number) as half:
             half.shutdown(socket.SHUT_WR)
     await ended.wait()
@@ -335,9 +335,9 @@ async def _ended(connection: Connection) -> None:
 def _is_cancelled(connection: Connection) -> bool:
     """Return whether a statement is being cancelled, or the task that used the connection is."""
     task = asyncio.current_task()
-    return (task is not None and task.cancelling() > 0) or connection._protocol._is_cancelling()  # type: ignore[attr-defined]
+    return (task is not None and task.cancelling() > 0) or connection._protocol._is_cancelling()  # type: ignore[attr-defined]  # asyncpg's own, which its types leave out
 
 
 def _is_used(connection: Connection) -> bool:
     """Return whether the connection is in a transaction, or in one that failed to begin and would contain the next."""
-    return connection.is_in_transaction() or connection._top_xact is not None  # type: ignore[attr-defined]
+    return connection.is_in_transaction() or connection._top_xact is not None  # type: ignore[attr-defined]  # asyncpg's own, which its types leave out

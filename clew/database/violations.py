@@ -128,5 +128,5 @@ def _of_driver(error: BaseException | None) -> BaseException | None:
 def known(fields: Iterable[str], entity: str, schema: GraphQLSchema) -> list[str]:
     """Return the entity's fields that the viewer may read or write."""
     types = (schema.type_map.get(name) for name in (entity, f"{entity}CreateInput", f"{entity}SetInput"))
-    known = {name for type_ in types if type_ is not None for name in type_.fields}  # type: ignore[attr-defined]
+    known = {name for type_ in types if type_ is not None for name in type_.fields}  # type: ignore[attr-defined]  # types of these names have fields
     return [name for name in fields if name in known]

@@ -147,13 +147,13 @@ class Prepared:
                     except (GraphQLError, ValueError, TypeError):
                         break
             else:
-                return VariableValues(_Sources(self, raw), coerced)  # type: ignore[arg-type]
+                return VariableValues(_Sources(self, raw), coerced)  # type: ignore[arg-type]  # `_Sources` is read as a mapping only
         else:
             lists = ((spec.name, spec.type, raw[spec.name]) for spec in self.variables if spec.name in raw)
             check_variables(lists, self.limits, query=self.operation.operation is not OperationType.MUTATION)
             fitting = self._fitting(raw)
             if fitting is not None:
-                return VariableValues(_Sources(self, raw), fitting)  # type: ignore[arg-type]
+                return VariableValues(_Sources(self, raw), fitting)  # type: ignore[arg-type]  # `_Sources` is read as a mapping only
         nodes = self.operation.variable_definitions or ()
         try:
             values = get_variable_values(

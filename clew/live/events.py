@@ -235,7 +235,7 @@ class ChangeStream:
         kinds = prepared.schema.type_map["ChangeKind"]
         on = values.get("on")
         # `on` and `where` decide which events there are, so no cursor of others will do.
-        wanted = None if on is None else frozenset(enum_names(on, kinds))  # type: ignore[arg-type]
+        wanted = None if on is None else frozenset(enum_names(on, kinds))  # type: ignore[arg-type]  # a type of this name is an enum
         bound = {"where": values.get("where"), "on": None if wanted is None else sorted(wanted)}
         order = f"changes {node.name.value} {json.dumps(bound, default=repr, sort_keys=True)}"
         after = values.get("after") if self._request.last_event_id is None else self._request.last_event_id

@@ -507,7 +507,7 @@ class LiveQueries:
                 if error.code is not Code.UNAVAILABLE:
                     raise
                 # The database is not there. Try until it is: the members wait for it, not for another change.
-                await asyncio.sleep(retry * random.uniform(0.5, 1.0))  # noqa: S311
+                await asyncio.sleep(retry * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
                 retry = min(_LONGEST_RETRY, retry * 2)
                 members = [member for member in members if member.streams]
                 if members:

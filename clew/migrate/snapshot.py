@@ -18,7 +18,7 @@ from clew.model.types import Entity, Model
 from clew.sql.literals import quote_name
 from clew.sql.tables import build_tables
 
-_types = asyncpg_dialect().type_compiler_instance  # type: ignore[no-untyped-call]
+_types = asyncpg_dialect().type_compiler_instance  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,14 +108,13 @@ def _refuse_quietly(scalar: GraphQLScalarType) -> None:
 
     def refusing(coerce: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def coerced(value: Any) -> Any:
-            found: Any = Undefined
             try:
                 found = coerce(value)
             except GraphQLError:
                 raise
-            except Exception:  # noqa: S110
+            except Exception:
                 # For graphql-core any exception says that the value does not fit.
-                pass
+                found = Undefined
             if found is Undefined:
                 raise GraphQLError(f"{scalar.name} cannot represent this value.")
             return found

@@ -80,7 +80,7 @@ class Connection(HttpToolsProtocol):
 
     # --- receiving --------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrows it, too
         """Take a connection. At the limit it replaces the one that has waited longest."""
         super().connection_made(transport)
         if len(self.connections) - self._door.sockets > self._patience.connections:

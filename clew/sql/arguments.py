@@ -112,8 +112,8 @@ def _value(operand: Operand, cursors: Cursors) -> Argument:
         name, *rest = source.path
         if not rest:
             if convert is _same:
-                return lambda variables, _claims: variables.coerced[name]  # type: ignore[index]
-            return lambda variables, _claims: convert(variables.coerced[name])  # type: ignore[index]
+                return lambda variables, _claims: variables.coerced[name]  # type: ignore[index]  # coerced before any operand is read
+            return lambda variables, _claims: convert(variables.coerced[name])  # type: ignore[index]  # coerced before any operand is read
         return lambda variables, _claims: convert(_dig(variables.coerced, source.path))
     assert isinstance(source, Template)
     return lambda variables, _claims: convert(_fill(source, variables, operand.place))

@@ -70,7 +70,7 @@ class ChangesCompiler(WriteCompiler):
         if nested:
             # Postgres would take a list of JSON arrays for an array of more dimensions.
             without = ", ".join(quote_text(column.column) for column in nested)
-            json = f"(SELECT json_object_agg(key, value) FROM json_each({json}) WHERE key NOT IN ({without}))"  # noqa: S608
+            json = f"(SELECT json_object_agg(key, value) FROM json_each({json}) WHERE key NOT IN ({without}))"  # noqa: S608 (quoted texts)
         populated = sa.func.json_populate_record(sa.literal_column(f"NULL::{quoted(table)}"), sa.literal_column(json))
         columns = [sa.column(column.name, column.type) for column in table.columns]
         if not nested:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from clew.json_numbers import dumps
 from clew.model.types import ValueType
 
-_preparer = asyncpg_dialect().identifier_preparer  # type: ignore[no-untyped-call]
+_preparer = asyncpg_dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 _NUMBERS = ("int", "bigint", "smallint", "numeric", "decimal", "real", "double", "float")
 
 

@@ -25,7 +25,7 @@ from clew.sql.statement import Statement, compiled
 from clew.sql.tables import Tables
 from clew.sql.types import bound_type, sql_type
 
-_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 # No alias of a statement begins like this.
 _MEMBERS = "clew_member"
 
@@ -159,7 +159,7 @@ def _of_members(one: Statement, own: Statement, binds: _MemberBinds) -> MemberSt
         return None
     position = {name: index for index, name in enumerate(own.names)}
     members = f"unnest({', '.join(binds.arrays)}) WITH ORDINALITY AS {_MEMBERS}({', '.join(binds.columns)}, i)"
-    sql = f"SELECT {_MEMBERS}.i, clew_result.* FROM {members} CROSS JOIN LATERAL ({one.sql}) AS clew_result"  # noqa: S608
+    sql = f"SELECT {_MEMBERS}.i, clew_result.* FROM {members} CROSS JOIN LATERAL ({one.sql}) AS clew_result"  # noqa: S608 (compiled SQL)
     operands = tuple(binds.names.values())
     return MemberStatement(
         sql,

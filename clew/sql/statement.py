@@ -29,7 +29,7 @@ from clew.sql.read import bounded, order_statement, read_statement, row_argument
 from clew.sql.tables import Tables
 from clew.sql.write import write_statement
 
-_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 # SQLAlchemy renames identifiers within 6 bytes of this limit. Columns may use all 63 bytes of Postgres.
 _DIALECT.max_identifier_length = 1000
 # A statement with more characters of SQL than this is taken apart once its text is written.
@@ -196,7 +196,7 @@ def _part_key(part: Any) -> Any:
 
 def compiled(select: Executable, binds: Binds, cursors: Cursors) -> Statement:
     """Compile a statement whose operands are in `binds` to text."""
-    text: SQLCompiler = select.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    text: SQLCompiler = select.compile(dialect=_DIALECT)  # type: ignore[attr-defined]  # every statement that Clew makes compiles
     operands = tuple(binds.names[name] for name in text.positiontup or ())
     if len(text.string) > _LARGE:
         _take_apart(select)

@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from clew.model.types import ValueType
 
-_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 
 
 class Text(AsyncpgString):
@@ -78,7 +78,7 @@ class Array(AsyncpgARRAY):
     def bind_processor(self, dialect: sa.Dialect) -> None:
         return None
 
-    def result_processor(self, dialect: sa.Dialect, coltype: object) -> None:  # type: ignore[override]
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> None:  # type: ignore[override]  # None: values stay as they are
         return None
 
 

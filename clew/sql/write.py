@@ -245,7 +245,7 @@ def _lock(plan: Lock, model: Model, tables: Tables, binds: Binds) -> Select[Any]
         found.append(compiler.masked(key_value(scope.column(column), column.type), mask, scope))
     found += [compiler.is_open(visible, field, scope).label(f"o{n}") for n, field in enumerate(plan.opened)]
     if plan.image:
-        found.append(_image(scope.source.name).label("image"))  # type: ignore[attr-defined]
+        found.append(_image(scope.source.name).label("image"))  # type: ignore[attr-defined]  # a source that is written has a name
     statement = sa.select(*found, *(item.label(f"b{number}") for number, item in enumerate(before)))
     statement = statement.select_from(source).where(*compiler.conditions(Rows(visible, plan.where), scope), *guards)
     statement = statement.where(sa.or_(sa.false(), *rules))
@@ -275,7 +275,7 @@ def _reached(plan: Reached, model: Model, tables: Tables, binds: Binds) -> Selec
     own = [scope.column(column) for column in plan.entity.key_columns]
     guards = [compiler.judged(guard.before, scope) for guard in plan.permits.guards]
     holds = sa.and_(sa.true(), *guards).label("holds")
-    image = _image(scope.source.name)  # type: ignore[attr-defined]
+    image = _image(scope.source.name)  # type: ignore[attr-defined]  # a source that is written has a name
     statement = sa.select(*_keys(plan.entity, scope), holds, image).select_from(
         given.source.join(scope.source, sa.and_(*same))
     )

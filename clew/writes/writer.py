@@ -609,7 +609,7 @@ class Writer:
                 hint="Set all: true if you mean all rows.",
             )
         type_ = self._store.schema.type_map[f"{entity.name}Filter"]
-        return filter_predicate(self._store.access, self._store.sight, entity, value_tree(where, type_), "where")  # type: ignore[arg-type]
+        return filter_predicate(self._store.access, self._store.sight, entity, value_tree(where, type_), "where")  # type: ignore[arg-type]  # a type of this name is a filter
 
 
 def _operation(step: Step) -> Operation:

@@ -158,8 +158,10 @@ class Live(InProcess):
 
     @staticmethod
     def carries(attack: Attack) -> bool:
+        if not attack.about_rules or not InProcess.carries(attack):
+            return False
         query = _query_of(attack.document)
-        if query is None or not InProcess.carries(attack) or not attack.about_rules:
+        if query is None:
             return False
         selected = query.selection_set.selections
         return all(isinstance(node, FieldNode) and node.name.value in _live_fields() for node in selected)
@@ -233,7 +235,7 @@ class Get:
 
     @staticmethod
     def carries(attack: Attack) -> bool:
-        return len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
+        return _fits_url(attack)
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         url = f"/graphql?{_query_string(document, variables)}"
@@ -299,7 +301,7 @@ class Socket:
             {"type": "subscribe", "id": "1", "payload": operation},
         ):
             sent.put_nowait({"type": "websocket.receive", "text": _json(message)})
-        serving = asyncio.ensure_future(self.apps[who.keys](scope, sent.get, received.put))  # type: ignore[arg-type]
+        serving = asyncio.ensure_future(self.apps[who.keys](scope, sent.get, received.put))  # type: ignore[arg-type]  # plain dictionaries
         try:
             return await self._answer(received)
         finally:
@@ -336,8 +338,7 @@ class Ticket:
     @staticmethod
     def carries(attack: Attack) -> bool:
         # A ticket does not take much, which is another test's matter.
-        fits = len(_query_string(attack.document, attack.variables)) < _LONGEST_URL
-        return fits and attack.about_rules and len(repr(attack.who)) < _LONGEST_VIEWER
+        return attack.about_rules and len(repr(attack.who)) < _LONGEST_VIEWER and _fits_url(attack)
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
         server = self.servers[who.keys]
@@ -574,6 +575,11 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
 
 def _query_string(document: str, variables: Mapping[str, Any]) -> str:
     return urlencode({"query": document.encode("utf-8", "surrogatepass"), "variables": _json(dict(variables))})
+
+
+def _fits_url(attack: Attack) -> bool:
+    # A long document need not be quoted to know.
+    return len(attack.document) < _LONGEST_URL > len(_query_string(attack.document, attack.variables))
 
 
 def _json(value: Any) -> str:

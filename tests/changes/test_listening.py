@@ -40,7 +40,7 @@ async def sessions(writer: asyncpg.Connection[Any]) -> dict[int, Any]:
 
 async def until_sessions(writer: asyncpg.Connection[Any], count: int) -> dict[int, Any]:
     async with asyncio.timeout(PATIENCE):
-        while len(found := await sessions(writer)) != count:  # noqa: ASYNC110
+        while len(found := await sessions(writer)) != count:
             await asyncio.sleep(0.02)
     return found
 

@@ -34,7 +34,7 @@ async def begin(log: Log, source: LoggedChanges) -> Position:
 
 async def begin_alone(log: Log, source: LoggedChanges) -> Position:
     """A position that saw no transaction running, such as one in another test's database."""
-    while not (position := await begin(log, source)).snapshot.endswith(":"):  # noqa: ASYNC110
+    while not (position := await begin(log, source)).snapshot.endswith(":"):
         await asyncio.sleep(0.01)
     return position
 
@@ -164,7 +164,7 @@ async def test_an_app_drops_old_changes_though_nobody_listens(log: Log) -> None:
     await writer.execute("INSERT INTO people VALUES (1)")
     log.source(retention=0.1).keep_short()
     async with asyncio.timeout(30):
-        while await writer.fetchval("SELECT count(*) FROM clew.change_log"):  # noqa: ASYNC110
+        while await writer.fetchval("SELECT count(*) FROM clew.change_log"):
             await asyncio.sleep(0.02)
 
 

@@ -137,7 +137,6 @@ async def test_a_huge_statement_is_one_change(log: Log) -> None:
     assert await writer.fetchval("SELECT count(*) FROM clew.change_log") == 3
 
 
-@pytest.mark.filterwarnings("ignore")
 async def test_a_publication_of_all_tables_hinders_no_write(log: Log) -> None:
     ear = await log.ear()
     writer = await log.writer()

@@ -106,7 +106,7 @@ async def uncommitted(url: str, *statements: str) -> AsyncIterator[None]:
 
         async def commit() -> None:
             # Only what is in the database says so.
-            while not await watch.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            while not await watch.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.005)
             await transaction.commit()
 

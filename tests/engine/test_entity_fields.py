@@ -260,7 +260,7 @@ async def test_who_leaves_takes_resolvers_and_statements_along(desk: Desk, level
     await desk.data(user(1), document)
     office.ran.clear()
     running = asyncio.create_task(desk.answer(user(1), document))
-    while len(office.ran) < level * (PEOPLE - 2):  # noqa: ASYNC110  nobody tells
+    while len(office.ran) < level * (PEOPLE - 2):
         await asyncio.sleep(0)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -108,7 +108,7 @@ async def test_background_work_of_a_mounted_app_ends_with_the_server(lab: Lab, l
                     assert (await client.get("/api/healthz")).status_code == 200
                 await app.changes.listen(Ear())
                 loop.call_soon_threadsafe(began.set)
-                while not done.is_set():  # noqa: ASYNC110
+                while not done.is_set():
                     await asyncio.sleep(0.01)
 
         asyncio.run(serve())

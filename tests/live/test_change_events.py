@@ -488,7 +488,7 @@ async def test_all_who_ask_the_same_are_answered_by_one_statement(newsroom: News
         count += 1
         return await fetch(*given)
 
-    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]
+    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]  # counts, and does the same
     tasks = [asyncio.create_task(reader.next()) for reader in readers]
     await asyncio.sleep(0)
     await newsroom.write("UPDATE notes SET text = 'x' WHERE id = 1")
@@ -519,7 +519,7 @@ async def test_all_who_ask_alike_are_answered_by_one_statement(newsroom: Newsroo
         found = await asyncio.gather(*(reader.waiting() for reader in readers))
         return [told([event(payload) for payload in payloads]) for payloads in found]
 
-    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]
+    newsroom.engine.pool.fetch = counted  # type: ignore[method-assign,assignment]  # counts, and does the same
     tasks = asyncio.create_task(all_told())
     await asyncio.sleep(0.05)
     tasks.cancel()

@@ -46,7 +46,7 @@ class Runs:
         self.gate: asyncio.Event | None = None
         self.has_read = asyncio.Event()
         for pool in (world.live_pool, world.engine.pool):
-            pool.fetch = partial(self.fetch, pool.fetch)  # type: ignore[method-assign]
+            pool.fetch = partial(self.fetch, pool.fetch)  # type: ignore[method-assign]  # looks on, and does the same
 
     async def fetch(self, fetch: Fetch, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         self.sent.append((sql, arguments))

@@ -71,7 +71,7 @@ def column_of(base: Model, name: str, field: str) -> Column:
 
 def altered(name: str, field: str, **fields: object) -> Callable[[Model], Model]:
     def change(base: Model) -> Model:
-        return with_columns(base, name, replace(column_of(base, name, field), **fields))  # type: ignore[arg-type]
+        return with_columns(base, name, replace(column_of(base, name, field), **fields))  # type: ignore[arg-type]  # each test gives what the fields take
 
     return change
 

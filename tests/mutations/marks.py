@@ -90,6 +90,6 @@ def _changes(text: str) -> Iterator[tuple[str, str | None]]:
     elif (without := re.fullmatch("without `(.*)`", text)) is not None:
         code = without[1]
         # An argument may be `*items`.
-        yield f"without `{code_text(ast.parse(f'({code},)', mode='eval').body.elts[0])}`", None  # type: ignore[attr-defined]
+        yield f"without `{code_text(ast.parse(f'({code},)', mode='eval').body.elts[0])}`", None  # type: ignore[attr-defined]  # a tuple is parsed
     else:
         yield text, None

@@ -151,7 +151,7 @@ def corner_proof() -> Iterator[corners.Proof]:
 
 @each(tried(COMPILING))
 def test_a_mutant_is_noticed(mutant: Mutant, corner_proof: corners.Proof) -> None:
-    with pytest.raises(Exception):  # noqa: B017, PT011
+    with pytest.raises(Exception):  # noqa: B017, PT011 (whatever notices it)
         corner_proof.check_mutant(mutant)
 
 
@@ -167,7 +167,7 @@ def writing_proof(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
 @each([*tried(JUDGING), *(tried(DECIDING) if ALL else ())])
 def test_a_mutant_of_what_judges_writes_is_noticed(mutant: Mutant, writing_proof: writing.Proof) -> None:
-    with pytest.raises(Exception):  # noqa: B017, PT011
+    with pytest.raises(Exception):  # noqa: B017, PT011 (whatever notices it)
         writing_proof.check_mutant(mutant)
 
 
@@ -190,7 +190,7 @@ if ALL:
 
     @each(tried(USING))
     def test_a_mutant_of_what_uses_the_rules_is_noticed(mutant: Mutant, proof: Proof) -> None:
-        with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011
+        with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011 (whatever notices it)
             proof.check()
 
     @each(alike(USING))

@@ -1,5 +1,7 @@
 """What must hold between the answers to related operations, whatever the right answer is."""
 
+# ruff: noqa: B023 (each check of a loop runs before the next is made)
+
 from __future__ import annotations
 
 import json
@@ -63,18 +65,18 @@ def test_a_filter_its_negation_and_the_nulls_are_all_rows(world: World) -> None:
         @SETTINGS
         @given(filters(source(world), entity))
         def check(where: dict[str, Any]) -> None:
-            everything = keys(rows(world, entity))  # noqa: B023
-            true = keys(rows(world, entity, where=where))  # noqa: B023
-            false = keys(rows(world, entity, where={"not": where}))  # noqa: B023
+            everything = keys(rows(world, entity))
+            true = keys(rows(world, entity, where=where))
+            false = keys(rows(world, entity, where={"not": where}))
             assert not true & false
             either = {"or": [where, {"not": where}]}
-            assert keys(rows(world, entity, where=either)) == true | false  # noqa: B023
+            assert keys(rows(world, entity, where=either)) == true | false
             # What is neither is neither for the reference as well, and nothing else is.
-            table = world.reference.tables.rows[entity.name]  # noqa: B023
-            seen = [row for row in world.reference.visible(entity) if row in table]  # noqa: B023
-            unknown = [row for row in seen if world.reference.holds(entity, row, where) is None]  # noqa: B023
+            table = world.reference.tables.rows[entity.name]
+            seen = [row for row in world.reference.visible(entity) if row in table]
+            unknown = [row for row in seen if world.reference.holds(entity, row, where) is None]
             assert len(true) + len(false) + len(unknown) == len(everything)
-            assert keys(rows(world, entity, where={"not": {"not": where}})) == true  # noqa: B023
+            assert keys(rows(world, entity, where={"not": {"not": where}})) == true
 
         check()
 
@@ -85,10 +87,10 @@ def test_pages_put_together_are_the_whole(world: World) -> None:
         @SETTINGS
         @given(orders(source(world), entity), st.integers(1, 4))
         def check(order: list[dict[str, Any]], size: int) -> None:
-            whole = rows(world, entity, orderBy=order)  # noqa: B023
+            whole = rows(world, entity, orderBy=order)
             pages: list[dict[str, Any]] = []
             for offset in range(0, len(whole) + size, size):
-                page = rows(world, entity, orderBy=order, limit=size, offset=offset)  # noqa: B023
+                page = rows(world, entity, orderBy=order, limit=size, offset=offset)
                 assert len(page) <= size
                 pages += page
             assert pages == whole
@@ -103,15 +105,15 @@ def test_literals_variables_and_aliases_come_to_the_same(world: World) -> None:
         @SETTINGS
         @given(filters(source(world), entity))
         def check(where: dict[str, Any]) -> None:
-            key = " ".join(entity.primary_key)  # noqa: B023
-            list_ = entity.plural  # noqa: B023
-            type_ = f"{entity.name}Filter"  # noqa: B023
+            key = " ".join(entity.primary_key)
+            list_ = entity.plural
+            type_ = f"{entity.name}Filter"
             body = f"{{ {list_}(where: $w) {{ {key} }} other: {list_}(where: $w) {{ {key} }} }}"
             given_ = world.execute(f"query($w: {type_}) {body}", {"w": where})
             assert given_["data"][list_] == given_["data"]["other"]
             # The members one by one, each a variable of its own.
             parts = {f"v{index}": (name, value) for index, (name, value) in enumerate(where.items())}
-            fields = world.schema.type_map[type_].fields  # type: ignore[attr-defined]
+            fields = world.schema.type_map[type_].fields  # type: ignore[attr-defined]  # a type of this name is an input
             header = ", ".join(f"${v}: {fields[name].type}" for v, (name, _) in parts.items())
             literal = ", ".join(f"{name}: ${v}" for v, (name, _) in parts.items())
             document = f"query{f'({header})' if header else ''} {{ {list_}(where: {{{literal}}}) {{ {key} }} }}"
@@ -152,8 +154,8 @@ def test_a_cached_plan_answers_as_a_fresh_engine_does(world: World) -> None:
                 given_ = {key: value for key, value in values.items() if value is not ...}
                 old = world.engine
                 fresh = Engine(old.model, old.schema, old.statements.tables, old.pool, LIMITS)
-                expected = canonical(world.run(answer(fresh, document, given_)))  # noqa: B023
-                assert canonical(world.execute(document, given_)) == expected  # noqa: B023
+                expected = canonical(world.run(answer(fresh, document, given_)))
+                assert canonical(world.execute(document, given_)) == expected
 
         check()
 
@@ -168,18 +170,18 @@ def test_aggregates_and_groups_are_folds_of_the_list(world: World) -> None:
         @given(filters(source(world), entity))
         def check(where: dict[str, Any]) -> None:
             parts = [
-                f"list: {entity.plural}(where: $w) {{ {' '.join(measures.columns)} }}",  # noqa: B023
-                f"page: {entity.plural}Connection(where: $w, first: 1) {{ totalCount }}",  # noqa: B023
-                f"all: {entity.plural}Aggregate(where: $w) {{ {measures.selection} }}",  # noqa: B023
+                f"list: {entity.plural}(where: $w) {{ {' '.join(measures.columns)} }}",
+                f"page: {entity.plural}Connection(where: $w, first: 1) {{ totalCount }}",
+                f"all: {entity.plural}Aggregate(where: $w) {{ {measures.selection} }}",
             ]
-            for n, column in enumerate(measures.keys):  # noqa: B023
+            for n, column in enumerate(measures.keys):
                 by = f"by: [{{{column}: VALUE}}], where: $w"
-                parts.append(f"g{n}: {entity.plural}Groups({by}) {{ key {{ {column} }} {measures.selection} }}")  # noqa: B023
-            found = world.execute(f"query($w: {name}Filter) {{ {' '.join(parts)} }}", {"w": where})["data"]  # noqa: B023
+                parts.append(f"g{n}: {entity.plural}Groups({by}) {{ key {{ {column} }} {measures.selection} }}")
+            found = world.execute(f"query($w: {name}Filter) {{ {' '.join(parts)} }}", {"w": where})["data"]
             rows, total = found["list"], found["all"]
             assert found["page"]["totalCount"] == total["count"] == len(rows)
-            assert total == measures.fold(rows)  # noqa: B023
-            for n, column in enumerate(measures.keys):  # noqa: B023
+            assert total == measures.fold(rows)
+            for n, column in enumerate(measures.keys):
                 members: dict[Any, list[Any]] = {}
                 for row in rows:
                     members.setdefault(row[column], []).append(row)
@@ -187,7 +189,7 @@ def test_aggregates_and_groups_are_folds_of_the_list(world: World) -> None:
                 assert sum(group["count"] for group in found[f"g{n}"]) == len(rows)
                 assert there.keys() == members.keys()
                 for value, group in there.items():
-                    assert {**group, "key": None} == {"key": None, **measures.fold(members[value])}  # noqa: B023
+                    assert {**group, "key": None} == {"key": None, **measures.fold(members[value])}
 
         check()
 

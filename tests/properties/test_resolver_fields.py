@@ -141,7 +141,7 @@ def test_every_required_value_is_of_pythons_type_for_it(world: World, engine: En
 
 def test_resolvers_deep_in_lists_take_one_statement(world: World, engine: Engine) -> None:
     counted = Counted(engine)
-    engine.pool = counted  # type: ignore[assignment]
+    engine.pool = counted  # type: ignore[assignment]  # stands in for the pool
     document = """
       query($deep: Boolean!) {
         items(orderBy: {id: DESC}) { double children { double ...Deep @include(if: $deep) } bare }

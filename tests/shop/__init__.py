@@ -54,14 +54,14 @@ def resolve_shout(parent: dict[str, Any], _info: GraphQLResolveInfo[Any]) -> str
 
 
 @mutation.field("renameCompany")
-async def resolve_rename(_: Any, info: GraphQLResolveInfo[Any], id: str, name: str) -> str:  # noqa: A002
+async def resolve_rename(_: Any, info: GraphQLResolveInfo[Any], id: str, name: str) -> str:
     statement = text("UPDATE companies SET name = :name WHERE id = :id RETURNING name")
     renamed: str = await info.context.connection.scalar(statement, {"id": uuid.UUID(id), "name": name})
     return renamed
 
 
 @mutation.field("failAfterRenaming")
-async def resolve_fail(root: Any, info: GraphQLResolveInfo[Any], id: str, name: str) -> str:  # noqa: A002
+async def resolve_fail(root: Any, info: GraphQLResolveInfo[Any], id: str, name: str) -> str:
     await resolve_rename(root, info, id, name)
     raise ClewError("It was not to be.", code="CONFLICT", hint="Try another name.")
 

@@ -138,7 +138,7 @@ def resolve_noted(event: str, _info: Info) -> str:
 
 
 @subscription.source("watched")
-async def watched(_: Any, _info: Info, noteId: str) -> AsyncGenerator[dict[str, str], None]:  # noqa: N803
+async def watched(_: Any, _info: Info, noteId: str) -> AsyncGenerator[dict[str, str], None]:
     STARTED.append(noteId)
     yield {"watched": noteId}
 

@@ -57,7 +57,7 @@ async def test_clients_that_go_at_any_moment_leave_nothing_behind(desk: Desk) ->
         for _ in range(20):
             await asyncio.gather(*(come_and_go(port) for _ in range(10)))
         async with asyncio.timeout(5):
-            while app.sockets._open or app.engine.pool._settling or _of_clients() > before:  # noqa: ASYNC110
+            while app.sockets._open or app.engine.pool._settling or _of_clients() > before:
                 await asyncio.sleep(0.02)
         assert not app.sockets._viewers
         assert not app.engine.flights._viewers

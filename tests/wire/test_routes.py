@@ -317,7 +317,7 @@ async def test_in_an_app_around_it_a_ticket_is_for_one_whole_path(site: Site) ->
             assert (await client.get(shut, params={"query": WHO, "ticket": text})).status_code == 401
         response = await client.post(office, json={"path": "/nowhere"}, headers=bearer())
         assert "has no such `path`" in response.text
-        site.outer.router.routes.insert(0, Route("/mine", site.outer.router.routes[0].endpoint))  # type: ignore[attr-defined]
+        site.outer.router.routes.insert(0, Route("/mine", site.outer.router.routes[0].endpoint))  # type: ignore[attr-defined]  # the first route has one
         text = await ticket(client, "/mine", office)
         assert (await client.get("/mine", params={"ticket": text})).json()["id"] == "42"
         assert (await client.get("/api/who/mine", params={"ticket": text})).status_code == 401

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             # Ctrl-C reaches psql too, which cancels its statement and goes on.
-            return subprocess.run(  # noqa: S603
+            return subprocess.run(  # noqa: S603 (no shell)
                 [program, f"--dbname={address}", *arguments.arguments], env=environment, check=False
             ).returncode
         finally:

@@ -47,7 +47,7 @@ class Mood(Enum):
 
 
 @query.field("stats")
-def resolve_stats(*_: Any, input: dict[str, Mood] | None = None) -> dict[str, Any]:  # noqa: A002
+def resolve_stats(*_: Any, input: dict[str, Mood] | None = None) -> dict[str, Any]:
     mood = (input or {}).get("mood", Mood.GOOD)
     assert isinstance(mood, Mood)
     return {"teams": TEAMS, "mood": mood, "size": Decimal(TEAMS)}

@@ -46,7 +46,7 @@ async def resolve_relay(
 
 
 @mutation.field("stamp")
-async def resolve_stamp(_: Any, info: GraphQLResolveInfo[Any], id: int) -> bool:  # noqa: A002
+async def resolve_stamp(_: Any, info: GraphQLResolveInfo[Any], id: int) -> bool:
     await info.context.connection.execute(text("UPDATE notes SET state = 'stamped' WHERE id = :id"), {"id": id})
     return True
 

@@ -159,7 +159,7 @@ def resolve_same(parent: dict[str, Any], _: Info, **arguments: str) -> bool:
 
 
 @query.field("slowPick")
-async def resolve_slow_pick(_: Any, _info: Info, id: str | None = None) -> str | None:  # noqa: A002
+async def resolve_slow_pick(_: Any, _info: Info, id: str | None = None) -> str | None:
     await asyncio.sleep(0.005)
     return id
 
@@ -219,14 +219,14 @@ def resolve_ran(_: Any, info: Info, **_arguments: Any) -> bool:
 
 
 @mutation.field("rename")
-async def resolve_rename(_: Any, info: Info, id: str, name: str) -> str:  # noqa: A002
+async def resolve_rename(_: Any, info: Info, id: str, name: str) -> str:
     statement = text("UPDATE people SET name = :name WHERE id = :id")
     await info.context.connection.execute(statement, {"id": id, "name": name})
     return id
 
 
 @mutation.field("fail")
-async def resolve_fail(_: Any, info: Info, id: str) -> None:  # noqa: A002
+async def resolve_fail(_: Any, info: Info, id: str) -> None:
     await resolve_rename(None, info, id, "failed")
     raise ClewError("It was not to be.", code="CONFLICT", hint="Try another.", extensions={"id": id})
 

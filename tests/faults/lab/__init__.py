@@ -74,7 +74,7 @@ class Lab:
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 2.0) -> None:
         """Wait for a condition of the outside world, which tells nobody when it becomes true; fail after `seconds`."""
         async with asyncio.timeout(seconds):
-            while not await condition():  # noqa: ASYNC110
+            while not await condition():
                 await asyncio.sleep(0.01)
 
     async def until_busy(self, query: str = "", count: int = 1) -> None:

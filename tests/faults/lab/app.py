@@ -25,7 +25,7 @@ async def resolve_act(_: Any, info: GraphQLResolveInfo[Any], name: str) -> Any:
 
 
 @mutation.field("rename")
-async def resolve_rename(_: Any, info: GraphQLResolveInfo[Any], id: int, name: str) -> str:  # noqa: A002
+async def resolve_rename(_: Any, info: GraphQLResolveInfo[Any], id: int, name: str) -> str:
     statement = text("UPDATE items SET name = :name WHERE id = :id RETURNING name")
     renamed: str = await info.context.connection.scalar(statement, {"id": id, "name": name})
     return renamed

@@ -34,10 +34,10 @@ def test_a_generator_makes_requests_of_all_its_knobs(made_by: Generator, share: 
 
 
 async def test_what_holds_the_loop_is_measured() -> None:
-    held = await measure(Busy(), ("{ a }", {"us": 30_000}), 1)  # type: ignore[arg-type]
+    held = await measure(Busy(), ("{ a }", {"us": 30_000}), 1)  # type: ignore[arg-type]  # stands in for a server
     assert held.hold > 0.025
     assert held.code == "200"
-    assert (await measure(Busy(), ("{ a }", {}), 2)).hold < held.hold  # type: ignore[arg-type]
+    assert (await measure(Busy(), ("{ a }", {}), 2)).hold < held.hold  # type: ignore[arg-type]  # stands in for a server
 
 
 async def test_the_search_climbs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ async def test_the_search_climbs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     generators = [Generator(slow, {"a": 20_000}), Generator(quick, {"b": 9})]
     monkeypatch.setattr("bench.search.GENERATORS", generators)
-    found = await search(Busy(), 1.5, seed=1)  # type: ignore[arg-type]
+    found = await search(Busy(), 1.5, seed=1)  # type: ignore[arg-type]  # stands in for a server
     assert [one.generator.name for one in found] == ["slow", "quick"]
     assert found[0].knobs["a"] > 2000
     assert "slow(a=" in table(found)

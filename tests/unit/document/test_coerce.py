@@ -77,4 +77,4 @@ def test_what_is_nested_too_deeply_is_left_to_graphql_core() -> None:
     for _ in range(MAX_NESTING_DEPTH + 1):
         value = {"id": 1, "parent": value}
     with pytest.raises(UnfitError):
-        coercer(SCHEMA.type_map["Row"])(value, 0)  # type: ignore[arg-type]
+        coercer(SCHEMA.type_map["Row"])(value, 0)  # type: ignore[arg-type]  # a type of this name is an input

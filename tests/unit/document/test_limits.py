@@ -281,7 +281,7 @@ def test_the_conditions_of_filters_are_counted_on_all_levels(where: object, coun
     def code(conditions: int) -> Code | None:
         try:
             given = [("w", INPUTS.type_map["RowFilter"], where)]
-            check_variables(given, Limits(conditions=conditions), query=query)  # type: ignore[arg-type]
+            check_variables(given, Limits(conditions=conditions), query=query)  # type: ignore[arg-type]  # a type of this name is an input
         except ClewError as error:
             return error.code
         return None

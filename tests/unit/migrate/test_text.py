@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 
 from clew.migrate.text import escape, execute_line, python_literal
 
-DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 SQL = st.text(alphabet=st.sampled_from(list(":\\\"'ab1_%s$({ \n\té é")), max_size=40)
 
 

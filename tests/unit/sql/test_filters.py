@@ -54,7 +54,7 @@ def test_a_negation_is_one_operand_of_what_stands_after_it(where: dict[str, Any]
     pages = Pages(MODEL, build_tables(MODEL), Binds())
     negated = condition(Not(Conditions(MODEL).condition(NOTE, where)), pages.scope("Note", None), pages, pages.binds)
     for expression in (negated, Once(negated)):
-        text = str(expression.is_(sa.true()).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+        text = str(expression.is_(sa.true()).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
         before, after = text[: -len(" IS true")], text[-len(" IS true") :]
         assert after == " IS true"
         assert _is_in_parentheses(before), text

@@ -30,7 +30,7 @@ from clew.sql.tables import build_tables, default_sql
 from clew.sql.types import sql_type
 from clew.sql.words import identifiers, replace_identifiers, split_list
 
-DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 TEXT = ValueType("String", "text")
 UUID = ValueType("ID", "uuid")
 
@@ -38,11 +38,11 @@ UUID = ValueType("ID", "uuid")
 def entity(name: str = "Post", *columns: Column, **more: object) -> Entity:
     own = (Column(name="id", column="id", type=UUID, nullable=False, uuid_key=True), *columns)
     plural = f"{name.lower()}s"
-    return Entity(name=name, table=plural, single=name, plural=plural, columns=own, primary_key=("id",), **more)  # type: ignore[arg-type]
+    return Entity(name=name, table=plural, single=name, plural=plural, columns=own, primary_key=("id",), **more)  # type: ignore[arg-type]  # each test gives what the fields take
 
 
 def text_column(name: str, **more: object) -> Column:
-    return Column(name=name, column=name, type=TEXT, **more)  # type: ignore[arg-type]
+    return Column(name=name, column=name, type=TEXT, **more)  # type: ignore[arg-type]  # each test gives what the fields take
 
 
 def table_of(item: Entity, *others: Entity, enums: dict[str, Enum] | None = None) -> sa.Table:
