@@ -1,5 +1,4 @@
-"""jobs
-"""
+"""jobs"""
 
 from alembic import op
 

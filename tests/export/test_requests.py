@@ -182,7 +182,7 @@ async def test_more_exports_at_once_than_allowed_are_429(make_app: MakeApp, asid
 
         async def until(count: int) -> None:
             async with asyncio.timeout(5):
-                while len(await activity(aside, "state = 'active' AND query LIKE 'COPY%'")) < count:  # noqa: ASYNC110
+                while len(await activity(aside, "state = 'active' AND query LIKE 'COPY%'")) < count:
                     await asyncio.sleep(0.01)
 
         first = asyncio.ensure_future(client.get("/export.csv", params=slow))

@@ -47,7 +47,7 @@ async def activity(aside: asyncpg.Connection[Any], condition: str = "true") -> l
 
 async def until_busy(aside: asyncpg.Connection[Any], condition: str = "state = 'active'") -> None:
     async with asyncio.timeout(10):
-        while not await activity(aside, f"{condition} AND query LIKE 'COPY%'"):  # noqa: ASYNC110
+        while not await activity(aside, f"{condition} AND query LIKE 'COPY%'"):
             await asyncio.sleep(0.005)
 
 
@@ -55,7 +55,7 @@ async def until_gone(aside: asyncpg.Connection[Any]) -> float:
     """Wait until no export is at work, and return the seconds that it took."""
     began = time.perf_counter()
     async with asyncio.timeout(10):
-        while await activity(aside, "state <> 'idle'"):  # noqa: ASYNC110
+        while await activity(aside, "state <> 'idle'"):
             await asyncio.sleep(0.002)
     return time.perf_counter() - began
 
@@ -64,7 +64,7 @@ async def until_whole(app: Application) -> None:
     """Wait until the pool has every connection back that it lent."""
     pool = app.exports._pool
     async with asyncio.timeout(5):
-        while pool._settling or pool._open != len(pool._idle):  # noqa: ASYNC110
+        while pool._settling or pool._open != len(pool._idle):
             await asyncio.sleep(0.005)
     assert not app.exports._running
 

@@ -157,14 +157,14 @@ class Jobs:
         """Wait until a job has one of some statuses; by default until it has ended."""
         wanted = statuses or ("SUCCEEDED", "FAILED", "CANCELLED")
         async with asyncio.timeout(PATIENCE):
-            while (row := await self.row(job))["status"] not in wanted:  # noqa: ASYNC110
+            while (row := await self.row(job))["status"] not in wanted:
                 await asyncio.sleep(0.02)
         return row
 
     async def until_true(self, fits: Callable[[], Awaitable[bool]]) -> None:
         """Wait until something holds."""
         async with asyncio.timeout(PATIENCE):
-            while not await fits():  # noqa: ASYNC110
+            while not await fits():
                 await asyncio.sleep(0.02)
 
     async def until_waiting(self, job: str, attempt: int) -> asyncpg.Record:

@@ -71,7 +71,7 @@ async def test_no_kill_loses_a_job_or_repeats_an_effect(jobs: Jobs) -> None:
             os.kill(pid, signal.SIGCONT)
         hastening = asyncio.create_task(hasten())
         async with asyncio.timeout(PATIENCE):
-            while await jobs.connection.fetchval("SELECT count(*) FROM clew.jobs WHERE finished_at IS NULL"):  # noqa: ASYNC110
+            while await jobs.connection.fetchval("SELECT count(*) FROM clew.jobs WHERE finished_at IS NULL"):
                 await asyncio.sleep(0.1)
         hastening.cancel()
         await asyncio.wait([hastening])

@@ -465,7 +465,7 @@ async def test_wake_ups_suffice_without_the_poll(
         await writer.flush(job)
         # Processes need a moment until they know of each other.
         async with asyncio.timeout(20):
-            while elsewhere and not writing.others_until:  # noqa: ASYNC110
+            while elsewhere and not writing.others_until:
                 await asyncio.sleep(0.01)
         await writer.emit(job, 1, "b", "token", None)
         await reading.until(lambda it: it.text == "ab")

@@ -254,7 +254,7 @@ async def test_a_disconnect_cancels_no_job_and_leaves_nothing_behind(make: Any) 
             await answer.event()
             assert place.app.outputs._here().ring.streams
         async with asyncio.timeout(10):
-            while place.app.outputs._here().ring.streams or place.app.sockets._open:  # noqa: ASYNC110
+            while place.app.outputs._here().ring.streams or place.app.sockets._open:
                 await asyncio.sleep(0.01)
         row = await place.aside.fetchrow("SELECT status, cancelled_at FROM clew.jobs WHERE id = $1", job)
         assert tuple(row) == ("RUNNING", None)

@@ -105,7 +105,7 @@ async def test_a_storm_of_live_queries_is_served_to_the_last(desk: Desk) -> None
     again, sockets = asyncio.Event(), list[Client]()
     async with served(app) as port:
         clients = [asyncio.ensure_future(follow(port, again, sockets)) for _ in range(STORM)]
-        while len(sockets) < STORM:  # noqa: ASYNC110
+        while len(sockets) < STORM:
             await asyncio.sleep(0.05)
         again.set()
         found = await asyncio.gather(*clients)
