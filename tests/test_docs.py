@@ -31,6 +31,7 @@ from graphql import (
     visit,
 )
 
+from app.replies import reply
 from app.resolvers import message, mutation, query, thread, user
 from app.seed import seed
 from clew import Clew, Viewer
@@ -232,6 +233,7 @@ def demo(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     database = f"docs_{uuid.uuid4().hex}"
     url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{database}"))
     clew = Clew([query, mutation, user, thread, message], project=root)
+    clew.job("reply")(reply)
 
     async def administer(statement: str) -> None:
         connection = await asyncpg.connect(postgres_url)
@@ -340,7 +342,7 @@ def commands(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Ite
 COMMANDS = dict(commands(build_parser()))
 
 # Named in the overview as not there yet.
-PLANNED = {"new", "worker", "introspect"}
+PLANNED = {"new", "introspect"}
 
 
 def test_every_command_has_its_heading_and_no_other_has() -> None:

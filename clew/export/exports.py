@@ -204,8 +204,9 @@ def _settings(prepared: Prepared, seconds: float) -> tuple[list[str], list[str]]
     # The server ends the statement too, if this process cannot.
     milliseconds = max(1, round(seconds * 1000))
     return (
-        [*prepared.statement.settings, "statement_timeout"],
-        [*prepared.texts, str(milliseconds)],
+        # asyncpg loses rows that came before a notice (0.32), such as that of a search for stop words.
+        [*prepared.statement.settings, "statement_timeout", "client_min_messages"],
+        [*prepared.texts, str(milliseconds), "error"],
     )
 
 

@@ -104,6 +104,22 @@ async def test_a_client_that_does_not_read_is_broken_off(make_app: MakeApp, asid
         assert not (await reader.read()).endswith(b"0\r\n\r\n")
 
 
+async def test_notices_between_rows_lose_none(make_app: MakeApp, aside: asyncpg.Connection[Any]) -> None:
+    await aside.execute(
+        "CREATE OR REPLACE FUNCTION public.told(n int) RETURNS int LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE WARNING 'a row'; RETURN n; END $$"
+    )
+    exports = make_app().exports
+    sql = "SELECT public.told(n) AS c0 FROM generate_series(1, 1000) AS n"
+    try:
+        prepared = Prepared(CopyStatement(sql, (), (), options="FORMAT csv"), [], Form(), "x", bom=False)
+        async with exports.running(prepared, "anybody") as file:
+            rows = b"".join([part async for part in file]).splitlines()
+    finally:
+        await aside.execute("DROP FUNCTION public.told(int)")
+    assert [row for row in rows if row] == [str(number).encode() for number in range(1, 1001)]
+
+
 async def test_the_database_waits_for_a_client_that_does_not_read() -> None:
     file = File(Prepared(CopyStatement("", (), ()), [], Form(), "x", bom=False))
     part, kept = b"x" * 100_000, 0
