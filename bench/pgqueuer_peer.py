@@ -16,7 +16,6 @@ from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueExecutionMode
 
-# Of those from 10 to 1,000 this is the fastest one here.
 _BATCH = 200
 
 

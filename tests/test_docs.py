@@ -165,7 +165,7 @@ def test_an_example_schema_compiles(example: str) -> None:
 
 
 # What is validated and has no, or not its whole, effect. One that begins to act leaves this list and loses its line.
-NOT_YET = {"cron", "job", "on"}
+NOT_YET: set[str] = set()
 
 
 def test_what_does_not_act_yet_says_so() -> None:

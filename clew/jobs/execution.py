@@ -41,8 +41,6 @@ _LIMITS = """
 SELECT set_config('idle_in_transaction_session_timeout', $1, true), set_config('statement_timeout', $1, true)
 """
 
-# In seconds: how long the last chunks of a job that has failed may take.
-_FLUSH = 2.0
 _LONGEST_ERROR = 4000
 _LONGEST_NAME = 200
 
@@ -377,13 +375,6 @@ class Execution:
         assert self._task is not None
         self._task.cancel()
         return True
-
-    async def flush(self) -> None:
-        """Let followers have what was emitted before the end, if it can be written soon."""
-        if self._emitted:
-            with suppress(ClewError, TimeoutError):
-                async with asyncio.timeout(_FLUSH):
-                    await self._tools.output.flush(self.id)
 
     def abandon(self) -> Ending | None:
         """Let the handler do nothing more, and say what becomes of the job."""

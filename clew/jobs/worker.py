@@ -424,11 +424,8 @@ class Worker:
         if execution.timer is not None:
             execution.timer.cancel()
         try:
-            if ending is not None and execution.stopped is not Stop.LOST:
-                await execution.flush()
             status = execution.status if ending is None else await self._endings.end(ending)
         finally:
-            self._tools.output.end(claimed.job, claimed.attempt)
             self._endings.last_report(claimed)
             self._running.pop((claimed.job, claimed.attempt), None)
             metrics.running = len(self._running)
