@@ -192,7 +192,8 @@ $("report").onclick = async (event) => {
   const path = "/export.csv";
   const headers = { "content-type": "application/json", ...who() };
   const response = await fetch("/tickets", { method: "POST", headers, body: JSON.stringify({ path }) });
-  const { ticket } = await response.json();
+  const { ticket, errors } = await response.json();
+  if (errors) return void ($("notice").textContent = errors[0].message);
   location.assign(`${path}?${new URLSearchParams({ query: USAGE, ticket })}`);
 };
 
