@@ -7,7 +7,7 @@ gets a fresh copy of the template if anything was written since the last copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,16 @@ def clew_app(clew_test: Session) -> Clew:
 def client(clew_test: Session) -> Client:
     """A client without credentials. `client.as_(role, claims)` is one of another viewer."""
     return Client(clew_test)
+
+
+@pytest.fixture
+def run_jobs(clew_test: Session) -> Callable[..., None]:
+    """Runs the jobs that wait: `run_jobs()`. It raises TimeoutError after `seconds=30`."""
+
+    def run(seconds: float = 30.0) -> None:
+        clew_test.run_jobs(seconds)
+
+    return run
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from clew.app import Clew
+from clew.app import Clew, worker_app
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres
 from clew.engine.rates import MemoryRateLimiter
@@ -20,6 +21,14 @@ from clew.project import Project
 from clew.testing.database import Database
 from clew.testing.thread import LoopThread
 from clew.wire.application import Application
+
+# In seconds: how often it is looked whether jobs wait.
+_LOOK = 0.02
+_WAITING = """
+SELECT EXISTS (
+    SELECT FROM clew.jobs WHERE status IN ('QUEUED', 'RUNNING') AND (run_at IS NULL OR run_at <= clock_timestamp())
+)
+"""
 
 
 class Session:
@@ -51,6 +60,26 @@ class Session:
         """Give the next test a clean database, and rates that nobody has used."""
         self.asgi.engine.rates = MemoryRateLimiter()
         self.thread.run(self._database.clean(self.asgi.engine.pool))
+
+    def run_jobs(self, seconds: float) -> None:
+        """Run the jobs that wait, and those that they queue, until none may run any more.
+
+        Raises:
+            TimeoutError: it takes longer than some seconds.
+        """
+        self.thread.run(self._run_jobs(seconds))
+
+    async def _run_jobs(self, seconds: float) -> None:
+        worker = worker_app(self.clew, self.asgi.settings, None)
+        worker.begin()
+        try:
+            async with asyncio.timeout(seconds):
+                while (await worker.engine.pool.fetch(_WAITING, ()))[0][0]:  # noqa: ASYNC110  the database changes it
+                    await asyncio.sleep(_LOOK)
+        finally:
+            await worker.close()
+            # The app serves again, and no longer the one that ran the jobs.
+            self.asgi.begin()
 
     def end_test(self) -> None:
         """Cancel the requests that the test has left running."""
@@ -118,6 +147,8 @@ def _settings(project: Project, url: str) -> Settings:
         "env": "production",
         "database_url": url,
         "playground": False,
+        # They run when a test says so.
+        "run_jobs": False,
         "secret": SecretStr(secrets.token_hex(32)),
         "admin_secret": SecretStr(secrets.token_hex(32)),
     }

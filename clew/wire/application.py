@@ -80,6 +80,7 @@ class Application(Starlette):
         local_admin: bool = False,
     ) -> None:
         self.engine = engine
+        self.settings = settings
         self._on_begin = on_begin
         self._loop: asyncio.AbstractEventLoop | None = None
         self.readiness = readiness
