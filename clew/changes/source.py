@@ -8,7 +8,6 @@ nothing: it only tells processes with listeners of this one's commits.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -36,6 +35,7 @@ from clew.changes.types import (
 )
 from clew.database.errors import FAULTS, client_error
 from clew.errors import ClewError, Code
+from clew.jitter import jitter
 from clew.metrics import Metrics
 from clew.observe import get_logger
 
@@ -286,7 +286,7 @@ class LoggedChanges:
                 if not state.listeners:
                     return
                 # Not all processes at once.
-                await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 (no secret)
+                await asyncio.sleep(wait * jitter(0.5, 1.5))
                 wait = min(2 * wait, _LONGEST_WAIT)
         finally:
             self.snapshot = self.rest = None
@@ -304,7 +304,7 @@ class LoggedChanges:
         every = min(_DROPPING, self._retention * _DROPPING_SHARE)
         while True:
             # Not all processes at once; and soon after the start, for a process that does not live long.
-            await asyncio.sleep(every * random.uniform(0.1, 1))  # noqa: S311 (no secret)
+            await asyncio.sleep(every * jitter(0.1, 1))
             try:
                 async with connected(self._url) as connection:
                     await connection.fetch(sql.ROTATE, self._retention)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from graphql import FieldNode, GraphQLObjectType, TypeInfo, TypeInfoVisitor, Vis
 
 from clew.document.prepare import Prepared
 from clew.engine.outcome import Outcome
+from clew.jitter import jitter
 from clew.model.types import Model
 
 _MOST = 3
@@ -20,7 +20,7 @@ _FIRST_PAUSE = 0.02
 def pauses() -> Iterator[float]:
     """Yield the seconds to wait before each further try. Random, so that two mutations do not collide again."""
     for number in range(_MOST):
-        yield random.uniform(0.5, 1.5) * _FIRST_PAUSE * 4**number  # noqa: S311  no secret
+        yield jitter(0.5, 1.5) * _FIRST_PAUSE * 4**number
 
 
 async def with_retries(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Protocol
 
 import asyncpg
 
+from clew.jitter import jitter
 from clew.jobs import statements as sql
 from clew.jobs.connection import UNREACHABLE, JobConnection, connected
 from clew.observe import get_logger
@@ -113,7 +113,7 @@ class Endings:
                 _LOG.warning("ends of jobs not written yet", error=type(error).__name__, detail=str(error))
             except Exception:
                 _LOG.exception("ends of jobs not written yet")
-            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+            await asyncio.sleep(wait * jitter(0.5, 1.5))
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _wait(self) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 
+from clew.jitter import jitter
 from clew.jobs import statements as sql
 from clew.jobs.connection import UNREACHABLE, connected
 from clew.observe import get_logger
@@ -29,7 +29,7 @@ async def forget_old(url: str, retention: float, committed: Callable[[], None]) 
     every = min(_EVERY, retention * _SHARE)
     while True:
         # Not all workers at once; and soon after the start, for one that does not live long.
-        await asyncio.sleep(every * random.uniform(0.1, 1))  # noqa: S311
+        await asyncio.sleep(every * jitter(0.1, 1))
         try:
             async with connected(url) as connection:
                 for status in ("SUCCEEDED", "FAILED", "CANCELLED"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from clew.database.errors import FAULTS
 from clew.engine import Engine, Outcome, Request
 from clew.engine.outcome import raised
 from clew.errors import ClewError
+from clew.jitter import jitter
 from clew.jobs import queue
 from clew.jobs.fields import fetching, new_job
 from clew.live.events import RESET, ChangeEvents, ChangeStream
@@ -200,7 +200,7 @@ class Triggers:
 
 async def _pause(seconds: float) -> None:
     """Wait, but not all processes at once."""
-    await asyncio.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311  a delay, not a secret
+    await asyncio.sleep(seconds * jitter(0.5, 1.5))
 
 
 def _filter(entity: Entity, where: Mapping[str, Any], model: Model) -> dict[str, Any]:

@@ -7,7 +7,6 @@ renews its lease, from the event loop: if handlers block the loop, others take i
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 import time
 import uuid
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 
 from clew.database.alchemy import alchemy_engine
 from clew.database.pool import Pool
+from clew.jitter import jitter
 from clew.jobs import limits
 from clew.jobs import statements as sql
 from clew.jobs.connection import UNREACHABLE, JobConnection, connected
@@ -223,7 +223,7 @@ class Worker:
             if time.monotonic() - began > _LONGEST_WAIT:
                 wait = _FIRST_WAIT
             # Not all workers at once.
-            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+            await asyncio.sleep(wait * jitter(0.5, 1.5))
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _attend(self, connection: JobConnection) -> None:
@@ -233,7 +233,7 @@ class Worker:
         self._limited_places.forget()
         self._due_from, self._due_seen = _LONG_AGO, None
         self._renew_at = self._claim_at = self._due_at = self._tick_at = 0.0
-        self._sweep_at = time.monotonic() + self._lease * random.uniform(0.3, 1)  # noqa: S311
+        self._sweep_at = time.monotonic() + self._lease * jitter(0.3, 1)
         while True:
             self._woken.clear()
             if connection.is_closed:
@@ -281,7 +281,7 @@ class Worker:
         if now >= self._due_at:
             await self._move_due(connection)
         if now >= self._sweep_at:
-            self._sweep_at = now + self._lease * random.uniform(0.8, 1.2)  # noqa: S311
+            self._sweep_at = now + self._lease * jitter(0.8, 1.2)
             await self._sweep(connection)
         if now >= self._claim_at and len(self._running) < self._concurrency:
             await self._claim(connection)
@@ -325,7 +325,8 @@ class Worker:
         is_crowded = is_full = False
         sets = [self._places, self._limited_places]
         # Neither of the two is always first.
-        random.shuffle(sets)
+        if jitter(0, 1) < 0.5:
+            sets.reverse()
         for places in sets:
             if places.is_empty or limit <= len(begun):
                 continue
@@ -357,7 +358,7 @@ class Worker:
             self._claim_at = now
         elif is_crowded:
             # Others may have been claiming these, and may leave some.
-            self._claim_at = now + _AGAIN * random.uniform(0.5, 1.5)  # noqa: S311
+            self._claim_at = now + _AGAIN * jitter(0.5, 1.5)
         else:
             self._claim_at = now + _POLL
         if begun:

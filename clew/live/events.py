@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from clew.engine import Engine, Request
 from clew.engine.outcome import ResponseTooLargeError, failure, new_request_id
 from clew.engine.types import Begun
 from clew.errors import ClewError, Code
+from clew.jitter import jitter
 from clew.json_numbers import exact_float
 from clew.live.cuts import Cut, Step
 from clew.live.tables import table_of
@@ -627,7 +627,7 @@ class _Judges:
             except ClewError as error:
                 if error.code is not Code.UNAVAILABLE or self._engine.pool.is_closed:
                     raise
-            await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311  a delay, not a secret
+            await asyncio.sleep(wait * jitter(0.5, 1.5))
             wait = min(2 * wait, 2)
 
 

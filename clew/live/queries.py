@@ -11,7 +11,6 @@ stream waits for a result. So a client that reads slowly costs one payload at mo
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
+from clew.jitter import jitter
 from clew.live.groups import Group, Member, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
@@ -507,7 +507,7 @@ class LiveQueries:
                 if error.code is not Code.UNAVAILABLE:
                     raise
                 # The database is not there. Try until it is: the members wait for it, not for another change.
-                await asyncio.sleep(retry * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
+                await asyncio.sleep(retry * jitter(0.5, 1.0))
                 retry = min(_LONGEST_RETRY, retry * 2)
                 members = [member for member in members if member.streams]
                 if members:

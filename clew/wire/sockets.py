@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Hashable
 from functools import partial
 from typing import ClassVar, Protocol
 
 from clew.errors import ClewError, Code
+from clew.jitter import jitter
 from clew.metrics import SLOW_READERS, Metrics
 
 WEBSOCKET, EVENTS = "websocket", "sse"
@@ -116,4 +116,4 @@ class Sockets:
         self.is_draining = True
         loop = asyncio.get_running_loop()
         for socket in self._open:
-            loop.call_later(random.uniform(0, self._seconds * _SPREAD), socket.leave)  # noqa: S311  no secret
+            loop.call_later(jitter(0, self._seconds * _SPREAD), socket.leave)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from clew.errors import ClewError
+from clew.jitter import jitter
 from clew.jobs.output.ring import Stream
 from clew.jobs.output.types import Chunk, GoneError, OutputEvent, Position, UnknownJobError
 from clew.observe import get_logger
@@ -174,7 +174,7 @@ class Follower:
 
     def _schedule(self) -> None:
         if self._is_visible is not None:
-            seconds = _LOOK * random.uniform(0.8, 1.2)  # noqa: S311  not all at once
+            seconds = _LOOK * jitter(0.8, 1.2)
             self._look_timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:

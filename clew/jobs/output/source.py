@@ -8,7 +8,6 @@ that are followed. Whoever is behind reads pages from the database.
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -23,6 +22,7 @@ from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening
 from clew.database.errors import FAULTS, client_error
 from clew.database.pool import Pool
 from clew.errors import ClewError, Code
+from clew.jitter import jitter
 from clew.jobs.output import statements as sql
 from clew.jobs.output.follow import Follower
 from clew.jobs.output.ring import Ring, State, Stream
@@ -257,7 +257,7 @@ class JobOutputs:
             except ClewError as error:
                 if error.code is not Code.UNAVAILABLE or state.pool.is_closed:
                     raise
-            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+            await asyncio.sleep(wait * jitter(0.5, 1.5))
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _run(self, state: _State) -> None:
@@ -278,7 +278,7 @@ class JobOutputs:
                     if state.joining:
                         _refuse(state, client_error(error))
                 # Not all processes at once.
-                await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+                await asyncio.sleep(wait * jitter(0.5, 1.5))
                 wait = min(2 * wait, _LONGEST_WAIT)
         finally:
             state.task = None
@@ -320,7 +320,7 @@ class JobOutputs:
         every = min(_DROPPING, self._retention * _DROPPING_SHARE)
         while True:
             # Not all processes at once; and soon after the start, for a process that does not live long.
-            await asyncio.sleep(every * random.uniform(0.1, 1))  # noqa: S311
+            await asyncio.sleep(every * jitter(0.1, 1))
             try:
                 await self.drop_old()
             except ClewError as error:

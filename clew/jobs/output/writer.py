@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from clew.database.pool import Pool
 from clew.errors import ClewError, Code
+from clew.jitter import jitter
 from clew.jobs.output import statements as sql
 from clew.jobs.output.source import JobOutputs
 from clew.jobs.output.types import Chunk
@@ -253,7 +253,7 @@ class JobOutputWriter:
                     if self._is_closed:
                         return
                     _LOG.warning("output of jobs not written", code=error.code.value)
-                    await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+                    await asyncio.sleep(wait * jitter(0.5, 1.5))
                     wait = min(2 * wait, _LONGEST_WAIT)
                 else:
                     wait = _FIRST_WAIT
