@@ -28,6 +28,9 @@ from clew.model.jobs import THIS_TRANSACTION
 from clew.model.operators import ITEM_OPERATORS
 from clew.model.types import Column, Entity, FieldKind, Model, Relation, ValueType
 
+# What stands for a value of Clew's own. Only its own rules have the second one.
+_OWN: Mapping[str, Now | ThisTransaction] = {"$now": Now(), THIS_TRANSACTION: ThisTransaction()}
+
 
 class Conditions:
     """Turn the filter objects of rules into predicates."""
@@ -145,10 +148,8 @@ def _is_variable(value: Any) -> bool:
 def _source(value: Any, type_: ValueType, ruled: Entity) -> Claim | Now | ThisTransaction | Ruled | Constant:
     if isinstance(value, str):
         head, *path = value.split(".")
-        if value == "$now":
-            return Now()
-        if value == THIS_TRANSACTION and ruled.is_job:
-            return ThisTransaction()
+        if value in _OWN:
+            return _OWN[value]
         if head == "$auth":
             return Claim(tuple(path), type_)
         if head == "$row":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.replies import reply
 from app.resolvers import MOST_PINNED, message, mutation, query, thread, user
 from app.seed import seed
 from clew import Clew, ClewError, Viewer
@@ -25,6 +26,7 @@ def demo(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     root = tmp_path_factory.mktemp("demo")
     shutil.copytree(ROOT / "graphql", root / "graphql")
     clew = Clew([query, mutation, user, thread, message], project=root)
+    clew.job("reply")(reply)
     model, _ = clew.build()
 
     async def fill(url: str) -> None:

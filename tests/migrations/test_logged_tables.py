@@ -18,7 +18,7 @@ type Total @view(sql: "SELECT count(*) AS id FROM posts") { id: Int! @id }
 QUIET = BLOG.replace("type Tag @table", "type Tag @table(without: LIVE)")
 TRIGGERS = """
     SELECT tgrelid::regclass::text, string_agg(format('%s %s', tgname, tgenabled), ', ' ORDER BY tgname) FROM pg_trigger
-    WHERE tgname LIKE 'clew%' GROUP BY 1 ORDER BY 1
+    WHERE tgname LIKE 'clew%' AND tgrelid <> 'clew.jobs'::regclass GROUP BY 1 ORDER BY 1
 """
 ALL_FOUR = "clew_log_delete A, clew_log_insert A, clew_log_truncate A, clew_log_update A"
 

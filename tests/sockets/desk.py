@@ -12,11 +12,16 @@ from ariadne import MutationType, ObjectType, QueryType, SubscriptionType
 from graphql import GraphQLResolveInfo
 from sqlalchemy import text
 
-from clew import Clew, ClewError, Context
+from clew import Clew, ClewError, Context, JobContext
 from clew.app import development_app
 from clew.config import Settings
 from clew.wire.application import Application
 from tests.auth.tokens import SECRET, claims, hs256
+
+
+async def tidy(_context: JobContext) -> int:
+    return 1
+
 
 SDL = """
 type Note @table @allow(role: user, to: ALL, where: {author: "$auth.sub"}) {
@@ -32,6 +37,7 @@ extend type Query {
 
 extend type Mutation {
   break: Boolean! @allow(role: anon)
+  tidy: Int @job
 }
 
 type Tick {
@@ -200,7 +206,14 @@ class Desk:
     def app(self, *, dev: bool = False, authenticate: Any = None, **settings: Any) -> Application:
         """The ASGI app in production's settings, or as `clew dev` serves it."""
         clew = Clew(BINDABLES, project=self.root, authenticate=authenticate)
-        common = {"DATABASE_URL": self.url, "jwt_secret": SECRET, "secret": SECRET[::-1], "max_in_flight": 1000}
+        clew.job("tidy")(tidy)
+        common = {
+            "DATABASE_URL": self.url,
+            "run_jobs": False,
+            "jwt_secret": SECRET,
+            "secret": SECRET[::-1],
+            "max_in_flight": 1000,
+        }
         env = {"env": "dev" if dev else "production", "drain_seconds": 0}
         made = Settings.model_validate({**common, **env, **settings})
         self.apps.append(development_app(clew, made) if dev else clew.asgi(made))

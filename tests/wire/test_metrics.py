@@ -231,7 +231,10 @@ async def test_labels_are_few_and_say_nothing_of_clients(desk: Desk) -> None:
         found = await numbers(port)
         allowed = {
             "transport": {"http", "sse", "websocket"},
-            "kind": {"query", "mutation", "subscription", "unknown", "live", "changes", "custom"},
+            "kind": {"query", "mutation", "subscription", "unknown", "live", "changes", "custom", "output"},
+            "job": {"tidy"},
+            "queue": {"default"},
+            "status": {"SUCCEEDED", "FAILED", "CANCELLED"},
             "code": {"OK", "CANCELLED", *Code},
             "pool": {"requests", "live"},
             "state": {"in_use", "idle"},
@@ -311,7 +314,7 @@ async def test_a_database_that_does_not_answer_holds_nothing_up(desk: Desk) -> N
 
 async def test_every_number_is_documented_and_no_other_is(desk: Desk) -> None:
     documented = dict(re.findall(r"^\| `(clew_\w+)` \| ([^|]*) \|", DOCS.read_text("utf-8"), re.MULTILINE))
-    async with served(desk.app(admin_secret=SECRET)) as port, httpx.AsyncClient() as client:
+    async with served(desk.app(admin_secret=SECRET, run_jobs=True)) as port, httpx.AsyncClient() as client:
         await post(port, "{ viewer { id } }")
         text = (await client.get(f"http://localhost:{port}/metrics", headers=ADMIN)).text
     shown: dict[str, str] = {}
