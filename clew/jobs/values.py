@@ -21,6 +21,7 @@ from graphql import (
 )
 from graphql.utilities.coerce_input_value import coerce_default_value
 
+from clew.json_numbers import Written
 from clew.model.names import snake_case
 from clew.model.types import Entity, Model
 
@@ -106,7 +107,8 @@ def _result_json(value: Any, type_: Any, model: Model) -> Any:
 
 
 def _leaf_json(value: Any, type_: GraphQLLeafType) -> Any:
-    return type_.coerce_output_value(value)
+    found = type_.coerce_output_value(value)
+    return found.value if isinstance(found, Written) else found
 
 
 def _key_json(value: Any, entity: Entity) -> Any:

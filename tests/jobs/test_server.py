@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ type Mutation {
   both(text: String!): Boolean @job(retries: 3) @allow(role: user)
   fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
   slow: Int @job @allow(role: user)
+  turn(key: String!): Int @job(key: [key], concurrency: 1, rate: 1000) @allow(role: user)
   tick: Int @job
   seen(payload: JSON!): Int @job
 }
@@ -138,6 +140,10 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
         finally:
             seen.append(("cancelled", ctx.cancelled))
         return 1
+
+    @clew.job("turn")
+    async def turn(ctx: JobContext, key: str) -> int:
+        return len(key)
 
     @clew.job("tick")
     async def tick(ctx: JobContext) -> int:
@@ -292,3 +298,11 @@ async def test_a_mutation_that_fails_queues_nothing(server: Server) -> None:
     answer = await server.client.post("/graphql", json={"query": document}, headers=server.headers("ada"))
     assert answer.json()["errors"][0]["extensions"]["code"] == "CONSTRAINT_VIOLATION"
     assert await server.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_a_long_key_of_a_limit_holds_up_no_job(server: Server) -> None:
+    letters = random.Random(1)
+    key = "".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(9000))
+    document = "mutation ($key: String!) { turn(key: $key) { id } }"
+    made = [(await server.ok(document, key=one))["turn"]["id"] for one in (key, "a", key)]
+    assert [(await server.ended(job))["status"] for job in made] == ["SUCCEEDED"] * 3
