@@ -275,3 +275,16 @@ async def test_a_unique_key_has_any_length_and_no_order_of_fields(database_url: 
         assert first["id"] == same["id"]
         other = (await _open(world, "once", text=text + "a", json=first["json"]))["data"]["once"]
         assert first["id"] != other["id"]
+
+
+async def test_of_jobs_with_one_unique_key_the_last_one_is_retried(world: Magazine) -> None:
+    keys = []
+    for _ in range(3):
+        keys.append((await world.ok("mutation { publish(postId: 3) { id } }", user("u1")))["publish"]["id"])
+        await world.ok("mutation ($id: ID!) { cancelJob(id: $id) { id } }", user("u1"), {"id": keys[-1]})
+    other = (await world.ok("mutation { publish(postId: 4) { id } }", user("u1")))["publish"]["id"]
+    await world.ok("mutation ($id: ID!) { cancelJob(id: $id) { id } }", user("u1"), {"id": other})
+    found = await world.ok("mutation { retryJobs(where: {}) { rows { id status } } }")
+    assert sorted(row["id"] for row in found["retryJobs"]["rows"]) == sorted([keys[-1], other])
+    # A job that has the key by now keeps the earlier ones from it.
+    assert await world.ok("mutation { retryJobs(where: {}) { count } }") == {"retryJobs": {"count": 0}}
