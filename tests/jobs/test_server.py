@@ -34,6 +34,7 @@ type Mutation {
   tell(text: String!, times: Int! = 1): String! @job(retries: 1) @allow(role: user)
   write(text: String!): Note @job(retries: 3) @allow(role: user)
   both(text: String!): Boolean @job(retries: 3) @allow(role: user)
+  point(to: JSON!): Note @job @allow(role: user)
   fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
   slow: Int @job @allow(role: user)
   turn(key: String!): Int @job(key: [key], concurrency: 1, rate: 1000) @allow(role: user)
@@ -116,6 +117,10 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
     async def both(ctx: JobContext, text: str) -> bool:
         await ctx.graphql(CREATE, text=text)
         return True
+
+    @clew.job("point")
+    async def point(ctx: JobContext, to: Any) -> Any:
+        return to
 
     @clew.job("fail")
     async def fail(ctx: JobContext, how: str) -> int:
@@ -306,3 +311,12 @@ async def test_a_long_key_of_a_limit_holds_up_no_job(server: Server) -> None:
     document = "mutation ($key: String!) { turn(key: $key) { id } }"
     made = [(await server.ok(document, key=one))["turn"]["id"] for one in (key, "a", key)]
     assert [(await server.ended(job))["status"] for job in made] == ["SUCCEEDED"] * 3
+
+
+@pytest.mark.parametrize("to", ["abc", 10**30, {"id": 1}, 1.5, True, [1]])
+async def test_a_job_fails_that_returns_no_key_of_its_entity(server: Server, to: Any) -> None:
+    key = (await server.ok("mutation ($to: JSON!) { point(to: $to) { id } }", to=to))["point"]["id"]
+    assert (await server.ended(key))["error"] == "The job failed."
+    assert await server.ok("{ pointJobs { status result { id } } }") == {
+        "pointJobs": [{"status": "FAILED", "result": None}]
+    }
