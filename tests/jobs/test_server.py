@@ -320,3 +320,21 @@ async def test_a_job_fails_that_returns_no_key_of_its_entity(server: Server, to:
     assert await server.ok("{ pointJobs { status result { id } } }") == {
         "pointJobs": [{"status": "FAILED", "result": None}]
     }
+
+
+async def test_an_export_of_all_jobs_has_a_column_for_each_field(server: Server) -> None:
+    first = (await server.ok('mutation { tell(text: "a", times: 2) { id } }'))["tell"]["id"]
+    second = (await server.ok('mutation { fail(how: "clew") { id } }'))["fail"]["id"]
+    await server.ended(first)
+    await server.ended(second)
+    fields = "__typename id status error ... on TellJob { text times said: result }"
+    answer = await server.client.get(
+        "/export.csv",
+        params={"query": f"{{ jobs(orderBy: [{{createdAt: ASC}}]) {{ {fields} }} }}"},
+        headers=server.headers("ada"),
+    )
+    assert answer.text.splitlines() == [
+        "__typename,id,status,error,text,times,said",
+        f"TellJob,{first},SUCCEEDED,,a,2,aa",
+        f"FailJob,{second},FAILED,Not today.,,,",
+    ]
