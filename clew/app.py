@@ -35,7 +35,7 @@ from clew.jobs.notify import Notifier
 from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.jobs.output.writer import JobOutputWriter
 from clew.jobs.service import JobService, graphql_of, wake_all
-from clew.jobs.triggers import Triggers, triggers_of
+from clew.jobs.triggers import Triggers, trigger_faults, triggers_of
 from clew.jobs.worker import Worker
 from clew.live.events import ChangeEvents
 from clew.live.queries import CONNECTIONS, LiveQueries
@@ -179,6 +179,7 @@ class Clew:
                 *bind(schema, model, self._bindables),
                 *self._job_faults(model),
                 *hook_faults(model, self._hooks),
+                *trigger_faults(model, schema),
             ]
             bind_writes(schema, model)
             bind_jobs(schema, model)

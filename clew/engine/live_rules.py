@@ -41,7 +41,11 @@ def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
 
 def _fault(conditions: Conditions, entity: Entity, rule: AllowRule, model: Model) -> tuple[str, str] | None:
     """Return what is wrong with a rule, and what helps."""
-    (rows, *others), names_claims = rule_dependencies(entity, conditions.condition(entity, rule.where), model)
+    found, names_claims = rule_dependencies(entity, conditions.condition(entity, rule.where), model)
+    if not found:
+        # Under this rule a live query has no rows: a job that is seen only in the answer that queues it.
+        return None
+    rows, *others = found
     for other in others:
         read = model.entity(other.entity)
         if read.view_sql is None and not read.logged:

@@ -30,7 +30,7 @@ def declared_jobs(model: Model, schema: GraphQLSchema) -> Mapping[str, JobDeclar
         found[name] = JobDeclaration(
             name=name,
             decode=decoder(mutation.fields[name]),
-            encode=encoder(job.fields["result"], model),
+            encode=encoder(job.fields["result"], model, schema),
             queue=declared.queue,
             priority=declared.priority,
             retries=declared.retries,

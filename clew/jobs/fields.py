@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -15,6 +15,7 @@ from clew.errors import ClewError, Code
 from clew.jobs import queue
 from clew.jobs.types import Fetch, NewJob
 from clew.jobs.values import arguments_json
+from clew.json_values import UnstorableError, stored_text
 from clew.model.jobs import JOB
 from clew.model.names import job_type
 from clew.model.types import CustomField, Entity, Model, Operation, RowArgument
@@ -60,10 +61,13 @@ def new_job(custom: CustomField, arguments: Mapping[str, Any], viewer: Viewer) -
         custom: its field.
         arguments: JSON values by their GraphQL names.
         viewer: its caller.
+
+    Raises:
+        ClewError: no job can begin at the moment that an argument gives.
+        UnstorableError: Postgres cannot store an argument.
     """
     job = custom.job
     assert job is not None
-    run_at = None if job.run_at is None else arguments.get(job.run_at)
     return NewJob(
         name=custom.name,
         queue=job.queue,
@@ -74,13 +78,29 @@ def new_job(custom: CustomField, arguments: Mapping[str, Any], viewer: Viewer) -
         caller=caller_json(viewer),
         unique_key=_key(job.unique, arguments) if job.unique else None,
         limit_key=_key(job.key, arguments) if job.concurrency is not None or job.rate is not None else None,
-        run_at=None if run_at is None else datetime.fromisoformat(run_at),
+        run_at=None if job.run_at is None else _moment(job.run_at, arguments.get(job.run_at)),
     )
 
 
+def _moment(name: str, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        # Postgres has such a moment, Python has not: see `clew/moments.py`.
+        raise ClewError(f"`{name}` must be a moment of the years 1 to 9999.") from None
+
+
 def _key(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
-    """Return the values of some arguments as one text. An absent argument counts as null."""
-    return json.dumps([arguments.get(name) for name in names], sort_keys=True, separators=(",", ":"))
+    """Return a digest of some arguments, because an index takes no long text. An absent argument counts as null."""
+    text = stored_text([_in_order(arguments.get(name)) for name in names])
+    return sha256(text.encode()).hexdigest()
+
+
+def _in_order(value: Any) -> Any:
+    """Return a value of JSON with the keys of its objects in order."""
+    if isinstance(value, Mapping):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def fetching(connection: OperationConnection) -> Fetch:
@@ -104,8 +124,12 @@ def _queues(custom: CustomField, model: Model) -> _Resolver:
 
     async def queued(info: GraphQLResolveInfo[Any], arguments: Mapping[str, Any]) -> str:
         field = info.parent_type.fields[info.field_name]
-        job = new_job(custom, arguments_json(field, arguments), info.context.viewer)
-        (found,) = await queue.enqueue(_fetch(info), [job])
+        values = arguments_json(field, arguments)
+        try:
+            (found,) = await queue.enqueue(_fetch(info), [new_job(custom, values, info.context.viewer)])
+        except UnstorableError:
+            _check_storable(values)
+            raise
         if not found.is_new:
             try:
                 given = {seen: [read_key(found.id, entity, info.schema, "id")]}
@@ -121,6 +145,14 @@ def _queues(custom: CustomField, model: Model) -> _Resolver:
         return info.context.running.batches.resolve(entity, info, queued(info, arguments))
 
     return resolve
+
+
+def _check_storable(arguments: Mapping[str, Any]) -> None:
+    for name, value in arguments.items():
+        try:
+            stored_text(value)
+        except UnstorableError as error:
+            raise ClewError(f"`{name}` {error.fault}", hint=error.hint) from None
 
 
 def _changes(job: Entity, change: _Change) -> _Resolver:

@@ -61,6 +61,7 @@ WHERE id = ANY($1::uuid[]) AND (status = 'QUEUED' OR status = 'RUNNING' AND canc
 RETURNING id::text
 """
 
+# Of jobs with the same unique key only the last one is queued.
 RETRY = """
 WITH again AS (
     UPDATE clew.jobs AS job SET
@@ -69,6 +70,10 @@ WITH again AS (
     WHERE id = ANY($1::uuid[]) AND (status IN ('FAILED', 'CANCELLED')) IS TRUE AND NOT EXISTS (
         SELECT FROM clew.jobs AS other
         WHERE other.name = job.name AND other.unique_key = job.unique_key AND other.status IN ('QUEUED', 'RUNNING')
+    ) AND NOT EXISTS (
+        SELECT FROM clew.jobs AS other
+        WHERE other.id = ANY($1::uuid[]) AND other.name = job.name AND other.unique_key = job.unique_key
+            AND other.id > job.id AND (other.status IN ('FAILED', 'CANCELLED')) IS TRUE
     )
     RETURNING id, name, priority, attempt, limit_key
 ), queued AS (

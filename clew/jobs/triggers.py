@@ -8,18 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    NonNullTypeNode,
+    OperationDefinitionNode,
+    get_named_type,
+    parse,
+    print_ast,
+    validate,
+)
+from graphql.utilities import validate_input_value
 
 from clew.changes.types import LostPositionError, Position
 from clew.database.errors import FAULTS
 from clew.engine import Engine, Outcome, Request
 from clew.engine.outcome import raised
-from clew.errors import ClewError
+from clew.errors import ClewError, Diagnostic
 from clew.jitter import jitter
 from clew.jobs import queue
 from clew.jobs.fields import fetching, new_job
@@ -79,6 +91,57 @@ def triggers_of(model: Model) -> list[Trigger]:
         where = None if declared.when is None else _filter(entity, declared.when, model)
         found.append(Trigger(name if number == 1 else f"{name} {number}", entity, declared, where))
     return found
+
+
+def trigger_faults(model: Model, schema: GraphQLSchema) -> Iterator[Diagnostic]:
+    """Yield the faults of `@on` that would keep each event from its job."""
+    for trigger in triggers_of(model):
+        declared = trigger.declared
+        faults = [
+            *_argument_faults(trigger, model),
+            *_condition_faults(trigger, schema),
+            *_payload_faults(trigger, schema),
+        ]
+        for fault in faults:
+            yield Diagnostic(f"@on(model: {declared.model}, run: {declared.run}): {fault}", declared.location)
+
+
+def _argument_faults(trigger: Trigger, model: Model) -> Iterator[str]:
+    given = {*trigger.entity.primary_key, "kind"} | ({"payload"} if trigger.declared.payload is not None else set())
+    for argument in model.job_fields[trigger.declared.run].node.arguments or ():
+        name = argument.name.value
+        if name not in given and isinstance(argument.type, NonNullTypeNode) and argument.default_value is None:
+            yield f'nothing gives the argument "{name}"'
+
+
+def _condition_faults(trigger: Trigger, schema: GraphQLSchema) -> Iterator[str]:
+    if trigger.where is not None:
+        found: list[str] = []
+        filter_ = schema.type_map[f"{trigger.entity.name}Filter"]
+        assert isinstance(filter_, GraphQLInputObjectType)
+        validate_input_value(trigger.where, filter_, lambda error, _path: found.append(error.message))
+        yield from (f"`when` is no filter of the API: {message}" for message in found)
+
+
+def _payload_faults(trigger: Trigger, schema: GraphQLSchema) -> Iterator[str]:
+    if trigger.declared.payload is None:
+        return
+    document = parse(trigger.declared.payload)
+    yield from (f"the payload is not valid: {error.message}" for error in validate(schema, document))
+    row = schema.type_map[trigger.entity.name]
+    assert isinstance(row, GraphQLObjectType)
+    keys = {
+        name: get_named_type(row.fields[name].type).name for name in trigger.entity.primary_key if name in row.fields
+    }
+    for operation in document.definitions:
+        for variable in operation.variable_definitions or () if isinstance(operation, OperationDefinitionNode) else ():
+            name, type_ = variable.variable.name.value, variable.type
+            required = isinstance(type_, NonNullTypeNode)
+            if name in keys:
+                if print_ast(type_).strip("!") != keys[name]:
+                    yield f'the variable "${name}" of the payload is of the type {keys[name]}'
+            elif required and variable.default_value is None:
+                yield f'nothing gives the variable "${name}" of the payload'
 
 
 class Triggers:

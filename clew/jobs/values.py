@@ -15,14 +15,17 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLScalarType,
+    GraphQLSchema,
     Undefined,
     coerce_input_value,
     get_named_type,
 )
 from graphql.utilities.coerce_input_value import coerce_default_value
 
+from clew.json_numbers import Written
 from clew.model.names import snake_case
 from clew.model.types import Entity, Model
+from clew.sql.keys import key_reader
 
 
 def arguments_json(field: GraphQLField, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,18 +62,22 @@ def decoder(field: GraphQLField) -> Callable[[Mapping[str, Any]], dict[str, Any]
     return decode
 
 
-def encoder(field: GraphQLField, model: Model) -> Callable[[Any], Any]:
+def encoder(field: GraphQLField, model: Model, schema: GraphQLSchema) -> Callable[[Any], Any]:
     """Return the function that turns a handler's result into a JSON value of the field's declared type.
 
     It raises TypeError or ValueError if the result is not of that type.
 
     Args:
         field: `result` of the job's type.
+        schema: the full one.
     """
+
+    entity = model.entities.get(get_named_type(field.type).name)
+    key = None if entity is None else _key_writer(entity, schema)
 
     def encode(value: Any) -> Any:
         try:
-            return _result_json(value, field.type, model)
+            return _result_json(value, field.type, key)
         except GraphQLError as error:
             raise ValueError(error.message) from error
 
@@ -90,32 +97,36 @@ def _input_json(value: Any, type_: GraphQLInputType) -> Any:
     return _leaf_json(value, type_)
 
 
-def _result_json(value: Any, type_: Any, model: Model) -> Any:
+def _result_json(value: Any, type_: Any, key: Callable[[Any], Any] | None) -> Any:
     if value is None:
         return None
     if isinstance(type_, GraphQLNonNull):
-        return _result_json(value, type_.of_type, model)
+        return _result_json(value, type_.of_type, key)
     if isinstance(type_, GraphQLList):
         if not isinstance(value, Sequence) or isinstance(value, str | bytes):
             raise TypeError("not a list")
-        return [_result_json(item, type_.of_type, model) for item in value]
+        return [_result_json(item, type_.of_type, key) for item in value]
     if isinstance(type_, GraphQLScalarType | GraphQLEnumType):
         return _leaf_json(value, type_)
-    entity = model.entities.get(get_named_type(type_).name)
-    return _key_json(value, entity) if entity is not None else value
+    return value if key is None else key(value)
 
 
 def _leaf_json(value: Any, type_: GraphQLLeafType) -> Any:
-    return type_.coerce_output_value(value)
+    found = type_.coerce_output_value(value)
+    return found.value if isinstance(found, Written) else found
 
 
-def _key_json(value: Any, entity: Entity) -> Any:
-    """Return the key of a row as JSON: one value, or an object of the key's fields."""
-    if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
-    if len(entity.primary_key) != 1:
-        raise TypeError("not a dict of the key's fields")
-    return _plain(value)
+def _key_writer(entity: Entity, schema: GraphQLSchema) -> Callable[[Any], Any]:
+    """Return what makes JSON of the key of a row: one value, or an object of the key's fields."""
+    read = key_reader(entity, schema)
+
+    def write(value: Any) -> Any:
+        found = {name: _plain(part) for name, part in value.items()} if isinstance(value, Mapping) else _plain(value)
+        # The same reads it when a client asks for the row.
+        read(found)
+        return found
+
+    return write
 
 
 def _plain(value: Any) -> Any:

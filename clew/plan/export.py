@@ -84,11 +84,6 @@ class _ExportPlanner(Planner):
         if found is None or found.unique is not None or found.kind not in (FieldKind.LIST, FieldKind.GROUPS):
             hint = None if found is None else f"Export {_named(found.kind)} instead."
             raise ClewError(f"`{name}` is no list of rows, so it cannot be exported.", hint=hint)
-        if found.entity.variants and found.kind is FieldKind.LIST:
-            raise ClewError(
-                f"`{name}` has rows of several types, so it cannot be exported.",
-                hint=f"Export those of one type, such as `{self.model.entity(self._variant(found.entity)).plural}`.",
-            )
         arguments = self.arguments(self.root_type, nodes[0])
         visible = self.access.exportable(found.entity, self.sight, deleted(arguments))
         if visible is None:
@@ -105,11 +100,6 @@ class _ExportPlanner(Planner):
             if visible.masks.get(field) == FALSE and readable.get(field) != FALSE:
                 raise ClewError(f"No rule lets you export the field `{field}`.", code=Code.FORBIDDEN)
         return RootMany(key, read)
-
-    def _variant(self, entity: Entity) -> str:
-        """Return a type of an interface that the viewer's schema has."""
-        targets = (relation.target for relation in map(entity.relation, entity.variants) if relation is not None)
-        return next(target for target in targets if target in self.schema.type_map)
 
     def list(self, visible: Visible, arguments: Mapping[str, Any], nodes: tuple[FieldNode, ...]) -> Read:
         """Plan a list of all rows, as long as the arguments say."""

@@ -57,6 +57,14 @@ class Cell:
     value: ColumnElement[Any]
 
 
+def _merged(cells: Iterable[Cell]) -> list[Cell]:
+    """Return one cell for each name: of the types that a row may have, it has one."""
+    found: dict[str, list[ColumnElement[Any]]] = {}
+    for cell in cells:
+        found.setdefault(cell.name, []).append(cell.value)
+    return [Cell(name, values[0] if len(values) == 1 else sa.func.coalesce(*values)) for name, values in found.items()]
+
+
 class FiniteDocuments(Documents):
     """JSON in which a Float that is NaN or infinite is null. In a response it would be null and have an error."""
 
@@ -149,7 +157,7 @@ class Cells(FiniteDocuments):
                         read.output,
                         row,
                         source,
-                        f"{path}{output.key}.",
+                        path if scope.entity.variants else f"{path}{output.key}.",
                         sa.and_(*conditions),
                         may_hide=may_hide or mask is not None,
                     )
@@ -162,7 +170,7 @@ class Cells(FiniteDocuments):
                     add(output.key, text_constant(name))
                 case _:
                     add(output.key, self.output(output, scope))
-        return found, source
+        return _merged(found) if scope.entity.variants else found, source
 
     def column(self, column: Column, scope: Scope) -> ColumnElement[Any]:
         """Return the cell of a column."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from clew.json_numbers import exact_float
 from tests.jobs.magazine import ADMIN, ANON, Magazine, magazine, user
 
 pytestmark = pytest.mark.anyio
@@ -212,3 +214,77 @@ async def test_arguments_of_an_earlier_schema_are_null(world: Magazine) -> None:
         "at": None,
         "options": None,
     }
+
+
+async def test_a_moment_that_python_has_not_is_refused(world: Magazine) -> None:
+    document = "mutation ($at: DateTime) { summarize(postId: 1, at: $at) { runAt } }"
+    for at in ("10000-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "0044-03-15T00:00:00Z BC", "infinity"):
+        found = await world.run(document, user("u1"), {"at": at})
+        assert found["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+        assert found["errors"][0]["message"] == "`at` must be a moment of the years 1 to 9999."
+    made = await world.ok(document, user("u1"), {"at": "9999-12-31T23:59:59Z"})
+    assert made["summarize"]["runAt"] == "9999-12-31T23:59:59+00:00"
+
+
+OPEN = """
+extend type Mutation {
+  keep(json: JSON, text: String): Int @job @allow(role: user)
+  once(json: JSON, text: String): Int @job(unique: [json, text]) @allow(role: user)
+  turn(json: JSON, text: String): Int @job(key: [json, text], concurrency: 1) @allow(role: user)
+}
+"""
+
+
+async def _open(world: Magazine, field: str, **variables: Any) -> dict[str, Any]:
+    document = f"mutation ($json: JSON, $text: String) {{ {field}(json: $json, text: $text) {{ id json }} }}"
+    return await world.run(document, user("u1"), variables)
+
+
+@pytest.mark.parametrize("field", ["keep", "once", "turn"])
+async def test_an_argument_that_postgres_cannot_store_is_named(database_url: str, field: str) -> None:
+    async with magazine(database_url, OPEN) as world:
+        for name, value in (
+            ("text", "a\0"),
+            ("text", "\ud800"),
+            ("json", {"\0": 1}),
+            ("json", ["\ud800"]),
+            ("json", {"a": exact_float("1e400000")}),
+        ):
+            (error,) = (await _open(world, field, **{name: value}))["errors"]
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+            assert error["message"].startswith(f"`{name}` ")
+        assert await world.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+@pytest.mark.parametrize("field", ["keep", "once", "turn"])
+async def test_numbers_in_json_stay_as_they_were_sent(database_url: str, field: str) -> None:
+    async with magazine(database_url, OPEN) as world:
+        sent = [exact_float("0.1"), exact_float("0.10000000000000000001")]
+        made = [(await _open(world, field, json={"a": number}))["data"][field] for number in sent]
+        assert made[0]["id"] != made[1]["id"]
+        stored = "SELECT arguments #>> '{json,a}' FROM clew.jobs ORDER BY id"
+        assert [row[0] for row in await world.aside.fetch(stored)] == ["0.1", "0.10000000000000000001"]
+
+
+async def test_a_unique_key_has_any_length_and_no_order_of_fields(database_url: str) -> None:
+    async with magazine(database_url, OPEN) as world:
+        letters = random.Random(1)
+        text = "".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(9000))
+        first = (await _open(world, "once", text=text, json={"a": 1, "b": [{"c": 1, "d": 2}]}))["data"]["once"]
+        same = (await _open(world, "once", text=text, json={"b": [{"d": 2, "c": 1}], "a": 1}))["data"]["once"]
+        assert first["id"] == same["id"]
+        other = (await _open(world, "once", text=text + "a", json=first["json"]))["data"]["once"]
+        assert first["id"] != other["id"]
+
+
+async def test_of_jobs_with_one_unique_key_the_last_one_is_retried(world: Magazine) -> None:
+    keys = []
+    for _ in range(3):
+        keys.append((await world.ok("mutation { publish(postId: 3) { id } }", user("u1")))["publish"]["id"])
+        await world.ok("mutation ($id: ID!) { cancelJob(id: $id) { id } }", user("u1"), {"id": keys[-1]})
+    other = (await world.ok("mutation { publish(postId: 4) { id } }", user("u1")))["publish"]["id"]
+    await world.ok("mutation ($id: ID!) { cancelJob(id: $id) { id } }", user("u1"), {"id": other})
+    found = await world.ok("mutation { retryJobs(where: {}) { rows { id status } } }")
+    assert sorted(row["id"] for row in found["retryJobs"]["rows"]) == sorted([keys[-1], other])
+    # A job that has the key by now keeps the earlier ones from it.
+    assert await world.ok("mutation { retryJobs(where: {}) { count } }") == {"retryJobs": {"count": 0}}

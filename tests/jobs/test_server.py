@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -33,8 +34,10 @@ type Mutation {
   tell(text: String!, times: Int! = 1): String! @job(retries: 1) @allow(role: user)
   write(text: String!): Note @job(retries: 3) @allow(role: user)
   both(text: String!): Boolean @job(retries: 3) @allow(role: user)
+  point(to: JSON!): Note @job @allow(role: user)
   fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
   slow: Int @job @allow(role: user)
+  turn(key: String!): Int @job(key: [key], concurrency: 1, rate: 1000) @allow(role: user)
   tick: Int @job
   seen(payload: JSON!): Int @job
 }
@@ -115,6 +118,10 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
         await ctx.graphql(CREATE, text=text)
         return True
 
+    @clew.job("point")
+    async def point(ctx: JobContext, to: Any) -> Any:
+        return to
+
     @clew.job("fail")
     async def fail(ctx: JobContext, how: str) -> int:
         match how:
@@ -138,6 +145,10 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
         finally:
             seen.append(("cancelled", ctx.cancelled))
         return 1
+
+    @clew.job("turn")
+    async def turn(ctx: JobContext, key: str) -> int:
+        return len(key)
 
     @clew.job("tick")
     async def tick(ctx: JobContext) -> int:
@@ -292,3 +303,38 @@ async def test_a_mutation_that_fails_queues_nothing(server: Server) -> None:
     answer = await server.client.post("/graphql", json={"query": document}, headers=server.headers("ada"))
     assert answer.json()["errors"][0]["extensions"]["code"] == "CONSTRAINT_VIOLATION"
     assert await server.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_a_long_key_of_a_limit_holds_up_no_job(server: Server) -> None:
+    letters = random.Random(1)
+    key = "".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(9000))
+    document = "mutation ($key: String!) { turn(key: $key) { id } }"
+    made = [(await server.ok(document, key=one))["turn"]["id"] for one in (key, "a", key)]
+    assert [(await server.ended(job))["status"] for job in made] == ["SUCCEEDED"] * 3
+
+
+@pytest.mark.parametrize("to", ["abc", 10**30, {"id": 1}, 1.5, True, [1]])
+async def test_a_job_fails_that_returns_no_key_of_its_entity(server: Server, to: Any) -> None:
+    key = (await server.ok("mutation ($to: JSON!) { point(to: $to) { id } }", to=to))["point"]["id"]
+    assert (await server.ended(key))["error"] == "The job failed."
+    assert await server.ok("{ pointJobs { status result { id } } }") == {
+        "pointJobs": [{"status": "FAILED", "result": None}]
+    }
+
+
+async def test_an_export_of_all_jobs_has_a_column_for_each_field(server: Server) -> None:
+    first = (await server.ok('mutation { tell(text: "a", times: 2) { id } }'))["tell"]["id"]
+    second = (await server.ok('mutation { fail(how: "clew") { id } }'))["fail"]["id"]
+    await server.ended(first)
+    await server.ended(second)
+    fields = "__typename id status error ... on TellJob { text times said: result }"
+    answer = await server.client.get(
+        "/export.csv",
+        params={"query": f"{{ jobs(orderBy: [{{createdAt: ASC}}]) {{ {fields} }} }}"},
+        headers=server.headers("ada"),
+    )
+    assert answer.text.splitlines() == [
+        "__typename,id,status,error,text,times,said",
+        f"TellJob,{first},SUCCEEDED,,a,2,aa",
+        f"FailJob,{second},FAILED,Not today.,,,",
+    ]

@@ -10,12 +10,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from graphql import Source
 
 from clew.background import Background
 from clew.changes.source import LoggedChanges
 from clew.changes.tables import logged_tables
-from clew.jobs.triggers import Triggers, triggers_of
+from clew.jobs.triggers import Triggers, trigger_faults, triggers_of
 from clew.live.events import ChangeEvents
+from clew.model.build import parse_model
+from clew.schema.build import build_schema
 from tests.jobs.magazine import Magazine, magazine
 
 pytestmark = pytest.mark.anyio
@@ -186,3 +189,35 @@ async def test_a_place_of_another_log_begins_anew(world: Magazine) -> None:
             return await jobs(world, "gonePost") == [{"id": 4}]
 
         await until(has_one)
+
+
+_SOUND = 'run: a, payload: "query ($id: Int!, $most: Int = 3) { post(id: $id) { title } posts(limit: $most) { id } }"'
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        (_SOUND, None),
+        ("run: b", None),
+        ('when: {team: {name: "x"}}, run: b', None),
+        ('run: a, payload: "query ($id: Int!) { post(id: $id) { nope } }"', "Cannot query field 'nope'"),
+        ('run: a, payload: "query ($id: Int!, $n: Int!) { posts(limit: $n) { id } post(id: $id) { id } }"', '"$n"'),
+        ('run: a, payload: "query ($id: String!) { posts(where: {title: {eq: $id}}) { id } }"', "of the type Int"),
+        ("run: a", 'nothing gives the argument "payload"'),
+        ('when: {team: {secret: "a"}}, run: b', "unknown field 'secret'"),
+    ],
+)
+def test_a_trigger_that_could_queue_no_job_is_a_fault_at_the_start(given: str, fault: str | None) -> None:
+    sdl = f"""
+    type Team @table {{ id: Int! @id name: String! secret: String @hidden }}
+    type Post @table {{ id: Int! @id title: String! team: Team }}
+    type Mutation {{ a(payload: JSON!): Int @job b(id: Int!, kind: String): Int @job }}
+    extend schema @on(model: Post, {given})
+    """
+    model = parse_model(Source(sdl, "test.graphql"))
+    faults = [found.message for found in trigger_faults(model, build_schema(model))]
+    if fault is None:
+        assert faults == []
+    else:
+        assert len(faults) == 1
+        assert fault in faults[0]

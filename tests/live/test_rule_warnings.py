@@ -51,3 +51,10 @@ def test_rules_that_read_rows_without_a_log(tmp_path: Path) -> None:
 
 def test_a_table_that_is_not_live_needs_no_routes(tmp_path: Path) -> None:
     assert found(tmp_path, '{not: {owner: {is: "me"}}}', note="(without: LIVE)") == []
+
+
+def test_the_rule_for_the_answer_that_queues_a_job_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "graphql").mkdir()
+    (tmp_path / "graphql" / "a.graphql").write_text("type Mutation { work: Int @job @allow(role: user) }")
+    sources = read_sources(tmp_path / "graphql", tmp_path)[0]
+    assert warnings(load_model(tmp_path / "graphql", tmp_path), sources) == ()

@@ -94,7 +94,7 @@ def test_a_result_is_json_of_the_declared_type(model: Model) -> None:
     def encoded(job: str, value: Any) -> Any:
         type_ = schema.type_map[job]
         assert isinstance(type_, GraphQLObjectType)
-        return json.loads(dumps(encoder(type_.fields["result"], model)(value)))
+        return json.loads(dumps(encoder(type_.fields["result"], model, schema)(value)))
 
     assert encoded("WorkJob", datetime(2026, 1, 1, 5, tzinfo=UTC)) == "2026-01-01T05:00:00+00:00"
     assert encoded("WorkJob", None) is None
