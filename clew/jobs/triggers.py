@@ -212,8 +212,12 @@ class Triggers:
                 # Nothing says what happened meanwhile.
                 log.error("changes missed by @on: they are no longer kept", trigger=trigger.name)
                 await self._engine.pool.fetch(_FORGET_ONE, [trigger.name])
-            except ClewError as error:
-                log.warning("a trigger tries again", trigger=trigger.name, error=error.message)
+            except (*FAULTS, TimeoutError, _OtherProcessError):
+                raise
+            except Exception as error:
+                # One event that cannot be handled holds up its own trigger only.
+                is_known = isinstance(error, ClewError)
+                log.warning("a trigger tries again", trigger=trigger.name, error=str(error), exc_info=not is_known)
                 await _pause(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
             finally:

@@ -15,7 +15,7 @@ from graphql import Source
 from clew.background import Background
 from clew.changes.source import LoggedChanges
 from clew.changes.tables import logged_tables
-from clew.jobs.triggers import Triggers, trigger_faults, triggers_of
+from clew.jobs.triggers import Trigger, Triggers, trigger_faults, triggers_of
 from clew.live.events import ChangeEvents
 from clew.model.build import parse_model
 from clew.schema.build import build_schema
@@ -189,6 +189,33 @@ async def test_a_place_of_another_log_begins_anew(world: Magazine) -> None:
             return await jobs(world, "gonePost") == [{"id": 4}]
 
         await until(has_one)
+
+
+async def test_an_event_that_fails_holds_up_only_its_trigger(world: Magazine, monkeypatch: pytest.MonkeyPatch) -> None:
+    handle, is_broken = Triggers._handle, True
+
+    async def fail(self: Triggers, trigger: Trigger, *rest: Any) -> None:
+        if is_broken and trigger.declared.run == "longPost":
+            raise ValueError
+        await handle(self, trigger, *rest)
+
+    monkeypatch.setattr(Triggers, "_handle", fail)
+    async with following(world):
+        await ready(world)
+        await world.aside.execute("UPDATE posts SET title = 'a very long title' WHERE id = 1")
+        await world.aside.execute("DELETE FROM posts WHERE id = 4")
+
+        async def has_the_other() -> bool:
+            return await jobs(world, "gonePost") == [{"id": 4}]
+
+        await until(has_the_other)
+        assert await jobs(world, "longPost") == []
+        is_broken = False
+
+        async def has_both() -> bool:
+            return await jobs(world, "longPost") == [{"id": 1, "kind": "CREATED"}]
+
+        await until(has_both)
 
 
 _SOUND = 'run: a, payload: "query ($id: Int!, $most: Int = 3) { post(id: $id) { title } posts(limit: $most) { id } }"'
