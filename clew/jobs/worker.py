@@ -178,8 +178,9 @@ class Worker:
             elif renewed[0][0]:
                 self._sweep_at = 0.0
         if self._id is None:
-            self._id = uuid.uuid4()
-            await connection.fetch(sql.JOIN, self._id, self._lease, self._sessions)
+            new = uuid.uuid4()
+            await connection.fetch(sql.JOIN, new, self._lease, self._sessions)
+            self._id = new
         self._until = now + self._lease
         self._renew_at = now + self._lease / 3
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from clew import ClewError, JobContext
 from clew.jobs import statements as sql
+from clew.jobs.connection import JobConnection
 from tests.jobs.shop import Jobs
 
 
@@ -139,6 +140,28 @@ async def test_a_worker_whose_lease_is_over_stops_its_handlers_and_goes_on_under
     await jobs.hasten()
     assert (await jobs.until(job))["attempt"] == 2
     assert worker.metrics.lost == 1
+
+
+async def test_a_lease_that_is_slow_to_begin_is_not_over(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch, joined = JobConnection.fetch, 0
+
+    async def slow(self: JobConnection, statement: str, /, *arguments: Any) -> list[asyncpg.Record]:
+        nonlocal joined
+        rows = await fetch(self, statement, *arguments)
+        if statement == sql.JOIN:
+            joined += 1
+            await asyncio.sleep(0.5)
+        return rows
+
+    monkeypatch.setattr(JobConnection, "fetch", slow)
+
+    @jobs.job("work")
+    async def work(ctx: JobContext) -> None:
+        pass
+
+    jobs.worker(lease=3.0)
+    assert (await jobs.until(await jobs.enqueue("work")))["status"] == "SUCCEEDED"
+    assert joined == 1
 
 
 async def test_a_drained_worker_finishes_or_gives_back_what_runs(jobs: Jobs) -> None:
