@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -127,6 +127,16 @@ def test_ctrl_c_ends_with_130_and_no_traceback(project: Path, migrated: str) -> 
         assert b"Traceback" not in process.stderr.read()
 
 
+def living(parent: int) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(parent).children():
+        # The parent may have waited for it just now.
+        with suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
+
+
 def test_several_workers_serve_are_replaced_and_end_together(project: Path, migrated: str) -> None:
     with serving(project, migrated, "--workers", "2", CLEW_DRAIN_SECONDS="0") as (process, port):
         # One that is killed before it is ready is a failed start, which ends the server: wait for both.
@@ -143,7 +153,7 @@ def test_several_workers_serve_are_replaced_and_end_together(project: Path, migr
         assert told.count("# TYPE clew_pool_waiting gauge") == 1
         workers[0].kill()
         deadline = time.monotonic() + 20
-        while len(alive := [w for w in psutil.Process(process.pid).children() if w.status() != "zombie"]) < 2:
+        while len(alive := living(process.pid)) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert status(port, "/healthz") == 200
