@@ -45,11 +45,15 @@ class JobService:
         self._notifier = notifier
         self._triggers = triggers
         self._patience = patience
+        self._has_begun = False
         self._running: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Begin, on the running loop. It ends with the background work."""
+        """Begin, on the running loop. It ends with the background work. Calling it again does nothing."""
+        if self._has_begun:
+            return
+        self._has_begun = True
         if self.worker is not None:
             self._notifier.local = self.worker.wake
             self._running = self._background.start(self.worker.run(), "worker")

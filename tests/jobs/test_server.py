@@ -191,6 +191,13 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.05)
 
 
+async def test_a_server_has_one_worker(server: Server) -> None:
+    # An app begins with its lifespan, and with its first call of any kind.
+    await server.ok("{ jobs { id } }")
+    names = [task.get_name() for task in asyncio.all_tasks()]
+    assert [names.count(f"clew-{name}") for name in ("worker", "triggers", "jobs-endings")] == [1, 1, 1]
+
+
 async def test_a_job_runs_and_its_output_progress_and_result_are_there(server: Server) -> None:
     key = (await server.ok('mutation { tell(text: "a", times: 3) { id } }'))["tell"]["id"]
     assert await server.output(key) == [
