@@ -102,7 +102,6 @@ async def produce(outputs: JobOutputs, job: str, count: int, rate: float) -> dic
             await writer.emit(job, 1, f"{time.time():.6f}", "token", None)
             waits.append((time.perf_counter() - before) * 1000)
         await writer.flush(job)
-        await writer.close()
     finally:
         outputs.wrote = wrote  # type: ignore[method-assign]
     return {"flushes": writer.flushes, "delays": delays, "waits": waits}

@@ -36,6 +36,7 @@ from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.jobs.output.writer import JobOutputWriter
 from clew.jobs.service import JobService, graphql_of, wake_all
 from clew.jobs.triggers import Triggers, trigger_faults, triggers_of
+from clew.jobs.types import JobDeclaration
 from clew.jobs.worker import Worker
 from clew.live.events import ChangeEvents
 from clew.live.queries import CONNECTIONS, LiveQueries
@@ -253,12 +254,11 @@ class Clew:
         events = ChangeEvents(engine, changes)
         jobs = None
         if model.job_fields:
-            committed = wake_all(changes.wake, notifier.wake)
             runs = settings.run_jobs if run_jobs is None else run_jobs
-            worker = self._worker(settings, outputs, committed, notifier.token, queues) if runs else None
+            declarations = declared_jobs(*self.build())
+            worker = self._worker(settings, outputs, changes, notifier, declarations, queues) if runs else None
             triggers = Triggers(engine, events, direct_url, triggers_of(model)) if runs and model.changes else None
             jobs = JobService(background, notifier, worker, triggers, patience=settings.shutdown_seconds)
-            declarations = declared_jobs(*self.build())
             Depths(beside.fetch).measure(metrics, {one.queue for one in declarations.values()})
             if worker is not None:
                 worker.metrics.measure(metrics, declarations.values())
@@ -304,11 +304,11 @@ class Clew:
         self,
         settings: Settings,
         outputs: JobOutputs,
-        committed: Callable[[], None],
-        token: str,
+        changes: LoggedChanges,
+        notifier: Notifier,
+        declarations: Mapping[str, JobDeclaration],
         queues: Collection[str] | None,
     ) -> Worker:
-        model, schema = self.build()
         # Handlers take as long as they take, and do not take the connections of requests.
         pool = Pool(
             self._url_of(settings),
@@ -319,23 +319,23 @@ class Clew:
             application_name="clew-handlers",
             planner=settings.planner,
         )
-        engine = self._engine_on(pool, settings, committed)
+        engine = self._engine_on(pool, settings, changes.wake, notifier.wake)
         writer = JobOutputWriter(
             outputs, most_of_chunk=settings.max_chunk_bytes, most_of_attempt=settings.max_output_bytes
         )
         return Worker(
             settings.direct_url or self._url_of(settings),
             pool,
-            declarations=declared_jobs(model, schema),
+            declarations=declarations,
             handlers=self._jobs,
             run_graphql=graphql_of(engine),
             output=writer,
             queues=queues,
             concurrency=settings.job_concurrency,
             retention=settings.job_seconds,
-            crons=cron_jobs(model),
-            committed=committed,
-            token=token,
+            crons=cron_jobs(self.build()[0]),
+            committed=wake_all(changes.wake, notifier.wake),
+            token=notifier.token,
         )
 
     async def viewer(self, request: HTTPConnection) -> Viewer:

@@ -33,9 +33,9 @@ from clew.changes.types import (
     Position,
     TableName,
 )
-from clew.database.errors import FAULTS, client_error
+from clew.database.errors import UNREACHABLE, client_error
 from clew.errors import ClewError, Code
-from clew.jitter import jitter
+from clew.jitter import Backoff, jitter
 from clew.metrics import Metrics
 from clew.observe import get_logger
 
@@ -60,8 +60,6 @@ _DROPPING, _DROPPING_SHARE = 300.0, 0.125
 
 # What processes say to each other.
 _CHANGED, _LISTENING, _LEFT, _WHO = "changed", "listening", "left", "who"
-
-_UNREACHABLE = (*FAULTS, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -217,7 +215,7 @@ class LoggedChanges:
                     if is_last:
                         break
                     statement = sql.FURTHER
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             raise client_error(error) from error
 
     async def unlogged(self) -> set[TableName]:
@@ -225,7 +223,7 @@ class LoggedChanges:
         try:
             async with connected(self._url) as connection:
                 return await connection.unlogged(await connection.relations(self.tables), self.tables)
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             raise client_error(error) from error
 
     def keep_short(self) -> None:
@@ -265,29 +263,24 @@ class LoggedChanges:
                 await state.end_replay()
 
     async def _run(self, state: _State) -> None:
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         try:
             while True:
-                began = time.monotonic()
                 try:
                     async with connected(self._url) as connection:
                         await _Following(self, state, connection).run()
                     if not state.needs_reading:
                         return
                     continue
-                except _UNREACHABLE as error:
+                except UNREACHABLE as error:
                     tell = _LOG.warning if state.needs_reading else _LOG.info
                     tell("change log unreachable", error=type(error).__name__, detail=str(error))
-                    if time.monotonic() - began > _LONGEST_WAIT:
-                        wait = _FIRST_WAIT
                     if state.joining:
                         self._refuse(state, client_error(error))
-                self._retry_at = time.monotonic() + wait
+                self._retry_at = time.monotonic() + backoff.next
                 if not state.listeners:
                     return
-                # Not all processes at once.
-                await asyncio.sleep(wait * jitter(0.5, 1.5))
-                wait = min(2 * wait, _LONGEST_WAIT)
+                await backoff.wait()
         finally:
             self.snapshot = self.rest = None
             state.task = None
@@ -308,7 +301,7 @@ class LoggedChanges:
             try:
                 async with connected(self._url) as connection:
                     await connection.fetch(sql.ROTATE, self._retention)
-            except _UNREACHABLE as error:
+            except UNREACHABLE as error:
                 _LOG.warning("old changes not dropped", error=type(error).__name__, detail=str(error))
 
 

@@ -12,6 +12,8 @@ log = structlog.get_logger("clew.database")
 
 # The errors that asyncpg raises. It raises InternalClientError if a connection dies between two steps of a statement.
 FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+# The same, and a connection that does not answer in time.
+UNREACHABLE = (*FAULTS, TimeoutError)
 
 _UNAVAILABLE = (
     asyncpg.InternalClientError,

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from contextlib import suppress
-
+from clew.database.fresh import Fresh
 from clew.database.pool import Pool
-from clew.errors import ClewError
 from clew.metrics import Metrics
-
-# In seconds: how long a number is shown before it is read again, and how long a read may take.
-_FRESH, _PATIENCE = 5.0, 1.0
 
 # A prepared transaction belongs to no session. Without the right to see those of others (`pg_read_all_stats`), a role
 # is told of its own transactions only. The snapshots of autovacuum keep nothing.
@@ -28,7 +21,7 @@ FROM (
 
 
 class OldestSnapshot:
-    """Tells for how long the oldest snapshot has been open. It asks the database only when somebody asks it.
+    """Tells for how long the oldest snapshot has been open.
 
     Args:
         pool: lends the connection.
@@ -36,9 +29,7 @@ class OldestSnapshot:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._looking = asyncio.Lock()
-        self._looked_at = float("-inf")
-        self._seconds: float | None = None
+        self._seconds = Fresh(self._read)
 
     def measure(self, metrics: Metrics) -> None:
         """Show the number."""
@@ -47,11 +38,8 @@ class OldestSnapshot:
 
     async def look(self) -> float | None:
         """Return the number, as of just now. None: the database did not tell in time."""
-        async with self._looking:
-            if time.monotonic() - self._looked_at >= _FRESH:
-                self._seconds = None
-                with suppress(ClewError, TimeoutError):
-                    async with asyncio.timeout(_PATIENCE):
-                        ((self._seconds,),) = await self._pool.fetch(_OLDEST, ())
-                self._looked_at = time.monotonic()
-            return self._seconds
+        return await self._seconds.get()
+
+    async def _read(self) -> float:
+        ((seconds,),) = await self._pool.fetch(_OLDEST, ())
+        return float(seconds)

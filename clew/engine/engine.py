@@ -78,7 +78,7 @@ class Engine:
         rates: counts the operations of each client; None: in this process.
         hooks: those of the application; None: it has none.
         wake: called when a transaction has committed that may have changed rows; None: nobody wants to know.
-        wake_workers: called when a transaction has committed that has queued or changed jobs; None: as `wake`.
+        wake_workers: the same, for a transaction that has queued or changed jobs.
     """
 
     def __init__(

@@ -9,15 +9,13 @@ from typing import Any
 
 import asyncpg
 
-from clew.database.errors import FAULTS
+from clew.database.errors import UNREACHABLE
 from clew.database.pool import Connection
 from clew.jobs import statements as sql
 from clew.jobs.types import Fetch
 from clew.observe import get_logger
 
 _LOG = get_logger("clew.jobs")
-
-UNREACHABLE = (*FAULTS, TimeoutError)
 
 # In seconds.
 _PATIENCE = 10.0

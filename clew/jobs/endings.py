@@ -12,9 +12,10 @@ from typing import Protocol
 
 import asyncpg
 
-from clew.jitter import jitter
+from clew.database.errors import UNREACHABLE
+from clew.jitter import Backoff
 from clew.jobs import statements as sql
-from clew.jobs.connection import UNREACHABLE, JobConnection, connected
+from clew.jobs.connection import JobConnection, connected
 from clew.observe import get_logger
 
 _LOG = get_logger("clew.jobs")
@@ -100,7 +101,7 @@ class Endings:
 
     async def run(self) -> None:
         """Write until cancelled. While the database cannot be reached, nothing is lost."""
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
             try:
                 async with connected(self._url, lock_timeout=_LOCKED) as connection:
@@ -108,13 +109,11 @@ class Endings:
                     while True:
                         await self._wait()
                         await self._write(connection)
-                        wait = _FIRST_WAIT
             except UNREACHABLE as error:
                 _LOG.warning("ends of jobs not written yet", error=type(error).__name__, detail=str(error))
             except Exception:
                 _LOG.exception("ends of jobs not written yet")
-            await asyncio.sleep(wait * jitter(0.5, 1.5))
-            wait = min(2 * wait, _LONGEST_WAIT)
+            await backoff.wait()
 
     async def _wait(self) -> None:
         if self._endings:

@@ -16,11 +16,10 @@ from clew.jobs import queue
 from clew.jobs.types import Fetch, NewJob
 from clew.jobs.values import arguments_json
 from clew.json_values import UnstorableError, stored_text
+from clew.model import names
 from clew.model.jobs import JOB
-from clew.model.names import job_type
 from clew.model.types import CustomField, Entity, Model, Operation, RowArgument
 from clew.resolvers.row_arguments import with_row_check
-from clew.schema.jobs import CANCEL, CANCEL_MANY, PAUSE, RESUME, RETRY, RETRY_MANY
 from clew.sql.keys import read_key
 from clew.viewer import Viewer
 
@@ -41,12 +40,12 @@ def bind_jobs(schema: GraphQLSchema, model: Model) -> None:
         field.resolve = with_row_check(resolve, custom.rows, model) if custom.rows else resolve
     job = model.entity(JOB)
     key = (RowArgument("id", JOB, Operation.UPDATE),)
-    mutation.fields[CANCEL].resolve = with_row_check(_changes(job, queue.cancel), key, model)
-    mutation.fields[RETRY].resolve = with_row_check(_changes(job, queue.retry), key, model)
-    mutation.fields[CANCEL_MANY].resolve = _changes_many(queue.cancel)
-    mutation.fields[RETRY_MANY].resolve = _changes_many(queue.retry)
-    mutation.fields[PAUSE].resolve = _switches(queue.pause)
-    mutation.fields[RESUME].resolve = _switches(queue.resume)
+    mutation.fields[names.CANCEL_JOB].resolve = with_row_check(_changes(job, queue.cancel), key, model)
+    mutation.fields[names.RETRY_JOB].resolve = with_row_check(_changes(job, queue.retry), key, model)
+    mutation.fields[names.CANCEL_JOBS].resolve = _changes_many(queue.cancel)
+    mutation.fields[names.RETRY_JOBS].resolve = _changes_many(queue.retry)
+    mutation.fields[names.PAUSE_QUEUE].resolve = _switches(queue.pause)
+    mutation.fields[names.RESUME_QUEUE].resolve = _switches(queue.resume)
 
 
 def caller_json(viewer: Viewer) -> dict[str, Any]:
@@ -90,9 +89,9 @@ def _moment(name: str, text: str | None) -> datetime | None:
         raise ClewError(f"`{name}` must be a moment of the years 1 to 9999.") from None
 
 
-def _key(names: Sequence[str], arguments: Mapping[str, Any]) -> str:
+def _key(fields: Sequence[str], arguments: Mapping[str, Any]) -> str:
     """Return a digest of some arguments, because an index takes no long text. An absent argument counts as null."""
-    text = stored_text([_in_order(arguments.get(name)) for name in names])
+    text = stored_text([_in_order(arguments.get(name)) for name in fields])
     return sha256(text.encode()).hexdigest()
 
 
@@ -119,7 +118,7 @@ def _fetch(info: GraphQLResolveInfo[Any]) -> Fetch:
 
 def _queues(custom: CustomField, model: Model) -> _Resolver:
     """Return the resolver of a `@job` field."""
-    entity = model.entity(job_type(custom.name))
+    entity = model.entity(names.job_type(custom.name))
     seen = RowArgument("id", entity.name, Operation.READ)
 
     async def queued(info: GraphQLResolveInfo[Any], arguments: Mapping[str, Any]) -> str:

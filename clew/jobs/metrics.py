@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from clew.errors import ClewError
+from clew.database.fresh import Fresh
 from clew.jobs import statements as sql
 from clew.jobs.types import JobDeclaration
 from clew.metrics import Metrics
 
-# In seconds: how long what was read counts as of now, and how long it may take.
-_FRESH = 5.0
-_PATIENCE = 1.0
 _ENDS = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 Fetch = Callable[[str, Sequence[Any]], Awaitable[Sequence[Any]]]
@@ -71,7 +65,7 @@ class JobMetrics:
 
 
 class Depths:
-    """Tells how many jobs wait. It asks the database only when somebody asks it.
+    """Tells how many jobs wait.
 
     Args:
         fetch: runs a statement with its arguments.
@@ -79,29 +73,20 @@ class Depths:
 
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
-        self._looking = asyncio.Lock()
-        self._looked_at = float("-inf")
-        self._found: dict[str, tuple[int, float]] | None = None
+        self._found = Fresh(self._read)
 
     def measure(self, metrics: Metrics, queues: Collection[str]) -> None:
         """Show the numbers of some queues."""
         for queue in sorted(queues):
-            look = partial(self.look, queue)
+            look = partial(self._look, queue)
             metrics.shared("clew_jobs_queued", "Jobs that wait.", partial(look, 0), queue=queue)
             about = "Seconds for which the oldest of them could have begun."
             metrics.shared("clew_jobs_oldest_seconds", about, partial(look, 1), queue=queue)
 
-    async def look(self, queue: str, part: int) -> float | None:
-        """Return how many jobs of a queue wait (0), or for how long the oldest could have begun, in seconds (1).
+    async def _look(self, queue: str, part: int) -> float | None:
+        found = await self._found.get()
+        return None if found is None else found.get(queue, (0, 0.0))[part]
 
-        None: the database did not tell in time.
-        """
-        async with self._looking:
-            if time.monotonic() - self._looked_at >= _FRESH:
-                self._found = None
-                with suppress(ClewError, TimeoutError):
-                    async with asyncio.timeout(_PATIENCE):
-                        rows = await self._fetch(sql.DEPTHS, ())
-                    self._found = {name: (depth, max(0.0, age)) for name, depth, age in rows}
-                self._looked_at = time.monotonic()
-        return None if self._found is None else self._found.get(queue, (0, 0.0))[part]
+    async def _read(self) -> dict[str, tuple[int, float]]:
+        rows = await self._fetch(sql.DEPTHS, ())
+        return {name: (depth, max(0.0, age)) for name, depth, age in rows}

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 
 from clew.background import Background
+from clew.database.errors import UNREACHABLE
 from clew.jobs import statements as sql
-from clew.jobs.connection import UNREACHABLE, connected
+from clew.jobs.connection import connected
 from clew.observe import get_logger
 
 _LOG = get_logger("clew.jobs")

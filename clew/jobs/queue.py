@@ -25,9 +25,11 @@ async def enqueue(fetch: Fetch, jobs: Sequence[NewJob]) -> list[Enqueued]:
     """
     found: dict[int, Enqueued] = {}
     missing = list(range(len(jobs)))
-    for _ in range(_TRIES):
-        if not missing:
-            return [found[index] for index in range(len(jobs))]
+    tries = 0
+    while missing:
+        tries += 1
+        if tries > _TRIES:
+            raise ClewError("Another job with the same unique arguments was just enqueued.", code=Code.CONFLICT)
         made = await fetch(
             sql.ENQUEUE,
             [jobs[i].name for i in missing],
@@ -45,7 +47,7 @@ async def enqueue(fetch: Fetch, jobs: Sequence[NewJob]) -> list[Enqueued]:
             found[missing[position - 1]] = Enqueued(job, True)
         missing = [index for index in missing if index not in found]
         if not missing:
-            continue
+            break
         # A statement of its own sees a job that another transaction has committed while the first one waited for it.
         holders = await fetch(sql.HOLDERS, [jobs[i].name for i in missing], [jobs[i].unique_key for i in missing])
         known = {(name, key): job for name, key, job in holders}
@@ -54,8 +56,6 @@ async def enqueue(fetch: Fetch, jobs: Sequence[NewJob]) -> list[Enqueued]:
             if job is not None:
                 found[index] = Enqueued(job, False)
         missing = [index for index in missing if index not in found]
-    if missing:
-        raise ClewError("Another job with the same unique arguments was just enqueued.", code=Code.CONFLICT)
     return [found[index] for index in range(len(jobs))]
 
 
@@ -80,8 +80,3 @@ async def pause(fetch: Fetch, queue: str) -> bool:
 async def resume(fetch: Fetch, queue: str) -> bool:
     """Let jobs of a queue begin again. Return whether it was paused."""
     return bool(await fetch(sql.RESUME, queue))
-
-
-async def paused(fetch: Fetch) -> list[str]:
-    """Return the names of the queues that are paused."""
-    return [queue for (queue,) in await fetch(sql.PAUSED)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from clew.database.errors import UNREACHABLE
 from clew.jitter import jitter
 from clew.jobs import statements as sql
-from clew.jobs.connection import UNREACHABLE, connected
+from clew.jobs.connection import connected
 from clew.observe import get_logger
 
 _LOG = get_logger("clew.jobs")

@@ -85,7 +85,6 @@ SELECT id::text FROM again
 
 PAUSE = "INSERT INTO clew.job_pauses (queue) VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1"
 RESUME = "DELETE FROM clew.job_pauses WHERE queue = $1 RETURNING 1"
-PAUSED = "SELECT queue FROM clew.job_pauses ORDER BY queue"
 
 # Claim. A place is a part of the index of the queue to look at: see `clew/jobs/places.py`. What others are claiming is
 # skipped, but seen: `first` is the first row of each place.

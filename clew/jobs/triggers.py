@@ -28,11 +28,11 @@ from graphql import (
 from graphql.utilities import validate_input_value
 
 from clew.changes.types import LostPositionError, Position
-from clew.database.errors import FAULTS
+from clew.database.errors import UNREACHABLE
 from clew.engine import Engine, Outcome, Request
 from clew.engine.outcome import raised
 from clew.errors import ClewError, Diagnostic
-from clew.jitter import jitter
+from clew.jitter import Backoff, jitter
 from clew.jobs import queue
 from clew.jobs.fields import fetching, new_job
 from clew.live.events import RESET, ChangeEvents, ChangeStream
@@ -168,7 +168,7 @@ class Triggers:
                         group.create_task(self._look(connection))
                         for trigger in self._triggers:
                             group.create_task(self._follow(trigger))
-            except* (*FAULTS, TimeoutError, ClewError, _OtherProcessError) as group_error:
+            except* (*UNREACHABLE, ClewError, _OtherProcessError) as group_error:
                 log.info("triggers wait", reason=type(group_error.exceptions[0]).__name__)
             await _pause(_LOOK)
 
@@ -183,7 +183,7 @@ class Triggers:
                 await _pause(_LOOK)
             yield connection
         finally:
-            with suppress(*FAULTS, TimeoutError):
+            with suppress(*UNREACHABLE):
                 await connection.close(timeout=1)
 
     async def _look(self, connection: asyncpg.Connection[Any]) -> None:
@@ -194,7 +194,7 @@ class Triggers:
 
     async def _follow(self, trigger: Trigger) -> None:
         """Queue a job for each event of a trigger."""
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
             stream: ChangeStream | None = None
             try:
@@ -207,19 +207,18 @@ class Triggers:
                     event = json.loads(payload.body)["data"]["event"]
                     after = str(stream.place[0]), stream.place[1]
                     await self._handle(trigger, event, place, after)
-                    place, wait = after, _FIRST_WAIT
+                    place = after
             except LostPositionError:
                 # Nothing says what happened meanwhile.
                 log.error("changes missed by @on: they are no longer kept", trigger=trigger.name)
                 await self._engine.pool.fetch(_FORGET_ONE, [trigger.name])
-            except (*FAULTS, TimeoutError, _OtherProcessError):
+            except (*UNREACHABLE, _OtherProcessError):
                 raise
             except Exception as error:
                 # One event that cannot be handled holds up its own trigger only.
                 is_known = isinstance(error, ClewError)
                 log.warning("a trigger tries again", trigger=trigger.name, error=str(error), exc_info=not is_known)
-                await _pause(wait)
-                wait = min(2 * wait, _LONGEST_WAIT)
+                await backoff.wait()
             finally:
                 if stream is not None:
                     await stream.aclose()

@@ -15,11 +15,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from clew.database.alchemy import alchemy_engine
+from clew.database.errors import UNREACHABLE
 from clew.database.pool import Pool
-from clew.jitter import jitter
+from clew.jitter import Backoff, jitter
 from clew.jobs import limits
 from clew.jobs import statements as sql
-from clew.jobs.connection import UNREACHABLE, JobConnection, connected
+from clew.jobs.connection import JobConnection, connected
 from clew.jobs.cron import Clock
 from clew.jobs.endings import Ending, Endings, Outcome
 from clew.jobs.execution import Claimed, Execution, Stop, Tools
@@ -207,9 +208,8 @@ class Worker:
     # The loop.
 
     async def _serve(self) -> None:
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
-            began = time.monotonic()
             try:
                 async with connected(self._url) as connection:
                     await self._attend(connection)
@@ -221,11 +221,7 @@ class Worker:
                 _LOG.exception("worker failed")
             if self._is_draining and not self._running:
                 return
-            if time.monotonic() - began > _LONGEST_WAIT:
-                wait = _FIRST_WAIT
-            # Not all workers at once.
-            await asyncio.sleep(wait * jitter(0.5, 1.5))
-            wait = min(2 * wait, _LONGEST_WAIT)
+            await backoff.wait()
 
     async def _attend(self, connection: JobConnection) -> None:
         connection.when_closed(self._woken.set)

@@ -35,7 +35,7 @@ from clew.engine import Engine, Request
 from clew.engine.outcome import ResponseTooLargeError, failure, new_request_id
 from clew.engine.types import Begun
 from clew.errors import ClewError, Code
-from clew.jitter import jitter
+from clew.jitter import Backoff
 from clew.json_numbers import exact_float
 from clew.live.cuts import Cut, Step
 from clew.live.tables import table_of
@@ -67,6 +67,8 @@ _MOST_MEMBERS = 100
 _MOST_MEMBER_STATEMENTS = 256
 # The most statements of change events at one time.
 _SLOTS = 2
+# In seconds: the first and the longest wait while the database is not there.
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
 
 
 class SlowReaderError(ClewError):
@@ -620,15 +622,14 @@ class _Judges:
             await self._run(asked, taken[middle:])
 
     async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-        wait = 0.05
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
             try:
                 return await self._engine.pool.fetch(sql, arguments)
             except ClewError as error:
                 if error.code is not Code.UNAVAILABLE or self._engine.pool.is_closed:
                     raise
-            await asyncio.sleep(wait * jitter(0.5, 1.5))
-            wait = min(2 * wait, 2)
+            await backoff.wait()
 
 
 def _noticed(answer: asyncio.Future[Any]) -> None:

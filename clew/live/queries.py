@@ -29,7 +29,7 @@ from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
-from clew.jitter import jitter
+from clew.jitter import Backoff
 from clew.live.groups import Group, Member, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
@@ -499,7 +499,7 @@ class LiveQueries:
                 self._schedule(member)
 
     async def _run_chunk(self, group: Group, members: Sequence[Member]) -> None:
-        retry = _SHORTEST_RETRY
+        backoff = Backoff(_SHORTEST_RETRY, _LONGEST_RETRY)
         while True:
             try:
                 await self._run(group, members, self._pool)
@@ -507,8 +507,7 @@ class LiveQueries:
                 if error.code is not Code.UNAVAILABLE:
                     raise
                 # The database is not there. Try until it is: the members wait for it, not for another change.
-                await asyncio.sleep(retry * jitter(0.5, 1.0))
-                retry = min(_LONGEST_RETRY, retry * 2)
+                await backoff.wait()
                 members = [member for member in members if member.streams]
                 if members:
                     continue

@@ -13,6 +13,7 @@ from typing import Any
 from graphql import FieldDefinitionNode, NameNode, NonNullTypeNode, TypeNode
 
 from clew.model import names
+from clew.model.scope import SQL_TYPES
 from clew.model.types import (
     AllowRule,
     Column,
@@ -50,17 +51,6 @@ _ARGUMENTS, _RESULT = "clew_arguments", "clew_result"
 _READS = frozenset({Operation.READ})
 # The operations of the rule for one's own jobs. UPDATE admits cancelling and retrying.
 _OWN = frozenset({Operation.READ, Operation.UPDATE, Operation.EXPORT})
-_SQL = {
-    "Int": "integer",
-    "BigInt": "bigint",
-    "Float": "double precision",
-    "Decimal": "numeric",
-    "Boolean": "boolean",
-    "DateTime": "timestamptz",
-    "Date": "date",
-    "Time": "time",
-    "UUID": "uuid",
-}
 _TEXTS = ("ID", "String")
 
 
@@ -152,7 +142,7 @@ def _computed(name: str, type_: TypeRef, document: Document, json: str, descript
     if type_.name not in COLUMN_SCALARS and not is_enum:
         found = ValueType("JSON", "jsonb")
     else:
-        sql = "text" if is_enum or type_.name in _TEXTS else _SQL.get(type_.name, "jsonb")
+        sql = "text" if is_enum or type_.name in _TEXTS else SQL_TYPES.get(type_.name, "jsonb")
         found = ValueType(type_.name, sql, is_enum, type_.is_list, type_.item_nullable if type_.is_list else False)
     if found.name == "JSON":
         if found.is_list:

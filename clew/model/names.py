@@ -31,8 +31,10 @@ GENERATED_SUFFIXES = (
 )
 # Root fields that exist for any set of entities.
 GLOBAL_QUERIES = ("viewer",)
-JOB_MUTATIONS = ("cancelJob", "retryJob", "cancelJobs", "retryJobs", "pauseQueue", "resumeQueue")
-JOB_SUBSCRIPTIONS = ("jobOutput",)
+CANCEL_JOB, RETRY_JOB, CANCEL_JOBS, RETRY_JOBS = "cancelJob", "retryJob", "cancelJobs", "retryJobs"
+PAUSE_QUEUE, RESUME_QUEUE, JOB_OUTPUT = "pauseQueue", "resumeQueue", "jobOutput"
+JOB_MUTATIONS = (CANCEL_JOB, RETRY_JOB, CANCEL_JOBS, RETRY_JOBS, PAUSE_QUEUE, RESUME_QUEUE)
+JOB_SUBSCRIPTIONS = (JOB_OUTPUT,)
 # The fields of a change event that are not those of the key.
 CHANGE_FIELDS = ("kind", "node", "cursor", "at")
 

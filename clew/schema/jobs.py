@@ -22,14 +22,10 @@ from graphql import (
 )
 
 from clew.model.jobs import JOB, STATUS
+from clew.model.names import CANCEL_JOB, CANCEL_JOBS, JOB_OUTPUT, PAUSE_QUEUE, RESUME_QUEUE, RETRY_JOB, RETRY_JOBS
 from clew.model.types import Opening
 from clew.schema.objects import ObjectType, field
 from clew.schema.scalars import SCALARS
-
-CANCEL, RETRY = "cancelJob", "retryJob"
-CANCEL_MANY, RETRY_MANY = "cancelJobs", "retryJobs"
-PAUSE, RESUME = "pauseQueue", "resumeQueue"
-OUTPUT = "jobOutput"
 
 
 class Builder(Protocol):
@@ -64,8 +60,8 @@ class JobFields:
         job = GraphQLNonNull(self._builder.interface(JOB))
         one = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID), description="The job's key.")}
         fields = {
-            CANCEL: field(job, one, description="Cancel a job, unless it has ended. A running one stops soon."),
-            RETRY: field(job, one, description="Queue a job again that has failed or was cancelled."),
+            CANCEL_JOB: field(job, one, description="Cancel a job, unless it has ended. A running one stops soon."),
+            RETRY_JOB: field(job, one, description="Queue a job again that has failed or was cancelled."),
         }
         if self._builder.is_whole:
             fields |= self._of_admins()
@@ -87,12 +83,14 @@ class JobFields:
         queue = {"name": GraphQLArgument(GraphQLNonNull(GraphQLString), description="The queue's name.")}
         is_new = GraphQLNonNull(GraphQLBoolean)
         return {
-            CANCEL_MANY: field(bulk, many, description="Cancel all jobs that match `where` and have not ended."),
-            RETRY_MANY: field(bulk, many, description="Queue all jobs again that match `where` and have failed."),
-            PAUSE: field(
+            CANCEL_JOBS: field(bulk, many, description="Cancel all jobs that match `where` and have not ended."),
+            RETRY_JOBS: field(bulk, many, description="Queue all jobs again that match `where` and have failed."),
+            PAUSE_QUEUE: field(
                 is_new, queue, description="Start no more jobs of a queue. Return whether it was running until now."
             ),
-            RESUME: field(is_new, queue, description="Start jobs of a queue again. Return whether it was paused."),
+            RESUME_QUEUE: field(
+                is_new, queue, description="Start jobs of a queue again. Return whether it was paused."
+            ),
         }
 
     def subscriptions(self) -> dict[str, GraphQLField]:
@@ -101,7 +99,7 @@ class JobFields:
             return {}
         after = GraphQLArgument(GraphQLString, description="A cursor: only what comes after it.")
         return {
-            OUTPUT: self._builder.generated(
+            JOB_OUTPUT: self._builder.generated(
                 GraphQLNonNull(self._output()),
                 {"id": GraphQLArgument(GraphQLNonNull(GraphQLID), description="The job's key."), "after": after},
                 description="What a job puts out, from its beginning or after a cursor, until it ends.",

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ColumnElement
 
 from clew.access.types import Logged, Operand
@@ -23,9 +22,8 @@ from clew.sql.cursors import Cursors
 from clew.sql.read import bounded, read_statement
 from clew.sql.statement import Statement, compiled
 from clew.sql.tables import Tables
-from clew.sql.types import bound_type, sql_type
+from clew.sql.types import bound_type, sql_text, sql_type
 
-_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy gives no types here
 # No alias of a statement begins like this.
 _MEMBERS = "clew_member"
 
@@ -97,7 +95,7 @@ class _MemberBinds(Binds):
     def _column(self, operand: Operand) -> ColumnElement[Any]:
         type_ = compared_type(operand.type)
         # `TEXT::DATE`: Postgres reads the text.
-        sent, *cast = bound_type(type_).compile(_DIALECT).split("::", 1)
+        sent, *cast = sql_text(bound_type(type_)).split("::", 1)
         if isinstance(operand.source, Logged):
             text = f"${self._number()}::{sent}"
         elif operand.type.is_list:

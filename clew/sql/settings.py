@@ -12,15 +12,13 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.sql import ColumnElement
 
 from clew.access.types import Operand
 from clew.model.types import ValueType
 from clew.sql.binds import Binds, compared_type
-from clew.sql.types import bound_type, sql_type
+from clew.sql.types import bound_type, sql_text, sql_type
 
-_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 # Postgres resets a setting to the empty text, so that is null. Where a value may be an empty text, all have a mark.
 _MARK = "="
 _NEVER_EMPTY = frozenset({"Int", "BigInt", "Float", "Decimal", "Boolean", "DateTime", "Date", "Time", "UUID", "JSON"})
@@ -66,9 +64,9 @@ def _reading(name: str, type_: ValueType) -> ColumnElement[Any]:
     text = f"nullif(current_setting('{name}'), '')"
     if _is_marked(type_):
         text = f"substr({text}, 2)"
-    cast = bound_type(type_).compile(_DIALECT)
+    cast = sql_text(bound_type(type_))
     # `ANY ((SELECT ...))` would be a comparison with rows. With the outer cast it is one with an array.
-    again = sql_type(type_).compile(_DIALECT)
+    again = sql_text(sql_type(type_))
     return sa.literal_column(f"(SELECT {text}::{cast})::{again}", sql_type(type_))
 
 

@@ -165,6 +165,11 @@ def is_list_of_decimals(value_type: ValueType) -> bool:
     return value_type.is_list and value_type.name == "Decimal"
 
 
+def sql_text(type_: TypeEngine[Any]) -> str:
+    """Return the name of a type in SQL."""
+    return type_.compile(_DIALECT)
+
+
 @cache
 def bound_type(value_type: ValueType) -> TypeEngine[Any]:
     """Return the SQLAlchemy type of a bind: that of `sql_type`, or one whose values are texts."""
@@ -172,4 +177,4 @@ def bound_type(value_type: ValueType) -> TypeEngine[Any]:
     if value_type.name not in _BOUND_AS_TEXT and not is_list_of_decimals(value_type):
         return found
     # Postgres reads the text: `$1::TEXT::DATE`.
-    return OtherType(f"{'TEXT[]' if value_type.is_list else 'TEXT'}::{found.compile(_DIALECT)}")
+    return OtherType(f"{'TEXT[]' if value_type.is_list else 'TEXT'}::{sql_text(found)}")

@@ -34,12 +34,11 @@ from clew.live.events import ChangeEvents
 from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
 from clew.metrics import Metrics
-from clew.schema.jobs import OUTPUT as OUTPUT_FIELD
+from clew.model.names import JOB_OUTPUT
 from clew.wire.export import CSV, NDJSON, ExportHandler
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
-from clew.wire.job_output import PATH as OUTPUT
-from clew.wire.job_output import JobOutput
+from clew.wire.job_output import PATH, JobOutput
 from clew.wire.metrics import MetricsPage
 from clew.wire.nosniff import NoSniff
 from clew.wire.respond import refused_in_route
@@ -95,7 +94,7 @@ class Application(Starlette):
             engine,
             live,
             events,
-            {OUTPUT_FIELD: OutputSubscriptions(engine, outputs)},
+            {JOB_OUTPUT: OutputSubscriptions(engine, outputs)},
             witnessed=authenticator.dev,
         )
         self.sockets = Sockets(settings.max_all_sockets, settings.drain_seconds)
@@ -156,7 +155,7 @@ class Application(Starlette):
                     for kind in (CSV, NDJSON)
                 ),
                 Route(TICKETS, TicketOffice(authenticator)),
-                Route(OUTPUT, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
+                Route(PATH, JobOutput(outputs, partial(is_visible, engine), streams, authenticator)),
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
                 Route("/metrics", page.answer),

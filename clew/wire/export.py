@@ -7,8 +7,6 @@ import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from urllib.parse import parse_qsl
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -19,15 +17,14 @@ from clew.engine.engine import counted_apart
 from clew.engine.flights import Flight
 from clew.engine.outcome import Outcome, new_request_id
 from clew.engine.outcome import refused as refused_document
-from clew.engine.types import Request
 from clew.errors import ClewError, Code
 from clew.export.exports import Exports, File, Prepared
 from clew.sql.copy import DELIMITERS, Form
-from clew.wire.body import HTTPError, json_body, too_large
+from clew.wire.body import HTTPError
 from clew.wire.disconnect import ClientGone, until_disconnect
 from clew.wire.handshake import session_end
 from clew.wire.negotiate import RESPONSE
-from clew.wire.parameters import from_json, from_query_string, has_many_values
+from clew.wire.parameters import in_query_string, read_request
 from clew.wire.respond import Headers, given_request_id, refused, retry_headers, send_answer, status_of
 
 log = structlog.get_logger("clew.wire")
@@ -100,7 +97,10 @@ class ExportHandler:
         if scope["http_version"] == "1.0":
             # Its responses end with the connection. So a file that breaks off would look like a whole one.
             raise HTTPError(505, ClewError("An export needs HTTP/1.1.", hint="Let the proxy in front speak HTTP/1.1."))
-        request = await self._request(scope, headers, receive, request_id)
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            raise HTTPError(405, ClewError("Use GET or POST."), ((b"allow", b"GET, HEAD, POST"),))
+        aside = self._exports.engine.statements.aside
+        request = await read_request(scope, headers, receive, aside, self._max_body, request_id)
         options = self._options(scope["query_string"])
         viewer = await self._authenticator.viewer(scope, headers)
         preparing = self._exports.prepare(request, viewer, options.form, flight, bom=options.bom)
@@ -121,41 +121,13 @@ class ExportHandler:
             await response.send(file)
         await response.end()
 
-    async def _request(
-        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, request_id: str
-    ) -> Request:
-        method = scope["method"]
-        client: str = (scope.get("client") or ("",))[0]
-        if method == "POST":
-            body = await json_body(scope, headers, receive, self._max_body)
-            read = partial(from_json, body, request_id, client)
-        elif method in ("GET", "HEAD"):
-            body = scope["query_string"]
-            if len(body) > self._max_body:
-                raise too_large(self._max_body)
-            # The channel reports a disconnect only after the body was read.
-            await receive()
-            read = partial(from_query_string, body, request_id, client)
-        else:
-            raise HTTPError(405, ClewError("Use GET or POST."), ((b"allow", b"GET, HEAD, POST"),))
-        return await self._exports.engine.statements.aside.run(read) if has_many_values(body) else read()
-
     def _options(self, query_string: bytes) -> _Options:
         """Return what the URL asks of the file.
 
         Raises:
             ClewError: BAD_USER_INPUT.
         """
-        try:
-            pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
-        except ValueError:
-            raise ClewError("The query string cannot be read.") from None
-        given: dict[str, str] = {}
-        for name, text in pairs:
-            if name in _OPTIONS:
-                if name in given:
-                    raise ClewError(f"`{name}` is given twice.")
-                given[name] = text
+        given = in_query_string(query_string, _OPTIONS)
         if self._kind == NDJSON:
             for name in given:
                 raise ClewError(f"`{name}` is for CSV only.", hint="Ask for /export.csv.")
@@ -214,7 +186,7 @@ class _Response:
 
     async def end(self) -> None:
         """Send what is left, and the end."""
-        if self._compress is not None and self._compress is not None:
+        if self._compress is not None:
             await self._part(self._compress.flush())
         await self._send({"type": "http.response.body", "body": b""})
 

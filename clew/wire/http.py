@@ -24,10 +24,10 @@ from clew.errors import ClewError
 from clew.metrics import Metrics
 from clew.viewer import Viewer
 from clew.wire import sockets
-from clew.wire.body import HTTPError, json_body, too_large
+from clew.wire.body import HTTPError
 from clew.wire.disconnect import ClientGone, until_disconnect
 from clew.wire.negotiate import EVENTS, HTML, JSON, RESPONSE, negotiate
-from clew.wire.parameters import from_json, from_query_string, has_many_values
+from clew.wire.parameters import read_request
 from clew.wire.respond import given_request_id, refused, retry_headers, send_answer, status_of
 from clew.wire.sse import Streams, last_event_id
 
@@ -160,25 +160,12 @@ class HTTPHandler(GraphQLHTTPHandler):
         return None
 
     async def _request(self, scope: Scope, headers: Headers, receive: Receive, request_id: str | None) -> Request:
-        method = scope["method"]
-        # Behind a trusted proxy, the server has put the client's own address here.
-        client: str = (scope.get("client") or ("",))[0]
-        if method == "POST":
-            body = await json_body(scope, headers, receive, self.max_body)
-            request = await self._parsed(partial(from_json, body, request_id, client), body)
-            key = idempotency_key(headers)
-            return request if key is None else replace(request, idempotency_key=key)
-        if method == "GET":
-            query_string: bytes = scope["query_string"]
-            if len(query_string) > self.max_body:
-                raise too_large(self.max_body)
-            # There is no body to read. But the channel reports a disconnect only after the body was read.
-            await receive()
-            return await self._parsed(partial(from_query_string, query_string, request_id, client), query_string)
-        raise HTTPError(405, ClewError("Use POST, or GET for queries."))
-
-    async def _parsed(self, parse: Callable[[], Request], text: bytes) -> Request:
-        return await self.engine.statements.aside.run(parse) if has_many_values(text) else parse()
+        if scope["method"] not in ("GET", "POST"):
+            raise HTTPError(405, ClewError("Use POST, or GET for queries."))
+        aside = self.engine.statements.aside
+        request = await read_request(scope, headers, receive, aside, self.max_body, request_id)
+        key = idempotency_key(headers) if scope["method"] == "POST" else None
+        return request if key is None else replace(request, idempotency_key=key)
 
 
 def _echoed(headers: Headers, request_id: str | None) -> tuple[tuple[bytes, bytes], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +17,7 @@ from clew.jobs.output.types import OutputEvent
 from clew.viewer import Viewer
 from clew.wire.body import HTTPError
 from clew.wire.disconnect import ClientGone, until_disconnect
+from clew.wire.parameters import in_query_string
 from clew.wire.respond import Headers, given_request_id, refused, retry_headers, send_answer
 from clew.wire.sse import Form, Streams, last_event_id
 
@@ -105,20 +105,11 @@ def _after(query_string: bytes) -> str | None:
     """Return the cursor in the URL.
 
     Raises:
-        ClewError: BAD_USER_INPUT if it is unreadable or given twice.
+        ClewError: BAD_USER_INPUT if it is too long, unreadable or given twice.
     """
-    if b"after=" not in query_string:
-        return None
-    try:
-        if len(query_string) > _LONGEST_QUERY:
-            raise ValueError
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, max_num_fields=20)
-        given = [value for name, value in pairs if name == "after"]
-        if len(given) > 1:
-            raise ValueError
-    except ValueError:
-        raise ClewError("The parameter `after` cannot be read.", hint="Send it once, as in ?after=1:5.") from None
-    return given[0] if given else None
+    if len(query_string) > _LONGEST_QUERY:
+        raise ClewError("The query string is too long.")
+    return in_query_string(query_string, ("after",)).get("after")
 
 
 async def _taken(follower: Follower) -> AsyncIterator[Sequence[OutputEvent]]:

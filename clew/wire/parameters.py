@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
+from starlette.types import Receive, Scope
+
+from clew.aside import Aside
 from clew.collector import paused
 from clew.engine.types import Request
 from clew.errors import ClewError
 from clew.json_numbers import Decoder
+from clew.wire.body import json_body, too_large
 
 # In characters: above this length the garbage collector pauses while a text is parsed.
 _LARGE = 64 * 1024
@@ -53,6 +58,33 @@ def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
     raise ClewError(f"{what} {fault}.", hint=hint)
 
 
+async def read_request(
+    scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, aside: Aside, most: int, request_id: str | None
+) -> Request:
+    """Return the request in the body of a POST, or in the URL of another method. A large one is parsed aside.
+
+    Args:
+        most: bytes.
+
+    Raises:
+        HTTPError: as `json_body`, and 413 for a URL that is too long.
+        ClewError: as `from_json` and `from_query_string`.
+    """
+    # Behind a trusted proxy, the server has put the client's own address here.
+    client: str = (scope.get("client") or ("",))[0]
+    if scope["method"] == "POST":
+        text = await json_body(scope, headers, receive, most)
+        parse = partial(from_json, text, request_id, client)
+    else:
+        text = scope["query_string"]
+        if len(text) > most:
+            raise too_large(most)
+        # There is no body to read. But the channel reports a disconnect only after the body was read.
+        await receive()
+        parse = partial(from_query_string, text, request_id, client)
+    return await aside.run(parse) if has_many_values(text) else parse()
+
+
 def from_json(body: bytes, request_id: str | None, client: str) -> Request:
     """Return the request in a JSON body.
 
@@ -70,22 +102,33 @@ def from_json(body: bytes, request_id: str | None, client: str) -> Request:
     return from_object(value, request_id, client)
 
 
+def in_query_string(query_string: bytes, names: Collection[str]) -> dict[str, str]:
+    """Return those of some parameters that a URL has.
+
+    Raises:
+        ClewError: BAD_USER_INPUT if it cannot be read, and for a parameter that occurs twice.
+    """
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError:
+        raise ClewError("The query string cannot be read.") from None
+    found: dict[str, str] = {}
+    for name, text in pairs:
+        if name in names:
+            if name in found:
+                raise ClewError(f"`{name}` is given twice.")
+            found[name] = text
+    return found
+
+
 def from_query_string(query_string: bytes, request_id: str | None, client: str) -> Request:
     """Return the request in a URL. Its variables and extensions are JSON.
 
     Raises:
         ClewError: BAD_USER_INPUT as `from_json`, and for a parameter that occurs twice.
     """
-    try:
-        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
-    except ValueError:
-        raise ClewError("The query string cannot be read.") from None
     value: dict[str, Any] = {}
-    for name, text in pairs:
-        if name not in _PARAMETERS:
-            continue
-        if name in value:
-            raise ClewError(f"`{name}` is given twice.")
+    for name, text in in_query_string(query_string, _PARAMETERS).items():
         if name in ("variables", "extensions"):
             value[name] = read_json(text, f"`{name}`") if text else None
         else:

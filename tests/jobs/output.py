@@ -134,9 +134,7 @@ class Lab:
     def writer(
         self, outputs: JobOutputs, *, most_of_chunk: int = 65536, most_of_attempt: int = 2**24
     ) -> JobOutputWriter:
-        writer = JobOutputWriter(outputs, most_of_chunk=most_of_chunk, most_of_attempt=most_of_attempt)
-        self._stack.push_async_callback(writer.close)
-        return writer
+        return JobOutputWriter(outputs, most_of_chunk=most_of_chunk, most_of_attempt=most_of_attempt)
 
     async def job(self, worker: UUID | None = None, status: str = "RUNNING", attempt: int = 1) -> str:
         """A new job."""

@@ -71,7 +71,6 @@ async def _produce(url: str, job: str) -> None:
     await connection.execute(
         "UPDATE clew.jobs SET status = 'SUCCEEDED' WHERE id = $1 AND attempt = $2 AND status = 'RUNNING'", job, attempt
     )
-    await writer.close()
     await background.close()
     await outputs.close()
     await connection.close()

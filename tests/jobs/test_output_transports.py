@@ -120,7 +120,6 @@ async def make(database_url: str, tmp_path: Path) -> Any:
             async with app.lifespan(), served(app) as port:
                 place = Place(app, port, aside)
                 yield place
-                await place.writer.close()
         finally:
             await aside.close()
 

@@ -333,16 +333,3 @@ async def test_a_token_is_durable_soon(database_url: str) -> None:
             await asyncio.sleep(0.02)
         await writer.flush(job)
         assert sorted(delays)[25] < 0.001
-
-
-async def test_closing_writes_what_waits(database_url: str) -> None:
-    async with lab(database_url) as here:
-        writer = here.writer(await here.process())
-        job = await here.job(WORKER)
-        await writer.begin(job, 1)
-        for letter in "abc":
-            await writer.emit(job, 1, letter, "token", None)
-        await writer.close()
-        assert [row[2] for row in await here.rows(job)] == ["a", "b", "c"]
-        with pytest.raises(LostLeaseError):
-            await writer.emit(job, 1, "d", "token", None)

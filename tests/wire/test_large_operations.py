@@ -266,7 +266,7 @@ async def test_a_large_value_of_json_is_read_and_written_aside(
 ) -> None:
     threads: dict[str, set[bool]] = {}
     loop = threading.current_thread()
-    for module, name in (("clew.wire.http", "from_json"), ("clew.schema.scalars", "with_text")):
+    for module, name in (("clew.wire.parameters", "from_json"), ("clew.schema.scalars", "with_text")):
         before = getattr(__import__(module, fromlist=["_"]), name)
 
         def watched(*args: Any, name: str = name, before: Any = before, **options: Any) -> Any:

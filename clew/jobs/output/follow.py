@@ -187,9 +187,9 @@ class Follower:
                 self._error = UnknownJobError()
                 self._wake()
                 return
-        except ClewError as error:
-            # Such as a database that cannot be reached. It is asked again.
-            _LOG.info("not known whether a job is visible", code=error.code.value)
+        except Exception as error:
+            # Such as a database that cannot be reached. It is asked again, whatever happened.
+            _LOG.info("not known whether a job is visible", exc_info=not isinstance(error, ClewError))
         self._schedule()
 
 

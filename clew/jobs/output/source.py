@@ -19,10 +19,10 @@ import asyncpg
 from clew.background import Background
 from clew.changes.connection import LogConnection, connected
 from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening
-from clew.database.errors import FAULTS, client_error
+from clew.database.errors import UNREACHABLE, client_error
 from clew.database.pool import Pool
 from clew.errors import ClewError, Code
-from clew.jitter import jitter
+from clew.jitter import Backoff, jitter
 from clew.jobs.output import statements as sql
 from clew.jobs.output.follow import Follower
 from clew.jobs.output.ring import Ring, State, Stream
@@ -62,8 +62,6 @@ _MOST_TOLD = 200
 
 _JOBS = ("clew", "jobs")
 _ID = re.compile(r'"id":"([0-9a-f-]{36})"')
-
-_UNREACHABLE = (*FAULTS, TimeoutError)
 
 # Planned once, while the tables may be empty, a statement must not scan them when they have grown.
 PLANNER = "enable_seqscan=off,plan_cache_mode=force_generic_plan,jit=off"
@@ -247,7 +245,7 @@ class JobOutputs:
                 _refuse(state, ClewError("The server is shutting down.", code=Code.UNAVAILABLE))
 
     async def _page(self, state: _State, job: str, after: Position) -> list[Chunk]:
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
             try:
                 async with state.slots:
@@ -257,29 +255,23 @@ class JobOutputs:
             except ClewError as error:
                 if error.code is not Code.UNAVAILABLE or state.pool.is_closed:
                     raise
-            await asyncio.sleep(wait * jitter(0.5, 1.5))
-            wait = min(2 * wait, _LONGEST_WAIT)
+            await backoff.wait()
 
     async def _run(self, state: _State) -> None:
-        wait = _FIRST_WAIT
+        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         try:
             while True:
-                began = time.monotonic()
                 try:
                     async with connected(self._url) as connection:
                         await _Reading(self, state, connection).run()
                     if not (state.ring.streams or state.writers):
                         return
                     continue
-                except _UNREACHABLE as error:
+                except UNREACHABLE as error:
                     _LOG.warning("output of jobs unreachable", error=type(error).__name__, detail=str(error))
-                    if time.monotonic() - began > _LONGEST_WAIT:
-                        wait = _FIRST_WAIT
                     if state.joining:
                         _refuse(state, client_error(error))
-                # Not all processes at once.
-                await asyncio.sleep(wait * jitter(0.5, 1.5))
-                wait = min(2 * wait, _LONGEST_WAIT)
+                await backoff.wait()
         finally:
             state.task = None
             _refuse(state, ClewError("The server is shutting down.", code=Code.UNAVAILABLE))
@@ -342,7 +334,7 @@ class JobOutputs:
                     return bool(await connection.fetchval(sql.ROTATE, self._retention / 2, max(1, self._most // 3)))
             finally:
                 await connection.close(timeout=1)
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             raise client_error(error) from error
 
 

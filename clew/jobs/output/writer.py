@@ -10,7 +10,7 @@ from typing import Any
 
 from clew.database.pool import Pool
 from clew.errors import ClewError, Code
-from clew.jitter import jitter
+from clew.jitter import Backoff
 from clew.jobs.output import statements as sql
 from clew.jobs.output.source import JobOutputs
 from clew.jobs.output.types import Chunk
@@ -76,7 +76,6 @@ class JobOutputWriter:
         self._woken = asyncio.Event()
         # Callers who wait for a change: of the room for chunks, or of what is committed.
         self._waiters: set[asyncio.Future[None]] = set()
-        self._is_closed = False
         # How many statements have been run.
         self.flushes = 0
 
@@ -152,22 +151,13 @@ class JobOutputWriter:
         if output is not None and output.attempt == attempt:
             self._forget(job)
 
-    async def close(self) -> None:
-        """Write what waits, as far as the database takes it at once, and stop."""
-        self._is_closed = True
-        self._woken.set()
-        if self._task is not None:
-            await asyncio.wait([self._task])
-        for job in list(self._outputs):
-            self._forget(job)
-
     @property
     def _pool(self) -> Pool:
         return self._of.pool
 
     def _of_attempt(self, job: str, attempt: int) -> _Output:
         output = self._outputs.get(job)
-        if output is None or output.attempt != attempt or self._is_closed:
+        if output is None or output.attempt != attempt:
             raise LostLeaseError
         self._check(output)
         return output
@@ -235,13 +225,11 @@ class JobOutputWriter:
         """Write what is due, again and again."""
         loop = asyncio.get_running_loop()
         self._of.begin_writing()
-        next_at, wait = 0.0, _FIRST_WAIT
+        next_at, backoff = 0.0, Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         try:
             while True:
                 self._woken.clear()
                 if not self._due:
-                    if self._is_closed:
-                        return
                     await self._woken.wait()
                     continue
                 await self._rest(next_at)
@@ -250,24 +238,18 @@ class JobOutputWriter:
                 try:
                     is_busy = await self._flush(self._take())
                 except ClewError as error:
-                    if self._is_closed:
-                        return
                     _LOG.warning("output of jobs not written", code=error.code.value)
-                    await asyncio.sleep(wait * jitter(0.5, 1.5))
-                    wait = min(2 * wait, _LONGEST_WAIT)
-                else:
-                    wait = _FIRST_WAIT
-                    if is_busy and self._is_closed:
-                        return
-                    if is_busy:
-                        await asyncio.sleep(_EVERY)
+                    await backoff.wait()
+                    continue
+                if is_busy:
+                    await asyncio.sleep(_EVERY)
         finally:
             self._of.end_writing()
 
     async def _rest(self, until: float) -> None:
         """Let chunks gather, unless somebody waits for them or there are many."""
         loop = asyncio.get_running_loop()
-        while not (self._urgent or self._is_closed or self._waiting > _MOST_WRITTEN // 4):
+        while not (self._urgent or self._waiting > _MOST_WRITTEN // 4):
             left = until - loop.time()
             if left <= 0:
                 return

@@ -20,6 +20,7 @@ from graphql import (
 )
 
 from clew.model.measures import COUNT, FUNCTIONS, measured
+from clew.model.names import job_type
 from clew.model.operators import ITEM_OPERATORS, Operand, operators
 from clew.model.scope import Scope
 from clew.model.types import Column, Entity, Model, Relation, ValueType
@@ -94,7 +95,7 @@ def check(scope: Scope, model: Model) -> None:
             context = _Context(None, row=False, auth=False)
             _object(walk, model.entities[directive.model], directive.given["when"], context)
     for custom in model.custom_fields:
-        extended = scope.document.types.get(custom.name[:1].upper() + custom.name[1:] + "Job")
+        extended = scope.document.types.get(job_type(custom.name))
         if custom.job is not None and extended is not None:
             _check_job_rules(walk, extended)
 

@@ -50,12 +50,10 @@ def check(scope: Scope, model: Model) -> None:
 
 
 def _globals(root: str, has_jobs: bool) -> tuple[str, ...]:
-    jobs = {
-        "Query": (),
-        "Mutation": names.JOB_MUTATIONS,
-        "Subscription": names.JOB_SUBSCRIPTIONS,
-    }
-    return (*(names.GLOBAL_QUERIES if root == "Query" else ()), *(jobs[root] if has_jobs else ()))
+    if root == "Query":
+        return names.GLOBAL_QUERIES
+    jobs = names.JOB_MUTATIONS if root == "Mutation" else names.JOB_SUBSCRIPTIONS
+    return jobs if has_jobs else ()
 
 
 def _fields(root: str, entity: Entity) -> Iterator[_Generated]:
