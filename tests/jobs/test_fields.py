@@ -214,6 +214,36 @@ async def test_arguments_of_an_earlier_schema_are_null(world: Magazine) -> None:
         "at": None,
         "options": None,
     }
+    # A list fits if each of its items does.
+    for arguments, moods, tags in (
+        ('{"moods": ["GOOD", null], "tags": ["a", null]}', ["GOOD", None], None),
+        ('{"moods": ["GOOD", "UGLY"], "tags": ["a"]}', None, ["a"]),
+    ):
+        await world.aside.execute("UPDATE clew.jobs SET arguments = $1", arguments)
+        found = await world.ok("{ summarizeJobs { moods tags } }", user("u1"))
+        assert found == {"summarizeJobs": [{"moods": moods, "tags": tags}]}
+
+
+async def test_results_of_an_earlier_schema_are_null(world: Magazine) -> None:
+    await world.ok("mutation { report { id } publish(postId: 1) { id } }", user("u1"))
+    document = "{ reportJobs { result { lines } } publishJobs { result { title } } }"
+
+    async def results(report: str, publish: str) -> Any:
+        for name, result in (("report", report), ("publish", publish)):
+            await world.aside.execute("UPDATE clew.jobs SET result = $2 WHERE name = $1", name, result)
+        found = await world.ok(document, user("u1"))
+        return found["reportJobs"][0]["result"], found["publishJobs"][0]["result"]
+
+    assert await results('{"title": "a", "lines": 3}', "1") == ({"lines": 3}, {"title": "post 1"})
+    for report, publish in (
+        ('"a"', '"one"'),
+        ('{"lines": 3}', '{"id": 1}'),
+        ('{"title": "a", "lines": "many"}', "[1]"),
+        ("[]", "1.5"),
+        ('{"title": "a"}', "{}"),
+        ("true", "99999999999"),
+    ):
+        assert await results(report, publish) == (None, None), (report, publish)
 
 
 async def test_a_moment_that_python_has_not_is_refused(world: Magazine) -> None:
