@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clew import Viewer
 from clew.json_numbers import exact_float
 from tests.jobs.magazine import ADMIN, ANON, Magazine, magazine, user
 
@@ -284,6 +285,23 @@ async def test_an_argument_that_postgres_cannot_store_is_named(database_url: str
             assert error["extensions"]["code"] == "BAD_USER_INPUT"
             assert error["message"].startswith(f"`{name}` ")
         assert await world.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_claims_that_postgres_cannot_store_queue_nothing(world: Magazine) -> None:
+    for name, roles, claims in (
+        ("a\0", (), {}),
+        ("a", ("\ud800",), {}),
+        ("a", (), {"team": "a\0"}),
+        ("a", (), {"team": {"\ud800": [1]}}),
+        ("a", (), {"team": ["a", {"b": exact_float("1e400000")}]}),
+    ):
+        viewer = Viewer(name, frozenset({"anon", "user", *roles}), {"sub": name, **claims})
+        found = await world.run("mutation { report { id } }", viewer)
+        assert found["data"] is None
+        (error,) = found["errors"]
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "hint": "A job keeps the claims of its caller."}
+        assert error["message"].startswith("A claim of the viewer ")
+    assert await world.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
 
 
 @pytest.mark.parametrize("field", ["keep", "once", "turn"])
