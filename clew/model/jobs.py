@@ -120,7 +120,7 @@ def _hidden() -> Iterator[Column]:
     text, json = ValueType("String", "text"), ValueType("JSON", "jsonb")
     for name, column, type_ in (
         (_VIEWER, "viewer", text),
-        (_TRANSACTION, "transaction", ValueType("String", "xid8")),
+        (_TRANSACTION, "transaction", text),
         (_ARGUMENTS, "arguments", json),
         (_RESULT, "result", json),
     ):

@@ -107,6 +107,19 @@ async def test_an_anonymous_caller_sees_its_job_in_the_answer_only(world: Magazi
     assert await world.code("mutation ($id: ID!) { cancelJob(id: $id) { id } }", ANON, {"id": key}) == "NOT_FOUND"
 
 
+async def test_a_restored_job_is_not_of_a_later_transaction_with_its_number(world: Magazine) -> None:
+    old = (await world.ok('mutation { greet(name: "a") { id } }', ANON))["greet"]["id"]
+    async with world.engine.transaction() as own:
+        # As if this cluster, with the dump of another one, had come to the number of the job's transaction.
+        number = "pg_current_xact_id()::text || substr(transaction, strpos(transaction, '@'))"
+        await own.connection.fetch(f"UPDATE clew.jobs SET transaction = {number}", ())
+        document = "query ($id: ID!) { job(id: $id) { id } jobs { id } greetJobs { name } }"
+        found = await world.engine.graphql(document, {"id": old}, ANON, own)
+        assert found == {"job": None, "jobs": [], "greetJobs": []}
+        await world.engine.graphql('mutation { greet(name: "b") { id } }', {}, ANON, own)
+        assert (await world.engine.graphql(document, {"id": old}, ANON, own))["greetJobs"] == [{"name": "b"}]
+
+
 async def test_a_row_argument_is_judged_before_anything_is_queued(world: Magazine) -> None:
     assert await world.code(SUMMARIZE, user("u1"), {"id": 2}) == "NOT_FOUND"
     assert await world.code(SUMMARIZE, user("u1"), {"id": 99}) == "NOT_FOUND"

@@ -1,7 +1,8 @@
 -- Jobs, and what their workers need (docs/jobs.md).
 --
 -- `attempt` numbers the executions, from 1. Those up to `uncounted` do not count against `retries`. Together with
--- `worker` it fences what an execution writes.
+-- `worker` it fences what an execution writes. `transaction` is the one that queued the job: its number and its time,
+-- because in a cluster that a dump was restored into the numbers of the dump come again.
 CREATE TABLE IF NOT EXISTS clew.jobs (
     id uuid PRIMARY KEY DEFAULT clew.uuid_v7(),
     name text NOT NULL,
@@ -18,7 +19,7 @@ CREATE TABLE IF NOT EXISTS clew.jobs (
     result jsonb,
     viewer text,
     caller jsonb NOT NULL,
-    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    transaction text NOT NULL DEFAULT pg_current_xact_id()::text || '@' || extract(epoch FROM now()),
     unique_key text,
     limit_key text,
     worker uuid,
