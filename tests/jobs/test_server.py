@@ -31,10 +31,12 @@ type Note @table
   text: String! @unique
   owner: String! @preset(claim: "sub")
 }
+type Story { title: String! note: Note }
 type Mutation {
   tell(text: String!, times: Int! = 1): String! @job(retries: 1) @allow(role: user)
   write(text: String!): Note @job(retries: 3) @allow(role: user)
   both(text: String!): Boolean @job(retries: 3) @allow(role: user)
+  relate(text: String!): Story @job @allow(role: user)
   point(to: JSON!): Note @job @allow(role: user)
   fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
   slow: Int @job @allow(role: user)
@@ -118,6 +120,10 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
     async def both(ctx: JobContext, text: str) -> bool:
         await ctx.graphql(CREATE, text=text)
         return True
+
+    @clew.job("relate")
+    async def relate(ctx: JobContext, text: str) -> dict[str, Any]:
+        return {"title": text, "note": (await ctx.graphql(CREATE, text=text))["createNote"]["id"]}
 
     @clew.job("point")
     async def point(ctx: JobContext, to: Any) -> Any:
@@ -279,6 +285,37 @@ async def test_a_live_query_follows_a_job_and_cancelling_stops_it(server: Server
         ("final", {"status": "CANCELLED"}),
     ]
     assert server.seen == [("cancelled", True)]
+
+
+async def test_a_live_query_has_rows_and_objects_that_jobs_return(server: Server) -> None:
+    made = await server.ok('mutation { write(text: "a") { id } relate(text: "b") { id } }')
+    document = """
+    subscription ($write: ID!, $tell: ID!) {
+      writeJob(id: $write) { result { text } }
+      relateJob(id: $tell) { result { title note { text } } }
+      job(id: $tell) { status ... on RelateJob { result { title } } }
+    }
+    """
+    variables = {"write": made["write"]["id"], "tell": made["relate"]["id"]}
+    headers = {**server.headers("ada"), "accept": "text/event-stream"}
+    body = {"query": document, "variables": variables}
+    async with (
+        asyncio.timeout(SOON),
+        server.client.stream("POST", "/graphql", json=body, headers=headers) as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if not line.startswith("data: {"):
+                continue
+            answer = json.loads(line[6:])
+            assert "errors" not in answer, answer
+            data = answer["data"]
+            if all(data[name]["result"] for name in ("writeJob", "relateJob")):
+                break
+    assert data == {
+        "writeJob": {"result": {"text": "a"}},
+        "relateJob": {"result": {"title": "b", "note": {"text": "b"}}},
+        "job": {"status": "SUCCEEDED", "result": {"title": "b"}},
+    }
 
 
 async def test_a_change_queues_the_job_of_a_trigger(server: Server) -> None:
