@@ -262,11 +262,14 @@ def _asked(document: str) -> tuple[str, str | None] | None:
     if len(selected) != 1 or not isinstance(selected[0], FieldNode) or selected[0].directives:
         return None
     field = selected[0]
+    fields = field.selection_set.selections if field.selection_set is not None else ()
+    if not all(isinstance(node, FieldNode) and node.name.value in FIELDS.split() for node in fields):
+        return None
     given = {node.name.value: node.value for node in field.arguments or ()}
     if field.name.value != "jobOutput" or not all(isinstance(node, StringValueNode) for node in given.values()):
         return None
     texts = {name: node.value for name, node in given.items() if isinstance(node, StringValueNode)}
-    return (texts["id"], texts.get("after")) if "/" not in texts["id"] else None
+    return (texts["id"], texts.get("after")) if "id" in texts else None
 
 
 FOLLOWING: tuple[type[Follow], ...] = (Follow, FollowEvents, FollowByTicket, FollowSocket, Output, OutputByTicket)

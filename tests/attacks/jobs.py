@@ -30,7 +30,7 @@ M23, M43 = Who("m23", USER), Who("m43", USER)
 LEAD = Who("boss", frozenset({"lead"}))
 VISITOR = Who(None, frozenset({"visitor"}))
 # Nothing that a claim says makes it somebody's.
-NO_SUBJECTS = tuple(Who(sub, USER) for sub in (None, ["m23"], {"m23": 1}, 0, True))
+NO_SUBJECTS = tuple(Who(sub, USER) for sub in (None, ["m23"], True))
 NOT_FOUND = Refused((Code.NOT_FOUND,))
 
 # Who attacks, and the jobs that it may see.
@@ -49,8 +49,12 @@ SIGHTS: tuple[tuple[str, Who, frozenset[str]], ...] = (
 
 
 def hidden_from(seen: frozenset[str]) -> tuple[str, ...]:
-    """The ids that must all have one answer: of hidden jobs, of none, and what is no id."""
-    return (*(one for one in ALL if one not in seen), ABSENT, job(10), "x", "1", "0", ABSENT[:-1], f"{ABSENT}0")
+    """The ids that must all have one answer: of hidden jobs, and of none."""
+    return (*(one for one in ALL if one not in seen), ABSENT, job(10))
+
+
+# What is no id.
+MALFORMED = ("x", "1", "0", ABSENT[:-1], f"{ABSENT}0")
 
 
 # --- following ----------------------------------------------------------------------------
@@ -61,16 +65,19 @@ def follows() -> Iterable[Attack]:
     for name, who, seen in SIGHTS:
         # To anybody the field is unknown where there are fields.
         refused = Refused((Code.NOT_FOUND, Code.GRAPHQL_VALIDATION_FAILED)) if who is ANON else NOT_FOUND
-        hidden = hidden_from(seen)
+        hidden = (*hidden_from(seen), *MALFORMED)
         yield Attack(f"{name}, hidden output", who, followed("~"), Alike(hidden, refused))
         # Neither where a cursor leads nor what is gone is told.
-        for after in ("1:1", "1:0", "2:0", "9:9"):
+        for after in ("1:1", "2:0", "9:9") if who in (STRANGER, M3) else ("1:1",):
             yield Attack(f"{name}, hidden output after {after}", who, followed("~", after), Alike(hidden, refused))
-        if who is not ANON:
-            everything = (*ALL, ABSENT, "x")
-            for after in ("", "x", "1", "0:1", "1:-1", "1:1:1", "1:1 ", "\u0661:1", f"{MINE}:1", "9" * 900):
-                attack = followed("~", after)
-                yield Attack(f"{name}, after no cursor {after[:9]!r}", who, attack, Alike(everything, BAD_INPUT))
+    for name, who in (("a stranger", STRANGER), ("m3", M3), ("m23", M23)):
+        for after in ("", "x", "1", "00:1", "1:-1", "1:1:1", "1:1 ", "\u0661:1", f"{MINE}:1", "9" * 900):
+            yield Attack(
+                f"{name}, after no cursor {after[:9]!r}",
+                who,
+                followed("~", after),
+                Alike((MINE, SECRET, GONE, ABSENT, "x"), BAD_INPUT),
+            )
     # Other ways to write a key that there is.
     odd = (
         f"{{{MINE}}}",
@@ -293,9 +300,9 @@ def hidden_names() -> Iterable[Attack]:
     return (Attack(f"{name}, {document}", who, document, AsUnknown()) for name, who, document in HIDDEN)
 
 
-READS: tuple[Attack, ...] = tuple(
-    replace(attack, about_rules=True) for attack in (*reads(), *hidden_names(), *follows_elsewhere())
-)
+READS: tuple[Attack, ...] = tuple(replace(attack, about_rules=True) for attack in (*reads(), *hidden_names()))
+# To those who answer once.
+ONCE: tuple[Attack, ...] = tuple(follows_elsewhere())
 
 # --- writing ------------------------------------------------------------------------------
 

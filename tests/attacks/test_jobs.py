@@ -14,7 +14,7 @@ import pytest
 from clew.errors import Code
 from clew.jobs.output.writer import JobOutputWriter
 from clew.wire.application import Application
-from tests.attacks.attack import AsUnknown, Attack, Refused, Transport, Who
+from tests.attacks.attack import AsUnknown, Attack, Gives, Refused, Transport, Who
 from tests.attacks.following import (
     FOLLOWING,
     Events,
@@ -27,7 +27,7 @@ from tests.attacks.following import (
     requested,
     requested_ticket,
 )
-from tests.attacks.jobs import FOLLOWS, HIDDEN, LEAD, M23, M43, NOWHERE, NOWHERE_HERE, READS, WRITES
+from tests.attacks.jobs import FOLLOWS, HIDDEN, LEAD, M23, M43, NOWHERE, NOWHERE_HERE, ONCE, READS, WRITES
 from tests.attacks.press import MINE, OPEN, RUNNING, Press, make_press
 from tests.attacks.transports import (
     Asking,
@@ -94,7 +94,20 @@ async def again(press: Press, aside: asyncpg.Connection[Any]) -> AsyncIterator[N
     await press.fill(aside)
 
 
-@pytest.mark.parametrize(("attack", "transport"), carried(READS, *READING), ids=name_of)
+# A job's result may be a row, which Python completes. No export has such a field.
+_UNEXPORTED = tuple(attack for attack in READS if "result" in attack.document and isinstance(attack.expect, Gives))
+_IN_ROWS = [
+    (attack, way)
+    for attack, way in carried(READS, *READING)
+    if way not in (Lines.name, Table.name) or attack not in _UNEXPORTED
+]
+
+
+@pytest.mark.parametrize(
+    ("attack", "transport"),
+    [*_IN_ROWS, *((attack, way.name) for attack in ONCE for way in (InProcess, Post, Get, Lines, OwnRoute))],
+    ids=name_of,
+)
 async def test_an_attack_reads_nothing_of_a_hidden_job(
     attack: Attack, transport: str, transports: dict[str, Transport]
 ) -> None:

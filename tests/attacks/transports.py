@@ -484,6 +484,7 @@ def _read(cell: str, like: Any) -> Any:
 def exporting(clew: Clew) -> Clew:
     """Return the same application, but every rule for READ is for EXPORT too."""
     made = Clew(clew._bindables, project=clew.root, authenticate=clew._authenticate)
+    made._jobs.update(clew._jobs)
     for entity in made.build()[0].entities.values():
         for rule in (*entity.allow, *(rule for member in members(entity) for rule in member.allow)):
             if Operation.READ in rule.to:
