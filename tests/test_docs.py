@@ -466,6 +466,15 @@ def test_every_page_is_in_the_index() -> None:
     assert [page.name for page in DOCS.glob("*.md") if page.name != "index.md" and f"({page.name})" not in index] == []
 
 
+def test_the_figures_of_the_first_page_are_those_of_the_last_runs() -> None:
+    section = sections(read("README.md"))["How fast"]
+    measured = read("bench/RESULTS.md") + read("bench/LIVE.md")
+    (table,) = tables(section)
+    told = [figure for row in table for figure in row[1:]] + re.findall(r"\d[\d.]* ms", section)
+    assert len(told) > 12
+    assert [figure for figure in told if not re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d.,])", measured)] == []
+
+
 def pages_of(entry: Any) -> Iterator[str]:
     """The pages of an entry of the site's navigation, in its order."""
     if isinstance(entry, str):
