@@ -382,8 +382,12 @@ DEPART = "DELETE FROM clew.job_workers WHERE id = $1"
 # Give back the jobs of workers whose lease is over. One that renews it at this moment waits for the deletion, and then
 # finds that it has none. A job whose worker has no row was claimed as the worker's lease ended. Transactions of such a
 # worker's handlers, which may hang with the worker, are ended: they hold locks, and could not complete their jobs.
+# A lease that lasts for hours is from before the clock was put back. A worker that lives renews it soon.
 REAP = f"""
-WITH gone AS (
+WITH far AS (
+    UPDATE clew.job_workers SET until = clock_timestamp() + interval '1 minute'
+    WHERE until > clock_timestamp() + interval '1 hour'
+), gone AS (
     DELETE FROM clew.job_workers WHERE until <= clock_timestamp() RETURNING id, sessions
 ), cut AS MATERIALIZED (
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -407,6 +411,12 @@ WITH gone AS (
 ), {_REQUEUE}
 SELECT id::text AS job, name, attempt, status FROM ended WHERE (SELECT count(*) FROM cut) >= 0
 """  # noqa: S608
+
+# Jobs that a worker holds and does not know: it claimed them, and its connection was lost before the answer came.
+STRAYS = """
+SELECT id::text, attempt FROM clew.jobs
+WHERE status = 'RUNNING' AND worker = $1::uuid AND NOT id = ANY($2::uuid[])
+"""
 
 # Steps.
 STEPS = """
