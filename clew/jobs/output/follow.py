@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from clew.errors import ClewError
+from clew.engine.outcome import INTERNAL
+from clew.errors import ClewError, Code
 from clew.jitter import jitter
 from clew.jobs.output.ring import Stream
 from clew.jobs.output.types import Chunk, GoneError, OutputEvent, Position, UnknownJobError
@@ -43,6 +44,8 @@ class Follower:
         self._pending: list[OutputEvent] = []
         self._look_timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
+        # Whether it could not be told the last time.
+        self._is_in_doubt = False
 
     async def open(self) -> bool:
         """Attach to the output. Return whether there is anything to come: not if the position is after the end.
@@ -183,14 +186,19 @@ class Follower:
     async def _ask(self) -> None:
         assert self._is_visible is not None
         try:
-            if not await self._is_visible():
-                self._error = UnknownJobError()
-                self._wake()
-                return
+            self._error = None if await self._is_visible() else UnknownJobError()
+            self._is_in_doubt = False
         except Exception as error:
-            # Such as a database that cannot be reached. It is asked again, whatever happened.
             _LOG.info("not known whether a job is visible", exc_info=not isinstance(error, ClewError))
-        self._schedule()
+            told = error if isinstance(error, ClewError) else ClewError(INTERNAL, code=Code.INTERNAL)
+            # Without the database nothing is told of the job either. Else a follower gets the benefit of one doubt.
+            if told.code is not Code.UNAVAILABLE:
+                self._error = told if self._is_in_doubt else None
+                self._is_in_doubt = True
+        if self._error is None:
+            self._schedule()
+        else:
+            self._wake()
 
 
 def _without_gaps(chunks: Sequence[Chunk]) -> Sequence[Chunk]:
