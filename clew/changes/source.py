@@ -41,8 +41,8 @@ from clew.observe import get_logger
 
 _LOG = get_logger("clew.changes")
 
-# The changes that are read at once. To read them takes the loop two milliseconds.
-PAGE = 1000
+# The changes that are read at once, and the bytes of their rows. To read them takes the loop two milliseconds.
+PAGE, PAGE_BYTES = 1000, 4 * 2**20
 
 # In seconds. How often the look-out reads.
 _LOOK = 0.1
@@ -137,6 +137,8 @@ class LoggedChanges:
         self.snapshot: Snapshot | None = None
         self.rest: tuple[Snapshot, int] | None = None
         self.relations: Relations | None = None
+        # Whether reading failed for no fault of the database: what was not read may never be.
+        self.is_broken = False
         # Until then it is believed that other processes have listeners.
         self.others_until = 0.0
         self._retry_at = 0.0
@@ -201,16 +203,17 @@ class LoggedChanges:
                 statement = sql.BETWEEN
                 while True:
                     async with self._replaying() as connection:
-                        rows = await connection.fetch(statement, read_snapshot(start), read_snapshot(end), after, PAGE)
+                        bounds = (read_snapshot(start), read_snapshot(end), after, PAGE, PAGE_BYTES)
+                        rows = await connection.fetch(statement, *bounds)
                         # Ask afterwards: what has been dropped meanwhile is missing in the rows.
                         is_dropped = await connection.value(sql.IS_DROPPED, read_snapshot(start))
                     if is_dropped:
                         raise PastRetentionError
-                    is_last = len(rows) < PAGE
-                    if rows:
-                        after = rows[-1][0]
+                    changes, is_last = _page(rows)
+                    if changes:
+                        after = changes[-1][0]
                     place = Position(until.epoch, end, None if is_last else (start, after))
-                    if found := tuple(relations.changes(map(tuple, rows), tables)):
+                    if found := tuple(relations.changes(changes, tables)):
                         yield Batch(found, start, place)
                     if is_last:
                         break
@@ -252,7 +255,7 @@ class LoggedChanges:
         """Lend the one connection for replays, in turn. It stays open while anybody listens."""
         state = self._here()
         async with state.replaying:
-            if state.replay is None:
+            if state.replay is None or state.replay.is_closed:
                 state.replay = await open_log(self._url)
             try:
                 yield state.replay
@@ -277,6 +280,11 @@ class LoggedChanges:
                     tell("change log unreachable", error=type(error).__name__, detail=str(error))
                     if state.joining:
                         self._refuse(state, client_error(error))
+                except Exception:
+                    # It goes on whatever happens: those who listen cannot know that nothing comes any more.
+                    _LOG.exception("change log not read")
+                    self.is_broken = True
+                    self._refuse(state, ClewError("Changes cannot be read.", code=Code.UNAVAILABLE))
                 self._retry_at = time.monotonic() + backoff.next
                 if not state.listeners:
                     return
@@ -393,11 +401,13 @@ class _Following:
         epoch = await connection.value(sql.EPOCH)
         await self._mend()
         before = source.snapshot
-        is_lost = before is not None and (epoch != source.epoch or bool(await connection.value(sql.IS_DROPPED, before)))
+        is_lost = before is not None and (
+            source.is_broken or epoch != source.epoch or bool(await connection.value(sql.IS_DROPPED, before))
+        )
         source.epoch = epoch
         source.relations = await connection.relations(source.tables)
         if before is None or is_lost:
-            source.rest = None
+            source.rest, source.is_broken = None, False
             source.snapshot = now = await connection.value(sql.NOW)
             if is_lost:
                 _LOG.warning("changes may have been missed: every table is read again")
@@ -469,16 +479,17 @@ class _Following:
         found = False
         while True:
             if source.rest is None:
-                rows = await connection.fetch(sql.READ, source.snapshot, PAGE)
+                rows = await connection.fetch(sql.READ, source.snapshot, PAGE, PAGE_BYTES)
                 end: Snapshot = rows[0][0]
-                changes = [tuple(row)[1:] for row in rows if row[1] is not None]
+                changes, is_last = _page([tuple(row)[1:] for row in rows if row[1] is not None])
             else:
                 end, after = source.rest
-                changes = [tuple(row) for row in await connection.fetch(sql.FURTHER, source.snapshot, end, after, PAGE)]
+                bounds = (source.snapshot, end, after, PAGE, PAGE_BYTES)
+                changes, is_last = _page(await connection.fetch(sql.FURTHER, *bounds))
             found = found or bool(changes)
             source.rows += len(changes)
             # If the connection is lost, the next one goes on from here.
-            source.rest = (end, changes[-1][0]) if len(changes) == PAGE else None
+            source.rest = None if is_last else (end, changes[-1][0])
             place = Position(source.epoch, snapshot_text(end), None if source.rest is None else (start, changes[-1][0]))
             if given := tuple((await self._relations(changes)).changes(changes)):
                 state.give(Batch(given, start, place))
@@ -499,3 +510,8 @@ class _Following:
             source.relations = await self._connection.relations(source.tables)
             self._ignored = {relation for relation in unknown if not source.relations.knows(relation)}
         return source.relations
+
+
+def _page(rows: Sequence[Any]) -> tuple[list[Sequence[Any]], bool]:
+    """Return the changes of rows that end with `many`, and whether they are the last ones."""
+    return [tuple(row)[:-1] for row in rows], not rows or len(rows) == rows[-1][-1] < PAGE
