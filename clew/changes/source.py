@@ -55,6 +55,8 @@ _BELIEF = 90.0
 _SAYING = 30.0
 # After a lost connection: the first and the longest wait.
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+# After so many time-outs in a row the changes are too many to be read: as after an hour without the database.
+_MOST_TIMEOUTS = 3
 # How often old changes are dropped, at most and as a share of the retention.
 _DROPPING, _DROPPING_SHARE = 300.0, 0.125
 
@@ -137,8 +139,9 @@ class LoggedChanges:
         self.snapshot: Snapshot | None = None
         self.rest: tuple[Snapshot, int] | None = None
         self.relations: Relations | None = None
-        # Whether reading failed for no fault of the database: what was not read may never be.
+        # Whether reading failed for no fault of the database, or takes too long: what was not read may never be.
         self.is_broken = False
+        self.timeouts = 0
         # Until then it is believed that other processes have listeners.
         self.others_until = 0.0
         self._retry_at = 0.0
@@ -407,7 +410,7 @@ class _Following:
         source.epoch = epoch
         source.relations = await connection.relations(source.tables)
         if before is None or is_lost:
-            source.rest, source.is_broken = None, False
+            source.rest, source.is_broken, source.timeouts = None, False, 0
             source.snapshot = now = await connection.value(sql.NOW)
             if is_lost:
                 _LOG.warning("changes may have been missed: every table is read again")
@@ -479,7 +482,7 @@ class _Following:
         found = False
         while True:
             if source.rest is None:
-                rows = await connection.fetch(sql.READ, source.snapshot, PAGE, PAGE_BYTES)
+                rows = await self._first_rows(source.snapshot)
                 end: Snapshot = rows[0][0]
                 changes, is_last = _page([tuple(row)[1:] for row in rows if row[1] is not None])
             else:
@@ -500,6 +503,18 @@ class _Following:
         self._look_at = self._read_at + _LOOK
         state.join(joining, place)
         return found
+
+    async def _first_rows(self, snapshot: Snapshot) -> list[asyncpg.Record]:
+        """Return the first rows since a snapshot. If there are too many to be read in time, give them up."""
+        source = self._source
+        try:
+            rows = await self._connection.fetch(sql.READ, snapshot, PAGE, PAGE_BYTES)
+        except TimeoutError:
+            source.timeouts += 1
+            source.is_broken = source.timeouts >= _MOST_TIMEOUTS
+            raise
+        source.timeouts = 0
+        return rows
 
     async def _relations(self, changes: Sequence[Sequence[Any]]) -> Relations:
         """Return the relations of the tables. They are looked up again if they may be other ones now."""

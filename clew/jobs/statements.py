@@ -450,12 +450,12 @@ SCHEDULE = "INSERT INTO clew.job_crons (name, schedule, next_at) VALUES ($1, $2,
 TICK = "UPDATE clew.job_crons SET next_at = $4 WHERE name = $1 AND schedule = $2 AND next_at = $3 RETURNING 1"
 UNSCHEDULE = "DELETE FROM clew.job_crons WHERE name = $1 AND schedule = $2 AND next_at = $3"
 
-# Retention.
+# Retention. The clock is asked once: an index cannot be searched by what may differ for each row.
 FORGET = """
 WITH old AS MATERIALIZED (
     SELECT id FROM clew.jobs
-    WHERE status = $1 AND created_at < clock_timestamp() - $2::float8 * interval '1 second'
-        AND finished_at < clock_timestamp() - $2::float8 * interval '1 second'
+    WHERE status = $1 AND created_at < (SELECT clock_timestamp()) - $2::float8 * interval '1 second'
+        AND finished_at < (SELECT clock_timestamp()) - $2::float8 * interval '1 second'
     LIMIT $3 FOR UPDATE SKIP LOCKED
 ), steps AS (
     DELETE FROM clew.job_steps WHERE job = ANY(ARRAY(SELECT id FROM old))

@@ -11,6 +11,7 @@ import pytest
 
 from clew.changes import connection as connection_module
 from clew.changes import source as source_module
+from clew.changes import statements as sql
 from clew.changes.source import LoggedChanges
 from clew.changes.tables import Relations
 from clew.changes.types import Batch, ChangeKind
@@ -447,3 +448,27 @@ async def test_a_replay_whose_connection_was_lost_takes_another_one(log: Log) ->
         async with asyncio.timeout(PATIENCE):
             while not replay.is_closed:
                 await asyncio.sleep(0.01)
+
+
+async def test_changes_that_are_too_many_to_be_read_in_time_are_given_up(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a long time without the database."""
+    ear = await log.ear()
+    writer = await log.writer()
+    fetch, slow = connection_module.LogConnection.fetch, [1, 2, 3]
+
+    async def fetch_slowly(self: Any, statement: str, *arguments: Any) -> Any:
+        if statement == sql.READ and slow:
+            slow.pop()
+            raise TimeoutError
+        return await fetch(self, statement, *arguments)
+
+    monkeypatch.setattr(connection_module.LogConnection, "fetch", fetch_slowly)
+    await writer.execute("INSERT INTO people VALUES (1)")
+    await ear.until(3)
+    assert [(change.name, change.kind) for change in ear.changes] == [(name, ChangeKind.RESET) for name in NAMES]
+    slow += [1, 2]
+    await writer.execute("INSERT INTO people VALUES (2)")
+    await ear.until(4)
+    assert ear.changes[-1].kind is ChangeKind.INSERT

@@ -61,16 +61,17 @@ class Follower:
             raise UnknownJobError from None
         if job != self._job.lower():
             raise UnknownJobError
+        # alike without `self._is_visible is not None`: those who ask for clients always say
         if self._is_visible is not None and not await self._is_visible():
             raise UnknownJobError
         self._stream = stream = await self._outputs.join(job, self, self._wake)
         self._schedule()
         try:
-            if stream.status is None:
+            if stream.status is None:  # alike if false: who sees it knows that it is there
                 raise UnknownJobError
             if self._has is None:
                 self._has = Position(stream.attempt, 0)
-            if stream.is_begun:
+            if stream.is_begun:  # alike if true: nothing is dropped before
                 self._check_kept(stream)
         except ClewError:
             await self.aclose()
