@@ -14,6 +14,9 @@ from clew.observe import get_logger
 
 _LOG = get_logger("clew.background")
 
+# In seconds: how long work that was cancelled may take to end before it is cancelled again.
+_AGAIN = 10.0
+
 
 class Background:
     """Tasks on the serving loop."""
@@ -47,11 +50,12 @@ class Background:
         """End all tasks of this loop, and wait until they have ended."""
         self._closed = True
         loop = asyncio.get_running_loop()
-        tasks = [task for task in self._tasks if task.get_loop() is loop]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        left = {task for task in self._tasks if task.get_loop() is loop}
+        while left:
+            for task in left:
+                task.cancel()
+            # A cancellation can be lost: if a connection breaks at the same moment, that error takes its place.
+            _, left = await asyncio.wait(left, timeout=_AGAIN)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

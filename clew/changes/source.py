@@ -41,8 +41,8 @@ from clew.observe import get_logger
 
 _LOG = get_logger("clew.changes")
 
-# The changes that are read at once. To read them takes the loop two milliseconds.
-PAGE = 1000
+# The changes that are read at once, and the bytes of their rows. To read them takes the loop two milliseconds.
+PAGE, PAGE_BYTES = 1000, 4 * 2**20
 
 # In seconds. How often the look-out reads.
 _LOOK = 0.1
@@ -55,6 +55,8 @@ _BELIEF = 90.0
 _SAYING = 30.0
 # After a lost connection: the first and the longest wait.
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+# After so many time-outs in a row the changes are too many to be read: as after an hour without the database.
+_MOST_TIMEOUTS = 3
 # How often old changes are dropped, at most and as a share of the retention.
 _DROPPING, _DROPPING_SHARE = 300.0, 0.125
 
@@ -137,6 +139,9 @@ class LoggedChanges:
         self.snapshot: Snapshot | None = None
         self.rest: tuple[Snapshot, int] | None = None
         self.relations: Relations | None = None
+        # Whether reading failed for no fault of the database, or takes too long: what was not read may never be.
+        self.is_broken = False
+        self.timeouts = 0
         # Until then it is believed that other processes have listeners.
         self.others_until = 0.0
         self._retry_at = 0.0
@@ -201,16 +206,17 @@ class LoggedChanges:
                 statement = sql.BETWEEN
                 while True:
                     async with self._replaying() as connection:
-                        rows = await connection.fetch(statement, read_snapshot(start), read_snapshot(end), after, PAGE)
+                        bounds = (read_snapshot(start), read_snapshot(end), after, PAGE, PAGE_BYTES)
+                        rows = await connection.fetch(statement, *bounds)
                         # Ask afterwards: what has been dropped meanwhile is missing in the rows.
                         is_dropped = await connection.value(sql.IS_DROPPED, read_snapshot(start))
                     if is_dropped:
                         raise PastRetentionError
-                    is_last = len(rows) < PAGE
-                    if rows:
-                        after = rows[-1][0]
+                    changes, is_last = _page(rows)
+                    if changes:
+                        after = changes[-1][0]
                     place = Position(until.epoch, end, None if is_last else (start, after))
-                    if found := tuple(relations.changes(map(tuple, rows), tables)):
+                    if found := tuple(relations.changes(changes, tables)):
                         yield Batch(found, start, place)
                     if is_last:
                         break
@@ -252,7 +258,7 @@ class LoggedChanges:
         """Lend the one connection for replays, in turn. It stays open while anybody listens."""
         state = self._here()
         async with state.replaying:
-            if state.replay is None:
+            if state.replay is None or state.replay.is_closed:
                 state.replay = await open_log(self._url)
             try:
                 yield state.replay
@@ -277,6 +283,11 @@ class LoggedChanges:
                     tell("change log unreachable", error=type(error).__name__, detail=str(error))
                     if state.joining:
                         self._refuse(state, client_error(error))
+                except Exception:
+                    # It goes on whatever happens: those who listen cannot know that nothing comes any more.
+                    _LOG.exception("change log not read")
+                    self.is_broken = True
+                    self._refuse(state, ClewError("Changes cannot be read.", code=Code.UNAVAILABLE))
                 self._retry_at = time.monotonic() + backoff.next
                 if not state.listeners:
                     return
@@ -393,11 +404,13 @@ class _Following:
         epoch = await connection.value(sql.EPOCH)
         await self._mend()
         before = source.snapshot
-        is_lost = before is not None and (epoch != source.epoch or bool(await connection.value(sql.IS_DROPPED, before)))
+        is_lost = before is not None and (
+            source.is_broken or epoch != source.epoch or bool(await connection.value(sql.IS_DROPPED, before))
+        )
         source.epoch = epoch
         source.relations = await connection.relations(source.tables)
         if before is None or is_lost:
-            source.rest = None
+            source.rest, source.is_broken, source.timeouts = None, False, 0
             source.snapshot = now = await connection.value(sql.NOW)
             if is_lost:
                 _LOG.warning("changes may have been missed: every table is read again")
@@ -469,16 +482,17 @@ class _Following:
         found = False
         while True:
             if source.rest is None:
-                rows = await connection.fetch(sql.READ, source.snapshot, PAGE)
+                rows = await self._first_rows(source.snapshot)
                 end: Snapshot = rows[0][0]
-                changes = [tuple(row)[1:] for row in rows if row[1] is not None]
+                changes, is_last = _page([tuple(row)[1:] for row in rows if row[1] is not None])
             else:
                 end, after = source.rest
-                changes = [tuple(row) for row in await connection.fetch(sql.FURTHER, source.snapshot, end, after, PAGE)]
+                bounds = (source.snapshot, end, after, PAGE, PAGE_BYTES)
+                changes, is_last = _page(await connection.fetch(sql.FURTHER, *bounds))
             found = found or bool(changes)
             source.rows += len(changes)
             # If the connection is lost, the next one goes on from here.
-            source.rest = (end, changes[-1][0]) if len(changes) == PAGE else None
+            source.rest = None if is_last else (end, changes[-1][0])
             place = Position(source.epoch, snapshot_text(end), None if source.rest is None else (start, changes[-1][0]))
             if given := tuple((await self._relations(changes)).changes(changes)):
                 state.give(Batch(given, start, place))
@@ -490,6 +504,18 @@ class _Following:
         state.join(joining, place)
         return found
 
+    async def _first_rows(self, snapshot: Snapshot) -> list[asyncpg.Record]:
+        """Return the first rows since a snapshot. If there are too many to be read in time, give them up."""
+        source = self._source
+        try:
+            rows = await self._connection.fetch(sql.READ, snapshot, PAGE, PAGE_BYTES)
+        except TimeoutError:
+            source.timeouts += 1
+            source.is_broken = source.timeouts >= _MOST_TIMEOUTS
+            raise
+        source.timeouts = 0
+        return rows
+
     async def _relations(self, changes: Sequence[Sequence[Any]]) -> Relations:
         """Return the relations of the tables. They are looked up again if they may be other ones now."""
         source = self._source
@@ -499,3 +525,8 @@ class _Following:
             source.relations = await self._connection.relations(source.tables)
             self._ignored = {relation for relation in unknown if not source.relations.knows(relation)}
         return source.relations
+
+
+def _page(rows: Sequence[Any]) -> tuple[list[Sequence[Any]], bool]:
+    """Return the changes of rows that end with `many`, and whether they are the last ones."""
+    return [tuple(row)[:-1] for row in rows], not rows or len(rows) == rows[-1][-1] < PAGE

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+# The first changes of some, up to a number of them and of bytes, but at least one. `many` is how many that would be
+# without regard to bytes: where it is more than there are, or as many as may be, others follow.
+_FIRST = """
+SELECT id, relation, kind, old_row, new_row, at, many FROM (
+    SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS before, count(*) OVER () AS many FROM (
+        SELECT *, coalesce(octet_length(old_row), 0) + coalesce(octet_length(new_row), 0) AS bytes FROM (
+            {found}
+        ) AS found
+        ORDER BY id LIMIT {rows}
+    ) AS first
+) AS measured
+WHERE before < {bytes}
+"""
+
 # A change is new if the snapshot of the last read does not see its transaction. The order of ids is right for each row:
 # the lock on the row puts ids and commits in one order. OFFSET 0 keeps Postgres from walking the index of ids instead.
-READ = """
+_UNSEEN = """
+SELECT id, relation, kind, old_row, new_row, at FROM clew.change_log
+WHERE (xid >= pg_snapshot_xmax($1::pg_snapshot) OR xid = ANY(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))) {more}
+OFFSET 0
+"""
+READ = f"""
 SELECT now.snapshot, changes.*
 FROM (SELECT pg_current_snapshot() AS snapshot) AS now
-LEFT JOIN LATERAL (
-    SELECT * FROM (
-        SELECT id, relation, kind, old_row, new_row, at FROM clew.change_log
-        WHERE xid >= pg_snapshot_xmax($1::pg_snapshot) OR xid = ANY(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
-        OFFSET 0
-    ) AS found
-    ORDER BY id LIMIT $2
-) AS changes ON true
+LEFT JOIN LATERAL ({_FIRST.format(found=_UNSEEN.format(more=""), rows="$2", bytes="$3")}) AS changes ON true
 ORDER BY id
-"""
+"""  # noqa: S608
 
 # The first changes after an id that one snapshot does not see and another does.
-BETWEEN = """
-SELECT * FROM (
-    SELECT id, relation, kind, old_row, new_row, at FROM clew.change_log
-    WHERE (xid >= pg_snapshot_xmax($1::pg_snapshot) OR xid = ANY(ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot))))
-        AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND id > $3
-    OFFSET 0
-) AS found
-ORDER BY id LIMIT $4
-"""
+_SEEN_LATER = "AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND id > $3"
+BETWEEN = _FIRST.format(found=_UNSEEN.format(more=_SEEN_LATER), rows="$4", bytes="$5") + "ORDER BY id"
 
 # The same, where there are many: they are found in the order of their ids.
-FURTHER = """
+_FURTHER = """
 SELECT id, relation, kind, old_row, new_row, at FROM clew.change_log
 WHERE id > $3 AND NOT pg_visible_in_snapshot(xid, $1::pg_snapshot) AND pg_visible_in_snapshot(xid, $2::pg_snapshot)
-ORDER BY id LIMIT $4
 """
+FURTHER = _FIRST.format(found=_FURTHER, rows="$4", bytes="$5") + "ORDER BY id"
 
 EPOCH = "SELECT clew.change_epoch()"
 NOW = "SELECT pg_current_snapshot()"

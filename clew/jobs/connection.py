@@ -32,6 +32,8 @@ SETTINGS = {
     "enable_bitmapscan": "off",
     "enable_nestloop": "off",
     "client_connection_check_interval": "500",
+    # A process that hangs, or is cut off, must not hold the locks of keys for long: others wait for them.
+    "idle_in_transaction_session_timeout": "5000",
 }
 
 

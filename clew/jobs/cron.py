@@ -23,6 +23,9 @@ _LONGEST = 60.0
 # A schedule that nobody has declared for so long is forgotten: during a deployment, old and new workers differ.
 _FORGOTTEN = timedelta(days=1)
 
+# How far the clock of the database may be put back without a schedule that was moved on already being moved back.
+_BACKWARDS = timedelta(hours=1)
+
 # The 29th of February may be eight years away.
 _FURTHEST = timedelta(days=366 * 9)
 
@@ -72,6 +75,9 @@ class Clock:
                 is_new = await self._enqueue(connection, key, known[key], following) or is_new
             elif known[key] < following:
                 pauses.append((known[key] - now).total_seconds())
+            elif known[key] > following and known[key] > (next_time(schedule, now + _BACKWARDS) or known[key]):
+                # The clock was ahead when the schedule was moved on.
+                await connection.fetch(sql.TICK, *key, known[key], following)
         for key, time in known.items():
             if key not in self._crons and time < now - _FORGOTTEN:
                 await connection.fetch(sql.UNSCHEDULE, *key, time)

@@ -24,7 +24,16 @@ _LOG = get_logger("clew.jobs")
 _PROGRESS = 0.1
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 
-_MOST = 500
+# What one statement writes: so many, and of results about so many characters.
+_MOST, _MOST_CHARACTERS = 500, 2**24
+
+# What Postgres says of a value that it cannot store, whenever it is asked to.
+_UNSTORABLE = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.InternalServerError,
+)
 
 # How long a job that somebody has locked holds up the others.
 _LOCKED = "100ms"
@@ -133,36 +142,59 @@ class Endings:
             raise ConnectionResetError("the connection was closed")
         if self._unwritten and time.monotonic() >= self._report_at:
             await self._write_reports(connection)
-        batch = self._endings[:_MOST]
+        batch = self._batch()
         if not batch:
             return
         try:
             statuses = await self._write_all(connection, [ending for ending, _ in batch])
-        except (asyncpg.DataError, asyncpg.LockNotAvailableError):
+        except asyncpg.PostgresError:
+            if connection.is_closed:
+                raise
             await self._write_each(connection, len(batch))
             return
+        except BaseException:
+            # Whatever takes too long among them, others do not wait for that.
+            self._endings = self._endings[len(batch) :] + batch
+            raise
         del self._endings[: len(batch)]
         for (_, written), status in zip(batch, statuses, strict=True):
             if not written.done():
                 written.set_result(status)
         self._committed()
 
+    def _batch(self) -> list[tuple[Ending, asyncio.Future[str | None]]]:
+        """Return the endings to write next."""
+        batch: list[tuple[Ending, asyncio.Future[str | None]]] = []
+        size = 0
+        for entry in self._endings[:_MOST]:
+            size += len(entry[0].result or "")
+            if batch and size > _MOST_CHARACTERS:
+                break
+            batch.append(entry)
+        return batch
+
     async def _write_each(self, connection: JobConnection, count: int) -> None:
         """Write endings one by one: one of them holds what Postgres does not take, or its job is locked."""
         for _ in range(count):
-            ending, written = self._endings[0]
+            ending, written = self._endings.pop(0)
             try:
                 (status,) = await self._write_all(connection, [ending])
             except asyncpg.LockNotAvailableError:
                 # Such as by a transaction that cancels it. Others do not wait for that.
-                self._endings.append(self._endings.pop(0))
+                self._endings.append((ending, written))
                 continue
-            except asyncpg.DataError as error:
+            except _UNSTORABLE as error:
                 _LOG.error("end of a job not storable", job=ending.job, error=type(error).__name__)
+                if ending.result is None:
+                    # Whatever it is, it is not what the job returned. Others do not wait for that.
+                    self._endings.append((ending, written))
+                    raise
                 failed = replace(ending, outcome=Outcome.RETRY, result=None, error="The job failed.")
-                self._endings[0] = (failed, written)
+                self._endings.append((failed, written))
                 continue
-            del self._endings[0]
+            except BaseException:
+                self._endings.append((ending, written))
+                raise
             if not written.done():
                 written.set_result(status)
             self._committed()
@@ -197,12 +229,9 @@ class Endings:
                     await self._write_progress(connection, [key])
 
     async def _write_progress(self, connection: JobConnection, keys: Sequence[tuple[str, int, str]]) -> None:
-        await connection.fetch(
-            sql.PROGRESS,
-            [job for job, _, _ in keys],
-            [attempt for _, attempt, _ in keys],
-            [worker for _, _, worker in keys],
-            [self._reports[key][0] for key in keys],
-            [self._reports[key][1] for key in keys],
-        )
+        # Those that have ended meanwhile are left out.
+        rows = [(*key, *self._reports[key]) for key in keys if key in self._reports]
+        if not rows:
+            return
+        await connection.fetch(sql.PROGRESS, *(list(column) for column in zip(*rows, strict=True)))
         self._committed()

@@ -41,7 +41,9 @@ _LIMITS = """
 SELECT set_config('idle_in_transaction_session_timeout', $1, true), set_config('statement_timeout', $1, true)
 """
 
-_LONGEST_ERROR = 4000
+_LONGEST_ERROR = _LONGEST_MESSAGE = 4000
+# In characters of JSON. To store more takes Postgres long, and it takes no text of 256 MiB.
+_LONGEST_RESULT = 2**26
 _LONGEST_NAME = 200
 
 
@@ -153,6 +155,12 @@ class _Scope:
                 return True
         return False
 
+    async def abandon(self) -> None:
+        """Undo what has not been committed, whatever runs on the connection. Nothing more runs on it."""
+        self._transaction = None
+        # The pool closes a connection that comes back within its transaction.
+        await self.connection.finish()
+
     async def close(self) -> None:
         """Undo what has not been committed, and give the connection back."""
         transaction, self._transaction = self._transaction, None
@@ -212,6 +220,7 @@ class Execution:
         self._returned = False
         self._closed = False
         self._root: _Scope | None = None
+        self._step: _Scope | None = None
         self._steps = asyncio.Lock()
         self._named: set[str] = set()
         self._kept: dict[str, asyncpg.Record] | None = None
@@ -267,6 +276,7 @@ class Execution:
             raise ValueError("the share of the work that is done goes from 0 to 1")
         if message is not None:
             check_text(message)
+            message = message[:_LONGEST_MESSAGE]
         self._tools.endings.report(self.claimed, share, message)
 
     @asynccontextmanager
@@ -330,7 +340,7 @@ class Execution:
     async def _run_step(self, name: str, fn: Callable[..., Awaitable[Any]]) -> Any:
         claimed, output, tools = self.claimed, self._tools.output, self._tools
         first = output.position(self.id) + 1
-        scope = _Scope(tools, self._declaration.timeout)
+        scope = self._step = _Scope(tools, self._declaration.timeout)
         mark = _PLACE.set(_Place(self, scope, name))
         try:
             result = await (fn(self) if signature(fn).parameters else fn())
@@ -350,6 +360,7 @@ class Execution:
                 raise LostLeaseError
         finally:
             _PLACE.reset(mark)
+            self._step = None
             await scope.close()
         # As another attempt would get it.
         return json.loads(text)
@@ -381,6 +392,16 @@ class Execution:
         self.is_abandoned = self._closed = True
         self.log.error("a handler ignores that it was cancelled", reason=str(self.stopped))
         return self._stopped_ending()
+
+    async def undo(self) -> None:
+        """Undo the transactions of an abandoned handler.
+
+        Their locks would hold up the next execution for as long as the handler goes on.
+        """
+        for scope in (self._step, self._root):
+            if scope is not None:
+                with suppress(Exception):
+                    await scope.abandon()
 
     async def perform(self) -> Ending | None:
         """Run the handler. Return what becomes of the job; None if that is written already, or is another's to say."""
@@ -442,6 +463,8 @@ class Execution:
         except (ValueError, TypeError) as error:
             self.log.error("the result is not of the declared type", detail=str(error))
             return self._failed("The job failed.")
+        if len(text) > _LONGEST_RESULT:
+            return self._failed("The job's result is too large.")
         if self._emitted:
             await tools.output.flush(self.id)
         if self._root is None or not self._root.is_begun:

@@ -27,17 +27,21 @@ async def forget_old(url: str, retention: float, committed: Callable[[], None]) 
         retention: in seconds.
         committed: called after each deletion.
     """
-    every = min(_EVERY, retention * _SHARE)
+    every, batch = min(_EVERY, retention * _SHARE), _BATCH
     while True:
         # Not all workers at once; and soon after the start, for one that does not live long.
         await asyncio.sleep(every * jitter(0.1, 1))
         try:
             async with connected(url) as connection:
                 for status in ("SUCCEEDED", "FAILED", "CANCELLED"):
-                    while gone := await connection.fetch(sql.FORGET, status, retention, _BATCH):
+                    while gone := await connection.fetch(sql.FORGET, status, retention, batch):
                         committed()
-                        if len(gone) < _BATCH:
+                        if len(gone) < batch:
                             break
                         await asyncio.sleep(_REST)
+        except TimeoutError:
+            # Such as jobs with large results.
+            batch = max(1, batch // 10)
+            _LOG.warning("old jobs deleted too slowly", at_once=batch)
         except UNREACHABLE as error:
             _LOG.warning("old jobs not deleted", error=type(error).__name__, detail=str(error))

@@ -74,7 +74,9 @@ class JobService:
 
 def graphql_of(engine: Engine) -> RunGraphQL:
     """Return what runs the operations of handlers, in a transaction of a handler or by themselves."""
-    within: WeakKeyDictionary[AsyncConnection, OwnTransaction] = WeakKeyDictionary()
+    # Operations within one transaction take turns, so they share this. It must not lead back to the connection: nothing
+    # would ever be forgotten.
+    turns: WeakKeyDictionary[AsyncConnection, asyncio.Lock] = WeakKeyDictionary()
 
     async def run(
         document: str, variables: Mapping[str, Any], viewer: Viewer, connection: AsyncConnection | None, /
@@ -82,11 +84,8 @@ def graphql_of(engine: Engine) -> RunGraphQL:
         if connection is None:
             return await engine.graphql(document, variables, viewer)
         assert isinstance(connection, OperationConnection)
-        transaction = within.get(connection)
-        if transaction is None:
-            # Operations within one transaction take turns, so they share this.
-            transaction = within[connection] = OwnTransaction(connection)
-        return await engine.graphql(document, variables, viewer, transaction)
+        turn = turns.setdefault(connection, asyncio.Lock())
+        return await engine.graphql(document, variables, viewer, OwnTransaction(connection, mutating=turn))
 
     return run
 

@@ -362,8 +362,12 @@ DEPART = "DELETE FROM clew.job_workers WHERE id = $1"
 # Give back the jobs of workers whose lease is over. One that renews it at this moment waits for the deletion, and then
 # finds that it has none. A job whose worker has no row was claimed as the worker's lease ended. Transactions of such a
 # worker's handlers, which may hang with the worker, are ended: they hold locks, and could not complete their jobs.
+# A lease that lasts for hours is from before the clock was put back. A worker that lives renews it soon.
 REAP = f"""
-WITH gone AS (
+WITH far AS (
+    UPDATE clew.job_workers SET until = clock_timestamp() + interval '1 minute'
+    WHERE until > clock_timestamp() + interval '1 hour'
+), gone AS (
     DELETE FROM clew.job_workers WHERE until <= clock_timestamp() RETURNING id, sessions
 ), cut AS MATERIALIZED (
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -387,6 +391,12 @@ WITH gone AS (
 ), {_REQUEUE}
 SELECT id::text AS job, name, attempt, status FROM ended WHERE (SELECT count(*) FROM cut) >= 0
 """  # noqa: S608
+
+# Jobs that a worker holds and does not know: it claimed them, and its connection was lost before the answer came.
+STRAYS = """
+SELECT id::text, attempt FROM clew.jobs
+WHERE status = 'RUNNING' AND worker = $1::uuid AND NOT id = ANY($2::uuid[])
+"""
 
 # Steps.
 STEPS = """
@@ -420,12 +430,12 @@ SCHEDULE = "INSERT INTO clew.job_crons (name, schedule, next_at) VALUES ($1, $2,
 TICK = "UPDATE clew.job_crons SET next_at = $4 WHERE name = $1 AND schedule = $2 AND next_at = $3 RETURNING 1"
 UNSCHEDULE = "DELETE FROM clew.job_crons WHERE name = $1 AND schedule = $2 AND next_at = $3"
 
-# Retention.
+# Retention. The clock is asked once: an index cannot be searched by what may differ for each row.
 FORGET = """
 WITH old AS MATERIALIZED (
     SELECT id FROM clew.jobs
-    WHERE status = $1 AND created_at < clock_timestamp() - $2::float8 * interval '1 second'
-        AND finished_at < clock_timestamp() - $2::float8 * interval '1 second'
+    WHERE status = $1 AND created_at < (SELECT clock_timestamp()) - $2::float8 * interval '1 second'
+        AND finished_at < (SELECT clock_timestamp()) - $2::float8 * interval '1 second'
     LIMIT $3 FOR UPDATE SKIP LOCKED
 ), steps AS (
     DELETE FROM clew.job_steps WHERE job = ANY(ARRAY(SELECT id FROM old))

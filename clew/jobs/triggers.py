@@ -48,7 +48,9 @@ _LOOK = 2.0
 # After a fault: the first and the longest wait.
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
 
-_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('clew.triggers', 0))"
+# Of a transaction, not of a session: a pooler keeps sessions, with their locks, when a process has long ended.
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('clew.triggers', 0))"
+_STAY = "SELECT set_config('idle_in_transaction_session_timeout', '0', true)"
 _PLACE = "SELECT place, half FROM clew.job_triggers WHERE name = $1"
 _BEGIN = """
 INSERT INTO clew.job_triggers (name, place) VALUES ($1, $2)
@@ -59,7 +61,11 @@ _MOVE = """
 UPDATE clew.job_triggers SET place = $2, half = $3
 WHERE name = $1 AND place = $4 AND half IS NOT DISTINCT FROM $5 RETURNING 1
 """
-_FORGET = "DELETE FROM clew.job_triggers WHERE name <> ALL($1::text[])"
+# During a deployment, old and new processes have other triggers. A place is forgotten with the changes after it.
+_FORGET = """
+DELETE FROM clew.job_triggers
+WHERE name <> ALL($1::text[]) AND clew.is_dropped_since(split_part(place, ';', 2)::pg_snapshot)
+"""
 _FORGET_ONE = "DELETE FROM clew.job_triggers WHERE name = $1"
 
 # A place in the log, and the change of which the first of two events has been handled.
@@ -163,7 +169,7 @@ class Triggers:
         while True:
             try:
                 async with self._only_one() as connection:
-                    await connection.execute(_FORGET, [trigger.name for trigger in self._triggers])
+                    await self._engine.pool.fetch(_FORGET, [[trigger.name for trigger in self._triggers]])
                     async with asyncio.TaskGroup() as group:
                         group.create_task(self._look(connection))
                         for trigger in self._triggers:
@@ -174,13 +180,23 @@ class Triggers:
 
     @asynccontextmanager
     async def _only_one(self) -> AsyncIterator[asyncpg.Connection[Any]]:
-        """Wait until this process is the only one that follows the log. It is as long as the connection lives."""
+        """Wait until this process is the only one that follows the log. It is as long as the connection lives.
+
+        A transaction stays open on it, without a snapshot, so that it keeps no dead rows. So the last statement is
+        always an `execute`: others leave a portal behind, with their snapshot.
+        """
         connection = await asyncpg.connect(
             self._url, timeout=10, command_timeout=10, server_settings={"application_name": "clew-triggers"}
         )
         try:
-            while not await connection.fetchval(_LOCK):
+            while True:
+                transaction = connection.transaction(isolation="read_committed")
+                await transaction.start()
+                if await connection.fetchval(_LOCK):
+                    break
+                await transaction.rollback()
                 await _pause(_LOOK)
+            await connection.execute(_STAY)
             yield connection
         finally:
             with suppress(*UNREACHABLE):
@@ -190,7 +206,7 @@ class Triggers:
         """Fail as soon as the connection is lost."""
         while True:
             await asyncio.sleep(_LOOK)
-            await connection.fetchval("SELECT 1")
+            await connection.execute("SELECT 1")
 
     async def _follow(self, trigger: Trigger) -> None:
         """Queue a job for each event of a trigger."""

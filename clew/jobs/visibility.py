@@ -21,9 +21,9 @@ async def is_visible(engine: Engine, viewer: Viewer, job: str, client: str | Non
     """
     outcome = await engine.execute(Request(_JOB, {"id": job}, client=client), viewer)
     error = raised(outcome)
-    if error is None:
+    if error is None:  # alike if true: an answer with an error has no id
         return b'"id":' in await engine.encoded(outcome)
-    if error.code is Code.GRAPHQL_VALIDATION_FAILED:
+    if error.code is Code.GRAPHQL_VALIDATION_FAILED:  # alike if true: then what fails is hidden
         # The viewer's roles see no jobs at all.
         return False
     raise error

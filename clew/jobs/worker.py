@@ -309,8 +309,20 @@ class Worker:
             _LOG.warning("job taken back", job=row["job"], name=row["name"], attempt=row["attempt"])
         if found:
             self._committed()
+        await self._give_back_strays(connection)
         if await limits.sweep(connection, self._declarations):
             self._claim_at = 0.0
+
+    async def _give_back_strays(self, connection: JobConnection) -> None:
+        """Give back jobs that were claimed for this worker unheard: while it lives, nobody else takes them over."""
+        if self._id is None:
+            return
+        worker = str(self._id)
+        known = [job for job, _ in self._running]
+        for job, attempt in await connection.fetch(sql.STRAYS, worker, known):
+            if (job, attempt) not in self._running:
+                _LOG.warning("job claimed unheard", job=job, attempt=attempt)
+                self._endings.end(Ending(job, attempt, worker, Outcome.BACK))
 
     async def _claim(self, connection: JobConnection) -> None:
         if self._id is None:
@@ -408,9 +420,13 @@ class Worker:
         """Go on without a handler that does not end."""
         if self._running.get((execution.id, execution.attempt)) is execution and not execution.has_returned:
             ending = execution.abandon()
-            task = asyncio.get_running_loop().create_task(self._end(execution, ending))
+            task = asyncio.get_running_loop().create_task(self._end_abandoned(execution, ending))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _end_abandoned(self, execution: Execution, ending: Ending | None) -> None:
+        await execution.undo()
+        await self._end(execution, ending)
 
     async def _perform(self, execution: Execution) -> None:
         ending = await execution.perform()

@@ -398,9 +398,9 @@ class LiveQueries:
             self._has_batches.clear()
             changes = [change for batch in self._batches for change in batch.changes]
             self._batches.clear()
-            if any(change.kind is ChangeKind.RESET and not change.id for change in changes):
-                await self._look_after_tables()
             try:
+                if any(change.kind is ChangeKind.RESET and not change.id for change in changes):
+                    await self._look_after_tables()
                 found, by_table = await self._router.route(changes)
             except Exception as error:
                 # It is unknown which members the changes concern.

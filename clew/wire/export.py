@@ -190,14 +190,13 @@ class _Response:
 
     async def end(self) -> None:
         """Send what is left, and the end."""
-        if self._compress is not None:
-            await self._part(self._compress.flush())
-        await self._send({"type": "http.response.body", "body": b""})
+        rest = b"" if self._compress is None else self._compress.flush()
+        await self._part(rest, is_last=True)
 
-    async def _part(self, part: bytes) -> None:
+    async def _part(self, part: bytes, *, is_last: bool = False) -> None:
         try:
             async with asyncio.timeout(self._stall):
-                await self._send({"type": "http.response.body", "body": part, "more_body": True})
+                await self._send({"type": "http.response.body", "body": part, "more_body": not is_last})
         except TimeoutError:
             raise ClewError("The client reads too slowly.", code=Code.TIMEOUT) from None
 

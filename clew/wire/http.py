@@ -149,7 +149,12 @@ class HTTPHandler(GraphQLHTTPHandler):
         """Answer with an event stream. Return the outcome that an answer must tell by its status instead."""
         found = await self.streams.subscriptions.open(request, viewer, flight)
         if self.authenticator.dev:
-            await self.user_refusals.tell(self.engine, request, viewer)
+            try:
+                await self.user_refusals.tell(self.engine, request, viewer)
+            except BaseException:
+                if not isinstance(found, Outcome):
+                    await found.aclose()
+                raise
         if not isinstance(found, Outcome):
             await self.streams.send_stream(found, request, viewer, flight, send, extra)
             return None

@@ -36,6 +36,8 @@ _HEADERS = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _COMMENT = b":\n\n"
 _COMPLETE = b"event: complete\ndata:\n\n"
 _LONGEST_ID = 1000
+# In seconds: for the end of a stream that this server ends to be taken.
+_CLOSING = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +201,10 @@ class EventStream:
                 self._timer.cancel()
             if self._beating is not None:
                 self._beating.cancel()
-        with suppress(OSError):
-            async with self._lock:
+        # A client that does not read must not keep a stream beyond its viewer's session.
+        patience = _CLOSING if self._has_expired or self._is_leaving else None
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(patience), self._lock:
                 await self._send({"type": "http.response.body", "body": last})
 
     def _failed(self, error: ClewError) -> bytes:

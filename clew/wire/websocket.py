@@ -478,16 +478,18 @@ class _Socket:
             flight.measured(self._door.measure, began)
             request = from_object(payload, request_id, self._client)
             found = await self._door.subscriptions.open(request, viewer, flight)
+            # From here on it is closed whatever happens.
+            stream = None if isinstance(found, Outcome) else found
             if self._door.tell is not None:
                 await self._door.tell(request, viewer)
             if isinstance(found, Outcome):
                 flight.answered(found.code)
                 await self._answer(id_, found, operation)
             else:
-                stream, operation.is_stream = found, True
+                operation.is_stream = True
                 self._leave_if_answered()
                 head = f'{{"id":{encode(id_).decode()},"type":"next","payload":'
-                async for result in stream:
+                async for result in found:
                     flight.answered()
                     await self._send(head + result.body.decode() + "}")
                     flight.end()

@@ -332,9 +332,12 @@ def _payloads(event: str) -> Iterator[bytes]:
         yield data.encode()
     elif name in ("chunk", "reset", "final") and data is not None:
         given, cursor = json.loads(data), fields["id"]
-        found = {"chunk": chunk, "reset": reset, "final": final}[name](
-            **{key: value for key, value in given.items() if key != "attempt"}, cursor=cursor
-        )
+        if name == "chunk":
+            found = chunk(given["data"], cursor, given["kind"])
+        elif name == "reset":
+            found = reset(cursor, given["step"])
+        else:
+            found = final(cursor, given["status"])
         yield json.dumps({"data": {"jobOutput": found}}).encode()
 
 

@@ -138,7 +138,7 @@ def hooked(engine: Engine) -> Engine:
 @cache
 def _read_models() -> tuple[Model, ...]:
     """Return the models of the applications that are attacked by reading."""
-    guarded_folder, press_folder = (Path(module.__file__).parent for module in (guarded, press))
+    guarded_folder, press_folder = Path(guarded.__file__).parent, Path(press.__file__).parent
     return load_model(guarded_folder / "graphql", guarded_folder), load_model(press_folder, press_folder)
 
 

@@ -11,10 +11,12 @@ import pytest
 
 from clew.changes import connection as connection_module
 from clew.changes import source as source_module
+from clew.changes import statements as sql
 from clew.changes.source import LoggedChanges
+from clew.changes.tables import Relations
 from clew.changes.types import Batch, ChangeKind
 from clew.errors import ClewError, Code
-from tests.changes.log import NAMES, PATIENCE, Ear, Log
+from tests.changes.log import NAMES, PATIENCE, Ear, Log, brief
 
 SESSIONS = """
     SELECT pid, query_start FROM pg_stat_activity
@@ -405,3 +407,68 @@ async def test_a_change_of_a_table_may_be_one_of_a_partition_that_is_an_entity_t
     await ear.until(4)
     assert sorted(ear.told()[:2]) == [("hits", "INSERT", None, (1, 1)), ("hits_1", "RESET", None, None)]
     assert sorted(ear.told()[2:]) == [("hits", "INSERT", None, (2, 1)), ("hits_1", "INSERT", None, (2, 1))]
+
+
+async def test_after_a_fault_of_the_reader_everything_is_read_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what it was, and it might happen again with the same change."""
+    ear = await log.ear()
+    writer = await log.writer()
+    relations, faults = Relations.changes, [1]
+
+    def fail(self: Relations, *given: Any) -> Any:
+        if faults:
+            faults.pop()
+            raise RuntimeError("no")
+        return relations(self, *given)
+
+    monkeypatch.setattr(Relations, "changes", fail)
+    await writer.execute("INSERT INTO people VALUES (1)")
+    await ear.until(3)
+    assert [(change.name, change.kind) for change in ear.changes] == [(name, ChangeKind.RESET) for name in NAMES]
+    await writer.execute("INSERT INTO people VALUES (2)")
+    await ear.until(4)
+    assert ear.changes[-1].new == {"id": 2, "name": None, "age": None}
+
+
+async def test_a_replay_whose_connection_was_lost_takes_another_one(log: Log) -> None:
+    source = log.source()
+    ear = await log.ear(source)
+    assert ear.listening is not None
+    writer = await log.writer()
+    await writer.execute("INSERT INTO people VALUES (1)")
+    await ear.until(1)
+    for _ in range(2):
+        found = [batch async for batch in source.since(ear.listening.position, NAMES, ear.batches[-1].position)]
+        told = [brief(change) for batch in found for change in batch.changes]
+        assert told == [("people", "INSERT", None, (1, None, None))]
+        assert source._state is not None
+        replay = source._state.replay
+        assert replay is not None
+        await writer.execute("SELECT pg_terminate_backend($1)", replay.process)
+        async with asyncio.timeout(PATIENCE):
+            while not replay.is_closed:
+                await asyncio.sleep(0.01)
+
+
+async def test_changes_that_are_too_many_to_be_read_in_time_are_given_up(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a long time without the database."""
+    ear = await log.ear()
+    writer = await log.writer()
+    fetch, slow = connection_module.LogConnection.fetch, [1, 2, 3]
+
+    async def fetch_slowly(self: Any, statement: str, *arguments: Any) -> Any:
+        if statement == sql.READ and slow:
+            slow.pop()
+            raise TimeoutError
+        return await fetch(self, statement, *arguments)
+
+    monkeypatch.setattr(connection_module.LogConnection, "fetch", fetch_slowly)
+    await writer.execute("INSERT INTO people VALUES (1)")
+    await ear.until(3)
+    assert [(change.name, change.kind) for change in ear.changes] == [(name, ChangeKind.RESET) for name in NAMES]
+    slow += [1, 2]
+    await writer.execute("INSERT INTO people VALUES (2)")
+    await ear.until(4)
+    assert ear.changes[-1].kind is ChangeKind.INSERT

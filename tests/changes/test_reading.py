@@ -12,7 +12,7 @@ import pytest
 
 from clew.changes import source as source_module
 from clew.changes.types import ChangeKind
-from tests.changes.log import Log
+from tests.changes.log import NAMES, Log
 from tests.depth import examples, seeds
 
 
@@ -310,3 +310,21 @@ async def test_of_crossing_writers_each_change_comes_once_and_those_of_a_row_in_
             assert change.old["age"] == chain[-1]
             chain.append(change.new["age"])
         assert {row: chains[row][-1] for row in rows} == rows
+
+
+async def test_large_rows_come_in_pieces_of_few_bytes(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand changes of rows with a megabyte each would be gigabytes at once."""
+    monkeypatch.setattr(source_module, "PAGE_BYTES", 200_000)
+    source = log.source()
+    ear = await log.ear(source)
+    assert ear.listening is not None
+    writer = await log.writer()
+    await writer.execute("INSERT INTO people SELECT n, repeat('x', 30000) FROM generate_series(1, 50) AS n")
+    await writer.execute("INSERT INTO people VALUES (51, repeat('y', 500000))")
+    changes = await ear.until(51)
+    assert [change.new and change.new["id"] for change in changes] == list(range(1, 52))
+    assert max(sum(len(c.new_text or "") for c in batch.changes) for batch in ear.batches) < 600_000
+    assert len(ear.batches) >= 7
+    again = [batch async for batch in source.since(ear.listening.position, NAMES, ear.batches[-1].position)]
+    assert [c.new and c.new["id"] for batch in again for c in batch.changes] == list(range(1, 52))
+    assert len(again) >= 7

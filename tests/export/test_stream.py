@@ -14,9 +14,11 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from clew.errors import ClewError
 from clew.export.exports import File, Prepared
 from clew.sql.copy import CopyStatement, Form
 from clew.wire.application import Application
+from clew.wire.export import _Response
 from tests.export.conftest import MakeApp
 from tests.export.depot import ADMIN, ROWS, bearer
 from tests.faults.lab import served
@@ -253,3 +255,18 @@ async def test_http_1_0_cannot_tell_a_broken_file_from_a_whole_one(make_app: Mak
     async with served(app) as port, connected(port) as (reader, writer):
         writer.write(head(port, ITEMS, version="1.0"))
         assert (await reader.read()).startswith(b"HTTP/1.1 505 ")
+
+
+async def test_the_end_of_a_file_waits_no_longer_for_a_client_than_the_rest() -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        if message.get("more_body") is False:
+            await asyncio.Event().wait()
+        sent.append(message)
+
+    response = _Response(send, (), 0.05)
+    await response.begin()
+    with pytest.raises(ClewError, match="too slowly"):
+        await response.end()
+    assert [message["type"] for message in sent] == ["http.response.start"]

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clew import JobContext
-from clew.jobs.cron import next_time
+from clew.jobs.connection import JobConnection, connected
+from clew.jobs.cron import Clock, next_time
 from clew.jobs.types import CronJob
 from clew.sdl.cron import parse
 from tests.jobs.shop import Jobs
@@ -99,3 +100,33 @@ async def test_a_new_schedule_waits_for_its_next_time(jobs: Jobs) -> None:
 
     await jobs.until_true(is_known)
     assert await jobs.connection.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_a_schedule_that_was_moved_on_by_a_clock_far_ahead_comes_back(jobs: Jobs) -> None:
+    clock = Clock(await _crons(jobs))
+    execute = jobs.connection.execute
+    async with connected(jobs.url) as connection:
+        await clock.tick(connection)
+        due = await jobs.connection.fetchval("SELECT next_at FROM clew.job_crons")
+        await execute("UPDATE clew.job_crons SET next_at = next_at + interval '300 days'")
+        await clock.tick(connection)
+        assert await jobs.connection.fetchval("SELECT next_at FROM clew.job_crons") == due
+    assert await jobs.connection.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_a_clock_that_is_put_back_a_little_repeats_no_job(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job of three o'clock is queued, and then it is a minute before three again."""
+    clock = Clock(await _crons(jobs))
+    three = datetime(2030, 1, 2, 3, tzinfo=UTC)
+    before = three - timedelta(minutes=1)
+    tomorrow = three + timedelta(days=1)
+    fetch = JobConnection.fetch
+
+    async def fetch_then(self: JobConnection, statement: str, *arguments: Any) -> Any:
+        return [(before,)] if statement == "SELECT clock_timestamp()" else await fetch(self, statement, *arguments)
+
+    monkeypatch.setattr(JobConnection, "fetch", fetch_then)
+    await jobs.connection.execute("INSERT INTO clew.job_crons VALUES ('tidy', '0 3 * * *', $1)", tomorrow)
+    async with connected(jobs.url) as connection:
+        await clock.tick(connection)
+    assert await jobs.connection.fetchval("SELECT next_at FROM clew.job_crons") == tomorrow

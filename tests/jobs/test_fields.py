@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import random
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from clew import Viewer
+from clew.database.alchemy import OperationConnection, alchemy_engine
+from clew.jobs.service import graphql_of
 from clew.json_numbers import exact_float
 from tests.jobs.magazine import ADMIN, ANON, Magazine, magazine, user
 
@@ -349,3 +354,18 @@ async def test_of_jobs_with_one_unique_key_the_last_one_is_retried(world: Magazi
     assert sorted(row["id"] for row in found["retryJobs"]["rows"]) == sorted([keys[-1], other])
     # A job that has the key by now keeps the earlier ones from it.
     assert await world.ok("mutation { retryJobs(where: {}) { count } }") == {"retryJobs": {"count": 0}}
+
+
+async def test_operations_within_a_transaction_leave_nothing_of_it_behind(world: Magazine) -> None:
+    run = graphql_of(world.engine)
+    alchemy = alchemy_engine(world.engine.pool)
+    left: list[weakref.ref[OperationConnection]] = []
+    for _ in range(3):
+        connection = OperationConnection(alchemy, world.engine.pool)
+        await connection.ensure()
+        await asyncio.gather(*(run("{ posts { id } }", {}, ADMIN, connection) for _ in range(2)))
+        await connection.finish()
+        left.append(weakref.ref(connection))
+        del connection
+    gc.collect()
+    assert [ref for ref in left if ref() is not None] == []

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -11,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from clew import ClewError, JobContext
+from clew.jobs import connection as connection_module
 from clew.jobs import statements as sql
 from clew.jobs.connection import JobConnection
 from tests.jobs.shop import Jobs
@@ -315,3 +319,78 @@ async def test_a_job_of_a_worker_that_nobody_knows_is_taken_back(jobs: Jobs) -> 
     )
     jobs.worker(lease=1.0)
     assert (await jobs.until_waiting(job, 1))["error"] == "The worker that ran the job was lost."
+
+
+@pytest.mark.parametrize("limits", [{}, {"concurrency": 2}], ids=["plain", "limited"])
+async def test_jobs_that_were_claimed_unheard_run_all_the_same(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
+) -> None:
+    """The claim has committed, and the connection is lost before the answer comes. The worker lives on."""
+    ran: list[int] = []
+
+    @jobs.job("work", **limits)
+    async def work(ctx: JobContext) -> None:
+        ran.append(ctx.attempt)
+
+    lost: list[str] = []
+    fetch, transaction = JobConnection.fetch, JobConnection.transaction
+
+    async def lose(connection: JobConnection) -> None:
+        if not lost and await fetch(connection, "SELECT FROM clew.jobs WHERE status = 'RUNNING'"):
+            lost.append("the answer")
+            raise ConnectionResetError("the answer is lost")
+
+    async def fetch_and_lose(self: JobConnection, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        found = await fetch(self, statement, *arguments)
+        await lose(self)
+        return found
+
+    @asynccontextmanager
+    async def commit_and_lose(self: JobConnection) -> AsyncIterator[Any]:
+        async with transaction(self) as within:
+            yield within
+        await lose(self)
+
+    monkeypatch.setattr(JobConnection, "fetch", fetch_and_lose)
+    monkeypatch.setattr(JobConnection, "transaction", commit_and_lose)
+    jobs.worker(lease=1.0)
+    job = await jobs.enqueue("work")
+    row = await jobs.until(job)
+    assert lost
+    # The execution that never was does not count.
+    assert (row["status"], row["attempt"], row["uncounted"]) == ("SUCCEEDED", 2, 1)
+    assert ran == [2]
+    assert await jobs.connection.fetchval("SELECT count(*) FROM clew.job_workers") == 1
+
+
+async def test_a_lease_from_before_the_clock_was_put_back_does_not_last(jobs: Jobs) -> None:
+    gone, living = uuid.uuid4(), uuid.uuid4()
+    await jobs.connection.execute(
+        "INSERT INTO clew.job_workers (id, until, sessions)"
+        " VALUES ($1, now() + interval '1 year', ''), ($2, now() + interval '1 minute', '')",
+        gone,
+        living,
+    )
+    leases = (
+        "SELECT id, until > now() + interval '30 seconds', until < now() + interval '2 minutes' FROM clew.job_workers"
+    )
+    assert await jobs.connection.fetch(sql.REAP) == []
+    assert {tuple(row) for row in await jobs.connection.fetch(leases)} == {(gone, True, True), (living, True, True)}
+
+
+async def test_a_worker_that_hangs_with_the_lock_of_a_key_holds_up_others_for_a_moment(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection_module.SETTINGS, "idle_in_transaction_session_timeout", "500")
+
+    @jobs.job("work", concurrency=1)
+    async def work(ctx: JobContext) -> None: ...
+
+    began = time.monotonic()
+    async with connection_module.connected(jobs.url) as hanging:
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+            async with hanging.transaction() as fetch:
+                await fetch(sql.LOCK_KEYS, ["work"], [""])
+                jobs.worker()
+                assert (await jobs.until(await jobs.enqueue("work")))["status"] == "SUCCEEDED"
+    assert time.monotonic() - began < 8

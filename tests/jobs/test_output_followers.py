@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
 
+import asyncpg
 import pytest
 
-from clew.errors import ClewError
+from clew.errors import ClewError, Code
+from clew.jobs.output import source as source_module
 from clew.jobs.output.ring import State, Stream
 from clew.jobs.output.types import Chunk, Final, GoneError, Reset, UnknownJobError
 from clew.jobs.types import Status
@@ -184,7 +189,7 @@ async def test_unknown_and_hidden_jobs_are_alike(database_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "after", ["", "1", "1:", ":1", "0:1", "-1:1", "1:-1", "1:1 ", "1:1:1", "1e3:1", "٣:1", "9" * 20 + ":1"]
+    "after", ["", "1", "1:", ":1", "00:1", "01:1", "-1:1", "1:-1", "1:1 ", "1:1:1", "1e3:1", "٣:1", "9" * 20 + ":1"]
 )
 async def test_what_is_no_cursor_is_refused(database_url: str, after: str) -> None:
     async with lab(database_url) as here:
@@ -477,3 +482,134 @@ async def test_wake_ups_suffice_without_the_poll(
         await reading.until(lambda it: it.text == "ab")
         await here.set(job, "SUCCEEDED")
         assert await reading.final() == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "\u4e16" * 5000], ids=["ascii", "wide"])
+def test_what_a_chunk_keeps_for_its_clients_is_bounded(text: str) -> None:
+    """A client may select the same data again and again, and another client otherwise."""
+    chunk = Chunk(1, 1, "token", text, is_json=False)
+    once = (("jobOutput", (("data", "data"),)),)
+    assert chunk.result(once) is chunk.result(once)
+    for number in range(10):
+        often = (("jobOutput", tuple((f"a{number}_{place}", "data") for place in range(30))),)
+        assert len(chunk.result(often)) > 30 * len(text)
+    kept = [len(result) for result in chunk._results.values()] + [len(chunk.bytes), len(text)]
+    assert sum(kept) <= chunk.size
+
+
+async def test_followers_go_on_after_a_fault_of_the_reader(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    update, faults = Stream.update, [1, 2]
+
+    def fail(self: Stream, *given: Any, **more: Any) -> None:
+        if faults:
+            faults.pop()
+            raise RuntimeError("no")
+        update(self, *given, **more)
+
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        job = await here.job(WORKER)
+        reading = here.follow(outputs, job)
+        await reading.opened.wait()
+        monkeypatch.setattr(Stream, "update", fail)
+        writer = here.writer(await here.process())
+        await writer.begin(job, 1)
+        await writer.emit(job, 1, "a", "token", None)
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await reading.final() == "SUCCEEDED"
+        assert reading.text == "a"
+        assert not faults
+
+
+async def test_a_job_that_was_cancelled_in_time_and_is_retried_gives_all_to_who_had_its_end(database_url: str) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        job = await here.job(None, "CANCELLED", 0)
+        reading = here.follow(outputs, job)
+        assert await reading.final() == "CANCELLED"
+        cursor = str(reading.events[-1].position)
+        assert cursor == "0:1"
+        assert not await outputs.follow(job, cursor).open()
+        await here.set(job, "QUEUED")
+        again = here.follow(outputs, job, cursor)
+        await again.opened.wait()
+        await here.set(job, "RUNNING", 1, WORKER)
+        writer = here.writer(outputs)
+        await writer.begin(job, 1)
+        for letter in "ab":
+            await writer.emit(job, 1, letter, "token", None)
+        await writer.flush(job)
+        await here.set(job, "SUCCEEDED")
+        assert await again.final() == "SUCCEEDED"
+        assert [str(event.position) for event in again.events] == ["1:1", "1:2", "1:3"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([ClewError("slow", code=Code.TIMEOUT), ClewError("slow", code=Code.TIMEOUT)], Code.TIMEOUT),
+        ([ValueError("secret"), ValueError("secret")], Code.INTERNAL),
+        ([ClewError("away", code=Code.UNAVAILABLE)] * 4 + [False], Code.NOT_FOUND),
+        ([ClewError("slow", code=Code.TIMEOUT), True, ClewError("slow", code=Code.TIMEOUT), False], Code.NOT_FOUND),
+    ],
+    ids=["never", "a fault", "without the database", "sometimes"],
+)
+async def test_a_follower_whose_sight_cannot_be_told_twice_is_let_go(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, answers: list[Exception | bool], code: Code
+) -> None:
+    monkeypatch.setattr("clew.jobs.output.follow._LOOK", 0.02)
+    left = [True, *answers]
+
+    async def visible() -> bool:
+        answer = left.pop(0)
+        if isinstance(answer, bool):
+            return answer
+        raise answer
+
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        follower = outputs.follow(await here.job(WORKER), None, visible)
+        assert await follower.open()
+        with pytest.raises(ClewError) as refused:
+            await follower.take()
+        assert (refused.value.code, "secret" in refused.value.message) == (code, False)
+        assert left == []
+        await follower.aclose()
+
+
+async def test_a_process_that_hangs_as_it_drops_chunks_locks_nobody_out(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_module, "_HELD", "300ms")
+    connect, hangs = asyncpg.connect, asyncio.Event()
+
+    async def connect_and_hang(*given: Any, **settings: Any) -> Any:
+        connection = await connect(*given, **settings)
+
+        async def fetch_and_hang(*arguments: Any) -> Any:
+            await connection.fetchval(*arguments)
+            hangs.set()
+            await asyncio.Event().wait()
+
+        execute, transaction, close = connection.execute, connection.transaction, connection.close
+        return SimpleNamespace(execute=execute, transaction=transaction, close=close, fetchval=fetch_and_hang)
+
+    async with lab(database_url) as here:
+        outputs, other = await here.process(retention=0.01), await here.process()
+        writer = here.writer(other)
+        job = await here.job(WORKER)
+        await writer.begin(job, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(source_module, "asyncpg", SimpleNamespace(connect=connect_and_hang))
+            hanging = asyncio.create_task(outputs.drop_old())
+            await hangs.wait()
+        began = time.monotonic()
+        await writer.emit(job, 1, "a", "token", None)
+        await writer.flush(job)
+        reading = here.follow(other, job)
+        await reading.until(lambda it: it.text == "a")
+        assert time.monotonic() - began < 5
+        hanging.cancel()
+        with pytest.raises(ClewError):
+            await hanging

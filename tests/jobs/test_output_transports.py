@@ -196,7 +196,7 @@ async def test_hidden_absent_and_malformed_jobs_are_the_same_404(make: Any) -> N
         assert answers[0].json()["errors"][0]["extensions"] == {"code": "NOT_FOUND", "requestId": "r"}
 
 
-@pytest.mark.parametrize("given", ["x", "1", "0:1", "1:1:1", "9" * 2000])
+@pytest.mark.parametrize("given", ["x", "1", "00:1", "1:1:1", "9" * 2000])
 async def test_a_malformed_id_of_the_last_event_is_a_400(make: Any, given: str) -> None:
     async with make() as place:
         answer = await place.refused(await place.job(), **{"last-event-id": given})
@@ -414,3 +414,22 @@ async def test_a_subscription_to_a_hidden_job_is_one_to_none(make: Any) -> None:
         async with socket(place.port, init=True) as client:
             (errors,) = await client.results(document, variables={"id": hidden})
             assert errors[0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+async def test_a_client_that_does_not_read_keeps_no_stream_beyond_its_token(make: Any) -> None:
+    async with make() as place:
+        job = await place.job()
+        _, writer = await asyncio.open_connection("localhost", place.port, limit=1024)
+        bearer = token(exp=time.time() + 2)
+        for _ in range(100):
+            await place.writer.emit(job, 1, "x" * 60_000, "token", None)
+        await place.writer.flush(job)
+        head = f"GET /jobs/{job}/output HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\r\n"
+        writer.write(head.encode())
+        async with asyncio.timeout(10):
+            while not place.app.sockets._open:
+                await asyncio.sleep(0.01)
+            while place.app.sockets._open:
+                await asyncio.sleep(0.01)
+        assert not place.app.outputs._here().ring.streams
+        writer.close()

@@ -333,3 +333,28 @@ async def test_emitting_does_not_wait_for_the_database(database_url: str) -> Non
             await asyncio.sleep(0.02)
         await writer.flush(job)
         assert sorted(delays)[25] < 0.001
+
+
+async def test_a_fault_of_the_writer_fails_the_jobs_that_it_was_about_and_no_other(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab(database_url) as here:
+        outputs = await here.process()
+        writer = here.writer(outputs)
+        jobs = [await here.job(WORKER) for _ in range(2)]
+        for job in jobs:
+            await writer.begin(job, 1)
+        wrote = outputs.wrote
+
+        def fail(job: str, chunks: Sequence[Any]) -> None:
+            if job == jobs[0]:
+                raise RuntimeError("no")
+            wrote(job, chunks)
+
+        monkeypatch.setattr(outputs, "wrote", fail)
+        await writer.emit(jobs[0], 1, "a", "token", None)
+        with pytest.raises(ClewError, match="cannot be kept"):
+            await writer.flush(jobs[0])
+        await writer.emit(jobs[1], 1, "b", "token", None)
+        await writer.flush(jobs[1])
+        assert await here.rows(jobs[1]) == [(1, 1, "b")]

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import uuid
 from contextlib import suppress
 
+import asyncpg
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from clew import ClewError, JobContext
 from clew.jobs import queue
+from clew.jobs.connection import JobConnection
+from clew.jobs.endings import Endings
+from clew.jobs.execution import Claimed
 from tests.jobs.shop import Jobs
 
 
@@ -356,3 +362,151 @@ async def test_a_cancelled_job_does_not_commit_its_transaction(jobs: Jobs) -> No
     gate.set()
     assert (await jobs.until(job))["status"] == "CANCELLED"
     assert await jobs.effects() == []
+
+
+@pytest.mark.parametrize("code", ["54000", "23514", "XX000"])
+async def test_a_result_that_postgres_refuses_fails_its_job_alone(jobs: Jobs, code: str) -> None:
+    """Such as one with too many digits, or because of a trigger of somebody's."""
+    await jobs.connection.execute(
+        f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $body$
+        BEGIN RAISE EXCEPTION 'too large' USING ERRCODE = '{code}'; END
+        $body$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON clew.jobs FOR EACH ROW
+            WHEN (new.result::text LIKE '"xxx%') EXECUTE FUNCTION refuse()
+        """
+    )
+
+    @jobs.job("large")
+    async def large(ctx: JobContext) -> str:
+        return "xxx"
+
+    @jobs.job("small")
+    async def small(ctx: JobContext) -> str:
+        return "small"
+
+    first, *others = await jobs.enqueue_all([jobs.new("large"), *(jobs.new("small") for _ in range(3))])
+    jobs.worker()
+    for job in others:
+        assert (await jobs.until(job))["status"] == "SUCCEEDED"
+    row = await jobs.until(first)
+    assert (row["status"], row["error"]) == ("FAILED", "The job failed.")
+
+
+async def test_an_end_that_postgres_takes_only_later_is_not_lost(jobs: Jobs) -> None:
+    """Such as while a server that was the first one is read-only."""
+    await jobs.connection.execute(
+        """
+        CREATE SEQUENCE refused;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $body$
+        BEGIN
+            IF nextval('refused') <= 3 THEN
+                RAISE EXCEPTION 'not now' USING ERRCODE = 'read_only_sql_transaction';
+            END IF;
+            RETURN new;
+        END
+        $body$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON clew.jobs FOR EACH ROW
+            WHEN (new.status = 'SUCCEEDED') EXECUTE FUNCTION refuse()
+        """
+    )
+
+    @jobs.job("work")
+    async def work(ctx: JobContext) -> str:
+        return "done"
+
+    jobs.worker()
+    row = await jobs.until(await jobs.enqueue("work"))
+    assert (row["status"], row["attempt"], row["result"]) == ("SUCCEEDED", 1, '"done"')
+
+
+async def test_the_locks_of_a_handler_that_ignores_its_end_are_gone_with_it(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.jobs.worker._PATIENCE", 0.2)
+    gate = asyncio.Event()
+    failed: list[str] = []
+    await jobs.connection.execute("INSERT INTO effects VALUES ('work', 'locked')")
+
+    async def lock(ctx: JobContext) -> None:
+        async with ctx.transaction() as connection:
+            await connection.execute(text("UPDATE effects SET note = :note"), {"note": str(ctx.attempt)})
+            while ctx.attempt == 1 and not gate.is_set():
+                with suppress(asyncio.CancelledError):
+                    await gate.wait()
+            try:
+                await connection.execute(text("UPDATE effects SET note = 'too late'"))
+            except Exception as error:
+                failed.append(type(error).__name__)
+                raise
+
+    @jobs.job("work", retries=1, timeout=1)
+    async def work(ctx: JobContext) -> None:
+        await lock(ctx)
+
+    @jobs.job("step", retries=1, timeout=1)
+    async def step(ctx: JobContext) -> None:
+        await ctx.step("lock", lambda: lock(ctx))
+
+    worker = jobs.worker()
+    for name in ("work", "step"):
+        gate.clear()
+        job = await jobs.enqueue(name)
+        await jobs.until_waiting(job, 1)
+        await jobs.hasten()
+        row = await jobs.until(job)
+        assert (row["status"], row["attempt"]) == ("SUCCEEDED", 2), name
+        gate.set()
+        await jobs.until_true(lambda: asyncio.sleep(0, len(failed) == 1))
+        failed.clear()
+    await jobs.until_true(lambda: asyncio.sleep(0, not worker._tasks))
+    assert worker._pool._open == len(worker._pool._idle)
+
+
+async def test_a_long_message_of_progress_is_cut(jobs: Jobs) -> None:
+    @jobs.job("work")
+    async def work(ctx: JobContext) -> None:
+        await ctx.progress(0.5, "x" * 10_000)
+
+    jobs.worker()
+    assert len((await jobs.until(await jobs.enqueue("work")))["message"]) == 4000
+
+
+async def test_progress_of_a_job_that_ends_while_another_is_locked_is_no_fault(jobs: Jobs) -> None:
+    ids = await jobs.enqueue_all([jobs.new("work"), jobs.new("work")])
+    rows = [Claimed(job, "work", "default", 0, 1, 0, "{}", "{}", 0.0, str(uuid.uuid4())) for job in ids]
+    endings = Endings(jobs.url, lambda: None)
+    for row in rows:
+        endings.report(row, 0.5, None)
+    locked = asyncio.Event()
+    fetch = JobConnection.fetch
+
+    async def note(self: JobConnection, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        locked.set()
+        return await fetch(self, statement, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch, capture_logs() as logs:
+        patch.setattr(JobConnection, "fetch", note)
+        async with jobs.connection.transaction():
+            await jobs.connection.execute("SELECT FROM clew.jobs FOR UPDATE")
+            task = asyncio.create_task(endings.run())
+            await locked.wait()
+            # Their handlers' own transactions are about to end them.
+            for row in rows:
+                endings.last_report(row)
+            await asyncio.sleep(0.3)
+        task.cancel()
+        await asyncio.wait([task])
+    assert not logs
+
+
+async def test_a_result_that_is_too_large_fails_its_job(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clew.jobs.execution._LONGEST_RESULT", 100)
+
+    @jobs.job("work")
+    async def work(ctx: JobContext) -> str:
+        return "x" * 99
+
+    jobs.worker()
+    row = await jobs.until(await jobs.enqueue("work"))
+    assert (row["status"], row["error"]) == ("FAILED", "The job's result is too large.")

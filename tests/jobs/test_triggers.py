@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import asyncpg
 import pytest
 from graphql import Source
 
 from clew.background import Background
 from clew.changes.source import LoggedChanges
 from clew.changes.tables import logged_tables
+from clew.jobs import triggers as triggers_module
 from clew.jobs.triggers import Trigger, Triggers, trigger_faults, triggers_of
 from clew.live.events import ChangeEvents
 from clew.model.build import parse_model
@@ -43,12 +46,13 @@ async def world(database_url: str) -> AsyncIterator[Magazine]:
 
 
 @asynccontextmanager
-async def following(world: Magazine) -> AsyncIterator[asyncio.Task[None]]:
+async def following(world: Magazine, triggers: Sequence[Trigger] | None = None) -> AsyncIterator[asyncio.Task[None]]:
     """A process that follows the log."""
     background = Background()
     source = LoggedChanges(world.url, logged_tables(world.engine.model), background, retention=3600)
     events = ChangeEvents(world.engine, source)
-    task = asyncio.create_task(Triggers(world.engine, events, world.url, triggers_of(world.engine.model)).run())
+    triggers = triggers_of(world.engine.model) if triggers is None else triggers
+    task = asyncio.create_task(Triggers(world.engine, events, world.url, triggers).run())
     try:
         yield task
     finally:
@@ -239,3 +243,78 @@ def test_a_trigger_that_could_queue_no_job_is_a_fault_at_the_start(given: str, f
     else:
         assert len(faults) == 1
         assert fault in faults[0]
+
+
+async def test_a_process_of_another_version_forgets_no_place(world: Magazine) -> None:
+    """During a deployment a process without some of the triggers may follow the log for a while."""
+    async with following(world):
+        await ready(world)
+    of_old = [trigger for trigger in triggers_of(world.engine.model) if trigger.declared.run == "gonePost"]
+    async with following(world, of_old):
+        await world.aside.execute("DELETE FROM posts WHERE id = 4")
+
+        async def has_one() -> bool:
+            return await jobs(world, "gonePost") == [{"id": 4}]
+
+        await until(has_one)
+        await world.aside.execute("UPDATE posts SET title = 'a very long title' WHERE id = 1")
+    async with following(world):
+
+        async def has_both() -> bool:
+            return await jobs(world, "longPost") == [{"id": 1, "kind": "CREATED"}]
+
+        await until(has_both)
+    # Once nothing is kept of what came after it, a place is of no use.
+    await world.aside.execute("UPDATE clew.change_log_state SET dropped_xid = pg_current_xact_id()")
+    async with following(world, of_old):
+
+        async def has_forgotten() -> bool:
+            return bool(await world.aside.fetchval("SELECT count(*) = 1 FROM clew.job_triggers"))
+
+        await until(has_forgotten)
+
+
+async def test_another_process_takes_over_from_one_behind_a_pooler(
+    world: Magazine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler in transaction mode keeps the session of a process that has gone, unless a transaction is open."""
+    kept: list[asyncpg.Connection[Any]] = []
+    connect = asyncpg.connect
+
+    async def connect_by_pooler(*given: Any, **settings: Any) -> asyncpg.Connection[Any]:
+        connection: asyncpg.Connection[Any] = await connect(*given, **settings)
+        close = connection.close
+
+        async def give_back(**how: Any) -> None:
+            if connection.is_in_transaction():
+                await close(**how)
+            else:
+                kept.append(connection)
+
+        # Its own attributes are fixed.
+        pooled = SimpleNamespace(
+            fetchval=connection.fetchval,
+            execute=connection.execute,
+            transaction=connection.transaction,
+            close=give_back,
+        )
+        return cast("asyncpg.Connection[Any]", pooled)
+
+    monkeypatch.setattr(triggers_module, "asyncpg", SimpleNamespace(connect=connect_by_pooler))
+    async with following(world):
+        await ready(world)
+    async with following(world):
+        await world.aside.execute("DELETE FROM posts WHERE id = 4")
+
+        async def has_one() -> bool:
+            return await jobs(world, "gonePost") == [{"id": 4}]
+
+        await until(has_one)
+        # It waits in a transaction, which keeps no dead rows.
+        snapshots = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'clew-triggers' AND {}"
+        assert await world.aside.fetchval(snapshots.format("state = 'idle in transaction'")) == 1
+        assert (
+            await world.aside.fetchval(snapshots.format("(backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)")) == 0
+        )
+    for connection in kept:
+        await connection.close()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attacks.writes import JUDGED, WRITES
-from tests.mutations import corners, writing
+from tests.mutations import corners, following, writing
 from tests.mutations.marks import Mark, marks
 from tests.mutations.mutants import Mutant, Scope, mutants
 from tests.mutations.proof import Proof, make_proof
@@ -107,8 +107,13 @@ DECIDING = tuple(
         ("with_views", ("with_views",)),
     )
 )
+# What decides who follows the output of a job: noticed by the attacks on it.
+FOLLOWING = (
+    Scope("is_visible", everything=True, statements=True),
+    Scope("Follower", ("Follower.open",), everything=True, statements=True),
+)
 # As many mutants as there are at least: a function that leaves the scopes takes its own with it.
-LEAST = {COMPILING: 360, USING: 230, JUDGING: 33, DECIDING: 425}
+LEAST = {COMPILING: 360, USING: 230, JUDGING: 33, DECIDING: 425, FOLLOWING: 20}
 MUTANTS = {scopes: [mutant for scope in scopes for mutant in mutants(scope)] for scopes in LEAST}
 MARKS = list(marks())
 
@@ -171,7 +176,28 @@ def test_a_mutant_of_what_judges_writes_is_noticed(mutant: Mutant, writing_proof
         writing_proof.check_mutant(mutant)
 
 
+@pytest.fixture(scope="module")
+def following_proof(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[following.Proof]:
+    with following.make_proof(postgres_url, tmp_path_factory.mktemp("press")) as made:
+        made.check()
+        yield made
+        made.check()
+
+
+@each(tried(FOLLOWING))
+def test_a_mutant_of_what_lets_others_follow_is_noticed(mutant: Mutant, following_proof: following.Proof) -> None:
+    with mutant.in_place(), pytest.raises(Exception):  # noqa: B017, PT011 (whatever notices it)
+        following_proof.check()
+
+
 if ALL:
+
+    @each(alike(FOLLOWING))
+    def test_a_marked_mutant_of_what_lets_others_follow_is_not_noticed(
+        mutant: Mutant, following_proof: following.Proof
+    ) -> None:
+        with mutant.in_place():
+            following_proof.check()
 
     @each(alike(COMPILING))
     def test_a_mutant_that_is_marked_is_not_noticed(mutant: Mutant, corner_proof: corners.Proof) -> None:

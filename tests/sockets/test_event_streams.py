@@ -14,9 +14,11 @@ import httpx
 import pytest
 
 from clew import ClewError, Viewer
+from clew.engine.refused_to_user import UserRefusals
 from clew.errors import Code
 from clew.schema.roles import RoleSchema
 from tests.faults.lab import served
+from tests.sockets.client import socket
 from tests.sockets.desk import Desk, channel, token
 
 pytestmark = pytest.mark.anyio
@@ -246,3 +248,32 @@ async def test_the_request_id_is_echoed(port: int) -> None:
         assert response.headers["x-request-id"] == "abc"
         (_, result), _ = await response.rest()
         assert result["errors"][0]["extensions"]["requestId"] == "abc"
+
+
+async def test_a_stream_whose_client_leaves_while_development_looks_is_closed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each operation `clew dev` finds out what would be refused to users. That takes a while."""
+    looking = asyncio.Event()
+
+    async def look(*_: object) -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(UserRefusals, "tell", look)
+    app = desk.app(dev=True)
+    async with served(app) as port:
+        body = {"query": "subscription { notes { id } }"}
+        async with httpx.AsyncClient(base_url=f"http://localhost:{port}", timeout=15) as client:
+            asking = asyncio.create_task(client.post("/graphql", json=body, headers=EVENTS))
+            await looking.wait()
+            assert app.live.subscriptions == 1
+            asking.cancel()
+            await asyncio.wait([asking])
+        looking.clear()
+        async with socket(port, init={"authorization": f"Bearer {token()}"}) as peer:
+            await peer.subscribe(body["query"])
+            await looking.wait()
+        async with asyncio.timeout(10):
+            while app.live.subscriptions:
+                await asyncio.sleep(0.01)

@@ -48,6 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+# In seconds: how long handlers that ignored their end may ignore it once more.
+_PATIENCE = 1.0
+
+
 async def _work(clew: Clew, settings: Settings, queues: Collection[str] | None) -> None:
     """Run jobs until a signal. Those that run may go on for a while; a second signal ends the process at once."""
     stopped = asyncio.Event()
@@ -63,3 +67,18 @@ async def _work(clew: Clew, settings: Settings, queues: Collection[str] | None) 
     async with worker_app(clew, settings, queues).lifespan():
         get_logger("clew.worker").info("Working.", queues=sorted(queues) if queues else "all")
         await stopped.wait()
+    await _leave()
+
+
+async def _leave() -> None:
+    """End the process if handlers ignore that they are cancelled. Otherwise it would wait for them for ever."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        _, deaf = await asyncio.wait(left, timeout=_PATIENCE)
+        if deaf:
+            get_logger("clew.worker").error(
+                "Handlers ignore their end.", tasks=sorted(task.get_name() for task in deaf)
+            )
+            os._exit(1)

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from clew.errors import ClewError
+from clew.engine.outcome import INTERNAL
+from clew.errors import ClewError, Code
 from clew.jitter import jitter
 from clew.jobs.output.ring import Stream
 from clew.jobs.output.types import Chunk, GoneError, OutputEvent, Position, UnknownJobError
@@ -43,6 +44,8 @@ class Follower:
         self._pending: list[OutputEvent] = []
         self._look_timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
+        # Whether it could not be told the last time.
+        self._is_in_doubt = False
 
     async def open(self) -> bool:
         """Attach to the output. Return whether there is anything to come: not if the position is after the end.
@@ -58,16 +61,17 @@ class Follower:
             raise UnknownJobError from None
         if job != self._job.lower():
             raise UnknownJobError
+        # alike without `self._is_visible is not None`: those who ask for clients always say
         if self._is_visible is not None and not await self._is_visible():
             raise UnknownJobError
         self._stream = stream = await self._outputs.join(job, self, self._wake)
         self._schedule()
         try:
-            if stream.status is None:
+            if stream.status is None:  # alike if false: who sees it knows that it is there
                 raise UnknownJobError
             if self._has is None:
                 self._has = Position(stream.attempt, 0)
-            if stream.is_begun:
+            if stream.is_begun:  # alike if true: nothing is dropped before
                 self._check_kept(stream)
         except ClewError:
             await self.aclose()
@@ -183,14 +187,19 @@ class Follower:
     async def _ask(self) -> None:
         assert self._is_visible is not None
         try:
-            if not await self._is_visible():
-                self._error = UnknownJobError()
-                self._wake()
-                return
+            self._error = None if await self._is_visible() else UnknownJobError()
+            self._is_in_doubt = False
         except Exception as error:
-            # Such as a database that cannot be reached. It is asked again, whatever happened.
             _LOG.info("not known whether a job is visible", exc_info=not isinstance(error, ClewError))
-        self._schedule()
+            told = error if isinstance(error, ClewError) else ClewError(INTERNAL, code=Code.INTERNAL)
+            # Without the database nothing is told of the job either. Else a follower gets the benefit of one doubt.
+            if told.code is not Code.UNAVAILABLE:
+                self._error = told if self._is_in_doubt else None
+                self._is_in_doubt = True
+        if self._error is None:
+            self._schedule()
+        else:
+            self._wake()
 
 
 def _without_gaps(chunks: Sequence[Chunk]) -> Sequence[Chunk]:

@@ -83,7 +83,7 @@ class Stream:
     @property
     def final(self) -> Final:
         assert self.status is not None
-        return Final(Position(max(1, self.attempt), max(0, self.head) + 1), self.status)
+        return Final(Position(self.attempt, max(0, self.head) + 1), self.status)
 
     def after(self, seq: int) -> Sequence[Chunk] | None:
         """Return the next chunks of the attempt after one; None if they are not held."""

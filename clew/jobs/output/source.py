@@ -54,6 +54,8 @@ _LINGERING = 10.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 # How often old chunks are dropped, at most and as a share of the time that they are kept.
 _DROPPING, _DROPPING_SHARE = 60.0, 0.125
+# Whoever drops chunks has locked out all who read and write. A process that hangs then is cut off after that long.
+_HELD = "5s"
 
 # What processes say to each other. After WROTE come the jobs; without any it is about all.
 _WROTE, _FOLLOWING, _WHO = "wrote", "following", "who"
@@ -271,6 +273,10 @@ class JobOutputs:
                     _LOG.warning("output of jobs unreachable", error=type(error).__name__, detail=str(error))
                     if state.joining:
                         _refuse(state, client_error(error))
+                except Exception:
+                    # It goes on whatever happens: followers cannot know that nothing comes any more.
+                    _LOG.exception("output of jobs not read")
+                    _refuse(state, ClewError("The output of jobs cannot be read.", code=Code.UNAVAILABLE))
                 await backoff.wait()
         finally:
             state.task = None
@@ -329,7 +335,9 @@ class JobOutputs:
             try:
                 async with connection.transaction():
                     # To find out what goes takes as long as it takes.
-                    await connection.execute("SET LOCAL statement_timeout = 0")
+                    await connection.execute(
+                        f"SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '{_HELD}'"
+                    )
                     # What is dropped is twice as old as a turn, and there are no more than three turns.
                     return bool(await connection.fetchval(sql.ROTATE, self._retention / 2, max(1, self._most // 3)))
             finally:

@@ -12,15 +12,16 @@ from clew.errors import ClewError, Code
 from clew.jobs.types import Status
 from clew.json_numbers import Decoder, dumps
 
-_CURSOR = re.compile(r"([1-9][0-9]{0,8}):([0-9]{1,9})", re.ASCII)
+_CURSOR = re.compile(r"(0|[1-9][0-9]{0,8}):([0-9]{1,9})", re.ASCII)
 _DECODER = Decoder()
 
 # What a GraphQL document selects: response keys with the fields of `JobOutput`, by the response key of the root field.
 # Without fields it is the root's `__typename`.
 Selection: TypeAlias = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
-# The results of different selections that a chunk keeps.
-_MOST_RESULTS = 4
+# What a chunk keeps of the results of different selections: so many, and bytes for each character of its data. A client
+# may select the data again and again.
+_MOST_RESULTS, _RESULT_BYTES = 4, 4
 
 _FIELDS = {
     "__typename": '"JobOutput"',
@@ -36,7 +37,7 @@ ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 
 
 class Position(NamedTuple):
-    """A place in a job's output: after a chunk of an attempt. 0 is before the first chunk."""
+    """A place in a job's output: after a chunk of an attempt. 0 is before the first chunk, or the first attempt."""
 
     attempt: int
     seq: int
@@ -72,6 +73,7 @@ class Chunk:
     step: str | None = None
     _bytes: bytes | None = field(default=None, init=False, repr=False, compare=False)
     _results: dict[Selection, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _kept: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
     def position(self) -> Position:
@@ -88,14 +90,20 @@ class Chunk:
         found = self._results.get(selection)
         if found is None:
             found = selected(self, selection)
-            if len(self._results) < _MOST_RESULTS:
+            if len(self._results) < _MOST_RESULTS and self._kept + len(found) <= self._room:
                 self._results[selection] = found
+                self._kept += len(found)
         return found
 
     @property
+    def _room(self) -> int:
+        return _OVERHEAD + _RESULT_BYTES * len(self.data)
+
+    @property
     def size(self) -> int:
-        """About how many bytes it takes in memory, when it is encoded too."""
-        return _OVERHEAD + 3 * len(self.data)
+        """About how many bytes it takes in memory at most, when it is encoded too."""
+        # Its text, and that as UTF-8. Whether all of it is ASCII Python knows without a look.
+        return _OVERHEAD + (2 if self.data.isascii() else 8) * len(self.data) + self._room
 
     @property
     def value(self) -> Any:

@@ -235,11 +235,18 @@ class JobOutputWriter:
                 await self._rest(next_at)
                 self._urgent = False
                 next_at = loop.time() + _EVERY
+                taken = self._take()
                 try:
-                    is_busy = await self._flush(self._take())
+                    is_busy = await self._flush(taken)
                 except ClewError as error:
                     _LOG.warning("output of jobs not written", code=error.code.value)
                     await backoff.wait()
+                    continue
+                except Exception:
+                    # It goes on whatever happens: other jobs wait for it.
+                    _LOG.exception("output of jobs not kept")
+                    for output, _, _ in taken:
+                        self._drop(output, ClewError("The job's output cannot be kept.", code=Code.INTERNAL))
                     continue
                 if is_busy:
                     await asyncio.sleep(_EVERY)
