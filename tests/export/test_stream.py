@@ -233,7 +233,7 @@ async def test_an_export_ends_with_the_viewer_s_token(make_app: MakeApp, aside: 
         writer.write(request[:-2] + f"Authorization: {token}\r\n\r\n".encode())
         await reader.readexactly(100_000)
         await asyncio.sleep(soon - time.time())
-        assert await until_gone(aside) < 1
+        assert await until_gone(aside) < GONE
         assert not (await reader.read()).endswith(b"0\r\n\r\n")
 
 

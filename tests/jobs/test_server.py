@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from clew import Clew, ClewError, JobContext
 from clew.config import Settings
 from tests.auth.tokens import SECRET, claims, hs256
 from tests.faults.lab import served
+from tests.jobs.shop import until
 from tests.properties.database import create_tables
 
 pytestmark = pytest.mark.anyio
@@ -137,7 +138,7 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
             case "other":
                 raise RuntimeError("secret")
             case "type":
-                return "many"  # type: ignore[return-value]
+                return "many"  # type: ignore[return-value]  # that is the mistake
             case "rule":
                 await ctx.graphql('mutation { createNote(input: {id: 1, text: "a"}) { id } }')
             case "time":
@@ -196,13 +197,6 @@ async def serving(url: str, folder: Path) -> AsyncIterator[Server]:
     ):
         yield Server(client, aside, seen)
     await aside.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + SOON
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 async def test_a_server_has_one_worker(server: Server) -> None:
