@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -106,4 +107,19 @@ class JobContext(Protocol):
         Raises:
             ValueError: the name was used before.
             TypeError: the result is not JSON.
+        """
+
+    async def sleep(self, until: float | datetime) -> None:
+        """Go on later. Meanwhile the job is queued, and holds no worker and no connection.
+
+        The handler is ended by an exception that is no `Exception`. Later another execution calls it from its
+        beginning: finished steps give their results, what it emits outside of steps is left out because followers have
+        it, and then this returns.
+
+        Args:
+            until: seconds from now, or a moment with a time zone. One that has passed is none to wait for.
+
+        Raises:
+            ValueError: the moment has no time zone.
+            RuntimeError: it is called within a step, or after a transaction has begun.
         """

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -40,12 +41,16 @@ _LOCKED = "100ms"
 
 
 class Outcome(StrEnum):
-    """What an execution says of its job. RETRY: it failed. BACK: it was given back, and does not count."""
+    """What an execution says of its job. RETRY: it failed. BACK: it was given back. ASLEEP: the handler sleeps.
+
+    The last two do not count.
+    """
 
     SUCCEEDED = "SUCCEEDED"
     CANCELLED = "CANCELLED"
     RETRY = "RETRY"
     BACK = "BACK"
+    ASLEEP = "ASLEEP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Ending:
     outcome: Outcome
     result: str | None = None
     error: str | None = None
+    until: datetime | None = None
 
 
 class Fenced(Protocol):
@@ -211,6 +217,7 @@ class Endings:
             [one.error for one in endings],
             [share for share, _ in reports],
             [message for _, message in reports],
+            [one.until for one in endings],
         )
         for one in endings:
             self.last_report(one)

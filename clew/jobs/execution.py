@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from inspect import signature
@@ -45,6 +46,8 @@ _LONGEST_ERROR = _LONGEST_MESSAGE = 4000
 # In characters of JSON. To store more takes Postgres long, and it takes no text of 256 MiB.
 _LONGEST_RESULT = 2**26
 _LONGEST_NAME = 200
+# Steps of Clew's own begin with this.
+_OWN = "clew."
 
 
 class Stop(StrEnum):
@@ -58,7 +61,10 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A job that a worker has begun. `late` is how long it had waited, in seconds; `worker` is the lease."""
+    """A job that a worker has begun. `late` is how long it had waited, in seconds; `worker` is the lease.
+
+    `continues`: after a sleep, the attempt that began the output.
+    """
 
     job: str
     name: str
@@ -71,6 +77,11 @@ class Claimed:
     late: float
     worker: str
     key: str | None = None
+    continues: int | None = None
+
+
+class _Asleep(BaseException):
+    """Ends a handler that sleeps. It passes `except Exception`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +236,10 @@ class Execution:
         self._named: set[str] = set()
         self._kept: dict[str, asyncpg.Record] | None = None
         self._emitted = False
+        # After a sleep the handler repeats what it did before. Its output so far is there already.
+        self._repeats = claimed.continues is not None
+        self._sleeps = 0
+        self._until: datetime | None = None
         self._log: FilteringBoundLogger | None = None
 
     # What the handler sees.
@@ -259,8 +274,10 @@ class Execution:
 
     async def emit(self, data: Any, kind: str = "token") -> None:
         self._check_open()
-        self._emitted = True
         place = self._place()
+        if place.step is None and self._repeats:
+            return
+        self._emitted = True
         if place.step is None and self._steps.locked():
             # A step's chunks are kept as one piece.
             async with self._steps:
@@ -298,6 +315,8 @@ class Execution:
         self._check_open()
         if not name or len(name) > _LONGEST_NAME:
             raise ValueError(f"a step's name has 1 to {_LONGEST_NAME} characters")
+        if name.startswith(_OWN):
+            raise ValueError(f'a step\'s name does not begin with "{_OWN}"')
         check_text(name)
         if self._place().step is not None:
             raise RuntimeError("a step cannot contain another one")
@@ -315,6 +334,35 @@ class Execution:
             self._named.add(name)
             return result  # type: ignore[no-any-return]
 
+    async def sleep(self, until: float | datetime) -> None:
+        self._check_open()
+        moment = until if isinstance(until, datetime) else datetime.now(UTC) + timedelta(seconds=until)
+        if moment.tzinfo is None:
+            raise ValueError("the moment has no time zone")
+        if self._place().step is not None:
+            raise RuntimeError("a step cannot sleep")
+        async with self._steps:
+            self._check_open()
+            if self._root is not None and self._root.is_begun:
+                raise RuntimeError("sleeps come before the transaction, whose effects would be undone")
+            self._sleeps += 1
+            name = _sleep(self._sleeps)
+            kept = await self._kept_steps()
+            if name in kept:
+                moment = datetime.fromisoformat(await self._repeat(name, kept[name]))
+                if self._repeats:
+                    # The database has ended this one, whatever this clock says. After the last one the output goes on.
+                    following = kept.get(_sleep(self._sleeps + 1))
+                    self._repeats = following is not None and following["attempt"] == self._output
+                    return
+            if moment <= datetime.now(UTC):
+                return
+            if name not in kept:
+                await self._run_step(name, _giving(moment.isoformat()))
+            self._until = moment
+            self._closed = True
+            raise _Asleep
+
     # Steps.
 
     async def _kept_steps(self) -> dict[str, asyncpg.Record]:
@@ -326,6 +374,8 @@ class Execution:
     async def _repeat(self, name: str, kept: asyncpg.Record) -> Any:
         """Append the chunks of a finished step to this attempt's, and return its result."""
         claimed, output = self.claimed, self._tools.output
+        if kept["attempt"] == self._output:
+            return json.loads(kept["result"])
         await output.flush(self.id)
         async with self._tools.pool.connection() as connection, connection.transaction(isolation="read_committed"):
             if not await connection.fetch(sql.HOLD, self.id, self.attempt, claimed.worker):
@@ -334,7 +384,7 @@ class Execution:
             if kept["first"] <= kept["last"]:
                 await output.copy(connection.fetch, self.id, self.attempt, kept["attempt"], kept["first"], kept["last"])
             last = first + kept["last"] - kept["first"]
-            await connection.fetch(sql.MOVE_STEP, self.id, name, self.attempt, first, last)
+            await connection.fetch(sql.MOVE_STEP, self.id, name, self._output, first, last)
         return json.loads(kept["result"])
 
     async def _run_step(self, name: str, fn: Callable[..., Awaitable[Any]]) -> Any:
@@ -411,10 +461,14 @@ class Execution:
         except KeyboardInterrupt:
             raise
         except LostLeaseError:
+            if self._until is not None:
+                return self._asleep()
             self.log.warning("lease lost")
             return None
         except BaseException as error:
             self._returned = True
+            if self._until is not None:
+                return self._asleep()
             await self._keep_output()
             if self.stopped is not None:
                 return self._stopped_ending()
@@ -445,9 +499,11 @@ class Execution:
         except ValueError as error:
             self.log.error("arguments do not fit", detail=str(error))
             return self._failed("The job's arguments do not fit its declaration.")
-        await tools.output.begin(self.id, self.attempt)
+        await tools.output.begin(self.id, self.attempt, claimed.continues)
         value = await self._handler(self, **arguments)
         self._returned = True
+        if self._until is not None:
+            return self._asleep()
         if self._task is not None and self._task.cancelling():
             # It was told to stop as it returned.
             while self._task.cancelling():
@@ -478,6 +534,17 @@ class Execution:
         # Somebody else has ended it, or has asked for that.
         return Ending(self.id, self.attempt, claimed.worker, Outcome.CANCELLED)
 
+    def _asleep(self) -> Ending | None:
+        """Return the end of an execution whose handler sleeps, whatever the handler has done since it was told."""
+        if self.stopped is not None:
+            return self._stopped_ending()
+        return Ending(self.id, self.attempt, self.claimed.worker, Outcome.ASLEEP, until=self._until)
+
+    @property
+    def _output(self) -> int:
+        """The attempt that began the output."""
+        return self.claimed.continues or self.attempt
+
     def _failed(self, error: str) -> Ending:
         text = error.replace("\x00", "").encode("utf-8", "replace").decode()[:_LONGEST_ERROR]
         return Ending(self.id, self.attempt, self.claimed.worker, Outcome.RETRY, error=text)
@@ -503,3 +570,15 @@ class Execution:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("the job has ended")
+
+
+def _sleep(number: int) -> str:
+    """Return the name of the step that a sleep of an execution is."""
+    return f"{_OWN}sleep.{number}"
+
+
+def _giving(value: str) -> Callable[[], Awaitable[str]]:
+    async def give() -> str:
+        return value
+
+    return give

@@ -111,13 +111,14 @@ jobs AS MATERIALIZED (
 
 # What a worker must know of a job that begins. `late` is how long the job has waited, in seconds.
 _BEGUN = """
-id::text AS job, name, queue, attempt, attempt - uncounted AS try, retries, arguments::text, caller::text,
+id::text AS job, name, queue, attempt, continues, attempt - uncounted AS try, retries, arguments::text, caller::text,
 extract(epoch FROM clock_timestamp() - greatest(created_at, run_at))::float8 AS late
 """
 
 _BEGIN = """
 UPDATE clew.jobs SET
     status = 'RUNNING', attempt = attempt + 1, started_at = clock_timestamp(), worker = {worker},
+    continues = CASE WHEN asleep THEN coalesce(continues, attempt) END, asleep = false,
     progress = NULL, message = NULL
 """
 
@@ -131,10 +132,10 @@ WITH {_PLACES}, {_LOCK}, taken AS (
 )
 SELECT
     pg_current_snapshot() AS snapshot, place, xid, number, NULL AS job, NULL AS name, NULL AS queue, 0 AS attempt,
-    0 AS try, 0 AS retries, NULL AS arguments, NULL AS caller, 0 AS late, 0 AS priority
+    0 AS continues, 0 AS try, 0 AS retries, NULL AS arguments, NULL AS caller, 0 AS late, 0 AS priority
 FROM firsts
 UNION ALL (
-    SELECT NULL, 0, NULL, 0, job, name, queue, attempt, try, retries, arguments, caller, late, priority
+    SELECT NULL, 0, NULL, 0, job, name, queue, attempt, continues, try, retries, arguments, caller, late, priority
     FROM begun ORDER BY priority DESC, job
 )
 """  # noqa: S608
@@ -283,10 +284,11 @@ SELECT
     ) - clock_timestamp())::float8 AS next
 """
 
-# What becomes of jobs whose execution has ended. BACK: it was given back, and does not count. RETRY: it failed.
+# What becomes of jobs whose execution has ended. BACK: it was given back, and does not count. ASLEEP: it is to go on
+# later, and does not count either. RETRY: it failed.
 _NEXT = """
 CASE
-    WHEN {outcome} NOT IN ('BACK', 'RETRY') THEN {outcome}
+    WHEN {outcome} NOT IN ('BACK', 'ASLEEP', 'RETRY') THEN {outcome}
     WHEN job.cancelled_at IS NOT NULL THEN 'CANCELLED'
     WHEN {outcome} = 'RETRY' AND job.attempt - job.uncounted > job.retries THEN 'FAILED'
     ELSE 'QUEUED'
@@ -301,20 +303,25 @@ queued AS (
     INSERT INTO clew.job_delays (due, name, priority, attempt, job, key)
     SELECT clock_timestamp() + {_BACKOFF}, name, priority, attempt, id, limit_key
     FROM ended WHERE status = 'QUEUED' AND outcome = 'RETRY'
+    UNION ALL
+    SELECT run_at, name, priority, attempt, id, limit_key FROM ended WHERE status = 'QUEUED' AND outcome = 'ASLEEP'
 )
 """  # noqa: S608
 
 END = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(
-        $1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[]
-    ) AS given (id, attempt, worker, outcome, result, error, progress, message)
+        $1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
+        $9::timestamptz[]
+    ) AS given (id, attempt, worker, outcome, result, error, progress, message, until)
 ), ended AS (
     UPDATE clew.jobs AS job SET
         status = {_NEXT.format(outcome="given.outcome")},
-        uncounted = job.uncounted + (given.outcome = 'BACK')::int,
+        uncounted = job.uncounted + (given.outcome IN ('BACK', 'ASLEEP'))::int,
+        asleep = given.outcome = 'ASLEEP',
+        run_at = coalesce(given.until, job.run_at),
         result = given.result::jsonb,
-        error = CASE given.outcome WHEN 'BACK' THEN job.error ELSE given.error END,
+        error = CASE WHEN given.outcome IN ('BACK', 'ASLEEP') THEN job.error ELSE given.error END,
         progress = coalesce(given.progress, job.progress),
         message = coalesce(given.message, job.message),
         worker = NULL,
@@ -322,7 +329,8 @@ WITH given AS MATERIALIZED (
     FROM given
     WHERE job.id = ANY($1::uuid[]) AND job.id = given.id AND job.attempt = given.attempt
         AND job.worker = given.worker AND (job.status = 'RUNNING') IS TRUE
-    RETURNING job.id, job.name, job.priority, job.attempt, job.uncounted, job.limit_key, job.status, given.outcome
+    RETURNING
+        job.id, job.name, job.priority, job.attempt, job.uncounted, job.limit_key, job.status, job.run_at, given.outcome
 ), {_REQUEUE}
 SELECT id::text, attempt, status FROM ended
 """  # noqa: S608
@@ -387,7 +395,7 @@ WITH far AS (
         worker = NULL,
         finished_at = CASE {_NEXT.format(outcome="'RETRY'")} WHEN 'QUEUED' THEN NULL ELSE clock_timestamp() END
     WHERE id = ANY(ARRAY(SELECT id FROM lost))
-    RETURNING id, name, priority, attempt, uncounted, limit_key, status, 'RETRY' AS outcome
+    RETURNING id, name, priority, attempt, uncounted, limit_key, status, run_at, 'RETRY' AS outcome
 ), {_REQUEUE}
 SELECT id::text AS job, name, attempt, status FROM ended WHERE (SELECT count(*) FROM cut) >= 0
 """  # noqa: S608
@@ -398,7 +406,7 @@ SELECT id::text, attempt FROM clew.jobs
 WHERE status = 'RUNNING' AND worker = $1::uuid AND NOT id = ANY($2::uuid[])
 """
 
-# Steps.
+# Steps. Their chunks are those of the attempt that began the output.
 STEPS = """
 SELECT name, result::text, attempt, first, last FROM clew.job_steps WHERE job = $1::uuid ORDER BY position
 """
@@ -413,7 +421,7 @@ KEEP_STEP = """
 INSERT INTO clew.job_steps (job, name, position, result, attempt, first, last)
 SELECT
     id, $4::text, 1 + (SELECT count(*) FROM clew.job_steps AS other WHERE other.job = $1::uuid), $5::text::jsonb,
-    attempt, $6::bigint, $7::bigint
+    coalesce(continues, attempt), $6::bigint, $7::bigint
 FROM clew.jobs
 WHERE id = $1::uuid AND attempt = $2::int AND worker = $3::uuid AND status = 'RUNNING' FOR SHARE
 RETURNING 1

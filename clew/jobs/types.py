@@ -123,8 +123,12 @@ class LostLeaseError(ClewError):
 class OutputWriter(Protocol):
     """Keeps the chunks that jobs emit."""
 
-    async def begin(self, job: str, attempt: int) -> None:
-        """Begin the output of an attempt. Followers get `reset`."""
+    async def begin(self, job: str, attempt: int, continues: int | None = None) -> None:
+        """Begin the output of an attempt. Followers get `reset`.
+
+        Args:
+            continues: the attempt that began the output, if this one goes on with it. Followers then get nothing.
+        """
 
     async def emit(self, job: str, attempt: int, data: Any, kind: str, step: str | None) -> None:
         """Return when the chunk is buffered. Wait while the buffer is full.

@@ -359,6 +359,7 @@ class Worker:
                     *(row["job"], row["name"], row["queue"], row["attempt"], row["try"], row["retries"]),
                     *(row["arguments"], row["caller"], row["late"], worker),
                     key=None if places is self._places else row["key"],
+                    continues=row["continues"],
                 )
                 for row in jobs
             ]
@@ -402,7 +403,8 @@ class Worker:
         declaration = self._declarations[claimed.name]
         execution = Execution(claimed, declaration, self._handlers[claimed.name], self._tools)
         self._running[claimed.job, claimed.attempt] = execution
-        self.metrics.begin(claimed.queue, claimed.name, claimed.late if claimed.tries == 1 else None)
+        is_first = claimed.tries == 1 and claimed.continues is None
+        self.metrics.begin(claimed.queue, claimed.name, claimed.late if is_first else None)
         task = asyncio.get_running_loop().create_task(self._perform(execution), name=f"clew-job-{claimed.name}")
         execution.begin(task)
         self._tasks.add(task)
@@ -448,6 +450,10 @@ class Worker:
             self._woken.set()
         if ending is not None and ending.outcome is Outcome.RETRY:
             metrics.failures[claimed.queue, claimed.name] += 1
+        if ending is not None and ending.until is not None:
+            # Another worker may come first.
+            pause = (ending.until - datetime.now(UTC)).total_seconds()
+            self._due_at = min(self._due_at, time.monotonic() + pause)
         if status in ("SUCCEEDED", "FAILED", "CANCELLED"):
             metrics.ended[claimed.queue, claimed.name, status] += 1
 

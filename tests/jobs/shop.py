@@ -51,9 +51,9 @@ class MemoryOutput:
         self.flushed: list[str] = []
         self.ended: list[tuple[str, int]] = []
 
-    async def begin(self, job: str, attempt: int) -> None:
+    async def begin(self, job: str, attempt: int, continues: int | None = None) -> None:
         self.attempts[job] = attempt
-        self.chunks[job, attempt] = []
+        self.chunks[job, attempt] = [] if continues is None else self.chunks.setdefault((job, continues), [])
 
     async def emit(self, job: str, attempt: int, data: Any, kind: str, step: str | None) -> None:
         await asyncio.sleep(0)

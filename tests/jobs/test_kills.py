@@ -52,7 +52,9 @@ async def test_no_kill_loses_a_job_or_repeats_an_effect(jobs: Jobs) -> None:
     loop = asyncio.get_running_loop()
     try:
         for number in range(ROUNDS + 200):
-            if number >= ROUNDS and await jobs.connection.fetchval("SELECT max(attempt) > 1 FROM clew.jobs"):
+            if number >= ROUNDS and await jobs.connection.fetchval(
+                "SELECT max(attempt - uncounted) > 1 FROM clew.jobs"
+            ):
                 # A kill has met a job that was running.
                 break
             await enqueue(6)
@@ -82,11 +84,13 @@ async def test_no_kill_loses_a_job_or_repeats_an_effect(jobs: Jobs) -> None:
         for victim in victims:
             victim.kill()
             victim.join()
-    rows = await jobs.connection.fetch("SELECT id::text, name, status, result, attempt FROM clew.jobs")
+    rows = await jobs.connection.fetch(
+        "SELECT id::text, name, status, result, attempt - uncounted AS tries FROM clew.jobs"
+    )
     assert {row["id"]: row["name"] for row in rows} == made
     assert Counter(row["status"] for row in rows) == {"SUCCEEDED": len(made)}
     # The kills were noticed.
-    assert any(row["attempt"] > 1 for row in rows)
+    assert any(row["tries"] > 1 for row in rows)
     for row in rows:
         assert json.loads(row["result"]) == (None if row["name"] == "note" else [1, 3, 2])
     assert await jobs.effects() == sorted((job, note) for job, name in made.items() for note in NOTES[name])

@@ -40,6 +40,7 @@ type Mutation {
   point(to: JSON!): Note @job @allow(role: user)
   fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
   slow: Int @job @allow(role: user)
+  doze: Int @job @allow(role: user)
   turn(key: String!): Int @job(key: [key], concurrency: 1, rate: 1000) @allow(role: user)
   tick: Int @job
   seen(payload: JSON!): Int @job
@@ -153,6 +154,13 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
             seen.append(("cancelled", ctx.cancelled))
         return 1
 
+    @clew.job("doze")
+    async def doze(ctx: JobContext) -> int:
+        await ctx.emit("a")
+        await ctx.sleep(0.2)
+        await ctx.emit("b")
+        return ctx.attempt
+
     @clew.job("turn")
     async def turn(ctx: JobContext, key: str) -> int:
         return len(key)
@@ -221,6 +229,16 @@ async def test_a_retry_repeats_the_chunks_of_finished_steps_and_nothing_else(ser
     # Who comes late sees the last attempt only.
     assert [data["data"] for event, data in output if event == "chunk"] == ["again0", "again1", {"said": 2}]
     assert server.seen == [("step", 1)]
+
+
+async def test_followers_of_a_job_that_sleeps_wait_and_get_the_rest(server: Server) -> None:
+    key = (await server.ok("mutation { doze { id } }"))["doze"]["id"]
+    assert await server.output(key) == [
+        ("chunk", {"data": "a", "kind": "token"}),
+        ("chunk", {"data": "b", "kind": "token"}),
+        ("final", {"status": "SUCCEEDED"}),
+    ]
+    assert await server.ok("{ dozeJobs { attempt result } }") == {"dozeJobs": [{"attempt": 2, "result": 2}]}
 
 
 async def test_effects_of_a_transaction_happen_once_together_with_the_end(server: Server) -> None:

@@ -20,7 +20,7 @@ _EFFECT = text("INSERT INTO effects VALUES (:job, :note)")
 
 
 async def _pay(ctx: JobContext, parts: int) -> list[int]:
-    """Two steps with an effect each, one without, and an effect of the whole."""
+    """Two steps with an effect each, one without, a sleep, and an effect of the whole."""
 
     async def pause() -> None:
         await asyncio.sleep(random.random() * 0.05)
@@ -41,7 +41,9 @@ async def _pay(ctx: JobContext, parts: int) -> list[int]:
         await pause()
         return parts + 2
 
-    found = [await ctx.step("charge", charge), await ctx.step("think", think), await ctx.step("send", send)]
+    found = [await ctx.step("charge", charge), await ctx.step("think", think)]
+    await ctx.sleep(0.02)
+    found.append(await ctx.step("send", send))
     await ctx.progress(0.9)
     async with ctx.transaction() as connection:
         await connection.execute(_EFFECT, {"job": ctx.id, "note": "paid"})

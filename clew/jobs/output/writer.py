@@ -42,11 +42,13 @@ _PASSING = frozenset({Code.UNAVAILABLE, Code.TIMEOUT, Code.CONFLICT})
 class _Output:
     """The output of one execution.
 
-    `last` is the number of its last chunk. `size` is that of all its chunks, `waiting` of those that are not committed.
+    `number` is the attempt that began it: another one after a sleep. `last` is the number of its last chunk. `size` is
+    that of all its chunks, `waiting` of those that are not committed.
     """
 
     job: str
     attempt: int
+    number: int
     last: int = 0
     size: int = 0
     waiting: int = 0
@@ -79,11 +81,13 @@ class JobOutputWriter:
         # How many statements have been run.
         self.flushes = 0
 
-    async def begin(self, job: str, attempt: int) -> None:
+    async def begin(self, job: str, attempt: int, continues: int | None = None) -> None:
         """As `OutputWriter.begin`."""
         self._forget(job)
-        output = self._outputs[job] = _Output(job, attempt)
-        if attempt > 1:
+        output = self._outputs[job] = _Output(job, attempt, continues or attempt)
+        if continues is not None:
+            ((output.last, output.size),) = await self._pool.fetch(sql.GROWN, (job, continues))
+        elif attempt > 1:
             rows = await self._pool.fetch(sql.LAST_STEP, (job,))
             step = rows[0][0] if rows else None
             self._put(output, Chunk(attempt, 0, "reset", "", is_json=False, step=step), 0)
@@ -111,7 +115,7 @@ class JobOutputWriter:
                 code=Code.LIMIT_EXCEEDED,
             )
         output.last += 1
-        self._put(output, Chunk(attempt, output.last, kind, text, is_json, step), size)
+        self._put(output, Chunk(output.number, output.last, kind, text, is_json, step), size)
 
     async def flush(self, job: str) -> None:
         """As `OutputWriter.flush`."""
@@ -130,6 +134,7 @@ class JobOutputWriter:
     async def copy(self, fetch: Fetch, job: str, attempt: int, from_attempt: int, first: int, last: int) -> None:
         """As `OutputWriter.copy`. If the transaction is rolled back, the attempt must not go on."""
         output = self._of_attempt(job, attempt)
+        attempt = output.number
         await self.flush(job)
         count = last - first + 1
         if count <= 0:
@@ -334,7 +339,7 @@ class JobOutputWriter:
 
 def _columns(taken: Iterable[tuple[_Output, list[Chunk], int]]) -> list[list[Any]]:
     rows = [
-        (output.job, chunk.attempt, chunk.seq, chunk.kind, chunk.data, chunk.is_json, chunk.step)
+        (output.job, output.attempt, output.number, chunk.seq, chunk.kind, chunk.data, chunk.is_json, chunk.step)
         for output, chunks, _ in taken
         for chunk in chunks
     ]

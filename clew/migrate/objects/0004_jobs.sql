@@ -1,7 +1,8 @@
 -- Jobs, and what their workers need (docs/jobs.md).
 --
 -- `attempt` numbers the executions, from 1. Those up to `uncounted` do not count against `retries`. Together with
--- `worker` it fences what an execution writes. `transaction` is the one that queued the job: its number and its time,
+-- `worker` it fences what an execution writes. A job whose handler sleeps is `asleep` while it is queued: its next execution
+-- goes on with the output of the last one, and `continues` is the attempt that began this output. `transaction` is the one that queued the job: its number and its time,
 -- because in a cluster that a dump was restored into the numbers of the dump come again.
 CREATE TABLE IF NOT EXISTS clew.jobs (
     id uuid PRIMARY KEY DEFAULT clew.uuid_v7(),
@@ -15,6 +16,8 @@ CREATE TABLE IF NOT EXISTS clew.jobs (
     attempt integer NOT NULL DEFAULT 0,
     retries integer NOT NULL DEFAULT 0,
     uncounted integer NOT NULL DEFAULT 0,
+    asleep boolean NOT NULL DEFAULT false,
+    continues integer,
     arguments jsonb NOT NULL,
     result jsonb,
     viewer text,
@@ -161,7 +164,8 @@ BEGIN
             WITH again AS (
                 UPDATE clew.jobs AS job SET
                     status = 'QUEUED', uncounted = attempt, progress = NULL, message = NULL, error = NULL,
-                    result = NULL, cancelled_at = NULL, run_at = NULL, started_at = NULL, finished_at = NULL
+                    result = NULL, cancelled_at = NULL, asleep = false, run_at = NULL, started_at = NULL,
+                    finished_at = NULL
                 WHERE id = ANY(ids) AND (status IN ('FAILED', 'CANCELLED')) IS TRUE AND NOT EXISTS (
                     SELECT FROM clew.jobs AS other
                     WHERE other.name = job.name AND other.unique_key = job.unique_key

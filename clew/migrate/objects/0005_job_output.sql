@@ -1,7 +1,8 @@
 -- What jobs put out, for those who follow them (docs/job-output.md).
 --
 -- A row is a chunk of an execution of a job: `seq` counts from 1, without gaps. `data` is text, or JSON. The row with
--- `seq` 0 begins an execution after the first one, and `step` is then the last step that was finished before.
+-- `seq` 0 begins an execution after the first one, and `step` is then the last step that was finished before. `attempt` is
+-- the execution that began the output: those that go on after a sleep add to it.
 --
 -- Three partitions take turns, so that old chunks are dropped with a TRUNCATE. Writers read the turn in the statement
 -- that writes. Only `clew.rotate_job_output` begins a turn.
@@ -68,7 +69,8 @@ BEGIN
     EXECUTE format(
         'SELECT array_agg(job), array_agg(attempt), array_agg(seq) FROM ('
         ' SELECT o.job, o.attempt, max(o.seq) AS seq'
-        ' FROM %s AS o JOIN clew.jobs AS j ON j.id = o.job AND j.attempt = o.attempt GROUP BY o.job, o.attempt'
+        ' FROM %s AS o JOIN clew.jobs AS j ON j.id = o.job AND coalesce(j.continues, j.attempt) = o.attempt'
+        ' GROUP BY o.job, o.attempt'
         ') AS lost',
         place
     ) INTO jobs, attempts, seqs;
@@ -90,7 +92,7 @@ BEGIN
             WHEN d.attempt = excluded.attempt THEN greatest(d.seq, excluded.seq) ELSE excluded.seq END;
     EXECUTE format('TRUNCATE %s', place);
     DELETE FROM clew.job_output_dropped AS d WHERE NOT EXISTS (
-        SELECT FROM clew.jobs AS j WHERE j.id = d.job AND j.attempt = d.attempt
+        SELECT FROM clew.jobs AS j WHERE j.id = d.job AND coalesce(j.continues, j.attempt) = d.attempt
     );
     UPDATE clew.job_output_state SET part = next, turned_at = clock_timestamp();
     RETURN true;
