@@ -1,0 +1,1 @@
+"""`clew new`: a project that runs at once. Its files are those of `template/`, each with the suffix `.template`."""
