@@ -18,6 +18,8 @@ from clew.sdl.directives import directives_text
 from clew.starter.names import project_name
 
 SUFFIX = ".template"
+# Stands for the dot of a hidden file. Packages leave hidden files out.
+DOT = "dot-"
 
 # What a folder may hold before: version control and a virtual environment come first for many.
 _HARMLESS = frozenset({".git", ".venv", "venv", ".DS_Store"})
@@ -103,14 +105,15 @@ def _write(root: Path, values: Mapping[str, str]) -> int:
 
 def _render(source: Traversable, target: Path, values: Mapping[str, str]) -> None:
     for entry in source.iterdir():
+        name = f".{entry.name.removeprefix(DOT)}" if entry.name.startswith(DOT) else entry.name
         if entry.is_dir():
-            (target / entry.name).mkdir()
-            _render(entry, target / entry.name, values)
-        elif entry.name.endswith(SUFFIX):
+            (target / name).mkdir()
+            _render(entry, target / name, values)
+        else:
             text = entry.read_text("utf-8")
             for placeholder, value in values.items():
                 text = text.replace(placeholder, value)
-            (target / entry.name.removesuffix(SUFFIX)).write_text(text, encoding="utf-8")
+            (target / name.removesuffix(SUFFIX)).write_text(text, encoding="utf-8")
 
 
 def _move(staging: Path, root: Path) -> None:

@@ -58,8 +58,8 @@ def made(forks: Forks) -> Iterator[Path]:
 
 def test_it_writes_every_template_and_fills_its_gaps(made: Path) -> None:
     templates = [path for path in TEMPLATE.rglob("*") if path.is_file()]
-    assert [path for path in templates if path.suffix != ".template"] == []
-    names = {str(path.relative_to(TEMPLATE)).removesuffix(".template") for path in templates}
+    names = {str(path.relative_to(TEMPLATE)).removesuffix(".template").replace("dot-", ".") for path in templates}
+    assert {".gitignore", ".dockerignore", ".env.example", ".github/workflows/test.yml"} <= names
     made_by_clew = {"alembic.ini", "migrations/env.py", "migrations/script.py.mako", "graphql/directives.graphql"}
     made_by_clew |= {"migrations/schema.json", "migrations/versions/0001_first_tables.py"}
     written = {path for path in made.rglob("*") if path.is_file() and not {".clew", "__pycache__"} & set(path.parts)}
@@ -68,7 +68,11 @@ def test_it_writes_every_template_and_fills_its_gaps(made: Path) -> None:
         assert re.findall(r"@[A-Z]+@", path.read_text("utf-8")) == [], path
 
 
-def test_the_package_has_the_templates() -> None:
+def test_the_package_has_every_template() -> None:
+    # A hidden file, and one in a hidden folder, fits no pattern of setuptools.
+    paths = [path.relative_to(TEMPLATE) for path in TEMPLATE.rglob("*")]
+    assert [path for path in paths if path.name.startswith(".")] == []
+    assert [path for path in paths if (TEMPLATE / path).is_file() and path.suffix != ".template"] == []
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "**/*.template" in settings["tool"]["setuptools"]["package-data"]["clew"]
 
