@@ -67,7 +67,14 @@ def test_it_tells_where_to_begin() -> None:
     assert subjects == [
         *("an operator of filters", "a directive", "a scalar", "a transport"),
         "another form of output",
-        *("a limit", "a rule position", "a moment for hooks", "a CLI command", "a migration step"),
+        *(
+            "a limit",
+            "a rule position",
+            "a moment for hooks",
+            "a CLI command",
+            "something to new projects",
+            "a migration step",
+        ),
     ]
     assert [row[0] for row in rows if not (PLACE.search(row[1]) and PLACE.search(row[2]))] == []
 

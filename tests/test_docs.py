@@ -343,7 +343,7 @@ def commands(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Ite
 COMMANDS = dict(commands(build_parser()))
 
 # Named in the overview as not there yet.
-PLANNED = {"new", "introspect"}
+PLANNED = {"introspect"}
 
 
 def test_every_command_has_its_heading_and_no_other_has() -> None:

@@ -14,13 +14,15 @@ from clew.errors import StartupError
 from clew.json_numbers import Decoder
 from clew.viewer import role_names
 
-COMMANDS = ("dev", "serve", "worker", "check", "schema", "migrate", "explain", "export", "jobs", "token", "psql")
+COMMANDS = (
+    *("new", "dev", "serve", "worker", "check", "schema", "migrate", "explain", "export", "jobs", "token", "psql"),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of `clew`. Each command's module adds its own part."""
     parser = argparse.ArgumentParser(prog="clew", description="A GraphQL-first API server on Postgres.")
-    parser.add_argument("--version", action="version", version=f"clew {_version()}")
+    parser.add_argument("--version", action="version", version=f"clew {clew_version() or '(not installed)'}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         importlib.import_module(f"clew.cli.commands.{name}").configure(commands)
@@ -66,6 +68,14 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
+def clew_version() -> str | None:
+    """Return the version of Clew, or None if it runs from a folder and is not installed."""
+    try:
+        return version("clew")
+    except PackageNotFoundError:
+        return None
+
+
 def read_file(name: str) -> str:
     """Return the text of the file that an argument names. `-` is standard input.
 
@@ -83,10 +93,3 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 0 to 65535")
     return int(text)
-
-
-def _version() -> str:
-    try:
-        return version("clew")
-    except PackageNotFoundError:
-        return "(not installed)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from importlib.resources import files
 from typing import Any
 
 from graphql import GraphQLSyntaxError
@@ -20,6 +19,7 @@ from clew.migrate.run import require_head
 from clew.migrate.trial import try_sql
 from clew.project import Project
 from clew.schema.role_file import compare, read_roles
+from clew.sdl.directives import directives_text
 from clew.sdl.load import read_sources
 
 
@@ -106,6 +106,6 @@ def write_directives(project: Project) -> None:
     """Write Clew's directive definitions beside the SDL. The loader accepts that file."""
     target = project.graphql_dir / "directives.graphql"
     try:
-        target.write_text(files("clew.sdl").joinpath("directives.graphql").read_text("utf-8"), encoding="utf-8")
+        target.write_text(directives_text(), encoding="utf-8")
     except OSError as error:
         raise StartupError(f"{target} cannot be written: {error.strerror}.") from None
