@@ -6,6 +6,8 @@ export default defineConfig({
   build: {
     assetsDir: "graphql/playground",
     chunkSizeWarningLimit: 8000,
+    // Packages of Clew carry these libraries, so their licenses come along.
+    license: { fileName: "graphql/playground/licenses.md" },
     modulePreload: { polyfill: false },
     target: "es2022",
   },

@@ -82,11 +82,11 @@ function Explanation({ found }) {
           <Statement key={index} name={`SQL ${index + 1}`} sql={sql} parameters={found.parameters[index]} />
         ))}
       </Section>
-      <Section title="Plan" count={found.plan.length}>
-        <Code name="Plan" text={found.plan.join("\n")} />
-      </Section>
       <Section title="Postgres" count={found.postgres?.length ?? 0}>
         <Code name="EXPLAIN ANALYZE" text={found.postgres?.join("\n")} />
+      </Section>
+      <Section title="Plan" count={found.plan.length}>
+        <Code name="Plan" text={found.plan.join("\n")} />
       </Section>
     </>
   );

@@ -67,7 +67,7 @@ async def test_the_playground_does_what_it_says(demo_url: str, tmp_path: Path, m
     assert seen == {
         "tabs": ["LiveAgents", "TeamDashboard", "Usage", "Ask", "MyThreads", "Conversation", "MessageEvents"],
         "timing": True,
-        "sections": ["Live: runs again when rows change of", "SQL", "Plan", "Postgres"],
+        "sections": ["Live: runs again when rows change of", "SQL", "Postgres", "Plan"],
         "sql": True,
         "fault": 'Claims are a JSON object, such as {"sub": "42"}.',
         "role": "user",
