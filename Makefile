@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev test coverage deep check bench lock site dist clean
+.PHONY: help install dev playground test coverage deep check bench lock site dist clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -14,7 +14,11 @@ help: ## list the targets
 install: $(STAMP) ## set up .venv with the locked dependencies and the command .venv/bin/clew
 
 dev: install ## serve the demo project on http://127.0.0.1:8000 with an embedded Postgres
+	@$(BIN)/python playground/build.py --beside &
 	$(BIN)/clew dev
+
+playground: install ## build the playground's page (needs npm)
+	$(BIN)/python playground/build.py
 
 # Each worker takes tests in their order, so that it keeps what it has set up.
 PYTEST := pytest -n auto --dist worksteal
@@ -69,7 +73,7 @@ site: install ## build the documentation's site into build/site/
 	$(BIN)/zensical build --strict
 	@echo 'Read it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1 8080'
 
-dist: install ## build the packages of a release into dist/
+dist: install playground ## build the packages of a release into dist/
 	rm -rf dist
 	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")' >/dev/null
 

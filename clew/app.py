@@ -49,6 +49,7 @@ from clew.resolvers.bind import Bindable, bind
 from clew.schema.build import build_schema
 from clew.schema.role_file import all_roles
 from clew.schema.roles import schema_of
+from clew.sdl.load import OPERATIONS
 from clew.sql.copy import Form
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
@@ -291,6 +292,7 @@ class Clew:
             jobs,
             metrics,
             exports,
+            root / "graphql" / OPERATIONS,
             self._routes,
             self._middleware,
             self._authenticate,

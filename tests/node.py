@@ -13,13 +13,13 @@ from pathlib import Path
 PACKAGE, LOCK = "package.json", "package-lock.json"
 
 
-async def run(*command: str, cwd: Path) -> str:
-    """Run a command to its end; its output."""
+async def run(*command: str, cwd: Path, seconds: float = 120) -> str:
+    """Run a command to its end, within `seconds`; its output."""
     process = await asyncio.create_subprocess_exec(
         *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     try:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(seconds):
             out, err = await process.communicate()
     finally:
         if process.returncode is None:

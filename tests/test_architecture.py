@@ -66,7 +66,7 @@ def test_it_tells_where_to_begin() -> None:
     subjects = [row[0].removeprefix("| ").split(",")[0] for row in rows]
     assert subjects == [
         *("an operator of filters", "a directive", "a scalar", "a transport"),
-        "another form of output",
+        *("another form of output", "a panel of the playground"),
         *(
             "a limit",
             "a rule position",

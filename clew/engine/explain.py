@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -196,17 +197,27 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks), dependencies)
 
 
-async def execute_explained(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:
+async def execute_explained(
+    engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None, *, analyze: bool = False
+) -> Outcome:
     """Run an operation as `Engine.execute` does. Add its explanation to the outcome as an extension.
 
     An operation that was refused before it ran gets no explanation.
+
+    Args:
+        analyze: run the statement of a query once more, under Postgres' EXPLAIN ANALYZE.
     """
     witness = await recorder(engine, viewer)
+    began = time.perf_counter()
     outcome = await engine.execute(request, viewer, flight, witness)
+    seconds = time.perf_counter() - began
     if outcome.executed:
         with suppress(InvalidDocument, ClewError):
             found = await explanation(engine, request, viewer)
             extension = witnessed(viewer, witness) if found is None else found.extension()
+            extension["milliseconds"] = round(seconds * 1000, 2)
+            if analyze and found is not None and found.compiled.sql:
+                extension["postgres"] = await _analyzed(engine, found.compiled)
             if refused := await _foreseen(engine, request, viewer):
                 extension["refusedToUser"] = {
                     "code": refused.code,
@@ -215,6 +226,16 @@ async def execute_explained(engine: Engine, request: Request, viewer: Viewer, fl
                 }
             outcome.extensions = {"clew": extension}
     return outcome
+
+
+async def _analyzed(engine: Engine, statement: Compiled) -> list[str]:
+    """Return the lines of EXPLAIN ANALYZE, or the message of the error. The statement can write nothing."""
+    try:
+        async with engine.pool.connection() as connection, connection.transaction(readonly=True):
+            rows = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement.sql}", *statement.values)
+    except ClewError as error:
+        return [error.message]
+    return [row[0] for row in rows]
 
 
 async def execute_witnessed(engine: Engine, request: Request, viewer: Viewer, flight: Flight | None = None) -> Outcome:

@@ -41,13 +41,12 @@ from clew.wire.http import HTTPHandler
 from clew.wire.job_output import PATH, JobOutput
 from clew.wire.metrics import MetricsPage
 from clew.wire.nosniff import NoSniff
+from clew.wire.playground import Playground
 from clew.wire.respond import refused_in_route
 from clew.wire.sockets import WEBSOCKET, Sockets
 from clew.wire.sse import Streams
 from clew.wire.tickets import TicketOffice
 from clew.wire.websocket import Door, WebSocketHandler
-
-_PLAYGROUND = Path(__file__).parent / "playground.html"
 
 
 class Application(Starlette):
@@ -56,7 +55,7 @@ class Application(Starlette):
     If it is mounted, its `lifespan` runs only if the outer app runs it; the pool still opens with the first request.
     `on_begin` is called before the first ASGI call of any kind, on the serving event loop. `local_admin` says whether a
     local request without credentials is an admin's, as under `clew dev`. `background` ends with the app. `metrics` gets
-    what the app counts.
+    what the app counts. `operations` is the folder of the project's operations, which the playground shows.
     """
 
     def __init__(
@@ -72,6 +71,7 @@ class Application(Starlette):
         jobs: JobService | None,
         metrics: Metrics,
         exports: Exports,
+        operations: Path,
         routes: Sequence[BaseRoute],
         middleware: Sequence[Middleware],
         authenticate: Authenticate | None = None,
@@ -104,13 +104,14 @@ class Application(Starlette):
             part.measure(metrics)
         token = settings.metrics_token
         page = MetricsPage(metrics, authenticator, None if token is None else token.get_secret_value())
+        playground = Playground(engine.access, authenticator, operations) if settings.playground else None
         handler = HTTPHandler(
             engine,
             authenticator,
             streams,
             settings.max_body_bytes,
             metrics,
-            _PLAYGROUND.read_bytes() if settings.playground else None,
+            None if playground is None else playground.page,
         )
         outermost = []
         if settings.cors_origins:
@@ -159,6 +160,7 @@ class Application(Starlette):
                 Route("/healthz", healthz),
                 Route("/readyz", readiness.answer),
                 Route("/metrics", page.answer),
+                *(() if playground is None else playground.routes),
                 *routes,
             ],
             middleware=[*outermost, *middleware],

@@ -28,10 +28,10 @@ from clew.wire.body import HTTPError
 from clew.wire.disconnect import ClientGone, until_disconnect
 from clew.wire.negotiate import EVENTS, HTML, JSON, RESPONSE, negotiate
 from clew.wire.parameters import read_request
-from clew.wire.respond import given_request_id, refused, retry_headers, send_answer, status_of
+from clew.wire.respond import Headers, given_request_id, refused, retry_headers, send_answer, status_of
 from clew.wire.sse import Streams, last_event_id
 
-Headers = Mapping[bytes, bytes]
+Given = Mapping[bytes, bytes]
 # Run an operation. None: the answer is sent.
 Execute = Callable[[Request, Viewer, Flight], Awaitable[Outcome | None]]
 
@@ -41,6 +41,8 @@ _CONTENT_TYPES = {
 }
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,255}")
 _LONGEST_ACCEPT = 1000
+_ANALYZE = b"analyze"
+_EXPLAIN = (b"1", _ANALYZE)
 
 
 class HTTPHandler(GraphQLHTTPHandler):
@@ -52,7 +54,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         streams: answers with server-sent events.
         max_body: bytes.
         metrics: get how long operations take.
-        playground: the page for `Accept: text/html`, or None.
+        playground: gives the page for `Accept: text/html` and its headers; None: there is no page.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         streams: Streams,
         max_body: int,
         metrics: Metrics,
-        playground: bytes | None = None,
+        playground: Callable[[], tuple[bytes, Headers]] | None = None,
     ) -> None:
         super().__init__()
         self.streams = streams
@@ -86,13 +88,13 @@ class HTTPHandler(GraphQLHTTPHandler):
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = given_request_id(headers)
         media: str | None = JSON
-        extra: tuple[tuple[bytes, bytes], ...] = ()
+        extra: Headers = ()
         try:
             accept = headers.get(b"accept", b"")
             media = negotiate(accept.decode("latin-1")) if len(accept) <= _LONGEST_ACCEPT else None
             if media == HTML:
                 if self.playground is not None and scope["method"] in ("GET", "HEAD"):
-                    await send_answer(send, 200, b"text/html; charset=utf-8", self.playground, _HTML_HEADERS)
+                    await send_answer(send, 200, b"text/html; charset=utf-8", *self.playground())
                     return
                 media = negotiate(accept.decode("latin-1"), html=False)
             if media is None:
@@ -116,8 +118,10 @@ class HTTPHandler(GraphQLHTTPHandler):
             if wants_events:
                 request = replace(request, last_event_id=last_event_id(headers))
                 execute = partial(self._events, send, _echoed(headers, request_id))
-            elif headers.get(b"x-clew-explain") == b"1" and self.authenticator.may_explain(caller):
-                execute = partial(execute_explained, self.engine)
+            elif headers.get(b"x-clew-explain") in _EXPLAIN and self.authenticator.may_explain(caller):
+                # What Postgres says of a statement has values that other viewers of plans do not see.
+                analyze = caller.is_admin and headers[b"x-clew-explain"] == _ANALYZE
+                execute = partial(execute_explained, self.engine, analyze=analyze)
             elif self.authenticator.dev:
                 execute = partial(execute_witnessed, self.engine)
             found = await until_disconnect(execute(request, viewer, flight), receive)
@@ -144,7 +148,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         await send_answer(send, status, _CONTENT_TYPES[media or JSON], body, extra)
 
     async def _events(
-        self, send: Send, extra: tuple[tuple[bytes, bytes], ...], request: Request, viewer: Viewer, flight: Flight
+        self, send: Send, extra: Headers, request: Request, viewer: Viewer, flight: Flight
     ) -> Outcome | None:
         """Answer with an event stream. Return the outcome that an answer must tell by its status instead."""
         found = await self.streams.subscriptions.open(request, viewer, flight)
@@ -164,7 +168,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         await self.streams.send_outcome(found, send, extra)
         return None
 
-    async def _request(self, scope: Scope, headers: Headers, receive: Receive, request_id: str | None) -> Request:
+    async def _request(self, scope: Scope, headers: Given, receive: Receive, request_id: str | None) -> Request:
         if scope["method"] not in ("GET", "POST"):
             raise HTTPError(405, ClewError("Use POST, or GET for queries."))
         aside = self.engine.statements.aside
@@ -173,13 +177,13 @@ class HTTPHandler(GraphQLHTTPHandler):
         return request if key is None else replace(request, idempotency_key=key)
 
 
-def _echoed(headers: Headers, request_id: str | None) -> tuple[tuple[bytes, bytes], ...]:
+def _echoed(headers: Given, request_id: str | None) -> Headers:
     if b"x-request-id" not in headers or request_id is None:
         return ()
     return ((b"x-request-id", request_id.encode()),)
 
 
-def idempotency_key(headers: Headers) -> str | None:
+def idempotency_key(headers: Given) -> str | None:
     """Return the client's key for repeating a request, unchanged, with its quotes.
 
     Raises:
@@ -191,6 +195,3 @@ def idempotency_key(headers: Headers) -> str | None:
     if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise ClewError("An Idempotency-Key has 1 to 255 visible ASCII characters.", hint="Send a random UUID.")
     return key.decode()
-
-
-_HTML_HEADERS = ((b"cache-control", b"no-cache"), (b"x-frame-options", b"DENY"))

@@ -273,7 +273,8 @@ async def test_an_admin_gets_what_became_of_the_operation(app: Application, who:
     assert list(body) == ["data", "extensions"]
     assert body["data"] == plain["data"]
     found = body["extensions"]["clew"]
-    assert list(found) == ["viewer", "plan", "sql", "parameters", "rules", "masks", "dependencies"]
+    assert list(found) == ["viewer", "plan", "sql", "parameters", "rules", "masks", "dependencies", "milliseconds"]
+    assert found["milliseconds"] > 0
     assert found["plan"][:2] == ["ReadPlan", "  RootMany key='teams'"]
     (sql,) = found["sql"]
     assert sql.startswith("SELECT ")
@@ -315,8 +316,8 @@ async def test_in_dev_this_machine_and_those_it_looks_through_get_it(make_app: M
         assert response.json()["extensions"]["clew"]["sql"]
 
 
-@pytest.mark.parametrize("value", ["", "0", "true", "2", "1, 1"])
-async def test_only_1_asks_for_it(app: Application, value: str) -> None:
+@pytest.mark.parametrize("value", ["", "0", "true", "2", "1, 1", "Analyze", "analyze,1"])
+async def test_nothing_else_asks_for_it(app: Application, value: str) -> None:
     assert list((await post(app, TEAMS, ADMIN, {"x-clew-explain": value})).json()) == ["data"]
 
 
@@ -328,6 +329,7 @@ async def test_it_comes_with_resolvers_with_mutations_and_with_get(app: Applicat
     assert body["data"] == {"wipe": True}
     found = body["extensions"]["clew"]
     assert found.pop("refusedToUser")["message"] == "Cannot query field 'wipe' on type 'Mutation'."
+    assert found.pop("milliseconds") > 0
     assert found == {
         "viewer": {"id": None, "roles": ["admin"]},
         **{name: [] for name in ("plan", "sql", "parameters", "rules", "masks", "missed", "refusals")},
@@ -345,6 +347,37 @@ async def test_what_was_refused_before_it_ran_has_none(app: Application, query: 
     plain, asked = await post(app, query, ADMIN), await post(app, query, ADMIN, EXPLAIN)
     assert plain.text == asked.text
     assert "errors" in asked.json()
+
+
+ANALYZE = {"x-clew-explain": "analyze"}
+
+
+@pytest.mark.parametrize("who", [ADMIN, {**ADMIN, **EYES}])
+async def test_an_admin_gets_what_postgres_says_too(app: Application, who: dict[str, str]) -> None:
+    found = (await post(app, TEAMS, who, ANALYZE)).json()["extensions"]["clew"]
+    assert any("actual time" in line for line in found["postgres"])
+    assert found["postgres"][-1].startswith("Execution Time")
+
+
+async def test_postgres_is_not_asked_of_a_mutation_nor_for_others(app: Application, make_app: MakeApp) -> None:
+    mutation = (await post(app, "mutation { wipe }", ADMIN, ANALYZE)).json()
+    nothing = (await post(app, "{ ping }", ADMIN, ANALYZE)).json()
+    in_dev = (await post(make_app(env="dev"), TEAMS, USER, ANALYZE)).json()
+    for body in (mutation, nothing, in_dev):
+        assert "postgres" not in body["extensions"]["clew"]
+    assert list((await post(app, TEAMS, USER, ANALYZE)).json()) == ["data"]
+
+
+async def test_what_postgres_refuses_to_explain_is_its_message(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connection() -> Any:
+        raise ClewError("Too slow.", code="TIMEOUT")
+
+    monkeypatch.setattr(app.engine.pool, "connection", connection)
+    body = (await post(app, TEAMS, ADMIN, ANALYZE)).json()
+    assert "errors" not in body
+    assert body["extensions"]["clew"]["postgres"] == ["Too slow."]
 
 
 async def test_what_failed_while_it_ran_has_it(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:

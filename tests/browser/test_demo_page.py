@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.main import clew
-from app.seed import seed
 from clew.app import development_app
 from clew.config import Settings
-from clew.migrate.connect import migration_engine
-from clew.migrate.run import upgrade
 from tests.faults.lab import served
 from tests.node import assert_locked, installed, node
-from tests.properties.database import new_database
 
 pytestmark = pytest.mark.anyio
 BROWSER = Path(__file__).parent
-ROOT = BROWSER.parent.parent
 
 
-@pytest.fixture
-def demo_url(postgres_url: str) -> Iterator[str]:
-    """The URL of a database with the demo's data."""
-
-    async def fill(url: str) -> None:
-        await upgrade(ROOT, url)
-        async with migration_engine(url) as engine, engine.connect() as connection, connection.begin():
-            await seed(connection)
-
-    with new_database(postgres_url) as url:
-        asyncio.run(fill(url))
-        yield url
-
-
-async def test_the_page_does_what_it_says(demo_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "chromium is not installed: the page is tested in it"
-    monkeypatch.setenv("CHROMIUM", chromium)
+@pytest.mark.usefixtures("chromium")
+async def test_the_page_does_what_it_says(demo_url: str, tmp_path: Path) -> None:
     folder = await installed(BROWSER)
     settings = {"DATABASE_URL": demo_url, "env": "dev", "secret": "the secret of the tests"}
     app = development_app(clew, Settings.model_validate(settings))

@@ -1,0 +1,179 @@
+// Goes through the playground in Chromium, and prints what it saw as one line of JSON.
+// Arguments: the address, a person's id, and a folder for pictures. Below `/api` no WebSocket reaches the server.
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const [address, person, pictures] = process.argv.slice(2);
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+const foreign = [];
+const faults = [];
+const violations = new Set();
+
+/** A page of a new visitor, whose faults are noted. Nothing comes from elsewhere. */
+async function visitor(path, colorScheme) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, colorScheme });
+  await context.route("**/*", (route) => {
+    const url = route.request().url();
+    if (url.startsWith(address) || url.startsWith("blob:")) return route.continue();
+    foreign.push(url);
+    return route.abort();
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.setDefaultTimeout(60_000);
+  await page.goto(address + path);
+  await page.waitForSelector(".graphiql-query-editor .view-line");
+  const show = (panel) => page.click(`[aria-label="Show ${panel}"]`);
+  return {
+    page,
+    show,
+    text: (selector) => page.locator(selector).allTextContents(),
+    run: () => page.click(".graphiql-execute-button"),
+    tab: (name) => page.click(`.graphiql-tab button[title="${name}"]`),
+    /** The text of an editor, which may be set: as it is typed, the editor would add brackets. */
+    editor: (name, text) =>
+      page.evaluate(
+        ([end, value]) => {
+          const model = globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.endsWith(end));
+          if (value !== undefined) model.setValue(value);
+          return model.getValue();
+        },
+        [name, text],
+      ),
+    /** Wait for a text in the result, or elsewhere. */
+    holds: (text, selector = ".result-window .view-lines") =>
+      page.waitForFunction(
+        ([where, what]) => document.querySelector(where)?.textContent.replaceAll("\u00a0", " ").includes(what),
+        [selector, text],
+      ),
+    /** Take a picture, and let axe look at all but GraphiQL's own: the editor, tabs that can be closed, the documentation. */
+    async look(name) {
+      await page.screenshot({ path: `${pictures}/${name}.png` });
+      await page.evaluate(axe);
+      const found = await page.evaluate(() => globalThis.axe.run({ exclude: [[".monaco-editor"], [".graphiql-tab"], [".graphiql-doc-explorer"]] }));
+      for (const { id, nodes } of found.violations) violations.add(`${name}: ${id} ${nodes[0].html.slice(0, 200)}`);
+    },
+  };
+}
+
+const seen = {};
+const { page, show, run, tab, holds, text, look, editor } = await visitor("/graphql", "light");
+
+// A query, with the keyboard; the examples of the project are the tabs.
+seen.tabs = await text(".graphiql-tab > [id]");
+await page.click(".graphiql-query-editor .view-lines");
+await page.keyboard.press("Control+Enter");
+await holds("Beacon");
+await look("query");
+seen.timing = /^\d+ ms, [\d.]+ ms of them in the server · [\d.]+ kB$/.test((await text(".clew-summary"))[0]);
+
+// The documentation, and a look back.
+await show("Documentation Explorer");
+await holds("Root Types", ".graphiql-plugin");
+await look("docs");
+await show("History");
+await holds("LiveAgents", ".graphiql-history");
+
+// The plan, with what Postgres says.
+await show("Plan and SQL");
+await page.check("text=Ask Postgres too");
+await run();
+await holds("Execution Time", ".clew-panel");
+seen.sections = await text(".clew-panel summary");
+seen.sql = (await text('[aria-label="SQL 1"]'))[0].startsWith("SELECT ");
+await look("plan");
+
+// Another's eyes: the schema is introspected anew.
+await show("View as");
+await page.fill('[name="roles"]', "user");
+await page.fill('[name="claims"]', "no JSON");
+await page.click("text=Apply");
+seen.fault = (await text('.clew-panel [role="alert"]'))[0];
+await page.fill('[name="claims"]', JSON.stringify({ sub: person, name: "Żółć" }));
+const introspected = page.waitForRequest((request) => (request.postData() ?? "").includes("query IntrospectionQuery"));
+await page.click("text=Apply");
+seen.role = (await introspected).headers()["x-clew-role"];
+await holds(`user ${person}`, ".clew-badge");
+await look("view-as");
+
+// A live query: what comes is shown, and the sizes of the differences.
+await tab("MyThreads");
+await show("Plan and SQL");
+await run();
+await holds('"pinned"');
+const first = (response) => JSON.parse(response).data.threads[0].id;
+const thread = first(await editor("response.json"));
+const change = (id, title) =>
+  page.request.post(`${address}/graphql`, {
+    data: { query: "mutation ($id: ID!, $title: String!) { updateThread(id: $id, set: {title: $title}) { id } }", variables: { id, title } },
+  });
+await change(thread, "Changed once");
+await holds("Changed once");
+await change(thread, "Changed twice");
+await holds("Changed twice");
+seen.live = (await text(".clew-summary"))[0].replace(/[\d.]+ k?B/g, "N");
+seen.deltas = (await text(".clew-panel tbody tr td:nth-child(3)")).map((cell) => cell.replace(/[\d.]+ k?B/, "N"));
+seen.depends = (await text(".clew-panel")).some((panel) => panel.includes("owner_id = $auth.sub"));
+seen.rules = (await text(".clew-panel li")).some((rule) => rule.startsWith("Thread applies"));
+await look("live");
+seen.noCsv = await page.locator('[aria-label^="No CSV"]').getAttribute("aria-label");
+await run();
+
+// A job, whose output streams.
+await tab("Ask");
+await editor("variables.json", JSON.stringify({ thread }));
+await run();
+await holds('"QUEUED"');
+await show("Job output");
+await page.click("text=Follow");
+await page.waitForFunction(() => (document.querySelector(".clew-output")?.textContent.length ?? 0) > 40);
+await look("job");
+await page.waitForFunction(() => document.querySelector(".clew-panel [role=status]")?.textContent === "SUCCEEDED");
+seen.output = (await text(".clew-output"))[0].includes("✨");
+
+// The model, and who may read what.
+await show("Model");
+await page.waitForSelector(".clew-box");
+await page.selectOption(".clew-panel select", "anon");
+seen.hidden = (await page.getByRole("button", { name: "User hidden" }).count()) === 1;
+await page.click("text=Whole window");
+await page.getByRole("button", { name: "Agent some rows" }).focus();
+await page.keyboard.press("Enter");
+await holds("Who may read it", ".clew-model");
+await look("model");
+await page.click("text=Smaller");
+
+// A file of the rows, for whom it is allowed.
+await show("View as");
+await page.click("text=Be myself");
+await holds("admin", ".clew-badge");
+await tab("Usage");
+const [download] = await Promise.all([page.waitForEvent("download"), page.click('[aria-label="Download as CSV"]')]);
+seen.file = download.suggestedFilename();
+seen.lines = (await readFile(await download.path(), "utf8")).split("\n", 1)[0];
+
+// The same in dark, where the app is mounted, and where no WebSocket goes through.
+const other = await visitor("/api/graphql", "dark");
+await other.run();
+await other.holds("Beacon");
+await other.show("Model");
+await other.page.waitForSelector(".clew-box");
+await other.tab("MyThreads");
+await other.run();
+await other.holds('"pinned"');
+await change(first(await other.editor("response.json")), "Changed thrice");
+await other.holds("Changed thrice");
+seen.fallback = (await other.text(".clew-summary"))[0].replace(/[\d.]+ k?B/g, "N");
+await other.show("Plan and SQL");
+await other.look("dark");
+
+seen.violations = [...violations];
+// The browser tells that the one WebSocket was refused.
+seen.sockets = faults.filter((fault) => fault.includes("WebSocket connection to")).length;
+seen.faults = faults.filter((fault) => !fault.includes("WebSocket connection to"));
+seen.foreign = foreign;
+console.log(JSON.stringify(seen));
+await browser.close();
