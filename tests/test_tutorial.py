@@ -78,8 +78,9 @@ class Terminal:
         return printed
 
     def show(self, lines: str) -> None:
-        """Read until it prints `lines`, and forget all up to their end."""
+        """Read until it prints `lines`, and forget all up to their end. Nothing before them is a warning."""
         found = self.wait_for(re.escape(lines))
+        assert "warning:" not in self.printed[: found.start()], self.printed
         self.printed = self.printed[found.end() :]
 
     def wait_for(self, pattern: str) -> re.Match[str]:
