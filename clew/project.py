@@ -38,7 +38,7 @@ class Project:
         if not (root / "graphql").is_dir():
             raise StartupError(
                 f"{root} is not a Clew project: it has no graphql/ folder.",
-                "Give the project's folder with --project, or make graphql/ and put your SDL in it.",
+                "Give the project's folder with --project, or write a new project with `clew new DIR`.",
             )
         table = _tool_table(root / "pyproject.toml")
         return cls(root, _entry_point(table, "app", root), _entry_point(table, "seed", root))

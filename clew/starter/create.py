@@ -60,7 +60,7 @@ def create(folder: Path, version: str | None) -> Created:
                 staging.rename(root)
     except OSError as error:
         raise StartupError(
-            f"{error.filename or root} cannot be written: {error.strerror}. Nothing is left of the new project.",
+            f"{root} cannot be written: {error.strerror}. Nothing is left of the new project.",
             "Choose a folder in which you may write.",
         ) from None
     return Created(root, name, count)

@@ -156,7 +156,7 @@ def test_a_port_in_use_is_one_message(run: Run) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refused(run("dev", "--port", port), f"Port {port} on 127.0.0.1 is in use")
+        refused(run("dev", "--port", port), f"Port {port} on 127.0.0.1 is in use", "choose another with --port")
 
 
 def test_a_host_that_is_no_address_is_one_message(run: Run) -> None:

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     created = create(arguments.folder, clew_version())
     print(f"Wrote {created.files} files into {created.root}")
     if created.name != created.root.name:
-        print(f"The project is called {created.name}: pyproject.toml takes no other form of the folder's name.")
+        print(f"The project is called {created.name}: {created.root.name!r} cannot be the name of a project.")
     print("\nStart it:\n")
     if created.root != Path.cwd():
         print(f"  cd {shlex.quote(str(arguments.folder))}")

@@ -99,7 +99,7 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: p
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(StartupError, match="cannot be written: Permission denied") as refused:
+    with pytest.raises(StartupError, match="shop cannot be written: Permission denied") as refused:
         create(tmp_path / "shop", None)
     assert refused.value.hint == "Choose a folder in which you may write."
 
