@@ -65,7 +65,7 @@ dist: install playground ## build the packages of a release into dist/
 	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")' >/dev/null
 
 clean: ## remove the set-up and the embedded database
-	rm -rf $(VENV) .clew
+	rm -rf $(VENV) .clew playground/node_modules clew/wire/playground/built*
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
