@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev playground test coverage deep check bench lock dist clean
+.PHONY: help install dev playground test coverage deep check bench lock site dist clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -53,19 +53,32 @@ check: install ## format, lint, types, layers, dependencies, tests
 bench: install ## measure against the alternatives, side by side
 	$(BIN)/python -m bench
 
-COMPILE := uv pip compile pyproject.toml requirements.in --no-config --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet
+COMPILE := uv pip compile --no-config --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet --upgrade
 
 lock: ## resolve the dependencies again (needs uv)
-	$(COMPILE) --extra dev --group dev --output-file requirements-dev.lock --upgrade
-	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock --upgrade
+	$(COMPILE) --extra dev --group dev --output-file requirements-dev.lock pyproject.toml requirements.in
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml requirements.in
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements-docs.lock --group docs
+
+# The generator knows one word after a fence, and one folder of pages.
+site: install ## build the documentation's site into build/site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-docs.lock
+	rm -rf build/docs build/site
+	mkdir -p build/docs
+	cp -R docs/. SECURITY.md CHANGELOG.md docker-compose.yml build/docs
+	for page in build/docs/*.md; do \
+		sed -E -e 's/^(```[a-z]+) [a-z-]+$$/\1/' -e 's#\]\((\.\./|docs/)#](#g' $$page >build/page && mv build/page $$page || exit; \
+	done
+	$(BIN)/zensical build --strict
+	@echo 'Read it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1 8080'
 
 dist: install playground ## build the packages of a release into dist/
-	rm -rf dist
+	rm -rf dist build/lib
 	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")' >/dev/null
 
 clean: ## remove the set-up and the embedded database
-	rm -rf $(VENV) .clew playground/node_modules clew/wire/playground/built*
+	rm -rf $(VENV) .clew .cache build playground/node_modules clew/wire/playground/built*
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -15,8 +15,9 @@ from bench.cases import CASES, Case, case
 from bench.database import chinook_project, prepare
 from bench.load import LoadError, require_wrk
 from bench.measure import Options, measure
-from bench.paths import DATA, MATRIX, RESULTS, STATEMENTS
-from bench.peers import BarePeer, ClewPeer, Peer
+from bench.paths import BARS, DATA, MATRIX, RESULTS, STATEMENTS
+from bench.peers import BarePeer, ClewPeer, Peer, PostGraphilePeer, StrawberryPeer
+from bench.plot import bars
 from bench.report import CaseResult, render, span, worst_cells
 from bench.statements import choose, write_statements
 from bench.verify import AnswersDiffer
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(page)
     if parsed.only is None:
         RESULTS.write_text(page)
+        BARS.write_text(bars(results, "clew"))
         print(f"Written to {RESULTS}.")
     return 0
 
@@ -67,6 +69,7 @@ def _run(server_url: str, scale: int, cases: Sequence[Case], options: Options, c
         print(f"{scale}x {name}: bare is {statement.form}", flush=True)
     write_statements(statements, STATEMENTS)
     everybody: list[Peer] = [ClewPeer(url, project), BarePeer(url, STATEMENTS)]
+    everybody += [PostGraphilePeer(url), StrawberryPeer(url)]
     if control:
         everybody.append(BarePeer(url, STATEMENTS, name="control"))
     peers = {peer.name: peer for peer in everybody}

@@ -1,7 +1,7 @@
 """`python -m bench.export`: exports beside `psql \\copy` of the same statement, and what they cost others.
 
 The time of a whole file; the memory of the server over 1 GB; how long Postgres works on for a client that has left; the
-latency of the API while ten exports run.
+latency of the API and of live pushes while ten exports run. Their clients are processes of their own.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import argparse
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +20,7 @@ import psutil
 
 from bench.database import make_project, prepare_database
 from bench.http import Client
+from bench.live import Bench, latencies
 from bench.paths import DATA
 from bench.peers import ADMIN_SECRET, clew_environment, graphql_body
 from bench.report import span
@@ -132,8 +133,8 @@ def _grown_to(pid: int) -> float:
 
 
 @asynccontextmanager
-async def _exporting(url: str, rate: int | None = None) -> AsyncIterator[None]:
-    """Let one export run while this is entered. `rate` is the bytes a second that its client reads."""
+async def _exporting(url: str) -> AsyncIterator[None]:
+    """Let one export run while this is entered."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=_MIB)
     head = f"GET /export.csv?query={quote(_ALL)} HTTP/1.1\r\nHost: localhost\r\n{_HEADER}\r\n\r\n"
@@ -141,9 +142,8 @@ async def _exporting(url: str, rate: int | None = None) -> AsyncIterator[None]:
     await reader.readexactly(100_000)
 
     async def read() -> None:
-        while part := await reader.read(64 * 1024):
-            if rate is not None:
-                await asyncio.sleep(len(part) / rate)
+        while await reader.read(64 * 1024):
+            pass
 
     reading = asyncio.ensure_future(read())
     try:
@@ -161,7 +161,7 @@ async def _gone(url: str, database: str, times: int) -> list[float]:
         async with _exporting(url):
             await asyncio.sleep(0.05)
         began = time.perf_counter()
-        while await aside.fetchval(_BUSY):  # noqa: ASYNC110
+        while await aside.fetchval(_BUSY):  # noqa: ASYNC110 (nobody tells)
             await asyncio.sleep(0.001)
         found.append((time.perf_counter() - began) * 1000)
     await aside.close()
@@ -169,7 +169,7 @@ async def _gone(url: str, database: str, times: int) -> list[float]:
 
 
 async def _latencies(url: str, seconds: float) -> list[float]:
-    """Return the milliseconds of operations of the API, sorted."""
+    """Return the milliseconds of operations of the API."""
     headers = {"Content-Type": "application/json", "X-Clew-Admin-Secret": ADMIN_SECRET}
     found: list[float] = []
 
@@ -187,36 +187,71 @@ async def _latencies(url: str, seconds: float) -> list[float]:
 
     ends = time.perf_counter() + seconds
     await asyncio.gather(*(ask() for _ in range(4)))
-    return sorted(found)
+    return found
 
 
-async def _beside(url: str, rounds: int, seconds: float, rate: int | None) -> None:
-    alone: list[float] = []
-    beside: list[float] = []
+@contextmanager
+def _ten_exports(url: str, rate: int | None) -> Iterator[None]:
+    """Let ten exports run while this is entered, in processes of their own. `rate` is what each reads in a second."""
+    target = f"{url}/export.csv?query={quote(_ALL)}"
+    slow = [] if rate is None else ["--limit-rate", str(rate)]
+    command = ["curl", "-sS", "--fail", "-o", "/dev/null", "-H", _HEADER, *slow, target]
+    running = [subprocess.Popen(command) for _ in range(10)]
+    try:
+        yield
+        # Those that have ended would have cost nothing.
+        assert all(process.poll() is None for process in running)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+async def _pushes(url: str, database: str, pid: int, seconds: float) -> list[float]:
+    """Return the milliseconds from a mutation to the push of its live query."""
+    bench = Bench(url, database, pid)
+    try:
+        [socket] = await bench.connect(1, [{"X-Clew-Admin-Secret": ADMIN_SECRET}])
+        socket.subscribe("1", "subscription { reading(id: 1) { note } }", {})
+        await bench.pushes.reach(1)
+        notes = [{"note": f"note {number} {time.time()}"} for number in range(round(seconds * 50))]
+        return await latencies(
+            bench, "mutation ($note: String!) { updateReading(id: 1, set: {note: $note}) { id } }", notes
+        )
+    finally:
+        bench.close()
+
+
+async def _beside(url: str, database: str, pid: int, rounds: int, seconds: float, rate: int | None) -> None:
+    kinds: dict[str, Callable[[], Awaitable[list[float]]]] = {
+        "API": lambda: _latencies(url, seconds),
+        "live push": lambda: _pushes(url, database, pid, seconds),
+    }
+    alone: dict[str, list[float]] = {kind: [] for kind in kinds}
+    beside: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
-        alone.append(_p99(await _latencies(url, seconds)))
-        async with asyncio.TaskGroup() as group:
-            done = asyncio.Event()
-
-            async def export(done: asyncio.Event = done) -> None:
-                async with _exporting(url, rate):
-                    await done.wait()
-
-            for _ in range(10):
-                group.create_task(export())
+        for kind, measured in kinds.items():
+            alone[kind].append(_p99(await measured()))
+        with _ten_exports(url, rate):
             await asyncio.sleep(2)
-            beside.append(_p99(await _latencies(url, seconds)))
-            done.set()
-    ratios = [one / other for one, other in zip(beside, alone, strict=True)]
+            for kind, measured in kinds.items():
+                beside[kind].append(_p99(await measured()))
     how = "as fast as they can" if rate is None else f"{rate / 1e6:.1f} MB/s each"
-    print(
-        f"API p99 {span(alone, lambda n: f'{n:.2f}')} ms alone, {span(beside, lambda n: f'{n:.2f}')} ms beside 10 "
-        f"exports ({how}): {span(ratios, lambda n: f'{n:.2f}')}"
-    )
+    for kind in kinds:
+        ratios = [one / other for one, other in zip(beside[kind], alone[kind], strict=True)]
+        print(
+            f"{kind} p99 {_span(alone[kind])} ms alone, {_span(beside[kind])} ms beside 10 exports ({how}): "
+            f"{_span(ratios)}",
+            flush=True,
+        )
+
+
+def _span(numbers: Sequence[float]) -> str:
+    return span(numbers, lambda number: f"{number:.2f}")
 
 
 def _p99(numbers: Sequence[float]) -> float:
-    return numbers[int(len(numbers) * 0.99)]
+    return sorted(numbers)[int(len(numbers) * 0.99)]
 
 
 def main() -> None:
@@ -238,7 +273,7 @@ def main() -> None:
             gone = asyncio.run(_gone(url, database, options.rounds * 4))
             print(f"Postgres worked on for {span(gone, lambda n: f'{n:.0f}')} ms after the client had left")
             for rate in (500_000, None):
-                asyncio.run(_beside(url, options.rounds, options.seconds, rate))
+                asyncio.run(_beside(url, database, server.pid, options.rounds, options.seconds, rate))
         finally:
             server.stop()
 

@@ -91,7 +91,7 @@ async def produce(outputs: JobOutputs, job: str, count: int, rate: float) -> dic
         delays.extend((now - emitted[chunk.seq]) * 1000 for chunk in chunks)
         wrote(job, chunks)
 
-    outputs.wrote = committed  # type: ignore[method-assign]
+    outputs.wrote = committed  # type: ignore[method-assign]  # looks on, and does the same
     waits = []
     try:
         await writer.begin(job, 1)
@@ -103,7 +103,7 @@ async def produce(outputs: JobOutputs, job: str, count: int, rate: float) -> dic
             waits.append((time.perf_counter() - before) * 1000)
         await writer.flush(job)
     finally:
-        outputs.wrote = wrote  # type: ignore[method-assign]
+        outputs.wrote = wrote  # type: ignore[method-assign]  # as it was
     return {"flushes": writer.flushes, "delays": delays, "waits": waits}
 
 
@@ -193,7 +193,7 @@ async def run(url: str, database: str, pid: int, followers: int, count: int, rat
     for start in range(0, followers, 50):
         some = [Follower(job) for _ in range(start, min(followers, start + 50))]
         for client in some:
-            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]  # mypy cannot infer such a lambda
         await asyncio.gather(*(client.opened for client in some))
         clients += some
     await asyncio.sleep(1)

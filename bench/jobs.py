@@ -135,13 +135,13 @@ async def _claims(url: str, count: int, rounds: int, *, is_held: bool) -> tuple[
         nonlocal done
         done += 1
 
-    JobConnection.fetch = timed  # type: ignore[method-assign]
+    JobConnection.fetch = timed  # type: ignore[method-assign]  # looks on, and does the same
     worker = _worker(url, noop, 100)
     running = asyncio.create_task(worker.run())
     try:
         await _enqueue(connection, count)
         worker.wake()
-        while done < count:  # noqa: ASYNC110
+        while done < count:  # noqa: ASYNC110 (nobody tells)
             await asyncio.sleep(0.1)
         await asyncio.sleep(2)
         many = taken[:]
@@ -150,11 +150,11 @@ async def _claims(url: str, count: int, rounds: int, *, is_held: bool) -> tuple[
             wanted = done + 1
             await _enqueue(connection, 1)
             worker.wake()
-            while done < wanted:  # noqa: ASYNC110
+            while done < wanted:  # noqa: ASYNC110 (nobody tells)
                 await asyncio.sleep(0.005)
         return many, taken[:]
     finally:
-        JobConnection.fetch = fetch  # type: ignore[method-assign]
+        JobConnection.fetch = fetch  # type: ignore[method-assign]  # as it was
         await _stop(running)
         await holder.close()
         await connection.close()
@@ -170,7 +170,7 @@ async def _throughput(url: str, count: int) -> float:
     worker = _worker(url, noop, 1000)
     began = time.perf_counter()
     running = asyncio.create_task(worker.run())
-    while sum(worker.metrics.ended.values()) < count:  # noqa: ASYNC110
+    while sum(worker.metrics.ended.values()) < count:  # noqa: ASYNC110 (nobody tells)
         await asyncio.sleep(0.01)
     taken = time.perf_counter() - began
     await _stop(running)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import psutil
+
 from bench.cases import Case
 from bench.load import Measurement, drive
 from bench.peers import Peer
@@ -45,4 +47,5 @@ def measure(case: Case, peers: Mapping[str, Peer], urls: Mapping[str, str], scal
     for _ in range(options.rounds):
         for name in peers:
             rounds[name].append(run(name, options.seconds))
-    return CaseResult(case, scale, rounds)
+    memory = {name: psutil.Process(peer.pid).memory_info().rss / 2**20 for name, peer in peers.items()}
+    return CaseResult(case, scale, rounds, memory)

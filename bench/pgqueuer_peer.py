@@ -28,7 +28,7 @@ async def _run(url: str, count: int) -> None:
     worker = PgQueuer(driver)
     done = 0
 
-    @worker.entrypoint("noop")  # type: ignore[untyped-decorator]
+    @worker.entrypoint("noop")  # type: ignore[untyped-decorator]  # PgQueuer is not installed
     async def noop(job: Job) -> None:
         nonlocal done
         done += 1

@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +14,29 @@ from pathlib import Path
 from bench.cases import Case
 from bench.load import Measurement
 
+_PEERS = """\
+`bare` is a handler written by hand with Starlette, asyncpg's pool without a reset, and the fastest of
+several hand-written statements, none of which is Clew's. It parses no GraphQL and checks nothing. Clew can
+still come out ahead: it is pure ASGI, with a thinner pool.
+`postgraphile` is PostGraphile 5 under Node 22, with lists instead of connections and no transaction around a
+request. `strawberry` is Strawberry with SQLAlchemy. It loads only the columns that the operation selects, by a
+join or by one more query, and it keeps parsed and validated documents.
+
+Rounds are interleaved, and a ratio compares two neighbouring runs. Before measuring, all peers gave equal
+answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case at one scale: the measurements of each peer, one a round, in the order of the rounds."""
+    """One case at one scale: the measurements of each peer, one a round, in the order of the rounds.
+
+    `memory` is the MiB that each peer's process has after that.
+    """
 
     case: Case
     scale: int
     rounds: Mapping[str, Sequence[Measurement]]
+    memory: Mapping[str, float] = field(default_factory=dict)
 
     def rates(self, peer: str) -> list[float]:
         """Requests a second, one number a round."""
@@ -59,15 +74,17 @@ def render(results: Sequence[CaseResult], *, subject: str, command: str, postgre
         *machine(postgres),
         f"- {settings}",
         "",
-        "`bare` is a handler written by hand with Starlette, asyncpg's pool without a reset, and the fastest of",
-        "several hand-written statements, none of which is Clew's. It parses no GraphQL and checks nothing. Clew can",
-        "still come out ahead: it is pure ASGI, with a thinner pool. Rounds are interleaved, and a ratio compares two",
-        "neighbouring runs. Before measuring, all peers gave equal answers.",
+        *_PEERS.splitlines(),
+        "",
+        "![Requests a second](results.svg)",
     ]
     for scale in dict.fromkeys(result.scale for result in results):
         lines += ["", f"## Chinook-shaped data, {scale}x"]
         for result in (result for result in results if result.scale == scale):
             lines += ["", f"### {result.case.title} (`{result.case.name}`)", "", *_table(result, subject)]
+    if results[-1].memory:
+        shown = ", ".join(f"{peer} {memory:,.0f} MiB" for peer, memory in results[-1].memory.items())
+        lines += ["", f"Memory of each server's process after all that: {shown}."]
     return "\n".join(lines) + "\n"
 
 

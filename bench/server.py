@@ -1,4 +1,4 @@
-"""An ASGI app under uvicorn in a process of its own, with the same options for every peer."""
+"""A server in a process of its own. All ASGI apps run under uvicorn with the same options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.paths import DATA, ROOT
@@ -22,12 +22,12 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
 
-class Server:
-    """One uvicorn process. `factory` is `module:function`, called without arguments."""
+class Program:
+    """One process that serves HTTP on the port that its environment names."""
 
-    def __init__(self, name: str, factory: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._name = name
-        self._factory = factory
+        self._command = command
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,11 +52,10 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         DATA.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "uvicorn", "--factory", self._factory, "--port", str(port), *_OPTIONS]
+        # uvicorn has a name of its own for it.
+        environment = {**os.environ, **self._environment, "BENCH_PORT": str(port), "UVICORN_PORT": str(port)}
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **self._environment}, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self._command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(url):
@@ -77,6 +76,15 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+class Server(Program):
+    """One uvicorn process. `factory` is `module:function`, called without arguments."""
+
+    def __init__(
+        self, name: str, factory: str, environment: Mapping[str, str], python: Path = Path(sys.executable)
+    ) -> None:
+        super().__init__(name, [str(python), "-m", "uvicorn", "--factory", factory, *_OPTIONS], environment)
 
 
 def _answers(url: str) -> bool:

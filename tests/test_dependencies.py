@@ -1,4 +1,4 @@
-"""The two locks: what production installs, and what work on Clew adds to that."""
+"""The locks: what production installs, what work on Clew adds to that, and what makes the documentation's site."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = "requirements.lock"
 DEVELOPMENT = "requirements-dev.lock"
+SITE = "requirements-docs.lock"
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -34,7 +35,7 @@ def declared(*path: str) -> set[str]:
     return names(found)
 
 
-@pytest.mark.parametrize("lock", [PRODUCTION, DEVELOPMENT])
+@pytest.mark.parametrize("lock", [PRODUCTION, DEVELOPMENT, SITE])
 def test_every_pin_has_hashes_and_no_lock_names_a_registry(lock: str) -> None:
     assert [name for name, pin in pins(lock).items() if "--hash=sha256:" not in pin] == []
     assert "://" not in (ROOT / lock).read_text("utf-8")
@@ -51,6 +52,14 @@ def test_production_has_every_dependency_and_no_tool() -> None:
     tools = declared("dependency-groups", "dev") | declared("project", "optional-dependencies", "dev")
     assert tools & production == set()
     assert tools <= set(pins(DEVELOPMENT))
+
+
+def test_the_site_is_made_beside_the_tools_and_adds_nothing_to_their_set_up() -> None:
+    site, development = pins(SITE), pins(DEVELOPMENT)
+    both = site.keys() & development.keys()
+    assert {name: site[name].split()[0] for name in both} == {name: development[name].split()[0] for name in both}
+    generator = declared("dependency-groups", "docs")
+    assert generator <= site.keys() - development.keys()
 
 
 def test_the_image_installs_the_lock_of_production() -> None:

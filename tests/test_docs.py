@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import shutil
+import tomllib
 import uuid
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -463,6 +464,45 @@ def test_commands_that_a_page_tells_exist(page: Path) -> None:
 def test_every_page_is_in_the_index() -> None:
     index = read("docs/index.md")
     assert [page.name for page in DOCS.glob("*.md") if page.name != "index.md" and f"({page.name})" not in index] == []
+
+
+def test_the_figures_of_the_first_page_are_those_of_the_last_runs() -> None:
+    section = sections(read("README.md"))["How fast"]
+    measured = read("bench/RESULTS.md") + read("bench/LIVE.md")
+    (table,) = tables(section)
+    told = [figure for row in table for figure in row[1:]] + re.findall(r"\d[\d.]* ms", section)
+    assert len(told) > 12
+    assert [figure for figure in told if not re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d.,])", measured)] == []
+
+
+def pages_of(entry: Any) -> Iterator[str]:
+    """The pages of an entry of the site's navigation, in its order."""
+    if isinstance(entry, str):
+        yield entry
+    else:
+        for inner in entry.values() if isinstance(entry, dict) else entry:
+            yield from pages_of(inner)
+
+
+def test_the_navigation_of_the_site_has_every_page_once() -> None:
+    navigation = list(pages_of(tomllib.loads(read("zensical.toml"))["project"]["nav"]))
+    copied = re.search(r"cp -R docs/\. (.*) build/docs", read("Makefile"))
+    assert copied is not None
+    expected = [
+        *(page.name for page in DOCS.glob("*.md")),
+        *(name for name in copied[1].split() if name.endswith(".md")),
+    ]
+    assert sorted(navigation) == sorted(expected)
+
+
+def test_the_links_of_the_site_lead_to_what_it_has() -> None:
+    """The site has the pages of `docs/`, and the files that `make site` puts beside them."""
+    copied = re.search(r"cp -R docs/\. (.*) build/docs", read("Makefile"))
+    assert copied is not None
+    beside = set(copied[1].split())
+    for page in DOCS.glob("*.md"):
+        outside = set(re.findall(r"\]\(\.\./([^)#\s]+)", prose(page.read_text("utf-8"))))
+        assert outside <= beside, page.name
 
 
 def test_the_changelog_has_a_section_for_what_is_not_released() -> None:

@@ -179,7 +179,10 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class ThisTransaction:
-    """The number of the transaction, or null if it has written nothing."""
+    """The number of the transaction with its time, or null if it has written nothing.
+
+    In a cluster that a dump was restored into, numbers of the dump come again. Times do not.
+    """
 
 
 @dataclass(frozen=True, slots=True)

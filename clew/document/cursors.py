@@ -26,6 +26,12 @@ def split(cursor: Any, place: str) -> tuple[int, str]:
     return int(match[1], 16), match[2]
 
 
+def null_keys(value: Any) -> int | None:
+    """Return the null keys of a cursor as `split` does, or None if the value does not have the shape of one."""
+    match = _CURSOR.fullmatch(value) if isinstance(value, str) else None
+    return None if match is None else int(match[1], 16)
+
+
 def bad_cursor(place: str) -> ClewError:
     """Return the one error for any cursor that does not belong to this list in this order."""
     return ClewError(

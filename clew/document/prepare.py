@@ -45,14 +45,13 @@ from graphql.execution.values import VariableValues, VariableValueSource
 from graphql.validation import ASTValidationRule
 
 from clew.document.coerce import UnfitError, coercer
-from clew.document.cursors import split
+from clew.document.cursors import null_keys
 from clew.document.inputs import ceiling, is_structural, shape
 from clew.document.limits import Limits, check_limits, check_text, check_variables
 from clew.document.validation import together
 from clew.errors import ClewError, Code
-from clew.model.names import JOB_SUBSCRIPTIONS
 
-_ABSENT = object()
+_ABSENT, _NO_CURSOR = object(), object()
 
 # Several live queries may stand in one subscription. Planning tells them from other fields.
 _RULES = tuple(rule for rule in specified_rules if rule is not SingleFieldSubscriptionsRule)
@@ -198,11 +197,7 @@ class Prepared:
             compiled.pop(next(iter(compiled)))
 
     def shape(self, values: VariableValues) -> Any:
-        """Return the parts of the variables that a plan depends on.
-
-        Raises:
-            ClewError: BAD_USER_INPUT for a value that is not a cursor.
-        """
+        """Return the parts of the variables that a plan depends on."""
         coerced = values.coerced
         return tuple(
             _ABSENT
@@ -211,7 +206,9 @@ class Prepared:
             if spec.name in self.conditions
             else ceiling(coerced[spec.name])
             if spec.name in self.counts and isinstance(coerced[spec.name], int)
-            else split(coerced[spec.name], spec.name)[0]
+            else nulls
+            if spec.name in self.cursors and (nulls := null_keys(coerced[spec.name])) is not None
+            else (_NO_CURSOR, shape(coerced[spec.name], spec.type))
             if spec.name in self.cursors and coerced[spec.name] is not None
             else shape(coerced[spec.name], spec.type)
             for spec in self.variables
@@ -361,8 +358,8 @@ def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], froze
             conditions.update(_variables(directive))
         if isinstance(node, FieldNode):
             counts.update(_variables(node, "limit", "offset", "first", "last"))
-            if node.name.value not in JOB_SUBSCRIPTIONS:
-                cursors.update(_variables(node, "after", "before"))
+            # Arguments of these names may mean something else. Planning refuses what must be a cursor and is none.
+            cursors.update(_variables(node, "after", "before"))
         selection_set = getattr(node, "selection_set", None)
         if selection_set is not None:
             for selection in selection_set.selections:

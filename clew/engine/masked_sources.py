@@ -1,27 +1,31 @@
-"""Warn, in `clew check`, of computed fields and views that show a role values which are masked for it elsewhere.
+"""Warn, in `clew check`, of computed fields, views and checks that tell a role of values which are masked for it.
 
-By design they show their sources (docs/access.md, "Computed fields and views"). The sources are found by their names in
-the SQL. So a warning may name a column that the SQL does not read, if it shares the name of one that it does read.
+By design computed fields and views show their sources (docs/access.md, "Computed fields and views"), and a check over
+several columns tells a writer of one how it compares with the others. The columns are found by their names in the SQL.
+So a warning may name a column that the SQL does not read, if it shares the name of one that it does read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphql import Source
 
 from clew.access.sight import Sight
-from clew.access.types import AnyOf, Predicate
+from clew.access.types import AllOf, AnyOf, Predicate
 from clew.access.visible import Access
 from clew.errors import Diagnostic, Location
-from clew.model.types import Column, Entity, Model, Opening
+from clew.model.types import Check, Column, Entity, Model, Opening, Operation
 from clew.schema.roles import roles_of
 from clew.sdl.report import Report
 from clew.sql.views import read_by
 from clew.sql.words import identifiers
 from clew.viewer import ADMIN, ANON, USER, Viewer
 
+_HINT_OF_CHECK = (
+    "whoever writes the one finds out the other by trying; let the role see it, or do not let it UPDATE the one"
+)
 _HINT = "by design it shows what it is made of; give it rules as strict as those of its sources, if that is not meant"
 
 
@@ -35,7 +39,7 @@ class _Role:
 
 
 def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
-    """Return a warning for each computed field and view that shows a role masked values, in file order.
+    """Return a warning for each computed field, view and check that tells a role of masked values, in file order.
 
     Args:
         sources: the files of the SDL. Warnings quote their lines.
@@ -55,6 +59,13 @@ def warnings(model: Model, sources: Sequence[Source]) -> tuple[Diagnostic, ...]:
         if entity.is_job:
             # Its fields show what is hidden in it, by design.
             continue
+        for check, own in _checks(entity):
+            names = identifiers(check.sql or "")
+            columns = [column for column in entity.columns if column is own or column.column in names]
+            for written in columns:
+                compared = {role.name: _compared(access, entity, written, columns, role) for role in roles}
+                subject = f'the check "{check.sql}", by writes of "{entity.name}.{written.name}",'
+                _warn(report, texts, check.location, subject, compared, _HINT_OF_CHECK)
         for column in entity.columns:
             if column.computed is not None:
                 made_of = _own_sources(entity, column)
@@ -73,6 +84,7 @@ def _warn(
     location: Location | None,
     subject: str,
     found: dict[str, tuple[str, ...]],
+    hint: str = _HINT,
 ) -> None:
     """Add one warning for all roles that have the same masked sources."""
     by_sources: dict[tuple[str, ...], list[str]] = {}
@@ -83,7 +95,47 @@ def _warn(
         assert location is not None, subject
         whom = f"the role{'s' if len(roles) > 1 else ''} {', '.join(roles)}"
         message = f"{subject} shows {whom} what the rules mask: {', '.join(names)}"
-        report.warning_at(texts[location.file], location.line, location.column, message, _HINT)
+        report.warning_at(texts[location.file], location.line, location.column, message, hint)
+
+
+def _checks(entity: Entity) -> Iterator[tuple[Check, Column | None]]:
+    """Yield the checks over a row in SQL, with the column that has one."""
+    yield from ((check, None) for check in entity.checks)
+    yield from ((check, column) for column in entity.columns for check in column.checks)
+
+
+def _compared(
+    access: Access, entity: Entity, written: Column, columns: Iterable[Column], role: _Role
+) -> tuple[str, ...]:
+    """Return the columns that are masked for the role on some row where it may change a column."""
+    opening = role.openings.get(entity.name)
+    name = next((name for name in (written.name, written.relation) if name in _updates(opening)), None)
+    if opening is None or name is None:
+        return ()
+    masks = access.visible(entity, role.sight).masks
+    permits = access.permits(entity, role.sight, Operation.UPDATE).holding(entity, name)
+    return tuple(
+        f"{entity.name}.{column.name}"
+        for column in columns
+        if column is not written
+        and (
+            column.name not in opening.fields
+            or (
+                column.name in opening.conditional
+                and not all(_proves(permit.before, masks.get(column.name)) for permit in permits)
+            )
+        )
+    )
+
+
+def _updates(opening: Opening | None) -> frozenset[str]:
+    return opening.updates or frozenset() if opening is not None else frozenset()
+
+
+def _proves(condition: Predicate, mask: Predicate | None) -> bool:
+    """Return whether a condition, or one of its parts that all hold, implies a mask."""
+    parts = condition.items if isinstance(condition, AllOf) else ()
+    return any(_implies(part, mask) for part in (condition, *parts))
 
 
 def _own_sources(entity: Entity, column: Column) -> list[Column]:

@@ -126,9 +126,10 @@ def _queues(custom: CustomField, model: Model) -> _Resolver:
         values = arguments_json(field, arguments)
         try:
             (found,) = await queue.enqueue(_fetch(info), [new_job(custom, values, info.context.viewer)])
-        except UnstorableError:
+        except UnstorableError as error:
             _check_storable(values)
-            raise
+            message = f"A claim of the viewer {error.fault}"
+            raise ClewError(message, hint="A job keeps the claims of its caller.") from None
         if not found.is_new:
             try:
                 given = {seen: [read_key(found.id, entity, info.schema, "id")]}

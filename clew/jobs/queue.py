@@ -67,7 +67,8 @@ async def cancel(fetch: Fetch, ids: Collection[str]) -> list[str]:
 async def retry(fetch: Fetch, ids: Collection[str]) -> list[str]:
     """Enqueue jobs that failed or were cancelled again, with all their retries. Return the ids of those.
 
-    A job whose unique key another one has by now stays as it is.
+    A job whose unique key another one has by now stays as it is. If the other's transaction has not ended yet, wait for
+    its end.
     """
     return [job for (job,) in await fetch(sql.RETRY, list(ids))]
 

@@ -61,27 +61,7 @@ WHERE id = ANY($1::uuid[]) AND (status = 'QUEUED' OR status = 'RUNNING' AND canc
 RETURNING id::text
 """
 
-# Of jobs with the same unique key only the last one is queued.
-RETRY = """
-WITH again AS (
-    UPDATE clew.jobs AS job SET
-        status = 'QUEUED', uncounted = attempt, progress = NULL, message = NULL, error = NULL, result = NULL,
-        cancelled_at = NULL, run_at = NULL, started_at = NULL, finished_at = NULL
-    WHERE id = ANY($1::uuid[]) AND (status IN ('FAILED', 'CANCELLED')) IS TRUE AND NOT EXISTS (
-        SELECT FROM clew.jobs AS other
-        WHERE other.name = job.name AND other.unique_key = job.unique_key AND other.status IN ('QUEUED', 'RUNNING')
-    ) AND NOT EXISTS (
-        SELECT FROM clew.jobs AS other
-        WHERE other.id = ANY($1::uuid[]) AND other.name = job.name AND other.unique_key = job.unique_key
-            AND other.id > job.id AND (other.status IN ('FAILED', 'CANCELLED')) IS TRUE
-    )
-    RETURNING id, name, priority, attempt, limit_key
-), queued AS (
-    INSERT INTO clew.job_queue (name, priority, attempt, job, key)
-    SELECT name, priority, attempt, id, limit_key FROM again
-)
-SELECT id::text FROM again
-"""
+RETRY = "SELECT unnest(clew.retry_jobs($1::uuid[]))::text"
 
 PAUSE = "INSERT INTO clew.job_pauses (queue) VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1"
 RESUME = "DELETE FROM clew.job_pauses WHERE queue = $1 RETURNING 1"

@@ -19,12 +19,14 @@ from graphql import (
     Undefined,
     coerce_input_value,
     get_named_type,
+    is_composite_type,
 )
 from graphql.utilities.coerce_input_value import coerce_default_value
 
 from clew.json_numbers import Written
 from clew.model.names import snake_case
 from clew.model.types import Entity, Model
+from clew.resolvers.job_results import fitting
 from clew.sql.keys import key_reader
 
 
@@ -74,12 +76,16 @@ def encoder(field: GraphQLField, model: Model, schema: GraphQLSchema) -> Callabl
 
     entity = model.entities.get(get_named_type(field.type).name)
     key = None if entity is None else _key_writer(entity, schema)
+    fits = fitting(field.type, model, schema) if is_composite_type(get_named_type(field.type)) else None
 
     def encode(value: Any) -> Any:
         try:
-            return _result_json(value, field.type, key)
+            found = _result_json(value, field.type, key)
         except GraphQLError as error:
             raise ValueError(error.message) from error
+        if fits is not None and not fits(found):
+            raise ValueError(f"not a value of {field.type}")
+        return found
 
     return encode
 

@@ -120,7 +120,7 @@ def _hidden() -> Iterator[Column]:
     text, json = ValueType("String", "text"), ValueType("JSON", "jsonb")
     for name, column, type_ in (
         (_VIEWER, "viewer", text),
-        (_TRANSACTION, "transaction", ValueType("String", "xid8")),
+        (_TRANSACTION, "transaction", text),
         (_ARGUMENTS, "arguments", json),
         (_RESULT, "result", json),
     ):
@@ -137,6 +137,7 @@ def _computed(name: str, type_: TypeRef, document: Document, json: str, descript
     """
     kind = document.types.get(type_.name)
     is_enum = kind is not None and kind.kind is Kind.ENUM
+    known = ", ".join(f"'{value}'" for value in (kind.values or () if kind is not None else ()))
     if type_.name == "Bytes" or type_.depth > 1:
         return None
     if type_.name not in COLUMN_SCALARS and not is_enum:
@@ -150,17 +151,24 @@ def _computed(name: str, type_: TypeRef, document: Document, json: str, descript
         expression = f"nullif({json}, 'null')"
     elif found.is_list:
         expression = f"clew.job_value(clew.text_list(nullif({json}, 'null'))::text, NULL::{found.sql}[])"
+        if is_enum:
+            expression = _where(f"array_remove({expression}, NULL) <@ ARRAY[{known}]", expression)
+        if not found.item_nullable:
+            expression = _where(f"array_position({expression}, NULL) IS NULL", expression)
     else:
         expression = f"({json}) #>> '{{}}'"
         if is_enum:
-            assert kind is not None
-            known = ", ".join(f"'{value}'" for value in kind.values or ())
-            expression = f"CASE WHEN {expression} IN ({known}) THEN {expression} END"
+            expression = _where(f"{expression} IN ({known})", expression)
         elif found.sql != "text":
             expression = f"clew.job_value({expression}, NULL::{found.sql})"
     # No column of the table has such a name.
     column = f"{name} in JSON"
     return Column(name=name, column=column, type=found, computed=Computed(expression), description=description)
+
+
+def _where(condition: str, expression: str) -> str:
+    """Return the SQL of a value that is null where a condition does not hold."""
+    return f"CASE WHEN {condition} THEN {expression} END"
 
 
 # --- entities -------------------------------------------------------------------------

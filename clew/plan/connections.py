@@ -70,7 +70,8 @@ def _position(
         return None
     assert isinstance(tree, Literal | Variable)
     nulls, _ = split(tree.value if isinstance(tree, Literal) else variables[str(tree.path[0])], place)
-    if nulls >> len(order):
+    # Some key tells rows apart, and is never null. Without it nothing would be left that is sealed.
+    if nulls + 1 >> len(order):
         raise bad_cursor(place)
     return Position(
         tuple(

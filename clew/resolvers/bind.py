@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from ariadne import EnumType, SchemaBindable
@@ -28,6 +28,7 @@ from graphql.pyutils import is_awaitable
 from clew.errors import Diagnostic
 from clew.model.types import Column, Entity, Model, ResolverField
 from clew.moments import read_date, read_moment, read_time
+from clew.resolvers.job_results import fitting
 from clew.resolvers.row_arguments import with_row_check
 from clew.schema.build import resolve_generated
 from clew.schema.scalars import SCALARS
@@ -71,7 +72,7 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
         for resolver in entity.resolvers:
             field = type_.fields[resolver.name]
             if entity.is_job:
-                field.resolve = partial(_required, resolver.requires[0])
+                field.resolve = _kept_result(resolver.requires[0], fitting(field.type, model, schema))
             if field.resolve is None:
                 faults.append(_missing(entity.name, resolver))
                 continue
@@ -213,6 +214,7 @@ def _read_entities(field: GraphQLField, model: Model) -> None:
 
 
 def _by_key(resolve: Callable[..., Any], entity: Entity) -> Callable[..., Any]:
+    @wraps(resolve)
     def resolve_by_key(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         return info.context.running.batches.resolve(entity, info, resolve(source, info, **arguments))
 
@@ -246,9 +248,14 @@ def _with_parent(resolve: Callable[..., Any], entity: Entity, resolver: Resolver
     return resolve_with_parent
 
 
-def _required(name: str, parent: Mapping[str, Any], _info: GraphQLResolveInfo[Any]) -> Any:
-    """Resolve a field from the only column that it requires."""
-    return parent[name]
+def _kept_result(name: str, fits: Callable[[Any], bool]) -> Callable[..., Any]:
+    """Resolve a job's result from the column that keeps it. One that does not fit the type is null."""
+
+    def resolve(parent: Mapping[str, Any], _info: GraphQLResolveInfo[Any]) -> Any:
+        value = parent[name]
+        return value if fits(value) else None
+
+    return resolve
 
 
 def _decoder(column: Column) -> Callable[[Any], Any]:

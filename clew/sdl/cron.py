@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 7, _DAYS),
 )
+_LEAP_YEAR = 2000
 _PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d{1,3}))?")
 
 
@@ -37,6 +39,8 @@ def fault(schedule: str) -> str | None:
                 return f'"{item}" runs backwards'
             if step is not None and not 1 <= int(step) <= high:
                 return f'"{item}" has no step from 1 to {high}'
+    if not parse(schedule).has_date:
+        return "the schedule never comes: none of its months has one of its days"
     return None
 
 
@@ -53,6 +57,12 @@ class Schedule:
     months: frozenset[int]
     weekdays: frozenset[int]
     any_day: bool
+
+    @property
+    def has_date(self) -> bool:
+        """Return whether a year comes with one of the days. In some year each date falls on each weekday."""
+        first = min(self.days)
+        return self.any_day or any(first <= monthrange(_LEAP_YEAR, month)[1] for month in self.months)
 
     def has_day(self, time: datetime) -> bool:
         """Return whether the day of a time fits."""

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from clew.auth.local import ABSOLUTE_TARGET
 from clew.engine.outcome import new_request_id, refusal
 from clew.errors import ClewError, Code
+from clew.wire.disconnect import BREAK_OFF
 
 MAX_HEAD_BYTES = 64 * 1024
 # In bytes a second: how slowly a client may send and read.
@@ -121,9 +123,13 @@ class Connection(HttpToolsProtocol):
         """Begin the stage of the body."""
         self._enter(_BODY)
         self._waiting.pop(self, None)
+        extensions: dict[str, Any] = {}
         if not self.url.startswith(b"/"):
-            self.scope["extensions"] = {ABSOLUTE_TARGET: {}}
+            extensions[ABSOLUTE_TARGET] = {}
+        self.scope["extensions"] = extensions
         super().on_headers_complete()
+        if self.cycle is not None:
+            extensions[BREAK_OFF] = partial(self._break_off, self.cycle)
 
     def on_message_complete(self) -> None:
         """End the stages of this request, because it is complete."""
@@ -156,6 +162,12 @@ class Connection(HttpToolsProtocol):
         """Stop watching, because the client has read enough."""
         super().resume_writing()
         self._stop_watching()
+
+    def _break_off(self, cycle: RequestResponseCycle) -> None:
+        """Close the connection within a response, so that the client knows that the rest is missing."""
+        # uvicorn would log that the application has left its response without an end.
+        cycle.disconnected = True
+        self.transport.close()
 
     def _watch_reading(self) -> None:
         if self._watch is None:

@@ -68,7 +68,10 @@ _SCALAR: dict[str, _Comparison] = {
     "hasAll": lambda column, value: column.op("@>", is_comparison=True)(value),
 }
 
-_THIS_TRANSACTION: ColumnElement[Any] = sa.literal_column("pg_current_xact_id_if_assigned()")
+# As the default of `clew.jobs.transaction` has it.
+_THIS_TRANSACTION: ColumnElement[Any] = sa.literal_column(
+    "(pg_current_xact_id_if_assigned()::text || '@' || extract(epoch FROM now()))", sa.Text
+)
 
 # The operators of `jsonb` that differ from those of other types.
 _JSON: dict[str, _Comparison] = {

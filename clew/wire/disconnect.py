@@ -1,4 +1,4 @@
-"""Stop the work for a client that has disconnected."""
+"""Stop the work for a client that has disconnected, and disconnect one whose response cannot be completed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 from starlette.types import Receive
 
 Result = TypeVar("Result")
+
+# An extension of the ASGI scope, where the server has it: a function that closes the connection within a response.
+BREAK_OFF = "clew.break_off"
 
 # In seconds. Watching costs a task. A shorter operation ends before the watch would pay.
 _GRACE = 0.02

@@ -21,7 +21,7 @@ from clew.errors import ClewError, Code
 from clew.export.exports import Exports, File, Prepared
 from clew.sql.copy import DELIMITERS, Form
 from clew.wire.body import HTTPError
-from clew.wire.disconnect import ClientGone, until_disconnect
+from clew.wire.disconnect import BREAK_OFF, ClientGone, until_disconnect
 from clew.wire.handshake import session_end
 from clew.wire.negotiate import RESPONSE
 from clew.wire.parameters import in_query_string, read_request
@@ -38,7 +38,7 @@ _LEVEL = 4
 
 
 class ExportBrokenError(Exception):
-    """An export has failed after its response began. The server must break the connection off."""
+    """An export has failed after its response began. Servers without `BREAK_OFF` break the connection off for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,15 @@ class ExportHandler:
         try:
             await self._answer(scope, headers, receive, request_id, flight, response)
         except ClientGone:
-            return
+            log.info("export broken off", request_id=request_id, error="The client has gone.")
         except Exception as error:
             if response.has_begun:
                 log.warning("export broken off", request_id=request_id, error=_cause(error))
-                raise ExportBrokenError(request_id) from None
+                break_off = scope.get("extensions", {}).get(BREAK_OFF)
+                if break_off is None:
+                    raise ExportBrokenError(request_id) from None
+                break_off()
+                return
             outcome, status, more = _refused(error, request_id)
             extra = (*more, *echoed, *retry_headers(status, outcome), (b"cache-control", b"no-store"))
             await send_answer(send, status, b"application/json; charset=utf-8", outcome.body, extra)
@@ -219,4 +223,6 @@ def _refused(error: Exception, request_id: str) -> tuple[Outcome, int, Headers]:
 
 
 def _cause(error: Exception) -> str:
-    return error.message if isinstance(error, ClewError) else type(error).__name__
+    """Say why an export failed, for the log: the database's messages may hold values, so only their kind."""
+    kind = type(error.__cause__ or error).__name__
+    return f"{error.message} ({kind})" if isinstance(error, ClewError) else kind

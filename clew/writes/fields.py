@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
@@ -16,6 +17,8 @@ from clew.writes.errors import ForbiddenError, GuardedError
 from clew.writes.writer import Writer
 
 _Resolver = Callable[..., Any]
+# Not an awaitable: a field that is cancelled before it begins would leave it behind.
+_Write = Callable[[], Awaitable[Sequence[Key]]]
 
 
 class Running(Protocol):
@@ -60,12 +63,10 @@ def _resolver(found: WriteField) -> _Resolver:
 
     def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         running: Running = info.context.running
-        keys = _written(running.writer(info.path.key), entity, kind, arguments)
-        if kind is WriteKind.UPDATE_WHERE:
-            keys = _in_list_order(running, entity, keys)
+        write = partial(_written, running, running.writer(info.path.key), entity, kind, arguments)
         if kind.bulk:
-            return running.batches.track(info, _bulk(keys))
-        return running.batches.resolve(entity, info, _one(entity, keys))
+            return running.batches.track(info, _bulk(write))
+        return running.batches.resolve(entity, info, _one(entity, write))
 
     return resolve
 
@@ -82,10 +83,14 @@ async def _told(writer: Writer) -> AsyncIterator[None]:
         writer.close()
 
 
-async def _written(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
+async def _written(
+    running: Running, writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]
+) -> Sequence[Key]:
     """Write the rows of the field, and check them. Return their keys."""
     async with _told(writer):
-        return await _judged(writer, entity, kind, arguments)
+        keys = await _judged(writer, entity, kind, arguments)
+    # An order that reveals nothing about hidden keys.
+    return await running.in_list_order(entity, keys) if kind is WriteKind.UPDATE_WHERE else keys
 
 
 async def _judged(writer: Writer, entity: Entity, kind: WriteKind, arguments: Mapping[str, Any]) -> Sequence[Key]:
@@ -113,18 +118,13 @@ async def _judged(writer: Writer, entity: Entity, kind: WriteKind, arguments: Ma
     return [key for key in keys if key is not None]
 
 
-async def _in_list_order(running: Running, entity: Entity, keys: Awaitable[Sequence[Key]]) -> Sequence[Key]:
-    """Sort keys in an order that reveals nothing about hidden keys."""
-    return await running.in_list_order(entity, await keys)
-
-
-async def _one(entity: Entity, keys: Awaitable[Sequence[Key]]) -> Any:
-    found = await keys
+async def _one(entity: Entity, write: _Write) -> Any:
+    found = await write()
     return _returned(entity, found[0]) if found else None
 
 
-async def _bulk(keys: Awaitable[Sequence[Key]]) -> dict[str, Any]:
-    found = await keys
+async def _bulk(write: _Write) -> dict[str, Any]:
+    found = await write()
     return {"count": len(found), "keys": found}
 
 

@@ -15,7 +15,8 @@ from clew.errors import Code
 class Who:
     """Who attacks: a subject with roles and claims, or a token as it stands, which only a wire carries.
 
-    `keys`: the server that is asked verifies tokens with public keys, not with a secret.
+    `keys`: the server that is asked verifies tokens with public keys, not with a secret. `acts_as`: further headers, by
+    which it wants to be taken for another.
     """
 
     sub: Any = None
@@ -23,6 +24,7 @@ class Who:
     claims: Mapping[str, Any] = field(default_factory=dict)
     token: str | None = None
     keys: bool = False
+    acts_as: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,15 @@ from clew.engine.outcome import Outcome, refusal
 from clew.errors import ClewError, Code
 from clew.live.subscriptions import Subscriptions
 from clew.model.build import load_model
+from clew.model.names import JOB_OUTPUT
 from clew.model.rule_text import members
-from clew.model.types import FieldKind, Operation
+from clew.model.types import FieldKind, Model, Operation
 from clew.schema.build import build_schema
 from clew.viewer import Viewer
 from clew.wire.application import Application
 from clew.writes.hooks import OPERATIONS, Hooks, Registered
 from tests.access import guarded
+from tests.attacks import press
 from tests.attacks.attack import Answer, AsUnknown, Attack, Refused, Repeated, Transport, Who, WithCursor
 from tests.auth.tokens import RSA, SECRET, claims, hs256, signed
 
@@ -50,6 +52,12 @@ _LONGEST_URL = 60_000
 _LONGEST_VIEWER = 2000
 
 
+def viewer_of(who: Who) -> Viewer:
+    """Return the viewer that a token with these claims makes."""
+    subject = who.sub if isinstance(who.sub, str) else None
+    return Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
+
+
 @dataclass
 class InProcess:
     """The engine itself, as a resolver, a job or a script reaches it."""
@@ -60,11 +68,10 @@ class InProcess:
 
     @staticmethod
     def carries(attack: Attack) -> bool:
-        return attack.who.token is None
+        return attack.who.token is None and not attack.who.acts_as
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
-        subject = who.sub if isinstance(who.sub, str) else None
-        viewer = Viewer(subject, who.roles | {"anon"}, {**who.claims, "sub": who.sub})
+        viewer = viewer_of(who)
         given = {name: int("1" * 4000) * 10**1000 if value == DIGITS else value for name, value in variables.items()}
         outcome = await self._execute(Request(document, given, id="same", idempotency_key=key), viewer)
         return Answer(outcome.body, (outcome.executed, outcome.code))
@@ -109,7 +116,7 @@ def hooked(engine: Engine) -> Engine:
     def after(keys: Sequence[Any], _: Context) -> None:
         assert keys
 
-    written = [entity for entity in engine.model.entities.values() if entity.view_sql is None]
+    written = [entity for entity in engine.model.entities.values() if entity.view_sql is None and not entity.is_job]
     hooks = [
         Registered(moment, entity.name, operation, hook)
         for entity in written
@@ -129,13 +136,21 @@ def hooked(engine: Engine) -> Engine:
 
 
 @cache
+def _read_models() -> tuple[Model, ...]:
+    """Return the models of the applications that are attacked by reading."""
+    guarded_folder, press_folder = (Path(module.__file__).parent for module in (guarded, press))
+    return load_model(guarded_folder / "graphql", guarded_folder), load_model(press_folder, press_folder)
+
+
+@cache
 def _live_fields() -> frozenset[str]:
     """Return the fields of Query that exist under Subscription."""
-    folder = Path(guarded.__file__).parent
-    model = load_model(folder / "graphql", folder)
-    subscription = build_schema(model).subscription_type
-    assert subscription is not None
-    return frozenset(subscription.fields) - frozenset(model.change_fields)
+    found: frozenset[str] = frozenset()
+    for model in _read_models():
+        subscription = build_schema(model).subscription_type
+        assert subscription is not None
+        found |= frozenset(subscription.fields) - frozenset(model.change_fields) - {JOB_OUTPUT}
+    return found
 
 
 def _query_of(document: str) -> OperationDefinitionNode | None:
@@ -282,6 +297,14 @@ class Socket:
         return not isinstance(attack.expect, Repeated)
 
     async def send(self, who: Who, document: str, variables: Mapping[str, Any], key: str | None = None) -> Answer:
+        async with self.operation(who, document, variables) as received:
+            return await self._answer(received)
+
+    @asynccontextmanager
+    async def operation(
+        self, who: Who, document: str, variables: Mapping[str, Any]
+    ) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+        """Run an operation, with the id 1, until this is left. Give the messages that the server sends."""
         sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         scope = {
@@ -303,7 +326,7 @@ class Socket:
             sent.put_nowait({"type": "websocket.receive", "text": _json(message)})
         serving = asyncio.ensure_future(self.apps[who.keys](scope, sent.get, received.put))  # type: ignore[arg-type]  # plain dictionaries
         try:
-            return await self._answer(received)
+            yield received
         finally:
             sent.put_nowait({"type": "websocket.disconnect", "code": 1000})
             await serving
@@ -313,14 +336,19 @@ class Socket:
             while True:
                 message = await received.get()
                 if message["type"] == "websocket.close":
-                    code, reason = message["code"], message["reason"]
-                    error = {"message": reason, "extensions": {"code": _CLOSED[code]}}
-                    return Answer(json.dumps({"errors": [error]}).encode(), (code,))
+                    return self.closed(message)
                 text: str = message.get("text", "")
                 kind = json.loads(text)["type"] if text else ""
                 if kind in ("next", "error"):
                     body = text.removeprefix(f'{{"id":"1","type":"{kind}","payload":')[:-1]
                     return Answer((body if kind == "next" else f'{{"errors":{body}}}').encode(), (kind,))
+
+    @staticmethod
+    def closed(message: Mapping[str, Any]) -> Answer:
+        """Return the answer that stands for a close of the socket."""
+        code, reason = message["code"], message["reason"]
+        error = {"message": reason, "extensions": {"code": _CLOSED[code]}}
+        return Answer(json.dumps({"errors": [error]}).encode(), (code,))
 
 
 @dataclass
@@ -367,10 +395,13 @@ _OF_PAGES = ("projects whose every task", "groups of a page")
 @cache
 def _exported_fields() -> frozenset[str]:
     """Return the fields of Query that can be exported."""
-    folder = Path(guarded.__file__).parent
-    model = load_model(folder / "graphql", folder)
     kinds = (FieldKind.LIST, FieldKind.GROUPS)
-    return frozenset(name for name, root in model.root_fields.items() if root.unique is None and root.kind in kinds)
+    return frozenset(
+        name
+        for model in _read_models()
+        for name, root in model.root_fields.items()
+        if root.unique is None and root.kind in kinds
+    )
 
 
 @dataclass
@@ -453,6 +484,7 @@ def _read(cell: str, like: Any) -> Any:
 def exporting(clew: Clew) -> Clew:
     """Return the same application, but every rule for READ is for EXPORT too."""
     made = Clew(clew._bindables, project=clew.root, authenticate=clew._authenticate)
+    made._jobs.update(clew._jobs)
     for entity in made.build()[0].entities.values():
         for rule in (*entity.allow, *(rule for member in members(entity) for rule in member.allow)):
             if Operation.READ in rule.to:
@@ -540,6 +572,7 @@ async def ways_in(clew: Clew, database_url: str, keys: Path) -> AsyncIterator[di
         "max_page": 100,
         "max_response_bytes": MOST_BYTES,
         "secret": SECRET[::-1],
+        "run_jobs": False,
     }
     of_server = {
         False: Settings.model_validate({**common, "jwt_secret": SECRET}),
@@ -591,7 +624,7 @@ def _answer(response: httpx.Response) -> Answer:
 
 
 def token_of(who: Who) -> str:
-    payload = {"iss": ISSUER, "aud": AUDIENCE, **who.claims, "sub": who.sub, "roles": sorted(who.roles), "exp": FAR}
+    payload = {"iss": ISSUER, "aud": AUDIENCE, "exp": FAR, **who.claims, "sub": who.sub, "roles": sorted(who.roles)}
     return signed("RS256", RSA, claims(**payload), kid="rsa") if who.keys else hs256(claims(**payload))
 
 
@@ -600,7 +633,7 @@ def _headers(who: Who) -> dict[str, str]:
     if who.token is not None:
         return {**headers, "authorization": f"Bearer {who.token}"}
     if isinstance(who.sub, str) and who.sub and "user" in who.roles:
-        return {**headers, "authorization": f"Bearer {token_of(who)}"}
+        return {**headers, "authorization": f"Bearer {token_of(who)}", **who.acts_as}
     if not who.roles:
         return headers
     # No token can say this; an admin who looks through these eyes can.

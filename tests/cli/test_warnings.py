@@ -1,4 +1,4 @@
-"""`clew check` warns of computed fields and views that show a role what is masked for it elsewhere."""
+"""`clew check` warns of computed fields, views and checks that tell a role what is masked for it."""
 
 from __future__ import annotations
 
@@ -115,6 +115,43 @@ def test_roles_with_the_same_sources_share_a_warning(tmp_path: Path) -> None:
 def test_a_view_over_a_column_open_on_some_rows(tmp_path: Path, rules: str, warned: bool) -> None:
     sdl = f"type Person @table @allow(role: user) {{ id: ID! @id pay: Int! {OWN} }}\n"
     assert bool(messages(tmp_path, sdl + view("SELECT id, pay AS total FROM persons", rules))) is warned
+
+
+PAY = 'type Person @table @check(sql: "pay <= budget") %s { id: ID! @id pay: Int! %s budget: Int! note: String }'
+READS, WRITES = "@allow(role: user, fields: [id, budget, note])", "@allow(role: user, to: UPDATE, fields: [budget])"
+
+
+@pytest.mark.parametrize(
+    ("rules", "rule_of_pay", "warned"),
+    [
+        (f"{READS} {WRITES}", "", True),
+        (f"{READS} {WRITES}", "@hidden", True),
+        # It may write a field that nothing is compared with, may not write at all, or only a new row.
+        (f"{READS} {WRITES.replace('budget', 'note')}", "", False),
+        (READS, "", False),
+        (f"{READS} {WRITES.replace('UPDATE', 'CREATE')}", "", False),
+        ("@allow(role: user) @allow(role: user, to: UPDATE)", "", False),
+        # It sees the other field on the rows that it may write, or not on all of them.
+        (f"@allow(role: user) {OWN.replace('role: user', 'role: user, to: UPDATE')}", OWN, False),
+        (f"@allow(role: user) {WRITES}", OWN, True),
+    ],
+)
+def test_a_check_that_compares_a_field_to_write_with_a_masked_one(
+    tmp_path: Path, rules: str, rule_of_pay: str, warned: bool
+) -> None:
+    message = (
+        'the check "pay <= budget", by writes of "Person.budget", shows the role user what the rules mask: Person.pay'
+    )
+    assert messages(tmp_path, PAY % (rules, rule_of_pay)) == ([message] if warned else [])
+
+
+def test_a_check_on_a_field_warns_at_its_place(tmp_path: Path) -> None:
+    sdl = PAY.replace('@check(sql: "pay <= budget") ', "") % (f"{READS} {WRITES}", '@check(sql: "pay < budget / 2")')
+    (warning,) = found(tmp_path, sdl)
+    assert warning.location is not None
+    assert sdl[warning.location.column - 1 :].startswith("@check")
+    assert warning.hint is not None
+    assert warning.hint.startswith("whoever writes the one finds out the other by trying")
 
 
 def test_keys_and_the_column_of_soft_deletion_are_no_sources_of_a_view(tmp_path: Path) -> None:

@@ -15,12 +15,6 @@ USAGE = "query Usage { agentUsages(orderBy: [{day: DESC}]) { runs cost agent { n
 
 
 @pytest.fixture
-def ada(make: Factory) -> Row:
-    """A person."""
-    return make("User", givenName="Ada", familyName="Byron")
-
-
-@pytest.fixture
 def run(make: Factory) -> Row:
     """A run of some agent."""
     return make("Run", cost="0.25")

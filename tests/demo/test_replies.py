@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_an_answer_and_its_bill_are_written_once(
 ) -> None:
     asked: list[object] = []
 
-    async def complete(turns: list[dict[str, str]]):  # type: ignore[no-untyped-def]
+    async def complete(turns: list[dict[str, str]]) -> AsyncIterator[str]:
         asked.append([turn["content"] for turn in turns[1:]])
         if len(asked) == 1:
             yield "It is "

@@ -10,12 +10,6 @@ PIN = "mutation ($id: ID!) { pinThread(threadId: $id) { pinned } }"
 
 
 @pytest.fixture
-def ada(make: Factory) -> Row:
-    """A person."""
-    return make("User", givenName="Ada", familyName="Byron")
-
-
-@pytest.fixture
 def as_ada(client: Client, ada: Row) -> Client:
     """The person's client."""
     return client.as_("user", {"sub": ada["id"]})

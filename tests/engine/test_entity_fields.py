@@ -46,6 +46,21 @@ async def test_a_row_that_is_hidden_or_absent_and_a_null_key_are_null(desk: Desk
     assert await desk.data(user(1), "{ picks(ids: []) { id } }") == {"picks": []}
 
 
+async def test_arguments_with_the_names_of_cursors_take_any_value(desk: Desk) -> None:
+    document = "query ($after: String, $before: Int) { between(after: $after, before: $before) }"
+    # The second has the shape of a cursor.
+    for after in ("2026-01-01", "1.AA", "", None):
+        assert await desk.data(user(1), document, after=after, before=2) == {"between": f"{after} 2"}
+    # One variable for both: the connection refuses what is no cursor for it.
+    document = (
+        "query ($after: String) { between(after: $after, before: 1) peopleConnection(after: $after) { totalCount } }"
+    )
+    for after in ("2026-01-01", "1.AA"):
+        (error,) = (await desk.answer(user(1), document, after=after))["errors"]
+        assert error["message"] == "`after` is not a cursor of this list in this order."
+    assert (await desk.data(user(1), document, after=None))["between"] == "None 1"
+
+
 async def test_fields_are_masked_for_the_viewer(desk: Desk) -> None:
     document = '{ picks(ids: ["p1", "p2"]) { id salary } }'
     found = {viewer.id: (await desk.data(viewer, document))["picks"] for viewer in (user(1), user(2))}

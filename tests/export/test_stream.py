@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import asyncpg
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from clew.export.exports import File, Prepared
 from clew.sql.copy import CopyStatement, Form
@@ -81,7 +82,7 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 @pytest.mark.parametrize("hard", [False, True], ids=["closed", "reset"])
 @pytest.mark.parametrize("query", [SLOW, ITEMS], ids=["before the first byte, while the database blocks", "midway"])
 async def test_when_the_client_leaves_the_statement_ends(
-    make_app: MakeApp, aside: asyncpg.Connection[Any], query: str, hard: bool
+    make_app: MakeApp, aside: asyncpg.Connection[Any], caplog: pytest.LogCaptureFixture, query: str, hard: bool
 ) -> None:
     app = make_app()
     async with served(app) as port, connected(port) as (reader, writer):
@@ -89,9 +90,12 @@ async def test_when_the_client_leaves_the_statement_ends(
         if query == ITEMS:
             await reader.readexactly(100_000)
         await until_busy(aside)
-        reset(writer) if hard else writer.close()
-        assert await until_gone(aside) < GONE
-        await until_whole(app)
+        with capture_logs() as logs:
+            reset(writer) if hard else writer.close()
+            assert await until_gone(aside) < GONE
+            await until_whole(app)
+        assert [(line["event"], line["error"]) for line in logs] == [("export broken off", "The client has gone.")]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_client_that_does_not_read_is_broken_off(make_app: MakeApp, aside: asyncpg.Connection[Any]) -> None:
@@ -151,13 +155,26 @@ async def test_an_export_breaks_off_when_the_server_stops(make_app: MakeApp, asi
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-async def test_an_error_at_row_900000_breaks_the_connection(make_app: MakeApp, compressed: bool) -> None:
+async def test_an_error_at_row_900000_breaks_the_connection(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture, compressed: bool
+) -> None:
     app = make_app()
-    headers = {"Accept-Encoding": "gzip"} if compressed else {}
+    headers = {"X-Request-Id": "the-export"} | ({"Accept-Encoding": "gzip"} if compressed else {})
     async with served(app) as port, connected(port) as (reader, writer):
-        writer.write(head(port, BROKEN_LATE, **headers))
-        async with asyncio.timeout(60):
-            received = await reader.read()
+        with capture_logs() as logs:
+            writer.write(head(port, BROKEN_LATE, **headers))
+            async with asyncio.timeout(60):
+                received = await reader.read()
+        assert [line for line in logs if line["event"] == "export broken off"] == [
+            {
+                "event": "export broken off",
+                "log_level": "warning",
+                "request_id": "the-export",
+                "error": "Something went wrong on the server. (DivisionByZeroError)",
+            }
+        ]
+        # The server has nothing to add, and no traceback.
+        assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
         assert received.startswith(b"HTTP/1.1 200 OK\r\n")
         assert not received.endswith(b"0\r\n\r\n")
         assert b"division" not in received
@@ -216,7 +233,7 @@ async def test_an_export_ends_with_the_viewer_s_token(make_app: MakeApp, aside: 
         writer.write(request[:-2] + f"Authorization: {token}\r\n\r\n".encode())
         await reader.readexactly(100_000)
         await asyncio.sleep(soon - time.time())
-        assert await until_gone(aside) < 1
+        assert await until_gone(aside) < GONE
         assert not (await reader.read()).endswith(b"0\r\n\r\n")
 
 

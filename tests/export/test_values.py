@@ -38,7 +38,7 @@ TEXTS = [
     "\x01\x02\x03",
     "'",
 ]
-FORMULAS = ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1"]  # noqa: RUF001
+FORMULAS = ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1"]  # noqa: RUF001 (spreadsheets take wide signs, too)
 VALUES = """{ samples {
   id text code fixed shade whole exact real reals truth moment local day time uuid bytes many words data plain shout
 } }"""

@@ -95,13 +95,14 @@ class Reading:
 def shown(events: Sequence[OutputEvent]) -> str:
     """The text of the events. Their chunks must follow each other."""
     found: list[str] = []
-    attempt = seq = None
+    attempt: int | None = None
+    seq = 0
     for event in events:
         if isinstance(event, Reset):
             found, attempt, seq = [], event.attempt, 0
         elif isinstance(event, Chunk):
             if attempt is not None:
-                assert (event.attempt, event.seq) == (attempt, seq + 1), (event, events)  # type: ignore[operator]
+                assert (event.attempt, event.seq) == (attempt, seq + 1), (event, events)
             attempt, seq = event.attempt, event.seq
             found.append(str(event.value))
     return "".join(found)

@@ -35,6 +35,13 @@ async def install(url: str) -> None:
         await connection.close()
 
 
+async def until(fits: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not await fits():
+            await asyncio.sleep(0.02)
+
+
 class MemoryOutput:
     """Keeps chunks in memory, by job and attempt."""
 
@@ -162,10 +169,7 @@ class Jobs:
         return row
 
     async def until_true(self, fits: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until something holds."""
-        async with asyncio.timeout(PATIENCE):
-            while not await fits():
-                await asyncio.sleep(0.02)
+        await until(fits)
 
     async def until_waiting(self, job: str, attempt: int) -> asyncpg.Record:
         """Wait until an attempt of a job has failed, and the next one is awaited."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clew import Viewer
 from clew.json_numbers import exact_float
 from tests.jobs.magazine import ADMIN, ANON, Magazine, magazine, user
 
@@ -104,6 +105,19 @@ async def test_an_anonymous_caller_sees_its_job_in_the_answer_only(world: Magazi
     for key in (made["id"], other["id"]):
         assert await world.ok(document, ANON, {"id": key}) == {"job": None, "jobs": [], "greetJobs": []}
     assert await world.code("mutation ($id: ID!) { cancelJob(id: $id) { id } }", ANON, {"id": key}) == "NOT_FOUND"
+
+
+async def test_a_restored_job_is_not_of_a_later_transaction_with_its_number(world: Magazine) -> None:
+    old = (await world.ok('mutation { greet(name: "a") { id } }', ANON))["greet"]["id"]
+    async with world.engine.transaction() as own:
+        # As if this cluster, with the dump of another one, had come to the number of the job's transaction.
+        number = "pg_current_xact_id()::text || substr(transaction, strpos(transaction, '@'))"
+        await own.connection.fetch(f"UPDATE clew.jobs SET transaction = {number}", ())
+        document = "query ($id: ID!) { job(id: $id) { id } jobs { id } greetJobs { name } }"
+        found = await world.engine.graphql(document, {"id": old}, ANON, own)
+        assert found == {"job": None, "jobs": [], "greetJobs": []}
+        await world.engine.graphql('mutation { greet(name: "b") { id } }', {}, ANON, own)
+        assert (await world.engine.graphql(document, {"id": old}, ANON, own))["greetJobs"] == [{"name": "b"}]
 
 
 async def test_a_row_argument_is_judged_before_anything_is_queued(world: Magazine) -> None:
@@ -214,6 +228,36 @@ async def test_arguments_of_an_earlier_schema_are_null(world: Magazine) -> None:
         "at": None,
         "options": None,
     }
+    # A list fits if each of its items does.
+    for arguments, moods, tags in (
+        ('{"moods": ["GOOD", null], "tags": ["a", null]}', ["GOOD", None], None),
+        ('{"moods": ["GOOD", "UGLY"], "tags": ["a"]}', None, ["a"]),
+    ):
+        await world.aside.execute("UPDATE clew.jobs SET arguments = $1", arguments)
+        found = await world.ok("{ summarizeJobs { moods tags } }", user("u1"))
+        assert found == {"summarizeJobs": [{"moods": moods, "tags": tags}]}
+
+
+async def test_results_of_an_earlier_schema_are_null(world: Magazine) -> None:
+    await world.ok("mutation { report { id } publish(postId: 1) { id } }", user("u1"))
+    document = "{ reportJobs { result { lines } } publishJobs { result { title } } }"
+
+    async def results(report: str, publish: str) -> Any:
+        for name, result in (("report", report), ("publish", publish)):
+            await world.aside.execute("UPDATE clew.jobs SET result = $2 WHERE name = $1", name, result)
+        found = await world.ok(document, user("u1"))
+        return found["reportJobs"][0]["result"], found["publishJobs"][0]["result"]
+
+    assert await results('{"title": "a", "lines": 3}', "1") == ({"lines": 3}, {"title": "post 1"})
+    for report, publish in (
+        ('"a"', '"one"'),
+        ('{"lines": 3}', '{"id": 1}'),
+        ('{"title": "a", "lines": "many"}', "[1]"),
+        ("[]", "1.5"),
+        ('{"title": "a"}', "{}"),
+        ("true", "99999999999"),
+    ):
+        assert await results(report, publish) == (None, None), (report, publish)
 
 
 async def test_a_moment_that_python_has_not_is_refused(world: Magazine) -> None:
@@ -254,6 +298,23 @@ async def test_an_argument_that_postgres_cannot_store_is_named(database_url: str
             assert error["extensions"]["code"] == "BAD_USER_INPUT"
             assert error["message"].startswith(f"`{name}` ")
         assert await world.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_claims_that_postgres_cannot_store_queue_nothing(world: Magazine) -> None:
+    for name, roles, claims in (
+        ("a\0", (), {}),
+        ("a", ("\ud800",), {}),
+        ("a", (), {"team": "a\0"}),
+        ("a", (), {"team": {"\ud800": [1]}}),
+        ("a", (), {"team": ["a", {"b": exact_float("1e400000")}]}),
+    ):
+        viewer = Viewer(name, frozenset({"anon", "user", *roles}), {"sub": name, **claims})
+        found = await world.run("mutation { report { id } }", viewer)
+        assert found["data"] is None
+        (error,) = found["errors"]
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "hint": "A job keeps the claims of its caller."}
+        assert error["message"].startswith("A claim of the viewer ")
+    assert await world.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
 
 
 @pytest.mark.parametrize("field", ["keep", "once", "turn"])

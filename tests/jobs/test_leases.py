@@ -72,14 +72,14 @@ async def test_a_zombie_writes_nothing_more(jobs: Jobs) -> None:
             await told.wait()
         return f"attempt {ctx.attempt}"
 
-    jobs.worker()
+    worker = jobs.worker()
     job = await jobs.enqueue("work")
     await reached.wait()
     # Another one finds the lease over, while this one believes in it.
     await jobs.connection.execute("UPDATE clew.job_workers SET until = now()")
     await jobs.connection.fetch(sql.REAP)
     told.set()
-    await asyncio.sleep(0.5)
+    await jobs.until_true(lambda: asyncio.sleep(0, worker.metrics.running == 0))
     row = await jobs.row(job)
     assert (row["status"], row["attempt"], row["result"]) == ("QUEUED", 1, None)
     assert await jobs.effects() == []
@@ -97,7 +97,7 @@ async def test_a_handler_that_blocks_the_loop_past_the_lease_is_fenced(jobs: Job
         if ctx.attempt == 1:
             # As another process would, while this one's loop stands still.
             await asyncio.to_thread(_take_over, jobs.url, wait=0.1)
-            time.sleep(1.2)  # noqa: ASYNC251
+            time.sleep(1.2)  # noqa: ASYNC251 (it is to block)
             await asyncio.to_thread(_take_over, jobs.url, wait=0)
         results.append(f"attempt {ctx.attempt}")
         return results[-1]

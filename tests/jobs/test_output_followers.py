@@ -303,8 +303,7 @@ async def test_a_slow_follower_holds_one_page_and_misses_nothing(
         await writer.flush(job)
         await here.set(job, "SUCCEEDED")
         assert await fast.final() == "SUCCEEDED"
-        held = max(0, len(slow.follower._pending))
-        assert held <= 1000
+        assert len(slow.follower._pending) <= 1000
         slow.go_on()
         assert await slow.final() == "SUCCEEDED"
         assert slow.text == fast.text
@@ -339,8 +338,6 @@ async def test_reads_for_all_followers_are_no_more_than_writes(database_url: str
         writer = here.writer(writing)
         jobs = [await here.job(WORKER) for _ in range(5)]
         readings = [here.follow(following, job) for job in jobs for _ in range(10)]
-        for reading in readings:
-            reading.events.clear()
         for job in jobs:
             await writer.begin(job, 1)
         for number in range(60):

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import random
-import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from tests.auth.tokens import claims, hs256
+from tests.cli.test_serve import free_port
 from tests.jobs.output_victim import SDL, produce, project, serve, text_of
 from tests.properties.database import create_tables
 
@@ -35,14 +35,12 @@ class Client:
         self.rng = rng
         self.text = ""
         self.last: str | None = None
-        self.connections = 0
 
     async def show(self) -> str:
         """Return the status at the end."""
         token = hs256(claims(sub="u1", exp=4_000_000_000, roles=["user"]))
         while True:
             headers = {"authorization": f"Bearer {token}"} | ({} if self.last is None else {"last-event-id": self.last})
-            self.connections += 1
             with suppress(httpx.TransportError, TimeoutError):
                 patience = 60 if self.rng.random() < 0.5 else self.rng.random()
                 async with (
@@ -82,9 +80,7 @@ async def test_no_kill_loses_or_repeats_a_chunk(database_url: str, tmp_path: Pat
     aside = await asyncpg.connect(database_url)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tests.jobs.output_victim"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     def begin_server() -> multiprocessing.process.BaseProcess:
         server = processes.Process(target=serve, args=(database_url, str(tmp_path), port), daemon=True)

@@ -182,7 +182,7 @@ async def test_json_is_kept_as_it_is(database_url: str) -> None:
         for process in (outputs, await here.process()):
             reading = here.follow(process, job)
             assert await reading.final() == "SUCCEEDED"
-            assert [event.value for event in reading.events[:-1]] == values  # type: ignore[union-attr]
+            assert [event.value for event in reading.events[:-1]] == values  # type: ignore[union-attr]  # another one would fail the test
 
 
 async def test_the_output_of_an_execution_is_bounded(database_url: str) -> None:
@@ -320,7 +320,7 @@ async def test_kept_chunks_that_were_dropped_are_told_of(database_url: str) -> N
         await reading.until(lambda it: it.text == "d")
 
 
-async def test_a_token_is_durable_soon(database_url: str) -> None:
+async def test_emitting_does_not_wait_for_the_database(database_url: str) -> None:
     async with lab(database_url) as here:
         writer = here.writer(await here.process())
         job = await here.job(WORKER)

@@ -46,6 +46,24 @@ async def test_of_two_transactions_with_one_unique_key_the_second_waits_for_the_
         await other.close()
 
 
+async def test_a_retry_waits_for_a_transaction_that_queues_a_job_with_its_unique_key(jobs: Jobs) -> None:
+    new = jobs.new("once", unique_key="a")
+    for commits in (True, False):
+        await jobs.connection.execute("DELETE FROM clew.jobs")
+        (first,) = await queue.enqueue(jobs.connection.fetch, [new])
+        await queue.cancel(jobs.connection.fetch, [first.id])
+        other = await asyncpg.connect(jobs.url)
+        transaction = other.transaction()
+        await transaction.start()
+        await queue.enqueue(other.fetch, [new])
+        again = asyncio.create_task(queue.retry(jobs.connection.fetch, [first.id]))
+        await asyncio.sleep(0.1)
+        assert not again.done()
+        await (transaction.commit() if commits else transaction.rollback())
+        assert await asyncio.wait_for(again, PATIENCE) == ([] if commits else [first.id])
+        await other.close()
+
+
 async def test_jobs_of_one_name_run_in_their_order_and_urgent_ones_first(jobs: Jobs) -> None:
     order: list[str] = []
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from clew import Clew, ClewError, JobContext
 from clew.config import Settings
 from tests.auth.tokens import SECRET, claims, hs256
 from tests.faults.lab import served
+from tests.jobs.shop import until
 from tests.properties.database import create_tables
 
 pytestmark = pytest.mark.anyio
@@ -30,10 +31,12 @@ type Note @table
   text: String! @unique
   owner: String! @preset(claim: "sub")
 }
+type Story { title: String! note: Note }
 type Mutation {
   tell(text: String!, times: Int! = 1): String! @job(retries: 1) @allow(role: user)
   write(text: String!): Note @job(retries: 3) @allow(role: user)
   both(text: String!): Boolean @job(retries: 3) @allow(role: user)
+  relate(text: String!): Story @job @allow(role: user)
   point(to: JSON!): Note @job @allow(role: user)
   fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
   slow: Int @job @allow(role: user)
@@ -118,6 +121,10 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
         await ctx.graphql(CREATE, text=text)
         return True
 
+    @clew.job("relate")
+    async def relate(ctx: JobContext, text: str) -> dict[str, Any]:
+        return {"title": text, "note": (await ctx.graphql(CREATE, text=text))["createNote"]["id"]}
+
     @clew.job("point")
     async def point(ctx: JobContext, to: Any) -> Any:
         return to
@@ -130,7 +137,7 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
             case "other":
                 raise RuntimeError("secret")
             case "type":
-                return "many"  # type: ignore[return-value]
+                return "many"  # type: ignore[return-value]  # that is the mistake
             case "rule":
                 await ctx.graphql('mutation { createNote(input: {id: 1, text: "a"}) { id } }')
             case "time":
@@ -182,13 +189,6 @@ async def serving(url: str, folder: Path) -> AsyncIterator[Server]:
     ):
         yield Server(client, aside, seen)
     await aside.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + SOON
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 async def test_a_server_has_one_worker(server: Server) -> None:
@@ -285,6 +285,37 @@ async def test_a_live_query_follows_a_job_and_cancelling_stops_it(server: Server
         ("final", {"status": "CANCELLED"}),
     ]
     assert server.seen == [("cancelled", True)]
+
+
+async def test_a_live_query_has_rows_and_objects_that_jobs_return(server: Server) -> None:
+    made = await server.ok('mutation { write(text: "a") { id } relate(text: "b") { id } }')
+    document = """
+    subscription ($write: ID!, $tell: ID!) {
+      writeJob(id: $write) { result { text } }
+      relateJob(id: $tell) { result { title note { text } } }
+      job(id: $tell) { status ... on RelateJob { result { title } } }
+    }
+    """
+    variables = {"write": made["write"]["id"], "tell": made["relate"]["id"]}
+    headers = {**server.headers("ada"), "accept": "text/event-stream"}
+    body = {"query": document, "variables": variables}
+    async with (
+        asyncio.timeout(SOON),
+        server.client.stream("POST", "/graphql", json=body, headers=headers) as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if not line.startswith("data: {"):
+                continue
+            answer = json.loads(line[6:])
+            assert "errors" not in answer, answer
+            data = answer["data"]
+            if all(data[name]["result"] for name in ("writeJob", "relateJob")):
+                break
+    assert data == {
+        "writeJob": {"result": {"text": "a"}},
+        "relateJob": {"result": {"title": "b", "note": {"text": "b"}}},
+        "job": {"status": "SUCCEEDED", "result": {"title": "b"}},
+    }
 
 
 async def test_a_change_queues_the_job_of_a_trigger(server: Server) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +19,7 @@ from clew.live.events import ChangeEvents
 from clew.model.build import parse_model
 from clew.schema.build import build_schema
 from tests.jobs.magazine import Magazine, magazine
+from tests.jobs.shop import until
 
 pytestmark = pytest.mark.anyio
 SDL = """
@@ -34,8 +34,6 @@ extend type Mutation {
   anyPost(payload: JSON!): Int @job
 }
 """
-# Seconds in which a job comes on a busy machine.
-SOON = 20.0
 
 
 @pytest.fixture
@@ -57,13 +55,6 @@ async def following(world: Magazine) -> AsyncIterator[asyncio.Task[None]]:
         task.cancel()
         await asyncio.wait([task])
         await background.close()
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + SOON
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def jobs(world: Magazine, name: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -25,11 +26,17 @@ ADMIN = Viewer.admin()
 ME = "$auth.sub"
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    model = parse_model(Source(SDL, "schema.graphql"))
+@cache
+def engine_of(sdl: str) -> Engine:
+    """An engine without a database."""
+    model = parse_model(Source(sdl, "schema.graphql"))
     pool = Pool("postgresql://nobody@127.0.0.1:1/nothing", size=1)
     return Engine(model, build_schema(model), build_tables(model), pool, RoleLimits(Limits(), {}))
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return engine_of(SDL)
 
 
 def found(engine: Engine, document: str, variables: Mapping[str, Any], viewer: Viewer) -> tuple[Dependency, ...]:

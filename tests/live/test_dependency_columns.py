@@ -12,18 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import Source as Text
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from clew.database.pool import Pool
-from clew.document.limits import Limits, RoleLimits
+from clew.document.limits import RoleLimits
 from clew.document.prepare import InvalidDocument
 from clew.engine import Engine, Request
 from clew.errors import ClewError
-from clew.model.build import parse_model
 from clew.plan.dependencies import plan_dependencies
-from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.viewer import Viewer
 from tests.access.rules import ruled_model
@@ -31,6 +27,7 @@ from tests.access.test_masked_reads import open_model
 from tests.depth import examples, seeds
 from tests.live.chat import SDL
 from tests.live.mentioned import mentioned, missed
+from tests.live.test_dependencies import engine_of
 from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Source, answered, operations
@@ -99,9 +96,8 @@ def read(world: World, engine: Engine, document: str, variables: dict[str, Any],
 
 
 def test_the_second_opinion_finds_what_is_missing() -> None:
-    model = parse_model(Text(SDL, "schema.graphql"))
-    pool = Pool("postgresql://nobody@127.0.0.1:1/nothing", size=1)
-    engine = Engine(model, build_schema(model), build_tables(model), pool, RoleLimits(Limits(), {}))
+    engine = engine_of(SDL)
+    model = engine.model
     prepared = engine.statements.prepare(engine._admin, "{ threads { title owner { name } } }", None)
     found = engine.statements.executable(prepared, prepared.coerce({}), engine._admin.sight)
     assert found.statement is not None

@@ -12,18 +12,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from graphql import Source
-
-from clew.database.pool import Pool
-from clew.document.limits import Limits, RoleLimits
-from clew.engine import Engine
-from clew.model.build import parse_model
 from clew.plan.dependencies import Dependency, plan_dependencies
-from clew.schema.build import build_schema
-from clew.sql.tables import build_tables
 from clew.viewer import Viewer
 from tests.live.mentioned import missed
-from tests.live.test_dependencies import line
+from tests.live.test_dependencies import engine_of, line
 
 LISTING = Path(__file__).with_name("dependencies.txt")
 RICH = """
@@ -102,13 +94,6 @@ READS = (
     "{ persons { clubsConnection { nodes { title } } } }",
 )
 VIEWERS = (Viewer("7", frozenset({"anon", "user"})), Viewer("7", frozenset({"anon", "peer", "user"})))
-
-
-@cache
-def engine_of(sdl: str) -> Engine:
-    model = parse_model(Source(sdl, "schema.graphql"))
-    pool = Pool("postgresql://nobody@127.0.0.1:1/nothing", size=1)
-    return Engine(model, build_schema(model), build_tables(model), pool, RoleLimits(Limits(), {}))
 
 
 @cache

@@ -373,6 +373,9 @@ async def test_those_who_subscribe_all_at_once_leave_connections_to_others(world
     streams = [await world.open(THREAD, ADMIN, {"id": number}) for number in range(1, 9)]
     runs.gate = asyncio.Event()
     first = [asyncio.ensure_future(result(stream)) for stream in streams]
+    async with asyncio.timeout(SOON):
+        while len(runs) < 2:
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     # The pool has four connections.
     assert len(runs) == 2

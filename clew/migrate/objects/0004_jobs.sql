@@ -1,7 +1,8 @@
 -- Jobs, and what their workers need (docs/jobs.md).
 --
 -- `attempt` numbers the executions, from 1. Those up to `uncounted` do not count against `retries`. Together with
--- `worker` it fences what an execution writes.
+-- `worker` it fences what an execution writes. `transaction` is the one that queued the job: its number and its time,
+-- because in a cluster that a dump was restored into the numbers of the dump come again.
 CREATE TABLE IF NOT EXISTS clew.jobs (
     id uuid PRIMARY KEY DEFAULT clew.uuid_v7(),
     name text NOT NULL,
@@ -18,7 +19,7 @@ CREATE TABLE IF NOT EXISTS clew.jobs (
     result jsonb,
     viewer text,
     caller jsonb NOT NULL,
-    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    transaction text NOT NULL DEFAULT pg_current_xact_id()::text || '@' || extract(epoch FROM now()),
     unique_key text,
     limit_key text,
     worker uuid,
@@ -145,6 +146,46 @@ CREATE TABLE IF NOT EXISTS clew.job_triggers (
     half bigint
 )
 --;;
+-- Queue jobs again that failed or were cancelled, and return their ids. Of jobs with the same unique key only the last one
+-- is queued, and none while another job has the key. Whether one has may be known only once its transaction, which this
+-- one waits for, has ended: then look again.
+CREATE OR REPLACE FUNCTION clew.retry_jobs(ids uuid[]) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+    AS $body$
+DECLARE
+    found uuid[];
+BEGIN
+    FOR try IN 1..10 LOOP
+        BEGIN
+            WITH again AS (
+                UPDATE clew.jobs AS job SET
+                    status = 'QUEUED', uncounted = attempt, progress = NULL, message = NULL, error = NULL,
+                    result = NULL, cancelled_at = NULL, run_at = NULL, started_at = NULL, finished_at = NULL
+                WHERE id = ANY(ids) AND (status IN ('FAILED', 'CANCELLED')) IS TRUE AND NOT EXISTS (
+                    SELECT FROM clew.jobs AS other
+                    WHERE other.name = job.name AND other.unique_key = job.unique_key
+                        AND other.status IN ('QUEUED', 'RUNNING')
+                ) AND NOT EXISTS (
+                    SELECT FROM clew.jobs AS other
+                    WHERE other.id = ANY(ids) AND other.name = job.name AND other.unique_key = job.unique_key
+                        AND other.id > job.id AND (other.status IN ('FAILED', 'CANCELLED')) IS TRUE
+                )
+                RETURNING id, name, priority, attempt, limit_key
+            ), queued AS (
+                INSERT INTO clew.job_queue (name, priority, attempt, job, key)
+                SELECT name, priority, attempt, id, limit_key FROM again
+            )
+            SELECT array_agg(id) INTO found FROM again;
+            RETURN found;
+        EXCEPTION WHEN unique_violation THEN
+            NULL;
+        END;
+    END LOOP;
+    RAISE EXCEPTION 'others keep queuing jobs with the same unique keys' USING ERRCODE = 'serialization_failure';
+END
+$body$
+--;;
 -- A value of a job's arguments or result in the type of the second argument, or null if it does not fit: an earlier
 -- version of the schema may have had another type.
 CREATE OR REPLACE FUNCTION clew.job_value(value text, type anyelement) RETURNS anyelement
@@ -164,7 +205,7 @@ $body$
 -- down
 DROP TABLE IF EXISTS clew.job_triggers
 --;;
-DROP FUNCTION IF EXISTS clew.job_value(text, anyelement)
+DROP FUNCTION IF EXISTS clew.retry_jobs(uuid[]), clew.job_value(text, anyelement)
 --;;
 DROP TABLE IF EXISTS clew.job_crons, clew.job_steps, clew.job_pauses, clew.job_workers, clew.job_starts,
     clew.job_running, clew.job_waiting, clew.job_delays, clew.job_queue, clew.jobs

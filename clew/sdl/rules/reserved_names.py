@@ -29,6 +29,10 @@ def check(document: Document, report: Report) -> None:
             elif type_.is_entity and field.name in FILTER_WORDS:
                 message = f'"{field.name}" cannot be a field of an entity: filters use the word'
                 report.error(field.node.name, message, 'rename the field and keep its column: @column(name: "...")')
+            for argument in field.arguments:
+                if argument.name.startswith("__"):
+                    message = f'the argument name "{argument.name}" is reserved: GraphQL owns "__"'
+                    report.error(argument.node.name, message, "give the argument another name")
         for name, value in (type_.values or {}).items():
             if name.startswith("__") or name in _ENUM_WORDS:
                 report.error(value.name, f'the enum value "{name}" is reserved')

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from graphql import OperationDefinitionNode, Source, parse, validate
+from graphql import OperationDefinitionNode, Source, parse, print_ast, validate
 
 from bench import matrix, rules
 from bench import verify as verification
@@ -18,6 +19,8 @@ from bench.handwritten import forms_for
 from bench.http import Client
 from bench.load import LoadError, Measurement, require_wrk
 from bench.memory import Sample, growth
+from bench.peers import POSTGRAPHILE, STRAWBERRY
+from bench.plot import bars
 from bench.report import CaseResult, render, span, worst_cells
 from bench.statements import Statement, handwritten, read_statements, write_statements
 from bench.synthetic import documents, many_entities
@@ -35,6 +38,10 @@ class FakePeer:
     def __init__(self, name: str) -> None:
         self.name = name
         self.headers: Mapping[str, str] = {}
+
+    @property
+    def pid(self) -> int:
+        return 0
 
     def start(self) -> str:
         return self.name
@@ -61,6 +68,18 @@ def test_a_document_declares_exactly_the_variables_that_are_sent() -> None:
         assert isinstance(operation, OperationDefinitionNode)
         declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
         assert declared == set(one.sample(scale=1, count=1)[0])
+
+
+def test_the_documents_of_other_servers_take_the_same_variables() -> None:
+    assert set(POSTGRAPHILE) == {one.name for one in CASES}
+    for theirs in (POSTGRAPHILE, STRAWBERRY):
+        for name, document in theirs.items():
+            [operation] = parse(document).definitions
+            [usual] = parse(case(name).document).definitions
+            assert isinstance(operation, OperationDefinitionNode)
+            assert isinstance(usual, OperationDefinitionNode)
+            declared = [[print_ast(one) for one in each.variable_definitions or ()] for each in (operation, usual)]
+            assert declared[0] == declared[1]
 
 
 def test_the_cases_of_rules_fit_what_a_user_may_see() -> None:
@@ -118,6 +137,14 @@ def test_ratios_compare_neighbouring_rounds() -> None:
     assert "| bare | 100 / 100 / 100 | 0.50 / 0.70 / 0.90 | 1.00 / 1.00 / 1.00 | 2.00 / 2.00 / 2.00 |" in page
     assert "`python -m bench`" in page
     assert "Postgres 18.4" in page
+
+
+def test_the_picture_has_a_bar_for_each_peer_to_scale() -> None:
+    rounds = {"clew": [Measurement(200, 1, 2)], "bare": [Measurement(100, 1, 2)]}
+    picture = ElementTree.fromstring(bars([CaseResult(case("row"), 1, rounds)], "clew"))
+    widths = [float(bar.attrib["width"]) for bar in picture.iter("{http://www.w3.org/2000/svg}rect")]
+    assert widths[1] == 2 * widths[2]
+    assert "100/s · 2.00x" in [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
 
 
 def test_the_worst_cells_are_taken_from_the_matrix() -> None:

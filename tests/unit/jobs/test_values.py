@@ -24,6 +24,8 @@ type Pair @table { a: Int! @id b: Int! @id }
 enum Mood { GOOD BAD }
 input Inner { at: DateTime! deepValue: [Inner!] }
 type Plain { a: Int }
+type Other { b: String!, post: Post }
+union Any = Plain | Other
 type Mutation {
   work(
     text: String!, key: ID, number: Int, big: BigInt, real: Float, exact: Decimal, flag: Boolean, at: DateTime,
@@ -33,6 +35,7 @@ type Mutation {
   post: Post @job
   pairs: [Pair!] @job
   plain: Plain @job
+  any: Any @job
   count: Int! @job
   mood: [Mood!] @job
 }
@@ -103,6 +106,19 @@ def test_a_result_is_json_of_the_declared_type(model: Model) -> None:
     assert encoded("PairsJob", [{"a": 1, "b": 2}]) == [{"a": 1, "b": 2}]
     assert encoded("PlainJob", {"a": 1}) == {"a": 1}
     assert encoded("MoodJob", ["GOOD"]) == ["GOOD"]
-    for job, value in (("CountJob", "many"), ("PairsJob", [5]), ("PairsJob", 5), ("MoodJob", ["UGLY"])):
+    other = {"__typename": "Other", "b": "b", "post": str(key)}
+    assert encoded("AnyJob", other) == other
+    for job, value in (
+        ("CountJob", "many"),
+        ("PairsJob", [5]),
+        ("PairsJob", 5),
+        ("MoodJob", ["UGLY"]),
+        ("PlainJob", {"a": "many"}),
+        ("PlainJob", [1]),
+        ("AnyJob", {"b": "b"}),
+        ("AnyJob", {"__typename": "Post", "b": "b"}),
+        ("AnyJob", {"__typename": "Other"}),
+        ("AnyJob", other | {"post": [1]}),
+    ):
         with pytest.raises((TypeError, ValueError)):
             encoded(job, value)

@@ -8,7 +8,17 @@ from clew.sdl.cron import fault
 
 
 @pytest.mark.parametrize(
-    "schedule", ["* * * * *", "*/5 0-23/2 1,15 JAN-DEC mon", "0 3 * * 7", "59 23 31 12 SUN-SAT", "1-5,7 * * * *"]
+    "schedule",
+    [
+        "* * * * *",
+        "*/5 0-23/2 1,15 JAN-DEC mon",
+        "0 3 * * 7",
+        "59 23 31 12 SUN-SAT",
+        "1-5,7 * * * *",
+        "0 0 29 2 *",
+        # The date or the weekday: February has Sundays.
+        "0 0 30 2 SUN",
+    ],
 )
 def test_a_schedule_is_valid(schedule: str) -> None:
     assert fault(schedule) is None
@@ -26,6 +36,8 @@ def test_a_schedule_is_valid(schedule: str) -> None:
         ("5-1 * * * *", '"5-1" runs backwards'),
         ("*/0 * * * *", '"*/0" has no step from 1 to 59'),
         ("1, * * * *", '"" is not a valid minute'),
+        ("0 0 30 2 *", "the schedule never comes: none of its months has one of its days"),
+        ("0 0 31 4,6,9,11 */2", "the schedule never comes: none of its months has one of its days"),
     ],
 )
 def test_a_schedule_is_refused(schedule: str, message: str) -> None:

@@ -593,6 +593,24 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'schema @cron(schedule: "*/5 8-18 * JAN MON-FRI", run: a) { query: Query }\n'
         "extend type Mutation { a: Int @job }",
     ),
+    "a schedule that never comes": (
+        'schema @cron(schedule: «"0 0 30,31 2 *"», run: a) { query: Query }\nextend type Mutation { a: Int @job }',
+        "the schedule never comes: none of its months has one of its days",
+        'such as "0 3 * * *", every day at three (UTC)',
+        'schema @cron(schedule: "0 0 29 2 *", run: a) { query: Query }\nextend type Mutation { a: Int @job }',
+    ),
+    "an argument of a job with a reserved name": (
+        "extend type Mutation { a(«__x»: Int): Int @job }",
+        'the argument name "__x" is reserved: GraphQL owns "__"',
+        "give the argument another name",
+        "extend type Mutation { a(_x: Int): Int @job }",
+    ),
+    "an argument of a resolver with a reserved name": (
+        "type A @table { id: ID! @id a(«__x»: Int): Int @resolver }",
+        'the argument name "__x" is reserved: GraphQL owns "__"',
+        "give the argument another name",
+        "type A @table { id: ID! @id a(x__: Int): Int @resolver }",
+    ),
     "a to-many without its other side": (
         f"type A @table {{ id: ID! @id «users»: [User!]! }}\n{USER}",
         '"A.users" has no other side: "User" has no to-one relation to "A"',
