@@ -74,11 +74,11 @@ site: install ## build the documentation's site into build/site/
 	@echo 'Read it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1 8080'
 
 dist: install playground ## build the packages of a release into dist/
-	rm -rf dist
+	rm -rf dist build/lib
 	$(BIN)/python -c 'import setuptools.build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")' >/dev/null
 
 clean: ## remove the set-up and the embedded database
-	rm -rf $(VENV) .clew .cache build
+	rm -rf $(VENV) .clew .cache build playground/node_modules clew/wire/playground/built*
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

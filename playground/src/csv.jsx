@@ -15,6 +15,7 @@ export function CsvButton() {
   const reason = whyNot(editors);
   const download = async () => {
     if (reason) return;
+    setFault("");
     try {
       setFault(await save(editors, viewer));
     } catch (error) {

@@ -1,9 +1,10 @@
 // "Plan and SQL": what the last operation compiled to, and which rules applied.
 import { PlanIcon } from "./icons.jsx";
+import { panel } from "./panel.jsx";
 import { set, useClew } from "./state.js";
 import { size } from "./summary.jsx";
 
-export const EXPLAIN = { title: "Plan and SQL", icon: PlanIcon, content: Explain };
+export const EXPLAIN = panel("Plan and SQL", PlanIcon, Explain);
 
 function Explain() {
   const { explained, deltas, analyze } = useClew();

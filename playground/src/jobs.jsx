@@ -2,10 +2,11 @@
 import { useEffect, useRef, useState } from "react";
 import { follow } from "./follow.js";
 import { StreamIcon } from "./icons.jsx";
+import { panel } from "./panel.jsx";
 import { credentials } from "./server.js";
 import { set, useClew } from "./state.js";
 
-export const JOBS = { title: "Job output", icon: StreamIcon, content: Jobs };
+export const JOBS = panel("Job output", StreamIcon, Jobs);
 
 const OUTPUT = "subscription ($id: ID!) { jobOutput(id: $id) { kind data reset final attempt status } }";
 const IDLE = { text: "", state: "" };
@@ -13,13 +14,14 @@ const IDLE = { text: "", state: "" };
 function Jobs() {
   const { job, viewer } = useClew();
   const [output, setOutput] = useState(IDLE);
-  const [followed, setFollowed] = useState("");
+  // An object, so that the same job can be followed again.
+  const [followed, setFollowed] = useState(null);
   const end = useRef(null);
 
   useEffect(() => {
     if (!followed) return undefined;
     setOutput({ text: "", state: "Waiting" });
-    return follow({ query: OUTPUT, variables: { id: followed } }, credentials(viewer), {
+    return follow({ query: OUTPUT, variables: followed }, credentials(viewer), {
       via: () => {},
       complete: () => {},
       error: ({ message }) => setOutput((known) => ({ ...known, state: message })),
@@ -32,7 +34,7 @@ function Jobs() {
 
   const submit = (event) => {
     event.preventDefault();
-    setFollowed(job);
+    setFollowed({ id: job });
   };
   return (
     <form className="clew-panel" onSubmit={submit}>
@@ -46,7 +48,7 @@ function Jobs() {
         <button type="submit" className="graphiql-button" disabled={!job}>
           Follow
         </button>
-        <button type="button" className="graphiql-button" disabled={!followed} onClick={() => setFollowed("")}>
+        <button type="button" className="graphiql-button" disabled={!followed} onClick={() => setFollowed(null)}>
           Leave
         </button>
       </div>

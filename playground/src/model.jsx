@@ -1,10 +1,11 @@
 // "Model": entities, relations, and who may read what, as a diagram.
 import { useEffect, useMemo, useState } from "react";
 import { ModelIcon } from "./icons.jsx";
+import { panel } from "./panel.jsx";
 import { credentials, get } from "./server.js";
 import { useClew } from "./state.js";
 
-export const MODEL = { title: "Model", icon: ModelIcon, content: Model };
+export const MODEL = panel("Model", ModelIcon, Model);
 
 const WIDTH = 210;
 const LINE = 17;

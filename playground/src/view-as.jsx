@@ -1,10 +1,11 @@
 // "View as": whose eyes the playground looks through.
 import { useEffect, useState } from "react";
 import { EyeIcon } from "./icons.jsx";
+import { panel } from "./panel.jsx";
 import { credentials, post } from "./server.js";
 import { MYSELF, set, useClew } from "./state.js";
 
-export const VIEW_AS = { title: "View as", icon: EyeIcon, content: ViewAs };
+export const VIEW_AS = panel("View as", EyeIcon, ViewAs);
 
 /** The server's word for a viewer. */
 const named = (identity) =>
