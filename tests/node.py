@@ -37,7 +37,7 @@ async def node(folder: Path, script: str, *arguments: str) -> str:
 def program(name: str) -> str:
     """Where a program of Node is."""
     found = shutil.which(name)
-    assert found, f"{name} is not installed: tests of clients and of GraphQL over HTTP need Node.js >= 18 with npm."
+    assert found, f"{name} is not installed: some tests need Node.js >= 20.19 with npm."
     return found
 
 

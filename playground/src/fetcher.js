@@ -82,6 +82,10 @@ function watch(params, headers, observer) {
       set({ run: { ...state().run, results: number }, deltas: [delta, ...state().deltas].slice(0, KEPT) });
       observer.next(shown);
     },
+    error(error) {
+      set({ run: null });
+      observer.error(error);
+    },
   });
 }
 
@@ -90,7 +94,9 @@ async function explainLive(params, headers, document, operation) {
   set({ explained: null });
   const definitions = document.definitions.map((node) => (node === operation ? { ...node, operation: "query" } : node));
   const query = print({ ...document, definitions });
-  const response = await post("graphql", { ...params, query }, { ...headers, "x-clew-explain": "1" });
+  // To that media type a query that does not exist is no failure of the request.
+  const asked = { ...headers, accept: "application/json", "x-clew-explain": "1" };
+  const response = await post("graphql", { ...params, query }, asked);
   set({ explained: (await response.json()).extensions?.clew ?? null });
 }
 

@@ -26,7 +26,7 @@ function Model() {
   if (!model) return <p role={fault ? "alert" : "status"}>{fault || "Loading the model"}</p>;
   const entity = model.entities.find(({ name }) => name === chosen);
   return (
-    <div className={isWide ? "clew-panel clew-wide" : "clew-panel"}>
+    <div className={isWide ? "clew-panel clew-wide" : "clew-panel"} onKeyDown={({ key }) => key === "Escape" && setWide(false)}>
       <h2>Model</h2>
       <div className="clew-buttons">
         <label>

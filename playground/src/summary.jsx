@@ -5,7 +5,7 @@ export const size = (bytes) => (bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).
 
 export function Summary() {
   const { run, explained, deltas } = useClew();
-  let text = "Nothing has run yet.";
+  let text = "No result.";
   if (run?.kind === "subscription") {
     const [last] = deltas;
     text = `${run.transport || "Connecting"} · ${run.results} ${run.results === 1 ? "result" : "results"}`;
