@@ -312,11 +312,15 @@ async def test_another_process_takes_over_from_one_behind_a_pooler(
             return await jobs(world, "gonePost") == [{"id": 4}]
 
         await until(has_one)
-        # It waits in a transaction, which keeps no dead rows.
-        snapshots = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'clew-triggers' AND {}"
-        assert await world.aside.fetchval(snapshots.format("state = 'idle in transaction'")) == 1
-        assert (
-            await world.aside.fetchval(snapshots.format("(backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)")) == 0
-        )
+
+        async def keeps_nothing() -> bool:
+            """It waits in a transaction, which keeps no dead rows."""
+            rows = await world.aside.fetch(
+                "SELECT state, backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity"
+                " WHERE application_name = 'clew-triggers' AND datname = current_database()"
+            )
+            return [tuple(row) for row in rows] == [("idle in transaction", True)]
+
+        await until(keeps_nothing)
     for connection in kept:
         await connection.close()
