@@ -355,7 +355,7 @@ async def test_reads_for_all_followers_are_no_more_than_writes(database_url: str
         for reading in readings:
             await reading.until(lambda it: it.text.count(";") == 60)
         flushes = writer.flushes - flushes
-        # The poll reads once a second.
+        # On a busy machine the poll may find a job that was not read for half a second.
         assert following.reads - reads <= flushes + 3
         assert flushes <= 60
 

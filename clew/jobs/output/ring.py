@@ -48,6 +48,7 @@ class Stream:
         status: None if there is no such job.
         dropped: chunks of the attempt up to this one are not kept any more.
         is_open: whether anything of this is known.
+        read_at: when the database was asked for it last.
         roused_at: when the followers were woken last.
         rousing: will wake them.
         wake: what is called when something is new, by follower.
@@ -61,6 +62,7 @@ class Stream:
     dropped: int = -1
     held: int = 0
     is_open: bool = False
+    read_at: float = 0.0
     roused_at: float = 0.0
     rousing: asyncio.TimerHandle | None = None
     wake: dict[object, Callable[[], None]] = field(default_factory=dict)

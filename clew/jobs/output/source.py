@@ -429,9 +429,11 @@ class _Reading:
         joining, state.joining = state.joining, {}
         due, state.due = state.due, set()
         try:
-            if time.monotonic() >= self._poll_at:
-                due.update(streams)
-                self._poll_at = time.monotonic() + (_POLL if self._connection.is_whole else _DEAF_POLL)
+            if (now := time.monotonic()) >= self._poll_at:
+                every = _POLL if self._connection.is_whole else _DEAF_POLL
+                # What was read just now needs no second look.
+                due.update(job for job, stream in streams.items() if stream.read_at < now - every / 2)
+                self._poll_at = now + every
             known = {stream.job: stream for stream in joining if streams.get(stream.job) is stream}
             wanted = [stream for job in due if (stream := streams.get(job)) is not None and stream.is_open]
             wanted += [stream for stream in known.values() if stream.is_open and stream.job not in due]
@@ -455,6 +457,7 @@ class _Reading:
     async def _open(self, streams: Iterable[Stream]) -> None:
         """Find out how far the output of jobs is."""
         by_job = {stream.job: stream for stream in streams}
+        _asked(by_job.values())
         rows = await self._connection.fetch(sql.OPEN, list(by_job))
         for job, attempt, status, last, step, dropped in rows:
             by_job.pop(job).open(State(attempt, Status(status), dropped), last, step)
@@ -466,6 +469,7 @@ class _Reading:
         most = max(_PAGE_BYTES // 8, min(_PAGE_BYTES, _READ_BYTES // len(streams)))
         known = [stream.job for stream in streams], [s.attempt for s in streams], [s.head for s in streams]
         found: dict[str, list[asyncpg.Record]] = {}
+        _asked(streams)
         for row in await self._connection.fetch(sql.READ, *known, _ROWS, most):
             found.setdefault(row[0], []).append(row)
         ring = self._state.ring
@@ -482,6 +486,12 @@ class _Reading:
             if not is_all:
                 self._state.due.add(stream.job)
                 self._state.woken.set()
+
+
+def _asked(streams: Iterable[Stream]) -> None:
+    now = time.monotonic()
+    for stream in streams:
+        stream.read_at = now
 
 
 def _refuse(state: _State, error: ClewError) -> None:
