@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import structlog
+from hypothesis.internal.conjecture import providers
 
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres
@@ -29,6 +30,10 @@ pytest_plugins = ["clew.testing"]
 if importlib.util.find_spec("sniffio") is None:
     # httpx tries to import it at each request, and what is not there is sought in every folder of `sys.path`.
     sys.modules["sniffio"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
+
+# Hypothesis draws constants of the project's modules, too: of those that are loaded by then. So what a test draws would
+# depend on the tests that ran before it in the same process.
+providers._get_local_constants = lambda: providers._local_constants
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -154,6 +154,9 @@ async def test_a_process_tells_the_others_of_its_commits(log: Log, no_look_out: 
     writer = await log.writer()
     first, second = log.source(), log.source()
     ears = [await log.ear(first), await log.ear(second)]
+    # Without the look-out, a process is told of nothing until the others know of it.
+    while not all(source.others_until > time.monotonic() for source in (first, second)):
+        await asyncio.sleep(0.01)
     for number in range(1, 4):
         await writer.execute("INSERT INTO people VALUES ($1)", number)
         (first if number % 2 else second).wake()
