@@ -42,7 +42,6 @@ class Follower:
         self._error: ClewError | None = None
         self._is_complete = False
         self._pending: list[OutputEvent] = []
-        self._look_timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         # Whether it could not be told the last time.
         self._is_in_doubt = False
@@ -65,7 +64,8 @@ class Follower:
         if self._is_visible is not None and not await self._is_visible():
             raise UnknownJobError
         self._stream = stream = await self._outputs.join(job, self, self._wake)
-        self._schedule()
+        if self._is_visible is not None:
+            self._looking = asyncio.get_running_loop().create_task(self._look(self._is_visible))
         try:
             if stream.status is None:  # alike if false: who sees it knows that it is there
                 raise UnknownJobError
@@ -117,8 +117,6 @@ class Follower:
         """Follow no more. Calling it again does nothing."""
         stream, self._stream = self._stream, None
         self._is_complete = True
-        if self._look_timer is not None:
-            self._look_timer.cancel()
         if self._looking is not None:
             self._looking.cancel()
         if stream is not None:
@@ -176,18 +174,16 @@ class Follower:
 
     # Whether the viewer still sees the job.
 
-    def _schedule(self) -> None:
-        if self._is_visible is not None:
-            seconds = _LOOK * jitter(0.8, 1.2)
-            self._look_timer = asyncio.get_running_loop().call_later(seconds, self._look)
+    async def _look(self, is_visible: IsVisible) -> None:
+        # One task from the beginning: one that a timer begins may come when the event loop ends, and be left behind.
+        while self._error is None:
+            await asyncio.sleep(_LOOK * jitter(0.8, 1.2))
+            await self._ask(is_visible)
+        self._wake()
 
-    def _look(self) -> None:
-        self._looking = asyncio.get_running_loop().create_task(self._ask())
-
-    async def _ask(self) -> None:
-        assert self._is_visible is not None
+    async def _ask(self, is_visible: IsVisible) -> None:
         try:
-            self._error = None if await self._is_visible() else UnknownJobError()
+            self._error = None if await is_visible() else UnknownJobError()
             self._is_in_doubt = False
         except Exception as error:
             _LOG.info("not known whether a job is visible", exc_info=not isinstance(error, ClewError))
@@ -196,10 +192,6 @@ class Follower:
             if told.code is not Code.UNAVAILABLE:
                 self._error = told if self._is_in_doubt else None
                 self._is_in_doubt = True
-        if self._error is None:
-            self._schedule()
-        else:
-            self._wake()
 
 
 def _without_gaps(chunks: Sequence[Chunk]) -> Sequence[Chunk]:
