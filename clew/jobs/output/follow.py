@@ -64,6 +64,7 @@ class Follower:
         if self._is_visible is not None and not await self._is_visible():
             raise UnknownJobError
         self._stream = stream = await self._outputs.join(job, self, self._wake)
+        # alike if true: as above
         if self._is_visible is not None:
             self._looking = asyncio.get_running_loop().create_task(self._look(self._is_visible))
         try:
