@@ -35,6 +35,15 @@ def declared(*path: str) -> set[str]:
     return names(found)
 
 
+NPM = ("bench/postgraphile", "playground", "tests/browser", "tests/clients")
+
+
+@pytest.mark.parametrize("folder", NPM)
+def test_no_lock_of_npm_has_an_address(folder: str) -> None:
+    # `npm install` writes those of who asks for money, too. They can go.
+    assert "://" not in (ROOT / folder / "package-lock.json").read_text("utf-8")
+
+
 @pytest.mark.parametrize("lock", [PRODUCTION, DEVELOPMENT, SITE])
 def test_every_pin_has_hashes_and_no_lock_names_a_registry(lock: str) -> None:
     assert [name for name, pin in pins(lock).items() if "--hash=sha256:" not in pin] == []
