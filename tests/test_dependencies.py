@@ -35,7 +35,7 @@ def declared(*path: str) -> set[str]:
     return names(found)
 
 
-NPM = ("bench/postgraphile", "playground", "tests/browser", "tests/clients")
+NPM = ("bench/postgraphile", "playground", "tests/browser", "tests/clients", "tests/wire/audits")
 
 
 @pytest.mark.parametrize("folder", NPM)
