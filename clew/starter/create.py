@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -122,6 +123,9 @@ def _move(staging: Path, root: Path) -> None:
     try:
         for entry in sorted(staging.iterdir()):
             target = root / entry.name
+            if target.exists():
+                # It came just now, and is not ours to replace or to remove.
+                raise FileExistsError(errno.EEXIST, f"{entry.name} is there already")
             moved.append(target)
             entry.rename(target)
     except BaseException:

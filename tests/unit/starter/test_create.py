@@ -135,3 +135,13 @@ def test_a_failure_at_the_very_end_leaves_nothing(
         create(tmp_path, None)
     assert "app" in moved
     assert everything(tmp_path) == {".git"}
+
+
+def test_what_comes_meanwhile_is_neither_replaced_nor_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "app" / "mine.py"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    monkeypatch.setattr("clew.starter.create._is_free", lambda root: True)
+    with pytest.raises(StartupError, match="app is there already"):
+        create(tmp_path, None)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
