@@ -122,10 +122,13 @@ await look("live");
 seen.noCsv = await page.locator('[aria-label^="No CSV"]').getAttribute("aria-label");
 await run();
 
-// Change events have no plan here, and that is no fault.
+// Change events: what is judged, and how.
 await tab("MessageEvents");
 await run();
 await holds("WebSocket · 0 results", ".clew-summary");
+await holds("Change events", ".clew-panel");
+seen.events = await text(".clew-panel summary");
+seen.judged = (await text(".clew-panel")).some((panel) => panel.includes("Message any row tableRows of Thread, User are read as they are then."));
 await run();
 
 // A job, whose output streams.
@@ -133,6 +136,8 @@ await tab("Ask");
 await editor("variables.json", JSON.stringify({ thread }));
 await run();
 await holds('"QUEUED"');
+await holds("Without a plan", ".clew-panel");
+seen.own = (await text(".clew-panel li")).find((line) => line.startsWith("Mutation.reply it"));
 await show("Job output");
 await page.click("text=Follow");
 await page.waitForFunction(() => (document.querySelector(".clew-output")?.textContent.length ?? 0) > 40);
