@@ -24,7 +24,10 @@ from tests.node import assert_locked, installed, node, run
 
 pytestmark = pytest.mark.anyio
 BROWSER = Path(__file__).parent
-PICTURES = {"query", "docs", "plan", "view-as", "live", "job", "model", "dark"}
+PICTURES = {
+    *("query", "docs", "search", "history", "complete", "commands", "plan", "view-as", "live", "job", "model"),
+    *("dark", "dark-docs"),
+}
 
 
 async def built() -> Path:
