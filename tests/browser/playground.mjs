@@ -23,7 +23,7 @@ const THEIRS = [
 ];
 
 /** A page of a new visitor, whose faults are noted. Nothing comes from elsewhere. */
-async function visitor(path, colorScheme) {
+async function visitor(path, colorScheme, prepare) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, colorScheme });
   await context.route("**/*", (route) => {
     const url = route.request().url();
@@ -31,6 +31,7 @@ async function visitor(path, colorScheme) {
     foreign.push(url);
     return route.abort();
   });
+  await prepare?.(context);
   const page = await context.newPage();
   page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
   page.on("pageerror", (error) => faults.push(String(error)));
@@ -217,10 +218,32 @@ await other.show("Documentation Explorer");
 await other.holds("Root Types", ".graphiql-plugin");
 await other.look("dark-docs");
 
+// A proxy that lets WebSockets open, and nothing through; and a browser that has none.
+const muted = async (context) => context.routeWebSocket(/.*/, () => {});
+const without = (context) => context.addInitScript(() => delete globalThis.WebSocket);
+const isStream = (request) => request.headers().accept === "text/event-stream";
+seen.without = [];
+for (const change of [muted, without]) {
+  const third = await visitor("/graphql", "light", change);
+  await third.tab("MyThreads");
+  await third.run();
+  await third.holds('"pinned"');
+  seen.without.push((await third.text(".clew-summary"))[0].replace(/[\d.]+ k?B/g, "N"));
+  if (change === without) {
+    // Where no event stream begins, the result says so.
+    await third.run();
+    await third.page.route("**/graphql", (route) => (isStream(route.request()) ? route.abort() : route.fallback()));
+    await third.run();
+    await third.holds("Neither a WebSocket nor an event stream");
+  }
+  await third.page.close();
+}
+
 seen.violations = [...violations];
-// The browser tells that the one WebSocket was refused.
-seen.sockets = faults.filter((fault) => fault.includes("WebSocket connection to")).length;
-seen.faults = faults.filter((fault) => !fault.includes("WebSocket connection to"));
+// The browser tells that one WebSocket was refused, and one event stream broken off.
+const OF_BROWSER = ["WebSocket connection to", "net::ERR_FAILED"];
+seen.told = OF_BROWSER.map((text) => faults.filter((fault) => fault.includes(text)).length);
+seen.faults = faults.filter((fault) => !OF_BROWSER.some((text) => fault.includes(text)));
 seen.foreign = foreign;
 console.log(JSON.stringify(seen));
 await browser.close();

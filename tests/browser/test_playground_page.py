@@ -28,6 +28,7 @@ PICTURES = {
     *("query", "docs", "search", "history", "complete", "commands", "plan", "view-as", "live", "job", "model"),
     *("dark", "dark-docs"),
 }
+FALLBACK = "server-sent events, as no WebSocket reaches the server"
 
 
 async def built() -> Path:
@@ -85,9 +86,10 @@ async def test_the_playground_does_what_it_says(demo_url: str, tmp_path: Path, m
         "output": True,
         "hidden": True,
         "file": "Usage.csv",
-        "fallback": "server-sent events · 2 results · patch of N for N",
+        "fallback": f"{FALLBACK} · 2 results · patch of N for N",
+        "without": [f"{FALLBACK} · 1 result · N"] * 2,
         "violations": [],
-        "sockets": 1,
+        "told": [1, 1],
         "faults": [],
         "foreign": [],
     }
