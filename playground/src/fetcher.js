@@ -7,6 +7,9 @@ import { set, state } from "./state.js";
 
 const KEPT = 50;
 
+// The number of the last operation. What an earlier one tells late is not shown.
+let last = 0;
+
 /** The fetcher of GraphiQL for a viewer. A new one makes GraphiQL introspect the schema anew. */
 export function createFetcher(viewer) {
   return (sent, { headers: written } = {}) => {
@@ -16,7 +19,8 @@ export function createFetcher(viewer) {
     // For a moment after a change of tabs, GraphiQL still has the name of the other tab's operation.
     const params = operation ? { ...sent, operationName: operation.name?.value } : sent;
     if (operation?.operation !== "subscription") return run(params, headers, operation);
-    explain(params, headers);
+    // What fails here fails for the subscription too, which tells it.
+    explain(params, headers).catch(() => {});
     return { subscribe: (observer) => ({ unsubscribe: watch(params, headers, observer) }) };
   };
 }
@@ -33,6 +37,7 @@ function read({ query, operationName }) {
 
 /** Run a query or a mutation. Its explanation goes to the panel, unless the headers editor has asked for it. */
 async function run(params, headers, operation) {
+  const own = (last += 1);
   set({ explained: null, run: null, deltas: [] });
   const began = performance.now();
   const response = await post("graphql", params, { "x-clew-explain": state().analyze ? "analyze" : "1", ...headers });
@@ -45,11 +50,13 @@ async function run(params, headers, operation) {
     throw { message: `The server answered ${response.status} ${response.statusText}.` };
   }
   const shown = "x-clew-explain" in headers ? answer : withoutExplanation(answer);
-  set({
-    explained: answer.extensions?.clew ?? null,
-    run: { kind: operation?.operation ?? "request", milliseconds, bytes: bytes(shown) },
-    job: queued(answer.data, operation) ?? state().job,
-  });
+  if (own === last) {
+    set({
+      explained: answer.extensions?.clew ?? null,
+      run: { kind: operation?.operation ?? "request", milliseconds, bytes: bytes(shown) },
+      job: queued(answer.data, operation) ?? state().job,
+    });
+  }
   return shown;
 }
 
@@ -91,11 +98,13 @@ function watch(params, headers, observer) {
 
 /** Explain a subscription. As a single request it does not run, but is explained. */
 async function explain(params, headers) {
+  const own = (last += 1);
   set({ explained: null });
   // To that media type this is no failure of the request, which the browser would log.
   const asked = { "x-clew-explain": state().analyze ? "analyze" : "1", ...headers, accept: "application/json" };
   const response = await post("graphql", params, asked);
-  set({ explained: (await response.json()).extensions?.clew ?? null });
+  const { extensions } = await response.json();
+  if (own === last) set({ explained: extensions?.clew ?? null });
 }
 
 const bytes = (value) => new TextEncoder().encode(JSON.stringify(value)).length;
