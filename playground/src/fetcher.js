@@ -1,5 +1,5 @@
 // How GraphiQL sends operations: queries and mutations over HTTP, subscriptions over a WebSocket or event stream.
-import { getOperationAST, parse, print } from "graphql";
+import { getOperationAST, parse } from "graphql";
 import { follow } from "./follow.js";
 import { patched } from "./patch.js";
 import { credentials, post } from "./server.js";
@@ -12,11 +12,11 @@ export function createFetcher(viewer) {
   return (sent, { headers: written } = {}) => {
     const headers = { ...credentials(viewer), ...written };
     if (sent.operationName === "IntrospectionQuery") return post("graphql", sent, headers).then((answer) => answer.json());
-    const [document, operation] = read(sent);
+    const operation = read(sent);
     // For a moment after a change of tabs, GraphiQL still has the name of the other tab's operation.
     const params = operation ? { ...sent, operationName: operation.name?.value } : sent;
     if (operation?.operation !== "subscription") return run(params, headers, operation);
-    explainLive(params, headers, document, operation);
+    explain(params, headers);
     return { subscribe: (observer) => ({ unsubscribe: watch(params, headers, observer) }) };
   };
 }
@@ -24,10 +24,10 @@ export function createFetcher(viewer) {
 function read({ query, operationName }) {
   try {
     const document = parse(query);
-    return [document, getOperationAST(document, operationName) ?? getOperationAST(document)];
+    return getOperationAST(document, operationName) ?? getOperationAST(document);
   } catch {
     // The server tells what is wrong.
-    return [null, null];
+    return null;
   }
 }
 
@@ -89,14 +89,12 @@ function watch(params, headers, observer) {
   });
 }
 
-/** Explain a live query by the query that it repeats. Other subscriptions have none. */
-async function explainLive(params, headers, document, operation) {
+/** Explain a subscription. As a single request it does not run, but is explained. */
+async function explain(params, headers) {
   set({ explained: null });
-  const definitions = document.definitions.map((node) => (node === operation ? { ...node, operation: "query" } : node));
-  const query = print({ ...document, definitions });
-  // To that media type a query that does not exist is no failure of the request.
-  const asked = { ...headers, accept: "application/json", "x-clew-explain": "1" };
-  const response = await post("graphql", { ...params, query }, asked);
+  // To that media type this is no failure of the request, which the browser would log.
+  const asked = { "x-clew-explain": state().analyze ? "analyze" : "1", ...headers, accept: "application/json" };
+  const response = await post("graphql", params, asked);
   set({ explained: (await response.json()).extensions?.clew ?? null });
 }
 
