@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.typing import FilteringBoundLogger
 
 from clew.database.alchemy import OperationConnection
+from clew.database.errors import takes_no_writes
 from clew.database.pool import Pool
 from clew.errors import ClewError
 from clew.jobs import statements as sql
@@ -472,6 +473,9 @@ class Execution:
             await self._keep_output()
             if self.stopped is not None:
                 return self._stopped_ending()
+            if takes_no_writes(error):
+                self.log.warning("job runs again later: the database takes no writes")
+                return Ending(self.id, self.attempt, self.claimed.worker, Outcome.LATER)
             if isinstance(error, ClewError):
                 self.log.info("job refused", code=error.code, error=error.message)
                 return self._failed(error.message)

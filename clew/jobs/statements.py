@@ -284,11 +284,11 @@ SELECT
     ) - clock_timestamp())::float8 AS next
 """
 
-# What becomes of jobs whose execution has ended. BACK: it was given back, and does not count. ASLEEP: it is to go on
-# later, and does not count either. RETRY: it failed.
+# What becomes of jobs whose execution has ended. BACK: it was given back. LATER: it found that the database takes no
+# writes. ASLEEP: it is to go on later. These do not count. RETRY: it failed.
 _NEXT = """
 CASE
-    WHEN {outcome} NOT IN ('BACK', 'ASLEEP', 'RETRY') THEN {outcome}
+    WHEN {outcome} NOT IN ('BACK', 'LATER', 'ASLEEP', 'RETRY') THEN {outcome}
     WHEN job.cancelled_at IS NOT NULL THEN 'CANCELLED'
     WHEN {outcome} = 'RETRY' AND job.attempt - job.uncounted > job.retries THEN 'FAILED'
     ELSE 'QUEUED'
@@ -302,7 +302,7 @@ queued AS (
 ), delayed AS (
     INSERT INTO clew.job_delays (due, name, priority, attempt, job, key)
     SELECT clock_timestamp() + {_BACKOFF}, name, priority, attempt, id, limit_key
-    FROM ended WHERE status = 'QUEUED' AND outcome = 'RETRY'
+    FROM ended WHERE status = 'QUEUED' AND outcome IN ('RETRY', 'LATER')
     UNION ALL
     SELECT run_at, name, priority, attempt, id, limit_key FROM ended WHERE status = 'QUEUED' AND outcome = 'ASLEEP'
 )
@@ -317,11 +317,11 @@ WITH given AS MATERIALIZED (
 ), ended AS (
     UPDATE clew.jobs AS job SET
         status = {_NEXT.format(outcome="given.outcome")},
-        uncounted = job.uncounted + (given.outcome IN ('BACK', 'ASLEEP'))::int,
+        uncounted = job.uncounted + (given.outcome IN ('BACK', 'LATER', 'ASLEEP'))::int,
         asleep = given.outcome = 'ASLEEP',
         run_at = coalesce(given.until, job.run_at),
         result = given.result::jsonb,
-        error = CASE WHEN given.outcome IN ('BACK', 'ASLEEP') THEN job.error ELSE given.error END,
+        error = CASE WHEN given.outcome IN ('BACK', 'LATER', 'ASLEEP') THEN job.error ELSE given.error END,
         progress = coalesce(given.progress, job.progress),
         message = coalesce(given.message, job.message),
         worker = NULL,
