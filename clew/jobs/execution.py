@@ -337,9 +337,7 @@ class Execution:
 
     async def sleep(self, until: float | datetime) -> None:
         self._check_open()
-        moment = until if isinstance(until, datetime) else datetime.now(UTC) + timedelta(seconds=until)
-        if moment.tzinfo is None:
-            raise ValueError("the moment has no time zone")
+        moment = _moment(until)
         if self._place().step is not None:
             raise RuntimeError("a step cannot sleep")
         async with self._steps:
@@ -574,6 +572,20 @@ class Execution:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("the job has ended")
+
+
+def _moment(until: float | datetime) -> datetime:
+    """Return the moment, in UTC, that a handler sleeps until.
+
+    Raises:
+        ValueError: it has no time zone, or it is too far away.
+    """
+    if isinstance(until, datetime) and until.tzinfo is None:
+        raise ValueError("the moment has no time zone")
+    try:
+        return (until if isinstance(until, datetime) else datetime.now(UTC) + timedelta(seconds=until)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("the moment is not in the years 1 to 9999") from None
 
 
 def _sleep(number: int) -> str:

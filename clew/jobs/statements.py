@@ -264,7 +264,8 @@ WITH gone AS (
 INSERT INTO clew.job_queue (name, priority, attempt, job, key) SELECT * FROM gone RETURNING 1
 """
 
-# What is due goes to the queue: see `clew/jobs/places.py` for `$1`. `next` is when there will be more, in seconds.
+# What is due goes to the queue: see `clew/jobs/places.py` for `$1`. `next` is when there may be more, in seconds: soon
+# enough to be finite, because a job may be delayed forever, and not all versions of Postgres subtract infinite moments.
 DUE = """
 WITH due AS MATERIALIZED (
     SELECT ctid AS at FROM clew.job_delays
@@ -279,8 +280,9 @@ WITH due AS MATERIALIZED (
 SELECT
     pg_current_snapshot() AS snapshot, clock_timestamp() AS now, (SELECT count(*) FROM queued) AS moved,
     (SELECT count(*) FROM due) = 1000 AS is_full,
-    extract(epoch FROM (
-        SELECT min(due) FROM clew.job_delays WHERE due > (SELECT clock_timestamp())
+    extract(epoch FROM least(
+        (SELECT min(due) FROM clew.job_delays WHERE due > (SELECT clock_timestamp())),
+        clock_timestamp() + interval '1 hour'
     ) - clock_timestamp())::float8 AS next
 """
 
@@ -453,7 +455,7 @@ DELETE FROM clew.jobs WHERE id = ANY(ARRAY(SELECT id FROM old)) RETURNING id::te
 
 DEPTHS = """
 SELECT queue, count(*) AS depth,
-    extract(epoch FROM clock_timestamp() - min(greatest(created_at, run_at)))::float8 AS age
+    extract(epoch FROM clock_timestamp() - least(min(greatest(created_at, run_at)), clock_timestamp()))::float8 AS age
 FROM clew.jobs WHERE status = 'QUEUED' GROUP BY queue
 """
 
