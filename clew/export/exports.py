@@ -212,7 +212,7 @@ class Exports:
             await self._copy_out(connection, prepared.statement.copy, file)
             await transaction.commit()
         except FAULTS as error:
-            raise client_error(error) from error
+            raise client_error(error, only_reads=True) from error
         finally:
             self._pool.release(connection)
 
