@@ -19,7 +19,7 @@ from sqlalchemy.exc import ResourceClosedError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from clew.database.errors import FAULTS, client_error
+from clew.database.errors import FAULTS, ReadOnlyError, client_error
 from clew.database.pool import Connection, Pool
 
 
@@ -66,14 +66,21 @@ def alchemy_engine(pool: Pool) -> AsyncEngine:
     dialect.do_close = give_back
     dialect.do_terminate = give_back
 
-    def keep_if_cancelled(context: ExceptionContext) -> None:
-        # The connection survives a cancelled statement. SQLAlchemy would return it in the middle of the operation.
-        if not isinstance(context.original_exception, Exception):
+    def failed(context: ExceptionContext) -> None:
+        error = context.original_exception
+        is_cancelled = not isinstance(error, Exception)
+        if is_cancelled:
+            # The connection survives a cancelled statement. SQLAlchemy would return it in the middle of the operation.
             context.is_disconnect = False
-            if context.connection is not None:
-                pool.disturb(context.connection.connection.driver_connection)  # type: ignore[arg-type]  # a connection that ran a statement has one of the driver's
+        if context.connection is None or not (is_cancelled or isinstance(error.__cause__, ReadOnlyError)):
+            return
+        raw: Any = context.connection.connection.driver_connection
+        if is_cancelled:
+            pool.disturb(raw)
+        else:
+            pool.suspect(raw, error.__cause__)
 
-    event.listen(engine.sync_engine, "handle_error", keep_if_cancelled)
+    event.listen(engine.sync_engine, "handle_error", failed)
     return engine
 
 
@@ -134,6 +141,9 @@ class OperationConnection(AsyncConnection):
                     yield adapter._connection
                 except asyncio.CancelledError:
                     self._pool.disturb(adapter._connection)
+                    raise
+                except FAULTS as error:
+                    self._pool.suspect(adapter._connection, error)
                     raise
         except FAULTS as error:
             raise client_error(error) from error

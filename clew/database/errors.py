@@ -15,8 +15,12 @@ FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientE
 # The same, and a connection that does not answer in time.
 UNREACHABLE = (*FAULTS, TimeoutError)
 
+# The server takes no writes: it is a standby since a failover, or was told so.
+ReadOnlyError = exceptions.ReadOnlySQLTransactionError
+
 _UNAVAILABLE = (
     asyncpg.InternalClientError,
+    ReadOnlyError,
     exceptions.PostgresConnectionError,
     exceptions.InvalidAuthorizationSpecificationError,
     exceptions.InvalidCatalogNameError,
@@ -26,6 +30,16 @@ _UNAVAILABLE = (
     OSError,
     TimeoutError,
 )
+
+_TOO_LONG = (
+    exceptions.QueryCanceledError,
+    # Postgres has ended the session, because of its transaction.
+    exceptions.IdleInTransactionSessionTimeoutError,
+    exceptions.TransactionTimeoutError,
+)
+
+# The second one is a lack of resources too, but of those that the statement may use: it would fail again.
+_LIMITS = (exceptions.ProgramLimitExceededError, exceptions.ConfigurationLimitExceededError)
 
 
 class ContentionError(ClewError):
@@ -39,13 +53,26 @@ class ContentionError(ClewError):
         )
 
 
-def client_error(error: BaseException) -> ClewError:
+class UnavailableError(ClewError):
+    """The database is away, or takes no writes for now.
+
+    Attributes:
+        takes_no_writes: whether it is the latter.
+    """
+
+    def __init__(self, *, takes_no_writes: bool = False) -> None:
+        super().__init__("The database is not available.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
+        self.takes_no_writes = takes_no_writes
+
+
+def client_error(error: BaseException, *, only_reads: bool = False) -> ClewError:
     """Return the error that a client gets for a fault of the database, and log the details.
 
     Args:
         error: raised by asyncpg (its own errors, OSError or TimeoutError).
+        only_reads: whether the transaction was begun as one that writes nothing.
     """
-    if isinstance(error, exceptions.QueryCanceledError):
+    if isinstance(error, _TOO_LONG):
         return ClewError("The operation took too long.", code=Code.TIMEOUT, hint="Ask for less, or filter by an index.")
     # asyncpg refuses some values before sending them. Its error is then both a DataError and an InterfaceError.
     # Clients have no operator that divides, so a division by zero is the fault of a view or a computed field.
@@ -54,13 +81,14 @@ def client_error(error: BaseException) -> ClewError:
     if isinstance(error, exceptions.SerializationError | exceptions.DeadlockDetectedError):
         log.info("transactions in each other's way", error=type(error).__name__)
         return ContentionError()
-    if isinstance(error, _UNAVAILABLE):
-        log.warning("database unavailable", error=type(error).__name__, detail=str(error))
-        return ClewError("The database is not available.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
-    if isinstance(error, exceptions.ProgramLimitExceededError):
-        # Examples: JSON over 1 GiB, a statement that nests too deeply, a text too long for an index.
+    if isinstance(error, _LIMITS):
+        # Examples: JSON over 1 GiB, a statement that nests too deeply or needs too large files, a text too long for an
+        # index.
         log.warning("a limit of the database is exceeded", error=type(error).__name__, detail=str(error))
         return ClewError("The operation, or a value in it, is too large for the database.", code=Code.LIMIT_EXCEEDED)
+    if isinstance(error, _UNAVAILABLE) and not (only_reads and isinstance(error, ReadOnlyError)):
+        log.warning("database unavailable", error=type(error).__name__, detail=str(error))
+        return UnavailableError(takes_no_writes=isinstance(error, ReadOnlyError))
     fields = error.as_dict() if isinstance(error, asyncpg.PostgresError) else {}
     if isinstance(error, exceptions.IntegrityConstraintViolationError):
         # The client caused it, not the application.
@@ -82,6 +110,17 @@ def client_error(error: BaseException) -> ClewError:
         constraint=fields.get("constraint_name"),
     )
     return ClewError("Something went wrong on the server.", code=Code.INTERNAL)
+
+
+def takes_no_writes(error: BaseException | None) -> bool:
+    """Return whether an error, or one that led to it, is that the database takes no writes."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, ReadOnlyError) or (isinstance(error, UnavailableError) and error.takes_no_writes):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _names_values(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from clew.config import PLANNER, planner_settings
-from clew.database.errors import FAULTS, client_error
+from clew.database.errors import FAULTS, ReadOnlyError, client_error
 from clew.errors import ClewError, Code
 from clew.metrics import Metrics
 from clew.observe import get_logger
@@ -37,6 +38,9 @@ _LARGEST_PREPARED = 64 * 1024
 
 # In seconds: the time that a cancelled statement may take to end before its connection is closed.
 _SETTLED = 1.0
+
+# In seconds: how often connections to a server that takes no writes are given up, at most. Reads use them meanwhile.
+_LEAVING = 1.0
 
 # The cancelled statements of the operation in this context, which the server may still run. A list of tasks, done when
 # the server has ended the statement.
@@ -85,10 +89,15 @@ class Pool:
         }
         self._idle: list[Connection] = []
         self._open = 0
+        # On the clock of `time.monotonic`.
+        self.last_lent = 0.0
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
         self._settling: dict[asyncio.Task[None], Connection] = {}
         self._disturbed: set[Connection] = set()
+        # Lent connections to a server that takes no writes, and when the next ones may be given up.
+        self._left: set[Connection] = set()
+        self._leave_at = 0.0
 
     @property
     def settings(self) -> dict[str, str]:
@@ -145,6 +154,7 @@ class Pool:
         try:
             return await connection.fetch(sql, *arguments)
         except FAULTS as error:
+            self.suspect(connection, error)
             raise client_error(error) from error
         finally:
             self.release(connection)
@@ -160,6 +170,7 @@ class Pool:
         try:
             yield connection
         except FAULTS as error:
+            self.suspect(connection, error)
             raise client_error(error) from error
         finally:
             self.release(connection)
@@ -170,6 +181,7 @@ class Pool:
         Raises:
             ClewError: UNAVAILABLE if none becomes free in time or the server does not answer.
         """
+        self.last_lent = time.monotonic()
         while self._idle:
             # The last connection returned most likely has the statement prepared.
             connection = self._idle.pop()
@@ -187,6 +199,7 @@ class Pool:
         """Take back a connection from its borrower."""
         if connection.is_closed():
             self._disturbed.discard(connection)
+            self._left.discard(connection)
             self._free_slot()
         elif connection in self._disturbed or _is_cancelled(connection):
             # Closing it now would not stop its statement. A cancellation between the preparation of a statement and
@@ -197,7 +210,8 @@ class Pool:
             task.add_done_callback(self._settling.pop)
             if (unsettled := UNSETTLED.get()) is not None:
                 unsettled.append(task)
-        elif self._closed or _is_used(connection):
+        elif self._closed or _is_used(connection) or connection in self._left:
+            self._left.discard(connection)
             connection.terminate()
             self._free_slot()
         else:
@@ -206,6 +220,21 @@ class Pool:
     def disturb(self, connection: Connection) -> None:
         """Note that a statement on a lent connection was cancelled. `release` then waits for the statement to end."""
         self._disturbed.add(connection)
+
+    def suspect(self, connection: Connection, error: BaseException | None) -> None:
+        """Take note of an error on a lent connection. If its server takes no writes, connect anew.
+
+        After a failover the URL may lead to another server.
+        """
+        now = time.monotonic()
+        if not isinstance(error, ReadOnlyError) or now < self._leave_at:
+            return
+        self._leave_at = now + _LEAVING
+        self._left.add(connection)
+        idle, self._idle = self._idle, []
+        self._open -= len(idle)
+        for other in idle:
+            other.terminate()
 
     def _give(self, connection: Connection) -> None:
         while self._waiters:

@@ -42,7 +42,7 @@ from clew.engine.rule_report import place_of as rule_place
 from clew.engine.statements import Statements
 from clew.engine.types import Ready, Request, Session
 from clew.engine.witness import Recorder
-from clew.errors import Code
+from clew.errors import ClewError, Code
 from clew.model.types import Entity
 from clew.plan.types import Read
 from clew.plan.weight import check_conditions
@@ -234,10 +234,12 @@ class RunningOperation:
                     entry["extensions"]["refusal"] = known.extension()
         for error in result.errors:
             _forget_frames(error)
+        is_away = all_or_nothing and isinstance(causes[0], ClewError) and causes[0].code is Code.UNAVAILABLE
         return await self._whole(
             Outcome(
                 None if all_or_nothing else result.data,
                 errors,
+                error=cast("ClewError", causes[0]) if is_away else None,
                 contended=not self.ran_hooks and any(isinstance(cause, ContentionError) for cause in causes),
             )
         )

@@ -120,6 +120,6 @@ class JobContext(Protocol):
             until: seconds from now, or a moment with a time zone. One that has passed is none to wait for.
 
         Raises:
-            ValueError: the moment has no time zone.
+            ValueError: the moment has no time zone, or is not in the years 1 to 9999.
             RuntimeError: it is called within a step, or after a transaction has begun.
         """

@@ -41,15 +41,16 @@ _LOCKED = "100ms"
 
 
 class Outcome(StrEnum):
-    """What an execution says of its job. RETRY: it failed. BACK: it was given back. ASLEEP: the handler sleeps.
+    """What an execution says of its job. RETRY: it failed.
 
-    The last two do not count.
+    These do not count. BACK: it was given back. LATER: the database took no writes. ASLEEP: the handler sleeps.
     """
 
     SUCCEEDED = "SUCCEEDED"
     CANCELLED = "CANCELLED"
     RETRY = "RETRY"
     BACK = "BACK"
+    LATER = "LATER"
     ASLEEP = "ASLEEP"
 
 

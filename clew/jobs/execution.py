@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from structlog.typing import FilteringBoundLogger
 
 from clew.database.alchemy import OperationConnection
+from clew.database.errors import takes_no_writes
 from clew.database.pool import Pool
 from clew.errors import ClewError
 from clew.jobs import statements as sql
@@ -336,9 +337,7 @@ class Execution:
 
     async def sleep(self, until: float | datetime) -> None:
         self._check_open()
-        moment = until if isinstance(until, datetime) else datetime.now(UTC) + timedelta(seconds=until)
-        if moment.tzinfo is None:
-            raise ValueError("the moment has no time zone")
+        moment = _moment(until)
         if self._place().step is not None:
             raise RuntimeError("a step cannot sleep")
         async with self._steps:
@@ -472,6 +471,9 @@ class Execution:
             await self._keep_output()
             if self.stopped is not None:
                 return self._stopped_ending()
+            if takes_no_writes(error):
+                self.log.warning("job runs again later: the database takes no writes")
+                return Ending(self.id, self.attempt, self.claimed.worker, Outcome.LATER)
             if isinstance(error, ClewError):
                 self.log.info("job refused", code=error.code, error=error.message)
                 return self._failed(error.message)
@@ -570,6 +572,20 @@ class Execution:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeError("the job has ended")
+
+
+def _moment(until: float | datetime) -> datetime:
+    """Return the moment, in UTC, that a handler sleeps until.
+
+    Raises:
+        ValueError: it has no time zone, or it is too far away.
+    """
+    if isinstance(until, datetime) and until.tzinfo is None:
+        raise ValueError("the moment has no time zone")
+    try:
+        return (until if isinstance(until, datetime) else datetime.now(UTC) + timedelta(seconds=until)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("the moment is not in the years 1 to 9999") from None
 
 
 def _sleep(number: int) -> str:

@@ -264,7 +264,8 @@ WITH gone AS (
 INSERT INTO clew.job_queue (name, priority, attempt, job, key) SELECT * FROM gone RETURNING 1
 """
 
-# What is due goes to the queue: see `clew/jobs/places.py` for `$1`. `next` is when there will be more, in seconds.
+# What is due goes to the queue: see `clew/jobs/places.py` for `$1`. `next` is when there may be more, in seconds: soon
+# enough to be finite, because a job may be delayed forever, and not all versions of Postgres subtract infinite moments.
 DUE = """
 WITH due AS MATERIALIZED (
     SELECT ctid AS at FROM clew.job_delays
@@ -279,16 +280,17 @@ WITH due AS MATERIALIZED (
 SELECT
     pg_current_snapshot() AS snapshot, clock_timestamp() AS now, (SELECT count(*) FROM queued) AS moved,
     (SELECT count(*) FROM due) = 1000 AS is_full,
-    extract(epoch FROM (
-        SELECT min(due) FROM clew.job_delays WHERE due > (SELECT clock_timestamp())
+    extract(epoch FROM least(
+        (SELECT min(due) FROM clew.job_delays WHERE due > (SELECT clock_timestamp())),
+        clock_timestamp() + interval '1 hour'
     ) - clock_timestamp())::float8 AS next
 """
 
-# What becomes of jobs whose execution has ended. BACK: it was given back, and does not count. ASLEEP: it is to go on
-# later, and does not count either. RETRY: it failed.
+# What becomes of jobs whose execution has ended. BACK: it was given back. LATER: it found that the database takes no
+# writes. ASLEEP: it is to go on later. These do not count. RETRY: it failed.
 _NEXT = """
 CASE
-    WHEN {outcome} NOT IN ('BACK', 'ASLEEP', 'RETRY') THEN {outcome}
+    WHEN {outcome} NOT IN ('BACK', 'LATER', 'ASLEEP', 'RETRY') THEN {outcome}
     WHEN job.cancelled_at IS NOT NULL THEN 'CANCELLED'
     WHEN {outcome} = 'RETRY' AND job.attempt - job.uncounted > job.retries THEN 'FAILED'
     ELSE 'QUEUED'
@@ -302,7 +304,7 @@ queued AS (
 ), delayed AS (
     INSERT INTO clew.job_delays (due, name, priority, attempt, job, key)
     SELECT clock_timestamp() + {_BACKOFF}, name, priority, attempt, id, limit_key
-    FROM ended WHERE status = 'QUEUED' AND outcome = 'RETRY'
+    FROM ended WHERE status = 'QUEUED' AND outcome IN ('RETRY', 'LATER')
     UNION ALL
     SELECT run_at, name, priority, attempt, id, limit_key FROM ended WHERE status = 'QUEUED' AND outcome = 'ASLEEP'
 )
@@ -317,11 +319,11 @@ WITH given AS MATERIALIZED (
 ), ended AS (
     UPDATE clew.jobs AS job SET
         status = {_NEXT.format(outcome="given.outcome")},
-        uncounted = job.uncounted + (given.outcome IN ('BACK', 'ASLEEP'))::int,
+        uncounted = job.uncounted + (given.outcome IN ('BACK', 'LATER', 'ASLEEP'))::int,
         asleep = given.outcome = 'ASLEEP',
         run_at = coalesce(given.until, job.run_at),
         result = given.result::jsonb,
-        error = CASE WHEN given.outcome IN ('BACK', 'ASLEEP') THEN job.error ELSE given.error END,
+        error = CASE WHEN given.outcome IN ('BACK', 'LATER', 'ASLEEP') THEN job.error ELSE given.error END,
         progress = coalesce(given.progress, job.progress),
         message = coalesce(given.message, job.message),
         worker = NULL,
@@ -453,7 +455,7 @@ DELETE FROM clew.jobs WHERE id = ANY(ARRAY(SELECT id FROM old)) RETURNING id::te
 
 DEPTHS = """
 SELECT queue, count(*) AS depth,
-    extract(epoch FROM clock_timestamp() - min(greatest(created_at, run_at)))::float8 AS age
+    extract(epoch FROM clock_timestamp() - least(min(greatest(created_at, run_at)), clock_timestamp()))::float8 AS age
 FROM clew.jobs WHERE status = 'QUEUED' GROUP BY queue
 """
 

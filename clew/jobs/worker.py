@@ -301,7 +301,7 @@ class Worker:
         if row["is_full"]:
             self._due_at = 0.0
         else:
-            self._due_at = now + min(_POLL, row["next"] if row["next"] is not None else _POLL)
+            self._due_at = now + min(_POLL, row["next"])
 
     async def _sweep(self, connection: JobConnection) -> None:
         found = await connection.fetch(sql.REAP)

@@ -317,11 +317,13 @@ class LiveQueries:
 
     async def close(self) -> None:
         """End all live queries, and close the pool. The owner of the tasks ends these."""
-        for group in list(self._groups.values()):
-            for member in list(group.members.values()):
-                for stream in list(member.streams):
-                    await stream.aclose()
-        await self._pool.close()
+        try:
+            for group in list(self._groups.values()):
+                for member in list(group.members.values()):
+                    for stream in list(member.streams):
+                        await stream.aclose()
+        finally:
+            await self._pool.close()
 
     # --- members ----------------------------------------------------------------------
 

@@ -14,12 +14,13 @@ from types import FrameType
 from typing import Protocol, cast, runtime_checkable
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clew.config import Settings
 from clew.server.listen import BACKLOG
 from clew.server.protocol import Connection, Door, Patience
 from clew.server.websocket import SocketConnection
+from clew.wire.disconnect import BREAK_OFF
 
 # In seconds: the time for the app's own shutdown after the last request. Then the process is killed.
 LAST_SECONDS = 5.0
@@ -57,7 +58,9 @@ class Server(uvicorn.Server):
         on_closed: Callable[[], None] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        super().__init__(_config(app, settings, patience or Patience(connections=settings.max_connections)))
+        ending = _Ending(app, lambda: self.should_exit)
+        door = Door(patience or Patience(connections=settings.max_connections), is_told=isinstance(app, Drains))
+        super().__init__(_config(ending, settings, door))
         self.stopped_by: int | None = None
         self._app = app
         self._settings = settings
@@ -118,8 +121,28 @@ class Server(uvicorn.Server):
         self._captured_signals.clear()
 
 
-def _config(app: ASGIApp, settings: Settings, patience: Patience) -> uvicorn.Config:
-    door = Door(patience, is_told=isinstance(app, Drains))
+class _Ending:
+    """An ASGI app that breaks off the requests which the server cancels because it stops.
+
+    uvicorn would log each of them as a fault of the application.
+    """
+
+    def __init__(self, app: ASGIApp, is_stopping: Callable[[], bool]) -> None:
+        self._app = app
+        self._is_stopping = is_stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._is_stopping():
+                raise
+            break_off = scope.get("extensions", {}).get(BREAK_OFF)
+            if break_off is not None:
+                break_off()
+
+
+def _config(app: ASGIApp, settings: Settings, door: Door) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="on",

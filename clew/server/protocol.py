@@ -167,6 +167,9 @@ class Connection(HttpToolsProtocol):
         """Close the connection within a response, so that the client knows that the rest is missing."""
         # uvicorn would log that the application has left its response without an end.
         cycle.disconnected = True
+        if not cycle.response_started:
+            error = ClewError("The server is shutting down.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
+            self._write_refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, b"retry-after: 1\r\n")
         self.transport.close()
 
     def _watch_reading(self) -> None:
@@ -231,6 +234,10 @@ class Connection(HttpToolsProtocol):
         if self._is_answering():
             self.transport.abort()
             return
+        self._write_refusal(status, error, headers)
+        self.transport.close()
+
+    def _write_refusal(self, status: HTTPStatus, error: ClewError, headers: bytes) -> None:
         body = refusal(error, new_request_id()).body
         self.transport.write(
             STATUS_LINE[status]
@@ -239,4 +246,3 @@ class Connection(HttpToolsProtocol):
             + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
             + body
         )
-        self.transport.close()

@@ -35,6 +35,7 @@ from clew.live.queries import LiveQueries
 from clew.live.subscriptions import Subscriptions
 from clew.metrics import Metrics
 from clew.model.names import JOB_OUTPUT
+from clew.observe import get_logger
 from clew.wire.export import CSV, NDJSON, ExportHandler
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
@@ -47,6 +48,8 @@ from clew.wire.sockets import WEBSOCKET, Sockets
 from clew.wire.sse import Streams
 from clew.wire.tickets import TicketOffice
 from clew.wire.websocket import Door, WebSocketHandler
+
+_LOG = get_logger("clew.wire")
 
 
 class Application(Starlette):
@@ -209,11 +212,19 @@ class Application(Starlette):
             await self.close()
 
     async def close(self) -> None:
-        """End work beside requests, and close the connections."""
-        await self.live.close()
-        if self.jobs is not None:
-            await self.jobs.close()
-        await self.background.close()
-        await self.outputs.close()
-        await self.exports.close()
-        await self.engine.pool.close()
+        """End work beside requests, and close the connections.
+
+        Each part is closed, whatever happens to the others. The first of their errors is raised at the end.
+        """
+        jobs = () if self.jobs is None else (self.jobs,)
+        first: BaseException | None = None
+        for part in (self.live, *jobs, self.background, self.outputs, self.exports, self.engine.pool):
+            try:
+                await part.close()
+            except BaseException as error:
+                if first is None:
+                    first = error
+                else:
+                    _LOG.error("part not closed", part=type(part).__name__, exc_info=error)
+        if first is not None:
+            raise first

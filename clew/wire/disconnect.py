@@ -10,7 +10,8 @@ from starlette.types import Receive
 
 Result = TypeVar("Result")
 
-# An extension of the ASGI scope, where the server has it: a function that closes the connection within a response.
+# An extension of the ASGI scope, where the server has it: a function that closes the connection of a request that
+# cannot be answered whole. If the response has not begun, it is an error.
 BREAK_OFF = "clew.break_off"
 
 # In seconds. Watching costs a task. A shorter operation ends before the watch would pay.

@@ -41,6 +41,7 @@ type Mutation {
   fail(how: String!): Int @job(timeout: 0.5) @allow(role: user)
   slow: Int @job @allow(role: user)
   doze: Int @job @allow(role: user)
+  hold(text: String!): Boolean @job @allow(role: user)
   turn(key: String!): Int @job(key: [key], concurrency: 1, rate: 1000) @allow(role: user)
   tick: Int @job
   seen(payload: JSON!): Int @job
@@ -55,11 +56,12 @@ CREATE = "mutation ($text: String!) { createNote(input: {text: $text}) { id } }"
 
 @dataclass
 class Server:
-    """A server with a worker in it. `aside` is a connection of the test itself."""
+    """A server with a worker in it. `aside` is a connection of the test itself. The job `hold` waits for `go`."""
 
     client: httpx.AsyncClient
     aside: asyncpg.Connection[Any]
     seen: list[Any]
+    go: asyncio.Event
 
     def headers(self, name: str) -> dict[str, str]:
         return {"authorization": f"Bearer {hs256(claims(sub=name, exp=4_000_000_000))}"}
@@ -89,7 +91,7 @@ class Server:
         return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
 
 
-def handlers(clew: Clew, seen: list[Any]) -> None:
+def handlers(clew: Clew, seen: list[Any], go: asyncio.Event) -> None:
     @clew.job("tell")
     async def tell(ctx: JobContext, text: str, times: int) -> str:
         async def say() -> int:
@@ -161,6 +163,17 @@ def handlers(clew: Clew, seen: list[Any]) -> None:
         await ctx.emit("b")
         return ctx.attempt
 
+    @clew.job("hold")
+    async def hold(ctx: JobContext, text: str) -> bool:
+        seen.append("held")
+        await go.wait()
+        try:
+            await ctx.graphql(CREATE, text=text)
+        except ClewError as error:
+            seen.append(error.code)
+            raise
+        return True
+
     @clew.job("turn")
     async def turn(ctx: JobContext, key: str) -> int:
         return len(key)
@@ -186,8 +199,9 @@ async def serving(url: str, folder: Path) -> AsyncIterator[Server]:
     (folder / "graphql").mkdir()
     (folder / "graphql" / "a.graphql").write_text(SDL)
     seen: list[Any] = []
+    go = asyncio.Event()
     clew = Clew(project=folder)
-    handlers(clew, seen)
+    handlers(clew, seen, go)
     await create_tables(url, clew.build()[0], logged=True)
     settings = Settings.model_validate({"DATABASE_URL": url, "env": "production", "jwt_secret": SECRET})
     aside = await asyncpg.connect(url)
@@ -195,7 +209,7 @@ async def serving(url: str, folder: Path) -> AsyncIterator[Server]:
         served(clew.asgi(settings)) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=SOON) as client,
     ):
-        yield Server(client, aside, seen)
+        yield Server(client, aside, seen, go)
     await aside.close()
 
 
@@ -359,6 +373,50 @@ async def test_a_mutation_that_fails_queues_nothing(server: Server) -> None:
     answer = await server.client.post("/graphql", json={"query": document}, headers=server.headers("ada"))
     assert answer.json()["errors"][0]["extensions"]["code"] == "CONSTRAINT_VIOLATION"
     assert await server.aside.fetchval("SELECT count(*) FROM clew.jobs") == 0
+
+
+async def test_a_database_that_takes_no_writes_is_unavailable_and_costs_no_run(server: Server) -> None:
+    """After a failover the URL may lead to a standby for a while. New sessions are as on such a one."""
+
+    async def has_seen(what: Any) -> None:
+        async def fits() -> bool:
+            return what in server.seen
+
+        await until(fits)
+
+    async def writes() -> bool:
+        body = {"query": CREATE, "variables": {"text": "b"}}
+        answer = await server.client.post("/graphql", json=body, headers=server.headers("ada"))
+        return "errors" not in answer.json()
+
+    key = (await server.ok('mutation { hold(text: "a") { id } }'))["hold"]["id"]
+    await has_seen("held")
+    name = await server.aside.fetchval("SELECT current_database()")
+    await server.aside.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await server.aside.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()", name
+    )
+    for document in (
+        'mutation { createNote(input: {text: "c"}) { id } }',
+        'mutation { tell(text: "c") { id } }',
+        'mutation { createNote(input: {text: "c"}) { id } tell(text: "c") { id } }',
+    ):
+        answer = await server.client.post("/graphql", json={"query": document}, headers=server.headers("ada"))
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        assert answer.headers["retry-after"]
+    assert await server.ok("{ notes { text } }") == {"notes": []}
+    server.go.set()
+    await has_seen("UNAVAILABLE")
+    await server.aside.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    # Sessions that were begun meanwhile take no writes until they end.
+    await until(writes)
+    assert (await server.ended(key))["status"] == "SUCCEEDED"
+    row = await server.aside.fetchrow("SELECT attempt, uncounted, error FROM clew.jobs WHERE id = $1", key)
+    assert row is not None
+    assert row["attempt"] - row["uncounted"] == 1
+    assert (row["uncounted"] > 0, row["error"]) == (True, None)
+    assert await server.ok("{ notes(orderBy: [{text: ASC}]) { text } }") == {"notes": [{"text": "a"}, {"text": "b"}]}
 
 
 async def test_a_long_key_of_a_limit_holds_up_no_job(server: Server) -> None:

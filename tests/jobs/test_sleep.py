@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+import math
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -175,6 +176,9 @@ async def test_what_cannot_sleep_says_so(jobs: Jobs) -> None:
 
         await told(ctx.step("a", step))
         await told(ctx.sleep(datetime(2100, 1, 1)))  # noqa: DTZ001  that is the fault
+        far = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+        for until in (1e300, -1e300, 10**400, math.inf, math.nan, 1e12, far):
+            await told(ctx.sleep(until))
         await told(ctx.step("clew.a", step))
         await ctx.sleep(datetime.now(UTC) - timedelta(days=1))
         async with ctx.transaction():
@@ -186,9 +190,32 @@ async def test_what_cannot_sleep_says_so(jobs: Jobs) -> None:
     assert found == [
         "a step cannot sleep",
         "the moment has no time zone",
+        *["the moment is not in the years 1 to 9999"] * 7,
         'a step\'s name does not begin with "clew."',
         "sleeps come before the transaction, whose effects would be undone",
     ]
+
+
+async def test_a_job_that_sleeps_forever_holds_up_no_other(jobs: Jobs) -> None:
+    """The last moment that Python has is infinity in the database."""
+
+    @jobs.job("forever")
+    async def forever(ctx: JobContext) -> None:
+        await ctx.sleep(datetime.max.replace(tzinfo=UTC))
+
+    @jobs.job("soon")
+    async def soon(ctx: JobContext) -> None:
+        await ctx.sleep(0.05)
+
+    jobs.worker()
+    sleeping = await jobs.enqueue("forever")
+    await jobs.until_waiting(sleeping, 1)
+    assert str(await jobs.connection.fetchval("SELECT due::text FROM clew.job_delays")) == "infinity"
+    (moved,) = await jobs.connection.fetch(sql.DUE, datetime(2000, 1, 1, tzinfo=UTC))
+    assert 0 < moved["next"] <= 3600
+    (depth,) = await jobs.connection.fetch(sql.DEPTHS)
+    assert (depth["depth"], depth["age"]) == (1, 0)
+    assert (await jobs.until(await jobs.enqueue("soon")))["status"] == "SUCCEEDED"
 
 
 async def test_output_that_was_dropped_during_a_sleep_is_not_numbered_again(database_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
 
 from clew import Clew
 from clew.config import Settings
@@ -289,3 +291,35 @@ async def test_what_no_route_answers_has_a_json_body(shop: Shop, method: str, pa
     (error,) = response.json()["errors"]
     assert error["extensions"]["code"] == ("NOT_FOUND" if status == 404 else "BAD_USER_INPUT")
     assert error["extensions"]["requestId"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fault", [RuntimeError("first"), asyncio.CancelledError("first")])
+async def test_each_part_is_closed_whatever_happens_to_others(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    app = make_app()
+    closed: list[str] = []
+
+    def closing(name: str, error: BaseException | None) -> None:
+        part = getattr(app, name)
+        close = part.close
+
+        async def spoiled() -> None:
+            await close()
+            closed.append(name)
+            if error is not None:
+                raise error
+
+        monkeypatch.setattr(part, "close", spoiled)
+
+    closing("live", fault)
+    closing("background", None)
+    closing("outputs", RuntimeError("second"))
+    closing("exports", None)
+    with capture_logs() as logs, pytest.raises(type(fault), match="first"):
+        async with app.lifespan():
+            pass
+    assert closed == ["live", "background", "outputs", "exports"]
+    assert app.engine.pool.is_closed
+    assert [(entry["event"], entry["part"]) for entry in logs] == [("part not closed", "JobOutputs")]
