@@ -200,6 +200,36 @@ const [download] = await Promise.all([page.waitForEvent("download"), page.click(
 seen.file = download.suggestedFilename();
 seen.lines = (await readFile(await download.path(), "utf8")).split("\n", 1)[0];
 
+// Meanwhile: a proxy that lets WebSockets open, and nothing through, and a browser that has none.
+async function subscriber(prepare) {
+  const found = await visitor("/graphql", "light", prepare);
+  await found.tab("MyThreads");
+  await found.run();
+  await found.holds('"pinned"');
+  const [said] = await found.text(".clew-summary");
+  return [found, said.split(" · ")[0]];
+}
+
+async function mute() {
+  const [found, said] = await subscriber((context) => context.routeWebSocket(/.*/, () => {}));
+  await found.page.close();
+  return said;
+}
+
+async function socketless() {
+  const [found, said] = await subscriber((context) => context.addInitScript(() => delete globalThis.WebSocket));
+  await found.run();
+  // Where no event stream begins either, the result says so.
+  const isStream = (request) => request.headers().accept === "text/event-stream";
+  await found.page.route("**/graphql", (route) => (isStream(route.request()) ? route.abort() : route.fallback()));
+  await found.run();
+  await found.holds("Neither a WebSocket nor an event stream");
+  await found.page.close();
+  return said;
+}
+
+const without = Promise.all([mute(), socketless()]);
+
 // The same in dark, where the app is mounted, and where no WebSocket goes through.
 const other = await visitor("/api/graphql", "dark");
 await other.run();
@@ -218,26 +248,7 @@ await other.show("Documentation Explorer");
 await other.holds("Root Types", ".graphiql-plugin");
 await other.look("dark-docs");
 
-// A proxy that lets WebSockets open, and nothing through; and a browser that has none.
-const muted = async (context) => context.routeWebSocket(/.*/, () => {});
-const without = (context) => context.addInitScript(() => delete globalThis.WebSocket);
-const isStream = (request) => request.headers().accept === "text/event-stream";
-seen.without = [];
-for (const change of [muted, without]) {
-  const third = await visitor("/graphql", "light", change);
-  await third.tab("MyThreads");
-  await third.run();
-  await third.holds('"pinned"');
-  seen.without.push((await third.text(".clew-summary"))[0].replace(/[\d.]+ k?B/g, "N"));
-  if (change === without) {
-    // Where no event stream begins, the result says so.
-    await third.run();
-    await third.page.route("**/graphql", (route) => (isStream(route.request()) ? route.abort() : route.fallback()));
-    await third.run();
-    await third.holds("Neither a WebSocket nor an event stream");
-  }
-  await third.page.close();
-}
+seen.without = await without;
 
 seen.violations = [...violations];
 // The browser tells that one WebSocket was refused, and one event stream broken off.
