@@ -35,7 +35,8 @@ async def test_join_at_the_first_a_middle_the_last_and_past_the_last_byte(
             await writer.emit(job, 1, letter, "token", None)
         await writer.flush(job)
         reading = here.follow(following, job, after)
-        has = 0 if after is None else int(after[2:])
+        # What is past the last chunk was lost: the follower begins anew.
+        has = 0 if after in (None, "1:9") else int(after[2:])
         await reading.until(lambda it: len(it.text) == max(0, 5 - has))
         for letter in "fghij":
             await writer.emit(job, 1, letter, "token", None)

@@ -41,6 +41,8 @@ class Follower:
         self._waiter: asyncio.Future[None] | None = None
         self._error: ClewError | None = None
         self._is_complete = False
+        # That of the stream, as long as what the follower has is a part of that.
+        self._turn: int | None = None
         self._pending: list[OutputEvent] = []
         self._looking: asyncio.Task[None] | None = None
         # Whether it could not be told the last time.
@@ -72,6 +74,8 @@ class Follower:
                 raise UnknownJobError
             if self._has is None:
                 self._has = Position(stream.attempt, 0)
+            if not stream.is_beyond(self._has):
+                self._turn = stream.turn
             if stream.is_begun:  # alike if true: nothing is dropped before
                 self._check_kept(stream)
         except ClewError:
@@ -129,7 +133,11 @@ class Follower:
             raise UnknownJobError
         has = self._has
         assert has is not None
-        if has.attempt != stream.attempt and stream.attempt:
+        if self._turn != stream.turn:
+            if stream.is_open and stream.is_begun:
+                self._turn = stream.turn
+                return (stream.reset,)
+        elif has.attempt != stream.attempt and stream.attempt:
             if stream.is_begun:
                 if has.attempt or stream.attempt > 1:
                     return (stream.reset,)
@@ -140,6 +148,8 @@ class Follower:
             chunks = stream.after(has.seq)
             if chunks is None:
                 chunks = await self._outputs.page(stream.job, has)
+                if self._turn != stream.turn:
+                    return ()
                 if not chunks or chunks[0].seq != has.seq + 1:
                     # Unless a new attempt has begun meanwhile, they were dropped.
                     if has.attempt == stream.attempt:

@@ -48,6 +48,8 @@ class Stream:
         status: None if there is no such job.
         dropped: chunks of the attempt up to this one are not kept any more.
         is_open: whether anything of this is known.
+        is_behind: whether the database has more than was read last.
+        turn: how often all of this has turned out to be void. What followers have then is void, too.
         read_at: when the database was asked for it last.
         roused_at: when the followers were woken last.
         rousing: will wake them.
@@ -62,6 +64,8 @@ class Stream:
     dropped: int = -1
     held: int = 0
     is_open: bool = False
+    is_behind: bool = False
+    turn: int = 0
     read_at: float = 0.0
     roused_at: float = 0.0
     rousing: asyncio.TimerHandle | None = None
@@ -128,6 +132,12 @@ class Stream:
         self.dropped = -1 if state.dropped is None else state.dropped
         self.skip(max(self.dropped, self.head if last is None else last))
 
+    def restart(self) -> None:
+        """Forget all, because the database is another one."""
+        self._forget()
+        self.is_open = False
+        self.turn += 1
+
     def feed(self, chunks: Sequence[Chunk]) -> bool:
         """Add chunks that this process has written, in order. Return False if something is missing before them."""
         if not self.is_open:
@@ -159,6 +169,7 @@ class Stream:
             return
         if state.attempt > self.attempt:
             self._begin(state.attempt)
+        self.is_behind = not is_all
         self.dropped = -1 if state.dropped is None else state.dropped
         self.skip(self.dropped)
         for chunk in chunks:
@@ -167,6 +178,15 @@ class Stream:
                 self._append(chunk)
         if is_all:
             self.status = state.status
+
+    def is_beyond(self, position: Position) -> bool:
+        """Return whether a position is one of output that is not there, and so was lost.
+
+        The end of an execution is one after its last chunk, and the job may have been queued again.
+        """
+        if not self.attempt or position.attempt != self.attempt or self.is_behind:
+            return False
+        return position.seq > max(0, self.head) + (self.status is not Status.RUNNING)
 
     def skip(self, seq: int) -> None:
         """Go on after a chunk. Those between are not held."""

@@ -75,6 +75,8 @@ class _State:
 
     loop: asyncio.AbstractEventLoop
     pool: Pool
+    # Which database system, and which timeline of it, the streams are of.
+    epoch: str | None = None
     ring: Ring = field(default_factory=Ring)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -355,6 +357,7 @@ class _Reading:
         self._connection = connection
         self._poll_at = self._say_at = self._read_at = 0.0
         self._until = 0.0
+        self._knows_epoch = False
 
     async def run(self) -> None:
         """Go on until the connection is lost, or nobody needs it.
@@ -425,6 +428,8 @@ class _Reading:
     async def _read(self) -> None:
         """Read what is due, and let followers in."""
         state, outputs = self._state, self._outputs
+        if not self._knows_epoch:
+            await self._learn_epoch()
         streams = state.ring.streams
         joining, state.joining = state.joining, {}
         due, state.due = state.due, set()
@@ -454,15 +459,33 @@ class _Reading:
             _let(waiting)
         self._read_at = time.monotonic()
 
+    async def _learn_epoch(self) -> None:
+        """Find out whether the database is the one of before. Else all streams begin anew."""
+        state = self._state
+        ((epoch,),) = await self._connection.fetch(sql.EPOCH)
+        if epoch is None:
+            return
+        if state.epoch not in (None, epoch):
+            _LOG.warning("output of jobs is read anew: the database is another one", streams=len(state.ring.streams))
+            for stream in state.ring.streams.values():
+                with state.ring.changing(stream):
+                    stream.restart()
+                state.joining.setdefault(stream, [])
+        state.epoch = epoch
+        self._knows_epoch = True
+
     async def _open(self, streams: Iterable[Stream]) -> None:
         """Find out how far the output of jobs is."""
         by_job = {stream.job: stream for stream in streams}
         _asked(by_job.values())
         rows = await self._connection.fetch(sql.OPEN, list(by_job))
         for job, attempt, status, last, step, dropped in rows:
-            by_job.pop(job).open(State(attempt, Status(status), dropped), last, step)
+            stream = by_job.pop(job)
+            with self._state.ring.changing(stream):
+                stream.open(State(attempt, Status(status), dropped), last, step)
         for stream in by_job.values():
-            stream.open(None, None, None)
+            with self._state.ring.changing(stream):
+                stream.open(None, None, None)
 
     async def _update(self, streams: Sequence[Stream]) -> None:
         """Read the next chunks of jobs."""

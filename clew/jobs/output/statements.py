@@ -62,6 +62,14 @@ INSERT INTO clew.job_output_dropped AS d (job, attempt, seq) VALUES ($1, $2, $3)
 ON CONFLICT (job) DO UPDATE SET attempt = excluded.attempt, seq = excluded.seq
 """
 
+# The database system and its timeline: after a failover or a restore they are others, and output may be lost that
+# followers have. NULL on a standby, which may become another primary at any moment.
+EPOCH = """
+SELECT CASE WHEN NOT pg_is_in_recovery() THEN
+    system_identifier || '.' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
+END FROM pg_control_system()
+"""
+
 # How far the output of some jobs is.
 OPEN = """
 SELECT jobs.id::text, jobs.output, jobs.status, (
