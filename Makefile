@@ -83,6 +83,7 @@ clean: ## remove the set-up and the embedded database
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Clew needs Python 3.11 or later; this is '"$$($(PYTHON) --version)"'. Try: make PYTHON=python3.13 $(MAKECMDGOALS)' >&2; exit 1; }
+	@echo 'Installing the locked dependencies into $(VENV). This takes a minute or two.'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .

@@ -263,7 +263,7 @@ class Clew:
             Depths(beside.fetch).measure(metrics, {one.queue for one in declarations.values()})
             if worker is not None:
                 worker.metrics.measure(metrics, declarations.values())
-        exports = self._exports(engine, settings)
+        exports = self._exports(engine, beside, settings)
         pool, root = engine.pool, self.root
 
         async def check() -> None:
@@ -505,9 +505,10 @@ class Clew:
             planner=planner or settings.planner,
         )
 
-    def _exports(self, engine: Engine, settings: Settings) -> Exports:
+    def _exports(self, engine: Engine, live: Pool, settings: Settings) -> Exports:
         bounds = Bounds(settings.max_exports, settings.max_all_exports, settings.export_seconds)
-        return Exports(engine, self._new_pool(settings, settings.max_all_exports, "clew-export"), bounds)
+        pool = self._new_pool(settings, settings.max_all_exports, "clew-export")
+        return Exports(engine, pool, bounds, (engine.pool, live))
 
     def _url_of(self, settings: Settings) -> str:
         url = settings.database_url

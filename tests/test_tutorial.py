@@ -28,7 +28,7 @@ FILE = re.compile(r'\w+ title="([^"]+)"')
 # What differs from run to run.
 VARYING = {
     re.compile(r"\b[0-9a-f]{32}\b"): "<request>",
-    re.compile(r"\b\d+\.\d+ s\b"): "<seconds>",
+    re.compile(r"\b\d+\.\d+ ?s\b"): "<seconds>",
 }
 
 
@@ -119,7 +119,7 @@ class Newcomer:
     def _commands(self, folder: Path) -> None:
         """The commands that the page asks for, as this Python has them."""
         folder.mkdir()
-        for name, arguments in {"clew": "-m clew.cli", "python3": ""}.items():
+        for name, arguments in {"clew": "-m clew.cli", "pytest": "-m pytest", "python3": ""}.items():
             command = folder / name
             command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
             command.chmod(0o755)
@@ -146,10 +146,11 @@ class Newcomer:
             self._terminals[terminal].show(plain(self._here(step.text)))
 
     def _quick_start(self) -> None:
-        """Have an empty database ready, which `clew dev` would make in some seconds."""
-        folder = self.project / ".clew" / "postgres"
-        folder.mkdir(parents=True)
-        copy_empty_cluster(folder)
+        """Have empty databases ready, which `clew dev` and `pytest` would make in some seconds."""
+        for name in ("postgres", "test-postgres"):
+            folder = self.project / ".clew" / name
+            folder.mkdir(parents=True)
+            copy_empty_cluster(folder)
 
     def _here(self, text: str) -> str:
         """With the port on which the server of this test is."""

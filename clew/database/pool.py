@@ -107,6 +107,8 @@ class Pool:
         }
         self._idle: list[Connection] = []
         self._open = 0
+        # On the clock of `time.monotonic`.
+        self.last_lent = 0.0
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
         self._settling: dict[asyncio.Task[None], Connection] = {}
@@ -197,6 +199,7 @@ class Pool:
         Raises:
             ClewError: UNAVAILABLE if none becomes free in time or the server does not answer.
         """
+        self.last_lent = time.monotonic()
         while self._idle:
             # The last connection returned most likely has the statement prepared.
             connection = self._idle.pop()

@@ -89,7 +89,7 @@ def _prepare(channel: Channel) -> Server | None:
         channel.send(
             {
                 "event": "ready",
-                "entities": len(model.entities),
+                "entities": len(model.own_entities),
                 "applied": applied,
                 "seeded": seeded,
                 "playground": settings.playground,

@@ -45,7 +45,7 @@ def collect(
 
     def walk(selections: Iterable[SelectionNode]) -> None:
         for node in selections:
-            if node.directives and not _included(node.directives, variables):
+            if node.directives and not is_included(node.directives, variables):
                 continue
             if isinstance(node, FieldNode):
                 key = (node.alias or node.name).value
@@ -68,7 +68,12 @@ def collect(
     return {key: tuple(nodes) for key, nodes in fields.items()}
 
 
-def _included(directives: Iterable[DirectiveNode], variables: Mapping[str, Any]) -> bool:
+def is_included(directives: Iterable[DirectiveNode], variables: Mapping[str, Any]) -> bool:
+    """Return whether `@skip` and `@include` among these directives let their node be.
+
+    Raises:
+        ClewError: BAD_USER_INPUT for a null condition.
+    """
     for directive in directives:
         name = directive.name.value
         if name not in ("skip", "include"):

@@ -29,6 +29,7 @@ from clew.engine.idempotency import Repeatable
 from clew.engine.identity import identity
 from clew.engine.operation import Enclosing, OwnTransaction, RunningOperation, RunWithin
 from clew.engine.outcome import (
+    NotStreamedError,
     Outcome,
     QueriesOnlyError,
     RateLimitedError,
@@ -63,7 +64,6 @@ from clew.writes.hooks import Hooks
 _ROLE_SETS = 64
 # How deep operations may nest. Without a limit, a resolver that runs its own field would never end.
 _MOST_WITHIN = 10
-_HOW_TO_SUBSCRIBE = "Send it over a WebSocket, or with `Accept: text/event-stream`."
 
 
 class Engine:
@@ -248,7 +248,7 @@ class Engine:
             if flight is not None:
                 flight.kind = kind.value
             if kind is OperationType.SUBSCRIPTION and not subscribes:
-                raise ClewError("A subscription cannot be run as a single request.", hint=_HOW_TO_SUBSCRIBE)
+                raise NotStreamedError
             if kind is OperationType.MUTATION and request.queries_only:
                 raise QueriesOnlyError
             return Begun(prepared, await self.statements.ready(prepared, request.variables, session), session)

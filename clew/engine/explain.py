@@ -37,20 +37,23 @@ from clew.access.types import (
     Visible,
 )
 from clew.access.visible import Access
-from clew.document.prepare import InvalidDocument
+from clew.document.prepare import InvalidDocument, Prepared
 from clew.engine.engine import Engine
 from clew.engine.flights import Flight
-from clew.engine.outcome import Outcome
+from clew.engine.outcome import NotStreamedError, Outcome, RunsPythonError
 from clew.engine.refused_to_user import refused_to_user
 from clew.engine.rule_report import Judgement, Masked, is_part_of_plan, place_of, report_rules
-from clew.engine.types import Executable, Ready, Request
+from clew.engine.types import Executable, Ready, Request, Session
+from clew.engine.unplanned import Unplanned, rules_of_unplanned, unplanned_fields
 from clew.engine.witness import Recorder, Step, Tried
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan.dependencies import Dependency, Route, plan_dependencies
-from clew.plan.types import ReadPlan
+from clew.plan.types import ChangeNode, ReadPlan
+from clew.resolvers.batches import Place
 from clew.schema.roles import role_schema
 from clew.sql.arguments import Claims
+from clew.sql.keys import bound_keys
 from clew.viewer import Viewer
 
 _ADMIN_VIEWER = Viewer.admin()
@@ -77,7 +80,9 @@ class Compiled:
 class Explanation:
     """What a query or a subscription compiles to for a viewer.
 
-    `dependencies` are the rows whose changes would run it again, if it were a live query.
+    `dependencies` are the rows whose changes would run it again, if it were a live query. For change events, they are
+    the rows whose changes are judged, `read_now` names the entities whose rows are read as they are then, and `nodes`
+    has the statement of each `node`. For all else `read_now` is None.
     """
 
     viewer: Viewer
@@ -85,26 +90,42 @@ class Explanation:
     rules: tuple[Judgement, ...] = ()
     masks: tuple[Masked, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
+    unplanned: tuple[Unplanned, ...] = ()
+    read_now: tuple[str, ...] | None = None
+    nodes: tuple[Compiled, ...] = ()
+
+    @property
+    def statements(self) -> Sequence[Compiled]:
+        """Return the statements in the order in which they run."""
+        return [self.compiled, *self.nodes] if self.compiled.sql else []
 
     def extension(self) -> dict[str, Any]:
         """Return the part of the response's `extensions`, ready for JSON."""
-        found = self.compiled
-        statements = [found] if found.sql else []
         return {
             "viewer": _viewer(self.viewer),
-            "plan": list(_outline(found.plan)),
-            "sql": [statement.sql for statement in statements],
-            "parameters": [_parameters(statement.arguments, statement.shown) for statement in statements],
+            "plan": list(_outline(self.compiled.plan)),
+            "sql": [statement.sql for statement in self.statements],
+            "parameters": [_parameters(statement.arguments, statement.shown) for statement in self.statements],
             "rules": [_rule(rule) for rule in self.rules],
             "masks": [{"field": mask.field, "openedBy": list(mask.opened_by)} for mask in self.masks],
+            "unplanned": _unplanned(self.unplanned),
             "dependencies": [
                 {"kind": found.kind.value, "entity": found.entity, "by": [_route(route) for route in found.routes]}
                 for found in self.dependencies
             ],
+            **({} if self.read_now is None else {"readNow": list(self.read_now)}),
         }
 
 
-def witnessed(viewer: Viewer, witness: Recorder) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The fields of an operation that no plan answers, and the rules that say who may use them."""
+
+    fields: tuple[Unplanned, ...]
+    rules: tuple[Judgement, ...]
+
+
+def witnessed(viewer: Viewer, witness: Recorder, own: Own) -> dict[str, Any]:
     """Return what a mutation did, as part of the response's `extensions`, ready for JSON."""
     steps = witness.steps
     return {
@@ -112,11 +133,21 @@ def witnessed(viewer: Viewer, witness: Recorder) -> dict[str, Any]:
         "plan": [line for step in steps for line in step_lines(step)],
         "sql": [step.sql for step in steps],
         "parameters": [_parameters(*_shown(step)) for step in steps],
-        "rules": [_rule(rule) for rule in witness.rules()],
+        "rules": [_rule(rule) for rule in _joined(own.rules, witness.rules())],
         "masks": [],
+        "unplanned": _unplanned(own.fields),
         "missed": [missed.extension() for missed in witness.missed],
         "refusals": [{"field": refused.field, **refused.extension()} for refused in witness.refusals],
     }
+
+
+def _joined(own: Iterable[Judgement], others: Iterable[Judgement]) -> list[Judgement]:
+    """Return all rules, each once."""
+    return list(dict.fromkeys((*own, *others)))
+
+
+def _unplanned(fields: Iterable[Unplanned]) -> list[dict[str, str]]:
+    return [{"field": field.field, "why": field.why} for field in fields]
 
 
 def _viewer(viewer: Viewer) -> dict[str, Any]:
@@ -184,17 +215,55 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     values = prepared.coerce(request.variables)
     executable = engine.statements.executable(prepared, values, session.sight)
     bound: dict[Any, Any] = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
+    own = _own(engine, prepared, values, session, viewer)
     rules, masks = report_rules(engine.access, executable.plan, session.sight, viewer)
-    dependencies = plan_dependencies(executable.plan, engine.model)
-    if (root := executable.plan.changes) is not None:
-        # The statement that judges changes, of none.
-        shape = prepared.shape(values) if prepared.variables else ()
-        ready = Ready(values, shape, large=False, executable=executable)
-        statement = await engine.statements.judging(prepared, ready, session.sight, frozenset())
-        executable = replace(executable, statement=statement)
-        name = root.read.rows.visible.entity.name
-        bound.update((Logged(name, part), []) for part in LogPart)
-    return Explanation(viewer, _compiled(executable, values, bound), tuple(rules), tuple(masks), dependencies)
+    found = Explanation(
+        viewer,
+        _compiled(executable, values, bound),
+        tuple(_joined(own.rules, rules)),
+        tuple(masks),
+        plan_dependencies(executable.plan, engine.model),
+        own.fields,
+    )
+    root = executable.plan.changes
+    if root is None:
+        return found
+    # The statements that judge changes and read nodes, of none.
+    entity = root.read.rows.visible.entity
+    shape = prepared.shape(values) if prepared.variables else ()
+    ready = Ready(values, shape, large=False, executable=executable)
+    judging = await engine.statements.judging(prepared, ready, session.sight, frozenset())
+    nodes: list[Compiled] = []
+    for output in root.read.output:
+        if isinstance(output, ChangeNode):
+            place: Place = ((output.key, None),)
+            rows = await engine.statements.rows(prepared, ready, session.sight, entity, place, output.nodes)
+            nodes.append(_compiled(replace(executable, statement=rows), values, {**bound, **bound_keys(entity, ())}))
+    bound.update((Logged(entity.name, part), []) for part in LogPart)
+    return replace(
+        found,
+        compiled=_compiled(replace(executable, statement=judging), values, bound),
+        # Each change of the table is judged, whatever the rules and `where` compare.
+        dependencies=(Dependency(entity.name, None),),
+        read_now=tuple(sorted(judging.reads)),
+        nodes=tuple(nodes),
+    )
+
+
+def _own(engine: Engine, prepared: Prepared, values: VariableValues, session: Session, viewer: Viewer) -> Own:
+    fields = unplanned_fields(prepared, values.coerced, engine.model)
+    return Own(fields, tuple(rules_of_unplanned(fields, engine.access, session.sight, viewer)))
+
+
+async def _own_of(engine: Engine, request: Request, viewer: Viewer) -> Own:
+    """Return the fields of a request that no plan answers.
+
+    Raises:
+        InvalidDocument, ClewError: as a run of the operation would.
+    """
+    session = await engine.open(viewer)
+    prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
+    return _own(engine, prepared, prepared.coerce(request.variables), session, viewer)
 
 
 async def execute_explained(
@@ -202,7 +271,7 @@ async def execute_explained(
 ) -> Outcome:
     """Run an operation as `Engine.execute` does. Add its explanation to the outcome as an extension.
 
-    An operation that was refused before it ran gets no explanation.
+    An operation that was refused before it ran gets no explanation. A subscription gets one though it does not run.
 
     Args:
         analyze: run the statement of a query once more, under Postgres' EXPLAIN ANALYZE.
@@ -211,11 +280,15 @@ async def execute_explained(
     began = time.perf_counter()
     outcome = await engine.execute(request, viewer, flight, witness)
     seconds = time.perf_counter() - began
-    if outcome.executed:
+    if outcome.executed or isinstance(outcome.error, NotStreamedError):
         with suppress(InvalidDocument, ClewError):
             found = await explanation(engine, request, viewer)
-            extension = witnessed(viewer, witness) if found is None else found.extension()
-            extension["milliseconds"] = round(seconds * 1000, 2)
+            if found is None:
+                extension = witnessed(viewer, witness, await _own_of(engine, request, viewer))
+            else:
+                extension = found.extension()
+            if outcome.executed:
+                extension["milliseconds"] = round(seconds * 1000, 2)
             if analyze and found is not None and found.compiled.sql:
                 extension["postgres"] = await _analyzed(engine, found.compiled)
             if refused := await _foreseen(engine, request, viewer):
@@ -262,7 +335,8 @@ async def rehearsed(engine: Engine, request: Request, viewer: Viewer) -> tuple[R
 async def explained(engine: Engine, document: str, variables: Mapping[str, Any], viewer: Viewer = _ADMIN_VIEWER) -> str:
     """Return the rules, the plan, the SQL with its values, and Postgres' EXPLAIN, as text.
 
-    A mutation runs and is rolled back. Its text has a plan, SQL and EXPLAIN for each step.
+    A mutation runs and is rolled back. Its text has a plan, SQL and EXPLAIN for each step. A mutation that would run
+    code of the application does not run.
 
     Raises:
         ClewError: as `compiled`, and UNAVAILABLE.
@@ -272,23 +346,25 @@ async def explained(engine: Engine, document: str, variables: Mapping[str, Any],
         found = await explanation(engine, request, viewer)
         refused = await _foreseen(engine, request, viewer)
         if found is None:
-            lines = mutation_text(viewer, *await rehearsed(engine, request, viewer))
-            return "\n".join([*lines, *_refused_to_user(refused)])
+            return "\n".join([*await _mutation_text(engine, request, viewer), *_refused_to_user(refused)])
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
-    statement = found.compiled
-    parts = ["Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}"]
-    parts += ["", "Rules", *_rules(found)]
-    parts += ["", "Plan", *("  " + line for line in _outline(statement.plan))]
-    if found.dependencies:
+    parts = [*_heading(viewer, found.rules), *map(_masked, found.masks)]
+    parts += ["", "Plan", *("  " + line for line in _outline(found.compiled.plan))]
+    parts += _without_plan(found.unplanned)
+    if found.read_now is not None:
+        parts += ["", "Change events: judged when rows change of", *map(_dependency, found.dependencies)]
+        if found.read_now:
+            parts += [f"  Rows of {', '.join(found.read_now)} are read as they are then. Their changes are no events."]
+    elif found.dependencies:
         parts += ["", "Live: runs again when rows change of", *map(_dependency, found.dependencies)]
-    if statement.sql:
+    for statement in found.statements:
         parts += ["", "SQL", *("  " + line for line in statement.sql.splitlines())]
         parts += _bound(statement.arguments, statement.shown)
         rows = await engine.pool.fetch(f"EXPLAIN (VERBOSE, COSTS) {statement.sql}", statement.values)
         parts += ["", "EXPLAIN", *("  " + row[0] for row in rows)]
-    else:
-        parts += ["", "No statement: nothing in it needs the database."]
+    if not found.statements:
+        parts += ["", "No statement: no plan in it needs the database."]
     return "\n".join([*parts, *_refused_to_user(refused)])
 
 
@@ -303,10 +379,43 @@ def _refused_to_user(error: ClewError | None) -> Iterator[str]:
             yield f"  {error.hint}"
 
 
-def mutation_text(viewer: Viewer, witness: Recorder, outcome: Outcome) -> Iterator[str]:
-    """Yield lines: what a mutation did, and its verdict."""
+def _without_plan(fields: Sequence[Unplanned]) -> Iterator[str]:
+    if fields:
+        yield from ("", "Without a plan")
+        yield from (f"  {field.field}: {field.why}" for field in fields)
+
+
+async def _mutation_text(engine: Engine, request: Request, viewer: Viewer) -> Iterator[str]:
+    """Run a mutation, and roll it back. Return lines: what it did, and its verdict.
+
+    Raises:
+        InvalidDocument, ClewError: as `Engine.rehearse`, unless it would run code of the application.
+    """
+    own = await _own_of(engine, request, viewer)
+    try:
+        witness, outcome = await rehearsed(engine, request, viewer)
+    except RunsPythonError as error:
+        return _own_text(viewer, own, error)
+    return _rehearsal_text(viewer, own, witness, outcome)
+
+
+def _own_text(viewer: Viewer, own: Own, error: RunsPythonError) -> Iterator[str]:
+    """Yield lines: what is known of a mutation that did not run."""
+    yield from _heading(viewer, own.rules)
+    yield from _without_plan(own.fields)
+    yield from ("", "Verdict", f"  not run: {error.message}")
+    if error.hint is not None:
+        yield f"  {error.hint}"
+
+
+def _heading(viewer: Viewer, rules: Iterable[Judgement]) -> Iterator[str]:
     yield from ("Viewer", f"  {viewer.id or 'nobody'}: {', '.join(sorted(viewer.roles))}", "", "Rules")
-    yield from _tried(viewer, witness.rules())
+    yield from _tried(viewer, rules)
+
+
+def _rehearsal_text(viewer: Viewer, own: Own, witness: Recorder, outcome: Outcome) -> Iterator[str]:
+    yield from _heading(viewer, _joined(own.rules, witness.rules()))
+    yield from _without_plan(own.fields)
     for number, step in enumerate(witness.steps, 1):
         place, *outline = step_lines(step)
         yield from ("", f"Step {number}: {place}")
@@ -375,12 +484,8 @@ def _bound(sources: Sequence[Any], values: Sequence[Any]) -> Iterator[str]:
         yield f"  ${index} = {value!r}" + (f" ({source})" if _is_path(source) else "")
 
 
-def _rules(found: Explanation) -> Iterator[str]:
-    yield from _tried(found.viewer, found.rules)
-    for mask in found.masks:
-        yield f"  {mask.field} is masked: open " + (
-            f"by {' or '.join(mask.opened_by)}" if mask.opened_by else "nowhere"
-        )
+def _masked(mask: Masked) -> str:
+    return f"  {mask.field} is masked: open " + (f"by {' or '.join(mask.opened_by)}" if mask.opened_by else "nowhere")
 
 
 def _tried(viewer: Viewer, rules: Iterable[Judgement]) -> Iterator[str]:

@@ -289,6 +289,8 @@ class RunningOperation:
         Raises:
             ClewError: NOT_FOUND if they do not allow one.
         """
+        if self._witness is not None:
+            self._witness.field = str(place_of(info.path)[0][0])
         await self.batches.once(info, partial(self._judge, given))
 
     async def _judge(self, given: GivenKeys) -> None:

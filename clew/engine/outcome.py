@@ -151,6 +151,16 @@ class QueriesOnlyError(ClewError):
         super().__init__("This request can only run a query.")
 
 
+class NotStreamedError(ClewError):
+    """The operation is a subscription, but the request gets one response."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A subscription cannot be run as a single request.",
+            hint="Send it over a WebSocket, or with `Accept: text/event-stream`.",
+        )
+
+
 class RunsPythonError(ClewError):
     """The mutation would run the application's code in a rehearsal, and must not."""
 

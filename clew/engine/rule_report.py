@@ -14,7 +14,7 @@ from clew.access.types import Predicate, Visible
 from clew.access.visible import Access
 from clew.errors import Location
 from clew.model.rule_text import allow_text, guard_text, members
-from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation, Relation, ResolverField
+from clew.model.types import AllowRule, Column, CustomField, Entity, GuardRule, Operation, Relation, ResolverField
 from clew.model.writing import is_free_link
 from clew.plan import types as plan_types
 from clew.plan import write as write_plans
@@ -182,6 +182,15 @@ def rules_of_fields(
         for member in (member for member in members(entity) if member.name in fields):
             about = _about(f"{entity.name}.{member.name}", asked)
             yield from _of_allows(access, entity, about, member.allow, asked, sight, viewer)
+
+
+def rules_of_custom(custom: CustomField, sight: Sight) -> Iterator[Judgement]:
+    """Yield the rules that say who may use a root field of the application. An admin may use all."""
+    for rule in () if sight.admin else custom.allow:
+        held = [role for role in rule.roles if role in sight.roles]
+        why = _named(held or rule.roles, *(("is held", "are held") if held else ("is not held", "are not held")))
+        text = f"@allow(role: {_listed(rule.roles)})"
+        yield Judgement(f"{custom.parent}.{custom.name}", text, place_of(rule.location), bool(held), why)
 
 
 def _about(name: str, asked: Set[Operation]) -> str:

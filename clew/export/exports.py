@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ _KEPT = 512 * 1024
 _FIRST = 64 * 1024
 # In seconds. A small file is not begun before its end is known, so that an error can still be told.
 _PATIENCE = 0.1
+# In seconds: for how long the process counts as busy after other work used the database, and the pause between two
+# parts of files meanwhile. A part has up to 256 KiB. So all exports together read about 20 MB a second.
+_BUSY = 0.1
+_PAUSE = 0.01
 _BOM = "\ufeff"
 
 
@@ -73,17 +78,41 @@ class Progress:
     is_whole: bool = False
 
 
+class Turns:
+    """Let the exports of one process read one after another, and slowly while other work uses the database.
+
+    Without this, exports keep all processors busy: their sessions, this process and the clients. Each step of a short
+    operation would then wait for a processor.
+
+    Args:
+        first: the pools of the work that goes first.
+    """
+
+    def __init__(self, first: Sequence[Pool]) -> None:
+        self._first = first
+        self._one = asyncio.Lock()
+
+    async def take(self) -> None:
+        """Return when the caller may read one more part."""
+        async with self._one:
+            busy_since = time.monotonic() - _BUSY
+            if any(pool.last_lent > busy_since for pool in self._first):
+                await asyncio.sleep(_PAUSE)
+
+
 class Exports:
     """Runs the exports of one process.
 
     Args:
         pool: for exports alone, with a connection for each that may run.
+        first: the pools of work that goes first.
     """
 
-    def __init__(self, engine: Engine, pool: Pool, bounds: Bounds) -> None:
+    def __init__(self, engine: Engine, pool: Pool, bounds: Bounds, first: Sequence[Pool] = ()) -> None:
         self.engine = engine
         self.bounds = bounds
         self._pool = pool
+        self._turns = Turns(first)
         self._running: Counter[Hashable] = Counter()
 
     async def prepare(
@@ -180,23 +209,27 @@ class Exports:
             await connection.fetch(SET_ALL, *_settings(prepared, seconds))
             if file.progress is not None:
                 file.progress.expected = await _expected(connection, prepared.statement.sql)
-            await _copy_out(connection, prepared.statement.copy, file)
+            await self._copy_out(connection, prepared.statement.copy, file)
             await transaction.commit()
         except FAULTS as error:
             raise client_error(error, only_reads=True) from error
         finally:
             self._pool.release(connection)
 
+    async def _copy_out(self, connection: Connection, sql: str, file: File) -> None:
+        async def put(part: bytes) -> None:
+            await file.put(part)
+            if file.read > _FIRST:
+                await self._turns.take()
+
+        # `copy_from_query` would put together a statement that is whole already.
+        await connection._copy_out(sql, put, None)  # type: ignore[attr-defined]  # asyncpg's own, which its types leave out
+
 
 async def _expected(connection: Connection, sql: str) -> int:
     """Return how many rows Postgres expects of a SELECT."""
     explained = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) {sql}"))
     return int(explained[0]["Plan"]["Plan Rows"])
-
-
-async def _copy_out(connection: Connection, sql: str, file: File) -> None:
-    # `copy_from_query` would put together a statement that is whole already.
-    await connection._copy_out(sql, file.put, None)  # type: ignore[attr-defined]
 
 
 def _settings(prepared: Prepared, seconds: float) -> tuple[list[str], list[str]]:
@@ -211,10 +244,14 @@ def _settings(prepared: Prepared, seconds: float) -> tuple[list[str], list[str]]
 
 
 class File:
-    """The bytes of an export, as they come. The database waits while too many are not taken."""
+    """The bytes of an export, as they come. The database waits while too many are not taken.
+
+    `read`: how many bytes have come.
+    """
 
     def __init__(self, prepared: Prepared, progress: Progress | None = None) -> None:
         self.progress = progress
+        self.read = 0
         self._parts: list[bytes] = []
         self._size = 0
         self._is_over = False
@@ -281,6 +318,7 @@ class File:
     def _keep(self, part: bytes) -> None:
         self._parts.append(part)
         self._size += len(part)
+        self.read += len(part)
         if self.progress is not None:
             self.progress.bytes += len(part)
             self.progress.lines += part.count(b"\n")

@@ -575,6 +575,11 @@ class Model:
         return self.entities[name]
 
     @cached_property
+    def own_entities(self) -> Sequence[Entity]:
+        """The entities without those of jobs: one for each `@table` and `@view`, and for each generated link."""
+        return [entity for entity in self.entities.values() if not entity.is_job]
+
+    @cached_property
     def references(self) -> Mapping[str, Sequence[tuple[Entity, Relation]]]:
         """The to-ones that lead to an entity, by the entity's name, each with the entity that declares it."""
         references: dict[str, list[tuple[Entity, Relation]]] = {}

@@ -23,10 +23,7 @@ function Explain() {
 
 function Nothing() {
   return (
-    <p className="clew-hint">
-      Run an operation. In dev everybody sees its plan, elsewhere an admin does. Change events, and subscriptions of your own,
-      have none here: clew explain prints it.
-    </p>
+    <p className="clew-hint">Run an operation. In dev everybody sees its plan, elsewhere an admin does.</p>
   );
 }
 
@@ -34,7 +31,7 @@ function Explanation({ found }) {
   return (
     <>
       <p>
-        {found.milliseconds} ms in the server, as {found.viewer.roles.join(", ")} {found.viewer.id}
+        {"milliseconds" in found ? `${found.milliseconds} ms in the server, as` : "As"} {found.viewer.roles.join(", ")} {found.viewer.id}
       </p>
       {found.refusedToUser && (
         <p role="note">
@@ -69,7 +66,19 @@ function Explanation({ found }) {
           ))}
         </ul>
       </Section>
-      <Section title="Live: runs again when rows change of" count={found.dependencies?.length ?? 0}>
+      <Section title="Without a plan" count={found.unplanned.length}>
+        <ul>
+          {found.unplanned.map(({ field, why }) => (
+            <li key={field}>
+              <strong>{field}</strong> <small>{why}</small>
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <Section
+        title={found.readNow ? "Change events: judged when rows change of" : "Live: runs again when rows change of"}
+        count={found.dependencies?.length ?? 0}
+      >
         <ul>
           {found.dependencies?.map(({ kind, entity, by }, index) => (
             <li key={index}>
@@ -77,6 +86,9 @@ function Explanation({ found }) {
             </li>
           ))}
         </ul>
+        {found.readNow?.length > 0 && (
+          <p className="clew-hint">Rows of {found.readNow.join(", ")} are read as they are then. Their changes are no events.</p>
+        )}
       </Section>
       <Section title="SQL" count={found.sql.length}>
         {found.sql.map((sql, index) => (

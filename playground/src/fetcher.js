@@ -1,5 +1,5 @@
 // How GraphiQL sends operations: queries and mutations over HTTP, subscriptions over a WebSocket or event stream.
-import { getOperationAST, parse, print } from "graphql";
+import { getOperationAST, parse } from "graphql";
 import { follow } from "./follow.js";
 import { patched } from "./patch.js";
 import { credentials, post } from "./server.js";
@@ -7,16 +7,20 @@ import { set, state } from "./state.js";
 
 const KEPT = 50;
 
+// The number of the last operation. What an earlier one tells late is not shown.
+let last = 0;
+
 /** The fetcher of GraphiQL for a viewer. A new one makes GraphiQL introspect the schema anew. */
 export function createFetcher(viewer) {
   return (sent, { headers: written } = {}) => {
     const headers = { ...credentials(viewer), ...written };
     if (sent.operationName === "IntrospectionQuery") return post("graphql", sent, headers).then((answer) => answer.json());
-    const [document, operation] = read(sent);
+    const operation = read(sent);
     // For a moment after a change of tabs, GraphiQL still has the name of the other tab's operation.
     const params = operation ? { ...sent, operationName: operation.name?.value } : sent;
     if (operation?.operation !== "subscription") return run(params, headers, operation);
-    explainLive(params, headers, document, operation);
+    // What fails here fails for the subscription too, which tells it.
+    explain(params, headers).catch(() => {});
     return { subscribe: (observer) => ({ unsubscribe: watch(params, headers, observer) }) };
   };
 }
@@ -24,15 +28,16 @@ export function createFetcher(viewer) {
 function read({ query, operationName }) {
   try {
     const document = parse(query);
-    return [document, getOperationAST(document, operationName) ?? getOperationAST(document)];
+    return getOperationAST(document, operationName) ?? getOperationAST(document);
   } catch {
     // The server tells what is wrong.
-    return [null, null];
+    return null;
   }
 }
 
 /** Run a query or a mutation. Its explanation goes to the panel, unless the headers editor has asked for it. */
 async function run(params, headers, operation) {
+  const own = (last += 1);
   set({ explained: null, run: null, deltas: [] });
   const began = performance.now();
   const response = await post("graphql", params, { "x-clew-explain": state().analyze ? "analyze" : "1", ...headers });
@@ -45,11 +50,13 @@ async function run(params, headers, operation) {
     throw { message: `The server answered ${response.status} ${response.statusText}.` };
   }
   const shown = "x-clew-explain" in headers ? answer : withoutExplanation(answer);
-  set({
-    explained: answer.extensions?.clew ?? null,
-    run: { kind: operation?.operation ?? "request", milliseconds, bytes: bytes(shown) },
-    job: queued(answer.data, operation) ?? state().job,
-  });
+  if (own === last) {
+    set({
+      explained: answer.extensions?.clew ?? null,
+      run: { kind: operation?.operation ?? "request", milliseconds, bytes: bytes(shown) },
+      job: queued(answer.data, operation) ?? state().job,
+    });
+  }
   return shown;
 }
 
@@ -89,15 +96,15 @@ function watch(params, headers, observer) {
   });
 }
 
-/** Explain a live query by the query that it repeats. Other subscriptions have none. */
-async function explainLive(params, headers, document, operation) {
+/** Explain a subscription. As a single request it does not run, but is explained. */
+async function explain(params, headers) {
+  const own = (last += 1);
   set({ explained: null });
-  const definitions = document.definitions.map((node) => (node === operation ? { ...node, operation: "query" } : node));
-  const query = print({ ...document, definitions });
-  // To that media type a query that does not exist is no failure of the request.
-  const asked = { ...headers, accept: "application/json", "x-clew-explain": "1" };
-  const response = await post("graphql", { ...params, query }, asked);
-  set({ explained: (await response.json()).extensions?.clew ?? null });
+  // To that media type this is no failure of the request, which the browser would log.
+  const asked = { "x-clew-explain": state().analyze ? "analyze" : "1", ...headers, accept: "application/json" };
+  const response = await post("graphql", params, asked);
+  const { extensions } = await response.json();
+  if (own === last) set({ explained: extensions?.clew ?? null });
 }
 
 const bytes = (value) => new TextEncoder().encode(JSON.stringify(value)).length;

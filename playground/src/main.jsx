@@ -2,6 +2,7 @@
 import "graphiql/setup-workers/vite";
 import "graphiql/style.css";
 import "./style.css";
+import "./theme.js";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.jsx";
 import { get } from "./server.js";

@@ -127,7 +127,24 @@ async def test_every_entity_that_is_touched_is_judged_and_no_other(app: Applicat
         ("{ teams(where: {not: {members: {some: {tasks: {none: {}}}}}}) { id } }", {"Team", "Member", "Task"}),
     ):
         found = await explain(app, query, "user", sub="m0", regions=["eu"])
-        assert {rule.about.partition(".")[0] for rule in found.rules} == entities, query
+        about = {rule.about.partition(".")[0] for rule in found.rules}
+        assert about - {"Query"} == entities, query
+
+
+async def test_the_rules_of_a_custom_field_and_of_rows_that_it_names_are_judged(app: Application) -> None:
+    found = await explain(app, "{ ofNotes(ids: [1]) }", "user", "editor", sub="m0")
+    assert [(rule.about, rule.rule, rule.applies) for rule in found.rules] == [
+        ("Query.ofNotes", "@allow(role: user)", True),
+        ("Note", "@allow(role: anon) READ, where {open: true}, fields [id, title]", True),
+        ("Note", "@allow(role: user) READ, where {open: true}, fields [author, id, title]", True),
+        ("Note", '@allow(role: user) READ, where {author: {id: "$auth.sub"}}', True),
+        ("Note DELETE", "@allow(role: editor) DELETE, where {open: true}", True),
+    ]
+    found = await explain(app, "{ stats { teams } }", "editor")
+    assert [(rule.rule, rule.why) for rule in found.rules] == [
+        ("@allow(role: [editor, auditor])", "role editor is held")
+    ]
+    assert (await explain(app, "{ stats { teams } }", "admin")).rules == ()
 
 
 async def test_a_fields_own_rules_are_judged_where_it_is_touched(app: Application) -> None:
@@ -273,7 +290,8 @@ async def test_an_admin_gets_what_became_of_the_operation(app: Application, who:
     assert list(body) == ["data", "extensions"]
     assert body["data"] == plain["data"]
     found = body["extensions"]["clew"]
-    assert list(found) == ["viewer", "plan", "sql", "parameters", "rules", "masks", "dependencies", "milliseconds"]
+    members = ["viewer", "plan", "sql", "parameters", "rules", "masks", "unplanned", "dependencies", "milliseconds"]
+    assert list(found) == members
     assert found["milliseconds"] > 0
     assert found["plan"][:2] == ["ReadPlan", "  RootMany key='teams'"]
     (sql,) = found["sql"]
@@ -332,6 +350,7 @@ async def test_it_comes_with_resolvers_with_mutations_and_with_get(app: Applicat
     assert found.pop("milliseconds") > 0
     assert found == {
         "viewer": {"id": None, "roles": ["admin"]},
+        "unplanned": [{"field": "Mutation.wipe", "why": "a resolver of the application"}],
         **{name: [] for name in ("plan", "sql", "parameters", "rules", "masks", "missed", "refusals")},
     }
     transport = httpx.ASGITransport(app)

@@ -30,7 +30,7 @@ from tests.properties.database import LIMITS, World, _number, canonical, make_wo
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Source, answered, operations
 
-EXAMPLES = examples(600)
+EXAMPLES = examples(400)
 EACH, OPERATIONS, VIEWERS = 14, 5, 3
 # Shrinking takes minutes, as each example is a schema of its own; CLEW_TEST_SHRINK=1 asks for it.
 PHASES = tuple(Phase) if os.environ.get("CLEW_TEST_SHRINK") else (Phase.explicit, Phase.generate)

@@ -47,7 +47,7 @@ from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Operation, Source, answered, operations
 from tests.reference import Tables
 
-EXAMPLES = examples(384)
+EXAMPLES = examples(192)
 EACH, OPERATIONS, CHANGES = 8, 8, 12
 # As in the test of masked reads: shrinking takes minutes.
 PHASES = tuple(Phase) if os.environ.get("CLEW_TEST_SHRINK") else (Phase.explicit, Phase.generate)

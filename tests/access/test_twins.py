@@ -23,7 +23,7 @@ ROLES = frozenset({"user", "anon"})
 VIEWERS = {"ben": Viewer("ben", ROLES, {"sub": "ben"}), "cat": Viewer("cat", ROLES, {"sub": "cat"})} | {
     "nobody": Viewer(None, ROLES, {})
 }
-EXAMPLES = examples(200)
+EXAMPLES = examples(100)
 # How many operations are tried on the same two databases.
 EACH = 50
 LISTS = ("doctors", "wards", "bunks", "patients", "stays", "drugs", "votes", "entries")

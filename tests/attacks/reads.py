@@ -529,6 +529,12 @@ ROWS: tuple[tuple[str, Who, str, Expectation], ...] = (
         ),
     ),
     (
+        "groups by a masked field of the author",
+        M3,
+        "{ notesGroups(by: [{author: {email: VALUE}}]) { key { author { email } } count } }",
+        _groups("notesGroups", ({"author": {"email": "m3@secret.example"}}, 2), ({"author": {"email": None}}, 2)),
+    ),
+    (
         "groups in the order of what is masked",
         M3,
         "{ membersGroups(by: [{id: VALUE}], orderBy: [{max: {email: DESC_NULLS_LAST}}], limit: 2)"

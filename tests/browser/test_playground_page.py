@@ -24,7 +24,11 @@ from tests.node import assert_locked, installed, node, run
 
 pytestmark = pytest.mark.anyio
 BROWSER = Path(__file__).parent
-PICTURES = {"query", "docs", "plan", "view-as", "live", "job", "model", "dark"}
+PICTURES = {
+    *("query", "docs", "search", "history", "complete", "commands", "plan", "view-as", "live", "job", "model"),
+    *("dark", "dark-docs"),
+}
+FALLBACK = "server-sent events, as no WebSocket reaches the server"
 
 
 async def built() -> Path:
@@ -75,13 +79,17 @@ async def test_the_playground_does_what_it_says(demo_url: str, tmp_path: Path, m
         "deltas": ["patch, N", "patch, N", "N"],
         "depends": True,
         "rules": True,
+        "events": ["Rules", "Change events: judged when rows change of", "SQL", "Postgres", "Plan"],
+        "judged": True,
+        "own": "Mutation.reply it queues a job in the transaction of the mutation; the handler is the application's",
         "noCsv": "No CSV: a subscription cannot be exported.",
         "output": True,
         "hidden": True,
         "file": "Usage.csv",
-        "fallback": "server-sent events · 2 results · patch of N for N",
+        "fallback": f"{FALLBACK} · 2 results · patch of N for N",
+        "without": [f"{FALLBACK} · 1 result · N"] * 2,
         "violations": [],
-        "sockets": 1,
+        "told": [1, 1],
         "faults": [],
         "foreign": [],
     }

@@ -51,5 +51,6 @@ def run(project: Path, forks: Forks) -> Run:
 
 
 def stop_postgres(project: Path) -> None:
-    """Stop an embedded Postgres that a test left behind."""
-    cluster.stop((project / ".clew" / "postgres").resolve() / "data")
+    """Stop what a test left behind of embedded Postgres: that of `clew dev`, and that of the project's tests."""
+    for name in ("postgres", "test-postgres"):
+        cluster.stop((project / ".clew" / name).resolve() / "data")

@@ -86,7 +86,8 @@ def test_it_requires_this_version(made: Path) -> None:
 def test_its_sdl_and_bindings_are_right(made: Path, forks: Forks) -> None:
     done = forks.run(made, environment_of({}), ("clew", "check"))
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert done.stdout.startswith("No errors;")
+    # The type of its job is none.
+    assert done.stdout == "No errors; 3 entities.\n"
 
 
 def test_its_operations_are_valid(made: Path) -> None:
@@ -114,6 +115,7 @@ def test_dev_serves_it_and_answers_what_its_readme_asks(made: Path) -> None:
     try:
         dev.ready()
         assert "demo data added" in dev.output
+        assert " 3 entities, checked in " in dev.output
         asked = re.findall(r"query=(\{.*\})'", (made / "README.md").read_text("utf-8"))
         assert len(asked) == 4
         for query in asked:

@@ -35,7 +35,7 @@ from tests.properties.database import LIMITS, World, _number, canonical, make_wo
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Source, exports
 
-EXAMPLES = examples(300)
+EXAMPLES = examples(200)
 EACH, OPERATIONS, VIEWERS = 10, 5, 2
 UNPAGED = RoleLimits(replace(LIMITS.default, page=2**31))
 LINES, TABLE = Form(), Form(",", raw=True)

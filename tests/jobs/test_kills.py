@@ -14,7 +14,7 @@ from tests.jobs.shop import Jobs
 from tests.jobs.victim import DECLARATIONS, LEASE, work
 
 # CLEW_TEST_ROUNDS=500 runs all that has been run once.
-ROUNDS = int(os.environ.get("CLEW_TEST_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("CLEW_TEST_ROUNDS", "50"))
 WORKERS = 3
 PATIENCE = 120.0
 

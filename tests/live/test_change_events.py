@@ -542,6 +542,11 @@ async def test_explain_shows_how_changes_are_judged(newsroom: Newsroom) -> None:
     assert "json_populate_record" in text
     assert "$1 = [] ($log.Note.old)" in text
     assert "Function Scan" in text
+    assert "Change events: judged when rows change of\n  table     Note: any row\n" in text
+    # A note is visible to the guests of its room.
+    assert "  Rows of Guest, Room are read as they are then. Their changes are no events.\n" in text
+    assert "$1 = [] ($key.id)" in text
+    assert text.count("\nEXPLAIN\n") == 2
 
 
 async def test_an_application_serves_change_events(newsroom: Newsroom, newsroom_database: tuple[str, Clew]) -> None:

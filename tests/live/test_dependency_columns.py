@@ -32,7 +32,7 @@ from tests.properties.database import LIMITS, World, make_world
 from tests.properties.models import make_case, with_unique_keys
 from tests.properties.operations import Source, answered, operations
 
-EXAMPLES = examples(192)
+EXAMPLES = examples(96)
 EACH, OPERATIONS = 8, 4
 # Where no rule opens a row or a field. Nothing is read there, and the statement still names it.
 NOWHERE = re.compile(r"\b(WHERE|AND|WHEN) \(?false\b")

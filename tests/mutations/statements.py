@@ -13,7 +13,7 @@ from clew.engine.statements import _judged
 from clew.engine.types import Executable, Ready
 from clew.model.build import parse_model
 from clew.plan.read import plan_query
-from clew.plan.types import ReadPlan, Value
+from clew.plan.types import One, ReadPlan, RootMany, Value
 from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.statement import compile_read
@@ -32,6 +32,7 @@ type Coat @table @allow(role: user, fields: [id, color]) @allow(role: user, wher
   lining: String
   label: String @hidden
 }
+type Hook @table @allow(role: user) { id: Int! @id coat: Coat }
 type Cape @table @allow(role: user, fields: [color]) @allow(role: user, where: {color: "red"}, fields: [id]) {
   id: Int! @id
   color: String
@@ -43,6 +44,7 @@ type Book @table @allow(role: user) {
   number: Int @computed(sql: "code::int")
   board: Board
 }
+type Mutation { count: Int @job @allow(role: user) }
 """
 _MODEL = parse_model(Source(SDL))
 _SCHEMA = build_schema(_MODEL)
@@ -63,6 +65,12 @@ def check() -> None:
     (key,) = changes.read.output
     assert isinstance(key, Value)
     assert key.mask is not None
+    # Rows are grouped by what is seen of another row.
+    assert "CASE WHEN (t1.id > " in _compiled("{ hooksGroups(by: [{coat: {size: VALUE}}]) { count } }")
+    # A job is read as one of its types.
+    (jobs,) = _plan("{ jobs { status } }").roots
+    assert isinstance(jobs, RootMany)
+    assert [type(output) for output in jobs.read.output] == [One]
     # Computing what may fail is not asked of hidden rows.
     assert "CASE WHEN" in _compiled("{ boards(where: {booksAggregate: {sum: {number: {gt: 1}}}}) { id } }")
 

@@ -22,7 +22,7 @@ from tests.properties.database import canonical, make_world
 from tests.properties.models import make_case
 from tests.properties.operations import Operation, Source, answered, operations
 
-EXAMPLES = examples(208)
+EXAMPLES = examples(104)
 EACH = 26
 
 

@@ -23,6 +23,10 @@ async def tidy(_context: JobContext) -> int:
     return 1
 
 
+async def file(_context: JobContext, note_id: str) -> int:
+    return 1
+
+
 SDL = """
 type Note @table @allow(role: user, to: ALL, where: {author: "$auth.sub"}) {
   id: ID! @id
@@ -38,6 +42,7 @@ extend type Query {
 extend type Mutation {
   break: Boolean! @allow(role: anon)
   tidy: Int @job
+  file(noteId: ID! @row(type: "Note")): Int @job @allow(role: user)
 }
 
 type Tick {
@@ -207,6 +212,7 @@ class Desk:
         """The ASGI app in production's settings, or as `clew dev` serves it."""
         clew = Clew(BINDABLES, project=self.root, authenticate=authenticate)
         clew.job("tidy")(tidy)
+        clew.job("file")(file)
         common = {
             "DATABASE_URL": self.url,
             "run_jobs": False,

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         write_directives(project)
     clew = load_app(project)
     model = clew.build()[0]
-    count = len(model.entities)
+    count = len(model.own_entities)
     sources = read_sources(project.graphql_dir, project.root)[0]
     if arguments.database:
         with database_of(project, Settings.load(project.root, "dev")) as url:
