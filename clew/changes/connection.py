@@ -13,7 +13,7 @@ from clew.changes import statements as sql
 from clew.changes.tables import Relations, quoted
 from clew.changes.types import TableName
 from clew.database.errors import FAULTS
-from clew.database.pool import Connection
+from clew.database.pool import Connection, Session
 from clew.observe import get_logger
 
 _LOG = get_logger("clew.changes")
@@ -145,7 +145,9 @@ async def open_log(url: str) -> LogConnection:
     """
 
     async def connect(settings: dict[str, str]) -> Connection:
-        return await asyncpg.connect(url, timeout=_PATIENCE, command_timeout=_PATIENCE, server_settings=settings)
+        return await asyncpg.connect(
+            url, connection_class=Session, timeout=_PATIENCE, command_timeout=_PATIENCE, server_settings=settings
+        )
 
     try:
         return LogConnection(await connect(SETTINGS), is_tuned=True)

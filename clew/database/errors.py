@@ -41,6 +41,9 @@ _TOO_LONG = (
 # The second one is a lack of resources too, but of those that the statement may use: it would fail again.
 _LIMITS = (exceptions.ProgramLimitExceededError, exceptions.ConfigurationLimitExceededError)
 
+# A prepared statement is in another session than the one that its connection seems to be.
+_MISPLACED = (exceptions.InvalidSQLStatementNameError, exceptions.DuplicatePreparedStatementError)
+
 
 class ContentionError(ClewError):
     """Another transaction interfered. This one is rolled back, and may succeed if it runs again."""
@@ -99,6 +102,8 @@ def client_error(error: BaseException, *, only_reads: bool = False) -> ClewError
             constraint=fields.get("constraint_name"),
         )
         return ClewError("A database constraint was violated.", code=Code.CONSTRAINT_VIOLATION)
+    if isinstance(error, _MISPLACED):
+        log.error("a pooler lends sessions for one transaction: set pool_mode = session in PgBouncer")
     # The first fault of a transaction is logged. After it, every further statement of the transaction fails.
     log_fault = log.debug if isinstance(error, exceptions.InFailedSQLTransactionError) else log.error
     log_fault(

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -45,6 +47,22 @@ _LEAVING = 1.0
 # The cancelled statements of the operation in this context, which the server may still run. A list of tasks, done when
 # the server has ended the statement.
 UNSETTLED: ContextVar[list[asyncio.Task[None]] | None] = ContextVar("clew_unsettled", default=None)
+
+
+# With the number of the process, it tells the prepared statements of this one from those of others.
+_TOKEN = secrets.token_hex(6)
+_NUMBERS = count()
+
+
+class Session(Connection):
+    """A connection whose prepared statements have names that no other process gives away.
+
+    asyncpg's are numbers. Behind a pooler that lends the server's sessions for one transaction, a statement of another
+    process could run in place of this one's.
+    """
+
+    def _get_unique_id(self, prefix: str) -> str:
+        return f"__clew_{prefix}_{_TOKEN}_{os.getpid():x}_{next(_NUMBERS):x}__"
 
 
 class Pool:
@@ -306,6 +324,7 @@ class Pool:
     async def _open_session(self, planner: Mapping[str, str]) -> Connection:
         return await asyncpg.connect(
             self._url,
+            connection_class=Session,
             timeout=self._wait,
             server_settings={**self._settings, **planner},
             max_cacheable_statement_size=_LARGEST_PREPARED,

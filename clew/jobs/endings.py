@@ -95,6 +95,11 @@ class Endings:
         self._unwritten: set[tuple[str, int, str]] = set()
         self._report_at = 0.0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are endings that are not written yet."""
+        return bool(self._endings)
+
     def end(self, ending: Ending) -> asyncio.Future[str | None]:
         """Write an ending. The result is the job's status; None if the job is another's by now."""
         written: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()

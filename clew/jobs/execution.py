@@ -52,12 +52,13 @@ _OWN = "clew."
 
 
 class Stop(StrEnum):
-    """Why an execution was told to stop."""
+    """Why an execution was told to stop. LOST: its lease is over. AWAY: the same, because the database was away."""
 
     CANCELLED = "CANCELLED"
     TIMEOUT = "TIMEOUT"
     DRAINED = "DRAINED"
     LOST = "LOST"
+    AWAY = "AWAY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,7 +556,7 @@ class Execution:
         claimed = self.claimed
         if self.stopped is Stop.CANCELLED:
             return Ending(self.id, self.attempt, claimed.worker, Outcome.CANCELLED)
-        if self.stopped is Stop.DRAINED:
+        if self.stopped in (Stop.DRAINED, Stop.AWAY):
             return Ending(self.id, self.attempt, claimed.worker, Outcome.BACK)
         if self.stopped is Stop.TIMEOUT:
             return self._failed(f"The job took longer than {self._declaration.timeout:g} s.")

@@ -118,9 +118,12 @@ class Worker:
         # The lease, and until when it lasts, by this process's clock.
         self._id: uuid.UUID | None = None
         self._until = 0.0
+        # The lease before it, until that is given up; and since when the database has been away.
+        self._former: uuid.UUID | None = None
+        self._away_from: float | None = None
         # When things are to be done, by the same clock.
         self._claim_at = self._renew_at = self._due_at = self._look_at = self._sweep_at = self._tick_at = 0.0
-        self._anew_at = 0.0
+        self._anew_at = self._settled_at = 0.0
         # Until which time delayed jobs have been moved, and until when that is not certain yet.
         self._due_from: datetime = _LONG_AGO
         self._due_seen: tuple[datetime, int] | None = None
@@ -182,6 +185,11 @@ class Worker:
             new = uuid.uuid4()
             await connection.fetch(sql.JOIN, new, self._lease, self._sessions)
             self._id = new
+            if self._former is not None:
+                # Whoever finds it over would end the transactions of this worker's new handlers.
+                await connection.fetch(sql.DEPART, self._former)
+                self._former = None
+        self._away_from = None
         self._until = now + self._lease
         self._renew_at = now + self._lease / 3
 
@@ -191,11 +199,16 @@ class Worker:
     def _lose(self) -> None:
         """Stop what was begun under a lease that is over: by now it may be another worker's."""
         _LOG.warning("lease lost", jobs=len(self._running))
-        self._id = None
+        self._former, self._id = self._id, None
+        # That the database was away is no fault of the jobs: they are given back, unless somebody has taken them over.
+        # A connection that was lost just now may have been so because a job blocked the event loop.
+        now = time.monotonic()
+        is_away = self._away_from is not None and now - self._away_from > self._lease / 3
+        why = Stop.AWAY if is_away else Stop.LOST
         self._renew_at = 0.0
         for execution in list(self._running.values()):
             self.metrics.lost += 1
-            self._stop(execution, Stop.LOST)
+            self._stop(execution, why)
 
     async def _watch(self) -> None:
         """End the lease where it cannot be renewed."""
@@ -216,6 +229,8 @@ class Worker:
                     return
             except UNREACHABLE as error:
                 _LOG.warning("jobs unreachable", error=type(error).__name__, detail=str(error))
+                if self._away_from is None:
+                    self._away_from = time.monotonic()
             except Exception:
                 # A worker goes on whatever happens: nobody else would start it again.
                 _LOG.exception("worker failed")
@@ -230,7 +245,8 @@ class Worker:
         self._limited_places.forget()
         self._due_from, self._due_seen = _LONG_AGO, None
         self._renew_at = self._claim_at = self._due_at = self._tick_at = 0.0
-        self._sweep_at = time.monotonic() + self._lease * jitter(0.3, 1)
+        now = time.monotonic()
+        self._sweep_at, self._settled_at = now + self._lease * jitter(0.3, 1), now + 2 * self._lease
         while True:
             self._woken.clear()
             if connection.is_closed:
@@ -279,7 +295,11 @@ class Worker:
             await self._move_due(connection)
         if now >= self._sweep_at:
             self._sweep_at = now + self._lease * jitter(0.8, 1.2)
-            await self._sweep(connection)
+            if now < self._settled_at and self._endings.is_behind:
+                # What this worker gives back by itself is not lost.
+                self._sweep_at = now + _AGAIN
+            else:
+                await self._sweep(connection)
         if now >= self._claim_at and len(self._running) < self._concurrency:
             await self._claim(connection)
 

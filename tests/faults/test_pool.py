@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -232,6 +234,20 @@ async def test_a_connection_that_comes_back_in_a_transaction_is_closed(
     assert pool._open == 0
     await lab.until_quiet()
     assert (await pool.fetch("SELECT 1", ()))[0][0] == 1
+
+
+@pytest.mark.anyio
+async def test_no_other_process_gives_the_same_name_to_a_prepared_statement(make_pool: MakePool) -> None:
+    """Behind a pooler that lends sessions for one transaction, one of them could run in place of the other."""
+    found: list[str] = []
+    for number in range(2):
+        pool = make_pool()
+        await pool.fetch(f"SELECT {number}", ())
+        rows = await pool.fetch("SELECT name FROM pg_prepared_statements", ())
+        found += [row["name"] for row in rows]
+    assert len(found) == len(set(found)) == 4
+    own = re.compile(rf"__clew_stmt_[0-9a-f]{{12}}_{os.getpid():x}_[0-9a-f]+__")
+    assert all(own.fullmatch(name) for name in found), found
 
 
 @pytest.mark.anyio

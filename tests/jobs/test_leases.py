@@ -146,6 +146,40 @@ async def test_a_worker_whose_lease_is_over_stops_its_handlers_and_goes_on_under
     assert worker.metrics.lost == 1
 
 
+async def test_a_run_whose_lease_ends_because_the_database_is_away_does_not_count(jobs: Jobs) -> None:
+    told = asyncio.Event()
+    attempts: list[int] = []
+
+    @jobs.job("work")
+    async def work(ctx: JobContext) -> None:
+        attempts.append(ctx.attempt)
+        if ctx.attempt == 1:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                told.set()
+        async with ctx.transaction() as connection:
+            await connection.execute(text("INSERT INTO effects VALUES ('work', 'done')"))
+            # Meanwhile leases that are over are looked for, and the transactions under them are ended.
+            await asyncio.sleep(1.5)
+
+    jobs.worker(lease=1.0)
+    job = await jobs.enqueue("work")
+    await jobs.until(job, "RUNNING")
+    name = await jobs.connection.fetchval("SELECT current_database()")
+    await jobs.connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await jobs.connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()", name
+    )
+    async with asyncio.timeout(30):
+        await told.wait()
+    await jobs.connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    row = await jobs.until(job)
+    assert (row["status"], row["attempt"], row["uncounted"], row["error"]) == ("SUCCEEDED", 2, 1, None)
+    assert attempts == [1, 2]
+    assert await jobs.effects() == [("work", "done")]
+
+
 async def test_a_lease_that_is_slow_to_begin_is_not_over(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch, joined = JobConnection.fetch, 0
 

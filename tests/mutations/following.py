@@ -15,7 +15,7 @@ from clew.config import Settings
 from clew.errors import Code
 from clew.wire.application import Application
 from tests.attacks.attack import Alike, Attack, Refused, Who
-from tests.attacks.following import Events, Follow, Output, chunk, followed
+from tests.attacks.following import Events, Follow, Output, chunk, followed, reset
 from tests.attacks.jobs import M23, NO_SUBJECTS, SEEN
 from tests.attacks.press import ABSENT, MINE, OF_ADMIN, RUNNING, Press, make_press
 from tests.attacks.press import SECRET as OF_ANOTHER
@@ -75,6 +75,9 @@ class Proof:
         async with asyncio.timeout(_PATIENCE):
             # What runs has no end yet, and nothing is left of those who have gone.
             async with ways[0].following(M23, followed(RUNNING, "1:2"), {}) as events:
+                # The cursor is one of output that is not there, so what there is comes anew.
+                assert await events.next() == reset("1:0", None)
+                assert await events.next() == chunk("open", "1:1")
                 await _goes_on(events)
         assert not self.app.outputs._here().ring.streams
 

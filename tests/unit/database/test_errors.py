@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from clew.database.errors import client_error
 from clew.errors import Code
@@ -37,6 +38,13 @@ def test_a_fault_has_a_code(state: str, code: Code) -> None:
     found = client_error(error)
     assert found.code is code
     assert "secret" not in f"{found.message} {found.hint}"
+
+
+@pytest.mark.parametrize("state", ["26000", "42P05"])
+def test_a_pooler_that_lends_sessions_for_one_transaction_is_named_in_the_log(state: str) -> None:
+    with capture_logs() as logs:
+        client_error(asyncpg.PostgresError.new({"C": state, "M": "prepared statement", "S": "ERROR"}))
+    assert "pool_mode = session" in logs[0]["event"]
 
 
 def test_what_writes_in_a_transaction_that_only_reads_is_a_fault_of_the_application() -> None:
