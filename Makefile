@@ -21,7 +21,8 @@ playground: install ## build the playground's page (needs npm)
 	$(BIN)/python playground/build.py
 
 # Each worker takes tests in their order, so that it keeps what it has set up.
-PYTEST := pytest -n auto --dist worksteal
+# Half as many again as there are processors: tests wait for Postgres, servers and timers a third of the time.
+PYTEST := pytest -n $(shell $(PYTHON) -c 'import os; print(-(-3 * (os.cpu_count() or 1) // 2))') --dist worksteal
 
 # Workers, and commands that tests start, load what was compiled before, also where Python is told to write none of it.
 test coverage deep check: export PYTHONDONTWRITEBYTECODE =
