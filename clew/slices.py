@@ -8,11 +8,13 @@ list, of all lists of all operations. The list that began to wait first comes fi
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from types import CoroutineType
+from typing import Any, TypeGuard
 
 from graphql import GraphQLList, GraphQLOutputType, GraphQLResolveInfo
 from graphql.execution import Executor
@@ -98,7 +100,33 @@ class SlicedList:
 
 
 class SlicingExecutor(Executor[Any]):
-    """graphql-core's executor, but it completes long lists in slices."""
+    """graphql-core's executor, but it completes long lists in slices, and can be given up in the middle."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # The coroutines that this executor and the resolvers made.
+        self._made: list[Coroutine[Any, Any, Any]] = []
+        self.is_awaitable = _noting(self._made)
+
+    def close(self) -> None:
+        """Close the coroutines that have not begun. Nobody will await them once the operation has failed."""
+        for made in self._made:
+            if inspect.getcoroutinestate(made) == inspect.CORO_CREATED:
+                made.close()
+        self._made.clear()
+
+    def complete_list_item_value(self, item: Any, complete_results: list[Any], *args: Any) -> bool:
+        """Complete an item as graphql-core does. Note its coroutine."""
+        is_awaitable = super().complete_list_item_value(item, complete_results, *args)
+        if is_awaitable:
+            self._made.append(complete_results[-1])
+        return is_awaitable
+
+    def complete_awaitable_list_item_value(self, *args: Any) -> Any:
+        """Complete an item as graphql-core does. Note its coroutine."""
+        completing = super().complete_awaitable_list_item_value(*args)
+        self._made.append(completing)
+        return completing
 
     def complete_list_value(
         self,
@@ -118,6 +146,18 @@ class SlicingExecutor(Executor[Any]):
             # The batches below this list wait until all its items have begun.
             result = SlicedList(result, running.slices, partial(running.batches.track, info))
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+
+def _noting(made: list[Coroutine[Any, Any, Any]]) -> Callable[[Any], TypeGuard[Awaitable[Any]]]:
+    """Return the test for awaitable values that the executor applies to every value. It adds coroutines to `made`."""
+
+    def is_awaitable(value: Any) -> TypeGuard[Awaitable[Any]]:
+        if isinstance(value, CoroutineType):
+            made.append(value)
+            return True
+        return hasattr(value, "__await__")
+
+    return is_awaitable
 
 
 def _fields_of(field_details_list: Any) -> int:

@@ -204,12 +204,16 @@ class RunningOperation:
             all_or_nothing: whether any error makes `data` null.
         """
         prepared = self._prepared
+        executor = self._executor(root)
+        result: Any = None
         try:
-            result = self._executor(root).execute_operation()
+            result = executor.execute_operation()
             if is_awaitable(result):
                 result = await result
         finally:
             await self.batches.close()
+            if not isinstance(result, ExecutionResult) or result.errors:
+                executor.close()
         assert isinstance(result, ExecutionResult)
         if not result.errors:
             return await self._whole(Outcome(result.data))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -321,6 +323,36 @@ async def test_what_is_no_list_of_values_is_a_fault_that_the_log_has_once(house:
     (entry,) = logged
     assert entry["path"] == "people.0.wrong"
     assert told in str(entry["exc_info"])
+
+
+# --- the end ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{ people(limit: 60) { number a1: number a2: number rank note { length notes { text person { rank } } } } }",
+        "{ notes(of: [1, 2, 3]) { length notes { length person { rank next { rank } } } } }",
+        # The error of the second person removes the whole list, while the others are under way.
+        "{ notes(of: [1, 2]) { notes { length person { rank strict } } } people(limit: 3) { rank strict } }",
+    ],
+    ids=["sliced", "nested", "failing"],
+)
+async def test_an_operation_that_is_given_up_leaves_no_coroutine_behind(
+    house: House, document: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda fault: left.append(str(fault.exc_value)))
+    for wait in range(40):
+        running = asyncio.create_task(house.ask(document))
+        await asyncio.sleep(0)
+        while not calls and not running.done():
+            await asyncio.sleep(0)
+        await asyncio.wait([running], timeout=wait / 3000)
+        running.cancel()
+        await asyncio.wait([running])
+    gc.collect()
+    assert left == []
 
 
 # --- state ------------------------------------------------------------------------------
