@@ -66,6 +66,14 @@ class Aside:
         finally:
             self._waiting -= 1
 
+    def later(self, work: Callable[[], object], ended: Callable[[], object]) -> None:
+        """Run `work` after all that has begun. Nobody waits for it.
+
+        Args:
+            ended: called on the loop.
+        """
+        asyncio.wrap_future(self._submit(work)).add_done_callback(lambda _: ended())
+
     def _submit(self, work: Callable[[], _Result]) -> Any:
         # The first call starts the thread, which takes the stack size from here.
         before = threading.stack_size(_STACK)
@@ -79,6 +87,24 @@ def _without_collector(work: Callable[[], _Result]) -> _Result:
     """Run `work` without garbage collection, which would stop the loop. Nearly all objects of `work` live as long."""
     with paused():
         return work()
+
+
+def release(held: list[Any]) -> None:
+    """Free the lists and dicts of large values one by one.
+
+    Python frees a value in one go, with all that only this value holds, and no other thread runs meanwhile.
+
+    Args:
+        held: the values. Nothing else refers to them. It is empty afterwards.
+    """
+    for value in held:
+        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        # The loop comes to these too.
+        held.extend([child for child in children if isinstance(child, dict | list)])
+    # Those that hold others go first. What they held is still in the list.
+    held.reverse()
+    while held:
+        held.pop()
 
 
 def is_large(value: Any) -> bool:

@@ -49,7 +49,7 @@ class FullCollections:
     """Puts off full collections, which walk over all objects in one go, while large work is under way.
 
     That work runs in short turns. Its objects are many, but they hold no cycles: each is freed when it is not used any
-    more. Collections of young objects go on.
+    more. Collections of the youngest objects go on.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,9 @@ class FullCollections:
             self._usual = gc.get_threshold()
         self._works += 1
         is_due = now - self._since > _LONGEST
-        gc.set_threshold(*self._usual[:2], self._usual[2] if is_due else _NEVER)
+        first, *later = self._usual
+        # A second collection would make the objects of the work count as old, and a full one due as soon as it ends.
+        gc.set_threshold(first, *(later if is_due else (_NEVER, _NEVER)))
 
     def end(self) -> None:
         """Note that large work has ended."""
@@ -78,3 +80,22 @@ class FullCollections:
 
 
 full_collections = FullCollections()
+
+
+class LargeWork:
+    """One piece of work that may turn out to be large. Then it puts off full collections until its end."""
+
+    def __init__(self) -> None:
+        self.is_large = False
+
+    def begin(self) -> None:
+        """Note that the work is large. Do this any number of times."""
+        if not self.is_large:
+            self.is_large = True
+            full_collections.begin()
+
+    def end(self) -> None:
+        """Note that the work has ended, and that what it made is gone. Do this at least once."""
+        if self.is_large:
+            self.is_large = False
+            full_collections.end()

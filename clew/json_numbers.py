@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring
+from types import NoneType
 from typing import Any
 
 # No column's type has longer numbers that anybody uses, and Postgres stops at 131,072 digits.
@@ -89,8 +90,14 @@ class UniqueDecoder(Decoder):
         super().__init__(object_pairs_hook=_unique)
 
 
+_PLAIN = frozenset((str, int, bool, NoneType))
+
+
 def holds_exact(value: Any) -> bool:
     """Whether a value of JSON holds, at any depth, a number that Python would write otherwise than it was read."""
+    if type(value) in _PLAIN:
+        # Nearly all values. The tests below are slow.
+        return False
     if isinstance(value, Mapping):
         return any(map(holds_exact, value.values()))
     if isinstance(value, list | tuple):

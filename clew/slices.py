@@ -1,8 +1,9 @@
-"""Complete long lists in slices, so that the event loop gets a turn between them.
+"""Complete large results in slices, so that the event loop gets a turn between them.
 
 graphql-core completes a list without a pause, however long it is. So it gets a long list as an asynchronous
-iterable, which waits between items when the time of a slice is over. Each turn of the loop continues only one
-list, of all lists of all operations. The list that began to wait first comes first.
+iterable, which waits between items when the time of a slice is over. When that time is over, it gets short lists so
+too: a result may be large because it is deep. Each turn of the loop continues only one list, of all lists of all
+operations. The list that began to wait first comes first.
 """
 
 from __future__ import annotations
@@ -33,9 +34,13 @@ class Slices:
         self._ends = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    def is_over(self) -> bool:
+        """Return whether the last slice is over."""
+        return time.perf_counter() >= self._ends
+
     async def turn(self) -> None:
         """Return at once while the slice lasts. After it, wait until all earlier waiters have had their turns."""
-        if time.perf_counter() < self._ends:
+        if not self.is_over():
             return
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
@@ -100,20 +105,30 @@ class SlicedList:
 
 
 class SlicingExecutor(Executor[Any]):
-    """graphql-core's executor, but it completes long lists in slices, and can be given up in the middle."""
+    """graphql-core's executor, but it completes large results in slices, and can be given up in the middle."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # The coroutines that this executor and the resolvers made.
         self._made: list[Coroutine[Any, Any, Any]] = []
         self.is_awaitable = _noting(self._made)
+        # When what is completed without a pause takes too long.
+        self._pauses_at = time.perf_counter() + _SLICE
 
-    def close(self) -> None:
-        """Close the coroutines that have not begun. Nobody will await them once the operation has failed."""
-        for made in self._made:
-            if inspect.getcoroutinestate(made) == inspect.CORO_CREATED:
-                made.close()
+    def close(self, *, failed: bool) -> None:
+        """Let go of what the operation read and made.
+
+        The executor refers to itself, so it would keep all that until the next collection, which would walk over it.
+
+        Args:
+            failed: whether coroutines may be left that have not begun. Nobody will await them, so they are closed.
+        """
+        if failed:
+            for made in self._made:
+                if inspect.getcoroutinestate(made) == inspect.CORO_CREATED:
+                    made.close()
         self._made.clear()
+        self.root_value = None
 
     def complete_list_item_value(self, item: Any, complete_results: list[Any], *args: Any) -> bool:
         """Complete an item as graphql-core does. Note its coroutine."""
@@ -137,15 +152,21 @@ class SlicingExecutor(Executor[Any]):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """Complete a list as graphql-core does, but a long list in slices."""
+        """Complete a list as graphql-core does, but in slices if it is long, or if it comes late."""
         if info.parent_type.name.startswith("__") and not isinstance(result, list):
             # Introspection returns views of the schema's dicts, and generators.
             result = list(result)
-        if isinstance(result, list) and len(result) * _fields_of(field_details_list) > _FEW_FIELDS:
+        if isinstance(result, list) and self._is_much(len(result), field_details_list, info.context.running.slices):
             running = info.context.running
+            running.large.begin()
             # The batches below this list wait until all its items have begun.
             result = SlicedList(result, running.slices, partial(running.batches.track, info))
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    def _is_much(self, length: int, field_details_list: Any, slices: Slices) -> bool:
+        if length * _fields_of(field_details_list) > _FEW_FIELDS:
+            return True
+        return time.perf_counter() > self._pauses_at and slices.is_over()
 
 
 def _noting(made: list[Coroutine[Any, Any, Any]]) -> Callable[[Any], TypeGuard[Awaitable[Any]]]:

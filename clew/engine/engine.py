@@ -365,6 +365,8 @@ class Engine:
         try:
             return await operation.run(await self._root(executable.plan, row, session.viewer))
         finally:
+            # Reading the root may have failed.
+            operation.large.end()
             if within is None:
                 # Outside a mutation each statement of a resolver commits by itself.
                 may_have_written = operation.connection.is_taken

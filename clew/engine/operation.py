@@ -24,6 +24,8 @@ from graphql.pyutils import is_awaitable
 
 from clew.access.permits import Permit
 from clew.access.types import MOST_BYTES, Identity
+from clew.aside import FEW_BYTES, release
+from clew.collector import LargeWork
 from clew.database.alchemy import OperationConnection
 from clew.database.errors import ContentionError
 from clew.database.violations import cause_of
@@ -146,6 +148,8 @@ class RunningOperation:
         self._witness = witness
         self._weighed: set[Place] = set()
         self._hooks = hooks
+        # End it when nobody needs what was read any more. `run` does so.
+        self.large = LargeWork()
         self._context = Context(session.viewer, connection, request_id, self)
         # Whether a hook has run: a rollback may not undo all that it has done.
         self.ran_hooks = False
@@ -203,8 +207,20 @@ class RunningOperation:
             root: the values that the generated root fields resolve from, or the event of a custom subscription.
             all_or_nothing: whether any error makes `data` null.
         """
-        prepared = self._prepared
-        executor = self._executor(root)
+        try:
+            result = await self._execute(self._executor(root))
+            outcome = await self._whole(self._outcome(result, all_or_nothing))
+            if self.large.is_large and outcome.data is not result.data:
+                # The work ends when the values are free. Nobody waits for that.
+                work, self.large = self.large, LargeWork()
+                held = [root, result.data]
+                root = result.data = None
+                self._statements.aside.later(partial(release, held), work.end)
+            return outcome
+        finally:
+            self.large.end()
+
+    async def _execute(self, executor: SlicingExecutor) -> ExecutionResult:
         result: Any = None
         try:
             result = executor.execute_operation()
@@ -212,11 +228,15 @@ class RunningOperation:
                 result = await result
         finally:
             await self.batches.close()
-            if not isinstance(result, ExecutionResult) or result.errors:
-                executor.close()
+            executor.close(failed=not isinstance(result, ExecutionResult) or bool(result.errors))
         assert isinstance(result, ExecutionResult)
+        return result
+
+    def _outcome(self, result: ExecutionResult, all_or_nothing: bool) -> Outcome:
+        """Return the outcome of a result. Log what the client does not see of its errors."""
+        prepared = self._prepared
         if not result.errors:
-            return await self._whole(Outcome(result.data))
+            return Outcome(result.data)
         found = result.errors
         if all_or_nothing:
             # The first root field that fails ends the transaction. The errors of later fields only follow from that.
@@ -239,13 +259,11 @@ class RunningOperation:
         for error in result.errors:
             _forget_frames(error)
         is_away = all_or_nothing and isinstance(causes[0], ClewError) and causes[0].code is Code.UNAVAILABLE
-        return await self._whole(
-            Outcome(
-                None if all_or_nothing else result.data,
-                errors,
-                error=cast("ClewError", causes[0]) if is_away else None,
-                contended=not self.ran_hooks and any(isinstance(cause, ContentionError) for cause in causes),
-            )
+        return Outcome(
+            None if all_or_nothing else result.data,
+            errors,
+            error=cast("ClewError", causes[0]) if is_away else None,
+            contended=not self.ran_hooks and any(isinstance(cause, ContentionError) for cause in causes),
         )
 
     def _log(self, entry: Mapping[str, Any], refusal: Refusal) -> None:
@@ -268,8 +286,11 @@ class RunningOperation:
 
     def count(self, *read: bytes | None) -> None:
         """Subtract the bytes just read from those that the answer may have."""
+        number = sum(len(part) for part in read if part is not None)
+        if number > FEW_BYTES:
+            self.large.begin()
         if self._bytes_left is not None:
-            self._bytes_left -= sum(len(part) for part in read if part is not None)
+            self._bytes_left -= number
 
     async def _whole(self, outcome: Outcome) -> Outcome:
         """Return the outcome. Fail it as a whole if it is too large, or if too many bytes were read for it."""

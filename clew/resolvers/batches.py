@@ -137,6 +137,9 @@ class Batches:
             future.cancel()
         if futures:
             await asyncio.wait(futures)
+        # They refer to this and, by their `info`, to all rows, which would stay until the next garbage collection.
+        self._levels.clear()
+        self._gathered.clear()
 
     # --- one batch --------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from clew.sql.groups import grouped
 from clew.sql.json import BOOLEANS, NUMBERS, WITHOUT_ZONE, Json, JsonScalar, json_value, text_constant
 from clew.sql.pages import Pages
 from clew.sql.scope import Scope
+from clew.sql.sources import lateral, unnested
 
 _TEXT = sa.Text()
 _WHOLE: ColumnElement[Any] = sa.literal_column("'{}'::text[]")
@@ -192,7 +193,7 @@ class Cells(FiniteDocuments):
         if columns:
             labelled = [value.label(name) for name, value in columns.items()]
             statement = self.pages.select(labelled, read.rows, inner, self.pages.belonging(inner, scope, output))
-            measured = statement.lateral(f"a{self.pages.number()}")
+            measured = lateral(statement, f"a{self.pages.number()}")
             source = source.outerjoin(measured, sa.true())
 
         def found(item: Measured, path: str) -> Iterator[Cell]:
@@ -270,7 +271,7 @@ def _finite(value: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
         return value
     if not type_.is_list:
         return _nulled(value)
-    items = sa.func.unnest(value).table_valued("item", with_ordinality="position").render_derived()
+    items = unnested(sa.func.unnest(value), "item", name="items", with_ordinality="position")
     statement = sa.select(_nulled(items.c.item)).select_from(items).order_by(items.c.position)
     return sa.case((value.is_not(None), sa.func.array(statement.scalar_subquery())))
 

@@ -24,6 +24,7 @@ from clew.sql.documents import Documents
 from clew.sql.json import key_value
 from clew.sql.literals import quote_name, quote_text
 from clew.sql.scope import Scope, free_alias, free_name
+from clew.sql.sources import lateral, unnested
 from clew.sql.tables import Tables
 from clew.sql.types import sql_type
 from clew.sql.views import read_by
@@ -78,7 +79,7 @@ class ChangesCompiler(WriteCompiler):
         row = populated.table_valued(*columns, name=f"{name}r")
         items = {column.column: _items(column, text).label(column.column) for column in nested}
         found = [items.get(column.name, row.c[column.name]) for column in table.columns]
-        return sa.select(*found).select_from(row).lateral(name)
+        return lateral(sa.select(*found).select_from(row), name)
 
     def past_rows(self, entity: Entity, *, near: bool = False) -> sa.CompoundSelect[Any]:
         """Return all rows of an entity as they were before the changes of the batch."""
@@ -94,7 +95,7 @@ class ChangesCompiler(WriteCompiler):
     def _listed_rows(self, entity: Entity, part: LogPart) -> tuple[FromClause[Any], FromClause[Any]]:
         """Return the rows of a list of the log, as a FROM item and as the part of it that has their columns."""
         image: sa.ColumnClause[Any] = sa.column("image", _TEXT)
-        texts = sa.func.unnest(self.listed(entity, part)).table_valued(image).render_derived(name=f"w{self.number()}")
+        texts = unnested(sa.func.unnest(self.listed(entity, part)), image, name=f"w{self.number()}")
         row = self.logged(entity, f"{texts.name}.image")
         return texts.join(row, sa.true()), row
 
@@ -130,10 +131,12 @@ def changes_statement(
     parts = (LogPart.OLD, LogPart.NEW, LogPart.FIRST) if past else (LogPart.OLD, LogPart.NEW)
     names = {part: free_name(f"clew_{part}", entity) for part in parts}
     position = free_name("clew_position", entity)
-    unnested = sa.func.unnest(*(compiler.listed(entity, part) for part in parts)).table_valued(
-        *(sa.column(name, _TEXT) for name in names.values()), with_ordinality=position
+    given = unnested(
+        sa.func.unnest(*(compiler.listed(entity, part) for part in parts)),
+        *(sa.column(name, _TEXT) for name in names.values()),
+        name=free_alias("clew_given", entity),
+        with_ordinality=position,
     )
-    given = unnested.render_derived(name=free_alias("clew_given", entity))
     source: Any = given
     sides: dict[LogPart, LateralFromClause] = {}
     for part, name in names.items():
@@ -178,7 +181,7 @@ def _side(
     statement = sa.select(*found).select_from(scope.source).where(text.is_not(None))
     statement = statement.where(*compiler.conditions(changes.rows, scope))
     # OFFSET: Postgres judges a row before it computes anything of it, which could fail.
-    return scope.correlate(statement.offset(_ZERO)).lateral(f"s{compiler.number()}")
+    return lateral(scope.correlate(statement.offset(_ZERO)), f"s{compiler.number()}")
 
 
 def _seen(visible: Visible, column: Column, scope: Scope, compiler: ChangesCompiler) -> ColumnElement[Any]:

@@ -17,6 +17,7 @@ from clew.access.types import Keys, Operand, Past, Source
 from clew.model.types import Column, Entity, ValueType
 from clew.sql.binds import Binds, compared_type
 from clew.sql.scope import Scope, free_alias, free_name
+from clew.sql.sources import unnested
 from clew.sql.types import sql_type
 
 
@@ -71,8 +72,8 @@ def given_rows(
     for number, operand in enumerate(values):
         add(f"clew_value{number}", operand)
     position = free_name("clew_position", beside)
-    unnested = sa.func.unnest(*arrays).table_valued(*columns, with_ordinality=position)
-    source = unnested.render_derived(name=free_alias("clew_given", beside))
+    name = free_alias("clew_given", beside)
+    source = unnested(sa.func.unnest(*arrays), *columns, name=name, with_ordinality=position)
     names = [column.name for column in columns]
     return Given(
         source,

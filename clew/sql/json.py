@@ -18,6 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from clew.model.types import Column, ValueType
 from clew.sql.binds import bare_type, is_padded
 from clew.sql.literals import quote_text
+from clew.sql.sources import unnested
 from clew.sql.types import sql_type
 
 # A Postgres function takes at most 100 arguments.
@@ -226,7 +227,7 @@ def _list(expression: ColumnElement[Any], type_: ValueType, base: str) -> Column
     """Return a list whose JSON has the output form of each item."""
     if type_.name == "Bytes":
         item = sa.column("item", sa.LargeBinary)
-        items = sa.func.unnest(expression).table_valued(item, with_ordinality="position").render_derived()
+        items = unnested(sa.func.unnest(expression), item, name="items", with_ordinality="position")
         texts = sa.select(sa.func.translate(sa.func.encode(items.c.item, _BASE64), _NEWLINE, _EMPTY_TEXT))
         array = sa.func.array(texts.select_from(items).scalar_subquery())
         return sa.case((expression.is_not(None), array))

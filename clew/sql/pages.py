@@ -23,6 +23,7 @@ from clew.sql.once import Once
 from clew.sql.order import direction
 from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope, free_name
+from clew.sql.sources import lateral
 from clew.sql.tables import Tables
 from clew.sql.ties import key_digest
 
@@ -128,7 +129,7 @@ class Pages:
         source, conditions = self.restricted(exists.rows, inner, ruled)
         statement = sa.select(_ONE.label(free_name("clew_found", scope.entity))).select_from(source)
         statement = statement.where(join(self, exists.relation, scope, inner, None), *conditions)
-        return inner.correlate(statement).lateral(f"f{self.number()}")
+        return lateral(inner.correlate(statement), f"f{self.number()}")
 
     def select(
         self, columns: Iterable[ColumnElement[Any]], rows: Rows, scope: Scope, on: Iterable[ColumnElement[bool]] = ()
@@ -216,7 +217,7 @@ class Pages:
             key: the SQL name of a column that is never null in a found row.
         """
         columns = self.needed(read.output, scope, key)
-        found = self.row(read, scope, on, columns).lateral(f"j{self.number()}")
+        found = lateral(self.row(read, scope, on, columns), f"j{self.number()}")
         row = Scope(scope.entity, found, scope.outer, is_joined=True)
         return row, row.key(key).is_not(None)
 

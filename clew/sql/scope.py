@@ -10,6 +10,7 @@ from sqlalchemy.sql import ColumnElement, FromClause, Select
 from sqlalchemy.types import TypeEngine
 
 from clew.model.types import Column, Entity
+from clew.sql.sources import lateral
 from clew.sql.types import sql_type
 
 
@@ -52,7 +53,7 @@ class Scope:
         """Return a computed column of the row, in a separate SELECT with nothing else in its FROM."""
         stored = [c for c in self.entity.columns if c.computed is None or c.computed.stored]
         own = Scope(self.entity, self.source, self)
-        row = own.correlate(sa.select(*(self.key(c.column) for c in stored))).lateral("clew_own")
+        row = lateral(own.correlate(sa.select(*(self.key(c.column) for c in stored))), "clew_own")
         return own.correlate(sa.select(Scope(self.entity, row).column(column)).select_from(row)).scalar_subquery()
 
     def key(self, name: str, type_: TypeEngine[Any] = sa.types.NULLTYPE) -> ColumnElement[Any]:

@@ -52,6 +52,7 @@ from clew.sql.literals import quote_name, quote_text, quote_type
 from clew.sql.pages import Pages
 from clew.sql.relations import join
 from clew.sql.scope import Scope, free_alias, free_name
+from clew.sql.sources import lateral, unnested
 from clew.sql.tables import Tables, default_sql
 from clew.sql.types import sql_type
 from clew.sql.views import read_by
@@ -110,10 +111,9 @@ class WriteCompiler(Pages):
             is_changed = is_changed.where(changed.position >= sa.literal_column(after))
         unchanged = sa.select(now).where(sa.not_(sa.exists(is_changed.correlate(now))))
         images = self.binds.add(Operand(Images(past), _TEXTS, "were"))
-        unnested = sa.func.unnest(images)
         image: sa.ColumnClause[Any] = sa.column("image")
-        rows = unnested.table_valued(image, with_ordinality="place") if after else unnested.table_valued(image)
-        texts = rows.render_derived(name=f"w{self.number()}")
+        place = "place" if after else None
+        texts = unnested(sa.func.unnest(images), image, name=f"w{self.number()}", with_ordinality=place)
         row: ColumnElement[Any] = sa.literal_column(f"CAST({texts.name}.image AS {quoted(table)})").label("image")
         images_of = sa.select(row).select_from(texts)
         if after is not None:
@@ -196,7 +196,7 @@ def _value(value: ColumnElement[Any], type_: ValueType) -> ColumnElement[Any]:
     name = "jsonb_array_elements" if type_.name == "JSON" else "jsonb_array_elements_text"
     item: sa.ColumnClause[Any] = sa.column("item")
     items = getattr(sa.func, name)(sa.cast(value, sql_type(ValueType("JSON", "jsonb"))))
-    found = sa.select(item).select_from(items.table_valued(item).render_derived(name="items"))
+    found = sa.select(item).select_from(unnested(items, item, name="items"))
     return sa.case((value.is_not(None), sa.cast(sa.func.array(found.scalar_subquery()), sql_type(type_))))
 
 
@@ -261,7 +261,7 @@ def _judge(plan: Judge, model: Model, tables: Tables, binds: Binds) -> Select[An
     keys = given_keys(plan.entity, binds)
     scope = compiler.scope(plan.entity.name, Scope(plan.entity, keys.source))
     row = sa.select(compiler.judged(plan.condition, scope).label("holds")).select_from(scope.source)
-    found = scope.correlate(row.where(*same_key(scope, keys))).lateral("judged")
+    found = lateral(scope.correlate(row.where(*same_key(scope, keys))), "judged")
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 
@@ -536,14 +536,14 @@ def _check(plan: Check, model: Model, tables: Tables, binds: Binds) -> Select[An
     row = sa.select(*judged).select_from(scope.source).where(*same_key(scope, keys))
     if plan.ordered:
         row = row.select_from(_place_of(keys, places, entity))
-    found = scope.correlate(row).lateral("judged")
+    found = lateral(scope.correlate(row), "judged")
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 
 def _place_of(keys: Given, places: Operand, entity: Entity) -> LateralFromClause:
     """Return the place of the judged row, by a name that nothing within the conditions hides."""
     at = sa.select(keys.values[places.source].label(free_name(_PLACE, entity))).correlate(keys.source)
-    return at.lateral(_AT)
+    return lateral(at, _AT)
 
 
 def _recall(plan: Recall, model: Model, tables: Tables, binds: Binds) -> Select[Any]:
@@ -555,13 +555,13 @@ def _recall(plan: Recall, model: Model, tables: Tables, binds: Binds) -> Select[
     compiler.near = frozenset(plan.past)
     compiler.judged_row, compiler.place = outer, f"{_AT}.{free_name(_PLACE, entity)}"
     # Beside the place, which it refers to.
-    scope = Scope(entity, compiler.past_rows(entity).lateral(f"t{compiler.number()}"), outer)
+    scope = Scope(entity, lateral(compiler.past_rows(entity), f"t{compiler.number()}"), outer)
     compiler.judged_row = scope
     before = [
         compiler.judged(permit.before, scope).label(f"b{number}") for number, permit in enumerate(plan.permits.every)
     ]
     row: Any = sa.select(*before).select_from(_place_of(keys, places, entity)).select_from(scope.source)
-    found = scope.correlate(row.where(*same_key(scope, keys))).lateral("judged")
+    found = lateral(scope.correlate(row.where(*same_key(scope, keys))), "judged")
     return sa.select(*found.c).select_from(keys.source.outerjoin(found, sa.true())).order_by(keys.position)
 
 

@@ -20,7 +20,7 @@ from clew.access.sight import Sight
 from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
 from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
-from clew.collector import full_collections
+from clew.collector import LargeWork
 from clew.database.violations import KeyTakenError, ViolationError, from_database, reference
 from clew.errors import ClewError
 from clew.model.types import Column, Entity, Model, OnDelete, Operation, Relation, RelationKind, UniqueKey
@@ -137,7 +137,7 @@ class Store:
         self._recalled: frozenset[str] = frozenset()
         self._saved = 0
         # Whether the root field works on many rows.
-        self._is_large = False
+        self._large = LargeWork()
         # The SQL names of the constraints that are checked at the end of the root field.
         self._deferred: dict[str, None] = {}
 
@@ -222,16 +222,12 @@ class Store:
             await self._turn()
 
     async def _turn(self) -> None:
-        if not self._is_large:
-            self._is_large = True
-            full_collections.begin()
+        self._large.begin()
         await self.slices.turn()
 
     def close(self) -> None:
         """Note that the root field has ended."""
-        if self._is_large:
-            self._is_large = False
-            full_collections.end()
+        self._large.end()
 
     async def in_parts(self, rows: Sequence[_Row], work: Callable[[Sequence[_Row]], object]) -> None:
         """Do work on rows. Where there are many, do it in parts, and give others their turn between the parts."""

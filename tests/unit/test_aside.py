@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clew.aside import Aside, is_large
+from clew.aside import Aside, is_large, release
 from clew.errors import ClewError, Code
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +104,18 @@ async def test_what_is_cancelled_while_it_waits_is_never_done_and_holds_nobody_u
     assert done == [3]
 
 
+async def test_what_nobody_waits_for_is_done_after_the_rest() -> None:
+    aside, gate, done = Aside(), Gate(), list[str]()
+    first = asyncio.create_task(aside.run(gate))
+    await begun(gate)
+    ended = asyncio.Event()
+    aside.later(lambda: done.append("later"), ended.set)
+    gate.goes.set()
+    await first
+    await ended.wait()
+    assert done == ["later"]
+
+
 async def test_deep_recursion_ends_in_an_error_there_too() -> None:
     def down(depth: int) -> int:
         return max([down(depth + 1)], key=lambda _: 0)
@@ -118,3 +130,23 @@ def test_variables_are_large_by_all_their_values_together() -> None:
     assert is_large({"a": [{"b": list(range(10))}] * 60})
     assert is_large({"a": [0] * 501})
     assert not is_large({})
+
+
+def test_large_values_are_freed_one_by_one_and_what_others_hold_stays() -> None:
+    freed: list[str] = []
+
+    class Noted(dict[str, object]):
+        def __del__(self) -> None:
+            freed.append(str(self["name"]))
+            # Each is freed alone: what it holds is still there.
+            assert all(name not in freed for name in self.get("below", ()))  # type: ignore[attr-defined]
+
+    kept = {"kept": [1, 2]}
+    inner = [Noted(name=f"inner {number}", kept=kept) for number in range(3)]
+    held: list[object] = [Noted(name="outer", below=[item["name"] for item in inner], rows=inner), [kept]]
+    del inner
+    release(held)
+    assert held == []
+    assert sorted(freed) == ["inner 0", "inner 1", "inner 2", "outer"]
+    assert freed[0] == "outer"
+    assert kept == {"kept": [1, 2]}

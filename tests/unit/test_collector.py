@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from clew import collector
+from clew.collector import LargeWork
 
 SCRIPT = """
 import gc
@@ -77,6 +81,23 @@ for _ in range(3):
 found.append(work())
 print(*found, gc.get_threshold() == (10, 2, 2))
 """
+
+
+def test_large_work_begins_and_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        collector,
+        "full_collections",
+        SimpleNamespace(begin=lambda: told.append("begin"), end=lambda: told.append("end")),
+    )
+    work = LargeWork()
+    work.end()
+    for _ in range(2):
+        work.begin()
+        work.begin()
+        work.end()
+        work.end()
+    assert told == ["begin", "end"] * 2
 
 
 def test_full_collections_wait_for_large_work_but_not_for_ever() -> None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from graphql import OperationDefinitionNode, build_schema, default_type_resolver, parse
+from graphql.execution.values import VariableValues
+from graphql.pyutils import is_awaitable
 
-from clew.slices import SlicedList, Slices
+from clew.collector import LargeWork
+from clew.slices import _SLICE, SlicedList, Slices, SlicingExecutor
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +98,81 @@ async def test_what_is_closed_ends() -> None:
     assert items.ended.done()
     with pytest.raises(StopAsyncIteration):
         await anext(items)
+
+
+# --- results that are large because they are deep -----------------------------------------
+
+SCHEMA = build_schema("type Query { nodes: [Node!]! } type Node { slow: Int nodes: [Node!]! }")
+DEPTH = 30
+
+
+class Running:
+    """What an executor needs of a running operation."""
+
+    def __init__(self) -> None:
+        self.slices = Slices()
+        self.large = LargeWork()
+        self.batches = SimpleNamespace(track=lambda _info, ended: ended)
+        self.running = self
+
+
+def slow(_parent: Any, _info: Any) -> int:
+    ends = time.perf_counter() + _SLICE / 2
+    while time.perf_counter() < ends:
+        pass
+    return 1
+
+
+def executor_of(document: str, root: Any) -> SlicingExecutor:
+    parsed = parse(document)
+    operation = parsed.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+
+    def resolve(parent: Any, info: Any) -> Any:
+        return slow(parent, info) if info.field_name == "slow" else parent[info.field_name]
+
+    return SlicingExecutor(
+        SCHEMA,
+        {},
+        {},
+        root,
+        Running(),
+        operation,
+        VariableValues({}, {}),
+        resolve,
+        default_type_resolver,
+        resolve,
+    )
+
+
+async def test_a_deep_result_of_short_lists_is_completed_in_slices() -> None:
+    root: dict[str, Any] = {"nodes": []}
+    selection = "nodes { slow }"
+    for _ in range(DEPTH):
+        root = {"nodes": [root]}
+        selection = f"nodes {{ slow {selection} }}"
+    turns = 0
+
+    async def tick() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    found = executor_of(f"{{ {selection} }}", root).execute_operation()
+    assert is_awaitable(found)
+    result = await found
+    ticking.cancel()
+    assert not result.errors
+    depth, data = 0, result.data
+    while data["nodes"]:
+        depth, data = depth + 1, data["nodes"][0]
+    assert depth == DEPTH
+    # A slice has two levels or so.
+    assert turns >= DEPTH / 4
+
+
+async def test_a_small_result_is_completed_without_a_pause() -> None:
+    found = executor_of("{ nodes { nodes { nodes { __typename } } } }", {"nodes": [{"nodes": [{"nodes": []}]}]})
+    assert not is_awaitable(found.execute_operation())
