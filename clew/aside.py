@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from clew.collector import paused
 from clew.errors import ClewError, Code
+from clew.json_numbers import Written
 
 _Result = TypeVar("_Result")
 
@@ -40,7 +41,12 @@ class Aside:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="clew-aside")
 
     async def run(
-        self, work: Callable[[], _Result], known: Callable[[], _Result | None] | None = None, *, begun: bool = False
+        self,
+        work: Callable[[], _Result],
+        known: Callable[[], _Result | None] | None = None,
+        *,
+        begun: bool = False,
+        collects: bool = False,
     ) -> _Result:
         """Run `work` in its turn and return its result.
 
@@ -50,6 +56,8 @@ class Aside:
         Args:
             known: called on the loop when the turn has come. It may return a result that earlier work has produced.
             begun: whether the operation is already running. Then it is not refused.
+            collects: whether collections of garbage go on. If they wait, the first one walks over all that the work
+                has made, and the loop stands still.
 
         Raises:
             ClewError: UNAVAILABLE if too many wait; and the errors of `work`.
@@ -62,7 +70,11 @@ class Aside:
         try:
             async with self._turn:
                 result = None if known is None else known()
-                return await asyncio.wrap_future(self._submit(work)) if result is None else result
+                if result is not None:
+                    return result
+                submitted = self._submit(work, collects=collects)
+                found: _Result = await asyncio.wrap_future(submitted)
+                return found
         finally:
             self._waiting -= 1
 
@@ -74,11 +86,11 @@ class Aside:
         """
         asyncio.wrap_future(self._submit(work)).add_done_callback(lambda _: ended())
 
-    def _submit(self, work: Callable[[], _Result]) -> Any:
+    def _submit(self, work: Callable[[], _Result], *, collects: bool = False) -> Any:
         # The first call starts the thread, which takes the stack size from here.
         before = threading.stack_size(_STACK)
         try:
-            return self._thread.submit(_without_collector, work)
+            return self._thread.submit(work) if collects else self._thread.submit(_without_collector, work)
         finally:
             threading.stack_size(before)
 
@@ -108,13 +120,15 @@ def release(held: list[Any]) -> None:
 
 
 def is_large(value: Any) -> bool:
-    """Return whether a request's variables have so many values that coercing and binding them takes long."""
-    if isinstance(value, dict) and not any(isinstance(item, dict | list) for item in value.values()):
+    """Return whether a request's variables, or an answer, have so many values that work on them takes long."""
+    if isinstance(value, dict) and not any(isinstance(item, dict | list | Written) for item in value.values()):
         return len(value) > _FEW_VALUES
     left = _FEW_VALUES
     pending = [value]
     while pending:
         value = pending.pop()
+        if isinstance(value, Written):
+            value = value.value
         if isinstance(value, dict | list):
             left -= len(value)
             if left < 0:

@@ -106,7 +106,7 @@ def holds_exact(value: Any) -> bool:
 
 
 class Written:
-    """A part of an answer whose numbers are to be written as they were read."""
+    """A part of an answer whose numbers are to be written as they were read. A large one may have no such numbers."""
 
     __slots__ = ("value",)
 
@@ -145,14 +145,14 @@ def _written(value: Any, comma: str, colon: str, allow_nan: bool) -> str:
     if isinstance(value, ExactFloat):
         return value.text
     if isinstance(value, Mapping):
-        items = (_key(key) + colon + _written(item, comma, colon, allow_nan) for key, item in value.items())
+        items = (encode_key(key) + colon + _written(item, comma, colon, allow_nan) for key, item in value.items())
         return "{" + comma.join(items) + "}"
     if isinstance(value, list | tuple):
         return "[" + comma.join(_written(item, comma, colon, allow_nan) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False, allow_nan=allow_nan)
 
 
-def _key(key: Any) -> str:
+def encode_key(key: Any) -> str:
     """A key of an object; what is no text becomes one as Python's encoder makes it."""
     return encode_basestring(key if isinstance(key, str) else next(iter(json.loads(json.dumps({key: 0})))))
 

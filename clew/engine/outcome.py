@@ -7,7 +7,7 @@ that are not meant for the client go to the log.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,15 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from clew.errors import ClewError, Code
+from clew.json_numbers import Written, dumps, encode_key
 from clew.json_numbers import encode as encode
 
 log = structlog.get_logger("clew.engine")
 
 # How many characters of a graphql-core message a client gets.
 _LONGEST_MESSAGE = 1000
+# How many plain items of a list are encoded in one go.
+_ITEMS = 1000
 INTERNAL = "Something went wrong on the server."
 
 
@@ -218,21 +221,43 @@ def new_request_id() -> str:
 
 def encode_in_parts(value: Any) -> bytes:
     """Encode a large value part by part, so that other threads can run between the parts."""
-    parts: list[bytes] = []
-    _encode_into(parts, value)
-    return b"".join(parts)
+    # Not a list of parts: to free millions of them at its end would block the other threads.
+    text = bytearray()
+    _encode_into(text, value, as_read=False)
+    return bytes(text)
 
 
-def _encode_into(parts: list[bytes], value: Any) -> None:
-    if isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):
+def _encode_into(text: bytearray, value: Any, *, as_read: bool) -> None:
+    """Append the JSON of a value.
+
+    Args:
+        as_read: whether numbers are to be written as they were read.
+    """
+    if isinstance(value, Written):
+        value, as_read = value.value, True
+    if isinstance(value, dict) and _nests(value.values()):
         for index, (key, item) in enumerate(value.items()):
-            parts.append((b"," if index else b"{") + encode(key) + b":")
-            _encode_into(parts, item)
-        parts.append(b"}")
-    elif isinstance(value, list) and value:
+            text += b"," if index else b"{"
+            text += encode_key(key).encode("utf-8", "replace") + b":"
+            _encode_into(text, item, as_read=as_read)
+        text += b"}"
+    elif isinstance(value, list) and _nests(value):
         for index, item in enumerate(value):
-            parts.append(b"," if index else b"[")
-            _encode_into(parts, item)
-        parts.append(b"]")
+            text += b"," if index else b"["
+            _encode_into(text, item, as_read=as_read)
+        text += b"]"
+    elif isinstance(value, list) and len(value) > _ITEMS:
+        for index in range(0, len(value), _ITEMS):
+            text += b"," if index else b"["
+            text += _whole(value[index : index + _ITEMS], as_read=as_read)[1:-1]
+        text += b"]"
     else:
-        parts.append(encode(value))
+        text += _whole(value, as_read=as_read)
+
+
+def _nests(items: Iterable[Any]) -> bool:
+    return any(isinstance(item, dict | list | Written) for item in items)
+
+
+def _whole(value: Any, *, as_read: bool) -> bytes:
+    return dumps(value, compact=True).encode("utf-8", "replace") if as_read else encode(value)

@@ -425,7 +425,7 @@ class Statements:
             return json.loads(text, parse_float=exact_float)
         # The hook is Python code. Between its calls other threads get a turn; one call without it would block them.
         read = partial(json.loads, text, parse_float=exact_float, object_hook=lambda found: found)
-        return await self.aside.run(read, begun=True)
+        return await self.aside.run(read, begun=True, collects=True)
 
     async def repeatable(self, request: Request, viewer: Viewer, ready: Ready) -> Repeatable | None:
         """Do the same as `clew.engine.idempotency.repeatable`. Large variables are handled in another thread."""

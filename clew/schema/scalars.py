@@ -130,7 +130,8 @@ def _parse_json(value: Any) -> Any:
 
 
 def _write_json(value: Any) -> Any:
-    return Written(value) if holds_exact(value) else value
+    # Looking through a large value takes long. The writer does it, beside the event loop.
+    return Written(value) if is_large(value) or holds_exact(value) else value
 
 
 def _read_json(node: ValueNode) -> Any:

@@ -10,6 +10,7 @@ from graphql import GraphQLError, GraphQLSyntaxError, Source
 
 from clew.engine.outcome import INTERNAL, encode, encode_in_parts, failure, formatted, new_request_id, refusal, refused
 from clew.errors import ClewError, Code
+from clew.json_numbers import Written, exact_float
 
 
 def raised(cause: Exception) -> GraphQLError:
@@ -80,6 +81,9 @@ def test_request_ids_differ() -> None:
         {"errors": [{"message": "x", "path": ["a", 0]}], "data": None},
         [],
         "text",
+        {"data": {"a": list(range(2500)), "b": [*range(2500), []]}},
+        {"data": {"a": Written({"b": [[exact_float("1.10")], {1: exact_float("0.5")}]})}},
+        [Written([exact_float("1.10")] * 2500), Written("\ud800"), {"a": Written(None)}],
     ],
 )
 def test_what_is_large_is_encoded_as_what_is_small(value: Any) -> None:
