@@ -329,12 +329,9 @@ class Execution:
             if name in self._named:
                 raise ValueError(f'the step "{name}" is named twice in one execution')
             kept = await self._kept_steps()
-            if name in kept:
-                result = await self._repeat(name, kept[name])
-            else:
-                result = await self._run_step(name, fn)
+            result: T = await (self._repeat(name, kept[name]) if name in kept else self._run_step(name, fn))
             self._named.add(name)
-            return result  # type: ignore[no-any-return]
+            return result
 
     async def sleep(self, until: float | datetime) -> None:
         self._check_open()
