@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import re
 import statistics
 import subprocess
@@ -21,13 +22,17 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import psutil
 
+from bench.database import make_project, prepare_database
+from clew import Clew, Viewer, collector
 from clew.background import Background
 from clew.changes import statements as sql
 from clew.changes.connection import SETTINGS
 from clew.changes.source import LoggedChanges
 from clew.changes.types import Batch
+from clew.config import Settings
 from clew.database import cluster
 from clew.database.embedded import embedded_postgres
+from clew.engine import Request
 from clew.migrate import objects
 
 _TABLE = """
@@ -44,6 +49,17 @@ _UPDATES = """
 _PGBENCH = "\\set id random(1, 20000)\nUPDATE {} SET views = views + 1 WHERE id = :id;\n"
 # Of two tables that are alike, changes of one are logged.
 _PLAIN, _LOGGED = "plain", "posts"
+# The same for mutations.
+_SDL = """
+type Room @table { id: Int! @id title: String! text: String }
+type Draft @table(without: [LIVE]) { id: Int! @id title: String! text: String }
+"""
+_ROOMS = 10_000
+_FILL = "".join(
+    f"INSERT INTO {table} (id, title, text) SELECT n, 'Title ' || n, 'x' FROM generate_series(1, {_ROOMS}) AS n;"
+    for table in ("rooms", "drafts")
+)
+_SETTINGS = {"env": "production", "admin_secret": "k3v9" * 10, "statement_timeout": 10}
 _CLIENTS = 8
 
 
@@ -96,6 +112,32 @@ async def _pgbench(url: str, rounds: int, seconds: int) -> tuple[list[float], li
                 figures.append(float(found[1]))
     await connection.close()
     return taken[_PLAIN], taken[_LOGGED]
+
+
+async def _mutations(server_url: str, rounds: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of a mutation in process that updates one row, without the log and with it."""
+    project = make_project(_SDL, "changes")
+    url = await prepare_database(server_url, "bench_changes", project, [_SDL.encode(), _FILL.encode()], _fill)
+    app = Clew(project=project).asgi(Settings.model_validate({"DATABASE_URL": url, **_SETTINGS}))
+    taken: dict[str, list[float]] = {"Draft": [], "Room": []}
+    gc.collect()
+    collector.freeze()
+    for number in range(rounds):
+        for name, figures in taken.items():
+            document = f'mutation ($id: Int!) {{ update{name}(id: $id, set: {{title: "x"}}) {{ id title }} }}'
+            began = time.perf_counter()
+            found = await app.engine.execute(Request(document, {"id": 1 + number % _ROOMS}), Viewer.admin())
+            figures.append((time.perf_counter() - began) * 1000)
+            assert not found.errors
+    await app.engine.pool.close()
+    return taken["Draft"], taken["Room"]
+
+
+async def _fill(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(_FILL)
+    await connection.execute("VACUUM ANALYZE")
+    await connection.close()
 
 
 async def _reads(url: str, rounds: int) -> tuple[list[float], list[float]]:
@@ -203,6 +245,9 @@ async def _measure(url: str, rounds: int, seconds: int, report: Callable[[str], 
     without, with_ = await _pgbench(url, rounds, seconds)
     report(_line(f"pgbench, {_CLIENTS} clients, without", "tps", without))
     report(_line(f"pgbench, {_CLIENTS} clients, with", "tps", with_, without))
+    without, with_ = await _mutations(url, 150 * rounds)
+    report(_line("mutation of one row without the log", "ms", without))
+    report(_line("mutation of one row with the log", "ms", with_, without))
     empty, full = await _reads(url, 4 * rounds)
     report(_line("read of nothing", "ms", empty))
     report(_line("read of 1,000 changes", "ms", full))
