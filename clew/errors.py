@@ -55,6 +55,24 @@ class ClewError(Exception):
         self.extensions = dict(extensions or {})
 
 
+class InvalidOwnOperationError(ClewError):
+    """An operation that the application sends does not parse, or is not valid for the viewer.
+
+    Its message and code are for the application. They name what the viewer may not know, so a client gets `told`
+    instead, and the log gets the message.
+
+    Args:
+        is_system: whether the operation is the application's, and not under a viewer's rules.
+    """
+
+    def __init__(self, message: str, code: Code, *, is_system: bool) -> None:
+        super().__init__(message, code=code)
+        if is_system:
+            self.told = ClewError("Something went wrong on the server.", code=Code.INTERNAL)
+        else:
+            self.told = ClewError("This needs a type or field that your role does not have.", code=Code.FORBIDDEN)
+
+
 class StartupError(Exception):
     """Clew cannot start or a command cannot run. The CLI prints the error and exits with 1.
 

@@ -47,7 +47,7 @@ from clew.engine.retries import can_run_again, with_retries
 from clew.engine.statements import Statements
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.engine.witness import Recorder
-from clew.errors import ClewError, Code
+from clew.errors import ClewError, Code, InvalidOwnOperationError
 from clew.metrics import Metrics
 from clew.model.types import Model
 from clew.plan.types import ReadPlan, RootMany, RootOne, RootViewer
@@ -161,11 +161,14 @@ class Engine:
             `data`, as plain JSON values.
 
         Raises:
+            InvalidOwnOperationError: the document does not parse or is not valid for the viewer.
             ClewError: the first error of the response.
         """
         request = Request(document, variables, id=None if within is None else within.request_id)
         outcome = await self._execute(request, viewer, own=True, within=within)
         error = raised(outcome)
+        if error is not None and error.code in (Code.GRAPHQL_PARSE_FAILED, Code.GRAPHQL_VALIDATION_FAILED):
+            raise InvalidOwnOperationError(error.message, error.code, is_system=viewer.is_admin)
         if error is not None:
             raise error
         found: Any = outcome.data

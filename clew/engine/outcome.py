@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from clew.errors import ClewError, Code
+from clew.errors import ClewError, Code, InvalidOwnOperationError
 from clew.json_numbers import Written, dumps, encode_key
 from clew.json_numbers import encode as encode
 
@@ -80,7 +80,7 @@ def formatted(
     *,
     is_news: bool = True,
 ) -> dict[str, Any]:
-    """Return one entry of `errors`. Log an unexpected error.
+    """Return one entry of `errors`. Log an unexpected error, and a fault of the application's own operation.
 
     Args:
         error: an error from parsing, validation, coercion or execution.
@@ -89,16 +89,19 @@ def formatted(
         is_news: False if the original error is in the log already.
     """
     cause = cause or error.original_error
+    is_fault = isinstance(cause, InvalidOwnOperationError) or not isinstance(cause, ClewError)
+    if is_news and is_fault and default is Code.INTERNAL:
+        log.error(
+            "resolver failed",
+            request_id=request_id,
+            path=".".join(str(key) for key in error.path or ()),
+            exc_info=cause if cause is not None else error,
+        )
+    if isinstance(cause, InvalidOwnOperationError):
+        cause = cause.told
     if isinstance(cause, ClewError):
         return _entry(cause.message, cause.code, request_id, error, cause.hint, cause.extensions)
     if default is Code.INTERNAL:
-        if is_news:
-            log.error(
-                "resolver failed",
-                request_id=request_id,
-                path=".".join(str(key) for key in error.path or ()),
-                exc_info=cause if cause is not None else error,
-            )
         return _entry(INTERNAL, Code.INTERNAL, request_id, error)
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
     message = error.message

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from clew.engine.flights import TooManyInFlightError
 from clew.engine.outcome import INTERNAL, Outcome, RateLimitedError, new_request_id, refusal
-from clew.errors import ClewError, Code
+from clew.errors import ClewError, Code, InvalidOwnOperationError
 from clew.wire.body import HTTPError
 from clew.wire.negotiate import JSON
 
@@ -101,8 +101,10 @@ class RoutedError(ClewError, HTTPException):
 
     def __init__(self, error: ClewError) -> None:
         super().__init__(error.message, code=error.code, hint=error.hint, extensions=error.extensions)
-        self.status_code = _STATUS.get(error.code, 400)
-        self.detail = error.message
+        # What a client gets.
+        self.told = error.told if isinstance(error, InvalidOwnOperationError) else error
+        self.status_code = _STATUS.get(self.told.code, 400)
+        self.detail = self.told.message
         self.headers = {name.decode(): value.decode() for name, value in retry_headers(self.status_code)}
 
     def __str__(self) -> str:
@@ -115,8 +117,11 @@ async def refused_in_route(connection: Request | WebSocket, error: Exception) ->
     An open socket is closed, and its close frame has the message.
     """
     if isinstance(error, ClewError):
-        told: ClewError = error
-        answered: HTTPException = RoutedError(error)
+        routed = error if isinstance(error, RoutedError) else RoutedError(error)
+        if isinstance(error.__cause__ if error is routed else error, InvalidOwnOperationError):
+            log.error("route failed", path=connection.url.path, exc_info=error)
+        told: ClewError = routed.told
+        answered: HTTPException = routed
     else:
         assert isinstance(error, HTTPException)
         code = _CODE.get(error.status_code, Code.BAD_USER_INPUT) if error.status_code < 500 else Code.INTERNAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from clew import Clew, ClewError, Code, Viewer
-from clew.errors import StartupError
+from clew.errors import InvalidOwnOperationError, StartupError
 from tests.engine.conftest import Desk
 from tests.engine.office import PEOPLE, Office, group, mutation, person, query, task, user
 
@@ -52,11 +54,25 @@ async def test_it_has_the_viewers_rules_and_system_an_admins(desk: Desk) -> None
 async def test_what_is_hidden_from_the_viewer_is_unknown(desk: Desk) -> None:
     found = await desk.answer(user(1), ASK, d="{ badges { id } }")
     (error,) = found["errors"]
-    assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-    assert "Did you mean" not in error["message"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    assert error["message"] == "This needs a type or field that your role does not have."
     assert (await desk.data(user(1), ASK, d="{ badges { label } }", s=True))[
         "ask"
     ] == "{'badges': [{'label': 'first'}]}"
+
+
+@pytest.mark.parametrize("document", ["{ badges { labl } }", "{", "{ nothing }"])
+@pytest.mark.parametrize("system", [False, True])
+async def test_an_operation_that_is_not_valid_is_a_fault_that_the_log_has(
+    desk: Desk, document: str, system: bool
+) -> None:
+    with structlog.testing.capture_logs() as logged:
+        found = await desk.answer(user(1), ASK, d=document, s=system)
+    (error,) = found["errors"]
+    assert error["extensions"]["code"] == ("INTERNAL" if system else "FORBIDDEN")
+    assert not {"labl", "Badge", "nothing"} & set(re.findall(r"\w+", error["message"]))
+    (entry,) = [entry for entry in logged if entry["log_level"] == "error"]
+    assert isinstance(entry["exc_info"], InvalidOwnOperationError)
 
 
 async def test_errors_are_raised_with_all_they_say(desk: Desk) -> None:

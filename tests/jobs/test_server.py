@@ -143,6 +143,8 @@ def handlers(clew: Clew, seen: list[Any], go: asyncio.Event) -> None:
                 return "many"  # type: ignore[return-value]  # that is the mistake
             case "rule":
                 await ctx.graphql('mutation { createNote(input: {id: 1, text: "a"}) { id } }')
+            case "invalid":
+                await ctx.graphql("{ secrets { id } }")
             case "time":
                 await asyncio.sleep(60)
         return 1
@@ -272,8 +274,9 @@ async def test_effects_of_a_transaction_happen_once_together_with_the_end(server
         ("clew", "Not today."),
         ("other", "The job failed."),
         ("type", "The job failed."),
-        # What the caller's rules leave out of its schema, its jobs cannot use.
-        ("rule", "unknown field 'id'"),
+        # What the caller's rules leave out of its schema, its jobs cannot use, and it is not named.
+        ("rule", "This needs a type or field that your role does not have."),
+        ("invalid", "This needs a type or field that your role does not have."),
     ],
 )
 async def test_an_error_tells_what_it_may(server: Server, how: str, error: str) -> None:
