@@ -107,12 +107,18 @@ def release(held: list[Any]) -> None:
     Python frees a value in one go, with all that only this value holds, and no other thread runs meanwhile.
 
     Args:
-        held: the values. Nothing else refers to them. It is empty afterwards.
+        held: the values. It is empty afterwards. Others may hold parts of them, which stay as they are.
     """
+    # Parts may be shared, or lead back. An id stays taken while its value is held.
+    seen = set(map(id, held))
     for value in held:
-        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        # The loop comes to these too.
-        held.extend([child for child in children if isinstance(child, dict | list)])
+        # Copied in one step: whoever else holds it may change it.
+        children = list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, list) else ()
+        for child in children:
+            if isinstance(child, dict | list) and id(child) not in seen:
+                seen.add(id(child))
+                # The loop comes to it too.
+                held.append(child)
     # Those that hold others go first. What they held is still in the list.
     held.reverse()
     while held:

@@ -332,7 +332,7 @@ class Engine:
                 await self.flights.begin(flight, counted_apart(request.client, begun.session.viewer), most)
         operation = self._running(begun.prepared, begun.ready, request, begun.session, None)
         try:
-            return await operation.run(event)
+            return await operation.run(event, is_event=True)
         finally:
             await operation.connection.finish()
             flight.end()

@@ -200,11 +200,12 @@ class RunningOperation:
         _forget_frames(error)
         return entry
 
-    async def run(self, root: Any, *, all_or_nothing: bool = False) -> Outcome:
+    async def run(self, root: Any, *, all_or_nothing: bool = False, is_event: bool = False) -> Outcome:
         """Let graphql-core complete the operation.
 
         Args:
             root: the values that the generated root fields resolve from, or the event of a custom subscription.
+            is_event: whether it is an event. That is the application's own, which may keep it.
             all_or_nothing: whether any error makes `data` null.
         """
         try:
@@ -213,7 +214,7 @@ class RunningOperation:
             if self.large.is_large and outcome.data is not result.data:
                 # The work ends when the values are free. Nobody waits for that.
                 work, self.large = self.large, LargeWork()
-                held = [root, result.data]
+                held = [result.data] if is_event else [root, result.data]
                 root = result.data = None
                 self._statements.aside.later(partial(release, held), work.end)
             return outcome

@@ -141,7 +141,8 @@ def test_large_values_are_freed_one_by_one_and_what_others_hold_stays() -> None:
             # Each is freed alone: what it holds is still there.
             assert all(name not in freed for name in self.get("below", ()))  # type: ignore[attr-defined]
 
-    kept = {"kept": [1, 2]}
+    kept: dict[str, object] = {"kept": [1, 2]}
+    kept["self"] = kept
     inner = [Noted(name=f"inner {number}", kept=kept) for number in range(3)]
     held: list[object] = [Noted(name="outer", below=[item["name"] for item in inner], rows=inner), [kept]]
     del inner
@@ -149,4 +150,14 @@ def test_large_values_are_freed_one_by_one_and_what_others_hold_stays() -> None:
     assert held == []
     assert sorted(freed) == ["inner 0", "inner 1", "inner 2", "outer"]
     assert freed[0] == "outer"
-    assert kept == {"kept": [1, 2]}
+    assert kept["kept"] == [1, 2]
+    assert kept["self"] is kept
+
+
+def test_values_that_share_their_parts_are_gone_through_once() -> None:
+    value: dict[str, object] = {}
+    for _ in range(100):
+        value = {"left": value, "right": value}
+    held: list[object] = [value]
+    release(held)
+    assert held == []
