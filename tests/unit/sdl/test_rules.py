@@ -785,6 +785,19 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'rename the field and keep its column: @column(name: "kind")',
         'type A @table { type: String! @column(name: "kind") @id at: Date node: Int }',
     ),
+    "a key that is named as an argument of its update": (
+        "type A @table { «set»: Int! @id v: Int }",
+        'the key field "A.set" has the name of an argument of "updateA"',
+        'rename the field and keep its column: @column(name: "set")',
+        'type A @table { number: Int! @column(name: "set") @id inc: Int append: [Int!] ifVersion: Int }',
+    ),
+    "a part of a key that is named as an argument of its update": (
+        "type A @table { id: ID! @id «ifVersion»: Int! @id }",
+        'the key field "A.ifVersion" has the name of an argument of "updateA"',
+        'rename the field and keep its column: @column(name: "if_version")',
+        'type A @view(sql: "SELECT 1 AS set") { set: Int! @id }\n'
+        "type B @table { id: ID! @id set: Int }\ntype C @table { set: B! @id }",
+    ),
     "a schema declared twice": (
         "schema { query: Query }\n«schema» {\n  query: Query\n}\ntype A { a: Int }",
         "schema is declared already",
