@@ -635,6 +635,18 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "add @unique to B.a, or write [B!]!",
         "type A @table { id: ID! @id b: B @relation(from: a) }\ntype B @table { id: ID! @id a: A! @unique }",
     ),
+    "a to-many of a type with itself without another side": (
+        "type K @table { id: ID! @id «k»: [K!]! }",
+        '"K.k" has no other side: "K" has no to-one relation to "K"',
+        'add to K: otherK: K (for many-to-many: @relation(through: "KK"))',
+        "type K @table { id: ID! @id k: [K!]! otherK: K }",
+    ),
+    "a to-many without another side, whose usual names are taken": (
+        "type A @table { id: ID! @id «bs»: [B!]! }\ntype B @table { id: ID! @id a: Int otherAId: Int }",
+        '"A.bs" has no other side: "B" has no to-one relation to "A"',
+        'add to B: itsA: A! (for many-to-many: @relation(through: "AB"))',
+        "type A @table { id: ID! @id bs: [B!]! }\ntype B @table { id: ID! @id a: Int otherAId: Int itsA: A! }",
+    ),
     "a link that lacks a side": (
         f"type A @table {{ id: ID! @id u: [User!]! @relation(through: «L») }}\n"
         f"type L @table {{ id: ID! @id user: User! }}\n{USER}",
