@@ -887,6 +887,20 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
 }
 
 
+def test_all_faults_of_a_job_are_told_at_once_and_none_that_follows_from_them() -> None:
+    found = faults(
+        f'{USER}\nextend schema @on(model: User, run: a) @cron(schedule: "0 3 * * *", run: a)\n'
+        'extend type Mutation { a(b: Int): Int @job(queue: "", retries: -1, timeout: 0, runAt: no, key: [b], rate: x) }'
+    )
+    assert [fault.message for fault in found] == [
+        '"queue" of @job must be a name, not ""',
+        "@job(retries:) goes from 0 to 100",
+        "@job(timeout:) must be more than 0 seconds",
+        '@job(runAt:) names "no", which is not an argument of "a"',
+        '"rate" of @job must be an integer, not x',
+    ]
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_rule_refuses_with_place_message_and_hint(case: tuple[str, str, str | None, str]) -> None:
     text, expected = marked(*case[:3])
