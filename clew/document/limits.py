@@ -14,10 +14,12 @@ from itertools import islice
 from typing import Any
 
 from graphql import (
+    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLList,
@@ -254,8 +256,8 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
     Introspection (`__schema`, `__type`) does not count towards the depth.
 
     Raises:
-        ClewError: LIMIT_EXCEEDED; GRAPHQL_VALIDATION_FAILED for a fragment within itself and
-            for a directive twice at one place; GRAPHQL_PARSE_FAILED for an empty selection.
+        ClewError: LIMIT_EXCEEDED; GRAPHQL_PARSE_FAILED for an empty selection.
+        GraphQLError: the document is not valid, with a fragment within itself or a directive twice at one place.
     """
     fragments = {
         definition.name.value: definition
@@ -280,10 +282,8 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
             overlap.check(definition.selection_set)
     if meter.repeated is not None:
         # Refuse it with one error. Validation would report each repetition.
-        raise ClewError(
-            f"The directive '@{meter.repeated}' can only be used once at this location.",
-            code=Code.GRAPHQL_VALIDATION_FAILED,
-        )
+        name = meter.repeated.name.value
+        raise GraphQLError(f"The directive '@{name}' can only be used once at this location.", meter.repeated)
     # A list cannot be longer than the document's number of tokens.
     if limits.list_items is not None and limits.list_items < limits.tokens:
         visit(document, _ListLiterals(limits.list_items))
@@ -392,7 +392,7 @@ class _Meter:
         self.known: dict[str, _Size] = {}
         self.open: set[str] = set()
         # A directive that occurs twice at one place. None of the schema's directives is repeatable.
-        self.repeated: str | None = None
+        self.repeated: DirectiveNode | None = None
 
     def measure(self, selection_set: SelectionSetNode) -> _Size:
         """Measure a selection set. `root_fields` counts only the set's own level, the others count all levels."""
@@ -415,7 +415,7 @@ class _Meter:
                 root_fields += inner.root_fields
                 depth = max(depth, inner.depth)
             elif isinstance(node, FragmentSpreadNode):
-                inner = self.fragment(node.name.value)
+                inner = self.fragment(node.name.value, node)
                 root_fields += inner.root_fields
                 depth = max(depth, inner.depth)
             aliases += inner.aliases
@@ -431,12 +431,12 @@ class _Meter:
         seen: set[str] = set()
         for directive in node.directives:
             if directive.name.value in seen:
-                self.repeated = directive.name.value
+                self.repeated = directive
             seen.add(directive.name.value)
         return len(node.directives)
 
-    def fragment(self, name: str) -> _Size:
-        """Measure a fragment once, however often it is spread."""
+    def fragment(self, name: str, spread: FragmentSpreadNode | None = None) -> _Size:
+        """Measure a fragment once, however often it is spread. `spread` is the place that it is measured for."""
         if name not in self.known:
             # An unknown fragment counts nothing here. Validation reports it.
             self.known[name] = _Size()
@@ -447,7 +447,7 @@ class _Meter:
                 self.known[name] = replace(size, directives=size.directives + own)
                 self.open.remove(name)
         elif name in self.open:
-            raise ClewError(f"Cannot spread fragment '{name}' within itself.", code=Code.GRAPHQL_VALIDATION_FAILED)
+            raise GraphQLError(f"Cannot spread fragment '{name}' within itself.", spread)
         return self.known[name]
 
 

@@ -28,7 +28,6 @@ from graphql import (
     OverlappingFieldsCanBeMergedRule,
     SingleFieldSubscriptionsRule,
     Undefined,
-    ValuesOfCorrectTypeRule,
     VariableDefinitionNode,
     VariableNode,
     VariablesInAllowedPositionRule,
@@ -48,16 +47,16 @@ from clew.document.coerce import UnfitError, coercer
 from clew.document.cursors import null_keys
 from clew.document.inputs import ceiling, is_structural, shape
 from clew.document.limits import Limits, check_limits, check_text, check_variables
-from clew.document.validation import together
+from clew.document.validation import ValuesRule, located, together
 from clew.errors import ClewError, Code
 
 _ABSENT, _NO_CURSOR = object(), object()
 
 # Several live queries may stand in one subscription. Planning tells them from other fields.
-_RULES = tuple(rule for rule in specified_rules if rule is not SingleFieldSubscriptionsRule)
+_RULES = located(rule for rule in specified_rules if rule is not SingleFieldSubscriptionsRule)
 # A large document is validated in stages. Otherwise one fault at its end would cost the whole validation. First come
 # the rules for fields and arguments, then those for values, then those that walk a whole operation before they report.
-_RULES_OF_VALUES = (ValuesOfCorrectTypeRule,)
+_RULES_OF_VALUES = (ValuesRule,)
 _THOROUGH_RULES = (
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
@@ -267,7 +266,10 @@ def prepare(
     if _LONG_NUMBER.search(query):
         visit(document, _Numbers())
     operation = _operation(document, operation_name)
-    check_limits(document, limits)
+    try:
+        check_limits(document, limits)
+    except GraphQLError as error:
+        raise InvalidDocument([error], Code.GRAPHQL_VALIDATION_FAILED) from None
     for rules in _stages(limits, apart=large):
         errors = validate(
             schema, document, (together(rules),), max_errors=_MOST_ERRORS, hide_suggestions=hide_suggestions

@@ -6,6 +6,7 @@ that are not meant for the client go to the log.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ log = structlog.get_logger("clew.engine")
 
 # How many characters of a graphql-core message a client gets.
 _LONGEST_MESSAGE = 1000
+# Where graphql-core says that an input is null, and has Python's word for it. What a client sent is quoted, so it
+# cannot end a message like this.
+_PYTHONS_NULL = re.compile(r"(?<=' not to be )None(?=\.\Z)")
 # How many plain items of a list are encoded in one go.
 _ITEMS = 1000
 INTERNAL = "Something went wrong on the server."
@@ -104,7 +108,7 @@ def formatted(
     if default is Code.INTERNAL:
         return _entry(INTERNAL, Code.INTERNAL, request_id, error)
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
-    message = error.message
+    message = _PYTHONS_NULL.sub("null", error.message)
     if len(message) > _LONGEST_MESSAGE:
         # A message repeats what the client sent. That may be a name of a hundred thousand characters, twenty times.
         message = f"{message[:_LONGEST_MESSAGE]} ..."

@@ -30,7 +30,7 @@ _MATCHING = "query ($where: JobFilter!) { jobs(where: $where) { id } }"
 
 def bind_jobs(schema: GraphQLSchema, model: Model) -> None:
     """Set the resolvers of the `@job` fields, and of the fields that change jobs and queues."""
-    if JOB not in model.entities:
+    if not model.job_fields:
         return
     mutation = schema.type_map["Mutation"]
     assert isinstance(mutation, GraphQLObjectType)

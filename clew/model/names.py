@@ -37,6 +37,8 @@ JOB_MUTATIONS = (CANCEL_JOB, RETRY_JOB, CANCEL_JOBS, RETRY_JOBS, PAUSE_QUEUE, RE
 JOB_SUBSCRIPTIONS = (JOB_OUTPUT,)
 # The fields of a change event that are not those of the key.
 CHANGE_FIELDS = ("kind", "node", "cursor", "at")
+# The arguments of an update that are not those of the key.
+UPDATE_ARGUMENTS = ("set", "inc", "append", "ifVersion")
 
 
 def snake_case(name: str) -> str:

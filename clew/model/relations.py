@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from clew.model.access import allow_rules
 from clew.model.keys import KeyColumn, Keys
 from clew.model.links import Links, is_undirected, undirected
+from clew.model.names import capitalised, key_field
 from clew.model.scope import EntityType, Scope, deprecation, description
 from clew.model.types import OnDelete, Relation, RelationKind, Through
 from clew.sdl import directives as d
@@ -150,7 +151,7 @@ class Relations:
         for sides, end in ((near, entity), (far, target)):
             if not sides:
                 message = f'"{name}" has no to-one relation to "{end.name}": it cannot link the two'
-                hint = f"add to {name}: {end.single}: {end.name}!"
+                hint = f"add to {name}: {_free_name(link, end)}: {end.name}!"
                 if entity.name == target.name:
                     hint = f"add a second one to {name}: other{end.name}: {end.name}!"
                 report.error(node, message, hint)
@@ -183,7 +184,25 @@ def _side_hint(entity: EntityType, target: EntityType, options: tuple[str, ...] 
         return f"its to-one relations to {entity.name} are: {', '.join(options)}"
     # The same name for both sides: following both hints gives one link.
     link = "".join(sorted((entity.name, target.name)))
-    return f'add to {target.name}: {entity.single}: {entity.name}! (for many-to-many: @relation(through: "{link}"))'
+    # The first row of a type could not lead to another one.
+    type_ = entity.name if entity.name == target.name else f"{entity.name}!"
+    field = f"{_free_name(target, entity)}: {type_}"
+    return f'add to {target.name}: {field} (for many-to-many: @relation(through: "{link}"))'
+
+
+def _free_name(entity: EntityType, end: EntityType) -> str:
+    """Return a name for a to-one from `entity` to `end`, which no field has."""
+    words = ("other", "its", "own")
+    options = (end.single, *(f"{word}{capitalised(end.single)}" for word in words))
+    taken = entity.type.fields
+    return next(
+        (
+            name
+            for name in options
+            if name not in taken and not any(key_field(name, key.name) in taken for key in end.keys)
+        ),
+        "...",
+    )
 
 
 def _is_unique(entity: EntityType, side: Field) -> bool:

@@ -23,7 +23,7 @@ from graphql import (
 
 from clew.model.jobs import JOB, STATUS
 from clew.model.names import CANCEL_JOB, CANCEL_JOBS, JOB_OUTPUT, PAUSE_QUEUE, RESUME_QUEUE, RETRY_JOB, RETRY_JOBS
-from clew.model.types import Opening
+from clew.model.types import Model, Opening
 from clew.schema.objects import ObjectType, field
 from clew.schema.scalars import SCALARS
 
@@ -31,6 +31,7 @@ from clew.schema.scalars import SCALARS
 class Builder(Protocol):
     """The parts of the schema's builder that these fields need."""
 
+    model: Model
     openings: Mapping[str, Opening]
     is_whole: bool
     filters: dict[str, GraphQLInputObjectType]
@@ -52,10 +53,12 @@ class JobFields:
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
+        # A project without `@job` fields may have a type of its own that is named Job.
+        self._has_jobs = bool(builder.model.job_fields) and JOB in builder.openings
 
     def mutations(self) -> dict[str, GraphQLField]:
         """Return the fields of Mutation. Only admins have those about many jobs and queues."""
-        if JOB not in self._builder.openings:
+        if not self._has_jobs:
             return {}
         job = GraphQLNonNull(self._builder.interface(JOB))
         one = {"id": GraphQLArgument(GraphQLNonNull(GraphQLID), description="The job's key.")}
@@ -95,7 +98,7 @@ class JobFields:
 
     def subscriptions(self) -> dict[str, GraphQLField]:
         """Return the fields of Subscription."""
-        if JOB not in self._builder.openings:
+        if not self._has_jobs:
             return {}
         after = GraphQLArgument(GraphQLString, description="A cursor: only what comes after it.")
         return {

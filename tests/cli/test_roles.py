@@ -137,6 +137,7 @@ def test_token_needs_a_secret(run: Run) -> None:
 def test_token_of_wrong_usage(run: Run) -> None:
     for arguments, words in (
         ((), "--sub"),
+        (("--sub", ""), "the viewer's id cannot be empty"),
         (("--sub", "1", "--expires", "0"), "'0' is not a number of seconds from 1 to"),
         (("--sub", "1", "--claims", "[]"), "a JSON object is needed"),
     ):

@@ -17,7 +17,7 @@ def configure(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser("token", help="make a bearer token for development")
     project_option(parser)
-    parser.add_argument("--sub", required=True, metavar="ID", help="the viewer's id")
+    parser.add_argument("--sub", type=_subject, required=True, metavar="ID", help="the viewer's id")
     parser.add_argument(
         "--role",
         type=roles,
@@ -37,6 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings.load(Project.open(arguments.project).root, "dev")
     print(mint(settings, arguments.sub, arguments.role, arguments.claims, arguments.expires))
     return 0
+
+
+def _subject(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the viewer's id cannot be empty: the server refuses such a token")
+    return text
 
 
 def _seconds(text: str) -> int:

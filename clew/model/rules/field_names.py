@@ -28,6 +28,12 @@ def check(scope: Scope, model: Model) -> None:
                 message = f'the key field "{entity.name}.{name}" has the name of a field of "{entity.name}Change"'
                 hint = f'rename the field and keep its column: @column(name: "{name}")'
                 scope.report.error(field_node(scope, entity, name), message, hint)
+        for name in entity.primary_key if entity.is_writable else ():
+            if name in names.UPDATE_ARGUMENTS:
+                update = f"update{names.capitalised(entity.single)}"
+                message = f'the key field "{entity.name}.{name}" has the name of an argument of "{update}"'
+                hint = f'rename the field and keep its column: @column(name: "{names.column_name(name)}")'
+                scope.report.error(field_node(scope, entity, name), message, hint)
         for name in (entity.name, *entity.fields):
             if not names.is_snakeable(name):
                 node = field_node(scope, entity, name)

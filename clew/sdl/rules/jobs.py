@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphql import GraphQLSyntaxError, OperationDefinitionNode, parse
 
 from clew.sdl import cron
-from clew.sdl.directives import Cron, Job, On, Row, Table
+from clew.sdl.directives import Cron, Job, On, Row, Table, bind, name_of
 from clew.sdl.document import Document, Field
 from clew.sdl.report import Report, did_you_mean
 
@@ -14,9 +16,11 @@ _MAX_RETRIES = 100
 
 def check(document: Document, report: Report) -> None:
     mutations = document.root_fields("Mutation")
-    for field in mutations.values():
-        job = field.first(Job)
+    jobs: dict[str, Field] = {}
+    for name, field in mutations.items():
+        job = field.first(Job) or _sound(field)
         if job is not None:
+            jobs[name] = field
             _check_job(field, job, report)
     for type_ in document.types.values():
         for field in type_.fields.values():
@@ -24,12 +28,24 @@ def check(document: Document, report: Report) -> None:
                 row = argument.first(Row)
                 if row is not None:
                     _check_row(document, row, report)
-    jobs = {name: field for name, field in mutations.items() if field.first(Job)}
     for directive in document.schema_directives:
         if isinstance(directive, On):
             _check_on(document, directive, jobs, report)
         elif isinstance(directive, Cron):
             _check_cron(directive, jobs, report)
+
+
+def _sound(field: Field) -> Job | None:
+    """Return a `@job` with faults, which are told already, as if it had only its sound arguments."""
+    for node in field.node.directives or ():
+        if node.name.value == name_of(Job):
+            alone = {a.name.value: replace(node, arguments=(a,)) for a in node.arguments or ()}
+            sound = [part for part in alone.values() if bind(part, "FIELD_DEFINITION", Report()) is not None]
+            arguments = tuple(argument for part in sound for argument in part.arguments or ())
+            job = bind(replace(node, arguments=arguments), "FIELD_DEFINITION", Report())
+            assert isinstance(job, Job)
+            return replace(job, node=node)
+    return None
 
 
 def _check_job(field: Field, job: Job, report: Report) -> None:
@@ -53,7 +69,8 @@ def _check_job(field: Field, job: Job, report: Report) -> None:
     for part, most in (("concurrency", job.concurrency), ("rate", job.rate)):
         if most is not None and most < 1:
             report.error(job.given[part], f"@job({part}:) must be at least 1")
-    if job.key and job.concurrency is None and job.rate is None:
+    written = {argument.name.value for argument in job.node.arguments or ()}
+    if job.key and not written & {"concurrency", "rate"}:
         report.error(job.given["key"], "@job(key:) has nothing to bound", "add concurrency: or rate:")
 
 

@@ -110,15 +110,26 @@ def test_a_fragment_within_itself_is_named_by_validation() -> None:
     ],
 )
 def test_a_directive_twice_at_one_place_is_told_once(document: str) -> None:
-    with pytest.raises(
-        ClewError, match=r"The directive '@(skip|x)' can only be used once at this location\."
-    ) as refused:
+    with pytest.raises(InvalidDocument) as refused:
         prepare(SCHEMA, document, None, SMALL)
     assert refused.value.code is Code.GRAPHQL_VALIDATION_FAILED
+    (error,) = refused.value.errors
+    name = "skip" if "@skip" in document else "x"
+    assert error.message == f"The directive '@{name}' can only be used once at this location."
+    assert [(1, document.rindex(f"@{name}") + 1)] == [(place.line, place.column) for place in error.locations or ()]
 
 
 def test_a_directive_at_several_places_passes() -> None:
     assert code_of("query($s: Boolean!) { a @skip(if: $s) b @skip(if: $s) }") is None
+
+
+def test_a_fragment_within_itself_has_its_place() -> None:
+    document = "{ people { ...A } }\nfragment A on Person { ...B }\nfragment B on Person { id ...A }"
+    with pytest.raises(InvalidDocument) as refused:
+        prepare(SCHEMA, document, None, SMALL)
+    (error,) = refused.value.errors
+    assert error.message == "Cannot spread fragment 'A' within itself."
+    assert [(place.line, place.column) for place in error.locations or ()] == [(3, 27)]
 
 
 def test_an_unknown_fragment_is_named_by_validation() -> None:

@@ -7,7 +7,15 @@ from graphql import (
     BREAK,
     SKIP,
     DocumentNode,
+    GraphQLArgument,
     GraphQLError,
+    GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
     build_schema,
     parse,
@@ -16,7 +24,8 @@ from graphql import (
 )
 from graphql.validation import ASTValidationRule, ValidationRule
 
-from clew.document.validation import together
+from clew.document.validation import located, together
+from clew.schema.scalars import SCALARS
 
 SCHEMA = build_schema("""
     directive @onField(n: Int!) on FIELD
@@ -63,6 +72,43 @@ def test_the_same_faults_are_found_in_the_same_order(text: str) -> None:
     expected = found(document, rules)
     assert bool(expected) is (text != DOCUMENTS[0])
     assert found(document, (together(rules),)) == expected
+    assert found(document, (together(located(rules)),)) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '«"25:00"»',
+        '[{time: "05:00"}, {time: «"25:00"»}]',
+        '{in: {times: ["05:00", «"25:00"», null]}}',
+        '{in: {times: «"25:00"»}}',
+        '{time: "05:00", in: {in: {time: «"25:00"»}}}',
+        "{in: {mine: «{a: 1}»}}",
+    ],
+)
+def test_a_value_that_a_scalar_refuses_has_its_place(value: str) -> None:
+    time, mine = SCALARS["Time"], GraphQLScalarType("Mine", coerce_input_value=_refuse, coerce_input_literal=_refuse)
+    in_ = GraphQLInputObjectType(
+        "In",
+        lambda: {
+            "time": GraphQLInputField(time),
+            "times": GraphQLInputField(GraphQLList(time)),
+            "mine": GraphQLInputField(mine),
+            "in": GraphQLInputField(in_),
+        },
+    )
+    type_ = time if value.startswith("«") else GraphQLList(in_)
+    schema = GraphQLSchema(GraphQLObjectType("Query", {"a": GraphQLField(time, {"b": GraphQLArgument(type_)})}))
+    text = f"{{\n  a(b: {value})\n}}"
+    document = parse(text.replace("«", "").replace("»", ""))
+    (error,) = validate(schema, document, (together(located(specified_rules)),))
+    assert "cannot represent" in error.message
+    column = text.splitlines()[1].index("«") + 1
+    assert [(place.line, place.column) for place in error.locations or ()] == [(2, column)]
+
+
+def _refuse(_value: object) -> None:
+    raise GraphQLError("Mine cannot represent this.")
 
 
 class _Speaking(ValidationRule):

@@ -46,6 +46,31 @@ def test_an_error_of_the_document_keeps_graphqls_words_and_place() -> None:
     assert found["locations"] == [{"line": 1, "column": 2}]
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "Expected value of non-null type 'String!' not to be None.",
+            "Expected value of non-null type 'String!' not to be null.",
+        ),
+        (
+            "Variable '$v' has invalid value at .in[0]: Expected value of non-null type '[A!]!' not to be None.",
+            "Variable '$v' has invalid value at .in[0]: Expected value of non-null type '[A!]!' not to be null.",
+        ),
+        *[
+            (message, message)
+            for message in (
+                "Int cannot represent non-integer value: 'not to be None.'",
+                "Expected value of type 'I' to be an object, found: \"' not to be None.\".",
+                "Cannot query field 'None' on type 'Query'.",
+            )
+        ],
+    ],
+)
+def test_a_client_reads_of_null_and_not_of_pythons_none(message: str, told: str) -> None:
+    assert formatted(GraphQLError(message), "1", Code.BAD_USER_INPUT)["message"] == told
+
+
 def test_what_was_not_executed_has_no_data_and_what_was_has() -> None:
     refusals = (refusal(ClewError("No."), "1"), refused([GraphQLError("No.")], "1", Code.GRAPHQL_VALIDATION_FAILED))
     for response in refusals:

@@ -7,6 +7,7 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema, Sour
 
 from clew.access.visible import Access
 from clew.errors import SchemaError
+from clew.jobs.fields import bind_jobs
 from clew.model.build import parse_model
 from clew.model.types import Model
 from clew.schema.build import build_schema
@@ -110,6 +111,16 @@ def test_a_role_without_jobs_has_nothing_of_them() -> None:
     model = model_of(SDL.replace("[editor, anon]", "editor"))
     schema = schema_of(model, build_schema(model), Viewer.seen_as(["anon"]))
     assert [name for name in schema.type_map if "Job" in name] == []
+
+
+@pytest.mark.parametrize("kind", ["@table", '@view(sql: "SELECT 1 AS id")', ""])
+def test_the_names_are_free_without_jobs(kind: str) -> None:
+    model = model_of(f"type Job {kind} {{ id: ID! {'@id' if kind else ''} }} type JobStatus {{ a: Int }}")
+    for schema in (build_schema(model), schema_of(model, build_schema(model), Viewer.seen_as(["anon"]))):
+        bind_jobs(schema, model)
+        assert "JobOutput" not in schema.type_map
+    mutations = fields(build_schema(model), "Mutation") if kind == "@table" else {}
+    assert [name for name in mutations if name.startswith(("cancel", "retry", "pause", "resume"))] == []
 
 
 def test_a_rule_of_a_type_is_one_of_the_interface_too() -> None:

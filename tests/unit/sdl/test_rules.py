@@ -635,6 +635,18 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         "add @unique to B.a, or write [B!]!",
         "type A @table { id: ID! @id b: B @relation(from: a) }\ntype B @table { id: ID! @id a: A! @unique }",
     ),
+    "a to-many of a type with itself without another side": (
+        "type K @table { id: ID! @id «k»: [K!]! }",
+        '"K.k" has no other side: "K" has no to-one relation to "K"',
+        'add to K: otherK: K (for many-to-many: @relation(through: "KK"))',
+        "type K @table { id: ID! @id k: [K!]! otherK: K }",
+    ),
+    "a to-many without another side, whose usual names are taken": (
+        "type A @table { id: ID! @id «bs»: [B!]! }\ntype B @table { id: ID! @id a: Int otherAId: Int }",
+        '"A.bs" has no other side: "B" has no to-one relation to "A"',
+        'add to B: itsA: A! (for many-to-many: @relation(through: "AB"))',
+        "type A @table { id: ID! @id bs: [B!]! }\ntype B @table { id: ID! @id a: Int otherAId: Int itsA: A! }",
+    ),
     "a link that lacks a side": (
         f"type A @table {{ id: ID! @id u: [User!]! @relation(through: «L») }}\n"
         f"type L @table {{ id: ID! @id user: User! }}\n{USER}",
@@ -785,6 +797,19 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'rename the field and keep its column: @column(name: "kind")',
         'type A @table { type: String! @column(name: "kind") @id at: Date node: Int }',
     ),
+    "a key that is named as an argument of its update": (
+        "type A @table { «set»: Int! @id v: Int }",
+        'the key field "A.set" has the name of an argument of "updateA"',
+        'rename the field and keep its column: @column(name: "set")',
+        'type A @table { number: Int! @column(name: "set") @id inc: Int append: [Int!] ifVersion: Int }',
+    ),
+    "a part of a key that is named as an argument of its update": (
+        "type A @table { id: ID! @id «ifVersion»: Int! @id }",
+        'the key field "A.ifVersion" has the name of an argument of "updateA"',
+        'rename the field and keep its column: @column(name: "if_version")',
+        'type A @view(sql: "SELECT 1 AS set") { set: Int! @id }\n'
+        "type B @table { id: ID! @id set: Int }\ntype C @table { set: B! @id }",
+    ),
     "a schema declared twice": (
         "schema { query: Query }\n«schema» {\n  query: Query\n}\ntype A { a: Int }",
         "schema is declared already",
@@ -860,6 +885,20 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'type A @table @is(name: x, where: {is: y}) @is(name: y, where: {id: "1"}) { id: ID! @id }',
     ),
 }
+
+
+def test_all_faults_of_a_job_are_told_at_once_and_none_that_follows_from_them() -> None:
+    found = faults(
+        f'{USER}\nextend schema @on(model: User, run: a) @cron(schedule: "0 3 * * *", run: a)\n'
+        'extend type Mutation { a(b: Int): Int @job(queue: "", retries: -1, timeout: 0, runAt: no, key: [b], rate: x) }'
+    )
+    assert [fault.message for fault in found] == [
+        '"queue" of @job must be a name, not ""',
+        "@job(retries:) goes from 0 to 100",
+        "@job(timeout:) must be more than 0 seconds",
+        '@job(runAt:) names "no", which is not an argument of "a"',
+        '"rate" of @job must be an integer, not x',
+    ]
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
