@@ -26,10 +26,11 @@ from clew.database.snapshots import OldestSnapshot
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine, Request
 from clew.engine.explain import Compiled, compiled, explained
-from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
+from clew.errors import ClewError, SchemaError, StartupError
 from clew.export.exports import Bounds, Exports, File, Progress
 from clew.jobs.declared import cron_jobs, declared_jobs
 from clew.jobs.fields import bind_jobs
+from clew.jobs.handlers import job_faults
 from clew.jobs.metrics import Depths
 from clew.jobs.notify import Notifier
 from clew.jobs.output.source import PLANNER, JobOutputs
@@ -179,7 +180,7 @@ class Clew:
             schema = build_schema(model)
             faults = [
                 *bind(schema, model, self._bindables),
-                *self._job_faults(model),
+                *job_faults(model, self._jobs, self.root),
                 *hook_faults(model, self._hooks),
                 *trigger_faults(model, schema),
             ]
@@ -572,27 +573,6 @@ class Clew:
             wake=wake,
             wake_workers=wake_workers,
         )
-
-    def _job_faults(self, model: Model) -> list[Diagnostic]:
-        declared = {custom.name: custom for custom in model.custom_fields if custom.job is not None}
-        faults = [
-            Diagnostic(
-                f"the job {name!r} has a handler but no field",
-                hint=f"add {name}(...) with @job to `extend type Mutation`",
-            )
-            for name in self._jobs
-            if name not in declared
-        ]
-        faults += [
-            Diagnostic(
-                f"the job {name!r} has no handler",
-                custom.location,
-                hint=f'write one: @clew.job("{name}") async def ...(ctx: JobContext, ...)',
-            )
-            for name, custom in declared.items()
-            if name not in self._jobs
-        ]
-        return faults
 
 
 def development_app(clew: Clew, settings: Settings) -> Application:
