@@ -26,17 +26,18 @@ from clew.database.snapshots import OldestSnapshot
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine, Request
 from clew.engine.explain import Compiled, compiled, explained
-from clew.errors import ClewError, Diagnostic, SchemaError, StartupError
+from clew.errors import ClewError, SchemaError, StartupError
 from clew.export.exports import Bounds, Exports, File, Progress
 from clew.jobs.declared import cron_jobs, declared_jobs
 from clew.jobs.fields import bind_jobs
+from clew.jobs.handlers import job_faults
 from clew.jobs.metrics import Depths
 from clew.jobs.notify import Notifier
 from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.jobs.output.writer import JobOutputWriter
 from clew.jobs.service import JobService, graphql_of, wake_all
 from clew.jobs.triggers import Triggers, trigger_faults, triggers_of
-from clew.jobs.types import JobDeclaration
+from clew.jobs.types import CronJob, JobDeclaration
 from clew.jobs.worker import Worker
 from clew.live.events import ChangeEvents
 from clew.live.queries import CONNECTIONS, LiveQueries
@@ -179,7 +180,7 @@ class Clew:
             schema = build_schema(model)
             faults = [
                 *bind(schema, model, self._bindables),
-                *self._job_faults(model),
+                *job_faults(model, self._jobs, self.root),
                 *hook_faults(model, self._hooks),
                 *trigger_faults(model, schema),
             ]
@@ -229,6 +230,7 @@ class Clew:
         local_admin: bool = False,
         run_jobs: bool | None = None,
         queues: Collection[str] | None = None,
+        follows: bool = True,
     ) -> Application:
         if settings.trusted_only:
             raise StartupError(
@@ -257,9 +259,12 @@ class Clew:
         if model.job_fields:
             runs = settings.run_jobs if run_jobs is None else run_jobs
             declarations = declared_jobs(*self.build())
-            worker = self._worker(settings, outputs, changes, notifier, declarations, queues) if runs else None
+            crons = cron_jobs(model) if follows else []
+            worker = self._worker(settings, outputs, changes, notifier, declarations, queues, crons) if runs else None
             triggers = Triggers(engine, events, direct_url, triggers_of(model)) if runs and model.changes else None
-            jobs = JobService(background, notifier, worker, triggers, patience=settings.shutdown_seconds)
+            jobs = JobService(
+                background, notifier, worker, triggers, follows=follows, patience=settings.shutdown_seconds
+            )
             Depths(beside.fetch).measure(metrics, {one.queue for one in declarations.values()})
             if worker is not None:
                 worker.metrics.measure(metrics, declarations.values())
@@ -310,6 +315,7 @@ class Clew:
         notifier: Notifier,
         declarations: Mapping[str, JobDeclaration],
         queues: Collection[str] | None,
+        crons: Sequence[CronJob],
     ) -> Worker:
         # Handlers take as long as they take, and do not take the connections of requests.
         pool = Pool(
@@ -335,7 +341,7 @@ class Clew:
             queues=queues,
             concurrency=settings.job_concurrency,
             retention=settings.job_seconds,
-            crons=cron_jobs(self.build()[0]),
+            crons=crons,
             committed=wake_all(changes.wake, notifier.wake),
             token=notifier.token,
         )
@@ -568,27 +574,6 @@ class Clew:
             wake_workers=wake_workers,
         )
 
-    def _job_faults(self, model: Model) -> list[Diagnostic]:
-        declared = {custom.name: custom for custom in model.custom_fields if custom.job is not None}
-        faults = [
-            Diagnostic(
-                f"the job {name!r} has a handler but no field",
-                hint=f"add {name}(...) with @job to `extend type Mutation`",
-            )
-            for name in self._jobs
-            if name not in declared
-        ]
-        faults += [
-            Diagnostic(
-                f"the job {name!r} has no handler",
-                custom.location,
-                hint=f'write one: @clew.job("{name}") async def ...(ctx: JobContext, ...)',
-            )
-            for name, custom in declared.items()
-            if name not in self._jobs
-        ]
-        return faults
-
 
 def development_app(clew: Clew, settings: Settings) -> Application:
     """Return the ASGI app of `clew dev`. A request from this machine without credentials is an admin's.
@@ -604,13 +589,15 @@ def development_app(clew: Clew, settings: Settings) -> Application:
     return clew._application(settings, local_admin=settings.env == "dev")
 
 
-def worker_app(clew: Clew, settings: Settings, queues: Collection[str] | None) -> Application:
+def worker_app(clew: Clew, settings: Settings, queues: Collection[str] | None, *, follows: bool = True) -> Application:
     """Return the app of a process that runs jobs and serves nothing: enter its lifespan.
 
     Args:
         queues: only jobs of these queues; None: all.
+        follows: whether it queues the jobs of `@on` and `@cron` by itself. A test asks for those of `@on`, by
+            `jobs.catch_up`.
 
     Raises:
         SchemaError, StartupError: as `Clew.asgi`.
     """
-    return clew._application(settings, run_jobs=True, queues=queues)
+    return clew._application(settings, run_jobs=True, queues=queues, follows=follows)

@@ -28,6 +28,7 @@ class JobService:
         notifier: tells workers of queued jobs.
         worker: runs jobs; None: this process runs none.
         triggers: queues those of `@on`; None: there are none, or others do it.
+        follows: whether it does so by itself, rather than when `catch_up` is called.
         patience: how long jobs may go on after the process was told to stop, in seconds.
     """
 
@@ -38,12 +39,14 @@ class JobService:
         worker: Worker | None,
         triggers: Triggers | None,
         *,
+        follows: bool = True,
         patience: float,
     ) -> None:
         self.worker = worker
         self._background = background
         self._notifier = notifier
         self._triggers = triggers
+        self._follows = follows
         self._patience = patience
         self._has_begun = False
         self._running: asyncio.Task[None] | None = None
@@ -57,8 +60,12 @@ class JobService:
         if self.worker is not None:
             self._notifier.local = self.worker.wake
             self._running = self._background.start(self.worker.run(), "worker")
-        if self._triggers is not None:
+        if self._triggers is not None and self._follows:
             self._background.start(self._triggers.run(), "triggers")
+
+    async def catch_up(self, since: str) -> int:
+        """As `Triggers.catch_up`. It queues nothing without triggers."""
+        return 0 if self._triggers is None else await self._triggers.catch_up(since)
 
     def drain(self) -> None:
         """Run no further jobs. Those that run may go on for a while; then they are given back."""

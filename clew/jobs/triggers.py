@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from graphql import (
 )
 from graphql.utilities import validate_input_value
 
+from clew.changes.statements import EPOCH
 from clew.changes.types import LostPositionError, Position
 from clew.database.errors import UNREACHABLE
 from clew.engine import Engine, Outcome, Request
@@ -219,11 +220,7 @@ class Triggers:
                 if place is None:
                     place = str(stream.place[0]), None
                     await self._engine.pool.fetch(_BEGIN, [trigger.name, place[0]])
-                async for payload in stream:
-                    event = json.loads(payload.body)["data"]["event"]
-                    after = str(stream.place[0]), stream.place[1]
-                    await self._handle(trigger, event, place, after)
-                    place = after
+                await self._handle_all(trigger, stream, place)
             except LostPositionError:
                 # Nothing says what happened meanwhile.
                 log.error("changes missed by @on: they are no longer kept", trigger=trigger.name)
@@ -239,11 +236,48 @@ class Triggers:
                 if stream is not None:
                     await stream.aclose()
 
+    async def catch_up(self, since: str) -> int:
+        """Queue jobs for the events up to now, and return how many events there were.
+
+        It is for a database whose log nobody else follows, as that of a test. An event that cannot be handled is an
+        error at once.
+
+        Args:
+            since: the snapshot at which a trigger begins that has no place yet, as Postgres writes it.
+
+        Raises:
+            ClewError: an event cannot be handled, such as by a fault of the payload's query.
+        """
+        async with AsyncExitStack() as stack:
+            opened: list[tuple[Trigger, ChangeStream, _Place]] = []
+            # All are open at once, so that they share what reads the log.
+            for trigger in self._triggers:
+                place = await self._place(trigger)
+                if place is None:
+                    ((epoch,),) = await self._engine.pool.fetch(EPOCH, ())
+                    place = str(Position(epoch, since)), None
+                    await self._engine.pool.fetch(_BEGIN, [trigger.name, place[0]])
+                stream = await self._opened(trigger, place, follows=False)
+                stack.push_async_callback(stream.aclose)
+                opened.append((trigger, stream, place))
+            return sum([await self._handle_all(*one) for one in opened])
+
+    async def _handle_all(self, trigger: Trigger, stream: ChangeStream, place: _Place) -> int:
+        """Queue a job for each event of a stream that begins at a place. Return how many there were."""
+        found = 0
+        async for payload in stream:
+            event = json.loads(payload.body)["data"]["event"]
+            after = str(stream.place[0]), stream.place[1]
+            await self._handle(trigger, event, place, after)
+            place = after
+            found += 1
+        return found
+
     async def _place(self, trigger: Trigger) -> _Place | None:
         rows = await self._engine.pool.fetch(_PLACE, [trigger.name])
         return (rows[0]["place"], rows[0]["half"]) if rows else None
 
-    async def _opened(self, trigger: Trigger, place: _Place | None) -> ChangeStream:
+    async def _opened(self, trigger: Trigger, place: _Place | None, *, follows: bool = True) -> ChangeStream:
         entity = trigger.entity
         fields = f"kind {' '.join(entity.primary_key)}"
         document = (
@@ -258,7 +292,7 @@ class Triggers:
             assert error is not None
             raise error
         after = None if place is None else (Position.parse(place[0]), place[1])
-        return await self._events.open(begun, request, after)
+        return await self._events.open(begun, request, after, follows=follows)
 
     async def _handle(self, trigger: Trigger, event: Mapping[str, Any], place: _Place, after: _Place) -> None:
         """Queue the job of an event, and move on to the place after it: both or nothing."""

@@ -104,18 +104,24 @@ class ChangeEvents:
         metrics.counter("clew_slow_readers_total", SLOW_READERS, lambda: self.lost, what="changes")
 
     async def open(
-        self, begun: Begun, request: Request, after: tuple[Position, int | None] | None = None
+        self,
+        begun: Begun,
+        request: Request,
+        after: tuple[Position, int | None] | None = None,
+        *,
+        follows: bool = True,
     ) -> ChangeStream:
         """Begin a subscription. It gives the changes that commit after this returns, or those after a cursor.
 
         Args:
             after: an earlier `ChangeStream.place` to go on from, instead of a cursor.
+            follows: whether it waits for further changes. Otherwise it ends after those that have committed by now.
 
         Raises:
             ClewError: BAD_USER_INPUT for a cursor that is not one of this subscription or that nothing is kept for, and
                 for operands that do not fit; UNAVAILABLE without the database.
         """
-        stream = ChangeStream(self, begun, request)
+        stream = ChangeStream(self, begun, request, follows=follows)
         try:
             await stream.begin(after)
         except BaseException:
@@ -139,7 +145,7 @@ class _Event:
 class ChangeStream:
     """The events of one subscription. It holds no connection, and only changes that it has not handed out yet."""
 
-    def __init__(self, events: ChangeEvents, begun: Begun, request: Request) -> None:
+    def __init__(self, events: ChangeEvents, begun: Begun, request: Request, *, follows: bool = True) -> None:
         assert begun.ready.executable is not None
         root = begun.ready.executable.plan.changes
         assert root is not None
@@ -165,6 +171,7 @@ class ChangeStream:
         self._nodes: dict[str, list[Any]] = {}
         self._read_at = 0.0
         self._closed = False
+        self._follows = follows
         # Whether all events that there are have been handed out.
         self.is_idle = False
         # Where to go on after the last event: a place in the log, and the change of which the first event of two was
@@ -271,7 +278,7 @@ class ChangeStream:
                 return cut
             self._replay = None
         while not self._waiting.cuts:
-            if self._closed:
+            if self._closed or not self._follows:
                 raise StopAsyncIteration
             if self._waiting.lost:
                 assert self._position is not None

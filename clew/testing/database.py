@@ -65,6 +65,12 @@ class Database:
         """The URL of the copy."""
         return _renamed(self._server, self._name)
 
+    @property
+    def since(self) -> str:
+        """The snapshot at which the copy was clean, as Postgres writes it. All writes of tests come after it."""
+        # Nothing ran in it then.
+        return f"{self._clean}:{self._clean}:"
+
     async def make(self, root: Path) -> None:
         """Make the template by the migrations of the project at `root`.
 
@@ -81,17 +87,20 @@ class Database:
             ) from error
         await upgrade(root, _renamed(self._server, self._template))
 
-    async def clean(self, pool: Pool) -> None:
+    async def clean(self, pool: Pool, first: str | None = None) -> None:
         """Make the copy anew, unless nobody has written since.
 
         Args:
             pool: the app's, whose connections end.
+            first: a statement that each copy begins with.
         """
         if await self._is_clean():
             return
         await pool.renew()
         await self._connection.execute(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
         await self._connection.execute(f"CREATE DATABASE {self._name} TEMPLATE {self._template}")
+        if first is not None:
+            await pool.fetch(first, ())
         self._clean = await self._connection.fetchval(_STATE)
 
     async def _is_clean(self) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from clew.app import Clew, worker_app
+from clew.changes.statements import EPOCH
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres
 from clew.engine.rates import MemoryRateLimiter
@@ -59,22 +60,32 @@ class Session:
     def begin_test(self) -> None:
         """Give the next test a clean database, and rates that nobody has used."""
         self.asgi.engine.rates = MemoryRateLimiter()
-        self.thread.run(self._database.clean(self.asgi.engine.pool))
+        # The log of changes begins anew in a copy when it is first asked: now, and not after the test's changes.
+        first = EPOCH if self.clew.build()[0].changes else None
+        self.thread.run(self._database.clean(self.asgi.engine.pool, first))
 
     def run_jobs(self, seconds: float) -> None:
-        """Run the jobs that wait, and those that they queue, until none may run any more.
+        """Run the jobs that wait, those of `@on`, and those that they queue, until none may run any more.
 
         Raises:
             TimeoutError: it takes longer than some seconds.
+            ClewError: the payload of an `@on` cannot be read.
         """
         self.thread.run(self._run_jobs(seconds))
 
     async def _run_jobs(self, seconds: float) -> None:
-        worker = worker_app(self.clew, self.asgi.settings, None)
+        # It follows neither changes nor the clock by itself: nobody could tell whether it has come to those of now, and
+        # a minute may begin in any test.
+        worker = worker_app(self.clew, self.asgi.settings, None, follows=False)
         worker.begin()
         try:
             async with asyncio.timeout(seconds):
-                while (await worker.engine.pool.fetch(_WAITING, ()))[0][0]:  # noqa: ASYNC110  the database changes it
+                while True:
+                    # In this order: once no job waits or runs, the changes of all of them are in the log.
+                    is_busy = (await worker.engine.pool.fetch(_WAITING, ()))[0][0]
+                    found = 0 if worker.jobs is None else await worker.jobs.catch_up(self._database.since)
+                    if not (is_busy or found):
+                        break
                     await asyncio.sleep(_LOOK)
         finally:
             await worker.close()
@@ -146,6 +157,8 @@ def _settings(project: Project, url: str) -> Settings:
     values = {
         "env": "production",
         "database_url": url,
+        # It leads to the database that DATABASE_URL names.
+        "direct_url": None,
         "playground": False,
         # They run when a test says so.
         "run_jobs": False,
