@@ -459,12 +459,18 @@ class _Socket:
             await self._fail(id_, operation, TooManyOperationsError(self._most), self._next_request_id())
             return
         self._operations[id_] = operation
-        operation.task = asyncio.create_task(self._operate(id_, payload, self._viewer, operation))
+        operation.task = asyncio.create_task(self._run_operation(id_, payload, self._viewer, operation))
 
     def _next_request_id(self) -> str:
         """Return the id of the handshake with the operation's number, or a new one."""
         self._number += 1
         return new_request_id() if self._request_id is None else f"{self._request_id}.{self._number}"
+
+    async def _run_operation(self, id_: str, payload: dict[str, Any], viewer: Viewer, operation: _Operation) -> None:
+        # A task keeps the error that it is cancelled with, and the frames of that refer to the task. In this cycle,
+        # unsent results would wait for the garbage collector.
+        with suppress(asyncio.CancelledError):
+            await self._operate(id_, payload, viewer, operation)
 
     async def _operate(self, id_: str, payload: dict[str, Any], viewer: Viewer, operation: _Operation) -> None:
         """Run an operation, and send what comes of it."""
