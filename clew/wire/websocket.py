@@ -18,6 +18,7 @@ import structlog
 from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
 from starlette.types import Receive, Scope, Send
 
+from clew.aside import FEW_BYTES
 from clew.auth.authenticate import Authenticator
 from clew.document.limits import Limits
 from clew.engine.engine import counted_apart
@@ -495,8 +496,12 @@ class _Socket:
                 operation.is_stream = True
                 self._leave_if_answered()
                 head = f'{{"id":{encode(id_).decode()},"type":"next","payload":'
+                slices = self._door.subscriptions.engine.statements.slices
                 async for result in found:
                     flight.answered()
+                    # Many sockets may get the same result at once.
+                    if len(result.body) > FEW_BYTES:
+                        await slices.turn()
                     await self._send(head + result.body.decode() + "}")
                     flight.end()
                 self._forget(id_, operation)
