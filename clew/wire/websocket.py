@@ -18,6 +18,7 @@ import structlog
 from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
 from starlette.types import Receive, Scope, Send
 
+from clew.aside import FEW_BYTES
 from clew.auth.authenticate import Authenticator
 from clew.document.limits import Limits
 from clew.engine.engine import counted_apart
@@ -459,12 +460,18 @@ class _Socket:
             await self._fail(id_, operation, TooManyOperationsError(self._most), self._next_request_id())
             return
         self._operations[id_] = operation
-        operation.task = asyncio.create_task(self._operate(id_, payload, self._viewer, operation))
+        operation.task = asyncio.create_task(self._run_operation(id_, payload, self._viewer, operation))
 
     def _next_request_id(self) -> str:
         """Return the id of the handshake with the operation's number, or a new one."""
         self._number += 1
         return new_request_id() if self._request_id is None else f"{self._request_id}.{self._number}"
+
+    async def _run_operation(self, id_: str, payload: dict[str, Any], viewer: Viewer, operation: _Operation) -> None:
+        # A task keeps the error that it is cancelled with, and the frames of that refer to the task. In this cycle,
+        # unsent results would wait for the garbage collector.
+        with suppress(asyncio.CancelledError):
+            await self._operate(id_, payload, viewer, operation)
 
     async def _operate(self, id_: str, payload: dict[str, Any], viewer: Viewer, operation: _Operation) -> None:
         """Run an operation, and send what comes of it."""
@@ -489,8 +496,12 @@ class _Socket:
                 operation.is_stream = True
                 self._leave_if_answered()
                 head = f'{{"id":{encode(id_).decode()},"type":"next","payload":'
+                slices = self._door.subscriptions.engine.statements.slices
                 async for result in found:
                     flight.answered()
+                    # Many sockets may get the same result at once.
+                    if len(result.body) > FEW_BYTES:
+                        await slices.turn()
                     await self._send(head + result.body.decode() + "}")
                     flight.end()
                 self._forget(id_, operation)

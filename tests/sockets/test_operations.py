@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
+import clew.slices
+import clew.wire.websocket
 from tests.faults.lab import served
 from tests.sockets.client import Client, socket
 from tests.sockets.desk import STARTED, Desk, channel, token
@@ -181,3 +185,41 @@ async def test_a_client_that_comes_back_with_all_its_operations_gets_all_results
         found = [await client.receive() for _ in range(count)]
     assert {message["id"] for message in found} == {str(number) for number in range(count)}
     assert {message["type"] for message in found} == {"next"}
+
+
+async def test_sockets_take_turns_with_one_large_result(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clew.slices, "_SLICE", 0.0)
+    turn, turns = 0, list[int]()
+    send = clew.wire.websocket._Socket._send
+
+    async def noted(self: Any, text: str) -> None:
+        if len(text) > 2**17:
+            turns.append(turn)
+        await send(self, text)
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(clew.wire.websocket._Socket, "_send", noted)
+    credentials = {"Authorization": f"Bearer {token('turns')}"}
+    async with served(desk.app()) as port, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(socket(port, init=credentials)) for _ in range(6)]
+        for client in clients:
+            await client.subscribe("subscription { notes { text } }")
+            assert (await client.receive())["payload"] == {"data": {"notes": []}}
+        counting = asyncio.create_task(count())
+        create = "mutation($text: String!) { createNote(input: {text: $text}) { id } }"
+        async with socket(port, init=credentials) as writer:
+            (made,) = await writer.results(create, variables={"text": "x" * 2**18})
+        for client in clients:
+            message = await client.receive()
+            assert len(message["payload"]["data"]["notes"][0]["text"]) == 2**18
+        counting.cancel()
+        async with socket(port, init=credentials) as writer:
+            delete = "mutation($id: ID!) { deleteNote(id: $id) { id } }"
+            await writer.results(delete, variables=made["data"]["createNote"])
+    # Others have a turn between them.
+    assert len(turns) == len(set(turns)) == len(clients)
