@@ -1,4 +1,4 @@
-"""The demo's page at `/`: one file of HTML and one script."""
+"""The demo's page at `/`: one file of HTML, one script, and an icon."""
 
 from __future__ import annotations
 
@@ -20,4 +20,8 @@ async def _script(_request: Request) -> FileResponse:
     return FileResponse(_FOLDER / "page.js")
 
 
-routes = [Route("/", _page), Route("/page.js", _script)]
+async def _icon(_request: Request) -> FileResponse:
+    return FileResponse(_FOLDER / "icon.svg")
+
+
+routes = [Route("/", _page), Route("/page.js", _script), Route("/icon.svg", _icon)]

@@ -29,8 +29,11 @@ class ViolationError(ClewError):
         self, kind: Kind | None, entity: str | None = None, fields: Sequence[str] = (), message: str | None = None
     ) -> None:
         named = {"kind": kind, "entity": entity, "fields": list(fields)}
+        told = "A database constraint was violated."
+        if kind is Kind.REFERENCE and fields:
+            told = f"`{fields[0]}` leads to no row."
         super().__init__(
-            message or "A database constraint was violated.",
+            message or told,
             code=Code.CONSTRAINT_VIOLATION,
             extensions={name: value for name, value in named.items() if value},
         )

@@ -74,7 +74,7 @@ def _prepare(channel: Channel) -> Server | None:
         raise StartupError("DATABASE_URL is not set.")
     url = settings.database_url
     pending = asyncio.run(schema.pending(project, model, url))
-    channel.send({"event": "pending", "losses": pending.losses})
+    channel.send({"event": "pending", "losses": pending.doubts.losses, "failures": pending.doubts.failures})
     if channel.receive() is None:
         return None
     try:

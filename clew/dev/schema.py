@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from clew.errors import StartupError
-from clew.migrate.change import Change
+from clew.migrate.change import Change, Doubts
 from clew.migrate.connect import migration_engine
 from clew.migrate.history import Paths, load_history
 from clew.migrate.revisions import make, pending_changes
@@ -23,10 +23,10 @@ from clew.sdl.load import read_sources
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The changes that the SDL needs beyond the migrations. `losses` must be confirmed first."""
+    """The changes that the SDL needs beyond the migrations. `doubts` must be confirmed first."""
 
     changes: tuple[Change, ...]
-    losses: list[str]
+    doubts: Doubts
 
 
 async def pending(project: Project, model: Model, url: str) -> Pending:
@@ -43,7 +43,7 @@ async def pending(project: Project, model: Model, url: str) -> Pending:
             "Bring that file back (another branch may have it), or start with an empty database.",
         )
     changes = pending_changes(project.root, model)
-    return Pending(changes, [change.loses for change in changes if change.loses is not None])
+    return Pending(changes, Doubts.of(changes))
 
 
 async def apply(project: Project, model: Model, url: str, wanted: Pending) -> list[str]:

@@ -11,7 +11,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from clew.database import embedded
 from clew.dev import terminal
 from clew.dev.watch import watch
 from clew.errors import StartupError
+from clew.migrate.change import Doubts
 from clew.project import Project
 from clew.server.http import LAST_SECONDS
 from clew.server.listen import address_of
@@ -29,6 +30,12 @@ from clew.server.processes import Child
 T = TypeVar("T")
 
 CHILD = "clew.dev.child"
+
+# How to make a change that may fail on a filled table.
+FILL = (
+    "give a required field a @default. Or run `clew migrate make --yes -m TEXT`, edit the revision so that it fills or "
+    "changes those rows first, and save the schema again."
+)
 
 # In seconds. A version that crashes sooner after its start is not restarted before the next save.
 SHORT_LIFE = 5.0
@@ -57,7 +64,7 @@ class Supervisor:
         listener: the listening socket.
         url: the database's URL.
         postgres: the folder of the embedded Postgres, or None if the database is the user's own.
-        accept: True for `--yes`: changes that lose data need no confirmation.
+        accept: True for `--yes`: changes that lose data or may fail need no confirmation.
         began: `time.monotonic()` at the start of the command, for the banner.
     """
 
@@ -163,7 +170,7 @@ class Supervisor:
         child = await Child.start(CHILD, self._listener, self._environment)
         try:
             pending = await self._unless_saved(_verdict(child))
-            await self._agree(pending["losses"])
+            await self._agree(Doubts(pending["losses"], pending["failures"]))
             await child.send({"event": "apply"})
             ready = await _verdict(child)
         except BaseException:
@@ -182,16 +189,20 @@ class Supervisor:
                     await before.receive()
         return ready
 
-    async def _agree(self, losses: Sequence[str]) -> None:
-        if not losses or self._accept:
+    async def _agree(self, doubts: Doubts) -> None:
+        if not doubts or self._accept:
             return
-        listed = "\n".join(f"  - {loss}" for loss in losses)
         if not terminal.interactive():
-            raise RejectedError(
-                f"error: these database changes lose data, and there is no terminal to confirm them:\n{listed}\n"
-                "  hint: `clew dev --yes` accepts them; `clew migrate make` writes them down for review."
-            )
-        terminal.say(f"These database changes lose data:\n{listed}", terminal.BOLD)
+            hints = []
+            if doubts.losses:
+                hints.append("`clew dev --yes` accepts the loss; `clew migrate make` writes it down for review.")
+            if doubts.failures:
+                hints.append(FILL)
+            listed = "".join(f"\n  hint: {hint}" for hint in hints)
+            raise RejectedError(f"error: {doubts}\nThere is no terminal to confirm this.{listed}")
+        terminal.say(str(doubts), terminal.BOLD)
+        if doubts.failures:
+            terminal.say(f"  hint: {FILL}")
         if not await self._unless_saved(terminal.confirm("Make them?")):
             raise RejectedError("Nothing was changed.")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clew.errors import StartupError
 from clew.migrate import objects
-from clew.migrate.change import Change
+from clew.migrate.change import Change, Doubts
 from clew.migrate.diff import diff
 from clew.migrate.history import Paths, load_history, script_directory
 from clew.migrate.renames import find_renames
@@ -59,7 +59,7 @@ def difference(root: Path, model: Model) -> Difference:
 
 
 def pending_changes(root: Path, model: Model) -> tuple[Change, ...]:
-    """Return the changes of a migration that would be made now, in order. Their `loses` must be confirmed.
+    """Return the changes of a migration that would be made now, in order. Their doubts must be confirmed.
 
     Args:
         root: the project's folder.
@@ -99,8 +99,8 @@ def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -
         accept_loss: write it even if it loses data or may fail on filled tables.
 
     Raises:
-        StartupError: it loses data and that is not accepted, there are two heads, `schema.json` belongs to a
-            revision that is not in the history, or the files cannot be written (then none of them is).
+        StartupError: it loses data or may fail and that is not accepted, there are two heads, `schema.json` belongs to
+            a revision that is not in the history, or the files cannot be written (then none of them is).
     """
     paths = Paths(root)
     history = load_history(root)
@@ -128,15 +128,16 @@ def make(root: Path, model: Model, message: str, *, accept_loss: bool = False) -
 
 
 def refuse_loss(changes: Iterable[Change], accept_loss: bool) -> None:
-    """Raise a StartupError that names every loss, unless losses are accepted."""
-    losses = [change.loses for change in changes if change.loses is not None]
-    if losses and not accept_loss:
-        listed = "".join(f"\n  - {loss}" for loss in losses)
-        raise StartupError(
-            f"This migration would lose data or may fail:{listed}",
-            "To accept this, confirm it (--yes). To keep a column's or table's data under a new name, "
-            "use @renamed(from:). To add a required field, give it a @default.",
-        )
+    """Raise a StartupError that names every loss and every possible failure, unless they are accepted."""
+    doubts = Doubts.of(changes)
+    if doubts and not accept_loss:
+        hint = "To accept this, confirm it (--yes)."
+        if doubts.failures:
+            hint += " Then edit the revision so that it fills or changes those rows first."
+            hint += " Or give a required field a @default."
+        if doubts.losses:
+            hint += " To keep a column's or table's data under a new name, use @renamed(from:)."
+        raise StartupError(str(doubts), hint)
 
 
 def revision_id(existing: Sequence[str], message: str) -> str:
@@ -172,13 +173,18 @@ def _write(paths: Paths, revision: str, head: str | None, message: str, wanted: 
 def description(message: str, changes: Iterable[Change]) -> str:
     """Return the docstring: the message and a line for each change."""
     lines = [message.strip() or "Change the schema"]
-    summaries = [
-        change.summary + (f" (loses {change.loses})" if change.loses else "") for change in changes if change.summary
-    ]
+    summaries = [change.summary + _doubt(change) for change in changes if change.summary]
     if summaries:
         lines += ["", *(f"- {summary}" for summary in summaries)]
     text = "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return f"{text}\n" if text.endswith('"') else text
+
+
+def _doubt(change: Change) -> str:
+    told = [f"loses {change.loses}"] if change.loses else []
+    if change.may_fail:
+        told.append(f"may fail: {change.may_fail}")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def upgrade_lines(wanted: Difference) -> Iterator[str]:

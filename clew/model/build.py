@@ -22,7 +22,7 @@ from clew.model.types import Column, Entity, Model, Relation, ResolverField
 from clew.sdl import directives as d
 from clew.sdl.document import Document, FieldKind, read_document
 from clew.sdl.load import parse_sources, read_sources
-from clew.sdl.report import Report, did_you_mean, location_of
+from clew.sdl.report import Report, location_of, renamed_or_near
 from clew.sdl.validate import validate
 
 
@@ -188,6 +188,7 @@ def _resolvers(
                 scope.report.error(resolver.given["requires"], message, f"use {', '.join(relation.key)}")
             elif entity.kinds.get(name) is not FieldKind.TO_ONE:
                 message = f'@resolver(requires:) names "{name}", which is not a column of "{entity.name}"'
-                scope.report.error(resolver.given["requires"], message, did_you_mean(name, columns))
+                hint = renamed_or_near(name, entity.type.renamed_fields, columns)
+                scope.report.error(resolver.given["requires"], message, hint)
         resolvers.append(build_resolver(field, tuple(requires)))
     return tuple(resolvers)

@@ -13,7 +13,7 @@ from clew.model.scope import EntityType, Scope
 from clew.model.types import Column, Index, Relation, SearchField, UniqueKey
 from clew.sdl import directives as d
 from clew.sdl.document import FieldKind
-from clew.sdl.report import did_you_mean, location_of
+from clew.sdl.report import location_of, renamed_or_near
 
 U = TypeVar("U", d.Unique, d.Index)
 
@@ -97,7 +97,8 @@ class Constraints:
         declared = self.entity.type.fields.get(name)
         if declared is None:
             message = f'"{self.entity.name}" has no field "{name}"'
-            self.scope.report.error(node, message, did_you_mean(name, [*self.columns, *self.relations]))
+            options = [*self.columns, *self.relations]
+            self.scope.report.error(node, message, renamed_or_near(name, self.entity.type.renamed_fields, options))
         elif name in self.relations:
             message = f'"{self.entity.name}.{name}" has no column here: the other side holds its key'
             self.scope.report.error(node, message)

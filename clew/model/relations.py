@@ -13,7 +13,7 @@ from clew.model.scope import EntityType, Scope, deprecation, description
 from clew.model.types import OnDelete, Relation, RelationKind, Through
 from clew.sdl import directives as d
 from clew.sdl.document import Field, FieldKind
-from clew.sdl.report import did_you_mean, location_of
+from clew.sdl.report import did_you_mean, location_of, renamed_or_near
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -101,7 +101,8 @@ class Relations:
                     return side
             node = relation.given["from"]
             options = [side.name for side in sides]
-            hint = did_you_mean(relation.from_, options) or _side_hint(entity, target, options)
+            hint = renamed_or_near(relation.from_, target.type.renamed_fields, options)
+            hint = hint or _side_hint(entity, target, options)
             if relation.from_ in target.type.fields:
                 message = f'"{target.name}.{relation.from_}" is not a to-one relation to {entity.name}'
             else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import partial, wraps
+from inspect import unwrap
 from typing import Any
 
 from ariadne import EnumType, SchemaBindable
@@ -59,7 +61,7 @@ def bind(schema: GraphQLSchema, model: Model, bindables: Iterable[Bindable]) -> 
         try:
             bindable.bind_to_schema(schema)
         except (ValueError, TypeError) as error:
-            faults.append(Diagnostic(f"{type(bindable).__name__}: {error}".rstrip("."), hint="see the SDL's names"))
+            faults.append(_unbound(bindable, error, schema))
     for scalar in schema.type_map.values():
         if isinstance(scalar, GraphQLScalarType) and scalar.name not in SCALARS:
             _refuse_quietly(scalar)
@@ -101,6 +103,25 @@ def _flatten(bindables: Iterable[Any]) -> Iterable[SchemaBindable]:
             yield EnumType(bindable.__name__, bindable)
         else:
             yield bindable
+
+
+def _unbound(bindable: SchemaBindable, error: Exception, schema: GraphQLSchema) -> Diagnostic:
+    """Return the fault of a bindable that fits no type. It names one of its functions, for a bindable has no place."""
+    name = getattr(bindable, "name", None)
+    made = f"{type(bindable).__name__}({json.dumps(name) if isinstance(name, str) else ''})"
+    fields = getattr(schema.type_map.get(str(name)), "fields", {})
+    functions = {**getattr(bindable, "_resolvers", {}), **getattr(bindable, "_subscribers", {})}
+    astray = [item for item in functions.items() if item[0] not in fields] or list(functions.items())
+    place = ""
+    if astray:
+        field, function = astray[0]
+        code = getattr(unwrap(function), "__code__", None)
+        if code is not None:
+            place = f" (for {field} it has {function.__module__}.{function.__qualname__}, line {code.co_firstlineno})"
+    return Diagnostic(
+        f"{made} in Clew(bindables=[...]): {error}".rstrip("."),
+        hint=f"give it a name that the SDL has, or remove it{place}",
+    )
 
 
 def _refuse_quietly(scalar: GraphQLScalarType) -> None:

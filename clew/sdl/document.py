@@ -168,6 +168,12 @@ class Type(Directed):
     broken: bool = False
 
     @property
+    def renamed_fields(self) -> Mapping[str, str]:
+        """The new names of renamed fields, by their old names."""
+        found = ((name, field_.first(Renamed)) for name, field_ in self.fields.items())
+        return {renamed.from_: name for name, renamed in found if renamed is not None}
+
+    @property
     def nodes(self) -> Iterator[TypeNodes]:
         yield self.node
         yield from self.extensions

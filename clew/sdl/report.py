@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from graphql import DirectiveNode, Node, Source, print_ast
@@ -30,6 +30,11 @@ def did_you_mean(word: str, options: Iterable[str], prefix: str = "") -> str | N
     if not near:
         near = [option for option in options if option.lower() == word.lower()]
     return f'did you mean "{prefix}{near[0]}"?' if near else None
+
+
+def renamed_or_near(word: str, renamed: Mapping[str, str], options: Iterable[str]) -> str | None:
+    """Return a hint that names the new name of `word`, by the old names in `renamed`, or the nearest of `options`."""
+    return f'it is called "{renamed[word]}" now' if word in renamed else did_you_mean(word, options)
 
 
 def shown(node: Node) -> str:

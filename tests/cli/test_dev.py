@@ -22,7 +22,7 @@ import pytest
 
 from clew.database import cluster
 from clew.database.embedded import running_url
-from tests.cli.conftest import SDL, stop_postgres, write
+from tests.cli.conftest import SDL, Run, stop_postgres, write
 from tests.cli.forks import environment_of
 from tests.server import copy_empty_cluster
 
@@ -218,9 +218,34 @@ def test_a_migration_that_fails_leaves_no_file_behind(dev: Dev) -> None:
 def test_what_loses_data_is_refused_where_nobody_can_be_asked(dev: Dev) -> None:
     dev.save(with_field("more"), "Reloaded in")
     printed = dev.save({"graphql/schema.graphql": SDL}, "keeps serving")
-    assert "notes.more" in printed
-    assert "--yes" in printed
+    assert "error: This migration would lose data:\n  - the values of notes.more\n" in printed
+    assert "hint: `clew dev --yes`" in printed
+    assert "may fail" not in printed
     assert dev.ask("{ notes { more } }") == {"data": {"notes": [{"more": None}]}}
+    assert revisions(dev.project) == 2
+
+
+def test_a_required_field_is_filled_by_an_edited_revision(dev: Dev, run: Run) -> None:
+    wanted = {"graphql/schema.graphql": SDL.replace("text: String!", "text: String!\n  more: String!")}
+    printed = dev.save(wanted, "keeps serving")
+    assert "error: This migration may fail:\n  - notes.more is required" in printed
+    assert "lose data" not in printed
+    assert "`clew migrate make --yes" in printed
+    made = run("migrate", "make", "--yes", "-m", "fill more")
+    assert made.returncode == 0, made.stderr
+    (path,) = (dev.project / "migrations" / "versions").glob("*_fill_more.py")
+    revision = path.read_text()
+    assert "- add column notes.more (may fail: notes.more is required and has no default, and notes " in revision
+    added = 'op.execute("ALTER TABLE notes ADD COLUMN more TEXT NOT NULL")'
+    assert added in revision
+    steps = [
+        "ALTER TABLE notes ADD COLUMN more TEXT",
+        "UPDATE notes SET more = upper(text)",
+        "ALTER TABLE notes ALTER COLUMN more SET NOT NULL",
+    ]
+    path.write_text(revision.replace(added, "\n    ".join(f'op.execute("{step}")' for step in steps)))
+    dev.save(wanted, "Reloaded in")
+    assert dev.ask("{ notes { more } }") == {"data": {"notes": [{"more": "SEEDED"}]}}
     assert revisions(dev.project) == 2
 
 

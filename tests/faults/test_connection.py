@@ -357,7 +357,7 @@ VIOLATED = "A database constraint was violated."
 CONSTRAINTS: dict[str, tuple[str, list[str] | None, str]] = {
     "UPDATE items SET name = 'two' WHERE id = 1": ("UNIQUE", ["name"], VIOLATED),
     "UPDATE items SET id = 2 WHERE id = 1": ("UNIQUE", ["id"], VIOLATED),
-    "UPDATE items SET parent_id = 99 WHERE id = 1": ("REFERENCE", ["parent"], VIOLATED),
+    "UPDATE items SET parent_id = 99 WHERE id = 1": ("REFERENCE", ["parent"], "`parent` leads to no row."),
     "UPDATE items SET name = NULL WHERE id = 1": ("REQUIRED", ["name"], VIOLATED),
     "UPDATE items SET code = 'A1' WHERE id = 1": ("CHECK", ["code"], "A code has lower-case letters."),
     # The schema knows nothing of it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from gql.transport.exceptions import TransportQueryError
 
 from clew import Clew, JobContext
 from clew.config import Settings
@@ -417,6 +419,37 @@ async def test_a_subscription_to_a_hidden_job_is_one_to_none(make: Any) -> None:
         async with socket(place.port, init=True) as client:
             (errors,) = await client.results(document, variables={"id": hidden})
             assert errors[0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
+async def test_gql_follows_as_the_page_of_clients_says(make: Any) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "clients.md").read_text("utf-8")
+    (client,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (follow,) = re.findall(r"^```python job-output\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    async with make() as place:
+        job, absent = await place.job("ab"), ABSENT
+        # The first connection ends with its token.
+        tokens = iter([token(), token(exp=time.time() + 3), token()])
+        program: dict[str, Any] = {"access_token": lambda: next(tokens, token())}
+        exec(client.replace("s://api.example.com/", f"://localhost:{place.port}/") + follow, program)
+        following = asyncio.create_task(program["follow"](program["client"], job))
+        try:
+            await asyncio.sleep(0.2)
+            await place.set(job, "QUEUED")
+            await place.set(job, "RUNNING", 2)
+            await place.writer.begin(job, 2)
+            await place.writer.emit(job, 2, "c", "token", None)
+            await asyncio.sleep(4)
+            assert not following.done()
+            await place.writer.emit(job, 2, "d", "token", None)
+            await place.writer.flush(job)
+            await place.set(job, "SUCCEEDED", 2)
+            async with asyncio.timeout(15):
+                assert await following == "cd"
+            assert next(tokens, None) is None
+        finally:
+            following.cancel()
+        with pytest.raises(TransportQueryError, match="job"):
+            await program["follow"](program["client"], absent)
 
 
 async def test_a_client_that_does_not_read_keeps_no_stream_beyond_its_token(make: Any) -> None:

@@ -15,6 +15,7 @@ from graphql import parse, validate
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from app.seed import demo_rows
 from clew.access.visible import Access
 from clew.errors import Code
 from clew.model.build import load_model
@@ -220,3 +221,8 @@ def test_the_demos_examples_fit_its_schema() -> None:
     schema = build_schema(load_model(ROOT / "graphql"))
     for example in found:
         assert validate(schema, parse(example["query"])) == [], example["name"]
+        assert example["variables"] == "", "it runs as it opens"
+    threads = {str(thread["id"]) for thread in demo_rows()["threads"] if thread["deleted_at"] is None}
+    named = re.findall(r'\$thread: ID! = "([^"]+)"', "".join(example["query"] for example in found))
+    assert len(named) == 2
+    assert threads.issuperset(named)

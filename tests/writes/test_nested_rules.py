@@ -365,7 +365,7 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
     def no_row(entity: str, path: str) -> dict[str, Any]:
         told = {"kind": "REFERENCE", "entity": entity, "fields": ["seat"], "path": [path]}
         return {
-            "message": "A database constraint was violated.",
+            "message": "`seat` leads to no row.",
             "extensions": {**told, "code": "CONSTRAINT_VIOLATION"},
         }
 

@@ -131,7 +131,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "createSection(input: {courseId: 88}) { id }",
-        VIOLATED,
+        "`course` leads to no row.",
         {"kind": "REFERENCE", "entity": "Section", "fields": ["course"], "path": ["input"]},
     ),
     # Nothing tells of rows that stand in the way.

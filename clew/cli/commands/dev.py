@@ -25,7 +25,7 @@ def configure(commands: Any) -> None:
     parser = commands.add_parser("dev", help="serve while you edit: embedded Postgres, migrations, reload, playground")
     project_option(parser)
     address_options(parser)
-    parser.add_argument("--yes", action="store_true", help="accept database changes that lose data")
+    parser.add_argument("--yes", action="store_true", help="accept database changes that lose data or may fail")
     parser.set_defaults(run=run)
 
 

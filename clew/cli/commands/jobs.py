@@ -103,7 +103,8 @@ async def _change(clew: Clew, arguments: argparse.Namespace) -> None:
         raise StartupError("This would change all jobs.", "Name jobs, or say which: --name, --queue or --status.")
     document = f"mutation ($where: JobFilter!) {{ changed: {arguments.field}(where: $where) {{ count }} }}"
     found = await clew.graphql(document, {"where": where}, viewer=Viewer.admin())
-    print(f"{found['changed']['count']} jobs changed")
+    count = found["changed"]["count"]
+    print(f"{count} {'job' if count == 1 else 'jobs'} changed")
 
 
 async def _switch(clew: Clew, arguments: argparse.Namespace) -> None:

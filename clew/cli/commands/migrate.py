@@ -11,6 +11,7 @@ from clew.cli.database import database_of
 from clew.cli.parser import project_option
 from clew.config import Settings
 from clew.entry_points import load_app
+from clew.migrate.change import Doubts
 from clew.migrate.revisions import make, pending_changes
 from clew.migrate.run import State, Status, downgrade, offline_sql, status, upgrade
 from clew.migrate.trial import try_sql
@@ -25,7 +26,7 @@ def configure(commands: Any) -> None:
 
     made = actions.add_parser("make", help="write the migration that brings the database to the SDL")
     made.add_argument("-m", "--message", required=True, metavar="TEXT", help="the purpose of the change")
-    made.add_argument("--yes", action="store_true", help="accept changes that lose data")
+    made.add_argument("--yes", action="store_true", help="accept changes that lose data or may fail")
     made.set_defaults(run=run_make)
 
     up = actions.add_parser("up", help="run the migrations that the database does not have yet")
@@ -50,15 +51,15 @@ def configure(commands: Any) -> None:
 
 
 def run_make(arguments: argparse.Namespace) -> int:
-    """Write a revision. Changes that lose data need a confirmation."""
+    """Write a revision. Changes that lose data or may fail need a confirmation."""
     project = Project.open(arguments.project)
     model = load_app(project).build()[0]
     settings = Settings.load(project.root, "dev")
     if settings.database_url is not None and asyncio.run(status(project.root, settings.database_url)).pending == ():
         sources = read_sources(project.graphql_dir, project.root)[0]
         asyncio.run(try_sql(model, sources, settings.database_url))
-    losses = [change.loses for change in pending_changes(project.root, model) if change.loses is not None]
-    accepted = arguments.yes or (bool(losses) and _confirmed(losses))
+    doubts = Doubts.of(pending_changes(project.root, model))
+    accepted = arguments.yes or (bool(doubts) and _confirmed(doubts))
     written = make(project.root, model, arguments.message, accept_loss=accepted)
     if written is None:
         print("Nothing to do: the migrations agree with the SDL.")
@@ -128,12 +129,10 @@ def _report(database: Status) -> None:
             print(f"  {revision}")
 
 
-def _confirmed(losses: list[str]) -> bool:
+def _confirmed(doubts: Doubts) -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    print("This migration would lose data or may fail:")
-    for loss in losses:
-        print(f"  - {loss}")
+    print(doubts)
     return input("Write it? [y/N] ").strip().lower() in {"y", "yes"}
 
 

@@ -99,10 +99,10 @@ def _drop_and_add(key: str, old: Table, new: Table) -> Iterator[Change]:
     for name, column in new.columns.items():
         if name not in old.columns and column.generated is None:
             place = ddl.column_key(key, name)
-            loses = None
+            reason = None
             if _required_without_value(column):
-                loses = f"{place} is required and has no default: the migration fails if {key} holds rows"
-            yield Change(_adding(key, name, column), _dropping(key, name), f"add column {place}", loses)
+                reason = f"{place} is required and has no default, and {key} may hold rows"
+            yield Change(_adding(key, name, column), _dropping(key, name), f"add column {place}", may_fail=reason)
 
 
 def _change(key: str, name: str, old: Column, new: Column, values: Mapping[str, str]) -> Iterator[Change]:
@@ -164,8 +164,8 @@ def _nullability(key: str, name: str, new: Column) -> Change:
     if new.nullable:
         return Change((optional,), (required,), f"make {place} nullable")
     if new.default is None:
-        loses = f"{place} becomes required and has no default: the migration fails if a row holds NULL there"
-        return Change((required,), (optional,), f"make {place} required", loses)
+        reason = f"{place} becomes required and has no default, and a row may hold NULL there"
+        return Change((required,), (optional,), f"make {place} required", may_fail=reason)
     fill = f"UPDATE {key} SET {column} = DEFAULT WHERE {column} IS NULL"  # noqa: S608 (quoted names)
     return Change((fill, required), (optional,), f"make {place} required, with its default where it is NULL")
 
@@ -176,12 +176,8 @@ def _enum_values(place: str, old: Column, new: Column, renamed: Mapping[str, str
         return
     for value in old.enum:
         if value not in new.enum and value not in renamed:
-            yield Change(
-                (),
-                (),
-                f"remove value {value} of {place}",
-                f"value {value} of {place}: the migration fails if a row holds it",
-            )
+            reason = f"a row may hold the value {value} of {place}"
+            yield Change((), (), f"remove value {value} of {place}", may_fail=reason)
     for value in new.enum:
         if value not in old.enum and value not in renamed.values():
             yield Change((), (), f"add value {value} of {place}")

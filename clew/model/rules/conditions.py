@@ -27,7 +27,7 @@ from clew.model.types import Column, Entity, Model, Relation, ValueType
 from clew.sdl import directives as d
 from clew.sdl.constants import constant, misfit
 from clew.sdl.document import Type
-from clew.sdl.report import Report, did_you_mean, shown
+from clew.sdl.report import Report, did_you_mean, renamed_or_near, shown
 
 NOW = "$now"
 AUTH = "$auth"
@@ -185,7 +185,9 @@ def _field(walk: _Walk, entity: Entity, part: ObjectFieldNode, context: _Context
         if entity.resolver(name):
             message = f'"{entity.name}.{name}" is resolved in Python: no condition can use it'
         options = [column.name for column in entity.columns] + [relation.name for relation in entity.relations]
-        walk.report.error(part.name, message, did_you_mean(name, [*options, *_LOGIC]))
+        declared = walk.scope.entities.get(entity.name)
+        renamed = declared.type.renamed_fields if declared is not None else {}
+        walk.report.error(part.name, message, renamed_or_near(name, renamed, [*options, *_LOGIC]))
 
 
 def _is_faulty(walk: _Walk, entity: Entity, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clew.model.scope import Scope
 from clew.model.types import Entity, Model
 from clew.sdl import directives as d
-from clew.sdl.report import did_you_mean
+from clew.sdl.report import renamed_or_near
 
 
 def check(scope: Scope, model: Model) -> None:
@@ -14,7 +14,7 @@ def check(scope: Scope, model: Model) -> None:
         for allow in declared.type.all(d.Allow):
             for field in allow.fields or ():
                 if field not in declared.type.fields and entity.column(field) is None:
-                    hint = did_you_mean(field, _names(entity))
+                    hint = renamed_or_near(field, declared.type.renamed_fields, _names(entity))
                     scope.report.error(allow.given["fields"], f'"{name}" has no field "{field}"', hint)
 
 

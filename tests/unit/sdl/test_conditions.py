@@ -11,7 +11,7 @@ type Post @table @allow(role: user, to: ALL, where: %s) @is(name: mine, where: {
   id: ID! @id
   title: String
   likes: Int!
-  pinned: Boolean
+  pinned: Boolean @renamed(from: "titles")
   labels: [String!]!
   meta: JSON
   status: Status!
@@ -27,6 +27,7 @@ type User @table @is(name: me, where: {id: "$auth.sub"}) { id: ID! @id name: Str
 
 REFUSED: list[tuple[str, str, str | None]] = [
     ("{«titel»: 1}", '"Post" has no field "titel"', 'did you mean "title"?'),
+    ("{«titles»: true}", '"Post" has no field "titles"', 'it is called "pinned" now'),
     ("{«url»: 1}", '"Post.url" is resolved in Python: no condition can use it', None),
     ("{title: {«likee»: 1}}", '"title" is String, which has no operator "likee"', 'did you mean "like"?'),
     ("{title: {like: «1»}}", '"title" is compared with a string, not with 1', None),

@@ -870,6 +870,33 @@ CASES: dict[str, tuple[str, str, str | None, str]] = {
         'did you mean "name"?',
         f"type A @table @allow(role: user, fields: [user, userId]) {{ id: ID! @id user: User }}\n{USER}",
     ),
+    "a rule over a field that was renamed": (
+        "type A @table @allow(role: user, fields: «[subject]») "
+        "{ id: ID! @id title: String @renamed(from: subject) subjects: Int }",
+        '"A" has no field "subject"',
+        'it is called "title" now',
+        "type A @table @allow(role: user, fields: [title]) { id: ID! @id title: String @renamed(from: subject) }",
+    ),
+    "an index over a field that was renamed": (
+        "type A @table @index(fields: «[subject]») { id: ID! @id title: String @renamed(from: subject) }",
+        '"A" has no field "subject"',
+        'it is called "title" now',
+        "type A @table @index(fields: [title]) { id: ID! @id title: String @renamed(from: subject) }",
+    ),
+    "a resolver that requires a field that was renamed": (
+        "type A @table { id: ID! @id b: Int @renamed(from: old) a: Int @resolver(requires: «[old]») }",
+        '@resolver(requires:) names "old", which is not a column of "A"',
+        'it is called "b" now',
+        "type A @table { id: ID! @id b: Int @renamed(from: old) a: Int @resolver(requires: b) }",
+    ),
+    "a relation from a field that was renamed": (
+        "type A @table { id: ID! @id bs: [B!]! @relation(from: «old») }\n"
+        "type B @table { id: ID! @id a: A! @renamed(from: old) }",
+        '"B" has no field "old"',
+        'it is called "a" now',
+        "type A @table { id: ID! @id bs: [B!]! @relation(from: a) }\n"
+        "type B @table { id: ID! @id a: A! @renamed(from: old) }",
+    ),
     "a cascade into rows that stay": (
         "type A @table { id: ID! @id d: DateTime @softDelete }\n"
         "type B @table { id: ID! @id a: A! @relation(onDelete: «CASCADE») }",
