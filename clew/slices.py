@@ -25,6 +25,8 @@ from graphql.pyutils import Path
 _SLICE = 0.005
 # The number of fields, over all items of a list, that are completed without a pause. They take some milliseconds.
 _FEW_FIELDS = 200
+# The number of coroutines that are closed without a pause.
+_FEW_MADE = 500
 
 
 class Slices:
@@ -115,26 +117,40 @@ class SlicingExecutor(Executor[Any]):
         # When what is completed without a pause takes too long.
         self._pauses_at = time.perf_counter() + _SLICE
 
-    def close(self, *, failed: bool) -> None:
-        """Let go of what the operation read and made.
+    async def close(self, slices: Slices, *, failed: bool) -> None:
+        """Let go of what the operation read and made, in slices.
 
         The executor refers to itself, so it would keep all that until the next collection, which would walk over it.
 
         Args:
             failed: whether coroutines may be left that have not begun. Nobody will await them, so they are closed.
         """
-        if failed:
-            for made in self._made:
-                if inspect.getcoroutinestate(made) == inspect.CORO_CREATED:
-                    made.close()
-        self._made.clear()
-        self.root_value = None
+        try:
+            while len(self._made) > _FEW_MADE:
+                self._drop(_FEW_MADE, failed)
+                await slices.turn()
+        finally:
+            self._drop(len(self._made), failed)
+            self.root_value = None
+
+    def _drop(self, number: int, failed: bool) -> None:
+        for _ in range(number):
+            made = self._made.pop()
+            if failed and inspect.getcoroutinestate(made) == inspect.CORO_CREATED:
+                made.close()
 
     def complete_list_item_value(self, item: Any, complete_results: list[Any], *args: Any) -> bool:
-        """Complete an item as graphql-core does. Note its coroutine."""
+        """Complete an item as graphql-core does. Note its coroutine, or begin it at once in a large operation.
+
+        Otherwise graphql-core begins those of all items together, when it has come to the end of the list.
+        """
         is_awaitable = super().complete_list_item_value(item, complete_results, *args)
         if is_awaitable:
-            self._made.append(complete_results[-1])
+            running = self.context_value.running
+            if running.large.is_large:
+                complete_results[-1] = running.batches.begin(complete_results[-1])
+            else:
+                self._made.append(complete_results[-1])
         return is_awaitable
 
     def complete_awaitable_list_item_value(self, *args: Any) -> Any:

@@ -129,7 +129,7 @@ class RunningOperation:
         self.request_id = request_id
         self.in_transaction = in_transaction
         self.depth = depth
-        self.batches = Batches(self._read)
+        self.batches = Batches(self._read, statements.slices)
         # A mutation that runs within this one holds this lock.
         self.mutating = asyncio.Lock()
         self._statements = statements
@@ -228,8 +228,11 @@ class RunningOperation:
             if is_awaitable(result):
                 result = await result
         finally:
-            await self.batches.close()
-            executor.close(failed=not isinstance(result, ExecutionResult) or bool(result.errors))
+            is_failed = not isinstance(result, ExecutionResult) or bool(result.errors)
+            try:
+                await self.batches.close()
+            finally:
+                await executor.close(self.slices, failed=is_failed)
         assert isinstance(result, ExecutionResult)
         return result
 

@@ -8,21 +8,24 @@ user's function answers them.
 Calls on one level begin almost together. The answers of earlier batches and of async resolvers above reach them over a
 few turns of the event loop. So a batch runs when nothing above it is under way and no call has come for as many turns
 as such an answer can take.
+
+A batch may be large. So its keys are read and its calls are answered in slices; see `clew.slices`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from graphql import GraphQLList, GraphQLNonNull, GraphQLOutputType, GraphQLResolveInfo
 from graphql.pyutils import Path, is_awaitable
 
 from clew.model.types import Entity
 from clew.schema.build import Row
+from clew.slices import Slices
 from clew.sql.keys import Key, key_reader
 
 Info = GraphQLResolveInfo[Any]
@@ -34,6 +37,15 @@ ReadRows = Callable[[Entity, Place, Info, Sequence[Key]], Awaitable[Sequence[Row
 Keys = Any
 # Returns the answers to the calls, in their order. An exception among them is the answer to one call.
 AnswerAll = Callable[[list[Any]], Awaitable[Sequence[Any]]]
+
+_Result = TypeVar("_Result")
+
+# The number of calls, or of keys, that are handled without a pause.
+_FEW = 200
+# Of more calls, the number that end in one turn of the event loop. Each wakes a task, and the next turn runs them all.
+_PORTION = 50
+# The same for those that are cancelled. Each may hold others.
+_PORTION_CANCELLED = 20
 
 
 def place_of(path: Path) -> Place:
@@ -73,12 +85,14 @@ class _Batch(_Level):
 class Batches:
     """The batches of one operation. Close them at its end."""
 
-    def __init__(self, read: ReadRows) -> None:
+    def __init__(self, read: ReadRows, slices: Slices) -> None:
         self._read = read
+        self._slices = slices
         self._levels: dict[Place, _Level] = {}
         # One place may have both: a `batched` resolver that returns keys, and the rows of these keys.
         self._gathered: dict[Place, _Batch] = {}
-        self._futures: set[asyncio.Future[Any]] = set()
+        # In the order in which they began.
+        self._futures: dict[asyncio.Future[Any], None] = {}
         self._once: dict[Place, asyncio.Future[Any]] = {}
 
     def resolve(self, entity: Entity, info: Info, outcome: Any) -> Any:
@@ -91,18 +105,17 @@ class Batches:
             TypeError: the resolver returned a value that is not a key.
         """
         if not is_awaitable(outcome):
-            keys = _keys(outcome, info.return_type, entity, info)
+            reading = _keys(outcome, entity, info)
+            is_read, keys = _advance(reading)
+            if not is_read:
+                batch = self._batch(entity, info)
+                return self._expect(batch, None, self._answer(batch), self._rest(reading))
             if not _any(keys):
                 return keys
             batch = self._batch(entity, info)
             return self._wait(batch, keys, self._answer(batch))
         batch = self._batch(entity, info)
-        batch.resolving += 1
-        answer = self._answer(batch)
-        resolving = self._own(outcome)
-        resolving.add_done_callback(partial(self._returned, batch, entity, answer))
-        answer.add_done_callback(lambda _: resolving.cancel())
-        return answer
+        return self._expect(batch, entity, self._answer(batch), outcome)
 
     def gather(self, info: Info, parent: Any, answer_all: AnswerAll) -> asyncio.Future[Any]:
         """Answer one call of a `batched` resolver, for its parent. The first call's function answers all calls."""
@@ -121,6 +134,12 @@ class Batches:
         running.add_done_callback(partial(self._answered, level))
         return running
 
+    def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+        """Begin what may be awaited later, or not at all if an error removes it from the response."""
+        running = self._own(work)
+        running.add_done_callback(_look)
+        return running
+
     async def once(self, info: Info, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do once what is the same for all calls of a field on one level. All wait for the first call."""
         place = place_of(info.path)
@@ -132,11 +151,33 @@ class Batches:
 
     async def close(self) -> None:
         """Stop the running tasks. Cancel the calls that still wait: an error has removed their part of the response."""
-        futures = tuple(self._futures)
+        for batch in (*self._levels.values(), *self._gathered.values()):
+            if isinstance(batch, _Batch):
+                batch.waiting = []
+        try:
+            while futures := tuple(self._futures):
+                await self._cancel(futures)
+                await asyncio.wait(futures)
+        finally:
+            # If even this is cancelled, nobody waits for the rest.
+            for future in tuple(self._futures):
+                future.cancel()
+            self._forget()
+
+    async def _cancel(self, futures: Sequence[asyncio.Future[Any]]) -> None:
+        """Cancel these, a few in each turn of the event loop. The first ones may have begun most of the others.
+
+        This does not wait for the turn of the operation: its own lists, which wait too, would go on before.
+        """
+        number = 0
         for future in futures:
-            future.cancel()
-        if futures:
-            await asyncio.wait(futures)
+            # The answer is False if it is done.
+            number += future.cancel()
+            if len(futures) > _FEW and number == _PORTION_CANCELLED:
+                number = 0
+                await asyncio.sleep(0)
+
+    def _forget(self) -> None:
         # They refer to this and, by their `info`, to all rows, which would stay until the next garbage collection.
         self._levels.clear()
         self._gathered.clear()
@@ -164,8 +205,18 @@ class Batches:
         answer.add_done_callback(partial(self._answered, batch))
         return answer
 
+    def _expect(
+        self, batch: _Batch, entity: Entity | None, answer: asyncio.Future[Any], outcome: Awaitable[Any]
+    ) -> asyncio.Future[Any]:
+        """Make a call wait for its keys. The outcome is a resolver's value; without `entity`, it is keys already."""
+        batch.resolving += 1
+        resolving = self._own(outcome)
+        resolving.add_done_callback(partial(self._returned, batch, entity, answer))
+        answer.add_done_callback(lambda _: resolving.cancel())
+        return answer
+
     def _returned(
-        self, batch: _Batch, entity: Entity, answer: asyncio.Future[Any], resolving: asyncio.Future[Any]
+        self, batch: _Batch, entity: Entity | None, answer: asyncio.Future[Any], resolving: asyncio.Future[Any]
     ) -> None:
         """Note that an async resolver has ended."""
         batch.resolving -= 1
@@ -174,13 +225,21 @@ class Batches:
         elif (fault := resolving.exception()) is not None:
             _fail(answer, fault)
         elif not answer.done():
+            self._read_keys(batch, entity, answer, resolving.result())
+        self._plan(batch)
+
+    def _read_keys(self, batch: _Batch, entity: Entity | None, answer: asyncio.Future[Any], keys: Any) -> None:
+        if entity is not None:
+            reading = _keys(keys, entity, batch.info)
             try:
-                keys = _keys(resolving.result(), batch.info.return_type, entity, batch.info)
+                is_read, keys = _advance(reading)
             except TypeError as error:
                 _fail(answer, error)
-            else:
-                batch.waiting.append((keys, answer))
-        self._plan(batch)
+                return
+            if not is_read:
+                self._expect(batch, None, answer, self._rest(reading))
+                return
+        batch.waiting.append((keys, answer))
 
     def _answered(self, level: _Level, _answer: asyncio.Future[Any]) -> None:
         level.open -= 1
@@ -213,32 +272,52 @@ class Batches:
         return any(level is not None and level.open for level in levels)
 
     async def _run(self, batch: _Batch, waiting: list[tuple[Any, asyncio.Future[Any]]]) -> None:
+        answers: Sequence[Any]
         try:
-            answers = await batch.answer_all([asked for asked, _ in waiting])
+            answers = list(await batch.answer_all([asked for asked, _ in waiting]))
         except Exception as error:
-            for _, answer in waiting:
-                _fail(answer, error)
-            return
-        for (_, answer), found in zip(waiting, answers, strict=True):
+            answers = [error] * len(waiting)
+        for number, ((_, answer), found) in enumerate(zip(waiting, answers, strict=True), 1):
             if isinstance(found, Exception):
                 _fail(answer, found)
             elif not answer.done():
                 answer.set_result(found)
+            if len(waiting) > _FEW and number % _PORTION == 0:
+                await self._pause()
 
     async def _read_rows(self, entity: Entity, place: Place, info: Info, asked: list[Keys]) -> list[Any]:
         numbers: dict[Key, int] = {}
-        for keys in asked:
-            for key in _flat(keys):
-                numbers.setdefault(key, len(numbers))
+        numbered = await self._whole(_mapped(asked, lambda key: numbers.setdefault(key, len(numbers))))
         rows = await self._read(entity, place, info, list(numbers)) if numbers else ()
-        return [_rows(keys, numbers, rows) for keys in asked]
+        return await self._whole(_mapped(numbered, rows.__getitem__))
+
+    # --- slices -----------------------------------------------------------------------
+
+    async def _pause(self) -> None:
+        """Let the tasks run that have just been woken. If they took long, wait for the turn of this operation."""
+        await asyncio.sleep(0)
+        await self._slices.turn()
+
+    async def _whole(self, work: Generator[None, None, _Result]) -> _Result:
+        is_done, found = _advance(work)
+        return await self._rest(work) if not is_done else cast("_Result", found)
+
+    async def _rest(self, work: Generator[None, None, _Result]) -> _Result:
+        while True:
+            await self._slices.turn()
+            is_done, found = _advance(work)
+            if is_done:
+                return cast("_Result", found)
 
     def _own(self, work: Awaitable[Any]) -> asyncio.Future[Any]:
         """Return a future that ends with the operation at the latest. Make a task for it where it needs one."""
         future = asyncio.ensure_future(work)
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
+        self._futures[future] = None
+        future.add_done_callback(self._ended)
         return future
+
+    def _ended(self, future: asyncio.Future[Any]) -> None:
+        self._futures.pop(future, None)
 
 
 def _look(done: asyncio.Future[Any]) -> None:
@@ -253,12 +332,24 @@ def _fail(answer: asyncio.Future[Any], error: BaseException) -> None:
         _look(answer)
 
 
-def _keys(value: Any, type_: GraphQLOutputType, entity: Entity, info: Info) -> Keys:
-    """Return the resolver's value with each key in it read."""
-    return _read(value, type_, entity, key_reader(entity, info.schema))
+def _advance(work: Generator[None, None, _Result]) -> tuple[bool, _Result | None]:
+    """Do a part of some work. Return whether it is done, and its result."""
+    try:
+        for _ in range(_FEW):
+            next(work)
+    except StopIteration as end:
+        return True, end.value
+    return False, None
 
 
-def _read(value: Any, type_: GraphQLOutputType, entity: Entity, read: Callable[[Any], Key]) -> Keys:
+def _keys(value: Any, entity: Entity, info: Info) -> Generator[None, None, Keys]:
+    """Return the resolver's value with each key in it read. Pause after each key of a list."""
+    return _read(value, info.return_type, entity, key_reader(entity, info.schema))
+
+
+def _read(
+    value: Any, type_: GraphQLOutputType, entity: Entity, read: Callable[[Any], Key]
+) -> Generator[None, None, Keys]:
     if value is None:
         return None
     while isinstance(type_, GraphQLNonNull):
@@ -267,7 +358,24 @@ def _read(value: Any, type_: GraphQLOutputType, entity: Entity, read: Callable[[
         return read(value)
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
         raise TypeError(f"{value!r} is not a list of keys of {entity.name}")
-    return [_read(item, type_.of_type, entity, read) for item in value]
+    keys: list[Keys] = []
+    # A copy: the list may be the application's own, which may change it in a pause.
+    for item in list(value):
+        keys.append((yield from _read(item, type_.of_type, entity, read)))
+        yield
+    return keys
+
+
+def _mapped(keys: list[Keys], to: Callable[[Any], Any]) -> Generator[None, None, list[Any]]:
+    """Replace each key in a list, at any depth, by what `to` returns for it. Pause after each."""
+    found: list[Any] = []
+    for item in keys:
+        if isinstance(item, list):
+            found.append((yield from _mapped(item, to)))
+        else:
+            found.append(None if item is None else to(item))
+        yield
+    return found
 
 
 def _flat(keys: Keys) -> Iterable[Key]:
@@ -280,10 +388,3 @@ def _flat(keys: Keys) -> Iterable[Key]:
 
 def _any(keys: Keys) -> bool:
     return next(iter(_flat(keys)), None) is not None
-
-
-def _rows(keys: Keys, numbers: Mapping[Key, int], rows: Sequence[Row | None]) -> Any:
-    """Replace the keys by their rows."""
-    if isinstance(keys, list):
-        return [_rows(item, numbers, rows) for item in keys]
-    return None if keys is None else rows[numbers[keys]]

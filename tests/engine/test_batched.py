@@ -333,10 +333,11 @@ async def test_what_is_no_list_of_values_is_a_fault_that_the_log_has_once(house:
     [
         "{ people(limit: 60) { number a1: number a2: number rank note { length notes { text person { rank } } } } }",
         "{ notes(of: [1, 2, 3]) { length notes { length person { rank next { rank } } } } }",
+        "{ people(limit: 250) { rank next { number note { length } } both { number } } }",
         # The error of the second person removes the whole list, while the others are under way.
         "{ notes(of: [1, 2]) { notes { length person { rank strict } } } people(limit: 3) { rank strict } }",
     ],
-    ids=["sliced", "nested", "failing"],
+    ids=["sliced", "nested", "large", "failing"],
 )
 async def test_an_operation_that_is_given_up_leaves_no_coroutine_behind(
     house: House, document: str, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -109,10 +110,10 @@ DEPTH = 30
 class Running:
     """What an executor needs of a running operation."""
 
-    def __init__(self) -> None:
-        self.slices = Slices()
+    def __init__(self, slices: Slices) -> None:
+        self.slices = slices
         self.large = LargeWork()
-        self.batches = SimpleNamespace(track=lambda _info, ended: ended)
+        self.batches = SimpleNamespace(track=lambda _info, ended: ended, begin=asyncio.ensure_future)
         self.running = self
 
 
@@ -123,7 +124,7 @@ def slow(_parent: Any, _info: Any) -> int:
     return 1
 
 
-def executor_of(document: str, root: Any) -> SlicingExecutor:
+def executor_of(document: str, root: Any, slow: Any = slow, slices: Slices | None = None) -> SlicingExecutor:
     parsed = parse(document)
     operation = parsed.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
@@ -136,7 +137,7 @@ def executor_of(document: str, root: Any) -> SlicingExecutor:
         {},
         {},
         root,
-        Running(),
+        Running(slices or Slices()),
         operation,
         VariableValues({}, {}),
         resolve,
@@ -176,3 +177,33 @@ async def test_a_deep_result_of_short_lists_is_completed_in_slices() -> None:
 async def test_a_small_result_is_completed_without_a_pause() -> None:
     found = executor_of("{ nodes { nodes { nodes { __typename } } } }", {"nodes": [{"nodes": [{"nodes": []}]}]})
     assert not is_awaitable(found.execute_operation())
+
+
+async def test_awaited_items_of_a_long_list_begin_as_they_come_and_not_all_in_one_turn() -> None:
+    class EndlessTurns(Slices):
+        def is_over(self) -> bool:
+            return True
+
+    turns, begun = 0, Counter[int]()
+
+    async def tick() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def slow(parent: Any, _info: Any) -> int:
+        begun[turns] += 1
+        await asyncio.sleep(0)
+        return int(parent["number"])
+
+    ticking = asyncio.create_task(tick())
+    root = {"nodes": [{"nodes": [{"number": number}] * 2} for number in range(300)]}
+    executor = executor_of("{ nodes { nodes { slow } } }", root, slow, EndlessTurns())
+    found = executor.execute_operation()
+    assert is_awaitable(found)
+    result = await found
+    ticking.cancel()
+    assert result.data == {"nodes": [{"nodes": [{"slow": number}] * 2} for number in range(300)]}
+    assert sum(begun.values()) == 600
+    assert max(begun.values()) <= 10

@@ -13,6 +13,7 @@ from graphql.pyutils import Path
 from clew.model.build import parse_model
 from clew.resolvers.batches import Batches
 from clew.schema.build import build_schema
+from clew.slices import Slices
 from clew.writes.fields import bind_writes
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +31,7 @@ async def test_a_field_that_is_cancelled_before_it_begins_leaves_nothing_behind(
     assert schema.mutation_type is not None
     field = schema.mutation_type.fields[name]
     assert field.resolve is not None
-    batches = Batches(_read)
+    batches = Batches(_read, Slices())
     running = SimpleNamespace(batches=batches, writer=lambda _: None)
     info: Any = SimpleNamespace(
         path=Path(None, name, "Mutation"), return_type=field.type, context=SimpleNamespace(running=running)

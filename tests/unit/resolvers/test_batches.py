@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from graphql import ExecutionResult, GraphQLObjectType, Source, build_schema, execute, parse
-from graphql.pyutils import is_awaitable
+from graphql.pyutils import Path, is_awaitable
 
 from clew.model.build import parse_model
 from clew.model.types import Entity
 from clew.resolvers.batches import Batches, Info, Place
 from clew.resolvers.bind import _by_key
+from clew.slices import Slices
 from clew.sql.keys import Key
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +86,7 @@ async def run(document: str) -> tuple[ExecutionResult, list[list[int]]]:
         reads.append([number for (number,) in keys])
         return [None if number == 5 else Given(number) for (number,) in keys]
 
-    batches = Batches(read)
+    batches = Batches(read, Slices())
     result = execute(SCHEMA, parse(document), Given(0), Context(Running(batches)))
     async with asyncio.timeout(5):
         if is_awaitable(result):
@@ -136,4 +140,143 @@ async def test_an_error_that_takes_a_level_away_leaves_no_task_behind() -> None:
     assert result.errors
     for _ in range(10):
         await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+# --- large batches ----------------------------------------------------------------------
+
+MANY = 3000
+
+
+class EndlessTurns(Slices):
+    """Every slice is over at once."""
+
+    def is_over(self) -> bool:
+        return True
+
+
+class Turns:
+    number = 0
+
+
+@asynccontextmanager
+async def counted() -> AsyncIterator[Turns]:
+    """Count the turns of the event loop."""
+    turns = Turns()
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(0)
+            turns.number += 1
+
+    ticking = asyncio.create_task(tick())
+    yield turns
+    ticking.cancel()
+
+
+def info_of(name: str) -> Any:
+    item = SCHEMA.type_map["Part"]
+    assert isinstance(item, GraphQLObjectType)
+    return SimpleNamespace(path=Path(None, name, "Part"), return_type=item.fields[name].type, schema=SCHEMA)
+
+
+async def unread(*_: Any) -> list[Any]:
+    raise AssertionError
+
+
+async def doubled(asked: list[Any]) -> list[Any]:
+    return [ValueError(number) if number % 1000 == 7 else 2 * number for number in asked]
+
+
+async def test_the_answers_of_a_large_batch_come_over_many_turns() -> None:
+    batches, woken = Batches(unread, Slices()), Counter[int]()
+    async with counted() as turns:
+
+        async def call(number: int) -> Any:
+            try:
+                return await batches.gather(info_of("one"), number, doubled)
+            finally:
+                woken[turns.number] += 1
+
+        found = await asyncio.gather(*map(call, range(MANY)), return_exceptions=True)
+    assert max(woken.values()) <= 50
+    assert [number for number, value in enumerate(found) if isinstance(value, ValueError)] == [7, 1007, 2007]
+    assert all(value == 2 * number for number, value in enumerate(found) if not isinstance(value, ValueError))
+    await batches.close()
+
+
+async def test_an_error_of_a_large_batch_comes_over_many_turns_too() -> None:
+    batches, woken = Batches(unread, Slices()), Counter[int]()
+    async with counted() as turns:
+
+        async def call(number: int) -> None:
+            with pytest.raises(AssertionError):
+                await batches.gather(info_of("one"), number, unread)
+            woken[turns.number] += 1
+
+        await asyncio.gather(*map(call, range(MANY)))
+    assert sum(woken.values()) == MANY
+    assert max(woken.values()) <= 50
+    await batches.close()
+
+
+async def test_some_calls_take_no_more_turns_than_one() -> None:
+    taken = []
+    for number in (1, 200):
+        batches = Batches(unread, EndlessTurns())
+        async with counted() as turns:
+            await asyncio.gather(*(batches.gather(info_of("one"), 2, doubled) for _ in range(number)))
+        taken.append(turns.number)
+        await batches.close()
+    assert taken[0] == taken[1]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_many_keys_of_one_call_are_read_over_many_turns(is_late: bool) -> None:
+    async def read(_entity: Entity, _place: Place, _info: Info, keys: Sequence[Key]) -> list[Any]:
+        return [number for (number,) in keys]
+
+    async def later(value: Any) -> Any:
+        await asyncio.sleep(0)
+        return value
+
+    batches = Batches(read, EndlessTurns())
+    keys = [[number % 1000 for number in range(MANY)], None, [], [None, 5]]
+    async with counted() as turns:
+        outcome = batches.resolve(MODEL.entity("Item"), info_of("many"), later(keys) if is_late else keys)
+        assert await outcome == keys
+    # They are read, numbered and replaced by rows.
+    assert turns.number >= 3 * MANY // 200
+    with pytest.raises(TypeError, match="not a list of keys"):
+        await batches.resolve(MODEL.entity("Item"), info_of("many"), [*[[1]] * MANY, 5])
+    await batches.close()
+
+
+@pytest.mark.parametrize("turns_before", [3, 20, 40])
+async def test_a_large_batch_that_is_given_up_leaves_nothing_behind(turns_before: int) -> None:
+    before = asyncio.all_tasks()
+    batches = Batches(unread, EndlessTurns())
+    answers = [batches.gather(info_of("one"), 2, doubled) for _ in range(MANY)]
+    for _ in range(turns_before):
+        await asyncio.sleep(0)
+    async with counted() as turns:
+        await batches.close()
+    assert all(answer.done() for answer in answers)
+    assert any(answer.cancelled() for answer in answers)
+    assert turns.number >= sum(answer.cancelled() for answer in answers) // 50 - 1
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_large_batch_ends_even_if_its_end_is_cancelled() -> None:
+    before = asyncio.all_tasks()
+    batches = Batches(unread, EndlessTurns())
+    answers = [batches.gather(info_of("one"), 2, doubled) for _ in range(MANY)]
+    closing = asyncio.create_task(batches.close())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    assert all(answer.cancelled() for answer in answers)
     assert asyncio.all_tasks() == before
