@@ -205,8 +205,8 @@ class RunningOperation:
 
         Args:
             root: the values that the generated root fields resolve from, or the event of a custom subscription.
-            is_event: whether it is an event. That is the application's own, which may keep it.
             all_or_nothing: whether any error makes `data` null.
+            is_event: whether the root is an event. That is the application's own, which may keep it.
         """
         try:
             result = await self._execute(self._executor(root))
