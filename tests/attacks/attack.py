@@ -77,7 +77,13 @@ class Refused:
     message: str | None = None
 
     async def check(self, attack: Attack, transport: Transport) -> None:
-        self.judge(await attack.send(transport))
+        answer = await attack.send(transport)
+        is_invalid = {Code.GRAPHQL_PARSE_FAILED, Code.GRAPHQL_VALIDATION_FAILED} & {*self.codes}
+        if transport.name == "route" and is_invalid and answer.code == Code.FORBIDDEN:
+            # The operation is the route's own. A client gets nothing of what is wrong with it.
+            Refused((Code.FORBIDDEN,), "This needs a type or field that your role does not have.").judge(answer)
+        else:
+            self.judge(answer)
 
     def judge(self, answer: Answer) -> None:
         assert answer.code in self.codes, answer.body
