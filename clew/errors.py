@@ -54,6 +54,11 @@ class ClewError(Exception):
         self.hint = hint
         self.extensions = dict(extensions or {})
 
+    @property
+    def told(self) -> ClewError:
+        """What a client gets of it. If that is another error, this one is a fault of the application, for the log."""
+        return self
+
 
 class InvalidOwnOperationError(ClewError):
     """An operation that the application sends does not parse, or is not valid for the viewer.
@@ -67,10 +72,13 @@ class InvalidOwnOperationError(ClewError):
 
     def __init__(self, message: str, code: Code, *, is_system: bool) -> None:
         super().__init__(message, code=code)
-        if is_system:
-            self.told = ClewError("Something went wrong on the server.", code=Code.INTERNAL)
-        else:
-            self.told = ClewError("This needs a type or field that your role does not have.", code=Code.FORBIDDEN)
+        self._is_system = is_system
+
+    @property
+    def told(self) -> ClewError:
+        if self._is_system:
+            return ClewError("Something went wrong on the server.", code=Code.INTERNAL)
+        return ClewError("This needs a type or field that your role does not have.", code=Code.FORBIDDEN)
 
 
 class StartupError(Exception):

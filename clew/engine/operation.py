@@ -189,6 +189,7 @@ class RunningOperation:
                 found = await found
         finally:
             await self.batches.close()
+            self.large.end()
         if not isinstance(found, ExecutionResult):
             return cast("AsyncIterator[Any]", aiter(found))
         return Outcome(errors=[self.told(error) for error in found.errors or ()], executed=False)

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from clew.errors import ClewError, Code, InvalidOwnOperationError
+from clew.errors import ClewError, Code
 from clew.json_numbers import Written, dumps, encode_key
 from clew.json_numbers import encode as encode
 
@@ -93,18 +93,16 @@ def formatted(
         is_news: False if the original error is in the log already.
     """
     cause = cause or error.original_error
-    is_fault = isinstance(cause, InvalidOwnOperationError) or not isinstance(cause, ClewError)
-    if is_news and is_fault and default is Code.INTERNAL:
+    told = cause.told if isinstance(cause, ClewError) else None
+    if is_news and default is Code.INTERNAL and (told is None or told is not cause):
         log.error(
             "resolver failed",
             request_id=request_id,
             path=".".join(str(key) for key in error.path or ()),
             exc_info=cause if cause is not None else error,
         )
-    if isinstance(cause, InvalidOwnOperationError):
-        cause = cause.told
-    if isinstance(cause, ClewError):
-        return _entry(cause.message, cause.code, request_id, error, cause.hint, cause.extensions)
+    if told is not None:
+        return _entry(told.message, told.code, request_id, error, told.hint, told.extensions)
     if default is Code.INTERNAL:
         return _entry(INTERNAL, Code.INTERNAL, request_id, error)
     code = Code.GRAPHQL_PARSE_FAILED if isinstance(error, GraphQLSyntaxError) else default
@@ -151,6 +149,7 @@ def failure(error: ClewError, request_id: str) -> Outcome:
 
 
 def _told(error: ClewError, request_id: str) -> dict[str, Any]:
+    error = error.told
     return _entry(error.message, error.code, request_id, None, error.hint, error.extensions)
 
 

@@ -22,7 +22,7 @@ from structlog.typing import FilteringBoundLogger
 from clew.database.alchemy import OperationConnection
 from clew.database.errors import takes_no_writes
 from clew.database.pool import Pool
-from clew.errors import ClewError, Code, InvalidOwnOperationError
+from clew.errors import ClewError, Code
 from clew.jobs import statements as sql
 from clew.jobs.endings import Ending, Endings, Outcome
 from clew.jobs.types import Handler, JobDeclaration, LostLeaseError, OutputWriter, RunGraphQL
@@ -472,12 +472,13 @@ class Execution:
             if takes_no_writes(error):
                 self.log.warning("job runs again later: the database takes no writes")
                 return Ending(self.id, self.attempt, self.claimed.worker, Outcome.LATER)
-            if isinstance(error, ClewError) and not isinstance(error, InvalidOwnOperationError):
+            told = error.told if isinstance(error, ClewError) else None
+            if isinstance(error, ClewError) and told is error:
                 self.log.info("job refused", code=error.code, error=error.message)
                 return self._failed(error.message)
             self.log.error("job failed", exc_info=error)
-            if isinstance(error, InvalidOwnOperationError) and error.told.code is not Code.INTERNAL:
-                return self._failed(error.told.message)
+            if told is not None and told.code is not Code.INTERNAL:
+                return self._failed(told.message)
             return self._failed("The job failed.")
         finally:
             self._closed = True

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from clew.engine.flights import TooManyInFlightError
 from clew.engine.outcome import INTERNAL, Outcome, RateLimitedError, new_request_id, refusal
-from clew.errors import ClewError, Code, InvalidOwnOperationError
+from clew.errors import ClewError, Code
 from clew.wire.body import HTTPError
 from clew.wire.negotiate import JSON
 
@@ -101,11 +101,15 @@ class RoutedError(ClewError, HTTPException):
 
     def __init__(self, error: ClewError) -> None:
         super().__init__(error.message, code=error.code, hint=error.hint, extensions=error.extensions)
-        # What a client gets.
-        self.told = error.told if isinstance(error, InvalidOwnOperationError) else error
-        self.status_code = _STATUS.get(self.told.code, 400)
-        self.detail = self.told.message
+        self._told = error.told
+        self._is_fault = self._told is not error
+        self.status_code = _STATUS.get(self._told.code, 400)
+        self.detail = self._told.message
         self.headers = {name.decode(): value.decode() for name, value in retry_headers(self.status_code)}
+
+    @property
+    def told(self) -> ClewError:
+        return self._told if self._is_fault else self
 
     def __str__(self) -> str:
         return self.message
@@ -117,11 +121,10 @@ async def refused_in_route(connection: Request | WebSocket, error: Exception) ->
     An open socket is closed, and its close frame has the message.
     """
     if isinstance(error, ClewError):
-        routed = error if isinstance(error, RoutedError) else RoutedError(error)
-        if isinstance(error.__cause__ if error is routed else error, InvalidOwnOperationError):
+        told: ClewError = error.told
+        if told is not error:
             log.error("route failed", path=connection.url.path, exc_info=error)
-        told: ClewError = routed.told
-        answered: HTTPException = routed
+        answered: HTTPException = RoutedError(told)
     else:
         assert isinstance(error, HTTPException)
         code = _CODE.get(error.status_code, Code.BAD_USER_INPUT) if error.status_code < 500 else Code.INTERNAL

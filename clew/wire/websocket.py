@@ -385,9 +385,9 @@ class _Socket:
             who = counted_apart(self._client, viewer)
             self._door.sockets.introduce(self, who, limits.sockets)
         except TooManySocketsError as error:
-            raise _CloseError(TRY_LATER, error.message) from None
+            raise _CloseError(TRY_LATER, error.told.message) from None
         except ClewError as error:
-            raise _CloseError(TRY_LATER if error.code is Code.UNAVAILABLE else FORBIDDEN, error.message) from None
+            raise _CloseError(TRY_LATER if error.code is Code.UNAVAILABLE else FORBIDDEN, error.told.message) from None
         self._who = who
         await self._begin_session(viewer, limits)
 

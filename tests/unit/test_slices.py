@@ -31,22 +31,30 @@ async def taken(items: SlicedList, busy: float, note: list[str], name: str) -> l
     return found
 
 
-async def test_others_have_their_turn_between_slices() -> None:
-    turns = 0
+class Turns:
+    """Counts the turns of the event loop from now on."""
 
-    async def tick() -> None:
-        nonlocal turns
+    def __init__(self) -> None:
+        self.count = 0
+        self._task = asyncio.create_task(self._tick())
+
+    async def _tick(self) -> None:
         while True:
-            turns += 1
+            self.count += 1
             await asyncio.sleep(0)
 
-    ticking = asyncio.create_task(tick())
+    def end(self) -> None:
+        self._task.cancel()
+
+
+async def test_others_have_their_turn_between_slices() -> None:
+    turns = Turns()
     items = SlicedList(list(range(30)), Slices())
     assert await taken(items, 0.002, [], "a") == list(range(30))
-    ticking.cancel()
+    turns.end()
     assert items.ended.done()
     # A slice has three items or so.
-    assert turns >= 8
+    assert turns.count >= 8
 
 
 async def test_short_work_is_not_cut() -> None:
@@ -152,26 +160,18 @@ async def test_a_deep_result_of_short_lists_is_completed_in_slices() -> None:
     for _ in range(DEPTH):
         root = {"nodes": [root]}
         selection = f"nodes {{ slow {selection} }}"
-    turns = 0
-
-    async def tick() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    ticking = asyncio.create_task(tick())
+    turns = Turns()
     found = executor_of(f"{{ {selection} }}", root).execute_operation()
     assert is_awaitable(found)
     result = await found
-    ticking.cancel()
+    turns.end()
     assert not result.errors
     depth, data = 0, result.data
     while data["nodes"]:
         depth, data = depth + 1, data["nodes"][0]
     assert depth == DEPTH
     # A slice has two levels or so.
-    assert turns >= DEPTH / 4
+    assert turns.count >= DEPTH / 4
 
 
 async def test_a_small_result_is_completed_without_a_pause() -> None:
@@ -184,26 +184,19 @@ async def test_awaited_items_of_a_long_list_begin_as_they_come_and_not_all_in_on
         def is_over(self) -> bool:
             return True
 
-    turns, begun = 0, Counter[int]()
-
-    async def tick() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
+    turns, begun = Turns(), Counter[int]()
 
     async def slow(parent: Any, _info: Any) -> int:
-        begun[turns] += 1
+        begun[turns.count] += 1
         await asyncio.sleep(0)
         return int(parent["number"])
 
-    ticking = asyncio.create_task(tick())
     root = {"nodes": [{"nodes": [{"number": number}] * 2} for number in range(300)]}
     executor = executor_of("{ nodes { nodes { slow } } }", root, slow, EndlessTurns())
     found = executor.execute_operation()
     assert is_awaitable(found)
     result = await found
-    ticking.cancel()
+    turns.end()
     assert result.data == {"nodes": [{"nodes": [{"slow": number}] * 2} for number in range(300)]}
     assert sum(begun.values()) == 600
     assert max(begun.values()) <= 10

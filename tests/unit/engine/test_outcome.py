@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import pytest
+import structlog
 from graphql import GraphQLError, GraphQLSyntaxError, Source
 
 from clew.engine.outcome import INTERNAL, encode, encode_in_parts, failure, formatted, new_request_id, refusal, refused
-from clew.errors import ClewError, Code
+from clew.errors import ClewError, Code, InvalidOwnOperationError
 from clew.json_numbers import Written, exact_float
+from clew.wire.respond import RoutedError
 
 
 def raised(cause: Exception) -> GraphQLError:
@@ -30,6 +32,24 @@ def test_a_resolvers_own_error_keeps_its_words_code_hint_and_extensions() -> Non
 def test_extensions_of_an_error_cannot_replace_its_code_or_request_id() -> None:
     error = ClewError("No.", code=Code.CONFLICT, extensions={"code": "MINE", "requestId": "forged"})
     assert formatted(raised(error), "1", Code.INTERNAL)["extensions"] == {"code": "CONFLICT", "requestId": "1"}
+
+
+@pytest.mark.parametrize("in_route", [False, True])
+@pytest.mark.parametrize(("is_system", "code"), [(False, "FORBIDDEN"), (True, "INTERNAL")])
+def test_an_invalid_operation_of_the_application_tells_nothing(in_route: bool, is_system: bool, code: str) -> None:
+    error: ClewError = InvalidOwnOperationError("No secret.", Code.GRAPHQL_VALIDATION_FAILED, is_system=is_system)
+    if in_route:
+        # As `Clew.graphql` raises it, also in a resolver.
+        error = RoutedError(error)
+    assert error.message == "No secret."
+    with structlog.testing.capture_logs() as logged:
+        found = formatted(raised(error), "1", Code.INTERNAL)
+    assert found["extensions"]["code"] == code
+    assert "secret" not in found["message"]
+    assert logged[0]["exc_info"] is error
+    for outcome in (refusal(error, "1"), failure(error, "1")):
+        assert b"secret" not in outcome.body
+        assert code.encode() in outcome.body
 
 
 @pytest.mark.parametrize("cause", [RuntimeError("secret"), GraphQLError("secret"), KeyError("secret")])
