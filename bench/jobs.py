@@ -1,12 +1,14 @@
 """`python -m bench.jobs`: how soon jobs begin, what a claim costs under an open snapshot, and how many run a second.
 
-PgQueuer is the peer for jobs that do nothing. It is not installed with Clew: `--peer` names the Python that has it.
+PgQueuer is the peer for jobs that do nothing. It is not installed with Clew: `--peer` names a Python that has it and
+uvloop.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import statistics
 import subprocess
 import tempfile
@@ -19,7 +21,7 @@ from typing import Any
 import asyncpg
 
 from bench.paths import ROOT
-from clew import JobContext
+from clew import JobContext, collector
 from clew.background import Background
 from clew.database.embedded import embedded_postgres
 from clew.database.pool import Pool
@@ -30,6 +32,7 @@ from clew.jobs.notify import Notifier
 from clew.jobs.types import Fetch, JobDeclaration, NewJob
 from clew.jobs.worker import Worker
 from clew.migrate import objects
+from clew.server import loops
 
 _CALLER = {"id": "ada", "roles": ["user"], "claims": {}}
 _PEER = ROOT / "bench" / "pgqueuer_peer.py"
@@ -214,7 +217,7 @@ async def _run(url: str, peer: str | None, options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.jobs", description=__doc__)
-    parser.add_argument("--peer", help="a Python with PgQueuer")
+    parser.add_argument("--peer", help="a Python with PgQueuer and uvloop")
     parser.add_argument("--starts", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--claims", type=int, default=500)
@@ -226,7 +229,10 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="clew-bench-", ignore_cleanup_errors=True) as folder,
         embedded_postgres(Path(folder), durable=options.durable) as url,
     ):
-        asyncio.run(_run(url, options.peer, options))
+        # As a worker does when it starts.
+        gc.collect()
+        collector.freeze()
+        loops.run(_run(url, options.peer, options))
 
 
 if __name__ == "__main__":

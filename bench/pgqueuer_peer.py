@@ -1,15 +1,15 @@
-"""Drain no-op jobs with PgQueuer: `python bench/pgqueuer_peer.py URL COUNT`, in an environment that has it.
+"""Drain no-op jobs with PgQueuer: `python bench/pgqueuer_peer.py URL COUNT`, in an environment that has it and uvloop.
 
 It prints the seconds from the start of the worker to the end of the last job.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 
 import asyncpg
+import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.models import Job
@@ -22,8 +22,10 @@ _BATCH = 200
 async def _run(url: str, count: int) -> None:
     driver = AsyncpgDriver(await asyncpg.connect(url))
     queries = Queries(driver)
-    if not await queries.has_table("pgqueuer"):
-        await queries.install()
+    # As Clew's tables, these are new in each round: a log that grows slows it down.
+    if await queries.has_table("pgqueuer"):
+        await queries.uninstall()
+    await queries.install()
     await queries.enqueue(["noop"] * count, [None] * count, [0] * count)
     worker = PgQueuer(driver)
     done = 0
@@ -40,4 +42,4 @@ async def _run(url: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(sys.argv[1], int(sys.argv[2])))
+    uvloop.run(_run(sys.argv[1], int(sys.argv[2])))

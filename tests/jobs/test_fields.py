@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import random
+import uuid
 import weakref
 from collections.abc import AsyncIterator
 from typing import Any
@@ -369,3 +371,22 @@ async def test_operations_within_a_transaction_leave_nothing_of_it_behind(world:
         del connection
     gc.collect()
     assert [ref for ref in left if ref() is not None] == []
+
+
+async def test_changes_of_a_job_are_logged_with_all_that_live_queries_may_follow(world: Magazine) -> None:
+    key = (await world.ok(SUMMARIZE, user("u1"), {"id": 1}))["summarize"]["id"]
+    await world.aside.execute("UPDATE clew.jobs SET progress = 0.5 WHERE id = $1", uuid.UUID(key))
+    images = await world.aside.fetchrow("SELECT old_row, new_row FROM clew.change_log WHERE kind = 'U'")
+    assert images is not None
+    # These never change, and arguments may be long.
+    constant = {"arguments", "transaction"}
+    for image, progress in zip(images, (None, 0.5), strict=True):
+        row = json.loads(image)
+        assert (row["id"], row["progress"]) == (key, progress)
+        columns = {
+            column.column
+            for entity in world.engine.model.entities.values()
+            for column in entity.columns
+            if entity.is_job and column.computed is None
+        }
+        assert columns - constant == set(row)

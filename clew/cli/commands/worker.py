@@ -18,6 +18,7 @@ from clew.migrate.revisions import require_written
 from clew.migrate.run import require_head
 from clew.observe import get_logger, setup_logging
 from clew.project import Project
+from clew.server import loops
 
 
 def configure(commands: Any) -> None:
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     assert settings.database_url is not None
     asyncio.run(require_head(project.root, settings.database_url))
     require_written(project.root, model)
-    asyncio.run(_work(clew, settings, arguments.queue))
+    loops.run(_work(clew, settings, arguments.queue))
     return 0
 
 

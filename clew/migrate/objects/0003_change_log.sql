@@ -121,6 +121,8 @@ $body$
 --;;
 -- The rows before and after an update are in the same order. For one row a join without a condition suffices. A session
 -- plans the join of many once, perhaps at an update of few: nested loops would take the square of the number of rows.
+-- Of jobs, which change several times each, only the columns are logged that live queries may follow: their arguments
+-- never change, and may be long.
 CREATE OR REPLACE FUNCTION clew.log_update() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -136,20 +138,35 @@ BEGIN
     THEN
         settings := clew.use_settings('{UTC,"ISO, MDY",postgres,hex,1}');
     END IF;
-    INSERT INTO clew.change_log (relation, kind, old_row, new_row)
-        SELECT TG_RELID, 'U', before, after
-        FROM (SELECT row_to_json(x.*)::text AS before FROM clew_old AS x) AS olds,
-            (SELECT row_to_json(x.*)::text AS after FROM clew_new AS x) AS news
-        WHERE NOT EXISTS (SELECT FROM clew_new OFFSET 1);
-    IF NOT FOUND THEN
+    IF TG_TABLE_SCHEMA = 'clew' AND TG_TABLE_NAME = 'jobs' THEN
         INSERT INTO clew.change_log (relation, kind, old_row, new_row)
             SELECT TG_RELID, 'U', before, after
             FROM (
-                SELECT row_number() OVER () AS number, row_to_json(x.*)::text AS before FROM clew_old AS x LIMIT 10001
+                SELECT row_number() OVER () AS number, row_to_json(x.*)::text AS before
+                FROM (SELECT id, name, queue, status, progress, message, error, attempt, result, viewer, created_at,
+                    run_at, started_at, finished_at FROM clew_old LIMIT 10001) AS x
             ) AS olds JOIN (
-                SELECT row_number() OVER () AS number, row_to_json(x.*)::text AS after FROM clew_new AS x LIMIT 10001
+                SELECT row_number() OVER () AS number, row_to_json(x.*)::text AS after
+                FROM (SELECT id, name, queue, status, progress, message, error, attempt, result, viewer, created_at,
+                    run_at, started_at, finished_at FROM clew_new LIMIT 10001) AS x
             ) AS news USING (number)
             ORDER BY number;
+    ELSE
+        INSERT INTO clew.change_log (relation, kind, old_row, new_row)
+            SELECT TG_RELID, 'U', before, after
+            FROM (SELECT row_to_json(x.*)::text AS before FROM clew_old AS x) AS olds,
+                (SELECT row_to_json(x.*)::text AS after FROM clew_new AS x) AS news
+            WHERE NOT EXISTS (SELECT FROM clew_new OFFSET 1);
+        IF NOT FOUND THEN
+            INSERT INTO clew.change_log (relation, kind, old_row, new_row)
+                SELECT TG_RELID, 'U', before, after
+                FROM (
+                    SELECT row_number() OVER () AS number, row_to_json(x.*)::text AS before FROM clew_old AS x LIMIT 10001
+                ) AS olds JOIN (
+                    SELECT row_number() OVER () AS number, row_to_json(x.*)::text AS after FROM clew_new AS x LIMIT 10001
+                ) AS news USING (number)
+                ORDER BY number;
+        END IF;
     END IF;
     GET DIAGNOSTICS written = ROW_COUNT;
     IF written > 10000 THEN
