@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
+from websockets.typing import StatusLike
 
+from clew.engine.outcome import INTERNAL, new_request_id, refusal
+from clew.errors import ClewError, Code
 from clew.server.protocol import SLOWEST, Door
 
 # In seconds, for a client to read what it was sent before the socket's end.
@@ -23,6 +31,45 @@ _SILENT = logging.getLogger("clew.server.sockets")
 _SILENT.setLevel(logging.ERROR)
 
 
+# The codes of refused handshakes. Other statuses have BAD_USER_INPUT.
+_CODES = {
+    HTTPStatus.FORBIDDEN: Code.FORBIDDEN,
+    HTTPStatus.REQUEST_URI_TOO_LONG: Code.LIMIT_EXCEEDED,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: Code.LIMIT_EXCEEDED,
+    HTTPStatus.INTERNAL_SERVER_ERROR: Code.INTERNAL,
+}
+
+
+class _Handshake(ServerProtocol):
+    """The library's protocol, which refuses a handshake in the form of all other refusals."""
+
+    def reject(self, status: StatusLike, text: str) -> Response:
+        """Return the response that refuses the handshake. The library and uvicorn call this."""
+        status = HTTPStatus(status)
+        fault = self.handshake_exc
+        code = _CODES.get(status, Code.BAD_USER_INPUT)
+        if code is Code.INTERNAL:
+            message = INTERNAL
+        elif code is Code.LIMIT_EXCEEDED:
+            message = f"The WebSocket handshake is too large: {fault}."
+        elif isinstance(fault, InvalidHandshake):
+            message = f"The WebSocket handshake is not valid: {fault}."
+        else:
+            message = "There is no WebSocket here."
+        body = refusal(ClewError(message, code=code), new_request_id()).body
+        headers = Headers(
+            {
+                "Content-Type": "application/json; charset=utf-8",
+                "Content-Length": str(len(body)),
+                "X-Content-Type-Options": "nosniff",
+                "Connection": "close",
+                # RFC 6455, 4.4: a server tells which version it speaks.
+                "Sec-WebSocket-Version": "13",
+            }
+        )
+        return Response(status.value, status.phrase, headers, body)
+
+
 class SocketConnection(WebSocketsSansIOProtocol):
     """uvicorn's protocol, on the library `websockets`.
 
@@ -32,8 +79,8 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, door: Door, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # uvicorn would log the URL with its ticket, and the library each message.
-        self.logger = self.conn.logger = _SILENT
-        self.conn.debug = False
+        self.logger = _SILENT
+        self.conn = _Handshake(max_size=self.config.ws_max_size, logger=_SILENT)
         self._door = door
         self._abort: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -51,6 +98,17 @@ class SocketConnection(WebSocketsSansIOProtocol):
             self._abort.cancel()
         self._stop_watching()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the handshake, and then messages. uvicorn would leave a handshake that the library cannot parse."""
+        super().data_received(data)
+        if self.conn.handshake_exc is None or self.handshake_complete:
+            return
+        # What the library answers to some faults; to others nothing.
+        answer = b"".join(self.conn.data_to_send())
+        self.transport.write(answer or self.conn.reject(HTTPStatus.BAD_REQUEST, "").serialize())
+        self.handshake_complete = self.close_sent = True
+        self.transport.close()
 
     def pause_writing(self) -> None:
         """Watch a client that reads more slowly than the app writes."""

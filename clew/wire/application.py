@@ -13,7 +13,6 @@ from ariadne.asgi import GraphQL
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, ExceptionHandler
 
@@ -36,6 +35,7 @@ from clew.live.subscriptions import Subscriptions
 from clew.metrics import Metrics
 from clew.model.names import JOB_OUTPUT
 from clew.observe import get_logger
+from clew.wire.cors import Cors
 from clew.wire.export import CSV, NDJSON, ExportHandler
 from clew.wire.health import Readiness, healthz
 from clew.wire.http import HTTPHandler
@@ -120,7 +120,7 @@ class Application(Starlette):
         if settings.cors_origins:
             outermost.append(
                 Middleware(
-                    CORSMiddleware,
+                    Cors,
                     allow_origins=list(settings.cors_origins),
                     allow_methods=["GET", "HEAD", "POST"],
                     allow_headers=["*"],
@@ -168,7 +168,9 @@ class Application(Starlette):
             ],
             middleware=[*outermost, *middleware],
             lifespan=self.lifespan,
-            exception_handlers=dict.fromkeys((ClewError, HTTPException), cast("ExceptionHandler", refused_in_route)),
+            exception_handlers=dict.fromkeys(
+                (ClewError, HTTPException, Exception), cast("ExceptionHandler", refused_in_route)
+            ),
         )
         # A redirect would go to the client's Host header, with the ticket in the URL.
         self.router.redirect_slashes = False

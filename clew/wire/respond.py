@@ -116,7 +116,7 @@ class RoutedError(ClewError, HTTPException):
 
 
 async def refused_in_route(connection: Request | WebSocket, error: Exception) -> Response | None:
-    """Return the JSON answer to a ClewError or HTTPException, those of the application's own routes among them.
+    """Return the JSON answer to an exception, those of the application's own routes among them.
 
     An open socket is closed, and its close frame has the message.
     """
@@ -125,11 +125,13 @@ async def refused_in_route(connection: Request | WebSocket, error: Exception) ->
         if told is not error:
             log.error("route failed", path=connection.url.path, exc_info=error)
         answered: HTTPException = RoutedError(told)
-    else:
-        assert isinstance(error, HTTPException)
+    elif isinstance(error, HTTPException):
         code = _CODE.get(error.status_code, Code.BAD_USER_INPUT) if error.status_code < 500 else Code.INTERNAL
         hint = "The API is at /graphql." if error.status_code == 404 else None
         told, answered = ClewError(f"{error.detail}.", code=code, hint=hint), error
+    else:
+        # Starlette raises it again, and the server logs it.
+        told = answered = RoutedError(ClewError(INTERNAL, code=Code.INTERNAL))
     if isinstance(connection, WebSocket) and not _takes_a_response(connection):
         reason = told.message.encode()[:LONGEST_REASON].decode(errors="ignore")
         await connection.close(_POLICY_VIOLATION, reason)

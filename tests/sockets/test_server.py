@@ -13,6 +13,9 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 from websockets.exceptions import InvalidStatus
 
 import clew.server.websocket
@@ -50,6 +53,71 @@ async def stalled(port: int, *names: str) -> AsyncIterator[sockets.socket]:
             text = json.dumps(message).encode()
             await loop.sock_sendall(raw, bytes((0x81, 0x80 | len(text))) + bytes(4) + text)
         yield raw
+
+
+UPGRADE = b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n"
+KEY = b"Sec-WebSocket-Key: " + base64.b64encode(bytes(16)) + b"\r\n"
+VERSION = b"Sec-WebSocket-Version: 13\r\n"
+WHOLE = UPGRADE + KEY + VERSION
+GET = b"GET /graphql HTTP/1.1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        (GET + UPGRADE + VERSION, 400, "BAD_USER_INPUT"),
+        (GET + UPGRADE + VERSION + b"Sec-WebSocket-Key: abc\r\n", 400, "BAD_USER_INPUT"),
+        (GET + UPGRADE + VERSION + KEY + KEY, 400, "BAD_USER_INPUT"),
+        (GET + UPGRADE + KEY + b"Sec-WebSocket-Version: 12\r\n", 400, "BAD_USER_INPUT"),
+        (GET + WHOLE + b"Origin: http://a\r\nOrigin: http://b\r\n", 400, "BAD_USER_INPUT"),
+        (GET + WHOLE + b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", 400, "BAD_USER_INPUT"),
+        (GET + WHOLE + b"Transfer-Encoding: chunked\r\n", 400, "BAD_USER_INPUT"),
+        (b"POST /graphql HTTP/1.1\r\n" + WHOLE, 405, "BAD_USER_INPUT"),
+        (b"GET /graphql?x=" + b"y" * 9000 + b" HTTP/1.1\r\n" + WHOLE, 414, "LIMIT_EXCEEDED"),
+        (GET + WHOLE + b"X-A: " + b"y" * 9000 + b"\r\n", 431, "LIMIT_EXCEEDED"),
+        (GET + WHOLE + b"X-A: y\r\n" * 200, 431, "LIMIT_EXCEEDED"),
+        (b"GET /nothing HTTP/1.1\r\n" + WHOLE, 403, "FORBIDDEN"),
+    ],
+    ids=[
+        *("no key", "a bad key", "two keys", "an old version", "two origins", "a length", "a body", "POST"),
+        *("a long URL", "a long header", "many headers", "another path"),
+    ],
+)
+async def test_a_handshake_that_is_not_valid_is_refused_in_json(port: int, head: bytes, status: int, code: str) -> None:
+    answer = await answer_to(port, head + b"\r\n" + (b"0\r\n\r\n" if b"chunked" in head else b""))
+    assert_refused(answer, status, code)
+    assert b"binascii" not in answer
+    assert b"padding" not in answer
+
+
+async def test_a_socket_whose_application_fails_is_refused_in_json() -> None:
+    async def fails(_: WebSocket) -> None:
+        raise RuntimeError("a secret of the server")
+
+    async with served(Starlette(routes=[WebSocketRoute("/graphql", fails)])) as port:
+        answer = await answer_to(port, GET + WHOLE + b"\r\n")
+    assert_refused(answer, 500, "INTERNAL")
+    assert b"secret" not in answer
+
+
+async def answer_to(port: int, request: bytes) -> bytes:
+    """What the server sends until it closes the connection, which it must soon."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        return await asyncio.wait_for(reader.read(), 5)
+    finally:
+        writer.transport.abort()
+
+
+def assert_refused(answer: bytes, status: int, code: str) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/json" in head.lower()
+    assert b"x-content-type-options: nosniff" in head.lower()
+    (error,) = json.loads(body)["errors"]
+    assert error["extensions"]["code"] == code
+    assert error["extensions"]["requestId"]
 
 
 async def test_a_message_is_not_compressed_though_the_client_would_take_it(port: int) -> None:

@@ -58,6 +58,12 @@ async def test_another_origin_may_not_call(make_app: MakeApp, origin: str) -> No
         preflight = await client.options("/graphql", headers={**PREFLIGHT, "origin": origin})
         assert preflight.status_code == 400
         assert "access-control-allow-origin" not in preflight.headers
+        assert "Origin" in preflight.headers["vary"]
+        assert preflight.headers["content-type"] == "application/json"
+        (error,) = preflight.json()["errors"]
+        assert error["message"] == "Disallowed CORS origin."
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert "CLEW_CORS_ORIGINS" in error["extensions"]["hint"]
         answer = await client.post("/graphql", json={"query": "{ __typename }"}, headers={"origin": origin})
         assert "access-control-allow-origin" not in answer.headers
 
@@ -151,6 +157,7 @@ async def test_no_answer_is_to_be_taken_for_another_type(shop: Shop) -> None:
             ("POST", "/graphql", {"content": "x"}),
             ("POST", "/graphql", {"content": "x", "headers": {"content-type": "application/json"}}),
             ("OPTIONS", "/graphql", {"headers": PREFLIGHT}),
+            ("OPTIONS", "/graphql", {"headers": {**PREFLIGHT, "access-control-request-method": "PUT"}}),
             ("POST", "/tickets", {"json": {"path": "/graphql"}}),
             ("GET", "/tickets", {}),
             ("GET", "/healthz", {}),
@@ -163,6 +170,10 @@ async def test_no_answer_is_to_be_taken_for_another_type(shop: Shop) -> None:
             answer = await client.request(method, path, **more)
             assert answer.headers.get_list("x-content-type-options") == ["nosniff"], (method, path)
             seen.add(answer.status_code)
+            if answer.is_error:
+                assert answer.headers["content-type"].startswith("application/"), (method, path)
+                (error,) = answer.json()["errors"]
+                assert "secret" not in error["message"]
     assert {200, 201, 400, 401, 404, 405, 406, 413, 415, 500} <= seen
     await app.engine.pool.close()
 
