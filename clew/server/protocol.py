@@ -26,8 +26,11 @@ from clew.errors import ClewError, Code
 from clew.wire.disconnect import BREAK_OFF
 
 MAX_HEAD_BYTES = 64 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
 # In bytes a second: how slowly a client may send and read.
 SLOWEST = 4096
+# In seconds, for a client to read that it was refused.
+_LAST_READ = 1.0
 
 
 # The next part that the client must send: nothing, once its request is complete or another protocol took over.
@@ -71,6 +74,9 @@ class Connection(HttpToolsProtocol):
         self._waiting = door.waiting
         self._patience = door.patience
         self._stage = _HEAD
+        self.url = b""
+        # Whether the connection takes no more requests.
+        self._is_over = False
         # The deadline of this stage, the time when it was set, and the bytes received.
         self._deadline: asyncio.TimerHandle | None = None
         self._began = 0.0
@@ -89,7 +95,8 @@ class Connection(HttpToolsProtocol):
             oldest = next(iter(self._waiting), None)
             if oldest is None:
                 error = ClewError("All connections are busy.", code=Code.UNAVAILABLE, hint="Try again in a moment.")
-                self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, error, b"retry-after: 1\r\n")
+                self._write_refusal(HTTPStatus.SERVICE_UNAVAILABLE, error, b"retry-after: 1\r\n")
+                self.transport.close()
                 return
             del self._waiting[oldest]
             oldest.transport.abort()
@@ -105,19 +112,38 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, and set a deadline for a request that is not complete yet."""
-        if self.transport.is_closing():
-            return
-        self._has_moved = False
-        super().data_received(data)
-        if not self._has_moved:
-            self._received += len(data)
-        if self._stage == _NOTHING and self._has_moved:
-            return
-        if self._stage != _BODY and self._received > MAX_HEAD_BYTES:
-            error = ClewError(f"The head is larger than {MAX_HEAD_BYTES} bytes.", code=Code.LIMIT_EXCEEDED)
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, error)
-        elif self._deadline is None and self._stage != _NOTHING:
+        while data and not self._is_over and not self.transport.is_closing():
+            part = data if self._stage == _BODY else data[: self._bytes_of_head(data)]
+            data = data[len(part) :]
+            self._has_moved = False
+            super().data_received(part)
+            if not self._has_moved:
+                self._received += len(part)
+                if self._stage != _BODY and self._received >= MAX_HEAD_BYTES:
+                    self._refuse_head()
+                    return
+        if self._deadline is None and self._stage != _NOTHING:
             self._set_deadline(self._patience.body if self._stage == _BODY else self._patience.head)
+
+    def _bytes_of_head(self, data: bytes) -> int:
+        """Return how many bytes to parse at once: up to the end of a head, or as many as the head may still have."""
+        end = data.find(_END_OF_HEAD)
+        most = MAX_HEAD_BYTES - self._received
+        return most if end < 0 else min(end + len(_END_OF_HEAD), most)
+
+    def _refuse_head(self) -> None:
+        first_line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n")
+        if first_line > MAX_HEAD_BYTES:
+            status = HTTPStatus.REQUEST_URI_TOO_LONG
+            error = ClewError(
+                f"The URL is too long: a head has at most {MAX_HEAD_BYTES} bytes.",
+                code=Code.LIMIT_EXCEEDED,
+                hint="Send the operation in the body of a POST.",
+            )
+        else:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            error = ClewError(f"The head is larger than {MAX_HEAD_BYTES} bytes.", code=Code.LIMIT_EXCEEDED)
+        self._refuse(status, error)
 
     def on_headers_complete(self) -> None:
         """Begin the stage of the body."""
@@ -139,6 +165,7 @@ class Connection(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to the WebSocket protocol."""
         self._enter(_NOTHING)
+        self._is_over = True
         super().handle_websocket_upgrade()
 
     # --- sending ----------------------------------------------------------------------
@@ -229,15 +256,21 @@ class Connection(HttpToolsProtocol):
         """Refuse bytes that are not HTTP, in the form of all other refusals. uvicorn calls this."""
         self._refuse(HTTPStatus.BAD_REQUEST, ClewError("The request is not valid HTTP."))
 
-    def _refuse(self, status: HTTPStatus, error: ClewError, headers: bytes = b"") -> None:
-        """Send a refusal without the application, and close the connection."""
+    def _refuse(self, status: HTTPStatus, error: ClewError) -> None:
+        """Send a refusal without the application, and close the connection.
+
+        Closed at once, it would be reset by what the client still sends, and the client might not read the refusal.
+        """
         if self._is_answering():
             self.transport.abort()
             return
-        self._write_refusal(status, error, headers)
-        self.transport.close()
+        self._write_refusal(status, error)
+        self._enter(_NOTHING)
+        self._is_over = True
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(_LAST_READ, self.transport.abort)
 
-    def _write_refusal(self, status: HTTPStatus, error: ClewError, headers: bytes) -> None:
+    def _write_refusal(self, status: HTTPStatus, error: ClewError, headers: bytes = b"") -> None:
         body = refusal(error, new_request_id()).body
         self.transport.write(
             STATUS_LINE[status]

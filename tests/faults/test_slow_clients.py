@@ -174,6 +174,48 @@ async def test_a_head_without_end_is_431() -> None:
         assert (await rest(reader)).startswith(b"HTTP/1.1 200")
 
 
+def head_of(size: int, *, in_url: bool) -> bytes:
+    """A head of so many bytes, most of them in the URL or in a header."""
+    first, last = b"GET /?x=", b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    if not in_url:
+        first, last = first + last + b"X-A: ", b"\r\n"
+    return first + b"y" * (size - len(first + last) - 2) + last + b"\r\n"
+
+
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["alone", "behind another"])
+@pytest.mark.parametrize("piece", [10**6, 5000, MAX_HEAD_BYTES], ids=["one packet", "many", "two"])
+@pytest.mark.parametrize("in_url", [True, False], ids=["URL", "header"])
+async def test_a_head_has_at_most_so_many_bytes(in_url: bool, piece: int, before: bytes) -> None:
+    async with served(echo, settings(), NEVER) as port:
+        for size, status in ((MAX_HEAD_BYTES, b"200"), (MAX_HEAD_BYTES + 1, b"431"), (200_000, b"414")):
+            reader, writer = await connect(port)
+            request = before + head_of(size, in_url=in_url)
+            with suppress(ConnectionError):
+                for start in range(0, len(request), piece):
+                    writer.write(request[start : start + piece])
+                    await writer.drain()
+                    await asyncio.sleep(0.001)
+            answer = await rest(reader)
+            if status == b"200":
+                assert answer.count(b"HTTP/1.1 200") == (2 if before else 1)
+                continue
+            if before:
+                # The connection is broken if the answer before is still under way.
+                assert answer.count(b"HTTP/1.1 200") <= 1
+                answer = answer.partition(b"done")[2]
+            if answer or not before:
+                assert error_of(answer) == (status if in_url else b"431", "LIMIT_EXCEEDED")
+
+
+async def test_the_first_line_alone_decides_between_414_and_431() -> None:
+    async with served(echo, settings(), NEVER) as port:
+        for size, status in ((MAX_HEAD_BYTES, b"431"), (MAX_HEAD_BYTES + 1, b"414")):
+            reader, writer = await connect(port)
+            line = b"GET /%s HTTP/1.1\r\n"
+            writer.write(line % (b"y" * (size - len(line) + 2)) + b"Host: x\r\n\r\n")
+            assert error_of(await rest(reader)) == (status, "LIMIT_EXCEEDED")
+
+
 async def test_the_head_of_a_request_behind_another_is_bounded_too() -> None:
     async with served(echo, settings(), NEVER) as port:
         _, writer = await connect(port)
