@@ -46,6 +46,7 @@ from clew.engine.rule_report import Judgement, Masked, is_part_of_plan, place_of
 from clew.engine.types import Executable, Ready, Request, Session
 from clew.engine.unplanned import Unplanned, rules_of_unplanned, unplanned_fields
 from clew.engine.witness import Recorder, Step, Tried
+from clew.engine.write_rules import rules_of_writes
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan.dependencies import Dependency, Route, plan_dependencies
@@ -119,7 +120,10 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The fields of an operation that no plan answers, and the rules that say who may use them."""
+    """The fields of an operation that no plan answers, and the rules that say who may use them.
+
+    For a mutation, `rules` are also those that its generated fields ask.
+    """
 
     fields: tuple[Unplanned, ...]
     rules: tuple[Judgement, ...]
@@ -256,14 +260,17 @@ def _own(engine: Engine, prepared: Prepared, values: VariableValues, session: Se
 
 
 async def _own_of(engine: Engine, request: Request, viewer: Viewer) -> Own:
-    """Return the fields of a request that no plan answers.
+    """Return what is known of a mutation without running it.
 
     Raises:
         InvalidDocument, ClewError: as a run of the operation would.
     """
     session = await engine.open(viewer)
     prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
-    return _own(engine, prepared, prepared.coerce(request.variables), session, viewer)
+    values = prepared.coerce(request.variables)
+    own = _own(engine, prepared, values, session, viewer)
+    written = rules_of_writes(prepared, values, request.variables, engine.access, session.sight, viewer)
+    return replace(own, rules=tuple(_joined(own.rules, written)))
 
 
 async def execute_explained(

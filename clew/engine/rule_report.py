@@ -184,6 +184,19 @@ def rules_of_fields(
             yield from _of_allows(access, entity, about, member.allow, asked, sight, viewer)
 
 
+def rules_of_asked(
+    access: Access, asked: Iterable[tuple[Entity, Operation]], sight: Sight, viewer: Viewer
+) -> Iterator[Judgement]:
+    """Yield the rules of entities for operations of a mutation, and those of their fields for what it writes."""
+    for entity, operation in asked:
+        given = (access, entity, {operation}, sight, viewer)
+        yield from (judgement for _, judgement in rules_of(*given))
+        if operation is not Operation.READ:
+            # READ rules on fields mask the fields. They do not hide rows.
+            names = [member.name for member in members(entity)]
+            yield from (judgement for _, judgement in rules_of_fields(*given, names))
+
+
 def rules_of_custom(custom: CustomField, sight: Sight) -> Iterator[Judgement]:
     """Yield the rules that say who may use a root field of the application. An admin may use all."""
     for rule in () if sight.admin else custom.allow:

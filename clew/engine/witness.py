@@ -13,9 +13,9 @@ from clew.access.permits import Permit, Permits
 from clew.access.sight import Sight
 from clew.access.types import Operand, Places, Predicate, Supplied, Values
 from clew.access.visible import Access
-from clew.engine.rule_report import Judgement, rules_of, rules_of_fields
+from clew.engine.rule_report import Judgement, rules_of, rules_of_asked, rules_of_fields
 from clew.errors import ClewError
-from clew.model.rule_text import conjuncts, members
+from clew.model.rule_text import conjuncts
 from clew.model.types import AllowRule, Column, Entity, GuardRule, Operation
 from clew.plan.types import Read
 from clew.plan.write import Check, Find, Leads, Lock, Plan, Recall
@@ -164,12 +164,8 @@ class Recorder:
 
     def rules(self) -> list[Judgement]:
         """Return the rules for everything that the mutation touched, and whether each applies to the viewer."""
-        found: list[Judgement] = []
-        for (_, operation), entity in self._asked.items():
-            # READ rules on fields mask the fields. They do not hide rows.
-            fields = [] if operation is Operation.READ else [member.name for member in members(entity)]
-            found += (judgement for _, judgement in self._rules(entity, operation, fields))
-        return found
+        asked = ((entity, operation) for (_, operation), entity in self._asked.items())
+        return list(rules_of_asked(self._access, asked, self._sight, self._viewer))
 
     # --- what runs --------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ Otherwise each row is written and checked by itself, after the rows before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clew.access.permits import Permits
@@ -15,7 +15,7 @@ from clew.access.reach import reads
 from clew.access.sight import Sight
 from clew.access.types import Predicate
 from clew.access.visible import Access
-from clew.model.types import Entity, Model, Operation, Relation, RelationKind
+from clew.model.types import Entity, Model, Operation, Relation, RelationKind, WriteKind
 from clew.model.writing import is_free_link, taken_along, unique_keys
 from clew.sql.tables import default_sql
 from clew.sql.views import with_views
@@ -54,6 +54,18 @@ class Order:
         """The operations that are done under rules, by the names of entities."""
         return {name: frozenset(operations) for name, operations in self._written.items()}
 
+    def asked(self) -> Iterator[tuple[Entity, Operation]]:
+        """Yield the entities whose rules decide, each with its operations.
+
+        A written row must be readable in the end. The rules of the field, or those of its ends, decide on a generated
+        link.
+        """
+        for name in [*self._written, *sorted(self._found - self._written.keys())]:
+            entity = self._model.entity(name)
+            if not is_free_link(entity):
+                operations = sorted(self._written.get(name, ()))
+                yield from ((entity, operation) for operation in (Operation.READ, *operations))
+
     def matters(self, *, unless_found: bool = False) -> bool:
         """Return whether a row that the field writes could matter to another.
 
@@ -71,6 +83,21 @@ class Order:
         return created - self._along.keys()
 
     # --- what is written --------------------------------------------------------------
+
+    def writes(self, entity: Entity, kind: WriteKind, arguments: _Given) -> None:
+        """Note what a generated field writes, given its arguments."""
+        match kind:
+            case WriteKind.CREATE | WriteKind.CREATE_MANY:
+                self.creates(entity, _inputs(arguments))
+            case WriteKind.UPSERT | WriteKind.UPSERT_MANY:
+                self.creates(entity, _inputs(arguments))
+                self.changes(entity, [{"set": given} for given in _inputs(arguments)])
+            case WriteKind.UPDATE | WriteKind.UPDATE_WHERE:
+                self.changes(entity, [arguments])
+            case WriteKind.UPDATE_EACH:
+                self.changes(entity, arguments["updates"])
+            case _:
+                self.removes(entity)
 
     def creates(
         self, entity: Entity, inputs: Sequence[_Given], owner: Relation | None = None, shared: Iterable[str] = ()
@@ -202,6 +229,10 @@ class Order:
         for name in columns:
             if name in visible.masks:
                 yield visible.masks[name]
+
+
+def _inputs(arguments: _Given) -> Sequence[_Given]:
+    return arguments["inputs"] if "inputs" in arguments else [arguments["input"]]
 
 
 def _name(entity: Entity, sql: str) -> str:

@@ -99,6 +99,17 @@ async def test_in_production_an_admin_who_asks_is_told(make_app: MakeApp) -> Non
     assert told["sql"][0].endswith("FOR UPDATE OF t0")
 
 
+@pytest.mark.parametrize("env", ["production", "dev"])
+async def test_rules_without_a_condition_are_told_whatever_becomes_of_the_write(make_app: MakeApp, env: str) -> None:
+    app = make_app(env)
+    create = 'mutation { createApproval(input: {id: 9, owner: "ann"}) { id } }'
+    for code in (None, "CONSTRAINT_VIOLATION"):
+        body = (await post(app, create, *([ADMIN, EYES] if env == "production" else [ANN]), EXPLAIN)).json()
+        assert (body["errors"][0]["extensions"]["code"] if "errors" in body else None) == code
+        rules = [(rule["about"], rule["applies"]) for rule in body["extensions"]["clew"]["rules"]]
+        assert rules == [("Approval", True), ("Approval CREATE", True)]
+
+
 async def test_an_admin_is_told_why_a_row_is_no_such_row(make_app: MakeApp) -> None:
     body = (await post(make_app("production"), HIDDEN, ADMIN, EYES, EXPLAIN)).json()
     assert body["data"] == {"updateNote": None}

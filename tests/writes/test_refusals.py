@@ -15,6 +15,8 @@ from clew import Viewer
 from clew.engine import Request
 from clew.engine.explain import explained, recorder, rehearsed
 from clew.engine.witness import Missed, Recorder, Refused, Tried
+from clew.model.types import Operation
+from clew.writes.hooks import Registered
 from tests.writes.api import Api, api_of
 
 pytestmark = pytest.mark.anyio
@@ -323,6 +325,86 @@ async def test_the_text_holds_rules_steps_sql_values_explain_and_the_verdict(blo
         "  Everything is rolled back.",
     ):
         assert line in text, text
+
+
+BOARD = """
+type Board @table @allow(role: user) @allow(role: user, to: CREATE) @allow(role: user, to: UPDATE) {
+  id: Int! @id
+  name: String! @unique
+  cards: [Card!]! @relation(from: board)
+  owner: Owner
+}
+
+type Card @table
+  @allow(role: user)
+  @allow(role: user, to: [CREATE, UPDATE])
+  @guard(to: DELETE, where: {done: true}) {
+  id: Int! @id
+  done: Boolean! @default(value: false)
+  board: Board
+}
+
+type Owner @table @allow(role: user) {
+  id: Int! @id
+}
+"""
+NEW_BOARD = 'createBoard(input: {name: "%s"}) { id }'
+
+
+def about(text: str) -> list[str]:
+    """What the rules in a text are about."""
+    rules = text.partition("Rules\n")[2].partition("\n\n")[0].splitlines()
+    return [line.strip() for line in rules if not line.startswith("    ")]
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (NEW_BOARD % "new", ["Board", "Board CREATE"]),
+        (NEW_BOARD % "taken", ["Board", "Board CREATE"]),
+        ('upsertBoard(input: {name: "new"}, on: name) { id }', ["Board", "Board CREATE", "Board UPDATE"]),
+        (
+            'createBoards(inputs: [{name: "b", owner: {connect: {id: 1}}}]) { count }',
+            ["Board", "Board CREATE", "Owner"],
+        ),
+        (
+            'createBoard(input: {name: "b", cards: {create: [{}], connect: [{id: 1}]}}) { id }',
+            ["Board", "Board CREATE", "Card", "Card CREATE", "Card UPDATE"],
+        ),
+        (
+            "updateManyCards(updates: [{id: 1, set: {done: true}}]) { count }",
+            ["Card", "Card UPDATE"],
+        ),
+    ],
+)
+async def test_the_text_holds_each_rule_whether_or_not_a_statement_asks_it(
+    database_url: str, document: str, found: list[str]
+) -> None:
+    rows = "INSERT INTO boards (id, name) VALUES (1, 'taken'); INSERT INTO owners (id) VALUES (1)"
+    async with api_of(database_url, BOARD, rows) as api:
+        text = await explained(api.engine, f"mutation {{ {document} }}", {}, ANN)
+        assert about(text) == found
+        given = {"board": {"name": "given"}}
+        text = await explained(
+            api.engine,
+            "mutation ($board: BoardCreateInput!) { ...M } fragment M on Mutation"
+            " { createBoard(input: $board) { id } x: createBoard(input: $board) @skip(if: true) { id } }",
+            given,
+            ANN,
+        )
+        assert about(text) == ["Board", "Board CREATE"]
+
+
+async def test_the_text_holds_the_rules_of_rows_that_have_hooks(database_url: str) -> None:
+    async def never(*_: Any) -> None:
+        raise AssertionError
+
+    hooks = [Registered("before", "Board", Operation.CREATE, never)]
+    async with api_of(database_url, BOARD, "SELECT 1", hooks) as api:
+        text = await explained(api.engine, f"mutation {{ {NEW_BOARD % 'new'} }}", {}, ANN)
+        assert "The mutation runs Python of the project" in text
+        assert about(text) == ["Board", "Board CREATE"]
+        assert "    applies  schema.graphql:2  @allow(role: user) CREATE, every row: role user is held" in text
 
 
 async def test_the_text_of_what_is_allowed_and_of_no_such_row(blog: Api) -> None:
