@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -126,6 +127,29 @@ async def make(database_url: str, tmp_path: Path) -> Any:
             await aside.close()
 
     return made
+
+
+async def test_a_type_of_ones_own_that_is_named_job_opens_no_output(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "graphql").mkdir()
+    sdl = "type Job @table @allow(role: user) { id: ID! @id name: String! }"
+    (tmp_path / "graphql" / "app.graphql").write_text(sdl)
+    clew = Clew(project=tmp_path)
+    await create_tables(database_url, clew.build()[0], logged=True)
+    settings = {"DATABASE_URL": database_url, "jwt_secret": SECRET, "secret": SECRET[::-1], "env": "production"}
+    app = clew.asgi(Settings.model_validate({**settings, "drain_seconds": 0}))
+    aside = await asyncpg.connect(database_url)
+    try:
+        async with app.lifespan(), served(app) as port:
+            place = Place(app, port, aside)
+            # It was queued when the application had jobs.
+            job = await place.job("a secret", viewer="u2")
+            await place.set(job, "SUCCEEDED")
+            await aside.execute("INSERT INTO jobs (id, name) VALUES ($1, 'own')", job)
+            answer = await place.refused(job)
+            assert answer.status_code == 404
+            assert answer.json() == (await place.refused(str(uuid4()))).json()
+    finally:
+        await aside.close()
 
 
 async def test_output_comes_as_events_with_ids(make: Any) -> None:
