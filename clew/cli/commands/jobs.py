@@ -1,4 +1,4 @@
-"""`clew jobs`: look at jobs and queues, and change them."""
+"""`clew jobs`: look at jobs, queues and schedules, and change jobs and queues."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from clew.app import Clew
@@ -14,8 +15,11 @@ from clew.cli.parser import project_option
 from clew.config import Settings
 from clew.entry_points import load_app
 from clew.errors import ClewError, StartupError
+from clew.jobs.cron import next_time
 from clew.migrate.run import require_head
+from clew.model.types import Model
 from clew.project import Project
+from clew.sdl.cron import parse
 from clew.viewer import Viewer
 
 _STATES = ("QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
@@ -34,13 +38,14 @@ _WIDTH = 60
 
 def configure(commands: Any) -> None:
     """Add the command and its actions."""
-    parser = commands.add_parser("jobs", help="list jobs; pause queues, cancel and retry jobs")
+    parser = commands.add_parser("jobs", help="list jobs and schedules; pause queues, cancel and retry jobs")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="list jobs, the newest first")
     _filters(listing)
     listing.add_argument("--limit", type=int, default=20, metavar="N", help="the most jobs to list (default: 20)")
     listing.set_defaults(act=_list)
     actions.add_parser("queues", help="count the jobs of each queue by status").set_defaults(act=_queues)
+    crons = actions.add_parser("crons", help="list the schedules of @cron, the next to come first")
     for name, help_ in (("cancel", "cancel jobs that have not ended"), ("retry", "queue jobs again that have failed")):
         action = actions.add_parser(name, help=help_)
         action.add_argument("ids", nargs="*", metavar="ID", help="the jobs; without any: all that the options describe")
@@ -53,6 +58,8 @@ def configure(commands: Any) -> None:
     for action in actions.choices.values():
         project_option(action)
         action.set_defaults(run=run)
+    # Needs no database.
+    crons.set_defaults(run=_crons)
 
 
 def _filters(parser: argparse.ArgumentParser) -> None:
@@ -66,10 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     project = Project.open(arguments.project)
     settings = Settings.load(project.root, "dev")
     clew = load_app(project)
-    if not clew.build()[0].job_fields:
-        raise StartupError(
-            "The project has no jobs.", "Declare one: extend type Mutation { send(to: String!): Int @job }"
-        )
+    _model_of(clew)
     with database_of(project, settings) as url:
         asyncio.run(require_head(project.root, url))
         os.environ["DATABASE_URL"] = url
@@ -77,6 +81,28 @@ def run(arguments: argparse.Namespace) -> int:
             asyncio.run(arguments.act(clew, arguments))
         except ClewError as error:
             raise StartupError(error.message, error.hint) from None
+    return 0
+
+
+def _model_of(clew: Clew) -> Model:
+    """Return the model of a project that has jobs."""
+    model = clew.build()[0]
+    if not model.job_fields:
+        raise StartupError(
+            "The project has no jobs.", "Declare one: extend type Mutation { send(to: String!): Int @job }"
+        )
+    return model
+
+
+def _crons(arguments: argparse.Namespace) -> int:
+    model = _model_of(load_app(Project.open(arguments.project)))
+    now = datetime.now(UTC)
+    found: list[dict[str, Any]] = []
+    for cron in model.crons:
+        time = next_time(parse(cron.schedule), now)
+        found.append({"jobName": cron.run, "schedule": cron.schedule, "next": time and time.isoformat()})
+    found.sort(key=lambda row: str(row["next"]))
+    print(_table(("jobName", "schedule", "next"), found) if found else "no schedules")
     return 0
 
 
