@@ -860,6 +860,8 @@ class Store:
             violation = from_database(error.__cause__, self._tables, self.schema)
             if violation is None:
                 raise
+            if isinstance(plan, Insert) and self.sight.admin:
+                violation.hint = _how_to_fill(plan.entity, violation)
             # The rows that prevent a deletion may be hidden, so the error reveals nothing about them.
             raise (ViolationError(Kind.REFERENCE) if isinstance(plan, Delete) else violation) from error
         if self._witness is not None:
@@ -898,6 +900,20 @@ class Store:
 
 def _is_constant(column: Column) -> bool:
     return column.default is not None and column.default.sql is None
+
+
+def _how_to_fill(entity: Entity, violation: ClewError) -> str | None:
+    """Return the hint for a new row of an admin, who needs no claim of a @preset and may lack it."""
+    if violation.extensions.get("kind") is Kind.REQUIRED:
+        for name in violation.extensions.get("fields", ()):
+            preset = column_of(entity, name).preset
+            if preset is not None and preset.claim is not None:
+                claim = preset.claim.removeprefix("$auth.")
+                return (
+                    f"Its @preset needs the claim {claim}. Give {name} in the input, or act as a viewer who has the"
+                    " claim: X-Clew-Role and X-Clew-Claims."
+                )
+    return None
 
 
 def _constraint(entity: Entity, key: UniqueKey) -> str:

@@ -259,6 +259,20 @@ async def test_who_lacks_the_claim_of_a_preset_creates_nothing(club: Api) -> Non
     assert await club.fails('mutation { createNote(input: {text: "x"}) { id } }', viewer=user(None)) == FORBIDDEN
 
 
+@pytest.mark.parametrize(
+    "document", ['createNote(input: {text: "x"}) { id }', 'upsertNote(input: {id: 77, text: "x"}, on: id) { id }']
+)
+async def test_an_admin_without_the_claim_of_a_preset_is_told_how_to_give_the_value(club: Api, document: str) -> None:
+    error = await club.fails(f"mutation {{ {document} }}")
+    told = error["extensions"]
+    assert (told["code"], told["kind"], told["fields"]) == ("CONSTRAINT_VIOLATION", "REQUIRED", ["authorId"])
+    assert told["hint"] == (
+        "Its @preset needs the claim sub. Give authorId in the input, or act as a viewer who has the claim:"
+        " X-Clew-Role and X-Clew-Claims."
+    )
+    assert await club.ok('mutation { createNote(input: {text: "x", authorId: "ben"}) { authorId } }')
+
+
 # --- fields and claims ----------------------------------------------------------------
 
 
