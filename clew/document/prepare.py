@@ -47,6 +47,7 @@ from clew.document.coerce import UnfitError, coercer
 from clew.document.cursors import null_keys
 from clew.document.inputs import ceiling, is_structural, shape
 from clew.document.limits import Limits, check_limits, check_text, check_variables
+from clew.document.trees import Tree, Trees, tree_of
 from clew.document.validation import ValuesRule, located, together
 from clew.errors import ClewError, Code
 
@@ -72,8 +73,8 @@ _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}")
 # The most statements kept for one document, whose variables may have many shapes, and the most bytes kept with it.
 _MOST_COMPILED = 64
 MOST_KEPT = 4 * 1024 * 1024
-# The estimated bytes of a document, and of each of its tokens.
-_BYTES, _BYTES_A_TOKEN = 8 * 1024, 400
+# The estimated bytes of an operation, beside its text.
+_BYTES = 4 * 1024
 
 
 class InvalidDocument(Exception):  # noqa: N818  it is a response, not a fault
@@ -99,14 +100,16 @@ class _VariableSpec:
 class Prepared:
     """A validated operation.
 
-    `executables` holds its compiled forms by the shape of the variables. `rows` holds the statements for its custom
-    fields that return entities, by shape and place. `size` estimates its bytes without these. `key` is its key in
-    the cache of documents.
+    `text` is its document, and `number` that of its definition in there. `executables` holds its compiled forms by the
+    shape of the variables. `rows` holds the statements for its custom fields that return entities, by shape and place.
+    `size` estimates its bytes without these. `key` is its key in the cache of documents.
     """
 
-    document: DocumentNode
-    operation: OperationDefinitionNode
-    fragments: Mapping[str, FragmentDefinitionNode]
+    kind: OperationType
+    name: str | None
+    text: str
+    number: int
+    trees: Trees
     variables: tuple[_VariableSpec, ...]
     simple: bool
     conditions: frozenset[str]
@@ -119,6 +122,26 @@ class Prepared:
     key: Any = None
     executables: dict[Any, Any] = field(default_factory=dict)
     rows: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def tree(self) -> Tree:
+        """The syntax tree. It may have to be parsed again, which takes long for a long document."""
+        return self.trees.of(self.text, self.number)
+
+    @property
+    def known_tree(self) -> Tree | None:
+        """The syntax tree, or None if it would have to be parsed again."""
+        return self.trees.known(self.text, self.number)
+
+    @property
+    def operation(self) -> OperationDefinitionNode:
+        """The operation's definition, as `tree` has it."""
+        return self.tree.operation
+
+    @property
+    def fragments(self) -> Mapping[str, FragmentDefinitionNode]:
+        """The fragments of the document by name, as `tree` has them."""
+        return self.tree.fragments
 
     def coerce(self, raw: Mapping[str, Any]) -> VariableValues:
         """Coerce the variables' values by the rules of GraphQL (6.1.2).
@@ -148,11 +171,11 @@ class Prepared:
                 return VariableValues(_Sources(self, raw), coerced)  # type: ignore[arg-type]  # `_Sources` is read as a mapping only
         else:
             lists = ((spec.name, spec.type, raw[spec.name]) for spec in self.variables if spec.name in raw)
-            check_variables(lists, self.limits, query=self.operation.operation is not OperationType.MUTATION)
+            check_variables(lists, self.limits, query=self.kind is not OperationType.MUTATION)
             fitting = self._fitting(raw)
             if fitting is not None:
                 return VariableValues(_Sources(self, raw), fitting)  # type: ignore[arg-type]  # `_Sources` is read as a mapping only
-        nodes = self.operation.variable_definitions or ()
+        nodes = [spec.node for spec in self.variables]
         try:
             values = get_variable_values(
                 self.schema, nodes, dict(raw), max_errors=10, hide_suggestions=self.hide_suggestions
@@ -242,11 +265,18 @@ class _Sources(Mapping[str, VariableValueSource]):
 
 
 def prepare(
-    schema: GraphQLSchema, query: str, operation_name: str | None, limits: Limits, *, hide_suggestions: bool = False
+    schema: GraphQLSchema,
+    query: str,
+    operation_name: str | None,
+    limits: Limits,
+    *,
+    hide_suggestions: bool = False,
+    trees: Trees | None = None,
 ) -> Prepared:
     """Parse, measure and validate, the most costly step last.
 
     Args:
+        trees: keeps the syntax tree; None: one of its own.
         hide_suggestions: whether errors leave out names that resemble a wrong one.
 
     Raises:
@@ -277,15 +307,21 @@ def prepare(
         if errors:
             raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
     specs = tuple(_spec(schema, node) for node in operation.variable_definitions or ())
+    number = next(i for i, definition in enumerate(document.definitions) if definition is operation)
+    tree = tree_of(document, number)
+    trees = trees or Trees()
+    trees.keep(query, number, tree)
     return Prepared(
-        document,
-        operation,
-        {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)},
+        operation.operation,
+        None if operation.name is None else operation.name.value,
+        query,
+        number,
+        trees,
         specs,
         all(spec.coerce is not None for spec in specs),
         *_structural_variables(document),
         schema,
-        len(query) + _BYTES + _BYTES_A_TOKEN * _tokens(document),
+        len(query) + _BYTES,
         hide_suggestions,
         limits,
     )
@@ -304,15 +340,6 @@ class _Numbers(Visitor):
         if len(node.value) > _MOST_DIGITS:
             message = f"The number has too many digits: at most {_MOST_DIGITS} characters are allowed."
             raise InvalidDocument([GraphQLError(message, node)], Code.BAD_USER_INPUT)
-
-
-def _tokens(document: DocumentNode) -> int:
-    count = 0
-    token = document.loc.start_token if document.loc else None
-    while token is not None:
-        count += 1
-        token = token.next
-    return count
 
 
 def _stages(limits: Limits, *, apart: bool) -> Iterable[tuple[type[ASTValidationRule], ...]]:

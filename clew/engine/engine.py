@@ -247,7 +247,7 @@ class Engine:
                 message = f"Operations are nested too deeply: at most {_MOST_WITHIN} levels are allowed."
                 raise ClewError(message, code=Code.LIMIT_EXCEEDED)
             prepared, session = await self.admitted(request, viewer, flight, own=own)
-            kind = prepared.operation.operation
+            kind = prepared.kind
             if flight is not None:
                 flight.kind = kind.value
             if kind is OperationType.SUBSCRIPTION and not subscribes:
@@ -289,7 +289,7 @@ class Engine:
     ) -> Outcome:
         """Execute a query or mutation that has begun."""
         prepared, ready, session = begun.prepared, begun.ready, begun.session
-        if prepared.operation.operation is OperationType.QUERY:
+        if prepared.kind is OperationType.QUERY:
             return await self.query(prepared, ready, request, session, within)
         try:
             return await self._mutation(prepared, ready, request, session, within, witness)
@@ -363,6 +363,7 @@ class Engine:
             return failure(error, _request_id(request))
         if not self.must_complete(executable, row):
             return Outcome(_join(executable, row, session.viewer))
+        ready.tree = ready.tree or await self.statements.tree(prepared)
         operation = self._running(prepared, ready, request, session, within)
         operation.count(*row)
         try:

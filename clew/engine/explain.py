@@ -198,7 +198,7 @@ def compiled(engine: Engine, document: str, variables: Mapping[str, Any]) -> Com
         values = prepared.coerce(variables)
     except InvalidDocument as invalid:
         raise ClewError(str(invalid.errors[0]), code=invalid.code) from None
-    if prepared.operation.operation is OperationType.MUTATION:
+    if prepared.kind is OperationType.MUTATION:
         raise ClewError("Only queries and subscriptions can be explained.", code=Code.BAD_USER_INPUT)
     executable = engine.statements.executable(prepared, values, ADMIN)
     return _compiled(executable, values, {})
@@ -214,7 +214,7 @@ async def explanation(engine: Engine, request: Request, viewer: Viewer) -> Expla
     """
     session = await engine.open(viewer)
     prepared = engine.statements.prepare(session.role, request.query, request.operation_name)
-    if prepared.operation.operation is OperationType.MUTATION:
+    if prepared.kind is OperationType.MUTATION:
         return None
     values = prepared.coerce(request.variables)
     executable = engine.statements.executable(prepared, values, session.sight)

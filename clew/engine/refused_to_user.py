@@ -43,7 +43,7 @@ async def refused_to_user(engine: Engine, request: Request) -> ClewError | None:
 def _judge(engine: Engine, role: RoleSchema, prepared: Prepared, request: Request) -> None:
     """Plan a query or a subscription as for a user with every claim. Raise what refuses it."""
     values = prepared.coerce(request.variables)
-    if prepared.operation.operation is OperationType.MUTATION:
+    if prepared.kind is OperationType.MUTATION:
         return
     sight = replace(role.sight, usable=engine.access.rules.claims(role.sight.roles))
     statement = engine.statements.executable(prepared, values, sight).statement

@@ -47,7 +47,7 @@ def can_run_again(prepared: Prepared, model: Model) -> bool:
     """Return whether a rollback undoes all effects. Code of the application may have effects outside the database."""
     types = TypeInfo(prepared.schema)
     found = _Custom(types, prepared.schema.mutation_type, model)
-    visit(prepared.document, TypeInfoVisitor(types, found))
+    visit(prepared.tree.document, TypeInfoVisitor(types, found))
     return not found.any
 
 

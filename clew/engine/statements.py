@@ -18,6 +18,7 @@ from clew.access.types import MOST_BYTES, Rows
 from clew.access.visible import Access
 from clew.aside import FEW_BYTES, FEW_CHARACTERS, FEW_PARTS, Aside, is_large
 from clew.document.prepare import MOST_KEPT, Prepared, prepare
+from clew.document.trees import Tree, Trees
 from clew.engine.idempotency import Repeatable, repeatable
 from clew.engine.outcome import encode, encode_in_parts
 from clew.engine.types import Executable, Ready, Request, Session
@@ -49,8 +50,9 @@ from clew.sql.statement import (
 from clew.sql.tables import Tables
 from clew.viewer import Viewer
 
-# How many bytes of prepared documents to keep, including their plans and statements.
-_DOCUMENTS = 64 * 1024 * 1024
+# How many bytes of prepared documents to keep, including their plans and statements. Each full collection of garbage
+# walks over their objects, and everybody waits meanwhile.
+_DOCUMENTS = 16 * 1024 * 1024
 # How many bytes of statements each of two caches keeps: the one for `@row`, and the one for the order of keys.
 _JUDGEMENTS = 4 * 1024 * 1024
 # Roughly how many bytes an executable takes beside its statement, and how many each condition and field of its plan.
@@ -73,6 +75,18 @@ def _not_too_deep(make: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
     return made
 
 
+def _tree(prepared: Prepared, budget: int | None) -> Tree:
+    """Return the syntax tree of an operation.
+
+    Raises:
+        BudgetError: there is a budget, and the tree of a long document is to be parsed again.
+    """
+    found = prepared.known_tree
+    if found is None and budget is not None and len(prepared.text) > FEW_CHARACTERS:
+        raise BudgetError
+    return found or prepared.tree
+
+
 class Statements:
     """Compile operations over one version of the schema. Only the caches change.
 
@@ -89,6 +103,7 @@ class Statements:
         self.cursors = cursors
         self.access = Access(model)
         self.aside = Aside()
+        self._trees = Trees()
         self.slices = Slices()
         self.writes = WriteStatements(model, tables, cursors)
         self._row_argument_checks: LRUCache[tuple[Sight, tuple[RowArgument, ...]], Statement] = LRUCache(
@@ -120,7 +135,8 @@ class Statements:
 
     def _prepare(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared:
         limits = role.limits.for_own() if own else role.limits
-        prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=not role.sight.admin)
+        hidden = not role.sight.admin
+        prepared = prepare(role.schema, query, operation_name, limits, hide_suggestions=hidden, trees=self._trees)
         return replace(prepared, key=(role, query, operation_name, own))
 
     def _keep(self, prepared: Prepared) -> Prepared:
@@ -164,13 +180,22 @@ class Statements:
     ) -> Ready:
         values = prepared.coerce(variables)
         shape = prepared.shape(values) if prepared.variables else ()
-        if prepared.operation.operation is OperationType.MUTATION:
-            return Ready(values, shape, large)
+        if prepared.kind is OperationType.MUTATION:
+            return Ready(values, shape, large, _tree(prepared, budget))
         executable, is_new = self._executable(prepared, values, shape, session.sight, budget)
         statement = executable.statement
         bound = {**session.claims, MOST_BYTES: prepared.limits.response_bytes}
         arguments = statement.bind(values, bound) if statement is not None else ()
-        return Ready(values, shape, large, executable, arguments, is_new)
+        is_complete = prepared.kind is OperationType.QUERY and bool(executable.pieces)
+        tree = None if is_complete else _tree(prepared, budget)
+        return Ready(values, shape, large, tree, executable, arguments, is_new)
+
+    async def tree(self, prepared: Prepared) -> Tree:
+        """Return the syntax tree of an operation that runs. A long document is parsed in another thread."""
+        try:
+            return _tree(prepared, FEW_PARTS)
+        except BudgetError:
+            return await self.aside.run(partial(_tree, prepared, None), begun=True)
 
     def executable(self, prepared: Prepared, values: VariableValues, sight: Sight) -> Executable:
         """Return the plan and statement for the shape of these variables, from the cache if they are there.
@@ -198,11 +223,12 @@ class Statements:
 
     @_not_too_deep
     def _compile(self, prepared: Prepared, values: VariableValues, sight: Sight, budget: int | None) -> Executable:
+        tree = _tree(prepared, budget)
         plan = plan_query(
             self.access,
             prepared.schema,
-            prepared.operation,
-            prepared.fragments,
+            tree.operation,
+            tree.fragments,
             values.coerced,
             sight,
             prepared.limits,
@@ -254,11 +280,12 @@ class Statements:
         key = (session.sight.usable, prepared.shape(values), form)
         statement: CopyStatement | None = prepared.rows.get(key)
         if statement is None:
+            tree = _tree(prepared, budget)
             plan = plan_export(
                 self.access,
                 prepared.schema,
-                prepared.operation,
-                prepared.fragments,
+                tree.operation,
+                tree.fragments,
                 values.coerced,
                 session.sight,
                 prepared.limits,

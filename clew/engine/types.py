@@ -10,6 +10,7 @@ from graphql.execution.values import VariableValues
 
 from clew.access.sight import Sight
 from clew.document.prepare import Prepared
+from clew.document.trees import Tree
 from clew.plan.types import ReadPlan
 from clew.schema.roles import RoleSchema
 from clew.sql.arguments import Claims
@@ -75,12 +76,14 @@ class Ready:
     """An operation with its variables.
 
     `values` are the values of the variables. A plan depends on their `shape` only. `large`: there are many of them.
+    `tree` keeps the syntax tree for as long as the operation runs. None: the operation needs it no more.
     A query or a subscription runs `executable` with `arguments`. `is_new`: the executable was not in the cache.
     """
 
     values: VariableValues
     shape: Any
     large: bool
+    tree: Tree | None = None
     executable: Executable | None = None
     arguments: Sequence[Any] = ()
     is_new: bool = False

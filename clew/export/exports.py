@@ -138,8 +138,7 @@ class Exports:
         """
         prepared, session = await self.engine.admitted(request, viewer, flight, own=own)
         statement, texts = await self.engine.statements.export(prepared, request.variables, session, form)
-        operation = prepared.operation
-        name = operation.name.value if operation.name is not None else statement.root
+        name = prepared.name or statement.root
         return Prepared(statement, texts, form, name[:100], bom)
 
     @asynccontextmanager

@@ -88,7 +88,7 @@ class Subscriptions:
         begun = await self.engine.begin(request, viewer, flight)
         if isinstance(begun, Outcome):
             return begun
-        if begun.prepared.operation.operation is not OperationType.SUBSCRIPTION:
+        if begun.prepared.kind is not OperationType.SUBSCRIPTION:
             witness = await recorder(self.engine, viewer) if self._witnessed else None
             return await self.engine.finish(begun, request, witness=witness)
         try:

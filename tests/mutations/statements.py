@@ -57,7 +57,9 @@ def check() -> None:
     assert "deleted_at IS NULL" in _compiled("{ notes { id } }")
     assert "deleted_at" not in _compiled("{ pages { id } }")
     # What is hidden from everybody, and what no rule opens, changes without an event.
-    ready = Ready(VariableValues({}, {}), None, False, Executable(_plan("subscription { coatChanges { kind } }"), None))
+    ready = Ready(
+        VariableValues({}, {}), None, False, None, Executable(_plan("subscription { coatChanges { kind } }"), None)
+    )
     assert [column.name for column in _judged(ready)[1]] == ["id", "color", "size"]
     # An event has no key that is masked.
     changes = _plan("subscription { capeChanges { id } }").changes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -57,6 +58,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bool]]:
 
     for name in ("prepare", "plan_query", "plan_rows", "compile_read", "compile_rows"):
         watch("clew.engine.statements", name)
+    watch("clew.document.trees", "parse")
     return found
 
 
@@ -77,6 +79,35 @@ async def test_a_large_document_is_read_and_validated_aside(engine: Engine, stag
     assert stages["prepare"] == [False]
     await answer(engine, document + " " * 1000)
     assert len(stages["prepare"]) == 1
+
+
+@pytest.mark.parametrize("padding", [0, 3000])
+@pytest.mark.parametrize(
+    ("document", "first", "then", "parsed"),
+    [
+        (WHERE, {"w": {"title": {"eq": "x"}}}, {"w": {"title": {"eq": "y"}}}, False),
+        (WHERE, {"w": {"title": {"eq": "x"}}}, {"w": {"title": {"neq": "x"}}}, True),
+        ('{ teamsOf(ids: ["t3"]) { id } }', {}, {}, True),
+        ("mutation ($name: String!) { touch(name: $name) }", {"name": "a"}, {"name": "b"}, True),
+    ],
+)
+async def test_a_document_whose_tree_is_gone_is_parsed_again_where_it_is_needed(
+    engine: Engine,
+    stages: dict[str, list[bool]],
+    document: str,
+    first: dict[str, Any],
+    then: dict[str, Any],
+    parsed: bool,
+    padding: int,
+) -> None:
+    request = document + " " * padding
+    await engine.execute(Request(request, first), M3)
+    engine.statements._trees._kept.clear()
+    gc.collect()
+    assert "parse" not in stages
+    await engine.execute(Request(request, then), M3)
+    is_on_the_loop = not padding
+    assert stages.get("parse", []) == ([is_on_the_loop] if parsed else [])
 
 
 async def test_many_conditions_are_planned_and_compiled_aside(engine: Engine, stages: dict[str, list[bool]]) -> None:
