@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any, TypeVar
 
 from clew.collector import paused
@@ -29,6 +30,10 @@ FEW_CHARACTERS = 2000
 FEW_BYTES = 64 * 1024
 # The values in one request's variables that are coerced and bound on the loop. They take a few milliseconds.
 _FEW_VALUES = 500
+# The characters of all their texts. Then to encode an answer takes a millisecond.
+_FEW_TEXT = 256 * 1024
+# The types of values that hold no others, but texts.
+PLAIN = frozenset((int, float, bool, type(None)))
 
 
 class Aside:
@@ -126,18 +131,26 @@ def release(held: list[Any]) -> None:
 
 
 def is_large(value: Any) -> bool:
-    """Return whether a request's variables, or an answer, have so many values that work on them takes long."""
-    if isinstance(value, dict) and not any(isinstance(item, dict | list | Written) for item in value.values()):
-        return len(value) > _FEW_VALUES
-    left = _FEW_VALUES
+    """Return whether variables or an answer have so many values, or so long texts, that work on them takes long."""
+    values, characters = _FEW_VALUES, _FEW_TEXT
     pending = [value]
     while pending:
         value = pending.pop()
         if isinstance(value, Written):
             value = value.value
+        keys: Iterable[Any] = value if isinstance(value, dict) else ()
+        items: Collection[Any] = (value,)
         if isinstance(value, dict | list):
-            left -= len(value)
-            if left < 0:
-                return True
-            pending.extend(value.values() if isinstance(value, dict) else value)
+            items = value.values() if isinstance(value, dict) else value
+        values -= len(items)
+        if values < 0:
+            return True
+        for item in chain(keys, items):
+            # Nearly all are plain. The tests below are slower.
+            if type(item) is str:
+                characters -= len(item)
+            elif type(item) not in PLAIN and isinstance(item, dict | list | Written):
+                pending.append(item)
+        if characters < 0:
+            return True
     return False

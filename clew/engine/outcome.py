@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from clew.aside import PLAIN
 from clew.errors import ClewError, Code
 from clew.json_numbers import Written, dumps, encode_key
 from clew.json_numbers import encode as encode
@@ -28,6 +30,8 @@ _LONGEST_MESSAGE = 1000
 _PYTHONS_NULL = re.compile(r"(?<=' not to be )None(?=\.\Z)")
 # How many plain items of a list are encoded in one go.
 _ITEMS = 1000
+# How many characters of text are encoded in one go.
+_CHARACTERS = 64 * 1024
 INTERNAL = "Something went wrong on the server."
 
 
@@ -226,43 +230,83 @@ def new_request_id() -> str:
 
 
 def encode_in_parts(value: Any) -> bytes:
-    """Encode a large value part by part, so that other threads can run between the parts."""
+    """Encode a large or deep value part by part, so that other threads can run between the parts."""
     # Not a list of parts: to free millions of them at its end would block the other threads.
     text = bytearray()
-    _encode_into(text, value, as_read=False)
+    # The values that are under way, the outermost first: Python's own stack is too small for deep ones.
+    under_way = [_parts(text, value, as_read=False)]
+    while under_way:
+        inner = next(under_way[-1], None)
+        if inner is not None:
+            under_way.append(inner)
+        else:
+            under_way.pop()
     return bytes(text)
 
 
-def _encode_into(text: bytearray, value: Any, *, as_read: bool) -> None:
-    """Append the JSON of a value.
+def _parts(text: bytearray, value: Any, *, as_read: bool) -> Iterator[Any]:
+    """Append the JSON of a value. Yield the same for each value in it that is not encoded in one go.
 
     Args:
         as_read: whether numbers are to be written as they were read.
     """
     if isinstance(value, Written):
         value, as_read = value.value, True
-    if isinstance(value, dict) and _nests(value.values()):
+    if isinstance(value, str):
+        text += b'"'
+        for index in range(0, len(value), _CHARACTERS):
+            text += encode(value[index : index + _CHARACTERS])[1:-1]
+        text += b'"'
+    elif isinstance(value, dict) and not _is_small(value):
+        text += b"{"
         for index, (key, item) in enumerate(value.items()):
-            text += b"," if index else b"{"
-            text += encode_key(key).encode("utf-8", "replace") + b":"
-            _encode_into(text, item, as_read=as_read)
+            text += b"," if index else b""
+            if isinstance(key, str):
+                yield _parts(text, key, as_read=False)
+            else:
+                text += encode_key(key).encode()
+            text += b":"
+            if _is_small(item):
+                text += _whole(item, as_read=as_read)
+            else:
+                yield _parts(text, item, as_read=as_read)
         text += b"}"
-    elif isinstance(value, list) and _nests(value):
-        for index, item in enumerate(value):
-            text += b"," if index else b"["
-            _encode_into(text, item, as_read=as_read)
-        text += b"]"
-    elif isinstance(value, list) and len(value) > _ITEMS:
-        for index in range(0, len(value), _ITEMS):
-            text += b"," if index else b"["
-            text += _whole(value[index : index + _ITEMS], as_read=as_read)[1:-1]
+    elif isinstance(value, list):
+        text += b"["
+        for start in range(0, len(value), _ITEMS):
+            text += b"," if start else b""
+            items = value[start : start + _ITEMS]
+            if _is_small(items):
+                text += _whole(items, as_read=as_read)[1:-1]
+                continue
+            for index, item in enumerate(items):
+                text += b"," if index else b""
+                if _is_small(item):
+                    text += _whole(item, as_read=as_read)
+                else:
+                    yield _parts(text, item, as_read=as_read)
         text += b"]"
     else:
         text += _whole(value, as_read=as_read)
 
 
-def _nests(items: Iterable[Any]) -> bool:
-    return any(isinstance(item, dict | list | Written) for item in items)
+def _is_small(value: Any) -> bool:
+    """Return whether to encode a value in one go: it holds no others that hold values, and no long texts."""
+    if isinstance(value, dict):
+        items: Iterable[Any] = chain(value, value.values())
+    elif isinstance(value, list):
+        if len(value) > _ITEMS:
+            return False
+        items = value
+    else:
+        items = (value,)
+    characters = 0
+    for item in items:
+        if type(item) is str:
+            characters += len(item)
+        elif type(item) not in PLAIN and isinstance(item, dict | list | Written):
+            return False
+    return characters <= _CHARACTERS
 
 
 def _whole(value: Any, *, as_read: bool) -> bytes:

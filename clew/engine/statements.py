@@ -466,9 +466,12 @@ class Statements:
         return await self.aside.run(partial(plain, answer), begun=True) if is_large(answer) else plain(answer)
 
     async def encoded(self, value: Any) -> bytes:
-        """Return a value as JSON. A large value is encoded in another thread."""
-        if not is_large(value):
-            return encode(value)
+        """Return a value as JSON. A large value, or one too deep for Python's stack, is encoded in another thread."""
+        try:
+            if not is_large(value):
+                return encode(value)
+        except RecursionError:
+            pass
         return await self.aside.run(partial(encode_in_parts, value), begun=True)
 
 

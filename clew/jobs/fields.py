@@ -179,7 +179,7 @@ def _changes_many(change: _Change) -> _Resolver:
     def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         field = info.parent_type.fields[info.field_name]
         where = arguments_json(field, arguments)["where"]
-        return info.context.running.batches.track(info, changed(info, where))
+        return info.context.running.batches.track(info.path, changed(info, where))
 
     return resolve
 

@@ -15,7 +15,9 @@ A batch may be large. So its keys are read and its calls are answered in slices;
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -44,14 +46,14 @@ _Result = TypeVar("_Result")
 _FEW = 200
 # Of more calls, the number that end in one turn of the event loop. Each wakes a task, and the next turn runs them all.
 _PORTION = 50
-# The same for those that are cancelled. Each may hold others.
-_PORTION_CANCELLED = 20
+# Of those that have ended or been cancelled already, the number that are passed over in one turn.
+_PASSED_OVER = 2000
 
 
-def place_of(path: Path) -> Place:
-    """Return the place of the field at `path`."""
+def place_of(path: Path | None) -> Place:
+    """Return the place of the field at `path`. None: the root."""
     steps: list[tuple[str | int, str | None]] = []
-    step: Path | None = path
+    step = path
     while step is not None:
         if step.typename is not None:
             steps.append((step.key, step.typename))
@@ -93,6 +95,12 @@ class Batches:
         self._gathered: dict[Place, _Batch] = {}
         # In the order in which they began.
         self._futures: dict[asyncio.Future[Any], None] = {}
+        # Those to cancel, and those that are cancelled but have not ended.
+        self._given_up: deque[asyncio.Future[Any]] = deque()
+        self._is_cancelling = False
+        self._cancelled: set[asyncio.Future[Any]] = set()
+        # Set once the operation ends: it is done when none is left.
+        self._left: asyncio.Future[None] | None = None
         self._once: dict[Place, asyncio.Future[Any]] = {}
 
     def resolve(self, entity: Entity, info: Info, outcome: Any) -> Any:
@@ -125,9 +133,9 @@ class Batches:
             batch = self._gathered[place] = _Batch(place=place, info=info, answer_all=answer_all)
         return self._wait(batch, parent, self._own(asyncio.get_running_loop().create_future()))
 
-    def track(self, info: Info, outcome: Awaitable[Any]) -> Awaitable[Any]:
-        """Make the batches below this field wait for it. It runs from now on."""
-        place = place_of(info.path)
+    def track(self, path: Path | None, outcome: Awaitable[Any]) -> Awaitable[Any]:
+        """Make the batches below this place wait for its outcome. It runs from now on."""
+        place = place_of(path)
         level = self._levels.setdefault(place, _Level(place=place))
         level.open += 1
         running = self._own(outcome)
@@ -149,33 +157,54 @@ class Batches:
         # A cancelled call must not cancel the others.
         await asyncio.shield(self._once[place])
 
+    def give_up(self, futures: Iterable[asyncio.Future[Any]]) -> None:
+        """Cancel these, a few in each turn of the event loop.
+
+        This does not wait for the turn of the operation: its own lists, which wait too, would go on before.
+        """
+        self._given_up.extend(futures)
+        if not self._is_cancelling and self._given_up:
+            self._is_cancelling = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._cancel_some()
+        self._is_cancelling = bool(self._given_up)
+        if self._is_cancelling:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _cancel_some(self) -> None:
+        number = 0
+        for _ in range(min(len(self._given_up), _PASSED_OVER)):
+            future = self._given_up.popleft()
+            # A second time would disturb what it does at its end.
+            if not future.done() and future not in self._cancelled:
+                self._cancelled.add(future)
+                future.cancel()
+                number += 1
+                if number == _PORTION:
+                    break
+
     async def close(self) -> None:
         """Stop the running tasks. Cancel the calls that still wait: an error has removed their part of the response."""
         for batch in (*self._levels.values(), *self._gathered.values()):
             if isinstance(batch, _Batch):
                 batch.waiting = []
         try:
-            while futures := tuple(self._futures):
-                await self._cancel(futures)
-                await asyncio.wait(futures)
+            if self._futures:
+                self._left = asyncio.get_running_loop().create_future()
+                self.give_up(self._futures)
+                # What has not begun must not begin now.
+                self._cancel_some()
+                await self._left
+        except asyncio.CancelledError:
+            # Nobody waits for the end of the rest. But all are cancelled before the operation ends.
+            while self._given_up:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0)
+            raise
         finally:
-            # If even this is cancelled, nobody waits for the rest.
-            for future in tuple(self._futures):
-                future.cancel()
             self._forget()
-
-    async def _cancel(self, futures: Sequence[asyncio.Future[Any]]) -> None:
-        """Cancel these, a few in each turn of the event loop. The first ones may have begun most of the others.
-
-        This does not wait for the turn of the operation: its own lists, which wait too, would go on before.
-        """
-        number = 0
-        for future in futures:
-            # The answer is False if it is done.
-            number += future.cancel()
-            if len(futures) > _FEW and number == _PORTION_CANCELLED:
-                number = 0
-                await asyncio.sleep(0)
 
     def _forget(self) -> None:
         # They refer to this and, by their `info`, to all rows, which would stay until the next garbage collection.
@@ -268,7 +297,7 @@ class Batches:
             self._own(self._run(batch, waiting))
 
     def _is_busy_above(self, place: Place) -> bool:
-        levels = (self._levels.get(place[:length]) for length in range(1, len(place)))
+        levels = (self._levels.get(place[:length]) for length in range(len(place)))
         return any(level is not None and level.open for level in levels)
 
     async def _run(self, batch: _Batch, waiting: list[tuple[Any, asyncio.Future[Any]]]) -> None:
@@ -314,10 +343,15 @@ class Batches:
         future = asyncio.ensure_future(work)
         self._futures[future] = None
         future.add_done_callback(self._ended)
+        if self._left is not None:
+            self.give_up((future,))
         return future
 
     def _ended(self, future: asyncio.Future[Any]) -> None:
         self._futures.pop(future, None)
+        self._cancelled.discard(future)
+        if self._left is not None and not self._futures and not self._left.done():
+            self._left.set_result(None)
 
 
 def _look(done: asyncio.Future[Any]) -> None:

@@ -245,7 +245,7 @@ def _by_key(resolve: Callable[..., Any], entity: Entity) -> Callable[..., Any]:
 def _tracked(resolve: Callable[..., Any]) -> Callable[..., Any]:
     def resolve_tracked(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         outcome = resolve(source, info, **arguments)
-        return info.context.running.batches.track(info, outcome) if is_awaitable(outcome) else outcome
+        return info.context.running.batches.track(info.path, outcome) if is_awaitable(outcome) else outcome
 
     return resolve_tracked
 

@@ -131,7 +131,11 @@ def _parse_json(value: Any) -> Any:
 
 def _write_json(value: Any) -> Any:
     # Looking through a large value takes long. The writer does it, beside the event loop.
-    return Written(value) if is_large(value) or holds_exact(value) else value
+    try:
+        return Written(value) if is_large(value) or holds_exact(value) else value
+    except RecursionError:
+        # It is too deep to be looked through. The writer can.
+        return Written(value)
 
 
 def _read_json(node: ValueNode) -> Any:

@@ -65,7 +65,7 @@ def _resolver(found: WriteField) -> _Resolver:
         running: Running = info.context.running
         write = partial(_written, running, running.writer(info.path.key), entity, kind, arguments)
         if kind.bulk:
-            return running.batches.track(info, _bulk(write))
+            return running.batches.track(info.path, _bulk(write))
         return running.batches.resolve(entity, info, _one(entity, write))
 
     return resolve
@@ -165,6 +165,6 @@ def _deletes(entity: Entity, *, bulk: bool) -> _Resolver:
         return found
 
     def resolve(_source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        return info.context.running.batches.track(info, delete(info, arguments))
+        return info.context.running.batches.track(info.path, delete(info, arguments))
 
     return resolve

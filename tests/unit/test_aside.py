@@ -11,6 +11,7 @@ import pytest
 
 from clew.aside import Aside, is_large, release
 from clew.errors import ClewError, Code
+from clew.json_numbers import Written
 
 pytestmark = pytest.mark.anyio
 
@@ -126,7 +127,7 @@ async def test_deep_recursion_ends_in_an_error_there_too() -> None:
 
 
 def test_variables_are_large_by_all_their_values_together() -> None:
-    assert not is_large({"a": list(range(400)), "b": {"c": "x" * 10**6}})
+    assert not is_large({"a": list(range(400)), "b": {"c": "x" * 10**5}})
     assert is_large({"a": [{"b": list(range(10))}] * 60})
     assert is_large({"a": [0] * 501})
     assert not is_large({})
@@ -161,3 +162,10 @@ def test_values_that_share_their_parts_are_gone_through_once() -> None:
     held: list[object] = [value]
     release(held)
     assert held == []
+
+
+def test_long_texts_are_large_too() -> None:
+    text = "x" * 100_000
+    assert not is_large({"a": text, "b": [text, 1]})
+    for value in (text * 3, [text] * 3, {"a": {"b": [text, text]}, "c": text}, {text * 3: 1}, Written(text * 3)):
+        assert is_large(value)

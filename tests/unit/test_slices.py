@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from clew.collector import LargeWork
+from clew.resolvers.batches import Batches
 from clew.slices import _SLICE, SlicedList, Slices, SlicingExecutor
 
 pytestmark = pytest.mark.anyio
@@ -111,8 +112,22 @@ async def test_what_is_closed_ends() -> None:
 
 # --- results that are large because they are deep -----------------------------------------
 
-SCHEMA = build_schema("type Query { nodes: [Node!]! } type Node { slow: Int nodes: [Node!]! }")
+SCHEMA = build_schema("""
+  type Query { nodes: [Node!] node: Node missing: Int! }
+  type Node { slow: Int strict: Int! node: Node nodes: [Node!]! }
+""")
 DEPTH = 30
+
+
+class EndlessTurns(Slices):
+    """Every slice is over at once."""
+
+    def is_over(self) -> bool:
+        return True
+
+
+async def unread(*_: Any) -> list[Any]:
+    raise AssertionError
 
 
 class Running:
@@ -121,7 +136,7 @@ class Running:
     def __init__(self, slices: Slices) -> None:
         self.slices = slices
         self.large = LargeWork()
-        self.batches = SimpleNamespace(track=lambda _info, ended: ended, begin=asyncio.ensure_future)
+        self.batches = Batches(unread, slices)
         self.running = self
 
 
@@ -138,7 +153,7 @@ def executor_of(document: str, root: Any, slow: Any = slow, slices: Slices | Non
     assert isinstance(operation, OperationDefinitionNode)
 
     def resolve(parent: Any, info: Any) -> Any:
-        return slow(parent, info) if info.field_name == "slow" else parent[info.field_name]
+        return slow(parent, info) if info.field_name in ("slow", "strict") else parent[info.field_name]
 
     return SlicingExecutor(
         SCHEMA,
@@ -180,10 +195,6 @@ async def test_a_small_result_is_completed_without_a_pause() -> None:
 
 
 async def test_awaited_items_of_a_long_list_begin_as_they_come_and_not_all_in_one_turn() -> None:
-    class EndlessTurns(Slices):
-        def is_over(self) -> bool:
-            return True
-
     turns, begun = Turns(), Counter[int]()
 
     async def slow(parent: Any, _info: Any) -> int:
@@ -200,3 +211,182 @@ async def test_awaited_items_of_a_long_list_begin_as_they_come_and_not_all_in_on
     assert result.data == {"nodes": [{"nodes": [{"slow": number}] * 2} for number in range(300)]}
     assert sum(begun.values()) == 600
     assert max(begun.values()) <= 10
+
+
+# --- objects ------------------------------------------------------------------------------
+
+
+def aliases(count: int, field: str) -> str:
+    return " ".join(f"a{number}: {field}" for number in range(count))
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_the_fields_of_a_wide_object_begin_over_many_turns(is_async: bool) -> None:
+    turns, begun = Turns(), Counter[int]()
+
+    async def later() -> int:
+        begun[turns.count] += 1
+        await asyncio.sleep(0)
+        return 1
+
+    def slow(_parent: Any, _info: Any) -> Any:
+        if is_async:
+            return later()
+        begun[turns.count] += 1
+        return 1
+
+    executor = executor_of(f"{{ node {{ {aliases(1000, 'slow')} }} }}", {"node": {}}, slow, EndlessTurns())
+    found = executor.execute_operation()
+    assert is_awaitable(found)
+    result = await found
+    turns.end()
+    assert result.data == {"node": {f"a{number}": 1 for number in range(1000)}}
+    assert list(result.data["node"]) == [f"a{number}" for number in range(1000)]
+    assert sum(begun.values()) == 1000
+    assert max(begun.values()) <= 10
+
+
+async def test_an_object_of_many_small_objects_is_completed_over_many_turns() -> None:
+    turns, begun = Turns(), Counter[int]()
+
+    def slow(_parent: Any, _info: Any) -> int:
+        begun[turns.count] += 1
+        return 1
+
+    node: Any = {"node": {"node": {}}}
+    document = f"{{ node {{ {aliases(40, 'node { ' + aliases(30, 'slow') + ' }')} }} }}"
+    executor = executor_of(document, node, slow, EndlessTurns())
+    executor._pauses_at = 0
+    result = await run(executor)
+    turns.end()
+    assert result.data == {"node": {f"a{n}": {f"a{m}": 1 for m in range(30)} for n in range(40)}}
+    # The first fields of an operation begin without a pause.
+    assert max(begun.values()) <= 200
+    assert turns.count >= 30
+
+
+async def test_a_batch_below_objects_in_slices_waits_for_all_of_them() -> None:
+    asked: list[list[Any]] = []
+
+    async def answer(parents: list[Any]) -> list[Any]:
+        asked.append(parents)
+        return [1] * len(parents)
+
+    slices = EndlessTurns()
+
+    def strict(parent: Any, info: Any) -> Any:
+        return 1 if info.path.key != "last" else info.context.batches.gather(info, parent, answer)
+
+    async def take_turns() -> None:
+        while True:
+            await slices.turn()
+
+    # Between the calls there are more turns than a batch waits for.
+    others = [asyncio.create_task(take_turns()) for _ in range(20)]
+    root: Any = {"nodes": [{}, {}, {}]}
+    executor = executor_of(f"{{ nodes {{ {aliases(70, 'slow')} last: slow }} }}", root, strict, slices)
+    result = await run(executor)
+    for other in others:
+        other.cancel()
+    assert not result.errors
+    assert [len(parents) for parents in asked] == [3]
+
+
+# --- what is given up ---------------------------------------------------------------------
+
+# Those of the first fields, which begin without a pause, and those of two turns.
+FEW = 300
+
+
+class Given:
+    """Fields that wait, and when they ended."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self.waiting = 0
+        self.ended = Counter[int]()
+
+    async def wait(self) -> int:
+        self.waiting += 1
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self.waiting -= 1
+            self.ended[self.turns.count] += 1
+        return 1
+
+    def field(self, parent: Any, _info: Any) -> Any:
+        return fail() if parent.get("fails") else self.wait()
+
+
+async def fail() -> int:
+    await asyncio.sleep(0.3)
+    raise ValueError("no")
+
+
+async def run(executor: SlicingExecutor) -> Any:
+    """As an operation runs it."""
+    found: Any = executor.execute_operation()
+    try:
+        return await found if is_awaitable(found) else found
+    finally:
+        await executor.context_value.batches.close()
+        await executor.close(executor.context_value.slices, failed=True)
+
+
+MANY: dict[str, tuple[str, dict[str, Any]]] = {
+    "a long list": ("{ nodes { slow } }", {"nodes": [{}] * 1500}),
+    "lists in a list": ("{ nodes { nodes { slow } } }", {"nodes": [{"nodes": [{}] * 30}] * 50}),
+    "objects in a list": (f"{{ nodes {{ {aliases(15, 'slow')} }} }}", {"nodes": [{}] * 100}),
+    "a wide object": (f"{{ node {{ {aliases(1500, 'slow')} }} }}", {"node": {}}),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+async def test_a_large_operation_that_is_cancelled_ends_over_many_turns(name: str) -> None:
+    before, given = asyncio.all_tasks(), Given()
+    document, root = MANY[name]
+    task = asyncio.create_task(run(executor_of(document, root, given.field, Slices())))
+    while given.waiting < 1500:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert given.waiting == 0
+    assert sum(given.ended.values()) == 1500
+    assert max(given.ended.values()) <= FEW
+    given.turns.end()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    # A coroutine that nothing awaits is an error of the tests.
+    del task
+    gc.collect()
+
+
+@pytest.mark.parametrize("name", ["a long list", "lists in a list"])
+async def test_what_an_error_removes_from_the_response_ends_over_many_turns(name: str) -> None:
+    before, given = asyncio.all_tasks(), Given()
+    document, root = MANY[name]
+    item = {"fails": True, "nodes": [{"fails": True}]}
+    root = {"nodes": [*root["nodes"], item]}
+    executor = executor_of(document.replace("slow", "strict"), root, given.field, Slices())
+    result = await run(executor)
+    assert result.data == {"nodes": None}
+    assert [str(error.original_error) for error in result.errors] == ["no"]
+    assert sum(given.ended.values()) == 1500
+    assert max(given.ended.values()) <= FEW
+    given.turns.end()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_awaitables_that_an_error_removes_before_they_begin_are_closed() -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    root = {"nodes": [*(never() for _ in range(5)), *range(300), *(never() for _ in range(300))]}
+    executor = executor_of("{ nodes { nodes { slow } } }", root, slow, Slices())
+    result = await run(executor)
+    assert result.data == {"nodes": None}
+    del root, executor, result
+    gc.collect()

@@ -178,6 +178,17 @@ async def test_a_document_that_nests_too_deeply_is_refused_there_as_on_the_loop(
     await answer(engine, "{ notes { id } }")
 
 
+@pytest.mark.parametrize("depth", [400, 990, 5000])
+async def test_an_answer_may_be_deeper_than_pythons_stack(engine: Engine, depth: int) -> None:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    scalar: Any = engine.schema.type_map["JSON"]
+    written = scalar.coerce_output_value(value)
+    for found in (value, {"data": written}):
+        assert b"[" * depth + b"1" + b"]" * depth in await engine.statements.encoded(found)
+
+
 # --- what is kept of it -----------------------------------------------------------------
 
 

@@ -119,6 +119,9 @@ def test_request_ids_differ() -> None:
     assert len({new_request_id() for _ in range(100)}) == 100
 
 
+LONG = 'x\u00e9"\n\ud800' * 30_000
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -129,10 +132,33 @@ def test_request_ids_differ() -> None:
         {"data": {"a": list(range(2500)), "b": [*range(2500), []]}},
         {"data": {"a": Written({"b": [[exact_float("1.10")], {1: exact_float("0.5")}]})}},
         [Written([exact_float("1.10")] * 2500), Written("\ud800"), {"a": Written(None)}],
+        {"a": LONG, LONG: [LONG, 1], "b": Written({"c": LONG, 1: LONG}), "d": [LONG[:900]] * 2500},
     ],
 )
 def test_what_is_large_is_encoded_as_what_is_small(value: Any) -> None:
     assert encode_in_parts(value) == encode(value)
+
+
+@pytest.mark.parametrize("value", [LONG * 10, {"a": LONG * 10}, [LONG[:5000]] * 200, {LONG * 10: 1}, Written(LONG)])
+def test_long_texts_are_encoded_in_pieces(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+
+    def watched(part: Any) -> bytes:
+        found = encode(part)
+        pieces.append(len(found))
+        return found
+
+    monkeypatch.setattr("clew.engine.outcome.encode", watched)
+    encode_in_parts(value)
+    assert max(pieces) < 200_000
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_what_is_too_deep_for_pythons_stack_is_encoded(depth: int) -> None:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": [value]}
+    assert encode_in_parts(value) == b'{"a":[' * depth + b"1" + b"]}" * depth
 
 
 def test_no_nan_is_encoded_in_parts_either() -> None:
