@@ -153,11 +153,11 @@ def test_rows_by_key_are_joined_to_the_keys_masked_and_in_their_order() -> None:
     read = plan_rows(access, build_schema(model), model.entity("Note"), (field,), {}, {}, sight, Limits())
     statement = compile_rows(read, model, build_tables(model), Cursors("secret"))
     assert statement.sql == (
-        "SELECT convert_to(concat('[', string_agg(CASE WHEN j1.book_id IS NOT NULL"
-        " THEN concat('{\"number\":' || coalesce(CAST(j1.number AS TEXT), 'null') || ',\"book\":',"
-        " CASE WHEN j3.id IS NOT NULL THEN '{\"title\":' || coalesce(CAST(to_json(j3.title) AS TEXT), 'null') || '}'"
-        " ELSE 'null'::text END, '}') ELSE 'null'::text END,"
-        " ',' ORDER BY clew_given.clew_position), ']'), 'UTF8') AS r0 \n"
+        "SELECT convert_to('[' || (coalesce(string_agg(CASE WHEN j1.book_id IS NOT NULL"
+        " THEN '{\"number\":' || coalesce(CAST(j1.number AS TEXT), 'null') || ',\"book\":' || ("
+        "CASE WHEN j3.id IS NOT NULL THEN '{\"title\":' || coalesce(CAST(to_json(j3.title) AS TEXT), 'null') || '}'"
+        " ELSE 'null'::text END || '}') ELSE 'null'::text END,"
+        " ',' ORDER BY clew_given.clew_position), '') || ']'), 'UTF8') AS r0 \n"
         "FROM unnest($1::UUID[], $2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_key1, clew_position)"
         " LEFT OUTER JOIN LATERAL (SELECT t0.book_id AS book_id, t0.number AS number \n"
         "FROM notes AS t0 \n"
