@@ -9,17 +9,17 @@ WHERE t0.deleted_at IS NULL ORDER BY t0.weight DESC NULLS LAST, t0.id ASC
 FROM people AS t3 
 WHERE t3.id = rows2.customer_id) AS j4 ON true), 'UTF8') AS r0, convert_to((SELECT '{"nodes":[' || (coalesce(string_agg('{"id":' || coalesce(('"' || CAST(rows8.id AS TEXT)) || '"', 'null') || '}', ',' ORDER BY rows8.clew_row DESC) FILTER (WHERE rows8.clew_row <= 3), '') || ('],"pageInfo":{"hasNextPage":' || coalesce(CAST(false AS TEXT), 'null') || ',"hasPreviousPage":' || coalesce(CAST(count(*) > 3 AS TEXT), 'null') || ',"__typename":"PageInfo"},"totalCount":' || coalesce(CAST((SELECT count(*) AS count_2 
 FROM orders AS t9 
-WHERE t9.deleted_at IS NULL AND t9.paid = $1::BOOLEAN) AS TEXT), 'null') || '}')) AS clew_json 
+WHERE t9.deleted_at IS NULL AND t9.paid = false) AS TEXT), 'null') || '}')) AS clew_json 
 FROM (SELECT page7.id AS id, page7.clew_key0 AS clew_key0, row_number() OVER (ORDER BY page7.clew_key0 DESC NULLS FIRST) AS clew_row 
 FROM (SELECT t6.id AS id, t6.id AS clew_key0 
 FROM orders AS t6 
-WHERE t6.deleted_at IS NULL AND t6.paid = $2::BOOLEAN ORDER BY t6.id DESC NULLS FIRST 
+WHERE t6.deleted_at IS NULL AND t6.paid = false ORDER BY t6.id DESC NULLS FIRST 
  LIMIT 4) AS page7) AS rows8), 'UTF8') AS r1, convert_to((SELECT '{"pageInfo":{"hasNextPage":' || coalesce(CAST(count(*) > 2147483647 AS TEXT), 'null') || '}}' AS clew_json 
 FROM (SELECT page11.present AS present, page11.clew_key0 AS clew_key0, row_number() OVER (ORDER BY page11.clew_key0 ASC) AS clew_row 
 FROM (SELECT 1 AS present, t10.id AS clew_key0 
 FROM orders AS t10 
 WHERE t10.deleted_at IS NULL ORDER BY t10.id ASC 
- LIMIT 2147483648) AS page11) AS rows12), 'UTF8') AS r2, convert_to((SELECT '{"nodes":[' || (coalesce(string_agg('{"id":' || coalesce(('"' || CAST(rows15.id AS TEXT)) || '"', 'null') || '}', ',' ORDER BY rows15.clew_row) FILTER (WHERE rows15.clew_row <= 0), '') || ('],"pageInfo":{"hasNextPage":' || coalesce(CAST(count(*) > 0 AS TEXT), 'null') || ',"hasPreviousPage":' || coalesce(CAST(false AS TEXT), 'null') || ',"startCursor":' || coalesce(('"' || max(($3::TEXT || ':0:') || encode(convert_to(CAST(json_build_array(CAST(rows15.clew_key0 AS TEXT)) AS TEXT), 'UTF8'), 'hex')) FILTER (WHERE rows15.clew_row = 1 AND rows15.clew_row <= 0)) || '"', 'null') || '}}')) AS clew_json 
+ LIMIT 2147483648) AS page11) AS rows12), 'UTF8') AS r2, convert_to((SELECT '{"nodes":[' || (coalesce(string_agg('{"id":' || coalesce(('"' || CAST(rows15.id AS TEXT)) || '"', 'null') || '}', ',' ORDER BY rows15.clew_row) FILTER (WHERE rows15.clew_row <= 0), '') || ('],"pageInfo":{"hasNextPage":' || coalesce(CAST(count(*) > 0 AS TEXT), 'null') || ',"hasPreviousPage":' || coalesce(CAST(false AS TEXT), 'null') || ',"startCursor":' || coalesce(('"' || max(($1::TEXT || ':0:') || encode(convert_to(CAST(json_build_array(CAST(rows15.clew_key0 AS TEXT)) AS TEXT), 'UTF8'), 'hex')) FILTER (WHERE rows15.clew_row = 1 AND rows15.clew_row <= 0)) || '"', 'null') || '}}')) AS clew_json 
 FROM (SELECT page14.id AS id, page14.clew_key0 AS clew_key0, row_number() OVER (ORDER BY page14.clew_key0 ASC) AS clew_row 
 FROM (SELECT t13.id AS id, t13.id AS clew_key0 
 FROM orders AS t13 

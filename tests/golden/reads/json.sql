@@ -19,4 +19,4 @@ FROM orders AS t10
 WHERE t10.deleted_at IS NULL AND (nullif(t10.data #> $9::TEXT[], 'null'::jsonb) @> $10::JSONB) AND CASE WHEN (jsonb_typeof(nullif(t10.data #> $11::TEXT[], 'null'::jsonb)) = 'string') THEN (nullif(t10.data #> $11::TEXT[], 'null'::jsonb) #>> '{}'::text[]) ILIKE $12::TEXT END ORDER BY t10.id ASC) AS page11), 'UTF8') AS r5, convert_to((SELECT '[' || (coalesce(string_agg('{"id":' || coalesce(('"' || CAST(page13.id AS TEXT)) || '"', 'null') || '}', ','), '') || ']') AS clew_json 
 FROM (SELECT t12.id AS id 
 FROM orders AS t12 
-WHERE t12.deleted_at IS NULL AND (nullif(t12.data #> $13::TEXT[], 'null'::jsonb) IS NULL) = $14::BOOLEAN ORDER BY t12.id ASC) AS page13), 'UTF8') AS r6
+WHERE t12.deleted_at IS NULL AND (nullif(t12.data #> $13::TEXT[], 'null'::jsonb) IS NULL) = true ORDER BY t12.id ASC) AS page13), 'UTF8') AS r6

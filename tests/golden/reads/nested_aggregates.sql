@@ -2,7 +2,7 @@ SELECT convert_to((SELECT '[' || (coalesce(string_agg(concat('{"givenName":' || 
 FROM orders AS t2 
 WHERE t2.customer_id = page1.id AND t2.deleted_at IS NULL), ',"paid":', (SELECT '{"count":' || coalesce(CAST(count(*) AS TEXT), 'null') || ',"max":{"placedAt":' || coalesce(CAST(to_json(max(t3.placed_at)) AS TEXT), 'null') || '}}' AS clew_json 
 FROM orders AS t3 
-WHERE t3.customer_id = page1.id AND t3.deleted_at IS NULL AND t3.paid = $1::BOOLEAN), ',"skillsAggregate":', (SELECT '{"count":' || coalesce(CAST(count(*) AS TEXT), 'null') || ',"max":{"id":' || coalesce(CAST(to_json(max(t4.id)) AS TEXT), 'null') || '}}' AS clew_json 
+WHERE t3.customer_id = page1.id AND t3.deleted_at IS NULL AND t3.paid = true), ',"skillsAggregate":', (SELECT '{"count":' || coalesce(CAST(count(*) AS TEXT), 'null') || ',"max":{"id":' || coalesce(CAST(to_json(max(t4.id)) AS TEXT), 'null') || '}}' AS clew_json 
 FROM skills AS t4 
 WHERE t4.id IN (SELECT t5.skill_id 
 FROM person_skills AS t5 

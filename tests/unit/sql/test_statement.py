@@ -181,7 +181,7 @@ def test_keys_are_judged_by_rules_and_guards_of_the_operation_over_visible_rows(
         "WHERE NOT (EXISTS (SELECT 1 \n"
         "FROM notes AS t0 \n"
         "WHERE t0.book_id = clew_given.clew_key0 AND t0.number = clew_given.clew_key1 "
-        "AND t0.by = $3::TEXT AND t0.open = $4::BOOLEAN"
+        "AND t0.by = $3::TEXT AND t0.open = true"
         " AND t0.by = $3::TEXT)))) AS r0"
     )
 
@@ -296,3 +296,18 @@ def test_a_join_of_a_filter_has_no_name_of_a_column() -> None:
     sdl = 'type T @table { id: Int! @id  up: T  clew_found: Int  twice: Int @computed(sql: "clew_found * 2") }'
     sql = compiled(sdl, "{ ts(where: {up: {up: {clew_found: {eq: 1}}}}) { twice } }").sql
     assert set(re.findall(r"1 AS (\w+)", sql)) == {"clew_found_"}
+
+
+def test_true_and_false_are_constants() -> None:
+    """For them Postgres can use a partial index, and keep a plan."""
+    sdl = "type T @table { id: Int! @id  open: Boolean!  flags: [Boolean!]! }"
+    document = """query($open: Boolean!) {
+      a: ts(where: {open: {eq: true}}) { id }
+      b: ts(where: {open: {neq: false}}) { id }
+      c: ts(where: {open: {eq: $open}}) { id }
+      d: ts(where: {flags: {has: true}}) { id }
+    }"""
+    statement = compiled(sdl, document, {"open": True})
+    conditions = re.findall(r"WHERE (.*?) ORDER BY", statement.sql)
+    assert conditions == ["t0.open = true", "t2.open != false", "t4.open = $1::BOOLEAN", "true = any(t6.flags)"]
+    assert len(statement.operands) == 1
