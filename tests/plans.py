@@ -44,7 +44,7 @@ class Plan:
 
 
 _ADMIN = Viewer.admin()
-_JSON = ("json", "concat(", "string_agg(")
+_JSON = ("json", "concat(", "string_agg(", "'{\"")
 _REMOVED = ("Filter", "Join Filter", "Index Recheck")
 
 

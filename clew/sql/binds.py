@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
 
-from clew.access.types import Claim, Operand, TieKey
+from clew.access.types import Claim, Operand, Reach, TieKey
 from clew.document.limits import MOST_VALUES
 from clew.errors import ClewError, Code
 from clew.model.types import ValueType
@@ -24,7 +25,7 @@ class Binds:
     def __init__(self) -> None:
         self.names: dict[str, Operand] = {}
         self.orders: list[str] = []
-        self._shared: dict[tuple[Claim | TieKey, ValueType], str] = {}
+        self._shared: dict[Hashable, str] = {}
 
     def order(self, name: str) -> int:
         """Return the number of an order of cursors."""
@@ -35,14 +36,15 @@ class Binds:
     def add(self, operand: Operand) -> ColumnElement[Any]:
         """Return a bind parameter for the operand, with the type of its comparison.
 
-        A claim has one parameter in the whole statement. Rules name it often, and so Postgres sees equal conditions.
+        A claim has one parameter in the whole statement, and so has an operand that stands at several places, if it is
+        no work to compare. Rules name it often, and so Postgres sees equal conditions.
 
         Raises:
             ClewError: LIMIT_EXCEEDED for more parameters than a statement can have.
         """
-        source = operand.source
-        if isinstance(source, Claim | TieKey) and (source, operand.type) in self._shared:
-            return self._parameter(self._shared[source, operand.type], operand)
+        key = _shared_key(operand)
+        if key is not None and key in self._shared:
+            return self._parameter(self._shared[key], operand)
         if len(self.names) >= MOST_VALUES:
             raise ClewError(
                 f"The operation is too large: at most {MOST_VALUES} values are allowed.",
@@ -52,12 +54,19 @@ class Binds:
         # SQLAlchemy finds binds in the finished text, as `%(name)s`. No SQL name or expression contains a NUL.
         name = f"\0{len(self.names)}"
         self.names[name] = operand
-        if isinstance(source, Claim | TieKey):
-            self._shared[source, operand.type] = name
+        if key is not None:
+            self._shared[key] = name
         return self._parameter(name, operand)
 
     def _parameter(self, name: str, operand: Operand) -> ColumnElement[Any]:
         return sa.bindparam(name, type_=bound_type(compared_type(operand.type)), unique=False)
+
+
+def _shared_key(operand: Operand) -> Hashable | None:
+    if isinstance(operand.source, Claim | TieKey):
+        return operand.source, operand.type
+    # The work of other operands is counted for each place (`clew.sql.effort`). `names` keeps the operand alive.
+    return id(operand) if operand.reach is Reach.NARROW else None
 
 
 def compared_type(type_: ValueType) -> ValueType:

@@ -17,11 +17,13 @@ from clew.access.types import (
     AllOf,
     AnyOf,
     Compare,
+    Constant,
     Exists,
     FieldPath,
     IsNull,
     IsTrue,
     JsonPath,
+    Literal,
     Measure,
     Not,
     Now,
@@ -39,6 +41,7 @@ from clew.model.types import Column, Entity, SearchField, ValueType
 from clew.sql.binds import Binds, array_operand, bare_type
 from clew.sql.constraints import SEARCH_COLUMN
 from clew.sql.effort import LONGEST_OF_ROW
+from clew.sql.json import BOOLEANS
 from clew.sql.literals import quote_text
 from clew.sql.relations import Levels, join
 from clew.sql.scope import Scope
@@ -338,6 +341,10 @@ def _operand(
         case Ruled(path):
             assert ruled is not None, operand.place
             return _in_form(operand.form, _short(operand, _field(path, ruled, levels)))
+        case Constant(value) | Literal(value) if isinstance(value, bool) and bare_type(type_.sql).lower() in BOOLEANS:
+            # With a bound value Postgres could use no partial index, and a plan for any value would seem to cost more
+            # than one for this value. So Postgres would plan each run anew.
+            return sa.true() if value else sa.false()
         case _:
             is_array = operand.type.is_list and type_.is_list
             bind = binds.add(operand)

@@ -23,7 +23,8 @@ from clew.sql.types import sql_type
 
 # A Postgres function takes at most 100 arguments.
 _ARGUMENTS = 100
-# The most pieces that `||` joins. It is faster than `concat`, but each `||` copies all text before it.
+# The most pieces in a chain of `||`, and the most chains that `||` joins. It is faster than `concat`, which copies all
+# text three times, but each `||` copies both its operands.
 _CHAIN = 8
 
 _BASE64: ColumnElement[Any] = sa.literal_column("'base64'")
@@ -73,10 +74,10 @@ class JsonConstant(Json):
 
 
 class JsonScalar(Json):
-    """An expression that is JSON text already, or a `json` or `jsonb`. It becomes `null` where it is null.
+    """An expression that is JSON text already. It becomes `null` where it is null.
 
     Args:
-        is_large: whether the text may be long, or has another type than `text`.
+        is_large: whether the text may be long.
     """
 
     __visit_name__ = "clew_json_scalar"
@@ -139,7 +140,7 @@ class JsonIf(Json):
 
 
 class _Items(Json):
-    """The items of an array. They are null without rows."""
+    """The items of an array, with commas between them."""
 
     __visit_name__ = "clew_json_items"
 
@@ -199,7 +200,7 @@ def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
     """Return the output form of a scalar."""
     base = bare_type(type_.sql).lower()
     if type_.is_list:
-        return JsonScalar(sa.func.to_json(_list(expression, type_, base)), is_large=True)
+        return JsonScalar(sa.cast(sa.func.to_json(_list(expression, type_, base)), _TEXT), is_large=True)
     match type_.name:
         case "Int" if base in _INTEGERS:
             return JsonScalar(sa.cast(expression, _TEXT))
@@ -210,7 +211,7 @@ def json_value(expression: ColumnElement[Any], type_: ValueType) -> Json:
         case "ID" | "UUID" if base == "uuid":
             return JsonScalar(_in_quotes(sa.cast(expression, _TEXT)))
         case "JSON" if base in ("json", "jsonb"):
-            return JsonScalar(expression, is_large=True)
+            return JsonScalar(sa.cast(expression, _TEXT), is_large=True)
         case "Bytes":
             text = sa.func.translate(sa.func.encode(expression, _BASE64), _NEWLINE, _EMPTY_TEXT)
             return JsonScalar(_in_quotes(text), is_large=True)
@@ -279,42 +280,51 @@ def _pieces(value: ColumnElement[Any]) -> Iterator[str | ColumnElement[Any]]:
 @compiles(JsonObject)
 @compiles(JsonArray)
 def _compile_pieces(element: Json, compiler: SQLCompiler, **options: Any) -> str:
-    """Join small pieces into chains. Join chains and large pieces by `concat`, which copies everything once."""
+    """Join small pieces into chains. Join chains and large pieces so that none of them is copied many times."""
     options = _inside(options)
-    arguments: list[str] = []
-    chain: list[str] = []
+    chains: list[list[str]] = [[]]
     constant = ""
 
-    def end_chain() -> None:
+    def end_constant() -> None:
         nonlocal constant
         if constant:
-            chain.append(quote_text(constant))
+            chains[-1].append(quote_text(constant))
             constant = ""
-        if chain:
-            arguments.append(" || ".join(chain))
-            chain.clear()
 
     for piece in _pieces(element):
         if isinstance(piece, str):
             constant += piece
             continue
         is_large = not isinstance(piece, JsonScalar) or piece.is_large
-        if is_large or len(chain) >= _CHAIN:
-            end_chain()
+        if is_large or len(chains[-1]) >= _CHAIN:
+            end_constant()
+            chains.append([])
+        end_constant()
+        chains[-1].append(compiler.process(piece, **options))
         if is_large:
-            arguments.append(compiler.process(piece, **options))
-            continue
-        if constant:
-            chain.append(quote_text(constant))
-            constant = ""
-        chain.append(compiler.process(piece, **options))
-    if not arguments and not chain:
+            chains.append([])
+    if chains == [[]]:
         return f"{quote_text(constant)}::text"
-    end_chain()
-    while len(arguments) > 1:
-        blocks = [arguments[start : start + _ARGUMENTS] for start in range(0, len(arguments), _ARGUMENTS)]
-        arguments = [f"concat({', '.join(block)})" for block in blocks]
-    return arguments[0]
+    end_constant()
+    chains = [chain for chain in chains if chain]
+    while len(chains) > _CHAIN:
+        blocks = [chains[start : start + _ARGUMENTS] for start in range(0, len(chains), _ARGUMENTS)]
+        chains = [[f"concat({', '.join(map(_joined, block))})"] for block in blocks]
+    return _balanced(chains)
+
+
+def _joined(chain: Sequence[str]) -> str:
+    return " || ".join(chain)
+
+
+def _balanced(chains: Sequence[Sequence[str]]) -> str:
+    """Join chains, each in as few steps as the others."""
+    if len(chains) == 1:
+        return _joined(chains[0])
+    half = len(chains) // 2
+    left, right = _balanced(chains[:half]), _balanced(chains[half:])
+    is_bare = len(chains) - half == 1 and len(chains[-1]) == 1
+    return f"{left} || {right}" if is_bare else f"{left} || ({right})"
 
 
 @compiles(JsonScalar)
@@ -327,7 +337,9 @@ def _compile_items(element: _Items, compiler: SQLCompiler, **options: Any) -> st
     options = _inside(options)
     order = ", ".join(compiler.process(key, **options) for key in element.order)
     items = f"string_agg({compiler.process(element.item, **options)}, ','{f' ORDER BY {order}' if order else ''})"
-    return items if element.where is None else f"{items} FILTER (WHERE {compiler.process(element.where, **options)})"
+    if element.where is not None:
+        items += f" FILTER (WHERE {compiler.process(element.where, **options)})"
+    return f"coalesce({items}, '')"
 
 
 @compiles(JsonIf)

@@ -21,6 +21,7 @@ from clew.sql.constraints import SEARCH_COLUMN
 from clew.sql.filters import can_fail, condition, key_can_fail, masked, measure_value
 from clew.sql.once import Once
 from clew.sql.order import direction
+from clew.sql.ranges import narrowed
 from clew.sql.relations import join, local_columns
 from clew.sql.scope import Scope, free_name
 from clew.sql.sources import lateral
@@ -106,15 +107,16 @@ class Pages:
         if any(can_fail(predicate) for predicate, _ in parts):
             # A condition that may raise must stand behind all others.
             return scope.source, self.conditions(rows, scope, ruled)
+        abouts = [about for predicate, about in parts for _ in _conjuncts(predicate)]
+        items = narrowed([item for predicate, _ in parts for item in _conjuncts(predicate)], scope.entity, self.model)
         source, found = scope.source, list[ColumnElement[bool]]()
-        for predicate, about in parts:
-            for item in _conjuncts(predicate):
-                if isinstance(item, Exists) and self.is_unique(item.relation):
-                    source = source.join(self.at_other_end(item, scope, about), sa.true())
-                    if item.mask is not None:
-                        found.append(self.opened(item.mask, scope).is_(sa.true()))
-                else:
-                    found.append(condition(item, scope, self, self.binds, about))
+        for item, about in zip(items, abouts, strict=True):
+            if isinstance(item, Exists) and self.is_unique(item.relation):
+                source = source.join(self.at_other_end(item, scope, about), sa.true())
+                if item.mask is not None:
+                    found.append(self.opened(item.mask, scope).is_(sa.true()))
+            else:
+                found.append(condition(item, scope, self, self.binds, about))
         return source, found
 
     def is_unique(self, relation: Relation) -> bool:

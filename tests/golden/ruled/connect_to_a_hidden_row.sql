@@ -1,19 +1,19 @@
 -- 1: updateNote, gather
 --   Lock visible=Note permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58] by_key=True named=True columns=[version]
-SELECT clew_given.clew_position AS position, t0.id, t0.version, (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true AS b0, (t0.state = $3::TEXT) IS true AS b1, (t0.author_id = $2::TEXT) IS true AS b2, (t0.frozen = $4::BOOLEAN) IS true AS b3, true IS true AS b4 
-FROM unnest($5::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN notes AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (t0.state = $6::TEXT OR t0.author_id = $2::TEXT) AND (t0.frozen = $4::BOOLEAN) IS true AND true IS true AND ((t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true OR (t0.state = $3::TEXT) IS true OR (t0.author_id = $2::TEXT) IS true) ORDER BY t0.id FOR UPDATE OF t0;
+SELECT clew_given.clew_position AS position, t0.id, t0.version, (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true AS b0, (t0.state = $3::TEXT) IS true AS b1, (t0.author_id = $2::TEXT) IS true AS b2, (t0.frozen = false) IS true AS b3, true IS true AS b4 
+FROM unnest($4::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN notes AS t0 ON t0.id = clew_given.clew_key0 
+WHERE (t0.state = $5::TEXT OR t0.author_id = $2::TEXT) AND (t0.frozen = false) IS true AND true IS true AND ((t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true OR (t0.state = $3::TEXT) IS true OR (t0.author_id = $2::TEXT) IS true) ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateNote, gather
 --   Leads relation=club visible=Club
 --     Update entity=Note sets=[clubId] presets=[[slug, "lower(text) || '-' || state"]]
 SELECT changed_rows.club_id IS NULL OR (EXISTS (SELECT 1 
 FROM clubs AS t0 
-WHERE t0.id = changed_rows.club_id AND (t0.open = $1::BOOLEAN OR (EXISTS (SELECT 1 
+WHERE t0.id = changed_rows.club_id AND (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t1 
-WHERE t1.club_id = t0.id AND t1.person_id = $2::TEXT))))) AS anon_1 
+WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT))))) AS anon_1 
 FROM (SELECT clew_given.clew_value0 AS club_id, clew_given.clew_key0 AS clew_key0, clew_given.clew_position AS clew_position 
-FROM unnest($3::INTEGER[], $4::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows ORDER BY changed_rows.clew_position;
+FROM unnest($2::INTEGER[], $3::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) JOIN notes ON notes.id = clew_given.clew_key0) AS changed_rows ORDER BY changed_rows.clew_position;
 
 -- 3: updateNote, gather
 --   Foresee permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]

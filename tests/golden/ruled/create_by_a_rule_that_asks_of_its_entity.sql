@@ -3,9 +3,9 @@
 --     Insert entity=Steward columns=[personId]
 SELECT given_rows.person_id IS NULL OR (EXISTS (SELECT 1 
 FROM people AS t0 
-WHERE t0.id = given_rows.person_id AND (t0.hiding = $1::BOOLEAN OR t0.id = $2::TEXT))) AS anon_1 
+WHERE t0.id = given_rows.person_id AND (t0.hiding = false OR t0.id = $1::TEXT))) AS anon_1 
 FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS clew_position 
-FROM unnest($3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
+FROM unnest($2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 2: createSteward, write
 --   Foresee permits=CREATE[schema.graphql:117]

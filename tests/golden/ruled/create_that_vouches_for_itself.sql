@@ -2,7 +2,7 @@
 --   Find visible=Person columns=[id]
 SELECT clew_given.clew_position, t0.id 
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_value0 
-WHERE t0.hiding = $2::BOOLEAN OR t0.id = $3::TEXT ORDER BY clew_given.clew_position;
+WHERE t0.hiding = false OR t0.id = $2::TEXT ORDER BY clew_given.clew_position;
 
 -- 2: createClub, write
 --   Insert entity=Club columns=[name]
@@ -17,27 +17,27 @@ FROM unnest($1::INTEGER[], $2::TEXT[], $3::TEXT[]) WITH ORDINALITY AS clew_given
 -- 4: createClub, check
 --   Check visible=Club permits=CREATE[schema.graphql:26, schema.graphql:27] before=['Club', 'Member']
 SELECT judged.readable, judged.a0, judged.a1 
-FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = $2::BOOLEAN OR (EXISTS (SELECT 1 
+FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t1 
-WHERE t1.club_id = t0.id AND t1.person_id = $3::TEXT))) IS true AS readable, (EXISTS (SELECT 1 
+WHERE t1.club_id = t0.id AND t1.person_id = $2::TEXT))) IS true AS readable, (EXISTS (SELECT 1 
 FROM (SELECT n2.id AS id, n2.club_id AS club_id, n2.person_id AS person_id, n2.level AS level 
 FROM members AS n2 
 WHERE NOT (EXISTS (SELECT 1 
-FROM unnest($4::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
+FROM unnest($3::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
 WHERE n2.id = clew_given.clew_key0)) UNION ALL SELECT (r4.image).id AS id, (r4.image).club_id AS club_id, (r4.image).person_id AS person_id, (r4.image).level AS level 
 FROM (SELECT CAST(w3.image AS "members") AS image 
-FROM unnest($5::TEXT[]) AS w3(image)
+FROM unnest($4::TEXT[]) AS w3(image)
  LIMIT ALL OFFSET 0) AS r4) AS t5 
-WHERE t5.club_id = t0.id AND t5.person_id = $3::TEXT)) IS true AS a0, (EXISTS (SELECT 1 
+WHERE t5.club_id = t0.id AND t5.person_id = $2::TEXT)) IS true AS a0, (EXISTS (SELECT 1 
 FROM (SELECT n6.id AS id, n6.club_id AS club_id, n6.person_id AS person_id, n6.level AS level 
 FROM members AS n6 
 WHERE NOT (EXISTS (SELECT 1 
-FROM unnest($6::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
+FROM unnest($5::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
 WHERE n6.id = clew_given.clew_key0)) UNION ALL SELECT (r8.image).id AS id, (r8.image).club_id AS club_id, (r8.image).person_id AS person_id, (r8.image).level AS level 
 FROM (SELECT CAST(w7.image AS "members") AS image 
-FROM unnest($7::TEXT[]) AS w7(image)
+FROM unnest($6::TEXT[]) AS w7(image)
  LIMIT ALL OFFSET 0) AS r8) AS t9 
-WHERE t9.club_id = t0.id AND t9.person_id = $3::TEXT)) IS true AS a1 
+WHERE t9.club_id = t0.id AND t9.person_id = $2::TEXT)) IS true AS a1 
 FROM clubs AS t0 
 WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 

@@ -15,13 +15,13 @@ SELECT clew_given.clew_position AS position, t0.id, t0.tent_id, CAST(ROW(t0.*) A
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true AS b0 
-FROM unnest($3::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 4: updateTent, gather
 --   Lock visible=Pole permits=DELETE[schema.graphql:97] by_key=True columns=[tentId] image=True
@@ -29,13 +29,13 @@ SELECT clew_given.clew_position AS position, t0.id, t0.tent_id, CAST(ROW(t0.*) A
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true AS b0 
-FROM unnest($3::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 5: updateTent, gather
 --   Lock visible=Pole permits=UPDATE[schema.graphql:97] by_key=True named=True columns=[tentId] image=True
@@ -43,13 +43,13 @@ SELECT clew_given.clew_position AS position, t0.id, t0.tent_id, CAST(ROW(t0.*) A
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true AS b0 
-FROM unnest($3::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 6: updateTent, gather
 --   Lock visible=Pole permits=UPDATE[schema.graphql:97] by_key=True named=True columns=[tentId] image=True
@@ -57,13 +57,13 @@ SELECT clew_given.clew_position AS position, t0.id, t0.tent_id, CAST(ROW(t0.*) A
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true AS b0 
-FROM unnest($3::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
+FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
-WHERE t2.tent_id = t1.id AND t2.up = $2::BOOLEAN))) IS true ORDER BY t0.id FOR UPDATE OF t0;
+WHERE t2.tent_id = t1.id AND t2.up = true))) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 7: updateTent, write
 --   Delete entity=Pole
@@ -95,14 +95,14 @@ FROM (SELECT CAST(w9.image AS "poles") AS image
 FROM unnest($7::TEXT[]) WITH ORDINALITY AS w9(image, place) 
 WHERE w9.image IS NOT NULL AND w9.place >= clew_at.clew_place
  LIMIT ALL OFFSET 0) AS r10) AS t11 
-WHERE t11.tent_id = t7.id AND t11.up = $8::BOOLEAN))) IS true AS b0 
+WHERE t11.tent_id = t7.id AND t11.up = true))) IS true AS b0 
 FROM LATERAL (SELECT clew_given.clew_value0 AS clew_place) AS clew_at, LATERAL (SELECT n0.id AS id, n0.up AS up, n0.tent_id AS tent_id 
 FROM poles AS n0 
 WHERE NOT (EXISTS (SELECT 1 
-FROM unnest($9::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
+FROM unnest($8::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
 WHERE n0.id = clew_given.clew_key0 AND clew_given.clew_position >= clew_at.clew_place)) UNION ALL SELECT (r2.image).id AS id, (r2.image).up AS up, (r2.image).tent_id AS tent_id 
 FROM (SELECT CAST(w1.image AS "poles") AS image 
-FROM unnest($10::TEXT[]) WITH ORDINALITY AS w1(image, place) 
+FROM unnest($9::TEXT[]) WITH ORDINALITY AS w1(image, place) 
 WHERE w1.image IS NOT NULL AND w1.place >= clew_at.clew_place
  LIMIT ALL OFFSET 0) AS r2) AS t3 
 WHERE t3.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
@@ -129,14 +129,14 @@ FROM (SELECT CAST(w9.image AS "poles") AS image
 FROM unnest($7::TEXT[]) WITH ORDINALITY AS w9(image, place) 
 WHERE w9.image IS NOT NULL AND w9.place >= clew_at.clew_place
  LIMIT ALL OFFSET 0) AS r10) AS t11 
-WHERE t11.tent_id = t7.id AND t11.up = $8::BOOLEAN))) IS true AS b0 
+WHERE t11.tent_id = t7.id AND t11.up = true))) IS true AS b0 
 FROM LATERAL (SELECT clew_given.clew_value0 AS clew_place) AS clew_at, LATERAL (SELECT n0.id AS id, n0.up AS up, n0.tent_id AS tent_id 
 FROM poles AS n0 
 WHERE NOT (EXISTS (SELECT 1 
-FROM unnest($9::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
+FROM unnest($8::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) 
 WHERE n0.id = clew_given.clew_key0 AND clew_given.clew_position >= clew_at.clew_place)) UNION ALL SELECT (r2.image).id AS id, (r2.image).up AS up, (r2.image).tent_id AS tent_id 
 FROM (SELECT CAST(w1.image AS "poles") AS image 
-FROM unnest($10::TEXT[]) WITH ORDINALITY AS w1(image, place) 
+FROM unnest($9::TEXT[]) WITH ORDINALITY AS w1(image, place) 
 WHERE w1.image IS NOT NULL AND w1.place >= clew_at.clew_place
  LIMIT ALL OFFSET 0) AS r2) AS t3 
 WHERE t3.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;

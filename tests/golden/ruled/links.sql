@@ -4,7 +4,7 @@ SELECT clew_given.clew_position AS position, t0.id, CAST(ROW(t0.*) AS TEXT) AS i
 FROM members AS t1 
 WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true AS b0 
 FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (t0.open = $3::BOOLEAN OR (EXISTS (SELECT 1 
+WHERE (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t2 
 WHERE t2.club_id = t0.id AND t2.person_id = $1::TEXT))) AND (EXISTS (SELECT 1 
 FROM members AS t1 
@@ -16,7 +16,7 @@ SELECT clew_given.clew_position AS position, t0.id, CAST(ROW(t0.*) AS TEXT) AS i
 FROM members AS t1 
 WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true AS b0 
 FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (t0.open = $3::BOOLEAN OR (EXISTS (SELECT 1 
+WHERE (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t2 
 WHERE t2.club_id = t0.id AND t2.person_id = $1::TEXT))) AND (EXISTS (SELECT 1 
 FROM members AS t1 
@@ -26,7 +26,7 @@ WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FO
 --   Find visible=Tag columns=[id]
 SELECT clew_given.clew_position, t0.id 
 FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN tags AS t0 ON t0.id = clew_given.clew_value0 
-WHERE t0.hidden = $2::BOOLEAN ORDER BY clew_given.clew_position;
+WHERE t0.hidden = false ORDER BY clew_given.clew_position;
 
 -- 4: updateClub, write
 --   Insert entity=ClubTag columns=[clubId, tagId] once=True
@@ -36,11 +36,11 @@ FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0
 -- 5: updateClub, check
 --   Check visible=Club permits=UPDATE[schema.graphql:26]
 SELECT judged.readable, judged.a0 
-FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = $2::BOOLEAN OR (EXISTS (SELECT 1 
+FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t1 
-WHERE t1.club_id = t0.id AND t1.person_id = $3::TEXT))) IS true AS readable, (EXISTS (SELECT 1 
+WHERE t1.club_id = t0.id AND t1.person_id = $2::TEXT))) IS true AS readable, (EXISTS (SELECT 1 
 FROM members AS t2 
-WHERE t2.club_id = t0.id AND t2.person_id = $3::TEXT)) IS true AS a0 
+WHERE t2.club_id = t0.id AND t2.person_id = $2::TEXT)) IS true AS a0 
 FROM clubs AS t0 
 WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_position;
 

@@ -1,8 +1,8 @@
 -- 1: updateNote, gather
 --   Lock visible=Note permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58] by_key=True named=True columns=[version]
-SELECT clew_given.clew_position AS position, t0.id, t0.version, (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true AS b0, (t0.state = $3::TEXT) IS true AS b1, (t0.author_id = $2::TEXT) IS true AS b2, (t0.frozen = $4::BOOLEAN) IS true AS b3, true IS true AS b4 
-FROM unnest($5::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN notes AS t0 ON t0.id = clew_given.clew_key0 
-WHERE (t0.state = $6::TEXT OR t0.author_id = $2::TEXT) AND (t0.frozen = $4::BOOLEAN) IS true AND true IS true AND ((t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true OR (t0.state = $3::TEXT) IS true OR (t0.author_id = $2::TEXT) IS true) ORDER BY t0.id FOR UPDATE OF t0;
+SELECT clew_given.clew_position AS position, t0.id, t0.version, (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true AS b0, (t0.state = $3::TEXT) IS true AS b1, (t0.author_id = $2::TEXT) IS true AS b2, (t0.frozen = false) IS true AS b3, true IS true AS b4 
+FROM unnest($4::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN notes AS t0 ON t0.id = clew_given.clew_key0 
+WHERE (t0.state = $5::TEXT OR t0.author_id = $2::TEXT) AND (t0.frozen = false) IS true AND true IS true AND ((t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true OR (t0.state = $3::TEXT) IS true OR (t0.author_id = $2::TEXT) IS true) ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateNote, write
 --   Foresee permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]

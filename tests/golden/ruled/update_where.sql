@@ -1,9 +1,9 @@
 -- 1: updateNotes, gather
 --   Lock visible=Note permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]
 --     Compare column=text operator='contains' operand='Ann'
-SELECT 0 AS position, t0.id, (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true AS b0, (t0.state = $3::TEXT) IS true AS b1, (t0.author_id = $2::TEXT) IS true AS b2, (t0.frozen = $4::BOOLEAN) IS true AS b3, true IS true AS b4 
+SELECT 0 AS position, t0.id, (t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true AS b0, (t0.state = $3::TEXT) IS true AS b1, (t0.author_id = $2::TEXT) IS true AS b2, (t0.frozen = false) IS true AS b3, true IS true AS b4 
 FROM notes AS t0 
-WHERE (t0.state = $5::TEXT OR t0.author_id = $2::TEXT) AND (t0.text LIKE $6::TEXT) AND (t0.frozen = $4::BOOLEAN) IS true AND true IS true AND ((t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true OR (t0.state = $3::TEXT) IS true OR (t0.author_id = $2::TEXT) IS true) ORDER BY t0.id FOR UPDATE OF t0;
+WHERE (t0.state = $4::TEXT OR t0.author_id = $2::TEXT) AND (t0.text LIKE $5::TEXT) AND (t0.frozen = false) IS true AND true IS true AND ((t0.state = $1::TEXT AND t0.author_id = $2::TEXT) IS true OR (t0.state = $3::TEXT) IS true OR (t0.author_id = $2::TEXT) IS true) ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateNotes, write
 --   Foresee permits=UPDATE[schema.graphql:61, schema.graphql:62, schema.graphql:63, schema.graphql:57, schema.graphql:58]
