@@ -84,7 +84,8 @@ class SlicedList:
         self, items: Sequence[Any], slices: Slices, begin: Callable[[asyncio.Future[None]], Any] | None = None
     ) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.rest = iter(items)
+        # A copy: the list may be the application's own, which may change it in a pause.
+        self.rest = iter(list(items))
         self._slices = slices
         self._begin = begin
 

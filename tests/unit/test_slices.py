@@ -102,6 +102,14 @@ async def test_who_waits_for_its_end_is_told_when_it_begins_and_not_before() -> 
     assert cancelled.ended.done()
 
 
+async def test_a_list_that_changes_in_a_pause_has_the_items_of_its_beginning() -> None:
+    own = [1, 2, 3]
+    items = SlicedList(own, Slices())
+    assert await anext(items) == 1
+    own.clear()
+    assert [item async for item in items] == [2, 3]
+
+
 async def test_what_is_closed_ends() -> None:
     items = SlicedList([1, 2, 3], Slices())
     assert await anext(items) == 1
