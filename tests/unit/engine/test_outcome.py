@@ -167,7 +167,7 @@ def test_a_value_that_holds_itself_is_refused() -> None:
     with pytest.raises(ValueError, match="holds itself"):
         encode_in_parts(value)
     # It may stand in two places.
-    shared = {"a": [[]]}
+    shared: Any = {"a": [[]]}
     assert encode_in_parts([shared, [shared], shared]) == encode([shared, [shared], shared])
 
 
