@@ -84,7 +84,8 @@ class SlicedList:
         self, items: Sequence[Any], slices: Slices, begin: Callable[[asyncio.Future[None]], Any] | None = None
     ) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.rest = iter(items)
+        # A copy: the list may be the application's own, which may change it in a pause.
+        self.rest = iter(list(items))
         self._slices = slices
         self._begin = begin
 
@@ -182,6 +183,8 @@ class SlicingExecutor(Executor[Any]):
         # The coroutines that this executor and the resolvers made.
         self._made: list[Coroutine[Any, Any, Any]] = []
         self.is_awaitable = _noting(self._made)
+        # Long lists whose first items nobody has asked for yet.
+        self._untouched: set[Any] = set()
         # Lists that an error has removed from the response. Its frames hold them until they are freed in slices.
         self._removed: list[list[Any]] = []
         # When what is completed without a pause takes too long.
@@ -197,6 +200,10 @@ class SlicingExecutor(Executor[Any]):
         Args:
             failed: whether coroutines may be left that have not begun. Nobody will await them, so they are closed.
         """
+        if failed:
+            for items in self._untouched:
+                self._note(items.rest)
+        self._untouched.clear()
         try:
             while len(self._made) > _FEW_MADE or self._removed:
                 self._drop(_FEW_MADE, failed)
@@ -329,12 +336,19 @@ class SlicingExecutor(Executor[Any]):
         """Complete a list as graphql-core does, but in slices if it is long, or if it comes late."""
         if not isinstance(result, list) and is_iterable(result):
             # Introspection returns views of the schema's dicts, and generators. So may resolvers.
-            result = list(result)
+            items: list[Any] = []
+            try:
+                items.extend(result)
+            except BaseException:
+                self._note(items)
+                raise
+            result = items
         if isinstance(result, list) and self._is_much(len(result), field_details_list, info.context.running.slices):
             running = info.context.running
             running.large.begin()
             # The batches below this list wait until all its items have begun.
             result = SlicedList(result, running.slices, partial(running.batches.track, info.path))
+            self._untouched.add(result)
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
     def _is_much(self, length: int, field_details_list: Any, slices: Slices) -> bool:
@@ -399,6 +413,7 @@ class SlicingExecutor(Executor[Any]):
         parts = Parts(running, results)
         is_awaitable = self.is_awaitable
         is_sliced = isinstance(async_iterator, SlicedList)
+        self._untouched.discard(async_iterator)
         try:
             async for item in async_iterator:
                 index = len(results)

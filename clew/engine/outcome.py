@@ -233,26 +233,29 @@ def encode_in_parts(value: Any) -> bytes:
     """Encode a large or deep value part by part, so that other threads can run between the parts."""
     # Not a list of parts: to free millions of them at its end would block the other threads.
     text = bytearray()
-    # The values that are under way, the outermost first: Python's own stack is too small for deep ones.
-    under_way = [_parts(text, value, as_read=False)]
+    # The values that are under way by their ids, the outermost first: Python's own stack is too small for deep ones.
+    under_way = {id(value): _parts(text, value, as_read=False)}
     while under_way:
-        inner = next(under_way[-1], None)
-        if inner is not None:
-            under_way.append(inner)
+        last = next(reversed(under_way))
+        for inner, as_read in under_way[last]:
+            if id(inner) in under_way:
+                raise ValueError("The answer holds a value that holds itself.")
+            under_way[id(inner)] = _parts(text, inner, as_read=as_read)
+            break
         else:
-            under_way.pop()
+            del under_way[last]
     return bytes(text)
 
 
-def _parts(text: bytearray, value: Any, *, as_read: bool) -> Iterator[Any]:
-    """Append the JSON of a value. Yield the same for each value in it that is not encoded in one go.
+def _parts(text: bytearray, value: Any, *, as_read: bool) -> Iterator[tuple[Any, bool]]:
+    """Append the JSON of a value. Yield each value in it that is not encoded in one go, with its `as_read`.
 
     Args:
         as_read: whether numbers are to be written as they were read.
     """
     if isinstance(value, Written):
-        value, as_read = value.value, True
-    if isinstance(value, str):
+        yield value.value, True
+    elif isinstance(value, str):
         text += b'"'
         for index in range(0, len(value), _CHARACTERS):
             text += encode(value[index : index + _CHARACTERS])[1:-1]
@@ -262,14 +265,14 @@ def _parts(text: bytearray, value: Any, *, as_read: bool) -> Iterator[Any]:
         for index, (key, item) in enumerate(value.items()):
             text += b"," if index else b""
             if isinstance(key, str):
-                yield _parts(text, key, as_read=False)
+                yield key, False
             else:
                 text += encode_key(key).encode()
             text += b":"
             if _is_small(item):
                 text += _whole(item, as_read=as_read)
             else:
-                yield _parts(text, item, as_read=as_read)
+                yield item, as_read
         text += b"}"
     elif isinstance(value, list):
         text += b"["
@@ -284,7 +287,7 @@ def _parts(text: bytearray, value: Any, *, as_read: bool) -> Iterator[Any]:
                 if _is_small(item):
                     text += _whole(item, as_read=as_read)
                 else:
-                    yield _parts(text, item, as_read=as_read)
+                    yield item, as_read
         text += b"]"
     else:
         text += _whole(value, as_read=as_read)

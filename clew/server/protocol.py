@@ -13,11 +13,13 @@ A request that arrives whole in one read starts no timer.
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from clew.auth.local import ABSOLUTE_TARGET
@@ -82,6 +84,8 @@ class Connection(HttpToolsProtocol):
         self._began = 0.0
         self._received = 0
         self._has_moved = False
+        # The number of bytes that the parser has taken, where it has stopped behind a head.
+        self._stopped_at: int | None = None
         # A timer that checks whether the client reads. `_answers` tells whether another response was written meanwhile.
         self._watch: asyncio.TimerHandle | None = None
         self._answers = 0
@@ -117,6 +121,9 @@ class Connection(HttpToolsProtocol):
             data = data[len(part) :]
             self._has_moved = False
             super().data_received(part)
+            if self._stopped_at is not None:
+                data = part[self._stopped_at :] + data
+                self._stopped_at = None
             if not self._has_moved:
                 self._received += len(part)
                 if self._stage != _BODY and self._received >= MAX_HEAD_BYTES:
@@ -147,6 +154,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin the stage of the body."""
+        if self._stays_http():
+            return
         self._enter(_BODY)
         self._waiting.pop(self, None)
         extensions: dict[str, Any] = {}
@@ -159,8 +168,32 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End the stages of this request, because it is complete."""
+        if self._stays_http():
+            return
         self._enter(_NOTHING if self._is_answering() else _HEAD)
         super().on_message_complete()
+
+    def _stays_http(self) -> bool:
+        """Return whether the client offers a protocol that is not spoken here, such as HTTP/2."""
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT" and not self._should_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Ignore the offer of another protocol, as a server may (RFC 9110, 7.8). uvicorn calls this after the head.
+
+        The parser takes the body for that protocol. So another one begins with the head, without the offer.
+        """
+        stopped = sys.exception()
+        if not isinstance(stopped, HttpParserUpgrade) or not self._stays_http():
+            return
+        self._stopped_at = stopped.args[0]
+        first_line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        lines = (name + b": " + value for name, value in self.headers if name != b"upgrade")
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        try:
+            self.parser.feed_data(b"\r\n".join((first_line, *lines)) + _END_OF_HEAD)
+        except HttpParserError:
+            self.send_400_response("")
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to the WebSocket protocol."""

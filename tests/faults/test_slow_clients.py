@@ -416,3 +416,26 @@ async def test_a_strange_target_is_refused_and_the_server_lives(target: bytes) -
             writer.write(method + b" " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             await rest(reader)
         assert await is_served(port)
+
+
+# --- other protocols ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offer", [b"h2c", b"TLS/1.0", b"websocket, h2c"])
+@pytest.mark.parametrize("piece", [10**6, 100, 1], ids=["one packet", "some", "bytes"])
+async def test_a_client_that_offers_another_protocol_is_answered_over_http_1(
+    lab: Lab, piece: int, offer: bytes
+) -> None:
+    # As Java's own client sends it, unless it is told otherwise.
+    head = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: Upgrade, HTTP2-Settings"
+    head += b"%b\r\nUpgrade: " + offer + b"\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
+    whole = head + b"Content-Length: %d\r\n\r\n" % len(QUERY) + QUERY
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(QUERY), QUERY)
+    requests = whole % b"" + chunked % b"" + whole % b", close"
+    async with served(lab.app()) as port:
+        reader, writer = await connect(port)
+        for start in range(0, len(requests), piece):
+            writer.write(requests[start : start + piece])
+            await asyncio.sleep(0)
+        answer = await rest(reader)
+    assert answer.count(b"HTTP/1.1 200") == answer.count(b'{"data":{"__typename":"Query"}}') == 3

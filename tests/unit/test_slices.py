@@ -6,6 +6,7 @@ import asyncio
 import gc
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -99,6 +100,14 @@ async def test_who_waits_for_its_end_is_told_when_it_begins_and_not_before() -> 
     task.cancel()
     await asyncio.wait([task])
     assert cancelled.ended.done()
+
+
+async def test_a_list_that_changes_in_a_pause_has_the_items_of_its_beginning() -> None:
+    own = [1, 2, 3]
+    items = SlicedList(own, Slices())
+    assert await anext(items) == 1
+    own.clear()
+    assert [item async for item in items] == [2, 3]
 
 
 async def test_what_is_closed_ends() -> None:
@@ -389,4 +398,31 @@ async def test_awaitables_that_an_error_removes_before_they_begin_are_closed() -
     result = await run(executor)
     assert result.data == {"nodes": None}
     del root, executor, result
+    gc.collect()
+
+
+@pytest.mark.parametrize("number", [5, 300])
+async def test_awaitables_of_a_list_that_an_error_removes_before_its_first_item_are_closed(number: int) -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    root = {"nodes": [never() for _ in range(number)], "missing": None}
+    result = await run(executor_of("{ nodes { slow } missing }", root, slow, Slices()))
+    assert result.data is None
+    del root, result
+    gc.collect()
+
+
+async def test_awaitables_of_a_generator_that_fails_are_closed() -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    def generated() -> Iterator[Any]:
+        yield never()
+        raise ValueError("no")
+
+    result = await run(executor_of("{ nodes { slow } }", {"nodes": generated()}, slow, Slices()))
+    assert result.data == {"nodes": None}
+    assert [str(error.original_error) for error in result.errors] == ["no"]
+    del result
     gc.collect()

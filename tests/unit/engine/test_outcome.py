@@ -161,6 +161,16 @@ def test_what_is_too_deep_for_pythons_stack_is_encoded(depth: int) -> None:
     assert encode_in_parts(value) == b'{"a":[' * depth + b"1" + b"]}" * depth
 
 
+def test_a_value_that_holds_itself_is_refused() -> None:
+    value: Any = {"a": [{"b": 1}]}
+    value["a"].append(Written([value]))
+    with pytest.raises(ValueError, match="holds itself"):
+        encode_in_parts(value)
+    # It may stand in two places.
+    shared: Any = {"a": [[]]}
+    assert encode_in_parts([shared, [shared], shared]) == encode([shared, [shared], shared])
+
+
 def test_no_nan_is_encoded_in_parts_either() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_in_parts({"data": {"a": [{"b": float("nan")}]}})
