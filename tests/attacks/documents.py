@@ -10,7 +10,7 @@ from bench.hostile import ATTACKS as HOSTILE
 from clew.errors import Code
 from tests.attacks.attack import Attack, Expectation, Gives, Refused
 from tests.attacks.transports import DIGITS, MOST_BYTES
-from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, M3, M3_EDITOR, TOO_LARGE, rows
+from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, M3, M3_EDITOR, TOO_LARGE, TOO_LONG_A_NUMBER, rows
 
 # --- SQL --------------------------------------------------------------------------------
 
@@ -110,9 +110,6 @@ NO_STRINGS: tuple[Any, ...] = ("\0", "a\0b", "\ud800", "x\udfff", 1, DIGITS, Tru
 TOO_LARGE_AN_ANSWER = Refused(
     (Code.LIMIT_EXCEEDED,), f"The response is too large: at most {MOST_BYTES} bytes are allowed."
 )
-TOO_LONG_A_NUMBER = Refused(
-    (Code.BAD_USER_INPUT,), "The number has too many digits: at most 1000 characters are allowed."
-)
 NO_FILTERS: tuple[Any, ...] = (
     *(DEEP, DIGITS, "x", 1, {"name": None}, {"name": {"eq": None}}, {"not": None}),
     *({"and": [None]}, {"name": {"in": [None]}}, {"name": {"isNull": None}}),
@@ -138,11 +135,11 @@ def large_answers() -> Iterable[Attack]:
 # --- conditions -------------------------------------------------------------------------
 
 
-def _nested(levels: int) -> dict[str, Any]:
+def nested(levels: int) -> dict[str, Any]:
     """Three times as many conditions at each level, each under the rules of teams and projects."""
     if levels == 0:
         return {"region": {"eq": "eu"}}
-    inner = _nested(levels - 1)
+    inner = nested(levels - 1)
     return {"team": {"projects": {"some": inner, "none": inner, "every": inner}}}
 
 
@@ -161,8 +158,8 @@ _TITLES = {"or": [{"title": {"eq": "x"}}] * 60}
 CONDITIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("in a variable", "query ($w: ProjectFilter) { projects(where: $w) { id } }", {"w": _MANY}),
     ("in a list that is none", "query ($w: ProjectFilter) { projects(where: $w) { id } }", {"w": {"and": _MANY}}),
-    ("nested in some, none and every", "query ($w: ProjectFilter) { projects(where: $w) { id } }", {"w": _nested(6)}),
-    ("in a literal", f"{{ projects(where: {_literal(_nested(6))}) {{ id }} }}", {}),
+    ("nested in some, none and every", "query ($w: ProjectFilter) { projects(where: $w) { id } }", {"w": nested(6)}),
+    ("in a literal", f"{{ projects(where: {_literal(nested(6))}) {{ id }} }}", {}),
     ("under masks", "query ($w: NoteFilter) { notes(where: $w) { id } }", {"w": _NOTES}),
     (
         "in aliases of a root field",
@@ -187,7 +184,7 @@ CONDITIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "in an aggregate filter",
         "query ($w: ProjectFilter)"
         " { projects(where: {tasksAggregate: {count: {gt: 1}, where: {project: $w}}}) { id } }",
-        {"w": _nested(6)},
+        {"w": nested(6)},
     ),
     (
         "in an aggregate, a connection and groups",
@@ -197,13 +194,13 @@ CONDITIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ),
     (
         "in a default",
-        f"query ($w: ProjectFilter = {_literal(_nested(6))}) {{ projects(where: $w) {{ id }} }}",
+        f"query ($w: ProjectFilter = {_literal(nested(6))}) {{ projects(where: $w) {{ id }} }}",
         {},
     ),
     (
         "in the rows that a resolver's keys name",
         'query ($w: ProjectFilter) { teamsOf(ids: ["t3"]) { projects(where: $w) { id } } }',
-        {"w": _nested(6)},
+        {"w": nested(6)},
     ),
 )
 
@@ -211,7 +208,7 @@ CONDITIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 def conditions() -> Iterable[Attack]:
     for name, document, variables in CONDITIONS:
         yield Attack(f"conditions {name}", M3, document, TOO_LARGE, variables)
-    for name, where in (("many", _MANY), ("nested", _nested(6))):
+    for name, where in (("many", _MANY), ("nested", nested(6))):
         for field in ("projects", "projectsAggregate", "projectsConnection"):
             selection = "count" if field == "projectsAggregate" else "totalCount" if "Conn" in field else "id"
             document = f"query ($w: ProjectFilter) {{ a: {field}(where: {{not: $w}}) {{ {selection} }} }}"

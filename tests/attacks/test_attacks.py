@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.access.guarded import Guarded, make_guarded
 from tests.attacks.attack import AsUnknown, Attack, Transport, Who
+from tests.attacks.documents import conditions, nested
 from tests.attacks.table import ATTACKS, HIDDEN, NEAR_NAMES
 from tests.attacks.transports import (
     Events,
@@ -26,7 +28,7 @@ from tests.attacks.transports import (
     name_of,
     ways_in,
 )
-from tests.attacks.viewers import M3
+from tests.attacks.viewers import M3, TOO_LARGE, rows
 from tests.auth.tokens import RSA, jwks
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +60,24 @@ async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Tr
 )
 async def test_an_attack_gets_nothing(attack: Attack, transport: str, transports: dict[str, Transport]) -> None:
     await attack.check(transports[transport])
+
+
+@pytest.mark.parametrize("attack", [*conditions()], ids=name_of)
+async def test_subscriptions_and_exports_have_no_more_conditions(
+    attack: Attack, transports: dict[str, Transport]
+) -> None:
+    about_rules = replace(attack, about_rules=True)
+    if Live.carries(about_rules):
+        await attack.check(transports["live"])
+    if Lines.carries(replace(about_rules, expect=rows("none"))):
+        await attack.check(transports["NDJSON"])
+
+
+@pytest.mark.parametrize("where", [{"or": [{"id": {"eq": n}} for n in range(5001)]}, {"not": nested(6)}])
+async def test_change_events_have_no_more_conditions(where: dict[str, Any], transports: dict[str, Transport]) -> None:
+    document = "subscription ($w: ProjectFilter) { projectChanges(where: $w) { kind } }"
+    for name in ("SSE", "WebSocket"):
+        await Attack("", M3, document, TOO_LARGE, {"w": where}).check(transports[name])
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

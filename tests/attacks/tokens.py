@@ -19,7 +19,14 @@ UNAUTHENTICATED = Refused((Code.UNAUTHENTICATED,))
 
 GOOD = {"sub": "m3", "iss": ISSUER, "aud": AUDIENCE, "exp": FAR, "roles": ["user"], "regions": ["eu"]}
 WHO_AM_I = "{ viewer { id roles } }"
-KNOWN = Gives({"viewer": {"id": "m3", "roles": ["anon", "user"]}})
+
+
+def roles_of(*roles: str) -> Gives:
+    """The viewer holds these roles, and those that every token gives."""
+    return Gives({"viewer": {"id": "m3", "roles": sorted({"anon", "user", *roles})}})
+
+
+KNOWN = roles_of()
 
 
 def tokens() -> Iterable[Attack]:
@@ -32,6 +39,15 @@ def tokens() -> Iterable[Attack]:
     yield attack("a good token", hs256(good()), KNOWN)
     yield attack("a good token", signed("RS256", RSA, good(), kid="rsa"), KNOWN, keys=True)
     yield attack("an array of audiences", hs256(good(aud=["other", AUDIENCE])), KNOWN)
+
+    # A text of roles is split at ASCII spaces alone.
+    for space in ("\u00a0", "\u2003", "\u3000", "\u200b", "\t", "\n", "\v", "\x1c", "\x85", ",", "\0"):
+        name, role = f"roles as a text with {space!a}", f"editor{space}admin"
+        yield attack(name, hs256(good(roles=role)), roles_of(role))
+        yield attack(name, signed("RS256", RSA, good(roles=role), kid="rsa"), roles_of(role), keys=True)
+        around = [f"admin{space}", f"{space}admin"]
+        yield attack(f"{name}, in a list", hs256(good(roles=around)), roles_of(*around))
+    yield attack("roles as a text", hs256(good(roles="editor  admin ")), roles_of("admin", "editor"))
 
     body = encoded(json.dumps(good()).encode())
     mine = RSAKey.generate_key(2048)

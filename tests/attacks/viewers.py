@@ -22,6 +22,9 @@ VIEWERS = {"anon": ANON, "user": M3, "editor": M3_EDITOR}
 BAD_INPUT = Refused((Code.BAD_USER_INPUT,))
 INVALID = Refused((Code.GRAPHQL_VALIDATION_FAILED,))
 TOO_LARGE = Refused((Code.LIMIT_EXCEEDED,))
+TOO_LONG_A_NUMBER = Refused(
+    (Code.BAD_USER_INPUT,), "The number has too many digits: at most 1000 characters are allowed."
+)
 
 
 def rows(field: str, *keys: Any) -> Gives:

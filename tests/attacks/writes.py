@@ -17,8 +17,8 @@ from unittest.mock import ANY
 from clew.errors import Code
 from tests.attacks.attack import Alike, AsUnknown, Attack, Expectation, Gives, Refused, Repeated, Scattered, Who
 from tests.attacks.elsewhere_writes import WRITES_ELSEWHERE
-from tests.attacks.transports import MOST_BYTES
-from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, USER
+from tests.attacks.transports import DIGITS, MOST_BYTES
+from tests.attacks.viewers import ANON, BAD_INPUT, INVALID, TOO_LONG_A_NUMBER, USER
 
 ANN, BEN, CAT, EVA, FAY, GIL = (Who(name, USER) for name in ("ann", "ben", "cat", "eva", "fay", "gil"))
 CLERK, USHER, WARDEN = (Who("ann", USER | {role}) for role in ("clerk", "usher", "warden"))
@@ -337,6 +337,17 @@ SEEN: tuple[Entry, ...] = (
     ("ann", "updateBadges(where: {}, all: true, set: {hidden: true}) { count }", FORBIDDEN),
     # A letter is known to be in a drawer by both ends.
     ("clerk", 'updateDrawer(id: 2, set: {letters: {update: [{id: 2, set: {text: "x"}}]}}) { id }', BAD_INPUT),
+    *(
+        ("clerk", field, Alike(("1", "2"), expect))
+        for field, expect in (
+            (
+                'updateDrawers(where: {letters: {some: {id: {eq: ~}}}}, set: {label: "x"}) { count }',
+                count("updateDrawers", 0),
+            ),
+            ("deleteLetters(where: {drawer: {id: {eq: ~}}}) { count }", count("deleteLetters", 0)),
+            ("deleteLetters(where: {drawerId: {eq: ~}}) { count }", count("deleteLetters", 0)),
+        )
+    ),
     # That rules hold on every row is not that they hold every field.
     ("clerk", "updateDrawer(id: 2, set: {letters: {~connect~: [{id: 1}]}}) { id }", AsUnknown()),
     # Who vouches is another row, which nobody has touched.
@@ -467,6 +478,21 @@ TOLD: tuple[Entry, ...] = (
             f"updatePurse(id: 1, {change}) {{ id }}",
             f"updatePurses(where: {{public: {{eq: true}}}}, {change}) {{ count }}",
             f"updateManyPurses(updates: [{{id: 1, {change}}}]) {{ count }}",
+            f"updateBag(id: 1, set: {{purses: {{update: [{{id: 1, {change}}}]}}}}) {{ id }}",
+            f"updateManyBags(updates: [{{id: 1, set: {{purses: {{update: [{{id: 1, {change}}}]}}}}}}]) {{ count }}",
+        )
+    ),
+    *(
+        (
+            "ben",
+            field
+            % 'id: 1, title: "x", public: true, budget: 1, heat: ~, fromDay: 30, untilDay: ~, tips: 1, words: [], ownerId: "ann"',
+            Alike(("40", "99", "100", "20"), FORBIDDEN),
+        )
+        for field in (
+            "upsertPurse(input: {%s}, on: id, update: [heat, untilDay]) { id }",
+            "upsertPurse(input: {%s}, on: id) { id }",
+            "upsertPurses(inputs: [{%s}], on: id, update: [untilDay]) { count }",
         )
     ),
     (
@@ -483,7 +509,11 @@ TOLD: tuple[Entry, ...] = (
     ),
     # A row below, by a state that no rule allows: by a field that is not held, and by one that a check refuses.
     *(
-        ("ben", f'updateWorker(id: "ben", set: {{{field}, reviews: {{{way}}}}}) {{ id }}', Alike(values, expect))
+        ("ben", worker % f"set: {{{field}, reviews: {{{way}}}}}", Alike(values, expect))
+        for worker in (
+            'updateWorker(id: "ben", %s) { id }',
+            'updateManyWorkers(updates: [{id: "ben", %s}]) { count }',
+        )
         for field, expect in (("level: 9", FORBIDDEN), ("grade: 9", BAD_INPUT), ('nick: "x"', BAD_INPUT))
         for way, values in (
             ("update: [{id: 1, inc: {score: ~}}]", ("1", "2147483647")),
@@ -508,6 +538,21 @@ TOLD: tuple[Entry, ...] = (
         "ben",
         'updateRoom(id: "1", set: {hostId: "ben", beds: {update: [{id: "1", set: {holderId: "ben"}}]}}) { id }',
         BAD_INPUT,
+    ),
+    (
+        "ben",
+        'updateManyRooms(updates: [{id: "1", set: {hostId: "ben", beds: {update: [{id: "1", set: {holderId: "ben"}}]}}}]) { count }',
+        BAD_INPUT,
+    ),
+    (
+        "ben",
+        'a: updateRoom(id: "1", set: {hostId: "ben"}) { id } b: updateRoom(id: "1", set: {beds: {update: [{id: "1", set: {holderId: "ben"}}]}}) { id }',
+        FORBIDDEN,
+    ),
+    (
+        "ben",
+        'upsertRoom(input: {id: "1", hostId: "ben", beds: {create: [{id: "9", holderId: "ben"}]}}, on: id) { id }',
+        FORBIDDEN,
     ),
     (
         "ben",
@@ -786,6 +831,14 @@ ELSEWHERE: tuple[Entry, ...] = (
     *((who, "deleteLedger(id: ~) { id }", Alike(("1", "3", "5", "6"), CONSTRAINT)) for who in ("ben", "admin")),
     *(
         (who, "deleteLedgers(where: {id: {eq: ~}}) { count }", Alike(("1", "3", "5", "6"), CONSTRAINT))
+        for who in ("ben", "admin")
+    ),
+    *(
+        (
+            who,
+            "updatePage(id: 5, set: {ledgers: {delete: [{id: ~}]}}) { id }",
+            Alike(("12", "13", "14", "15"), CONSTRAINT),
+        )
         for who in ("ben", "admin")
     ),
     # A guard on what becomes of the row.
@@ -1283,6 +1336,7 @@ PRESETS: tuple[Entry, ...] = (
         {"Flag 1": {"text": "x", "changer": "ann"}},
     ),
     ("nobody", 'updateFlag(id: "1", set: {text: "x"}) { id }', FORBIDDEN),
+    ("empty", 'updateFlag(id: "1", set: {text: "x"}) { id }', FORBIDDEN),
     (
         "ann",
         'createTicket(input: {id: "9", title: "x"}) { id }',
@@ -1990,6 +2044,31 @@ def conditions() -> Iterable[Attack]:
         yield Attack(f"{name} conditions", ANN, document, Refused((Code.LIMIT_EXCEEDED,)), {"w": where})
 
 
+def digits() -> Iterable[Attack]:
+    """Numbers that Python itself refuses to read, where something is written."""
+    for place in (
+        "updateNote(id: 1, inc: {stars: ~}) { id }",
+        "updateNote(id: ~, set: {}) { id }",
+        "deleteNotes(where: {id: {in: [1, ~]}}) { count }",
+        "createNotes(inputs: [{text: ~}]) { count }",
+        "updateFolder(id: 1, set: {data: {n: [~]}}) { id }",
+    ):
+        document = f"mutation {{ {place.replace('~', '1' * 5000)} }}"
+        yield Attack(f"5,000 digits in {place}", ANN, document, TOO_LONG_A_NUMBER)
+    for type_, place in (
+        ("Int", "updateNote(id: 1, inc: {stars: $v}) { id }"),
+        ("Int!", "deleteNote(id: $v) { id }"),
+        ("Int!", "deleteNotes(where: {id: {in: [1, $v]}}) { count }"),
+    ):
+        yield Attack(
+            f"a variable of 5,000 digits in {place}",
+            ANN,
+            f"mutation ($v: {type_}) {{ {place} }}",
+            BAD_INPUT,
+            {"v": DIGITS},
+        )
+
+
 def entries() -> Iterable[Attack]:
     people = {
         **VIEWERS,
@@ -2044,4 +2123,5 @@ WRITES: tuple[Attack, ...] = (
     *order_of_what_is_written(),
     *(replace(attack, about_rules=True) for attack in (*hidden_names(), *values(), *operations())),
     *conditions(),
+    *digits(),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -256,6 +257,43 @@ async def test_a_proxy_that_speaks_an_old_http_is_not_local(make_app: MakeApp, v
 @pytest.mark.anyio
 async def test_a_request_with_a_whole_url_is_not_local(make_app: MakeApp) -> None:
     assert not is_admin(await ask(make_app(), [LOCAL], extensions={ABSOLUTE_TARGET: {}}))
+
+
+CROSS_SITE = ("sec-fetch-site", "cross-site")
+# What is said of a request, and what the server says of it.
+DOUBTS: tuple[tuple[list[tuple[str, str]], dict[str, Any]], ...] = (
+    ([LOCAL, CROSS_SITE, ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")], {}),
+    ([LOCAL, ("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")], {}),
+    ([LOCAL, LOCAL], {}),
+    ([LOCAL, ("origin", "http://localhost:8000"), ("origin", "http://localhost:8000")], {}),
+    ([LOCAL], {"http_version": "1.0"}),
+    ([LOCAL], {"extensions": {ABSOLUTE_TARGET: {}}}),
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("headers", "more"), [([LOCAL], {}), *DOUBTS])
+async def test_no_way_in_believes_what_another_does_not(
+    make_app: MakeApp, headers: list[tuple[str, str]], more: dict[str, Any]
+) -> None:
+    """A picture on a page, an event source, a ticket, the numbers of the server and what the playground is told."""
+    app = make_app(playground=True, secret="s" * 32)
+    is_believed = (headers, more) == ([LOCAL], {})
+
+    async def with_client(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "client": ("127.0.0.1", 40000), **more}, receive, send)
+
+    transport = httpx.ASGITransport(with_client, raise_app_exceptions=False)
+    asked = f"/graphql?query={quote(VIEWER['query'])}"
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as sender:
+        assert is_admin(await sender.get(asked, headers=headers)) is is_believed
+        events = await sender.get(asked, headers=[*headers, ("accept", "text/event-stream")])
+        assert ('"admin"' in events.text, '"anon"' in events.text) == (is_believed, not is_believed)
+        ticket = (await sender.post("/tickets", json={"path": "/graphql"}, headers=headers)).json()["ticket"]
+        assert is_admin(await sender.get(f"{asked}&ticket={ticket}", headers=[LOCAL])) is is_believed
+        for path in ("/metrics", "/graphql/playground/model.json"):
+            assert (await sender.get(path, headers=headers)).is_success is is_believed, path
+    await app.close()
 
 
 # --- elsewhere than in `clew dev` -------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from joserfc import jws
@@ -295,6 +296,32 @@ async def test_a_response_with_a_byte_too_many_does_not_leave_the_database(serve
         "b": whole,
         "none": None,
     }
+
+
+async def test_large_rows_that_multiply_are_refused_by_default(serve: Serve, guarded: Guarded) -> None:
+    """Rows of 200 KB through three nested to-manys would be 67 MB, at a cost of 1,110."""
+    client = await serve()
+    assert client.app.engine.limits.default.response_bytes == 16 * 2**20
+    connection = await asyncpg.connect(guarded.url)
+    given: list[int] = []
+    fetch = client.app.engine.pool.fetch
+
+    async def watched(sql: str, arguments: Any) -> Any:
+        rows = await fetch(sql, arguments)
+        given.append(sum(len(value) for row in rows for value in row if value is not None))
+        return rows
+
+    client.app.engine.pool.fetch = watched
+    query = "{ members { name teams { members(limit: 10) { name teams { members(limit: 10) { name } } } } } }"
+    try:
+        await connection.execute("UPDATE members SET name = repeat(name, 25_000) WHERE id IN ('m3', 'm23', 'm43')")
+        # Three of them are large, of ten.
+        message = "The response is too large: at most 16777216 bytes are allowed."
+        assert await large(client, query, member(3)) == message
+        assert given == [0, 0]
+    finally:
+        await connection.execute("UPDATE members SET name = 'Member ' || substr(id, 2)")
+        await connection.close()
 
 
 async def test_what_resolvers_return_and_what_is_read_for_them_counts(serve: Serve) -> None:

@@ -36,6 +36,7 @@ for _name in ("teamsOf", "notesOf", "auditsOf"):
     query.set_field(_name, lambda *_, ids: ids)
 for _name in ("ofTeam", "ofNotes", "ofLocker", "ofLockers", "ofVenue"):
     query.set_field(_name, lambda *_, **given: f"with {given}")
+query.set_field("lockerOf", lambda *_, **given: given["id"])
 mutation.set_field("wipe", lambda *_: True)
 
 

@@ -27,8 +27,9 @@ INSERT INTO joinings (club_id, person_id) VALUES (1, 'ann');
 INSERT INTO grades (id, level) VALUES ('1', 5);
 SELECT setval(pg_get_serial_sequence('folders', 'id'), 100);
 SELECT setval(pg_get_serial_sequence('papers', 'id'), 100);
-INSERT INTO purses (id, title, public, budget, heat, from_day, until_day, tips, words, owner_id) VALUES
-  (1, 'Ann''s', true, 2147483000, 50, 10, 20, 2147483000, '{}', 'ann');
+INSERT INTO bags (id) VALUES (1);
+INSERT INTO purses (id, title, public, budget, heat, from_day, until_day, tips, words, owner_id, bag_id) VALUES
+  (1, 'Ann''s', true, 2147483000, 50, 10, 20, 2147483000, '{}', 'ann', 1);
 INSERT INTO workers (id, level, grade, boss_id) VALUES ('ann', 9, 0, NULL), ('ben', 1, 0, 'ann');
 INSERT INTO reviews (id, score, worker_id) VALUES (1, 2147483000, 'ben'), (2, 5, 'ann');
 INSERT INTO rooms (id, host_id) VALUES ('1', NULL), ('2', 'ben');
@@ -43,6 +44,11 @@ INSERT INTO stubs (id, posted, fixed, ledger_id) VALUES (1, true, false, 3), (2,
 INSERT INTO pegs (id, open, ledger_id) VALUES (1, false, 5), (2, true, 6);
 INSERT INTO pages (id, locked) VALUES (1, false), (2, true), (3, true), (4, false);
 INSERT INTO ledgers (id, page_id) VALUES (10, 4);
+INSERT INTO pages (id, locked) VALUES (5, false);
+INSERT INTO ledgers (id, page_id) VALUES (12, 5), (13, 5), (14, 5), (15, 5);
+INSERT INTO lines (id, posted, ledger_id) VALUES (5, true, 12);
+INSERT INTO stubs (id, posted, ledger_id) VALUES (5, true, 13);
+INSERT INTO pegs (id, open, ledger_id) VALUES (3, false, 14), (4, true, 15);
 INSERT INTO tabs (id, final, ledger_id, deleted_at) VALUES (1, true, 11, '2020-01-01');
 INSERT INTO lines (id, posted, ledger_id, page_id) VALUES (1, true, 1, NULL), (2, false, 2, 2), (3, false, 8, NULL), (4, false, 10, 4);
 INSERT INTO receipts (id, final, line_id, stub_id) VALUES (1, true, 3, NULL), (2, true, NULL, 4);
