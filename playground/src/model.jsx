@@ -79,7 +79,7 @@ function arranged(entities) {
     let y = 0;
     for (const name of names) {
       const entity = byName.get(name);
-      const rows = [...entity.fields.map(({ name, type }) => [name, type]), ...entity.relations.filter(({ kind }) => kind === "TO_ONE").map(({ name, target }) => [name, target])];
+      const rows = [...entity.fields.map(({ name, type }) => [name, type]), ...entity.relations.filter(({ kind }) => kind === "TO_ONE").map(({ name, type }) => [name, type])];
       const height = HEAD + rows.length * LINE + 8;
       if (y && y + height > tallest) {
         x += WIDTH + GAP;
