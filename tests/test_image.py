@@ -1,4 +1,4 @@
-"""The images, ours and a new project's, as far as they can be followed without Docker."""
+"""The images, ours and a new project's, as far as they can be followed without Docker; and what compose gives them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
+from clew.config import Settings
 from clew.starter.create import create
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,3 +91,25 @@ def test_an_image_is_healthy_while_it_is_ready(project: Path, status: int, healt
         environment |= {"http_proxy": environment["HTTP_PROXY"], "no_proxy": ""}
         done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, check=False)
     assert (done.returncode == 0) == healthy, done.stderr
+
+
+def test_the_settings_for_tokens_reach_the_server(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = yaml.safe_load((project / "docker-compose.yml").read_text("utf-8"))["services"]
+    assert services["clew"]["environment"] == services["migrate"]["environment"]
+    given = {
+        **dict.fromkeys(("POSTGRES_PASSWORD", "CLEW_SECRET"), "0123456789abcdef" * 4),
+        "CLEW_ADMIN_SECRET": "fedcba9876543210" * 4,
+        "CLEW_JWKS_URL": "https://id.example/keys",
+        "CLEW_JWT_ISSUER": "https://id.example",
+        "CLEW_JWT_AUDIENCE": "shop",
+    }
+    for name, text in services["clew"]["environment"].items():
+        monkeypatch.setenv(name, re.sub(r"\$\{(\w+)[^}]*\}", lambda found: given.get(found[1], ""), text))
+    settings = Settings.load(project / "nowhere", "production")
+    assert (settings.jwks_url, settings.jwt_issuer, settings.jwt_audience) == (
+        "https://id.example/keys",
+        "https://id.example",
+        "shop",
+    )
+    assert settings.jwt_secret is None
+    assert settings.database_url == f"postgresql://clew:{given['POSTGRES_PASSWORD']}@postgres:5432/clew"
