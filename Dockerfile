@@ -20,7 +20,9 @@ COPY migrations migrations
 ENV PATH=/opt/clew/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 CLEW_ENV=production CLEW_HOST=0.0.0.0
 USER 65532:65532
 EXPOSE 8000
+# It asks on the port of the settings, and past HTTP_PROXY, which Docker may set.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", \
-    "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+    "import http.client as h, os; c = h.HTTPConnection('127.0.0.1', int(os.getenv('CLEW_PORT') or 8000), timeout=2); \
+    c.request('GET', '/readyz'); assert c.getresponse().status == 200"]
 # There is no shell in between, so SIGTERM reaches Clew.
 CMD ["clew", "serve"]

@@ -40,7 +40,8 @@ async def pending(project: Project, model: Model, url: str) -> Pending:
     if database.state is State.AHEAD:
         raise StartupError(
             f"The database is at revision {database.current}, which is not in migrations/versions.",
-            "Bring that file back (another branch may have it), or start with an empty database.",
+            "Bring that file back (another branch may have it), or start with an empty database. "
+            "The embedded one is in .clew/postgres/: stop Clew, and delete that folder.",
         )
     changes = pending_changes(project.root, model)
     return Pending(changes, Doubts.of(changes))

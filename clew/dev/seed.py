@@ -17,7 +17,11 @@ TABLES = sa.text(
     "WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> 'alembic_version' "
     "AND n.nspname NOT IN ('information_schema', 'clew') AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2"
 )
-IDENTITY = sa.text("SELECT datname || ':' || oid FROM pg_database WHERE datname = current_database()")
+# The number is not enough: the first database of each server has the same.
+IDENTITY = sa.text(
+    "SELECT datname || ':' || oid || ':' || (SELECT system_identifier FROM pg_control_system()) "
+    "FROM pg_database WHERE datname = current_database()"
+)
 
 
 async def seed_once(project: Project, seed: Seed, connection: AsyncConnection) -> bool:

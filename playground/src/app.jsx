@@ -1,6 +1,7 @@
 // The page: GraphiQL with Clew's panels in its side bar, and Clew's line under the result.
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { useMemo } from "react";
+import { Bars } from "./bars.jsx";
 import { CsvButton } from "./csv.jsx";
 import { EXPLAIN } from "./explain.jsx";
 import { createFetcher } from "./fetcher.js";
@@ -52,6 +53,7 @@ export function App({ examples }) {
         </GraphiQL.Toolbar>
         <GraphiQL.Footer>
           <Summary />
+          <Bars />
         </GraphiQL.Footer>
       </GraphiQL>
     </>

@@ -1,6 +1,6 @@
 // "Plan and SQL": what the last operation compiled to, and which rules applied.
 import { PlanIcon } from "./icons.jsx";
-import { panel } from "./panel.jsx";
+import { panel, Roomy } from "./panel.jsx";
 import { set, useClew } from "./state.js";
 import { size } from "./summary.jsx";
 
@@ -9,15 +9,14 @@ export const EXPLAIN = panel("Plan and SQL", PlanIcon, Explain);
 function Explain() {
   const { explained, deltas, analyze } = useClew();
   return (
-    <div className="clew-panel">
-      <h2>Plan and SQL</h2>
+    <Roomy title="Plan and SQL">
       <label className="clew-check">
         <input type="checkbox" checked={analyze} onChange={({ target }) => set({ analyze: target.checked })} />
         Ask Postgres too (EXPLAIN ANALYZE runs the statement once more)
       </label>
       {deltas.length > 0 && <Deltas deltas={deltas} />}
       {explained ? <Explanation found={explained} /> : <Nothing />}
-    </div>
+    </Roomy>
   );
 }
 
@@ -117,8 +116,8 @@ function Section({ title, count, children }) {
 }
 
 // The content scrolls, so the keyboard must reach it.
-const Code = ({ name, text }) => (
-  <pre tabIndex="0" role="region" aria-label={name}>
+const Code = ({ name, text, className }) => (
+  <pre tabIndex="0" role="region" aria-label={name} className={className}>
     {text}
   </pre>
 );
@@ -126,7 +125,7 @@ const Code = ({ name, text }) => (
 function Statement({ name, sql, parameters }) {
   return (
     <>
-      <Code name={name} text={sql} />
+      <Code name={name} text={sql} className="clew-wrapped" />
       {parameters.length > 0 && (
         <ol className="clew-parameters">
           {parameters.map(({ source, value }, index) => (

@@ -1,7 +1,7 @@
 // "Model": entities, relations, and who may read what, as a diagram.
 import { useEffect, useMemo, useState } from "react";
 import { ModelIcon } from "./icons.jsx";
-import { panel } from "./panel.jsx";
+import { panel, Roomy } from "./panel.jsx";
 import { credentials, get } from "./server.js";
 import { useClew } from "./state.js";
 
@@ -10,7 +10,9 @@ export const MODEL = panel("Model", ModelIcon, Model);
 const WIDTH = 210;
 const LINE = 17;
 const HEAD = 30;
-const GAP = 60;
+const GAP = 40;
+// In the whole window the diagram shrinks to its width, but not below this.
+const LEAST_SCALE = 0.8;
 
 function Model() {
   const viewer = useClew((state) => state.viewer);
@@ -18,7 +20,6 @@ function Model() {
   const [fault, setFault] = useState("");
   const [role, setRole] = useState("");
   const [chosen, setChosen] = useState("");
-  const [isWide, setWide] = useState(false);
   useEffect(() => {
     get("graphql/playground/model.json", credentials(viewer)).then(setModel, ({ message }) => setFault(message));
   }, [viewer]);
@@ -26,29 +27,23 @@ function Model() {
   if (!model) return <p role={fault ? "alert" : "status"}>{fault || "Loading the model"}</p>;
   const entity = model.entities.find(({ name }) => name === chosen);
   return (
-    <div className={isWide ? "clew-panel clew-wide" : "clew-panel"} onKeyDown={({ key }) => key === "Escape" && setWide(false)}>
-      <h2>Model</h2>
-      <div className="clew-buttons">
-        <label>
-          Readable by
-          <select value={role} onChange={({ target }) => setRole(target.value)}>
-            <option value="">admin</option>
-            {model.roles.map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
-        <button type="button" className="graphiql-button" onClick={() => setWide(!isWide)}>
-          {isWide ? "Smaller" : "Whole window"}
-        </button>
-      </div>
+    <Roomy title="Model">
+      <label className="clew-role">
+        Readable by
+        <select value={role} onChange={({ target }) => setRole(target.value)}>
+          <option value="">admin</option>
+          {model.roles.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
       <div className="clew-model">
         <div className="clew-diagram" tabIndex="0" role="region" aria-label="Diagram">
           <Diagram boxes={boxes} role={role} chosen={chosen} choose={setChosen} />
         </div>
         {entity && <Details entity={entity} roles={model.roles} />}
       </div>
-    </div>
+    </Roomy>
   );
 }
 
@@ -66,6 +61,8 @@ function arranged(entities) {
   const columns = [];
   while (left.size) {
     let level = [left.values().next().value];
+    // Those without relations come last, below each other.
+    if (!near.get(level[0]).size) level = [...left];
     while (level.length) {
       level.forEach((name) => left.delete(name));
       columns.push(level);
@@ -79,7 +76,7 @@ function arranged(entities) {
     let y = 0;
     for (const name of names) {
       const entity = byName.get(name);
-      const rows = [...entity.fields.map(({ name, type }) => [name, type]), ...entity.relations.filter(({ kind }) => kind === "TO_ONE").map(({ name, target }) => [name, target])];
+      const rows = [...entity.fields.map(({ name, type }) => [name, type]), ...entity.relations.filter(({ kind }) => kind === "TO_ONE").map(({ name, type }) => [name, type])];
       const height = HEAD + rows.length * LINE + 8;
       if (y && y + height > tallest) {
         x += WIDTH + GAP;
@@ -98,7 +95,7 @@ function Diagram({ boxes, role, chosen, choose }) {
   const width = Math.max(...boxes.map(({ x }) => x)) + WIDTH;
   const height = Math.max(...boxes.map((box) => box.y + box.height));
   return (
-    <svg width={width + 20} height={height + 20} viewBox={`-10 -10 ${width + 20} ${height + 20}`} role="group" aria-label="Entities">
+    <svg width={width + 20} height={height + 20} style={{ minWidth: LEAST_SCALE * width }} viewBox={`-10 -10 ${width + 20} ${height + 20}`} role="group" aria-label="Entities">
       {boxes.flatMap((from) =>
         from.entity.relations
           .filter(({ kind, target }) => (kind === "TO_ONE" || (kind === "MANY_TO_MANY" && from.entity.name < target)) && byName.has(target))
@@ -166,10 +163,24 @@ function Box({ box: { entity, rows, x, y, height }, role, isChosen, choose }) {
 }
 
 function Details({ entity, roles }) {
+  // The boxes have no rows for these.
+  const lists = entity.relations.filter(({ kind }) => kind.endsWith("MANY"));
   return (
-    <section>
+    <section tabIndex="0" aria-label={entity.name}>
       <h3>{entity.name}</h3>
       <p>{entity.description}</p>
+      {lists.length > 0 && (
+        <>
+          <h4>Lists</h4>
+          <ul>
+            {lists.map(({ name, type }) => (
+              <li key={name}>
+                {name} <code>{type}</code>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
       <h4>Who may read it</h4>
       <ul>
         {roles.map((role) => {

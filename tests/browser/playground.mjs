@@ -120,6 +120,26 @@ seen.sections = await text(".clew-panel summary");
 seen.sql = (await text('[aria-label="SQL 1"]'))[0].startsWith("SELECT ");
 await look("plan");
 
+// The panel has room, and takes more by the keyboard. Nothing scrolls the page away.
+const widthOf = (selector) => page.locator(selector).evaluate((element) => element.offsetWidth);
+const width = await widthOf(".graphiql-plugin");
+await page.focus('[aria-label="Width of the panel"]');
+await page.keyboard.press("ArrowRight");
+const before = await widthOf(".graphiql-editors");
+seen.room = [width, (await widthOf(".graphiql-plugin")) - width];
+await page.focus('[aria-label="Width of the editor"]');
+await page.keyboard.press("ArrowLeft");
+seen.room.push((await widthOf(".graphiql-editors")) - before);
+seen.percent = await page.getAttribute('[aria-label="Width of the panel"]', "aria-valuenow");
+seen.scrolled = await page.locator('[aria-label="Plan"]').evaluate((plan) => {
+  plan.scrollIntoView();
+  return document.querySelector(".graphiql-container").scrollTop;
+});
+await page.click("text=Whole window");
+seen.covered = await page.locator(".graphiql-sessions").evaluate(({ inert }) => inert);
+await look("plan-whole");
+await page.keyboard.press("Escape");
+
 // Another's eyes: the schema is introspected anew.
 await show("View as");
 await page.fill('[name="roles"]', "user");
@@ -182,6 +202,7 @@ seen.output = (await text(".clew-output"))[0].includes("✨");
 // The model, and who may read what.
 await show("Model");
 await page.waitForSelector(".clew-box");
+seen.types = (await text(".clew-box")).filter((box) => /^(Agent|Message) /.test(box)).map((box) => /(team|thread)(Team|Thread)!?/.exec(box)?.[0]);
 await page.selectOption(".clew-panel select", "anon");
 seen.hidden = (await page.getByRole("button", { name: "User hidden" }).count()) === 1;
 await page.click("text=Whole window");
@@ -236,6 +257,7 @@ await other.run();
 await other.holds("Beacon");
 await other.show("Model");
 await other.page.waitForSelector(".clew-box");
+await other.page.click('[aria-label="Hide Model"]');
 await other.tab("MyThreads");
 await other.run();
 await other.holds('"pinned"');

@@ -25,7 +25,20 @@ from tests.node import assert_locked, installed, node, run
 pytestmark = pytest.mark.anyio
 BROWSER = Path(__file__).parent
 PICTURES = {
-    *("query", "docs", "search", "history", "complete", "commands", "plan", "view-as", "live", "job", "model"),
+    *(
+        "query",
+        "docs",
+        "search",
+        "history",
+        "complete",
+        "commands",
+        "plan",
+        "plan-whole",
+        "view-as",
+        "live",
+        "job",
+        "model",
+    ),
     *("dark", "dark-docs"),
 }
 FALLBACK = "server-sent events, as no WebSocket reaches the server"
@@ -73,6 +86,10 @@ async def test_the_playground_does_what_it_says(demo_url: str, tmp_path: Path, m
         "timing": True,
         "sections": ["Live: runs again when rows change of", "SQL", "Postgres", "Plan"],
         "sql": True,
+        "room": [448, 40, -40],
+        "percent": "41",
+        "scrolled": 0,
+        "covered": True,
         "fault": 'Claims are a JSON object, such as {"sub": "42"}.',
         "role": "user",
         "live": "WebSocket · 3 results · patch of N for N",
@@ -84,6 +101,7 @@ async def test_the_playground_does_what_it_says(demo_url: str, tmp_path: Path, m
         "own": "Mutation.reply it queues a job in the transaction of the mutation; the handler is the application's",
         "noCsv": "No CSV: a subscription cannot be exported.",
         "output": True,
+        "types": ["teamTeam!", "threadThread"],
         "hidden": True,
         "file": "Usage.csv",
         "fallback": f"{FALLBACK} · 2 results · patch of N for N",

@@ -142,6 +142,18 @@ def test_it_migrates_seeds_once_and_serves(dev: Dev) -> None:
         again.stop()
 
 
+def test_a_postgres_that_is_made_anew_gets_the_demo_data_again(dev: Dev) -> None:
+    dev.stop()
+    stop_postgres(dev.project)
+    shutil.rmtree(dev.project / ".clew" / "postgres")
+    again = Dev(dev.project).ready()
+    try:
+        assert "demo data added" in again.output
+        assert again.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
+    finally:
+        again.stop()
+
+
 def test_a_save_changes_the_database_and_the_api(dev: Dev) -> None:
     printed = dev.save(with_field("more"), "Reloaded in")
     assert "graphql/schema.graphql" in printed

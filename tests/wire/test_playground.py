@@ -181,6 +181,19 @@ def test_the_model_says_who_reads_what_of_the_demo() -> None:
     assert "billingReference" not in json.dumps(entities["Team"]["fields"])
 
 
+def test_the_model_has_the_types_of_the_admins_schema() -> None:
+    model = load_model(ROOT / "graphql")
+    schema = build_schema(model)
+    types = set()
+    for entity in diagram(Access(model))["entities"]:
+        fields = schema.type_map[entity["name"]].fields  # type: ignore[attr-defined]
+        for found in entity["fields"] + entity["relations"]:
+            assert str(fields[found["name"]].type) == found["type"], f"{entity['name']}.{found['name']}"
+            types.add(found["type"])
+    # Required, optional, a list, and required in the table but with rows that can be deleted.
+    assert {"Team!", "Agent!", "Run", "[Run!]!", "[String!]!", "Thread"} <= types
+
+
 # --- the examples ---------------------------------------------------------------------
 
 

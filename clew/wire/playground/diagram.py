@@ -6,7 +6,7 @@ from typing import Any
 
 from clew.access.visible import Access
 from clew.model.rule_text import allow_text, guard_text
-from clew.model.types import Column, Entity, Model, Opening, ValueType
+from clew.model.types import Column, Entity, Model, Opening, Relation, RelationKind, ValueType
 from clew.schema.roles import roles_of
 from clew.viewer import ADMIN, ANON, USER, Viewer
 
@@ -42,7 +42,12 @@ def _entity(model: Model, entity: Entity) -> dict[str, Any]:
             if not column.hidden and column.relation is None
         ],
         "relations": [
-            {"name": relation.name, "target": relation.target, "kind": relation.kind.value}
+            {
+                "name": relation.name,
+                "target": relation.target,
+                "kind": relation.kind.value,
+                "type": _relation_type(model, relation),
+            }
             for relation in entity.relations
             if not relation.hidden
         ],
@@ -66,3 +71,11 @@ def _type(column: Column) -> str:
     value: ValueType = column.type
     name = f"[{value.name}{'' if value.item_nullable else '!'}]" if value.is_list else value.name
     return name if column.nullable else f"{name}!"
+
+
+def _relation_type(model: Model, relation: Relation) -> str:
+    """Return the type that a relation has for an admin, whom no rule hides a row."""
+    if relation.to_many:
+        return f"[{relation.target}!]!"
+    required = relation.kind is RelationKind.TO_ONE and not relation.nullable
+    return f"{relation.target}!" if required and model.entity(relation.target).soft_delete is None else relation.target
