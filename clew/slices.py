@@ -175,6 +175,12 @@ class Parts:
         self._batches.give_up(tasks.values())
 
 
+def look(done: asyncio.Future[Any]) -> None:
+    """Retrieve the exception. Otherwise nobody may: the executor gives up a level as a whole."""
+    if not done.cancelled():
+        done.exception()
+
+
 class SlicingExecutor(Executor[Any]):
     """graphql-core's executor, but it completes large results in slices, and can be given up in the middle."""
 
@@ -223,9 +229,24 @@ class SlicingExecutor(Executor[Any]):
                 made.close()
 
     def settle_in_background(self, awaitables: list[Awaitable[Any]]) -> None:
-        """Give up what an error has removed from the response. graphql-core would let it run to its end."""
+        """Let what an error has removed from the response run on, but end it with the operation at the latest."""
         batches = self.context_value.running.batches
-        batches.give_up([batches.begin(awaitable) for awaitable in awaitables])
+        for awaitable in awaitables:
+            if isinstance(awaitable, CoroutineType):
+                batches.begin(awaitable)
+            elif asyncio.isfuture(awaitable):
+                # The application's own, or one of a batch.
+                awaitable.add_done_callback(look)
+
+    def with_abort_signal(self, awaitable: Awaitable[Any]) -> Any:
+        """Await what a resolver returned, as graphql-core does, but never cancel a future of the application's own.
+
+        Other fields may wait for it too: so data loaders answer all who ask for one key.
+        """
+        is_own = asyncio.isfuture(awaitable) and not isinstance(awaitable, asyncio.Task)
+        if is_own and not self.context_value.running.batches.owns(awaitable):
+            awaitable = asyncio.shield(awaitable)
+        return super().with_abort_signal(awaitable)
 
     # --- objects ----------------------------------------------------------------------
 

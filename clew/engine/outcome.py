@@ -243,7 +243,8 @@ def encode_in_parts(value: Any) -> bytes:
             under_way[id(inner)] = _parts(text, inner, as_read=as_read)
             break
         else:
-            del under_way[last]
+            # `del` would leave a gap, which `reversed` would pass over each time.
+            under_way.popitem()
     return bytes(text)
 
 

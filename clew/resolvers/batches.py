@@ -27,7 +27,7 @@ from graphql.pyutils import Path, is_awaitable
 
 from clew.model.types import Entity
 from clew.schema.build import Row
-from clew.slices import Slices
+from clew.slices import Slices, look
 from clew.sql.keys import Key, key_reader
 
 Info = GraphQLResolveInfo[Any]
@@ -145,7 +145,7 @@ class Batches:
     def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
         """Begin what may be awaited later, or not at all if an error removes it from the response."""
         running = self._own(work)
-        running.add_done_callback(_look)
+        running.add_done_callback(look)
         return running
 
     async def once(self, info: Info, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -153,9 +153,13 @@ class Batches:
         place = place_of(info.path)
         if place not in self._once:
             self._once[place] = self._own(work())
-            self._once[place].add_done_callback(_look)
+            self._once[place].add_done_callback(look)
         # A cancelled call must not cancel the others.
         await asyncio.shield(self._once[place])
+
+    def owns(self, future: asyncio.Future[Any]) -> bool:
+        """Return whether a future that has not ended is one of these batches."""
+        return future in self._futures
 
     def give_up(self, futures: Iterable[asyncio.Future[Any]]) -> None:
         """Cancel these, a few in each turn of the event loop.
@@ -354,16 +358,10 @@ class Batches:
             self._left.set_result(None)
 
 
-def _look(done: asyncio.Future[Any]) -> None:
-    """Retrieve the exception. Otherwise nobody may: the executor gives up a level as a whole."""
-    if not done.cancelled():
-        done.exception()
-
-
 def _fail(answer: asyncio.Future[Any], error: BaseException) -> None:
     if not answer.done():
         answer.set_exception(error)
-        _look(answer)
+        look(answer)
 
 
 def _advance(work: Generator[None, None, _Result]) -> tuple[bool, _Result | None]:

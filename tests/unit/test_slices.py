@@ -14,9 +14,8 @@ from graphql import OperationDefinitionNode, build_schema, default_type_resolver
 from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
-from clew.collector import LargeWork
-from clew.resolvers.batches import Batches
 from clew.slices import _SLICE, SlicedList, Slices, SlicingExecutor
+from tests.unit.running import EndlessTurns, Running
 
 pytestmark = pytest.mark.anyio
 
@@ -126,27 +125,6 @@ SCHEMA = build_schema("""
   type Node { slow: Int strict: Int! node: Node nodes: [Node!]! }
 """)
 DEPTH = 30
-
-
-class EndlessTurns(Slices):
-    """Every slice is over at once."""
-
-    def is_over(self) -> bool:
-        return True
-
-
-async def unread(*_: Any) -> list[Any]:
-    raise AssertionError
-
-
-class Running:
-    """What an executor needs of a running operation."""
-
-    def __init__(self, slices: Slices) -> None:
-        self.slices = slices
-        self.large = LargeWork()
-        self.batches = Batches(unread, slices)
-        self.running = self
 
 
 def slow(_parent: Any, _info: Any) -> int:
@@ -426,3 +404,46 @@ async def test_awaitables_of_a_generator_that_fails_are_closed() -> None:
     assert [str(error.original_error) for error in result.errors] == ["no"]
     del result
     gc.collect()
+
+
+# --- futures of the application's own ----------------------------------------------------
+
+SHARED = build_schema("type Query { a: Part b: Part } type Part { now: Int! soon: Int! shared: Int }")
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("part", ["shared now", "now shared", "shared soon", "soon shared"])
+@pytest.mark.parametrize("others", ["{ %s b { shared } }", "{ b { shared } %s }"])
+async def test_a_future_that_several_fields_wait_for_outlives_an_error(others: str, part: str, is_large: bool) -> None:
+    loaded: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.02, loaded.set_result, 1)
+
+    def resolve(_parent: Any, info: Any) -> Any:
+        if info.field_name == "shared":
+            return loaded
+        if info.field_name == "soon":
+            return fail()
+        if info.field_name == "now":
+            raise ValueError("now")
+        return {}
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("soon")
+
+    operation = parse(others % f"a {{ {part} }}").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    running = Running(EndlessTurns())
+    if is_large:
+        running.large.begin()
+    types = default_type_resolver
+    values = VariableValues({}, {})
+    executor = SlicingExecutor(SHARED, {}, {}, None, running, operation, values, resolve, types, resolve)
+    executor._begun = 1000 if is_large else 0
+    result: Any = executor.execute_operation()
+    result = await result
+    await running.batches.close()
+    await executor.close(running.slices, failed=True)
+    running.large.end()
+    assert result.data == {"a": None, "b": {"shared": 1}}
+    assert len(result.errors) == 1

@@ -42,36 +42,14 @@ from graphql.pyutils import is_awaitable
 from graphql.type import is_list_type, is_non_null_type
 
 from clew import slices as slicing
-from clew.collector import LargeWork
 from clew.resolvers import batches as batching
-from clew.resolvers.batches import Batches
 from clew.slices import Slices, SlicingExecutor
 from tests.depth import examples, seeds
+from tests.unit.running import EndlessTurns, Running
 
 pytestmark = pytest.mark.anyio
 
 EACH = 20
-
-
-class EndlessTurns(Slices):
-    """Every slice is over at once."""
-
-    def is_over(self) -> bool:
-        return True
-
-
-async def unread(*_: Any) -> list[Any]:
-    raise AssertionError
-
-
-class Running:
-    """What an executor needs of a running operation, and resolvers of their context."""
-
-    def __init__(self, slices: Slices) -> None:
-        self.slices = slices
-        self.large = LargeWork()
-        self.batches = Batches(unread, slices)
-        self.running = self
 
 
 @dataclass(eq=False)
