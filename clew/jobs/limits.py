@@ -2,7 +2,8 @@
 
 A job with limits goes from the queue to those that wait for others with the same key, and begins from there in order.
 So the queue holds no job that could not begin. One that ends lets the next one of its key begin: it puts a row without
-a job into the queue. The key is locked meanwhile, so that no end is missed.
+a job into the queue. The key is locked meanwhile, so that no end is missed. One worker at a time takes jobs from the
+queue, so that none overtakes those that another one has taken and not begun yet.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ async def admit(
         The first rows of the places, the jobs that have begun, and whether there may be more to take.
     """
     async with connection.transaction() as fetch:
+        await fetch(sql.LOCK_TAKING)
         rows = await fetch(sql.TAKE, *places, most)
         firsts = [row for row in rows if row["place"]]
         keys = [(row["name"], row["key"]) for row in rows if not row["place"]]

@@ -140,6 +140,10 @@ UNION ALL (
 )
 """  # noqa: S608
 
+# One worker at a time takes jobs with limits. Another one would skip those that the first is about to begin, and begin
+# later ones. What follows in the transaction sees what the first has taken.
+LOCK_TAKING = "SELECT pg_advisory_xact_lock(hashtextextended('clew.jobs.taking', 1301))"
+
 # The same for jobs with limits: put them where they wait for others with the same key.
 TAKE = f"""
 WITH {_PLACES}, taken AS (

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
-from collections import Counter, defaultdict
+from collections import Counter
+from contextlib import suppress
 
 from clew import JobContext
 from clew.jobs import queue
+from clew.jobs import statements as sql
+from clew.jobs.connection import connected
+from clew.jobs.places import Places
 from tests.jobs.shop import Jobs
 
 
 async def test_no_more_jobs_of_one_key_run_at_once_than_its_concurrency(jobs: Jobs) -> None:
     running: Counter[str] = Counter()
     most: Counter[str] = Counter()
-    order: dict[str, list[int]] = defaultdict(list)
 
     @jobs.job("sync", concurrency=2)
     async def sync(ctx: JobContext, key: str, place: int) -> None:
-        order[key].append(place)
         running[key] += 1
         most[key] = max(most[key], running[key])
         await asyncio.sleep(random.random() * 0.02)
@@ -36,11 +39,39 @@ async def test_no_more_jobs_of_one_key_run_at_once_than_its_concurrency(jobs: Jo
     for job in made:
         assert (await jobs.until(job))["status"] == "SUCCEEDED"
     assert most == {"a": 2, "b": 2, "c": 2}
-    for places in order.values():
-        # In their order: two at a time may change places.
-        assert all(abs(place - index) <= 2 for index, place in enumerate(places))
+    # In their order: two that begin in one statement may change places.
+    begun = await jobs.connection.fetch("SELECT limit_key, arguments FROM clew.jobs ORDER BY started_at")
+    for key in "abc":
+        places = [json.loads(row["arguments"])["place"] for row in begun if row["limit_key"] == key]
+        assert all(abs(place - index) <= 1 for index, place in enumerate(places)), places
     assert await jobs.connection.fetchval("SELECT count(*) FROM clew.job_waiting") == 0
     await jobs.until_true(lambda: _is_empty(jobs, "clew.job_running"))
+
+
+async def test_jobs_that_another_worker_is_about_to_begin_are_not_overtaken(jobs: Jobs) -> None:
+    order: list[int] = []
+
+    @jobs.job("sync", concurrency=1)
+    async def sync(ctx: JobContext, place: int) -> None:
+        order.append(place)
+
+    made = await jobs.enqueue_all([jobs.new("sync", {"place": place}, limit_key="a") for place in range(6)])
+
+    async def other_has_come() -> bool:
+        waits = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return bool(order) or bool(await jobs.connection.fetchval(waits))
+
+    async with connected(jobs.url) as connection:
+        with suppress(ConnectionAbortedError):
+            async with connection.transaction() as fetch:
+                await fetch(sql.LOCK_TAKING)
+                assert len(await fetch(sql.TAKE, *Places({"sync": "default"}).arguments(), 3)) > 1
+                jobs.worker()
+                await jobs.until_true(other_has_come)
+                raise ConnectionAbortedError
+    for job in made:
+        await jobs.until(job)
+    assert order == [0, 1, 2, 3, 4, 5]
 
 
 async def _is_empty(jobs: Jobs, table: str) -> bool:
