@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 
@@ -135,18 +136,20 @@ class _ServerPeer:
 
 
 class ClewPeer(_ServerPeer):
-    """Clew in production mode.
+    """Clew in production mode, asked by an admin."""
 
-    Args:
-        credentials: the headers that say who asks; an admin by default.
-    """
-
-    def __init__(
-        self, database_url: str, project: Path, name: str = "clew", credentials: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, database_url: str, project: Path, name: str = "clew") -> None:
         self.name = name
         super().__init__(Server(self.name, "bench.served:make_app", clew_environment(database_url, project)))
-        self.headers = {**self.headers, **(credentials or {"X-Clew-Admin-Secret": ADMIN_SECRET})}
+        self._plain = self.headers
+        self.headers = {**self._plain, "X-Clew-Admin-Secret": ADMIN_SECRET}
+
+    def asked_by(self, name: str, credentials: Mapping[str, str]) -> ClewPeer:
+        """Return a peer that asks the same process with these headers instead of the admin's."""
+        other = copy(self)
+        other.name = name
+        other.headers = {**self._plain, **credentials}
+        return other
 
     def path(self, case: Case) -> str:
         return "/graphql"

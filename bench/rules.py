@@ -154,13 +154,13 @@ def _run(server_url: str, cases: Sequence[Case], options: Options) -> None:
     project = make_project(SCHEMA.read_text(), "rules")
     url = asyncio.run(prepare_database(server_url, "rules", project, [FILL.encode()], fill))
     admin = ClewPeer(url, project, "admin")
+    # One process serves all, so that nothing but the viewer differs.
     user, reader = (
-        ClewPeer(url, project, name, {"Authorization": f"Bearer {token(*roles)}"})
+        admin.asked_by(name, {"Authorization": f"Bearer {token(*roles)}"})
         for name, roles in (("user", ()), ("reader", ("reader",)))
     )
     peers = {peer.name: peer for peer in (user, reader, admin)}
     try:
-        # One process serves all, so that nothing but the viewer differs.
         urls = dict.fromkeys(peers, admin.start())
         print(f"{'case':8} {'user req/s':>12}   {'user / reader':20}   user / admin (min / median / max)")
         for case in cases:

@@ -19,9 +19,10 @@ from bench.handwritten import forms_for
 from bench.http import Client
 from bench.load import LoadError, Measurement, require_wrk
 from bench.memory import Sample, growth
-from bench.peers import POSTGRAPHILE, STRAWBERRY
+from bench.peers import POSTGRAPHILE, STRAWBERRY, ClewPeer
 from bench.plot import bars
 from bench.report import CaseResult, render, span, worst_cells
+from bench.server import Program
 from bench.statements import Statement, handwritten, read_statements, write_statements
 from bench.synthetic import documents, many_entities
 from clew import Viewer
@@ -68,6 +69,14 @@ def test_a_document_declares_exactly_the_variables_that_are_sent() -> None:
         assert isinstance(operation, OperationDefinitionNode)
         declared = {definition.variable.name.value for definition in operation.variable_definitions or ()}
         assert declared == set(one.sample(scale=1, count=1)[0])
+
+
+def test_peers_of_one_process_differ_by_their_credentials_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Program, "pid", 7)
+    admin = ClewPeer("postgresql://nowhere", Path("project"), "admin")
+    user = admin.asked_by("user", {"Authorization": "Bearer x"})
+    assert (user.name, user.pid) == ("user", 7)
+    assert user.headers.keys() ^ admin.headers.keys() == {"Authorization", "X-Clew-Admin-Secret"}
 
 
 def test_the_documents_of_other_servers_take_the_same_variables() -> None:
