@@ -104,6 +104,8 @@ class Gatherer:
         permits = self._store.permits(entity, Operation.CREATE)
         await self._store.in_parts(drafts, Allowed(entity, permits).require)
         late = await self._refuse_hidden(entity, drafts, Operation.CREATE)
+        if is_free_link(entity):
+            await self._guard_linked(entity, drafts)
         self.steps.append(Create(entity, drafts, late))
         self._judge_after(entity, permits, drafts)
         await self._to_manys(entity, nested)
@@ -293,6 +295,13 @@ class Gatherer:
         visible, permits = self._store.visible(entity), self._store.permits(entity, operation)
         return Lock(visible, permits, opened=sorted(names & visible.masks.keys()), **options)
 
+    async def delete(self, entity: Entity, keys: Sequence[Key]) -> None:
+        """Delete the locked rows that a root field names. If they are links, the guards of both ends must hold."""
+        if is_free_link(entity):
+            for end in entity.relations:
+                await self._guard_ends(entity, end, keys)
+        await self.remove(entity, keys)
+
     async def remove(self, entity: Entity, keys: Sequence[Key]) -> None:
         """Delete locked rows. The guards of all rows that this deletes or changes along must hold."""
         if not keys:  # alike if false: a shortcut
@@ -327,6 +336,28 @@ class Gatherer:
             permits = self._store.guarding(target, Operation.UPDATE)
             why = f"Links to rows of {target.name} go along, and a guard for UPDATE does not hold of one."
             raise GuardedError(Refusal(Phase.GATHER, target, Operation.UPDATE, why, permits))
+
+    async def _guard_linked(self, link: Entity, drafts: Sequence[Draft]) -> None:
+        """Check the guards of the existing rows that new links lead to.
+
+        Raises:
+            ClewError: CONSTRAINT_VIOLATION, as for a row that is absent.
+        """
+        for end in link.relations:
+            target = self._model.entity(end.target)
+            columns = sorted(_pointing(link, end, target), key=lambda column: column[1])
+            ends: dict[Key, Draft] = {}
+            for number, draft in enumerate(drafts):
+                await self._store.pause(number)
+                values = dict(draft.values)
+                for source in draft.sources:
+                    # A new row has no key yet. Its guards for CREATE are checked.
+                    values.update((name, source.row.key[place]) for name, place in source.columns if source.row.key)
+                key = tuple(values.get(name) for name, _ in columns)
+                if None not in key:
+                    ends[key] = draft
+            if not await self._guarded(target, ends):
+                raise self._store.hidden(link, end).at(next(iter(ends.values())).path)
 
     async def _guarded(self, entity: Entity, keys: Iterable[Key]) -> bool:
         """Return whether the guards for UPDATE hold for rows whose links change."""

@@ -357,7 +357,7 @@ class Writer:
             self._anew()
             self._in_order = entity, keys
             return keys
-        await self._gathered.remove(entity, keys)
+        await self._gathered.delete(entity, keys)
         return keys
 
     async def delete(self) -> None:
@@ -374,7 +374,7 @@ class Writer:
         for key in keys:
             await self._next()
             rows = await self._store.lock(plan, keys=[key])
-            await self._gathered.remove(entity, [row.key for row in rows])
+            await self._gathered.delete(entity, [row.key for row in rows])
             await self._write()
             deleted += [row.key for row in rows]
         return deleted

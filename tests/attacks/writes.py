@@ -886,6 +886,31 @@ ELSEWHERE: tuple[Entry, ...] = (
     ("ben", "updatePage(id: 1, set: {seals: {connect: [{id: 4}]}}) { id }", FORBIDDEN),
     ("ben", "updateSeal(id: 4, set: {pages: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
     ("ben", "createSeal(input: {broken: true, pages: {connect: [{id: 1}]}}) { id }", FORBIDDEN),
+    # And for links that an admin writes by themselves.
+    *(
+        ("admin", field, expect)
+        for field, expect in (
+            ("createPageSeal(input: {pageId: ~, sealId: 2}) { pageId }", Alike(("2", "9"), CONSTRAINT)),
+            ("createPageSeal(input: {page: {connect: {id: 2}}, sealId: 2}) { pageId }", CONSTRAINT),
+            ("createPageSeal(input: {pageId: 2, seal: {create: {}}}) { pageId }", CONSTRAINT),
+            ("createPageSeals(inputs: [{pageId: 1, sealId: 2}, {pageId: 2, sealId: 2}]) { count }", CONSTRAINT),
+            ("createPageSeal(input: {pageId: 1, sealId: 4}) { pageId }", FORBIDDEN),
+            ("deletePageSeal(pageId: 3, sealId: 1) { pageId }", CONSTRAINT),
+            ("deletePageSeals(where: {sealId: {gt: 0}}) { count }", CONSTRAINT),
+        )
+    ),
+    (
+        "admin",
+        "createPageSeal(input: {pageId: 1, sealId: 2}) { pageId }",
+        Gives({"createPageSeal": {"pageId": 1}}),
+        {"PageSeal 1 2": {"page_id": 1, "seal_id": 2}},
+    ),
+    (
+        "admin",
+        "deletePageSeals(where: {pageId: {eq: 1}}) { count }",
+        count("deletePageSeals", 1),
+        {"PageSeal 1 3": GONE},
+    ),
     # Softly too; what is deleted already does not go with it.
     (
         "ben",
