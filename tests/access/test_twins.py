@@ -1,32 +1,40 @@
 """Two databases that differ only in what a viewer may not see: no read and no write tells them apart, by what it
-answers or by what is seen afterwards.
+answers or by what is seen afterwards. No error names what the viewer's role does not have.
 
 A longer run: CLEW_TEST_EXAMPLES=20000 pytest tests/access/test_twins.py
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
-from graphql import GraphQLObjectType, GraphQLSchema, get_named_type
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, get_named_type
 
 from clew import Viewer
+from clew.model.types import Model
 from tests.access.twins import make_twins
 from tests.access.twins.documents import Writer, leaves
-from tests.access.twins.secrets import SECRETS
+from tests.access.twins.secrets import SECRETS, SEEN
 from tests.depth import FIRST, examples
 
 ROLES = frozenset({"user", "anon"})
 VIEWERS = {"ben": Viewer("ben", ROLES, {"sub": "ben"}), "cat": Viewer("cat", ROLES, {"sub": "cat"})} | {
-    "nobody": Viewer(None, ROLES, {})
+    # An empty claim is none.
+    "nobody": Viewer(None, ROLES, {"prefix": ""})
 }
 EXAMPLES = examples(100)
-# How many operations are tried on the same two databases.
+# How many operations are tried on the same two databases, where several things differ and where one does.
 EACH = 50
-LISTS = ("doctors", "wards", "bunks", "patients", "stays", "drugs", "votes", "entries")
+ALONE = max(1, EXAMPLES // 12)
+LISTS = (
+    *("doctors", "wards", "bunks", "patients", "stays", "drugs", "votes", "entries"),
+    *("reviews", "lockers", "notes", "tags", "rooms", "seats"),
+)
 
 
 @pytest.mark.parametrize("name", VIEWERS)
@@ -35,6 +43,8 @@ def test_no_operation_tells_what_is_hidden(name: str, postgres_url: str, tmp_pat
     with make_twins(postgres_url, tmp_path) as (runner, one, other):
         schema = runner.run(one.engine.role(viewer)).schema
         everything = look(schema)
+        unknown = set(names(one.engine.schema)) - set(names(schema))
+        assert unknown >= {"innerCode", "innerOwner"}
 
         async def answers(document: str) -> tuple[bytes, bytes]:
             return await one.ask(viewer, document), await other.ask(viewer, document)
@@ -52,23 +62,34 @@ def test_no_operation_tells_what_is_hidden(name: str, postgres_url: str, tmp_pat
 
         async def check() -> None:
             known = await hidden()
-            assert len(known) > 0.8 * len(SECRETS), known
-            writer = Writer(schema, random)
-            for number in range(EXAMPLES):
-                if number % EACH == 0:
-                    # Of all of them some leave nothing for others to do.
-                    some = random.sample(known, random.choice((3, 8, len(known))))
-                    secrets = sorted(some, key=SECRETS.index)
-                    await one.fill()
-                    await other.fill(secrets)
-                document = writer.document()
-                told = await answers(document)
-                assert told[0] == told[1], (secrets, document)
-                if document.startswith("mutation") and b'"errors"' not in told[0]:
-                    seen = await answers(everything)
-                    assert seen[0] == seen[1], (secrets, document)
-                    await one.fill()
-                    await other.fill(secrets)
+            assert known == [secret for secret in SECRETS if secret not in SEEN.get(name, ())]
+            writer = Writer(schema, random, name)
+            all_threads = await one.threads()
+            # Each alone, and several. Of all together some leave nothing for others to do.
+            rounds = [([secret], ALONE) for secret in known]
+            rounds += [
+                (random.sample(known, random.choice((3, 8, len(known)))), EACH) for _ in range(0, EXAMPLES, EACH)
+            ]
+            for drawn, count in rounds:
+                secrets = sorted(drawn, key=SECRETS.index)
+                aims = [aim(one.engine.model, secret) for secret in secrets]
+                writer.about = [entity for about, _ in aims for entity in about]
+                writer.toward = {field for _, fields in aims for field in fields}
+                threads = [thread for thread in all_threads if {thread.parent, thread.child} & {*writer.about}]
+                await one.fill()
+                await other.fill(secrets)
+                for _ in range(count):
+                    climbs = threads and random.random() < 0.3
+                    document = writer.climb(random.choice(threads)) if climbs else writer.document()
+                    told = await answers(document)
+                    assert told[0] == told[1], (secrets, document)
+                    if errors := json.loads(told[0]).get("errors"):
+                        assert unknown.isdisjoint(re.findall(r"\w+", json.dumps(errors))), (errors, document)
+                    if document.startswith("mutation") and b'"errors"' not in told[0]:
+                        seen = await answers(everything)
+                        assert seen[0] == seen[1], (secrets, document)
+                        await one.fill()
+                        await other.fill(secrets)
 
         runner.run(check())
 
@@ -97,6 +118,8 @@ def test_no_constraint_tells_what_is_hidden(name: str, postgres_url: str, tmp_pa
         async def check() -> None:
             await one.fill()
             for secret in SECRETS:
+                if not re.search(r"(patients|stays|wards) ", secret):
+                    continue
                 await other.fill([secret])
                 if await one.ask(viewer, everything) != await other.ask(viewer, everything):
                     continue
@@ -124,12 +147,41 @@ def test_what_is_hidden_is_there(postgres_url: str, tmp_path: Path) -> None:
         runner.run(check())
 
 
+def names(schema: GraphQLSchema) -> Iterator[str]:
+    """The names of types, fields, arguments and enum values."""
+    for type_ in schema.type_map.values():
+        yield type_.name
+        if isinstance(type_, GraphQLEnumType):
+            yield from type_.values
+        elif isinstance(type_, GraphQLInputObjectType):
+            yield from type_.fields
+        elif isinstance(type_, GraphQLObjectType):
+            for name, field in type_.fields.items():
+                yield from (name, *field.args)
+
+
+def aim(model: Model, secret: str) -> tuple[list[str], set[str]]:
+    """The entities to write in order to learn of a change: its own, more often, and those that lead to it.
+
+    And the fields to write: the changed ones, and those that lead there.
+    """
+    table = secret.removeprefix("INSERT INTO ").removeprefix("DELETE FROM ").removeprefix("UPDATE ").split()[0]
+    [changed] = (entity for entity in model.entities.values() if entity.table == table)
+    columns = [changed.column_by_sql(name) for name in re.findall(r"(\w+) = ", secret.partition(" SET ")[2])]
+    about, fields = [changed.name] * 2, {column.name for column in columns if column is not None}
+    for entity in model.entities.values():
+        leading = [relation for relation in entity.relations if relation.target == changed.name]
+        about += [entity.name] * bool(leading)
+        fields |= {name for relation in leading for name in (relation.name, *relation.key)}
+    return about, fields
+
+
 def look(schema: GraphQLSchema) -> str:
     """A query for everything: each row with its fields and with the rows that it leads to, deleted ones too."""
     root = schema.query_type
     assert root is not None
     fields: list[str] = []
-    for name in (*LISTS, "doses"):
+    for name in (*LISTS, "doses", "noteTags"):
         if name not in root.fields:
             continue
         type_ = get_named_type(root.fields[name].type)

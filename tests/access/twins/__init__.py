@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine, Request
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
+from tests.access.twins.documents import Thread, threads
 from tests.properties.database import create_tables, new_database
 from tests.reference import emptying
 
@@ -27,7 +29,7 @@ HERE = Path(__file__).parent
 DATA = (HERE / "data.sql").read_text()
 
 query = QueryType()
-for _name in ("mayRead", "mayDelete", "mayChange"):
+for _name in ("mayRead", "mayDelete", "mayChange", "mayOpen"):
     query.set_field(_name, lambda *_, **__: True)
 
 # What differs by chance: cursors are encrypted, and times are those of now.
@@ -45,6 +47,31 @@ class Twin:
         """Bring back the rows of the beginning, and run these statements on them."""
         empty = emptying(self.engine.model)
         await self.aside.execute("; ".join(["BEGIN", empty, DATA.strip().removesuffix(";"), *secrets, "COMMIT"]))
+
+    async def threads(self) -> list[Thread]:
+        """The threads of the model, with the rows that are there."""
+        model, found = self.engine.model, list[Thread]()
+        for thread in threads(model):
+            parent, child = model.entity(thread.parent), model.entity(thread.child)
+            back = parent.relation(thread.name)
+            assert back is not None
+            keys = [f"a.{column.column}" for column in parent.key_columns]
+            keys += [f"b.{column.column}" for column in child.key_columns]
+            on = " AND ".join(f"a.{ours} = b.{theirs}" for ours, theirs in back.on)
+            rows = await self.aside.fetch(
+                f"SELECT {', '.join(keys)} FROM {parent.table} a JOIN {child.table} b ON {on}"
+            )
+            split = len(parent.primary_key)
+            values = [[json.dumps(value) for value in row] for row in rows]
+            pairs = [
+                (
+                    dict(zip(parent.primary_key, row, strict=False)),
+                    dict(zip(child.primary_key, row[split:], strict=True)),
+                )
+                for row in values
+            ]
+            found.append(replace(thread, pairs=pairs))
+        return found
 
     async def ask(self, viewer: Viewer, document: str) -> bytes:
         """Return the response, without what differs by chance."""

@@ -1,6 +1,6 @@
 INSERT INTO doctors (id, name, pay, thanks, hides, boss_id) VALUES
   ('ann', 'Ann', 400, 0, false, NULL), ('ben', 'Ben', 100, 0, false, 'ann'), ('cat', 'Cat', 120, 0, false, 'ben'),
-  ('dan', 'Dan', 300, 0, true, 'ann');
+  ('dan', 'Dan', 300, 0, true, 'ann'), ('eve', 'Eve', 300, 0, true, 'ann');
 INSERT INTO wards (id, name, open, code, budget, head_id) VALUES
   (1, 'One', true, 'k1', 5, 'ann'), (2, 'Two', true, 'k2', 7, 'ben'), (3, 'Three', false, 'k3', 9, 'ann'),
   (4, 'Four', true, NULL, 0, 'dan');
@@ -28,4 +28,14 @@ INSERT INTO entries (id, shelf, reader, chief, text, count, parent_id) VALUES
   (1, 1, 'ben', false, 'one', 1, NULL), (2, 1, 'ann', true, 'two', 2, 1), (3, 2, 'ben', true, 'three', 3, NULL),
   (4, 3, 'ann', true, 'four', 4, 3), (5, 3, NULL, false, 'five', 5, 4), (6, 4, 'cat', false, 'six', 6, NULL),
   (7, 2, NULL, false, 'seven', 7, 4);
-SELECT setval(pg_get_serial_sequence(name, 'id'), 100) FROM unnest(ARRAY['wards', 'patients', 'stays', 'drugs', 'entries']) AS name;
+INSERT INTO reviews (id, doctor_id, score, text) VALUES
+  (1, 'ben', 7, 'good'), (2, 'cat', 8, 'better'), (3, 'ann', 9, 'best');
+INSERT INTO lockers (id, label, owner_id) VALUES (2, 'k2', 'ann'), (3, 'k3', 'ann');
+INSERT INTO notes (id, text, posted, pinned, locker_id) VALUES
+  (1, 'one', false, false, NULL), (2, 'two', true, false, NULL), (3, 'three', false, true, 3);
+INSERT INTO tags (id, name, inner_code) VALUES (1, 'x', 'k1'), (2, 'y', NULL);
+INSERT INTO note_tags (note_id, tag_id) VALUES (1, 1), (2, 1), (3, 2);
+INSERT INTO rooms (id, host, inner_owner_id) VALUES (1, 'ann', 'eve'), (2, 'ben', 'eve'), (3, NULL, 'eve');
+INSERT INTO seats (id, room_id, holder) VALUES (1, 1, 'ann'), (2, 1, NULL), (3, 2, 'dan'), (4, 3, 'cat');
+SELECT setval(pg_get_serial_sequence(name, 'id'), 100) FROM unnest(ARRAY[
+  'wards', 'patients', 'stays', 'drugs', 'entries', 'reviews', 'lockers', 'notes', 'tags', 'rooms', 'seats']) AS name;

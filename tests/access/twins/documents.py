@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from graphql import (
     GraphQLArgument,
@@ -23,9 +25,13 @@ from graphql import (
     is_leaf_type,
 )
 
+from clew.model.types import Entity, Model, RelationKind
+
+# The key of a locker that is hidden, and what it is in the other database.
+HIDDEN, MOVED = "2", "8"
 # Values by the type.
 VALUES: dict[str, Sequence[str]] = {
-    "Int": [str(number) for number in (*range(10), -1, 50, 100, 499, 999, 2**31 - 1, -(2**31))],
+    "Int": [str(number) for number in (*range(10), -1, 480, 50, 100, 499, 999, 2**31 - 1, -(2**31))],
     "Float": ("1.5", "0", "50"),
     "String": (
         *('"x"', '"y"', '"k1"', '"k2"', '"k3"', '"k9"', '"flu"', '"gout"', '"pox"', '"Pia"', '"Pio"'),
@@ -37,24 +43,104 @@ VALUES: dict[str, Sequence[str]] = {
     "ID": ('"1"', '"x"'),
 }
 PEOPLE = ('"ann"', '"ben"', '"cat"', '"dan"', '"eve"', '"zed"')
-OF_PEOPLE = frozenset({"doctorId", "bossId", "headId", "voterId", "reader"})
+CLAIM = '"$auth.sub"'
+OF_PEOPLE = frozenset({"doctorId", "bossId", "headId", "voterId", "reader", "ownerId", "host", "holder"})
 KEYS = [str(number) for number in (1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9)]
-OF_KEYS = frozenset({"id", "wardId", "number", "bunkNumber", "patientId", "round", "shelf", "drugId", "parentId"})
+OF_KEYS = frozenset({"id", "wardId", "number", "bunkNumber", "patientId", "round", "shelf", "parentId", "roomId"})
 
+# Values by the field.
+OF_FIELDS: dict[str, Sequence[str]] = {
+    "lockerId": (HIDDEN, MOVED, "3"),
+    "label": ('"k2"', '"k3"', '"x"'),
+    "noteId": ("1", "2", "3"),
+    "tagId": ("1", "2"),
+    "drugId": ("1", "2", "3", "4"),
+}
+# Fields of the application's own, by the entity whose keys they take.
+OF_ROWS = {"Patient": ("mayRead", "mayDelete"), "Stay": ("mayChange",), "Locker": ("mayOpen",)}
 
+# The many-to-manys, from both ends.
+LINKED = (
+    *(("Patient", "drugs", "Drug"), ("Drug", "patients", "Patient")),
+    *(("Note", "tags", "Tag"), ("Tag", "notes", "Note")),
+)
 # The keys of rows, and of a row that is not there.
 ROWS: dict[str, Sequence[Sequence[tuple[str, str]]]] = {
     "Doctor": [[("id", key)] for key in PEOPLE],
     **{name: [[("id", str(key))] for key in (1, 2, 3, 4, 5, 6, 7, 8, 99)] for name in ("Patient", "Stay", "Entry")},
-    **{name: [[("id", str(key))] for key in (1, 2, 3, 4, 5)] for name in ("Ward", "Drug")},
+    **{name: [[("id", str(key))] for key in (1, 2, 3, 4, 5)] for name in ("Ward", "Drug", "Note", "Review", "Seat")},
+    **{name: [[("id", str(key))] for key in (1, 2, 3)] for name in ("Room", "Tag")},
+    "Locker": [[("id", key)] for key in (HIDDEN, MOVED, "3")],
     "Bunk": [[("wardId", str(ward)), ("number", str(number))] for ward in (1, 2, 3, 4) for number in (1, 2, 9)],
     "Vote": [[("round", str(number)), ("voterId", key)] for number in (1, 2, 3) for key in PEOPLE],
 }
 
 
+@dataclass(frozen=True)
+class Thread:
+    """Rows and those in a list of theirs, where rules of the ones read the others: a mutation may write both.
+
+    The values that rules name are by field, each as a literal. `pairs` are the keys of rows and of rows in their lists.
+    """
+
+    parent: str
+    name: str
+    child: str
+    of_parent: Mapping[str, Sequence[str]]
+    of_child: Mapping[str, Sequence[str]]
+    pairs: Sequence[tuple[Mapping[str, str], Mapping[str, str]]] = ()
+
+
+def threads(model: Model) -> list[Thread]:
+    """All threads of a model, without pairs."""
+    found: dict[tuple[str, str, str], tuple[dict[str, list[str]], dict[str, list[str]]]] = {}
+    for entity in model.entities.values():
+        for rule in entity.allow:
+            for where in (rule.where, rule.check):
+                for name, inner in where.items() if isinstance(where, dict) else ():
+                    relation = entity.relation(name)
+                    if relation is None or not isinstance(inner, dict):
+                        continue
+                    target = model.entity(relation.target)
+                    if relation.kind is RelationKind.TO_ONE:
+                        lists = [
+                            back for back in target.relations if back.inverse == name and back.target == entity.name
+                        ]
+                        for back in lists:
+                            ends = found.setdefault((target.name, back.name, entity.name), ({}, {}))
+                            _note(target, inner, ends[0])
+                    elif relation.kind is RelationKind.TO_MANY:
+                        ends = found.setdefault((entity.name, name, target.name), ({}, {}))
+                        for of_some in inner.values():
+                            _note(target, of_some, ends[1])
+    return [Thread(*names, *ends) for names, ends in found.items()]
+
+
+def _note(entity: Entity, where: Mapping[str, Any], found: dict[str, list[str]]) -> None:
+    """Note what a condition says of the entity's own fields."""
+    for name, asked in where.items():
+        if entity.column(name) is not None:
+            values = asked.values() if isinstance(asked, dict) else [asked]
+            for value in values:
+                found.setdefault(name, []).append(json.dumps(value))
+
+
 def leaves(type_: GraphQLObjectType) -> str:
     """The fields that have values."""
     return " ".join(name for name, field in type_.fields.items() if is_leaf_type(get_named_type(field.type)))
+
+
+def _listed(given: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in given.items())
+
+
+def _row(field: GraphQLField) -> GraphQLObjectType:
+    """The type of the rows that a mutation writes."""
+    type_ = get_named_type(field.type)
+    assert isinstance(type_, GraphQLObjectType)
+    row = get_named_type(type_.fields["rows"].type) if "rows" in type_.fields else type_
+    assert isinstance(row, GraphQLObjectType)
+    return row
 
 
 @dataclass
@@ -63,11 +149,17 @@ class Writer:
 
     schema: GraphQLSchema
     random: Random
+    # Whom rules may call the viewer.
+    name: str
+    # The names of entities. Most documents begin at one of these, if there are any.
+    about: Sequence[str] = ()
+    # The names of fields that are often written where there are such.
+    toward: Collection[str] = ()
     is_mutation: bool = False
 
     def document(self) -> str:
         """A query or a mutation; most mutations do little, as those find out most."""
-        if self.random.random() < 0.15:
+        if self.random.random() < 0.2:
             return self.query()
         return self.probe() if self.random.random() < 0.85 else self.mutation()
 
@@ -75,6 +167,11 @@ class Writer:
         root = self.schema.query_type
         assert root is not None
         self.is_mutation = False
+        of = self.random.choice(self.about) if self.about else ""
+        asked = OF_ROWS.get(of)
+        if asked and self.random.random() < 0.7:
+            name, [(_, key)] = self.random.choice(asked), self.random.choice(ROWS[of])
+            return f"query {{ {name}(id: {key}) }}"
         return f"query {self.selection(root, 0)}"
 
     def mutation(self) -> str:
@@ -91,16 +188,11 @@ class Writer:
         root = self.schema.mutation_type
         assert root is not None
         self.is_mutation = True
-        name = self.random.choice(list(root.fields))
+        name = self.random.choice(self._begin(root))
         field = root.fields[name]
-        type_ = get_named_type(field.type)
+        type_, row = get_named_type(field.type), _row(field)
         assert isinstance(type_, GraphQLObjectType)
-        if "rows" in type_.fields:
-            row = get_named_type(type_.fields["rows"].type)
-            assert isinstance(row, GraphQLObjectType)
-            below = f"{{ count rows {{ {leaves(row)} }} }}"
-        else:
-            row, below = type_, f"{{ {leaves(type_)} }}"
+        below = f"{{ {leaves(type_)} }}" if row is type_ else f"{{ count rows {{ {leaves(row)} }} }}"
         given = dict(self.random.choice(ROWS[row.name])) if row.name in ROWS else {}
         arguments = {n: v for n, v in given.items() if n in field.args}
         rest = [n for n in field.args if n not in arguments and n not in ("all", "update")]
@@ -115,8 +207,58 @@ class Writer:
                 arguments[n] = f"{{{key}: {{in: [{', '.join({dict(one)[key] for one in ROWS[row.name]})}]}}}}"
             else:
                 arguments[n] = self.small(n, row.name, field.args[n].type)
-        listed = ", ".join(f"{n}: {v}" for n, v in arguments.items())
-        return f"mutation {{ r0: {name}({listed}) {below} }}"
+        return f"mutation {{ r0: {name}({_listed(arguments)}) {below} }}"
+
+    def climb(self, thread: Thread) -> str:
+        """A mutation that changes a field of a row, and one of a row in its list, such as rules ask for."""
+        set_ = self.schema.type_map.get(f"{thread.parent}SetInput")
+        nested = self.schema.type_map.get(f"{thread.child}UpdateInput")
+        if not isinstance(set_, GraphQLInputObjectType) or thread.name not in set_.fields:
+            return self.document()
+        if not isinstance(nested, GraphQLInputObjectType):
+            return self.document()
+        parent, child = self.random.choice(thread.pairs)
+        ways = [way for way in ("set", "inc", "append") if way in nested.fields]
+        way = self.random.choice(ways)
+        of_child = get_named_type(nested.fields[way].type)
+        assert isinstance(of_child, GraphQLInputObjectType)
+        own = self._one_of(set_, thread.of_parent)
+        below = f"{_listed(child)}, {way}: {{{self._one_of(of_child, thread.of_child if way == 'set' else {})}}}"
+        root = self.schema.type_map[thread.parent]
+        assert isinstance(root, GraphQLObjectType)
+        changed = f"set: {{{own}, {thread.name}: {{update: [{{{below}}}]}}}}"
+        return f"mutation {{ r0: update{thread.parent}({_listed(parent)}, {changed}) {{ {leaves(root)} }} }}"
+
+    def relink(self) -> str:
+        """A mutation that connects or disconnects two rows of a many-to-many, or several."""
+        parent, name, child = self.random.choice(LINKED)
+        set_ = self.schema.type_map.get(f"{parent}SetInput")
+        if not isinstance(set_, GraphQLInputObjectType) or name not in set_.fields:
+            return self.probe()
+        ways = get_named_type(set_.fields[name].type)
+        assert isinstance(ways, GraphQLInputObjectType)
+        way = self.random.choice([way for way in ("connect", "disconnect", "delete") if way in ways.fields])
+        row, other = dict(self.random.choice(ROWS[parent])), dict(self.random.choice(ROWS[child]))
+        changed = f"set: {{{name}: {{{way}: [{{{_listed(other)}}}]}}}}"
+        return f"mutation {{ r0: update{parent}({_listed(row)}, {changed}) {{ __typename }} }}"
+
+    def _one_of(self, type_: GraphQLInputObjectType, wanted: Mapping[str, Sequence[str]]) -> str:
+        """One field with a value, of the wanted ones if any are there."""
+        plain = [n for n, field in type_.fields.items() if is_leaf_type(get_named_type(field.type))]
+        known = [n for n in plain if n in wanted]
+        if known and self.random.random() < 0.8:
+            name = self.random.choice(known)
+            value = self.random.choice(wanted[name])
+            if value == CLAIM:
+                value = json.dumps(self.name) if self.random.random() < 0.5 else self.random.choice(PEOPLE)
+            return f"{name}: {value}"
+        name = self.random.choice(plain)
+        return f"{name}: {self.value(name, type_.fields[name].type, 3)}"
+
+    def _begin(self, root: GraphQLObjectType) -> list[str]:
+        """The fields to choose from."""
+        about = self.random.choice(self.about) if self.about and self.random.random() < 0.75 else None
+        return [name for name, field in root.fields.items() if _row(field).name == about] or list(root.fields)
 
     def small(self, name: str, of: str, type_: GraphQLInputType, depth: int = 0) -> str:
         """A value with as little in it as it takes, and one thing more."""
@@ -142,13 +284,20 @@ class Writer:
             elif depth < 4 or not isinstance(get_named_type(field.type), GraphQLInputObjectType):
                 optional.append(n)
         if type_.name == f"{of}UniqueInput":
+            if self.random.random() < 0.1:
+                return "{}"
+            if optional and self.random.random() < 0.5:
+                given = {}
             optional = [] if given else optional
         few = 1 if self.random.random() < 0.75 else 2
         if {"create", "connect"}.issuperset(fields) or type_.is_one_of:
             few = 1
+        aimed = [n for n in optional if n in self.toward]
+        if aimed and self.random.random() < 0.7:
+            optional = aimed
         for n in self.random.sample(optional, min(few, len(optional))):
             given[n] = self.small(n, of, fields[n].type, depth + 1)
-        return f"{{{', '.join(f'{n}: {v}' for n, v in given.items())}}}"
+        return f"{{{_listed(given)}}}"
 
     def selection(self, type_: GraphQLObjectType, depth: int) -> str:
         names = [name for name, field in type_.fields.items() if self._fits(field.type, depth)]
@@ -206,6 +355,8 @@ class Writer:
             name in OF_PEOPLE or (name in ("id", "eq", "neq", "in") and self.random.random() < 0.5)
         ):
             return self.random.choice(PEOPLE)
+        if name in OF_FIELDS:
+            return self.random.choice(OF_FIELDS[name])
         if type_.name == "Int" and (name in OF_KEYS or (name in ("eq", "in") and self.random.random() < 0.7)):
             return self.random.choice(KEYS)
         return self.random.choice(VALUES.get(type_.name, VALUES["String"]))

@@ -31,9 +31,19 @@ SECRETS = (
     "UPDATE entries SET parent_id = 6 WHERE id = 5",
     "UPDATE entries SET chief = true WHERE id = 5",
     "UPDATE entries SET reader = 'dan' WHERE id = 5",
+    "UPDATE reviews SET score = 2147483647 WHERE doctor_id IN ('ben', 'cat')",
+    "DELETE FROM reviews WHERE id IN (1, 2)",
+    "UPDATE tags SET inner_code = 'k9' WHERE id = 1",
+    # A key that is masked. For all viewers the digests of the others are in the same place.
+    "UPDATE lockers SET id = 8 WHERE id = 2",
+    "UPDATE lockers SET id = 9 WHERE id = 2",
+    "UPDATE lockers SET id = 10 WHERE id = 2",
     # Rows that are deleted.
     "UPDATE patients SET phase = 'DONE', weight = 1 WHERE id = 6",
     "UPDATE patients SET ward_id = 1 WHERE id = 6",
     "DELETE FROM stays WHERE id = 8",
     "UPDATE stays SET ward_id = 1 WHERE id = 8",
 )
+
+SEEN = {"cat": ["UPDATE doctors SET thanks = 2147483647 WHERE id = 'cat'"]}
+"""What the few see, by the viewer."""
