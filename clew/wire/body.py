@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from starlette.types import Receive, Scope
 
+from clew.deadlines import Deadlines
 from clew.errors import ClewError, Code
 from clew.wire.disconnect import ClientGone
 
-# In seconds, for the whole body.
-_SECONDS = 10.0
+# For the whole body.
+_DEADLINES = Deadlines(seconds=10.0)
 
 
 class HTTPError(Exception):
@@ -53,7 +53,7 @@ async def json_body(scope: Scope, headers: Mapping[bytes, bytes], receive: Recei
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(_SECONDS):
+        with _DEADLINES.limit():
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
