@@ -31,7 +31,7 @@ _yielding_decoder = Decoder(parse_int=lambda text: int(text), object_hook=lambda
 
 def has_many_values(text: bytes) -> bool:
     """Return whether parsing a text may take so long that it should not be done on the event loop."""
-    return sum(map(text.count, (b",", b"[", b"{"))) > _FEW_MARKS
+    return len(text) > _FEW_MARKS and sum(map(text.count, (b",", b"[", b"{"))) > _FEW_MARKS
 
 
 def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
