@@ -30,6 +30,8 @@ FEW_CHARACTERS = 2000
 FEW_BYTES = 64 * 1024
 # The values in one request's variables that are coerced and bound on the loop. They take a few milliseconds.
 _FEW_VALUES = 500
+# The bytes of a request whose variables cannot be more: in JSON each value takes two, with its comma or bracket.
+SHORT = 2 * _FEW_VALUES
 # The characters of all their texts. Then to encode an answer takes a millisecond.
 _FEW_TEXT = 256 * 1024
 # The types of values that hold no others, but texts.

@@ -6,12 +6,14 @@ Labels have few values, all of them Clew's own: nothing that a client sends, and
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import cast
 
 from prometheus_client import CollectorRegistry, GCCollector, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -37,6 +39,28 @@ class _Family:
     reads: list[tuple[dict[str, str], Read]] = field(default_factory=list)
 
 
+class _Seconds:
+    """How seconds are distributed: how many went into each bucket, and their sum.
+
+    prometheus_client's own takes locks and calls several functions for each observation. This one is for the loop only.
+    """
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_BUCKETS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(_BUCKETS, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return the upper bound of each bucket, with the observations up to there."""
+        return list(zip((*map(str, _BUCKETS), "+Inf"), accumulate(self.counts), strict=True))
+
+
 class Metrics(Collector):
     """The numbers of one app. Several apps in one process have one each.
 
@@ -48,14 +72,8 @@ class Metrics(Collector):
         self._families: dict[str, _Family] = {}
         self._shared: list[tuple[str, str, dict[str, str], Look]] = []
         self.others: Others | None = None
-        self._operations = Histogram(
-            "clew_operation_seconds",
-            "Seconds until operations of clients were answered. Of a subscription: until its first result.",
-            ("transport", "kind", "code"),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self._known: dict[tuple[str, str, str], Histogram] = {}
+        # By transport, kind and code.
+        self._operations: dict[tuple[str, str, str], _Seconds] = {}
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -86,10 +104,10 @@ class Metrics(Collector):
             code: that of its first error, or OK.
         """
         key = (transport, kind, code)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._operations.labels(*key)
-        known.observe(seconds)
+        found = self._operations.get(key)
+        if found is None:
+            found = self._operations[key] = _Seconds()
+        found.observe(seconds)
 
     # --- what shows them ----------------------------------------------------------------
 
@@ -116,6 +134,14 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read all that is read when somebody asks."""
+        operations = HistogramMetricFamily(
+            "clew_operation_seconds",
+            "Seconds until operations of clients were answered. Of a subscription: until its first result.",
+            labels=("transport", "kind", "code"),
+        )
+        for key, seconds in self._operations.items():
+            operations.add_metric(key, seconds.buckets(), seconds.total)
+        yield operations
         for name, family in self._families.items():
             made = family.make(name, family.about, labels=list(family.reads[0][0]))
             for labels, read in family.reads:

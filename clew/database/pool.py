@@ -23,6 +23,7 @@ import asyncpg
 
 from clew.config import PLANNER, planner_settings
 from clew.database.errors import FAULTS, ReadOnlyError, client_error
+from clew.deadlines import Deadlines
 from clew.errors import ClewError, Code
 from clew.metrics import Metrics
 from clew.observe import get_logger
@@ -92,6 +93,7 @@ class Pool:
         self._url = url
         self._size = size
         self._wait = wait
+        self._patience = Deadlines(wait)
         self._planner = planner_settings(planner)
         self._settings = {
             "application_name": application_name,
@@ -334,7 +336,7 @@ class Pool:
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
-            async with asyncio.timeout(self._wait):
+            with self._patience.limit():
                 connection = await waiter
         except BaseException as error:
             # A connection may arrive at the very moment of giving up. It must not be lost.

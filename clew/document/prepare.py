@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from graphql import (
     DirectiveNode,
@@ -86,6 +87,14 @@ class InvalidDocument(Exception):  # noqa: N818  it is a response, not a fault
         self.code = code
 
 
+class _Structural(NamedTuple):
+    """The variables whose values shape a plan: those of conditions, those of counts, and cursors."""
+
+    conditions: frozenset[str]
+    counts: frozenset[str]
+    cursors: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class _VariableSpec:
     name: str
@@ -93,6 +102,8 @@ class _VariableSpec:
     required: bool
     # Coerces a scalar or enum without a default. None: graphql-core coerces the value.
     coerce: Callable[[Any], Any] | None
+    # Returns the part of a value that a plan depends on.
+    shape: Callable[[Any], Any]
     node: VariableDefinitionNode
 
 
@@ -112,9 +123,6 @@ class Prepared:
     trees: Trees
     variables: tuple[_VariableSpec, ...]
     simple: bool
-    conditions: frozenset[str]
-    counts: frozenset[str]
-    cursors: frozenset[str]
     schema: GraphQLSchema
     size: int
     hide_suggestions: bool
@@ -221,20 +229,7 @@ class Prepared:
     def shape(self, values: VariableValues) -> Any:
         """Return the parts of the variables that a plan depends on."""
         coerced = values.coerced
-        return tuple(
-            _ABSENT
-            if spec.name not in coerced
-            else coerced[spec.name]
-            if spec.name in self.conditions
-            else ceiling(coerced[spec.name])
-            if spec.name in self.counts and isinstance(coerced[spec.name], int)
-            else nulls
-            if spec.name in self.cursors and (nulls := null_keys(coerced[spec.name])) is not None
-            else (_NO_CURSOR, shape(coerced[spec.name], spec.type))
-            if spec.name in self.cursors and coerced[spec.name] is not None
-            else shape(coerced[spec.name], spec.type)
-            for spec in self.variables
-        )
+        return tuple([spec.shape(coerced[spec.name]) if spec.name in coerced else _ABSENT for spec in self.variables])
 
 
 class _Sources(Mapping[str, VariableValueSource]):
@@ -306,7 +301,8 @@ def prepare(
         )
         if errors:
             raise InvalidDocument(errors, Code.GRAPHQL_VALIDATION_FAILED)
-    specs = tuple(_spec(schema, node) for node in operation.variable_definitions or ())
+    structural = _structural_variables(document)
+    specs = tuple(_spec(schema, node, structural) for node in operation.variable_definitions or ())
     number = next(i for i, definition in enumerate(document.definitions) if definition is operation)
     tree = tree_of(document, number)
     trees = trees or Trees()
@@ -319,7 +315,6 @@ def prepare(
         trees,
         specs,
         all(spec.coerce is not None for spec in specs),
-        *_structural_variables(document),
         schema,
         len(query) + _BYTES,
         hide_suggestions,
@@ -367,17 +362,44 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     raise InvalidDocument([GraphQLError(message)], Code.BAD_USER_INPUT)
 
 
-def _spec(schema: GraphQLSchema, node: VariableDefinitionNode) -> _VariableSpec:
+def _spec(schema: GraphQLSchema, node: VariableDefinitionNode, structural: _Structural) -> _VariableSpec:
+    name = node.variable.name.value
     type_: Any = type_from_ast(schema, node.type)
     required = isinstance(type_, GraphQLNonNull)
     inner = type_.of_type if required else type_
     leaf = isinstance(inner, GraphQLScalarType) or (isinstance(inner, GraphQLEnumType) and not is_structural(inner))
     coerce = inner.coerce_input_value if leaf and node.default_value is None else None
-    return _VariableSpec(node.variable.name.value, type_, required, coerce, node)
+    shaped = _shape_of_leaf if leaf else partial(shape, type_=type_)
+    return _VariableSpec(name, type_, required, coerce, _shape(name, shaped, structural), node)
 
 
-def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the variables whose values shape a plan: those of conditions, those of counts, and cursors."""
+def _shape(name: str, shaped: Callable[[Any], Any], structural: _Structural) -> Callable[[Any], Any]:
+    """Return a function that returns the part of a variable's value that a plan depends on.
+
+    Args:
+        shaped: returns it for a variable that is not structural.
+    """
+    if name in structural.conditions:
+        return lambda value: value
+
+    def shape_of_cursor(value: Any) -> Any:
+        nulls = null_keys(value)
+        if nulls is None and value is not None:
+            return _NO_CURSOR, shaped(value)
+        return nulls
+
+    otherwise = shape_of_cursor if name in structural.cursors else shaped
+    if name in structural.counts:
+        return lambda value: ceiling(value) if isinstance(value, int) else otherwise(value)
+    return otherwise
+
+
+def _shape_of_leaf(value: Any) -> bool | None:
+    # The same as `shape` returns, sooner.
+    return None if value is None else True
+
+
+def _structural_variables(document: DocumentNode) -> _Structural:
     conditions: set[str] = set()
     counts: set[str] = set()
     cursors: set[str] = set()
@@ -396,7 +418,7 @@ def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], froze
 
     for definition in document.definitions:
         walk(definition)
-    return frozenset(conditions), frozenset(counts), frozenset(cursors)
+    return _Structural(frozenset(conditions), frozenset(counts), frozenset(cursors))
 
 
 def _variables(node: DirectiveNode | FieldNode, *names: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -108,7 +108,7 @@ class Engine:
         self._alchemy: AsyncEngine = alchemy_engine(pool)
         self._known_roles = self.access.rules.roles() | limits.roles
         self._admin = role_schema(self.access, model, schema, ADMIN, limits)
-        self._roles: LRUCache[Sight, RoleSchema] = LRUCache(_ROLE_SETS)
+        self._roles: LRUCache[frozenset[str], RoleSchema] = LRUCache(_ROLE_SETS)
         self._building = asyncio.Lock()
 
     @property
@@ -121,9 +121,9 @@ class Engine:
         self.flights.measure(metrics)
         self.pool.measure(metrics, "requests")
 
-    async def execute(
+    def execute(
         self, request: Request, viewer: Viewer, flight: Flight | None = None, witness: Recorder | None = None
-    ) -> Outcome:
+    ) -> Coroutine[Any, Any, Outcome]:
         """Run one operation for a viewer. Raise only on cancellation, and on faults in Clew itself.
 
         Args:
@@ -132,7 +132,10 @@ class Engine:
             witness: receives a report of what a mutation does, and why it is refused.
         """
         if flight is not None:
-            return await self._execute(request, viewer, flight, witness=witness)
+            return self._execute(request, viewer, flight, witness=witness)
+        return self._execute_alone(request, viewer, witness)
+
+    async def _execute_alone(self, request: Request, viewer: Viewer, witness: Recorder | None) -> Outcome:
         flight = Flight()
         try:
             return await self._execute(request, viewer, flight, witness=witness)
@@ -141,7 +144,7 @@ class Engine:
 
     async def encoded(self, outcome: Outcome) -> bytes:
         """Return the response as JSON."""
-        data = await self._data(outcome)
+        data = outcome.data if isinstance(outcome.data, bytes) else await self._data(outcome)
         errors = await self.statements.encoded(outcome.errors) if outcome.errors else b""
         return outcome.response(errors, data)
 
@@ -254,7 +257,8 @@ class Engine:
                 raise NotStreamedError
             if kind is OperationType.MUTATION and request.queries_only:
                 raise QueriesOnlyError
-            return Begun(prepared, await self.statements.ready(prepared, request.variables, session), session)
+            ready = await self.statements.ready(prepared, request.variables, session, is_short=request.is_short)
+            return Begun(prepared, ready, session)
         except InvalidDocument as invalid:
             return refused(invalid.errors, _request_id(request), invalid.code)
         except ClewError as error:
@@ -280,21 +284,18 @@ class Engine:
         prepared = self.statements.known(*asked) or await self.statements.prepared(*asked)
         return prepared, self._session(role, viewer)
 
-    async def finish(
+    def finish(
         self,
         begun: Begun,
         request: Request,
         within: Enclosing | None = None,
         witness: Recorder | None = None,
-    ) -> Outcome:
+    ) -> Awaitable[Outcome]:
         """Execute a query or mutation that has begun."""
         prepared, ready, session = begun.prepared, begun.ready, begun.session
         if prepared.kind is OperationType.QUERY:
-            return await self.query(prepared, ready, request, session, within)
-        try:
-            return await self._mutation(prepared, ready, request, session, within, witness)
-        except ClewError as error:
-            return refusal(error, _request_id(request))
+            return self.query(prepared, ready, request, session, within)
+        return self._mutation(prepared, ready, request, session, within, witness)
 
     async def _admit(self, client: str, viewer: Viewer, role: RoleSchema, flight: Flight | None) -> None:
         """Count an operation towards the viewer's rate, and among its operations under way.
@@ -303,10 +304,11 @@ class Engine:
             RateLimitedError, TooManyInFlightError: the viewer exceeds a limit.
         """
         limits = role.limits
-        if limits.rate is not None and (wait := self.rates.wait(_counted(client, viewer), limits.rate)):
+        who = _counted(client, viewer)
+        if limits.rate is not None and (wait := self.rates.wait(who, limits.rate)):
             raise RateLimitedError(limits.rate, ceil(wait))
         if limits.in_flight is not None and flight is not None:
-            await self.flights.begin(flight, counted_apart(client, viewer), limits.in_flight)
+            await self.flights.begin(flight, (viewer.is_admin, who), limits.in_flight)
 
     def source(self, begun: Begun, request: Request) -> RunningOperation:
         """Return the operation that the source of a custom subscription runs in.
@@ -442,19 +444,19 @@ class Engine:
         roles: Sight | None = viewer.known.get(self._known_roles)
         if roles is None:  # alike if true: a cache
             roles = viewer.known[self._known_roles] = roles_of(viewer, self._known_roles)
-        found: RoleSchema | None = self._roles.get(roles)
+        found: RoleSchema | None = self._roles.get(roles.roles)
         return found or await self._role(roles)  # alike without `found`: a cache
 
     async def _role(self, roles: Sight) -> RoleSchema:
         async with self._building:
-            found: RoleSchema | None = self._roles.get(roles)
+            found: RoleSchema | None = self._roles.get(roles.roles)
             if found is None:
                 found = await asyncio.to_thread(role_schema, self.access, self.model, self.schema, roles, self.limits)
-                self._roles[roles] = found
+                self._roles[roles.roles] = found
         return found
 
     def _session(self, role: RoleSchema, viewer: Viewer) -> Session:
-        known = (role.sight, role.claims)
+        known = (role.sight.admin, role.sight.roles, role.claims)
         found: tuple[Sight, Claims] | None = viewer.known.get(known)
         if found is None:
             claims = usable_claims(role.claims, {**viewer.claims, "sub": viewer.id})
@@ -487,17 +489,20 @@ class Engine:
         within: Enclosing | None,
         witness: Recorder | None,
     ) -> Outcome:
-        if within is not None and not within.in_transaction:
-            raise ClewError("A query's resolver cannot run a mutation.", hint="Move the field to Mutation.")
         run = partial(self._running, prepared, ready, request, session, within, in_transaction=True, witness=witness)
-        if within is not None:
-            return await self._mutate(run(), within)
-        kept = await self.statements.repeatable(request, session.viewer, ready)
-        return await with_retries(
-            lambda: self._mutate(run(), None, kept),
-            lambda: can_run_again(prepared, self.model),
-            witness.restart if witness is not None else lambda: None,
-        )
+        try:
+            if within is not None and not within.in_transaction:
+                raise ClewError("A query's resolver cannot run a mutation.", hint="Move the field to Mutation.")
+            if within is not None:
+                return await self._mutate(run(), within)
+            kept = await self.statements.repeatable(request, session.viewer, ready)
+            return await with_retries(
+                lambda: self._mutate(run(), None, kept),
+                lambda: can_run_again(prepared, self.model),
+                witness.restart if witness is not None else lambda: None,
+            )
+        except ClewError as error:
+            return refusal(error, _request_id(request))
 
     async def _mutate(
         self,

@@ -118,8 +118,10 @@ class Statements:
 
     def known(self, role: RoleSchema, query: str, operation_name: str | None, own: bool) -> Prepared | None:
         """Return the validated operation of a document if it is in the cache."""
-        found: Prepared | None = self._documents.get((role, query, operation_name, own))
-        return found
+        try:
+            return self._documents[role, query, operation_name, own]
+        except KeyError:
+            return None
 
     def prepare(self, role: RoleSchema, query: str, operation_name: str | None, *, own: bool = False) -> Prepared:
         """Return the validated operation of a document, from the cache if it is there.
@@ -154,16 +156,21 @@ class Statements:
         asked = (role, query, operation_name, own)
         return self._keep(await self.aside.run(partial(self._prepare, *asked), partial(self.known, *asked)))
 
-    async def ready(self, prepared: Prepared, variables: Mapping[str, Any], session: Session) -> Ready:
+    async def ready(
+        self, prepared: Prepared, variables: Mapping[str, Any], session: Session, *, is_short: bool = False
+    ) -> Ready:
         """Coerce the variables. Unless it is a mutation, also find its plan and statement, and bind the arguments.
 
         Long work runs in another thread.
+
+        Args:
+            is_short: whether the variables cannot be large.
 
         Raises:
             InvalidDocument: BAD_USER_INPUT for variables that do not fit.
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED for an operation that costs too much.
         """
-        large = is_large(variables)
+        large = not is_short and is_large(variables)
         try:
             if large:
                 raise BudgetError

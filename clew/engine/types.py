@@ -18,7 +18,8 @@ from clew.sql.statement import Statement
 from clew.viewer import Viewer
 
 
-@dataclass(frozen=True, slots=True)
+# `Request`, `Session` and `Ready` are not frozen: freezing would cost each request as much as a cache lookup.
+@dataclass(slots=True)
 class Request:
     """One GraphQL request, decoded by a transport.
 
@@ -28,6 +29,7 @@ class Request:
     `idempotency_key`: a mutation that is sent again with the same key runs only once.
     `extensions` are those that the client sent.
     `last_event_id`: the client asks for what followed the result with this id.
+    `is_short`: its text is too short for large variables.
     `id` is the request id that errors carry. If None, the engine makes one when it needs it.
     """
 
@@ -40,9 +42,9 @@ class Request:
     idempotency_key: str | None = None
     extensions: Mapping[str, Any] = field(default_factory=dict)
     last_event_id: str | None = None
+    is_short: bool = False
 
 
-# `Session` and `Ready` are not frozen: freezing would cost each request as much as a cache lookup.
 @dataclass(slots=True)
 class Session:
     """A viewer, and the data that the engine derives from it. `Engine.open` makes one for each operation.

@@ -21,7 +21,7 @@ from clew.errors import ClewError, Code
 from clew.export.exports import Exports, File, Prepared
 from clew.sql.copy import DELIMITERS, Form
 from clew.wire.body import HTTPError
-from clew.wire.disconnect import BREAK_OFF, ClientGone, until_disconnect
+from clew.wire.disconnect import BREAK_OFF, ClientGone, UntilDisconnect
 from clew.wire.handshake import session_end
 from clew.wire.negotiate import RESPONSE
 from clew.wire.parameters import in_query_string, read_request
@@ -107,8 +107,8 @@ class ExportHandler:
         request = await read_request(scope, headers, receive, aside, self._max_body, request_id)
         options = self._options(scope["query_string"])
         viewer = await self._authenticator.viewer(scope, headers)
-        preparing = self._exports.prepare(request, viewer, options.form, flight, bom=options.bom)
-        prepared = await until_disconnect(preparing, receive)
+        with UntilDisconnect(receive):
+            prepared = await self._exports.prepare(request, viewer, options.form, flight, bom=options.bom)
         response.describe(self._kind, prepared, is_compressed=_takes_gzip(headers))
         if scope["method"] == "HEAD":
             await response.begin()
@@ -117,7 +117,8 @@ class ExportHandler:
         who = counted_apart(request.client or "", viewer)
         longest = self._exports.bounds.seconds
         seconds = min(longest, session_end(viewer, longest) - time.time())
-        await until_disconnect(self._send(prepared, who, seconds, response), receive)
+        with UntilDisconnect(receive):
+            await self._send(prepared, who, seconds, response)
 
     async def _send(self, prepared: Prepared, who: object, seconds: float, response: _Response) -> None:
         async with self._exports.running(prepared, who, seconds) as file:

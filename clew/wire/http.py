@@ -25,7 +25,7 @@ from clew.metrics import Metrics
 from clew.viewer import Viewer
 from clew.wire import sockets
 from clew.wire.body import HTTPError
-from clew.wire.disconnect import ClientGone, until_disconnect
+from clew.wire.disconnect import ClientGone, UntilDisconnect
 from clew.wire.negotiate import EVENTS, HTML, JSON, RESPONSE, negotiate
 from clew.wire.parameters import read_request
 from clew.wire.respond import Headers, given_request_id, refused, retry_headers, send_answer, status_of
@@ -124,7 +124,8 @@ class HTTPHandler(GraphQLHTTPHandler):
                 execute = partial(execute_explained, self.engine, analyze=analyze)
             elif self.authenticator.dev:
                 execute = partial(execute_witnessed, self.engine)
-            found = await until_disconnect(execute(request, viewer, flight), receive)
+            with UntilDisconnect(receive):
+                found = await execute(request, viewer, flight)
             if found is None:
                 return
             outcome = found

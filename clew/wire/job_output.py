@@ -16,7 +16,7 @@ from clew.jobs.output.source import JobOutputs
 from clew.jobs.output.types import OutputEvent
 from clew.viewer import Viewer
 from clew.wire.body import HTTPError
-from clew.wire.disconnect import ClientGone, until_disconnect
+from clew.wire.disconnect import ClientGone, UntilDisconnect
 from clew.wire.parameters import in_query_string
 from clew.wire.respond import Headers, given_request_id, refused, retry_headers, send_answer
 from clew.wire.sse import Form, Streams, last_event_id
@@ -64,7 +64,8 @@ class JobOutput:
             # The channel reports a disconnect only after the body was read.
             await receive()
             request = Request("", {}, id=request_id, client=client)
-            await until_disconnect(self._send(follower, request, viewer, send, echoed), receive)
+            with UntilDisconnect(receive):
+                await self._send(follower, request, viewer, send, echoed)
         except ClientGone:
             return
         except Exception as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from functools import partial
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clew.engine.outcome import new_request_id, refusal
@@ -21,25 +24,33 @@ class NoSniff:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http":
+            return self._app(scope, receive, partial(_send_with_header, send))
+        if scope["type"] == "websocket":
+            return self._websocket(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_open = False
 
-        async def send_with_header(message: Message) -> None:
+        async def send_or_refuse(message: Message) -> None:
             nonlocal is_open
             is_open = is_open or message["type"] == "websocket.accept"
             if message["type"] == "websocket.close" and not is_open and _can_refuse(scope):
                 await _refuse(send)
                 return
-            if message["type"] in _STARTS:
-                headers = [header for header in message.get("headers", ()) if header[0].lower() != _NAME]
-                headers.append(_HEADER)
-                message["headers"] = headers
-            await send(message)
+            await _send_with_header(send, message)
 
-        await self._app(scope, receive, send_with_header)
+        await self._app(scope, receive, send_or_refuse)
+
+
+def _send_with_header(send: Send, message: Message) -> Awaitable[None]:
+    if message["type"] in _STARTS:
+        headers = [header for header in message.get("headers", ()) if header[0].lower() != _NAME]
+        headers.append(_HEADER)
+        message["headers"] = headers
+    return send(message)
 
 
 def _can_refuse(scope: Scope) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
-from clew.aside import Aside
+from clew.aside import SHORT, Aside
 from clew.collector import paused
 from clew.engine.types import Request
 from clew.errors import ClewError
@@ -31,7 +31,7 @@ _yielding_decoder = Decoder(parse_int=lambda text: int(text), object_hook=lambda
 
 def has_many_values(text: bytes) -> bool:
     """Return whether parsing a text may take so long that it should not be done on the event loop."""
-    return sum(map(text.count, (b",", b"[", b"{"))) > _FEW_MARKS
+    return len(text) > _FEW_MARKS and sum(map(text.count, (b",", b"[", b"{"))) > _FEW_MARKS
 
 
 def read_json(text: str | bytes, what: str, hint: str | None = None) -> Any:
@@ -99,7 +99,7 @@ def from_json(body: bytes, request_id: str | None, client: str) -> Request:
         raise ClewError("Batches of operations are not supported.", hint="Send one operation a request.")
     if not isinstance(value, dict):
         raise ClewError("The body must be a JSON object.", hint='Send {"query": "...", "variables": {...}}.')
-    return from_object(value, request_id, client)
+    return from_object(value, request_id, client, is_short=len(body) <= SHORT)
 
 
 def in_query_string(query_string: bytes, names: Collection[str]) -> dict[str, str]:
@@ -137,7 +137,12 @@ def from_query_string(query_string: bytes, request_id: str | None, client: str) 
 
 
 def from_object(
-    value: Mapping[str, Any], request_id: str | None, client: str, *, queries_only: bool = False
+    value: Mapping[str, Any],
+    request_id: str | None,
+    client: str,
+    *,
+    queries_only: bool = False,
+    is_short: bool = False,
 ) -> Request:
     """Return the request in an object with the parameters of GraphQL over HTTP.
 
@@ -162,5 +167,12 @@ def from_object(
     if extensions is not None and not isinstance(extensions, dict):
         raise ClewError("`extensions` must be a JSON object.")
     return Request(
-        query, variables, operation_name or None, queries_only, request_id, client, extensions=extensions or {}
+        query,
+        variables,
+        operation_name or None,
+        queries_only,
+        request_id,
+        client,
+        extensions=extensions or {},
+        is_short=is_short,
     )

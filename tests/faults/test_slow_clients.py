@@ -13,6 +13,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clew.config import Settings
+from clew.deadlines import Deadlines
 from clew.server.protocol import MAX_HEAD_BYTES, Patience
 from tests.faults.lab import Lab, assert_whole, request_bytes, served, until_whole
 
@@ -269,7 +270,7 @@ async def test_a_slow_route_is_no_slow_client() -> None:
 async def test_a_graphql_body_that_drips_takes_no_database_connection(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clew.wire.body._SECONDS", 0.3)
+    monkeypatch.setattr("clew.wire.body._DEADLINES", Deadlines(seconds=0.3))
     app = lab.app(pool_max=1)
     async with served(app) as port:
         reader, writer = await connect(port)

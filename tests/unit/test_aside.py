@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from clew.aside import Aside, is_large, release
+from clew.aside import SHORT, Aside, is_large, release
 from clew.errors import ClewError, Code
 from clew.json_numbers import Written
 
@@ -131,6 +132,18 @@ def test_variables_are_large_by_all_their_values_together() -> None:
     assert is_large({"a": [{"b": list(range(10))}] * 60})
     assert is_large({"a": [0] * 501})
     assert not is_large({})
+
+
+@pytest.mark.parametrize("item", ["0", '"x"', "{}", "[]", '""', '{"":0}', "[0]", '["\\u0000"]'])
+def test_no_short_text_holds_large_variables(item: str) -> None:
+    for opening, closing in (("[", "]"), ('{"a":[', "]}"), ('{"a":', "}")):
+        items = [item] if closing == "}" else [item] * ((SHORT - len(opening + closing) + 1) // (len(item) + 1))
+        text = opening + ",".join(items) + closing
+        assert len(text) <= SHORT
+        assert not is_large(json.loads(text))
+    few = (SHORT - 1) // 2
+    assert not is_large(json.loads("[" * few + "]" * few))
+    assert is_large(json.loads("[" + ",".join(["0"] * (SHORT // 2 + 1)) + "]"))
 
 
 def test_large_values_are_freed_one_by_one_and_what_others_hold_stays() -> None:

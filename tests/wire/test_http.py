@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from clew.deadlines import Deadlines
 from clew.errors import Code
 from tests.faults.lab import client_of, request_bytes, served
 from tests.wire.conftest import MakeApp
@@ -414,7 +415,7 @@ async def test_a_hostile_content_length_is_no_fault_of_the_server(client: httpx.
 
 @pytest.mark.anyio
 async def test_a_body_that_does_not_come_is_408(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clew.wire.body._SECONDS", 0.2)
+    monkeypatch.setattr("clew.wire.body._DEADLINES", Deadlines(seconds=0.2))
     async with served(make_app()) as port:
         for sent in (b"", b'{"query"'):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -424,6 +425,27 @@ async def test_a_body_that_does_not_come_is_408(make_app: MakeApp, monkeypatch: 
                 assert b'"TIMEOUT"' in await reader.read()
             writer.close()
             await writer.wait_closed()
+
+
+@pytest.mark.anyio
+async def test_a_body_that_trickles_is_408_after_the_time_for_all_of_it(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.wire.body._DEADLINES", Deadlines(seconds=0.5))
+    async with served(make_app()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        writer.write(head + b"Content-Length: 100000\r\n\r\n")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        answer = asyncio.create_task(reader.readline())
+        while not answer.done() and loop.time() < began + 5:
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+        assert (await answer).split()[1] == b"408"
+        assert 0.4 < loop.time() - began < 3
+        assert b'"TIMEOUT"' in await reader.read()
+        writer.close()
 
 
 @pytest.mark.anyio
