@@ -20,14 +20,17 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     IntValueNode,
+    ListValueNode,
     NoSchemaIntrospectionCustomRule,
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     SingleFieldSubscriptionsRule,
     Undefined,
+    ValueNode,
     VariableDefinitionNode,
     VariableNode,
     VariablesInAllowedPositionRule,
@@ -100,9 +103,10 @@ class _VariableSpec:
 class Prepared:
     """A validated operation.
 
-    `text` is its document, and `number` that of its definition in there. `executables` holds its compiled forms by the
-    shape of the variables. `rows` holds the statements for its custom fields that return entities, by shape and place.
-    `size` estimates its bytes without these. `key` is its key in the cache of documents.
+    `text` is its document, and `number` that of its definition in there. `planned` names the variables that a plan may
+    read. `executables` holds its compiled forms by the shape of these variables. `rows` holds the statements for its
+    custom fields that return entities, by shape and place. `size` estimates its bytes without these. `key` is its key
+    in the cache of documents.
     """
 
     kind: OperationType
@@ -115,6 +119,7 @@ class Prepared:
     conditions: frozenset[str]
     counts: frozenset[str]
     cursors: frozenset[str]
+    planned: frozenset[str]
     schema: GraphQLSchema
     size: int
     hide_suggestions: bool
@@ -234,6 +239,7 @@ class Prepared:
             if spec.name in self.cursors and coerced[spec.name] is not None
             else shape(coerced[spec.name], spec.type)
             for spec in self.variables
+            if spec.name in self.planned
         )
 
 
@@ -376,27 +382,48 @@ def _spec(schema: GraphQLSchema, node: VariableDefinitionNode) -> _VariableSpec:
     return _VariableSpec(node.variable.name.value, type_, required, coerce, node)
 
 
-def _structural_variables(document: DocumentNode) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the variables whose values shape a plan: those of conditions, those of counts, and cursors."""
+def _structural_variables(
+    document: DocumentNode,
+) -> tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the variables whose values shape a plan: those of conditions, those of counts, and cursors.
+
+    Then all that a plan may read. The root fields of a mutation have no plan, only what they return has one.
+    """
     conditions: set[str] = set()
     counts: set[str] = set()
     cursors: set[str] = set()
+    planned: set[str] = set()
 
-    def walk(node: Any) -> None:
+    def walk(node: Any, *, is_planned: bool = True) -> None:
         for directive in node.directives or ():
             conditions.update(_variables(directive))
         if isinstance(node, FieldNode):
+            if is_planned:
+                planned.update(name for argument in node.arguments or () for name in _variables_in(argument.value))
             counts.update(_variables(node, "limit", "offset", "first", "last"))
             # Arguments of these names may mean something else. Planning refuses what must be a cursor and is none.
             cursors.update(_variables(node, "after", "before"))
         selection_set = getattr(node, "selection_set", None)
         if selection_set is not None:
+            is_mutation = isinstance(node, OperationDefinitionNode) and node.operation is OperationType.MUTATION
             for selection in selection_set.selections:
-                walk(selection)
+                walk(selection, is_planned=not is_mutation)
 
     for definition in document.definitions:
         walk(definition)
-    return frozenset(conditions), frozenset(counts), frozenset(cursors)
+    return frozenset(conditions), frozenset(counts), frozenset(cursors), frozenset(conditions | planned)
+
+
+def _variables_in(node: ValueNode) -> Iterator[str]:
+    """Return the variables of a value, at any depth."""
+    if isinstance(node, VariableNode):
+        yield node.name.value
+    elif isinstance(node, ListValueNode):
+        for item in node.values or ():
+            yield from _variables_in(item)
+    elif isinstance(node, ObjectValueNode):
+        for given in node.fields or ():
+            yield from _variables_in(given.value)
 
 
 def _variables(node: DirectiveNode | FieldNode, *names: str) -> Iterator[str]:
