@@ -17,7 +17,7 @@ from clew.access.permits import Permits
 from clew.access.predicates import conjunction
 from clew.access.reach import reads
 from clew.access.sight import Sight
-from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
+from clew.access.types import TRUE, Change, Images, Keys, Moment, Past, Places, Supplied, Values, Visible
 from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
 from clew.collector import LargeWork
@@ -860,7 +860,7 @@ class Store:
         Raises:
             ClewError: CONSTRAINT_VIOLATION. The operation's connection raises the other errors of the database.
         """
-        work = partial(self._statements.get, plan, keep=keep)
+        work = partial(self._statements.get, plan, keep=keep, one_row=_is_one_row(bound))
         statement = await self.aside.run(work, begun=True) if large else work()
         await self._rest_after(bound)
         arguments = self._arguments(statement, bound)
@@ -908,6 +908,16 @@ class Store:
         """Report the refusal of the root field to the witness, if there is one."""
         if self._witness is not None:
             await self._witness.refused(self, refusal)
+
+
+def _is_one_row(bound: Mapping[Supplied, Any]) -> bool:
+    """Return whether a statement gets the keys and values of exactly one row, beside the old state of any rows."""
+    lists = [
+        values
+        for source, values in bound.items()
+        if isinstance(source, Values | Places) or (isinstance(source, Keys) and source.of is None)
+    ]
+    return bool(lists) and all(len(values) == 1 for values in lists)
 
 
 def _is_constant(column: Column) -> bool:
