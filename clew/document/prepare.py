@@ -97,6 +97,7 @@ class _VariableSpec:
     # Coerces a scalar or enum without a default. None: graphql-core coerces the value.
     coerce: Callable[[Any], Any] | None
     node: VariableDefinitionNode
+    signature: GraphQLVariableSignature
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +259,7 @@ class _Sources(Mapping[str, VariableValueSource]):
     def __getitem__(self, name: str) -> VariableValueSource:
         for spec in self._prepared.variables:
             if spec.name == name:
-                signature = get_variable_signature(self._prepared.schema, spec.node)
-                assert isinstance(signature, GraphQLVariableSignature)
-                return VariableValueSource(signature, self._given.get(name, Undefined))
+                return VariableValueSource(spec.signature, self._given.get(name, Undefined))
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -379,7 +378,9 @@ def _spec(schema: GraphQLSchema, node: VariableDefinitionNode) -> _VariableSpec:
     inner = type_.of_type if required else type_
     leaf = isinstance(inner, GraphQLScalarType) or (isinstance(inner, GraphQLEnumType) and not is_structural(inner))
     coerce = inner.coerce_input_value if leaf and node.default_value is None else None
-    return _VariableSpec(node.variable.name.value, type_, required, coerce, node)
+    signature = get_variable_signature(schema, node)
+    assert isinstance(signature, GraphQLVariableSignature)
+    return _VariableSpec(node.variable.name.value, type_, required, coerce, node, signature)
 
 
 def _structural_variables(
