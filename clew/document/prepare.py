@@ -21,14 +21,17 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     IntValueNode,
+    ListValueNode,
     NoSchemaIntrospectionCustomRule,
     NoUndefinedVariablesRule,
     NoUnusedVariablesRule,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     SingleFieldSubscriptionsRule,
     Undefined,
+    ValueNode,
     VariableDefinitionNode,
     VariableNode,
     VariablesInAllowedPositionRule,
@@ -88,11 +91,15 @@ class InvalidDocument(Exception):  # noqa: N818  it is a response, not a fault
 
 
 class _Structural(NamedTuple):
-    """The variables whose values shape a plan: those of conditions, those of counts, and cursors."""
+    """The variables whose values shape a plan: those of conditions, those of counts, and cursors.
+
+    `planned` are all that a plan may read. The root fields of a mutation have no plan, only what they return has one.
+    """
 
     conditions: frozenset[str]
     counts: frozenset[str]
     cursors: frozenset[str]
+    planned: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +112,17 @@ class _VariableSpec:
     # Returns the part of a value that a plan depends on.
     shape: Callable[[Any], Any]
     node: VariableDefinitionNode
+    signature: GraphQLVariableSignature
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A validated operation.
 
-    `text` is its document, and `number` that of its definition in there. `executables` holds its compiled forms by the
-    shape of the variables. `rows` holds the statements for its custom fields that return entities, by shape and place.
-    `size` estimates its bytes without these. `key` is its key in the cache of documents.
+    `text` is its document, and `number` that of its definition in there. `planned` are the variables that a plan may
+    read. `executables` holds its compiled forms by the shape of these variables. `rows` holds the statements for its
+    custom fields that return entities, by shape and place. `size` estimates its bytes without these. `key` is its key
+    in the cache of documents.
     """
 
     kind: OperationType
@@ -123,6 +132,7 @@ class Prepared:
     trees: Trees
     variables: tuple[_VariableSpec, ...]
     simple: bool
+    planned: tuple[_VariableSpec, ...]
     schema: GraphQLSchema
     size: int
     hide_suggestions: bool
@@ -229,7 +239,7 @@ class Prepared:
     def shape(self, values: VariableValues) -> Any:
         """Return the parts of the variables that a plan depends on."""
         coerced = values.coerced
-        return tuple([spec.shape(coerced[spec.name]) if spec.name in coerced else _ABSENT for spec in self.variables])
+        return tuple([spec.shape(coerced[spec.name]) if spec.name in coerced else _ABSENT for spec in self.planned])
 
 
 class _Sources(Mapping[str, VariableValueSource]):
@@ -247,9 +257,7 @@ class _Sources(Mapping[str, VariableValueSource]):
     def __getitem__(self, name: str) -> VariableValueSource:
         for spec in self._prepared.variables:
             if spec.name == name:
-                signature = get_variable_signature(self._prepared.schema, spec.node)
-                assert isinstance(signature, GraphQLVariableSignature)
-                return VariableValueSource(signature, self._given.get(name, Undefined))
+                return VariableValueSource(spec.signature, self._given.get(name, Undefined))
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -315,6 +323,7 @@ def prepare(
         trees,
         specs,
         all(spec.coerce is not None for spec in specs),
+        tuple(spec for spec in specs if spec.name in structural.planned),
         schema,
         len(query) + _BYTES,
         hide_suggestions,
@@ -369,8 +378,10 @@ def _spec(schema: GraphQLSchema, node: VariableDefinitionNode, structural: _Stru
     inner = type_.of_type if required else type_
     leaf = isinstance(inner, GraphQLScalarType) or (isinstance(inner, GraphQLEnumType) and not is_structural(inner))
     coerce = inner.coerce_input_value if leaf and node.default_value is None else None
+    signature = get_variable_signature(schema, node)
+    assert isinstance(signature, GraphQLVariableSignature)
     shaped = _shape_of_leaf if leaf else partial(shape, type_=type_)
-    return _VariableSpec(name, type_, required, coerce, _shape(name, shaped, structural), node)
+    return _VariableSpec(name, type_, required, coerce, _shape(name, shaped, structural), node, signature)
 
 
 def _shape(name: str, shaped: Callable[[Any], Any], structural: _Structural) -> Callable[[Any], Any]:
@@ -403,22 +414,38 @@ def _structural_variables(document: DocumentNode) -> _Structural:
     conditions: set[str] = set()
     counts: set[str] = set()
     cursors: set[str] = set()
+    planned: set[str] = set()
 
-    def walk(node: Any) -> None:
+    def walk(node: Any, *, is_planned: bool = True) -> None:
         for directive in node.directives or ():
             conditions.update(_variables(directive))
         if isinstance(node, FieldNode):
+            if is_planned:
+                planned.update(name for argument in node.arguments or () for name in _variables_in(argument.value))
             counts.update(_variables(node, "limit", "offset", "first", "last"))
             # Arguments of these names may mean something else. Planning refuses what must be a cursor and is none.
             cursors.update(_variables(node, "after", "before"))
         selection_set = getattr(node, "selection_set", None)
         if selection_set is not None:
+            is_mutation = isinstance(node, OperationDefinitionNode) and node.operation is OperationType.MUTATION
             for selection in selection_set.selections:
-                walk(selection)
+                walk(selection, is_planned=not is_mutation)
 
     for definition in document.definitions:
         walk(definition)
-    return _Structural(frozenset(conditions), frozenset(counts), frozenset(cursors))
+    return _Structural(frozenset(conditions), frozenset(counts), frozenset(cursors), frozenset(conditions | planned))
+
+
+def _variables_in(node: ValueNode) -> Iterator[str]:
+    """Return the variables of a value, at any depth."""
+    if isinstance(node, VariableNode):
+        yield node.name.value
+    elif isinstance(node, ListValueNode):
+        for item in node.values or ():
+            yield from _variables_in(item)
+    elif isinstance(node, ObjectValueNode):
+        for given in node.fields or ():
+            yield from _variables_in(given.value)
 
 
 def _variables(node: DirectiveNode | FieldNode, *names: str) -> Iterator[str]:

@@ -339,7 +339,9 @@ class RunningOperation:
     async def _rows(
         self, entity: Entity, place: Place, nodes: Sequence[FieldNode], keys: Sequence[Key]
     ) -> list[Row | None]:
-        statement = await self._statements.rows(self._prepared, self._ready, self._sight, entity, place, nodes)
+        statement = await self._statements.rows(
+            self._prepared, self._ready, self._sight, entity, place, nodes, one_row=len(keys) == 1
+        )
         if place not in self._weighed:
             self._weighed.add(place)
             self._weigh(statement.conditions)

@@ -319,22 +319,31 @@ class Statements:
         return await self.aside.run(work, begun=True)
 
     async def rows(
-        self, prepared: Prepared, ready: Ready, sight: Sight, entity: Entity, place: Place, nodes: Sequence[FieldNode]
+        self,
+        prepared: Prepared,
+        ready: Ready,
+        sight: Sight,
+        entity: Entity,
+        place: Place,
+        nodes: Sequence[FieldNode],
+        *,
+        one_row: bool = False,
     ) -> Statement:
         """Return the statement that reads rows by key for a field with its own resolver, from the cache if possible.
 
         Args:
             place: the place of the field in the operation.
             nodes: the nodes of the field.
+            one_row: as for `Binds`.
 
         Raises:
             ClewError: BAD_USER_INPUT from planning, LIMIT_EXCEEDED.
         """
-        key = (sight.usable, ready.shape, place)
+        key = (sight.usable, ready.shape, place, one_row)
         found: Statement | None = prepared.rows.get(key)
         if found is not None:
             return found
-        work = partial(self._rows, prepared, ready, sight, entity, nodes)
+        work = partial(self._rows, prepared, ready, sight, entity, nodes, one_row)
         try:
             statement = work(FEW_PARTS)
         except BudgetError:
@@ -377,13 +386,14 @@ class Statements:
         sight: Sight,
         entity: Entity,
         nodes: Sequence[FieldNode],
+        one_row: bool,
         budget: int | None,
     ) -> Statement:
         read = self.rows_plan(prepared, ready, sight, entity, nodes, budget)
         weight = read_weight(read)
         check_weight(weight, prepared.limits.conditions, budget)
         is_bounded = prepared.limits.response_bytes is not None
-        statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded)
+        statement = compile_rows(read, self.model, self.tables, self.cursors, is_bounded=is_bounded, one_row=one_row)
         return replace(statement, conditions=weight.conditions)
 
     async def judging(self, prepared: Prepared, ready: Ready, sight: Sight, before: frozenset[str]) -> Statement:

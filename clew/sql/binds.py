@@ -20,9 +20,13 @@ class Binds:
     """Collects the operands of a statement while it is built. `names` maps a bind's name to its operand.
 
     `orders` are the orders of its cursors, by the number in these cursors.
+
+    Args:
+        one_row: whether the statement gets the keys and values of exactly one row (`clew.sql.given`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_row: bool = False) -> None:
+        self.one_row = one_row
         self.names: dict[str, Operand] = {}
         self.orders: list[str] = []
         self._shared: dict[Hashable, str] = {}

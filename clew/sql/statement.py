@@ -93,9 +93,11 @@ def compile_read(
     return compiled(bounded(select, binds) if is_bounded else select, binds, cursors)
 
 
-def compile_rows(read: Read, model: Model, tables: Tables, cursors: Cursors, *, is_bounded: bool = False) -> Statement:
-    """Compile `clew.sql.read.rows_statement`, which reads rows by given keys. Args as `compile_read`."""
-    binds = Binds()
+def compile_rows(
+    read: Read, model: Model, tables: Tables, cursors: Cursors, *, is_bounded: bool = False, one_row: bool = False
+) -> Statement:
+    """Compile `clew.sql.read.rows_statement`, which reads rows by given keys. Args as `compile_read` and `Binds`."""
+    binds = Binds(one_row=one_row)
     select = rows_statement(read, model, tables, binds)
     return compiled(bounded(select, binds) if is_bounded else select, binds, cursors)
 
@@ -138,16 +140,17 @@ class WriteStatements:
         self._cursors = cursors
         self._kept: LRUCache[Any, Statement] = LRUCache(_WRITES, getsizeof=lambda statement: statement.size)
 
-    def get(self, plan: Plan, *, keep: bool = True) -> Statement:
+    def get(self, plan: Plan, *, keep: bool = True, one_row: bool = False) -> Statement:
         """Return the statement of a plan.
 
         Args:
             keep: False if the plan holds a client's condition, because no two such plans are alike.
+            one_row: as for `Binds`.
         """
-        key = _key(plan) if keep else None
+        key = (one_row, _key(plan)) if keep else None
         if key is not None and (found := self._kept.get(key)) is not None:
             return found
-        binds = Binds()
+        binds = Binds(one_row=one_row)
         statement = compiled(write_statement(plan, self._model, self._tables, binds), binds, self._cursors)
         if key is not None:
             self._kept[key] = statement

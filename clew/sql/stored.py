@@ -20,7 +20,7 @@ from clew.json_numbers import Decoder
 from clew.model.types import Column, ValueType
 from clew.moments import read_date, read_moment, read_time
 from clew.schema.scalars import SCALARS
-from clew.sql.arguments import coerced, item_converter
+from clew.sql.arguments import as_it_is, coerced, item_converter
 from clew.sql.binds import bare_type
 
 _SIZED = re.compile(r"\((\d+)(?:\s*,\s*(-?\d+))?\)")
@@ -46,12 +46,15 @@ def storing(column: Column, enum: GraphQLEnumType | None = None) -> Storing:
     """
     type_, nullable, item = column.type, column.nullable, _storing_item(column.type)
     plain = enum is None and not type_.is_list
+    unchanged = plain and item is as_it_is
 
     def stored(value: Any, place: str) -> Any:
         if value is None:
             if not nullable:
                 raise ClewError(f"`{place}` must not be null.")
             return None
+        if unchanged:
+            return value
         if plain:
             return item(value, place)
         if enum is not None:

@@ -83,8 +83,10 @@ async def _recall(store: Store, steps: Sequence[Step], orders: _Orders) -> None:
         ClewError: FORBIDDEN.
     """
     for step in steps:
+        if isinstance(step, Create):
+            continue
         order = orders.of(step.entity.name)
-        if isinstance(step, Create) or len(order) < 2:  # alike without `len(order) < 2`: asks again
+        if len(order) < 2:  # alike if false: asks again
             continue
         operation = Operation.DELETE if isinstance(step, Remove) else Operation.UPDATE
         if not store.circles.recalled(step.entity, operation):
@@ -176,25 +178,27 @@ async def forbidden_anyway(
 class _Orders:
     """The order in which the rows of each entity are written. A row that is written twice has its second place."""
 
-    def __init__(self, steps: Iterable[Step]) -> None:
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
         self._orders: dict[str, dict[Key, None]] = {}
-        for step in steps:
-            if isinstance(step, Remove):
-                self._add(step.entity.name, step.keys)
-                for name, keys in step.along.items():
-                    self._add(name, keys)
-            else:
-                self._add(step.entity.name, [draft.key for draft in step.drafts])
-
-    def _add(self, name: str, keys: Iterable[Key]) -> None:
-        order = self._orders.setdefault(name, {})
-        for key in keys:
-            order.pop(key, None)
-            order[key] = None
 
     def of(self, name: str) -> list[Key]:
         """Return the keys of the written rows of an entity, in order."""
-        return list(self._orders.get(name, ()))
+        order = self._orders.get(name)
+        if order is None:
+            order = self._orders[name] = {}
+            for step in self._steps:
+                for key in _keys_of(step, name):
+                    order.pop(key, None)
+                    order[key] = None
+        return list(order)
+
+
+def _keys_of(step: Step, name: str) -> Iterable[Key]:
+    """Return the keys of the rows of an entity that a step writes, in order."""
+    if isinstance(step, Remove):
+        return [*(step.keys if step.entity.name == name else ()), *step.along.get(name, ())]
+    return [draft.key for draft in step.drafts] if step.entity.name == name else ()
 
 
 class _Judged:
@@ -281,9 +285,13 @@ class Allowed:
             ClewError: FORBIDDEN.
         """
         after = tuple(permit.after != FALSE for permit in self._permits.every)
+        allowed: set[tuple[frozenset[str], tuple[bool, ...]]] = set()
         for draft in drafts:
-            if not self(draft, after):
-                raise ForbiddenError(self.refusal(phase, draft, after))
+            case = (draft.fields, draft.held_before)
+            if case not in allowed:  # alike if true: asks again
+                if not self(draft, after):
+                    raise ForbiddenError(self.refusal(phase, draft, after))
+                allowed.add(case)  # alike without it: asks again
 
     def __call__(self, draft: Draft, after: tuple[bool | None, ...]) -> bool:
         question = (draft.fields, draft.held_before, after)

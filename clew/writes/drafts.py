@@ -22,6 +22,9 @@ from clew.writes.errors import ForbiddenError
 from clew.writes.types import Draft, Nested, Source
 from clew.writes.witness import Phase, Refusal
 
+# The extension of a schema that holds the converters of its entities' fields, by the names of both.
+_STORINGS = "clew.storings"
+
 
 class InputReader:
     """Read the inputs of mutations into drafts.
@@ -36,7 +39,8 @@ class InputReader:
         self._viewer = viewer
         self._sight = sight
         self._fields: dict[tuple[frozenset[str], tuple[str, ...]], frozenset[str]] = {}
-        self._storings: dict[str, dict[str, Storing | None]] = {}
+        # They depend on the schema alone, so it keeps them for all operations.
+        self._storings: dict[str, dict[str, Storing | None]] = schema.extensions.setdefault(_STORINGS, {})
 
     def take(
         self,

@@ -24,7 +24,7 @@ from clew.writes.check import Allowed, forbidden_anyway
 from clew.writes.drafts import InputReader, column_of
 from clew.writes.errors import ForbiddenError, GuardedError, NoSuchRowError, not_in_list
 from clew.writes.hooks import Hooks
-from clew.writes.store import Store
+from clew.writes.store import Store, parts
 from clew.writes.types import Change, Create, Draft, Item, Locked, Nested, Remove, Source, Step, ToMany, Written
 from clew.writes.witness import Phase, Refusal
 
@@ -90,13 +90,15 @@ class Gatherer:
         self.count(len(inputs), inputs[0][1].removesuffix(".0"))
         drafts: list[Draft] = []
         nested: Nested = {}
-        for number, (given, place) in enumerate(inputs):
-            await self._store.pause(number)
-            draft = Draft(place)
-            drafts.append(draft)
-            self._inputs.take(entity, draft, given, nested)
-            for source in sources[number] if sources else ():
-                self._inputs.take_key(entity, draft, source, given)
+        for part in parts(range(len(inputs))):
+            for number in part:
+                given, place = inputs[number]
+                draft = Draft(place)
+                drafts.append(draft)
+                self._inputs.take(entity, draft, given, nested)
+                for source in sources[number] if sources else ():
+                    self._inputs.take_key(entity, draft, source, given)
+            await self._store.rest(part)
         await self._to_ones(entity, nested)
         await self._store.in_parts(drafts, partial(self._inputs.preset, entity, operation=Operation.CREATE))
         if self._hooks is None or not self._hooks.of("before", entity, Operation.CREATE):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Sized
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from clew.access.permits import Permits
 from clew.access.predicates import conjunction
 from clew.access.reach import reads
 from clew.access.sight import Sight
-from clew.access.types import TRUE, Change, Images, Moment, Past, Places, Supplied, Values, Visible
+from clew.access.types import TRUE, Change, Images, Keys, Moment, Past, Places, Supplied, Values, Visible
 from clew.access.visible import Access
 from clew.aside import FEW_PARTS, Aside
 from clew.collector import LargeWork
@@ -89,6 +89,12 @@ class _Before:
         if key not in self.keys:
             self.images[key] = image
         self.keys[key] = None
+
+
+def parts(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    """Return the parts of many rows that are worked on without a pause. Call `Store.rest` after each."""
+    for begin in range(0, len(rows), _ROWS_A_SLICE):
+        yield rows[begin : begin + _ROWS_A_SLICE]
 
 
 class Store:
@@ -231,8 +237,7 @@ class Store:
 
     async def in_parts(self, rows: Sequence[_Row], work: Callable[[Sequence[_Row]], object]) -> None:
         """Do work on rows. Where there are many, do it in parts, and give others their turn between the parts."""
-        for begin in range(0, len(rows), _ROWS_A_SLICE):
-            part = rows[begin : begin + _ROWS_A_SLICE]
+        for part in parts(rows):
             work(part)
             await self.rest(part)
 
@@ -436,12 +441,14 @@ class Store:
         Raises:
             ClewError: FORBIDDEN if a preset by SQL and the row around set different values.
         """
-        if len({tuple(draft.values) for draft in drafts}) > 1:
-            given = {name for draft in drafts for name in draft.values}
+        shapes = await self._by_shape(drafts)
+        if len(shapes) > 1:
+            given = {name for (names, _, _), _ in shapes for name in names}
             await self.in_parts(drafts, partial(_fill_nulls, entity, given=given))
+            shapes = await self._by_shape(drafts)
         width = len(entity.primary_key)
         before = self._before.setdefault(entity.name, _Before())
-        for shape, same in await self._by_shape(drafts):
+        for shape, same in shapes:
             plan = self._plan(entity, shape, Operation.CREATE)
             assert isinstance(plan, Insert)
             if once:
@@ -454,10 +461,11 @@ class Store:
             if plan.presets and not all(all(record[width:]) for record in records):
                 why = "A @preset by SQL and the row around it do not agree."
                 raise ForbiddenError(Refusal(Phase.WRITE, entity, Operation.CREATE, why))
-            for number, (draft, record) in enumerate(zip(same, records, strict=True)):
-                await self.pause(number)
-                draft.key = record[:width]
-                before.keys[draft.key] = None
+            for part, found in zip(parts(same), parts(records), strict=True):
+                for draft, record in zip(part, found, strict=True):
+                    draft.key = record[:width]
+                    before.keys[draft.key] = None
+                await self.rest(part)
         for relation in self._goes_with(entity):
             await self._hold(entity, relation, drafts)
 
@@ -526,7 +534,7 @@ class Store:
         return drafts[0], error
 
     async def foresee(
-        self, entity: Entity, drafts: Iterable[Draft], operation: Operation, unsettled: frozenset[str] | None
+        self, entity: Entity, drafts: Sequence[Draft], operation: Operation, unsettled: frozenset[str] | None
     ) -> list[tuple[Draft, tuple[bool, ...]]]:
         """Find which rules could hold for rows that are not written yet.
 
@@ -538,6 +546,9 @@ class Store:
             be left out.
         """
         found: list[tuple[Draft, tuple[bool, ...]]] = []
+        # Then no foreseen rule has a condition either.
+        if all(permit.after == TRUE for permit in self.permits(entity, operation).every):
+            return found
         for shape, same in await self._by_shape(drafts):
             plan = self._plan(entity, shape, operation)
             known, changed = self._known(plan), self._changed(plan)
@@ -605,18 +616,19 @@ class Store:
         return Insert(entity, sets, presets)
 
     async def _by_shape(
-        self, drafts: Iterable[Draft], *, of: Collection[str] | None = None
-    ) -> Iterable[tuple[_Shape, list[Draft]]]:
+        self, drafts: Sequence[Draft], *, of: Collection[str] | None = None
+    ) -> Collection[tuple[_Shape, list[Draft]]]:
         """Group rows that write the same columns, in whatever order their inputs name them.
 
         Args:
             of: only these columns count.
         """
         as_given: dict[_Shape, list[Draft]] = {}
-        for number, draft in enumerate(drafts):
-            await self.pause(number)
-            given = (tuple(draft.values), tuple(draft.increases), tuple(draft.appends))
-            as_given.setdefault(given, []).append(draft)
+        for part in parts(drafts):
+            for draft in part:
+                given = (tuple(draft.values), tuple(draft.increases), tuple(draft.appends))
+                as_given.setdefault(given, []).append(draft)
+            await self.rest(part)
         shapes: dict[_Shape, list[Draft]] = {}
         for number, (given, same) in enumerate(as_given.items()):
             await self.pause(number)
@@ -848,7 +860,7 @@ class Store:
         Raises:
             ClewError: CONSTRAINT_VIOLATION. The operation's connection raises the other errors of the database.
         """
-        work = partial(self._statements.get, plan, keep=keep)
+        work = partial(self._statements.get, plan, keep=keep, one_row=_is_one_row(bound))
         statement = await self.aside.run(work, begun=True) if large else work()
         await self._rest_after(bound)
         arguments = self._arguments(statement, bound)
@@ -896,6 +908,16 @@ class Store:
         """Report the refusal of the root field to the witness, if there is one."""
         if self._witness is not None:
             await self._witness.refused(self, refusal)
+
+
+def _is_one_row(bound: Mapping[Supplied, Any]) -> bool:
+    """Return whether a statement gets the keys and values of exactly one row, beside the old state of any rows."""
+    lists = [
+        values
+        for source, values in bound.items()
+        if isinstance(source, Values | Places) or (isinstance(source, Keys) and source.of is None)
+    ]
+    return bool(lists) and all(len(values) == 1 for values in lists)
 
 
 def _is_constant(column: Column) -> bool:

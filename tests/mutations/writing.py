@@ -123,9 +123,9 @@ class _Surveyed(WriteStatements):
         # With the statements, so that no other has the identity of one.
         self._of: dict[int, tuple[Statement, set[Mutant]]] = {}
 
-    def get(self, plan: Plan, *, keep: bool = True) -> Statement:
+    def get(self, plan: Plan, *, keep: bool = True, one_row: bool = False) -> Statement:
         self._reached |= self._probe.take()
-        statement = super().get(plan, keep=keep)
+        statement = super().get(plan, keep=keep, one_row=one_row)
         _, reached = self._of.setdefault(id(statement), (statement, self._probe.take()))
         self._reached |= reached
         return statement

@@ -5,7 +5,7 @@ SELECT given_rows.person_id IS NULL OR (EXISTS (SELECT 1
 FROM people AS t0 
 WHERE t0.id = given_rows.person_id AND (t0.hiding = false OR t0.id = $1::TEXT))) AS anon_1 
 FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS clew_position 
-FROM unnest($2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
+FROM (SELECT ($2::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 2: createSteward, write
 --   Foresee permits=CREATE[schema.graphql:117]
@@ -15,17 +15,17 @@ FROM stewards AS t0
 WHERE t0.person_id = $1::TEXT)) IS true AS a0 
 FROM (SELECT CAST(given_rows.person_id AS TEXT) AS person_id, given_rows.clew_position AS clew_position 
 FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS clew_position 
-FROM unnest($2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows) AS typed_rows ORDER BY typed_rows.clew_position;
+FROM (SELECT ($2::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given) AS given_rows) AS typed_rows ORDER BY typed_rows.clew_position;
 
 -- 3: createSteward, write
 --   Insert entity=Steward columns=[personId]
 INSERT INTO stewards (person_id) SELECT clew_given.clew_value0 
-FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING stewards.person_id;
+FROM (SELECT ($1::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given ORDER BY clew_given.clew_position RETURNING stewards.person_id;
 
 -- 4: createSteward, check
 --   Check visible=Steward permits=CREATE[schema.graphql:117] before=['Steward']
 SELECT judged.readable, judged.a0 
-FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
+FROM (SELECT ($1::TEXT[])[1] AS clew_key0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
 FROM (SELECT n1.person_id AS person_id 
 FROM stewards AS n1 
 WHERE NOT (EXISTS (SELECT 1 

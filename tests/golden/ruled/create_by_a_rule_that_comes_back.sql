@@ -7,7 +7,7 @@ WHERE t0.id = given_rows.club_id AND (t0.open = true OR (EXISTS (SELECT 1
 FROM members AS t1 
 WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT))))) AS anon_1 
 FROM (SELECT clew_given.clew_value0 AS club_id, clew_given.clew_position AS clew_position 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
+FROM (SELECT ($2::INTEGER[])[1] AS clew_value0, 1 AS clew_position) AS clew_given) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 2: createMember, gather
 --   Leads relation=person visible=Person
@@ -16,7 +16,7 @@ SELECT given_rows.person_id IS NULL OR (EXISTS (SELECT 1
 FROM people AS t0 
 WHERE t0.id = given_rows.person_id AND (t0.hiding = false OR t0.id = $1::TEXT))) AS anon_1 
 FROM (SELECT clew_given.clew_value0 AS person_id, clew_given.clew_position AS clew_position 
-FROM unnest($2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position)) AS given_rows ORDER BY given_rows.clew_position;
+FROM (SELECT ($2::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given) AS given_rows ORDER BY given_rows.clew_position;
 
 -- 3: createMember, write
 --   Foresee permits=CREATE[schema.graphql:47]
@@ -28,17 +28,17 @@ FROM members AS t1
 WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT AND t1.level = $2::TEXT)))) IS true AS a0 
 FROM (SELECT CAST(given_rows.club_id AS INTEGER) AS club_id, CAST(given_rows.person_id AS TEXT) AS person_id, CAST(given_rows.level AS TEXT) AS level, given_rows.clew_position AS clew_position 
 FROM (SELECT clew_given.clew_value0 AS club_id, clew_given.clew_value1 AS person_id, CAST('GUEST' AS TEXT) AS level, clew_given.clew_position AS clew_position 
-FROM unnest($3::INTEGER[], $4::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position)) AS given_rows) AS typed_rows ORDER BY typed_rows.clew_position;
+FROM (SELECT ($3::INTEGER[])[1] AS clew_value0, ($4::TEXT[])[1] AS clew_value1, 1 AS clew_position) AS clew_given) AS given_rows) AS typed_rows ORDER BY typed_rows.clew_position;
 
 -- 4: createMember, write
 --   Insert entity=Member columns=[clubId, personId]
 INSERT INTO members (club_id, person_id) SELECT clew_given.clew_value0, clew_given.clew_value1 
-FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position RETURNING members.id;
+FROM (SELECT ($1::INTEGER[])[1] AS clew_value0, ($2::TEXT[])[1] AS clew_value1, 1 AS clew_position) AS clew_given ORDER BY clew_given.clew_position RETURNING members.id;
 
 -- 5: createMember, check
 --   Check visible=Member permits=CREATE[schema.graphql:47] before=['Member']
 SELECT judged.readable, judged.a0 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
+FROM (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
 FROM clubs AS t1 
 WHERE t1.id = t0.club_id AND (EXISTS (SELECT 1 
 FROM members AS t2 

@@ -1,23 +1,23 @@
 -- 1: createClub, gather
 --   Find visible=Person columns=[id]
 SELECT clew_given.clew_position, t0.id 
-FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_value0 
+FROM (SELECT ($1::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given JOIN people AS t0 ON t0.id = clew_given.clew_value0 
 WHERE t0.hiding = false OR t0.id = $2::TEXT ORDER BY clew_given.clew_position;
 
 -- 2: createClub, write
 --   Insert entity=Club columns=[name]
 INSERT INTO clubs (name) SELECT clew_given.clew_value0 
-FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) ORDER BY clew_given.clew_position RETURNING clubs.id;
+FROM (SELECT ($1::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given ORDER BY clew_given.clew_position RETURNING clubs.id;
 
 -- 3: createClub, write
 --   Insert entity=Member columns=[clubId, level, personId]
 INSERT INTO members (club_id, level, person_id) SELECT clew_given.clew_value0, clew_given.clew_value1, clew_given.clew_value2 
-FROM unnest($1::INTEGER[], $2::TEXT[], $3::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_value2, clew_position) ORDER BY clew_given.clew_position RETURNING members.id;
+FROM (SELECT ($1::INTEGER[])[1] AS clew_value0, ($2::TEXT[])[1] AS clew_value1, ($3::TEXT[])[1] AS clew_value2, 1 AS clew_position) AS clew_given ORDER BY clew_given.clew_position RETURNING members.id;
 
 -- 4: createClub, check
 --   Check visible=Club permits=CREATE[schema.graphql:26, schema.graphql:27] before=['Club', 'Member']
 SELECT judged.readable, judged.a0, judged.a1 
-FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = true OR (EXISTS (SELECT 1 
+FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t1 
 WHERE t1.club_id = t0.id AND t1.person_id = $2::TEXT))) IS true AS readable, (EXISTS (SELECT 1 
 FROM (SELECT n2.id AS id, n2.club_id AS club_id, n2.person_id AS person_id, n2.level AS level 
@@ -44,7 +44,7 @@ WHERE t0.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_p
 -- 5: createClub, check
 --   Check visible=Member permits=CREATE[schema.graphql:47] before=['Member', 'Club']
 SELECT judged.readable, judged.a0 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
+FROM (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
 FROM clubs AS t1 
 WHERE t1.id = t0.club_id AND (EXISTS (SELECT 1 
 FROM members AS t2 

@@ -1,13 +1,13 @@
 -- 1: updateTent, gather
 --   Lock visible=Tent permits=UPDATE[schema.graphql:88] by_key=True named=True image=True
 SELECT clew_given.clew_position AS position, t0.id, CAST(ROW(t0.*) AS TEXT) AS image, true IS true AS b0 
-FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN tents AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN tents AS t0 ON t0.id = clew_given.clew_key0 
 WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateTent, gather
 --   Find visible=Pole columns=[id]
 SELECT clew_given.clew_position, t0.id 
-FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_value0 ORDER BY clew_given.clew_position;
+FROM (SELECT ($1::INTEGER[])[1] AS clew_value0, 1 AS clew_position) AS clew_given JOIN poles AS t0 ON t0.id = clew_given.clew_value0 ORDER BY clew_given.clew_position;
 
 -- 3: updateTent, gather
 --   Lock visible=Pole permits=DELETE[schema.graphql:97] by_key=True columns=[tentId] image=True
@@ -16,7 +16,7 @@ FROM tents AS t1
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
 WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
@@ -30,7 +30,7 @@ FROM tents AS t1
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
 WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
@@ -44,7 +44,7 @@ FROM tents AS t1
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
 WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
@@ -58,7 +58,7 @@ FROM tents AS t1
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
 FROM poles AS t2 
 WHERE t2.tent_id = t1.id AND t2.up = true))) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN poles AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM tents AS t1 
 WHERE t1.id = t0.tent_id AND (SELECT count(*) > $1::BIGINT AS anon_1 
@@ -67,16 +67,16 @@ WHERE t2.tent_id = t1.id AND t2.up = true))) IS true ORDER BY t0.id FOR UPDATE O
 
 -- 7: updateTent, write
 --   Delete entity=Pole
-DELETE FROM poles USING unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) WHERE poles.id = clew_given.clew_key0;
+DELETE FROM poles USING (SELECT ($1::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given WHERE poles.id = clew_given.clew_key0;
 
 -- 8: updateTent, write
 --   Update entity=Pole sets=[up]
-UPDATE poles SET up=clew_given.clew_value0 FROM unnest($1::INTEGER[], $2::BOOLEAN[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE poles.id = clew_given.clew_key0;
+UPDATE poles SET up=clew_given.clew_value0 FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, ($2::BOOLEAN[])[1] AS clew_value0, 1 AS clew_position) AS clew_given WHERE poles.id = clew_given.clew_key0;
 
 -- 9: updateTent, recall
 --   Recall entity=Pole permits=DELETE[schema.graphql:97] past=['Pole', 'Tent']
 SELECT judged.b0 
-FROM unnest($1::INTEGER[], $2::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
+FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, ($2::BIGINT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
 FROM (SELECT n4.id AS id 
 FROM tents AS n4 
 WHERE NOT (EXISTS (SELECT 1 
@@ -110,7 +110,7 @@ WHERE t3.id = clew_given.clew_key0) AS judged ON true ORDER BY clew_given.clew_p
 -- 10: updateTent, recall
 --   Recall entity=Pole permits=UPDATE[schema.graphql:97] past=['Pole', 'Tent']
 SELECT judged.b0 
-FROM unnest($1::INTEGER[], $2::BIGINT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
+FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, ($2::BIGINT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT (EXISTS (SELECT 1 
 FROM (SELECT n4.id AS id 
 FROM tents AS n4 
 WHERE NOT (EXISTS (SELECT 1 

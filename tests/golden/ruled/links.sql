@@ -3,7 +3,7 @@
 SELECT clew_given.clew_position AS position, t0.id, CAST(ROW(t0.*) AS TEXT) AS image, (EXISTS (SELECT 1 
 FROM members AS t1 
 WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t2 
 WHERE t2.club_id = t0.id AND t2.person_id = $1::TEXT))) AND (EXISTS (SELECT 1 
@@ -15,7 +15,7 @@ WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FO
 SELECT clew_given.clew_position AS position, t0.id, CAST(ROW(t0.*) AS TEXT) AS image, (EXISTS (SELECT 1 
 FROM members AS t1 
 WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN clubs AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t2 
 WHERE t2.club_id = t0.id AND t2.person_id = $1::TEXT))) AND (EXISTS (SELECT 1 
@@ -25,18 +25,18 @@ WHERE t1.club_id = t0.id AND t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FO
 -- 3: updateClub, gather
 --   Find visible=Tag columns=[id]
 SELECT clew_given.clew_position, t0.id 
-FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN tags AS t0 ON t0.id = clew_given.clew_value0 
+FROM (SELECT ($1::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given JOIN tags AS t0 ON t0.id = clew_given.clew_value0 
 WHERE t0.hidden = false ORDER BY clew_given.clew_position;
 
 -- 4: updateClub, write
 --   Insert entity=ClubTag columns=[clubId, tagId] once=True
 INSERT INTO club_tags (club_id, tag_id) SELECT clew_given.clew_value0, clew_given.clew_value1 
-FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_value1, clew_position) ORDER BY clew_given.clew_position ON CONFLICT DO NOTHING RETURNING club_tags.club_id, club_tags.tag_id;
+FROM (SELECT ($1::INTEGER[])[1] AS clew_value0, ($2::TEXT[])[1] AS clew_value1, 1 AS clew_position) AS clew_given ORDER BY clew_given.clew_position ON CONFLICT DO NOTHING RETURNING club_tags.club_id, club_tags.tag_id;
 
 -- 5: updateClub, check
 --   Check visible=Club permits=UPDATE[schema.graphql:26]
 SELECT judged.readable, judged.a0 
-FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT (t0.open = true OR (EXISTS (SELECT 1 
+FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT (t0.open = true OR (EXISTS (SELECT 1 
 FROM members AS t1 
 WHERE t1.club_id = t0.id AND t1.person_id = $2::TEXT))) IS true AS readable, (EXISTS (SELECT 1 
 FROM members AS t2 

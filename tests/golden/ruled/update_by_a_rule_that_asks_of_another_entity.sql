@@ -3,7 +3,7 @@
 SELECT clew_given.clew_position AS position, t0.id, (EXISTS (SELECT 1 
 FROM stewards AS t1 
 WHERE t1.person_id = $1::TEXT)) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN placards AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN placards AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM stewards AS t1 
 WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
@@ -13,19 +13,19 @@ WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
 SELECT clew_given.clew_position AS position, t0.id, (EXISTS (SELECT 1 
 FROM stewards AS t1 
 WHERE t1.person_id = $1::TEXT)) IS true AS b0 
-FROM unnest($2::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN placards AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($2::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN placards AS t0 ON t0.id = clew_given.clew_key0 
 WHERE (EXISTS (SELECT 1 
 FROM stewards AS t1 
 WHERE t1.person_id = $1::TEXT)) IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 3: updatePlacard, write
 --   Update entity=Placard sets=[text]
-UPDATE placards SET text=clew_given.clew_value0 FROM unnest($1::INTEGER[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE placards.id = clew_given.clew_key0;
+UPDATE placards SET text=clew_given.clew_value0 FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, ($2::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given WHERE placards.id = clew_given.clew_key0;
 
 -- 4: updatePlacard, check
 --   Check visible=Placard permits=UPDATE[schema.graphql:123]
 SELECT judged.readable, judged.a0 
-FROM unnest($1::INTEGER[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
+FROM (SELECT ($1::INTEGER[])[1] AS clew_key0, 1 AS clew_position) AS clew_given LEFT OUTER JOIN LATERAL (SELECT true IS true AS readable, (EXISTS (SELECT 1 
 FROM stewards AS t1 
 WHERE t1.person_id = $2::TEXT)) IS true AS a0 
 FROM placards AS t0 

@@ -1,7 +1,7 @@
 -- 1: deletePerson, gather
 --   Lock visible=Person permits=DELETE[] by_key=True named=True
 SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN people AS t0 ON t0.id = clew_given.clew_key0 
 WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: deletePerson, read
@@ -17,4 +17,4 @@ WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 3: deletePerson, write
 --   Delete entity=Person
-DELETE FROM people USING unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) WHERE people.id = clew_given.clew_key0;
+DELETE FROM people USING (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given WHERE people.id = clew_given.clew_key0;

@@ -1,48 +1,48 @@
 -- 1: updateCompany, gather
 --   Lock visible=Company permits=UPDATE[] by_key=True named=True
 SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN companies AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN companies AS t0 ON t0.id = clew_given.clew_key0 
 WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 2: updateCompany, gather
 --   Find visible=Person columns=[id]
 SELECT clew_given.clew_position, t0.id 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_value0 ORDER BY clew_given.clew_position;
+FROM (SELECT ($1::UUID[])[1] AS clew_value0, 1 AS clew_position) AS clew_given JOIN people AS t0 ON t0.id = clew_given.clew_value0 ORDER BY clew_given.clew_position;
 
 -- 3: updateCompany, gather
 --   Lock visible=Person permits=UPDATE[] by_key=True columns=[companyId]
 SELECT clew_given.clew_position AS position, t0.id, t0.company_id, true IS true AS b0 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN people AS t0 ON t0.id = clew_given.clew_key0 
 WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 4: updateCompany, gather
 --   Lock visible=Person permits=UPDATE[] by_key=True named=True columns=[companyId]
 SELECT clew_given.clew_position AS position, t0.id, t0.company_id, true IS true AS b0 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN people AS t0 ON t0.id = clew_given.clew_key0 
 WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 5: updateCompany, gather
 --   Find visible=Person columns=[email]
 SELECT clew_given.clew_position, t0.id 
-FROM unnest($1::TEXT[]) WITH ORDINALITY AS clew_given(clew_value0, clew_position) JOIN people AS t0 ON t0.email = clew_given.clew_value0 ORDER BY clew_given.clew_position;
+FROM (SELECT ($1::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given JOIN people AS t0 ON t0.email = clew_given.clew_value0 ORDER BY clew_given.clew_position;
 
 -- 6: updateCompany, gather
 --   Lock visible=Person permits=UPDATE[] by_key=True
 SELECT clew_given.clew_position AS position, t0.id, true IS true AS b0 
-FROM unnest($1::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_position) JOIN people AS t0 ON t0.id = clew_given.clew_key0 
+FROM (SELECT ($1::UUID[])[1] AS clew_key0, 1 AS clew_position) AS clew_given JOIN people AS t0 ON t0.id = clew_given.clew_key0 
 WHERE true IS true ORDER BY t0.id FOR UPDATE OF t0;
 
 -- 7: updateCompany, write
 --   Update entity=Person sets=[companyId]
-UPDATE people SET company_id=clew_given.clew_value0 FROM unnest($1::UUID[], $2::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE people.id = clew_given.clew_key0;
+UPDATE people SET company_id=clew_given.clew_value0 FROM (SELECT ($1::UUID[])[1] AS clew_key0, ($2::UUID[])[1] AS clew_value0, 1 AS clew_position) AS clew_given WHERE people.id = clew_given.clew_key0;
 
 -- 8: updateCompany, write
 --   Update entity=Person sets=[familyName]
-UPDATE people SET family_name=clew_given.clew_value0 FROM unnest($1::UUID[], $2::TEXT[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE people.id = clew_given.clew_key0;
+UPDATE people SET family_name=clew_given.clew_value0 FROM (SELECT ($1::UUID[])[1] AS clew_key0, ($2::TEXT[])[1] AS clew_value0, 1 AS clew_position) AS clew_given WHERE people.id = clew_given.clew_key0;
 
 -- 9: updateCompany, write
 --   Update entity=Person sets=[companyId]
-UPDATE people SET company_id=clew_given.clew_value0 FROM unnest($1::UUID[], $2::UUID[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE people.id = clew_given.clew_key0;
+UPDATE people SET company_id=clew_given.clew_value0 FROM (SELECT ($1::UUID[])[1] AS clew_key0, ($2::UUID[])[1] AS clew_value0, 1 AS clew_position) AS clew_given WHERE people.id = clew_given.clew_key0;
 
 -- 10: updateCompany, read
 --   Read

@@ -13,7 +13,7 @@ UPDATE orders SET paid=clew_given.clew_value0 FROM unnest($1::BIGINT[], $2::BOOL
 
 -- 4: updateManyOrders, write
 --   Update entity=Order increases=[total]
-UPDATE orders SET total=(orders.total + clew_given.clew_value0) FROM unnest($1::BIGINT[], $2::TEXT[]::NUMERIC[]) WITH ORDINALITY AS clew_given(clew_key0, clew_value0, clew_position) WHERE orders.id = clew_given.clew_key0;
+UPDATE orders SET total=(orders.total + clew_given.clew_value0) FROM (SELECT ($1::BIGINT[])[1] AS clew_key0, ($2::TEXT[]::NUMERIC[])[1] AS clew_value0, 1 AS clew_position) AS clew_given WHERE orders.id = clew_given.clew_key0;
 
 -- 5: updateManyOrders, check
 --   Check visible=Order permits=UPDATE[]

@@ -132,6 +132,30 @@ def test_variables_of_conditions_belong_to_the_shape_by_value() -> None:
     assert shapes[0] == shapes[1] != shapes[2]
 
 
+def test_what_only_the_root_fields_of_a_mutation_take_belongs_to_no_shape() -> None:
+    schema = build_schema(
+        "type Query { a: Int } type Mutation { m(l: [F!], n: Int): R }"
+        " type R { r(f: F, n: Int): Int } input F { i: Int }"
+    )
+    variables = "$l: [F!], $f: F, $n: Int, $yes: Boolean!"
+    inner = "r(f: {i: $n}) s: r(f: $f) @include(if: $yes)"
+
+    def shapes(document: str, *given: dict[str, Any]) -> list[Any]:
+        found = prepare(schema, document, None, Limits())
+        return [found.shape(found.coerce({"yes": True, **one})) for one in given]
+
+    root = f"mutation ({variables}) {{ m(l: $l, n: $n) {{ {inner} }} }}"
+    one, two = shapes(root, {"l": [{"i": 1}]}, {"l": [{"i": 1}, {}]})
+    assert one == two
+    # Everything else may be read by a plan, also what stands within a value or behind a fragment.
+    for given in ({"n": None}, {"f": {"i": 1}}, {"yes": False}):
+        one, other = shapes(root, {}, given)
+        assert one != other, given
+    behind = f"mutation ({variables}) {{ ...P }} fragment P on Mutation {{ m(l: $l, n: $n) {{ {inner} }} }}"
+    one, two = shapes(behind, {"l": [{"i": 1}]}, {"l": [{"i": 1}, {}]})
+    assert one != two
+
+
 def test_a_schema_ends_though_its_input_types_lead_to_themselves() -> None:
     schema = build_schema("type Query { a(f: F): Int } input F { and: [F!] not: F i: Int }")
     document = prepare(schema, "query ($f: F) { a(f: $f) }", None, Limits())
