@@ -30,7 +30,7 @@ VIEWERS = {"ben": Viewer("ben", ROLES, {"sub": "ben"}), "cat": Viewer("cat", ROL
 EXAMPLES = examples(100)
 # How many operations are tried on the same two databases, where several things differ and where one does.
 EACH = 50
-ALONE = max(1, EXAMPLES // 12)
+ALONE = max(1, EXAMPLES // 10)
 LISTS = (
     *("doctors", "wards", "bunks", "patients", "stays", "drugs", "votes", "entries"),
     *("reviews", "lockers", "notes", "tags", "rooms", "seats"),
@@ -161,14 +161,14 @@ def names(schema: GraphQLSchema) -> Iterator[str]:
 
 
 def aim(model: Model, secret: str) -> tuple[list[str], set[str]]:
-    """The entities to write in order to learn of a change: its own, more often, and those that lead to it.
+    """The entities to write in order to learn of a change: its own, and those that lead to it.
 
     And the fields to write: the changed ones, and those that lead there.
     """
     table = secret.removeprefix("INSERT INTO ").removeprefix("DELETE FROM ").removeprefix("UPDATE ").split()[0]
     [changed] = (entity for entity in model.entities.values() if entity.table == table)
     columns = [changed.column_by_sql(name) for name in re.findall(r"(\w+) = ", secret.partition(" SET ")[2])]
-    about, fields = [changed.name] * 2, {column.name for column in columns if column is not None}
+    about, fields = [changed.name], {column.name for column in columns if column is not None}
     for entity in model.entities.values():
         leading = [relation for relation in entity.relations if relation.target == changed.name]
         about += [entity.name] * bool(leading)

@@ -46,15 +46,16 @@ PEOPLE = ('"ann"', '"ben"', '"cat"', '"dan"', '"eve"', '"zed"')
 CLAIM = '"$auth.sub"'
 OF_PEOPLE = frozenset({"doctorId", "bossId", "headId", "voterId", "reader", "ownerId", "host", "holder"})
 KEYS = [str(number) for number in (1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9)]
-OF_KEYS = frozenset({"id", "wardId", "number", "bunkNumber", "patientId", "round", "shelf", "parentId", "roomId"})
+OF_KEYS = frozenset({"id", "wardId", "number", "bunkNumber", "round", "shelf", "parentId", "roomId"})
 
 # Values by the field.
 OF_FIELDS: dict[str, Sequence[str]] = {
     "lockerId": (HIDDEN, MOVED, "3"),
-    "label": ('"k2"', '"k3"', '"x"'),
+    "label": ('"k2"', '"k3"'),
     "noteId": ("1", "2", "3"),
     "tagId": ("1", "2"),
     "drugId": ("1", "2", "3", "4"),
+    "patientId": ("1", "2", "3", "4", "5"),
 }
 # Fields of the application's own, by the entity whose keys they take.
 OF_ROWS = {"Patient": ("mayRead", "mayDelete"), "Stay": ("mayChange",), "Locker": ("mayOpen",)}
@@ -64,6 +65,8 @@ LINKED = (
     *(("Patient", "drugs", "Drug"), ("Drug", "patients", "Patient")),
     *(("Note", "tags", "Tag"), ("Tag", "notes", "Note")),
 )
+LINKS = (("Dose", "patientId", "drugId"), ("NoteTag", "noteId", "tagId"))
+POINTING = (("Note", "locker", "Locker"), ("Stay", "patient", "Patient"), ("Ward", "head", "Doctor"))
 # The keys of rows, and of a row that is not there.
 ROWS: dict[str, Sequence[Sequence[tuple[str, str]]]] = {
     "Doctor": [[("id", key)] for key in PEOPLE],
@@ -161,6 +164,8 @@ class Writer:
         """A query or a mutation; most mutations do little, as those find out most."""
         if self.random.random() < 0.2:
             return self.query()
+        if self.random.random() < 0.2:
+            return self.random.choice((self.relink, self.repoint))()
         return self.probe() if self.random.random() < 0.85 else self.mutation()
 
     def query(self) -> str:
@@ -230,8 +235,26 @@ class Writer:
         return f"mutation {{ r0: update{thread.parent}({_listed(parent)}, {changed}) {{ {leaves(root)} }} }}"
 
     def relink(self) -> str:
-        """A mutation that connects or disconnects two rows of a many-to-many, or several."""
-        parent, name, child = self.random.choice(LINKED)
+        """A mutation that connects or disconnects two rows of a many-to-many, or names none, or makes a link."""
+        root = self.schema.mutation_type
+        assert root is not None
+        link, *ends = self.random.choice(LINKS)
+        if f"create{link}" not in root.fields or self.random.random() < 0.5:
+            return self._lead(*self.random.choice(LINKED))
+        given = {name: self.random.choice(OF_FIELDS[name]) for name in ends}
+        return f"mutation {{ r0: create{link}(input: {{{_listed(given)}}}) {{ __typename }} }}"
+
+    def repoint(self) -> str:
+        """A mutation that connects a row to another by a to-one or its key, or names none."""
+        concerned = [link for link in POINTING if link[2] in self.about]
+        parent, name, child = self.random.choice(concerned or POINTING)
+        set_ = self.schema.type_map.get(f"{parent}SetInput")
+        if self.random.random() < 0.5 or f"{name}Id" not in getattr(set_, "fields", ()):
+            return self._lead(parent, name, child)
+        [row], [[(_, key)]] = self.random.sample(ROWS[parent], 1), self.random.sample(ROWS[child], 1)
+        return f"mutation {{ r0: update{parent}({_listed(dict(row))}, set: {{{name}Id: {key}}}) {{ __typename }} }}"
+
+    def _lead(self, parent: str, name: str, child: str) -> str:
         set_ = self.schema.type_map.get(f"{parent}SetInput")
         if not isinstance(set_, GraphQLInputObjectType) or name not in set_.fields:
             return self.probe()
@@ -239,8 +262,14 @@ class Writer:
         assert isinstance(ways, GraphQLInputObjectType)
         way = self.random.choice([way for way in ("connect", "disconnect", "delete") if way in ways.fields])
         row, other = dict(self.random.choice(ROWS[parent])), dict(self.random.choice(ROWS[child]))
-        changed = f"set: {{{name}: {{{way}: [{{{_listed(other)}}}]}}}}"
-        return f"mutation {{ r0: update{parent}({_listed(row)}, {changed}) {{ __typename }} }}"
+        if child == "Locker" and self.random.random() < 0.5:
+            other = {"label": self.random.choice(OF_FIELDS["label"])}
+        named = f"{{{_listed(other) if self.random.random() < 0.8 else ''}}}"
+        value = f"[{named}]" if isinstance(ways.fields[way].type, GraphQLList) else named
+        root = self.schema.type_map[parent]
+        assert isinstance(root, GraphQLObjectType)
+        changed = f"set: {{{name}: {{{way}: {value}}}}}"
+        return f"mutation {{ r0: update{parent}({_listed(row)}, {changed}) {{ {leaves(root)} }} }}"
 
     def _one_of(self, type_: GraphQLInputObjectType, wanted: Mapping[str, Sequence[str]]) -> str:
         """One field with a value, of the wanted ones if any are there."""
@@ -284,8 +313,6 @@ class Writer:
             elif depth < 4 or not isinstance(get_named_type(field.type), GraphQLInputObjectType):
                 optional.append(n)
         if type_.name == f"{of}UniqueInput":
-            if self.random.random() < 0.1:
-                return "{}"
             if optional and self.random.random() < 0.5:
                 given = {}
             optional = [] if given else optional
