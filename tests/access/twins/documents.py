@@ -71,8 +71,8 @@ POINTING = (("Note", "locker", "Locker"), ("Stay", "patient", "Patient"), ("Ward
 ROWS: dict[str, Sequence[Sequence[tuple[str, str]]]] = {
     "Doctor": [[("id", key)] for key in PEOPLE],
     **{name: [[("id", str(key))] for key in (1, 2, 3, 4, 5, 6, 7, 8, 99)] for name in ("Patient", "Stay", "Entry")},
-    **{name: [[("id", str(key))] for key in (1, 2, 3, 4, 5)] for name in ("Ward", "Drug", "Note", "Review", "Seat")},
-    **{name: [[("id", str(key))] for key in (1, 2, 3)] for name in ("Room", "Tag")},
+    **{name: [[("id", str(key))] for key in (1, 2, 3, 4, 5)] for name in ("Ward", "Drug", "Review", "Seat")},
+    **{name: [[("id", str(key))] for key in (1, 2, 3)] for name in ("Room", "Tag", "Note")},
     "Locker": [[("id", key)] for key in (HIDDEN, MOVED, "3")],
     "Bunk": [[("wardId", str(ward)), ("number", str(number))] for ward in (1, 2, 3, 4) for number in (1, 2, 9)],
     "Vote": [[("round", str(number)), ("voterId", key)] for number in (1, 2, 3) for key in PEOPLE],
@@ -164,7 +164,7 @@ class Writer:
         """A query or a mutation; most mutations do little, as those find out most."""
         if self.random.random() < 0.2:
             return self.query()
-        if self.random.random() < 0.2:
+        if self.random.random() < 0.3:
             return self.random.choice((self.relink, self.repoint))()
         return self.probe() if self.random.random() < 0.85 else self.mutation()
 
@@ -262,9 +262,9 @@ class Writer:
         assert isinstance(ways, GraphQLInputObjectType)
         way = self.random.choice([way for way in ("connect", "disconnect", "delete") if way in ways.fields])
         row, other = dict(self.random.choice(ROWS[parent])), dict(self.random.choice(ROWS[child]))
-        if child == "Locker" and self.random.random() < 0.5:
+        if child == "Locker" and self.random.random() < 0.7:
             other = {"label": self.random.choice(OF_FIELDS["label"])}
-        named = f"{{{_listed(other) if self.random.random() < 0.8 else ''}}}"
+        named = f"{{{_listed(other) if self.random.random() < 0.7 else ''}}}"
         value = f"[{named}]" if isinstance(ways.fields[way].type, GraphQLList) else named
         root = self.schema.type_map[parent]
         assert isinstance(root, GraphQLObjectType)
