@@ -20,13 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 # Forks for each line that it reads, and answers with the exit code.
 SERVER = """
-import gc, json, os, sys
+import json, os, sys
 import alembic.config, clew.cli
+from clew import collector
 from clew.cli.parser import build_parser
 
 build_parser()
-# A fork that ends collects all garbage, and would copy what it looks at.
-gc.freeze()
+# A fork that ends collects all garbage, and would copy what it looks at. The pauses of Clew would undo `gc.freeze`.
+collector.freeze()
 while line := sys.stdin.buffer.readline():
     job = json.loads(line)
     child = os.fork()

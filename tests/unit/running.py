@@ -21,11 +21,23 @@ async def unread(*_: Any) -> list[Any]:
     raise AssertionError
 
 
+class _Alone(LargeWork):
+    """Puts off no full collection: no operation is around it that would end that."""
+
+    def begin(self) -> None:
+        """Note that the work is large."""
+        self.is_large = True
+
+    def end(self) -> None:
+        """Note that the work has ended."""
+        self.is_large = False
+
+
 class Running:
     """A running operation, and the context of its resolvers."""
 
     def __init__(self, slices: Slices) -> None:
         self.slices = slices
-        self.large = LargeWork()
+        self.large = _Alone()
         self.batches = Batches(unread, slices)
         self.running = self

@@ -14,10 +14,19 @@ from graphql import OperationDefinitionNode, build_schema, default_type_resolver
 from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
+from clew.collector import full_collections
 from clew.slices import _SLICE, SlicedList, Slices, SlicingExecutor
 from tests.unit.running import EndlessTurns, Running
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _no_collection_is_put_off() -> Iterator[None]:
+    before = full_collections._works
+    yield
+    # Otherwise the tests that come later in this process would have none.
+    assert full_collections._works == before
 
 
 async def taken(items: SlicedList, busy: float, note: list[str], name: str) -> list[int]:
