@@ -6,7 +6,7 @@ reveal a state that no rule has allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -357,19 +357,26 @@ class Gatherer:
                     values.update((name, source.row.key[place]) for name, place in source.columns if source.row.key)
                 key = tuple(values.get(name) for name, _ in columns)
                 if None not in key:
-                    ends[key] = draft
-            if not await self._guarded(target, ends):
-                raise self._store.hidden(link, end).at(next(iter(ends.values())).path)
+                    ends.setdefault(key, draft)
+            held = await self._held(target, ends)
+            for key, draft in ends.items():
+                if key not in held:
+                    raise self._store.hidden(link, end).at(draft.path)
 
     async def _guarded(self, entity: Entity, keys: Iterable[Key]) -> bool:
         """Return whether the guards for UPDATE hold for rows whose links change."""
+        unique = dict.fromkeys(keys)
+        return len(await self._held(entity, unique)) == len(unique)
+
+    async def _held(self, entity: Entity, keys: Collection[Key]) -> Collection[Key]:
+        """Return the keys of those rows for which the guards for UPDATE hold. They must hold afterwards, too."""
         permits = self._store.guarding(entity, Operation.UPDATE)
-        unique = list(dict.fromkeys(keys))
         if not permits.guards:  # alike if false: a shortcut, for the rows at the ends of links are there
-            return True
-        locked = await self._store.lock(Lock(self._store.access.every_row(entity), permits), keys=unique)
+            return keys
+        asked = list(keys)
+        locked = await self._store.lock(Lock(self._store.access.every_row(entity), permits), keys=asked)
         self._guard_after(entity, permits, [Draft("", key=row.key, held_before=row.held_before) for row in locked])
-        return len(locked) == len(unique)
+        return {asked[row.position - 1] for row in locked}
 
     # --- to-many ----------------------------------------------------------------------
 
