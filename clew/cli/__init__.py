@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 1: impossible, with one message that gives the reason. 2: wrong usage. 130: Ctrl-C.
     """
     arguments = build_parser().parse_args(argv)
+    # Otherwise Python walks over all objects when it ends, and that takes a third of a short command's time.
+    atexit.register(gc.freeze)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
