@@ -351,11 +351,8 @@ class Gatherer:
             ends: dict[Key, Draft] = {}
             for number, draft in enumerate(drafts):
                 await self._store.pause(number)
-                values = dict(draft.values)
-                for source in draft.sources:
-                    # A new row has no key yet. Its guards for CREATE are checked.
-                    values.update((name, source.row.key[place]) for name, place in source.columns if source.row.key)
-                key = tuple(values.get(name) for name, _ in columns)
+                key = tuple(draft.values.get(name) for name, _ in columns)
+                # A new row has no key yet. Its guards for CREATE are checked.
                 if None not in key:
                     ends.setdefault(key, draft)
             held = await self._held(target, ends)

@@ -907,6 +907,12 @@ ELSEWHERE: tuple[Entry, ...] = (
     ),
     (
         "admin",
+        "createPageSeal(input: {page: {create: {id: 9, locked: true}}, sealId: 2}) { pageId }",
+        Gives({"createPageSeal": {"pageId": 9}}),
+        {"Page 9": {"id": 9, "locked": True}, "PageSeal 9 2": {"page_id": 9, "seal_id": 2}},
+    ),
+    (
+        "admin",
         "deletePageSeals(where: {pageId: {eq: 1}}) { count }",
         count("deletePageSeals", 1),
         {"PageSeal 1 3": GONE},
