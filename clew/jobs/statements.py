@@ -459,7 +459,9 @@ DELETE FROM clew.jobs WHERE id = ANY(ARRAY(SELECT id FROM old)) RETURNING id::te
 
 DEPTHS = """
 SELECT queue, count(*) AS depth,
-    extract(epoch FROM clock_timestamp() - least(min(greatest(created_at, run_at)), clock_timestamp()))::float8 AS age
+    extract(
+      epoch FROM statement_timestamp() - least(min(greatest(created_at, run_at)), statement_timestamp())
+    )::float8 AS age
 FROM clew.jobs WHERE status = 'QUEUED' GROUP BY queue
 """
 
