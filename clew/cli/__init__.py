@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import sys
 from collections.abc import Sequence
 
+from clew import collector
 from clew.cli.parser import build_parser
 from clew.errors import SchemaError, StartupError
 
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = build_parser().parse_args(argv)
     # Otherwise Python walks over all objects when it ends, and that takes a third of a short command's time.
-    atexit.register(gc.freeze)
+    atexit.register(collector.freeze)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()

@@ -331,34 +331,35 @@ class Gatherer:
             links: the keys of the links.
         """
         target = self._model.entity(end.target)
-        columns = _pointing(link, end, target)
         places = {name: place for place, name in enumerate(link.primary_key)}
-        order = sorted(columns, key=lambda column: column[1])
-        if not await self._guarded(target, (tuple(key[places[name]] for name, _ in order) for key in links)):
+        names = _end_names(link, end, target)
+        if not await self._guarded(target, (tuple(key[places[name]] for name in names) for key in links)):
             permits = self._store.guarding(target, Operation.UPDATE)
             why = f"Links to rows of {target.name} go along, and a guard for UPDATE does not hold of one."
             raise GuardedError(Refusal(Phase.GATHER, target, Operation.UPDATE, why, permits))
 
     async def _guard_linked(self, link: Entity, drafts: Sequence[Draft]) -> None:
-        """Check the guards of the existing rows that new links lead to.
+        """Check the guards of the existing rows that new links lead to. Foreign keys tell of rows that are absent.
 
         Raises:
-            ClewError: CONSTRAINT_VIOLATION, as for a row that is absent.
+            GuardedError: with the path to the link's input.
         """
         for end in link.relations:
             target = self._model.entity(end.target)
-            columns = sorted(_pointing(link, end, target), key=lambda column: column[1])
+            names = _end_names(link, end, target)
             ends: dict[Key, Draft] = {}
             for number, draft in enumerate(drafts):
                 await self._store.pause(number)
-                key = tuple(draft.values.get(name) for name, _ in columns)
-                # A new row has no key yet. Its guards for CREATE are checked.
-                if None not in key:
-                    ends.setdefault(key, draft)
+                # A row that is new, too, has no key yet, so none is found. Its guards for CREATE are checked.
+                ends.setdefault(tuple(draft.values.get(name) for name in names), draft)
             held = await self._held(target, ends)
-            for key, draft in ends.items():
-                if key not in held:
-                    raise self._store.hidden(link, end).at(draft.path)
+            refused = [key for key in ends if key not in held]
+            every = self._store.access.every_row(target)
+            for number, _ in await self._store.find(target, target.key_columns, refused, among=every):
+                permits = self._store.guarding(target, Operation.UPDATE)
+                why = f"A link would lead to a row of {target.name}, and a guard for UPDATE does not hold of it."
+                refusal = Refusal(Phase.GATHER, target, Operation.UPDATE, why, permits, refused[number])
+                raise GuardedError(refusal).at(ends[refused[number]].path)
 
     async def _guarded(self, entity: Entity, keys: Iterable[Key]) -> bool:
         """Return whether the guards for UPDATE hold for rows whose links change."""
@@ -782,6 +783,11 @@ def _by_sql(entity: Entity, name: str) -> Column:
 def _place(entity: Entity, name: str) -> int:
     """Return the place of a column in the entity's key. `name` is its SQL name."""
     return next(place for place, column in enumerate(entity.key_columns) if column.column == name)
+
+
+def _end_names(link: Entity, end: Relation, target: Entity) -> list[str]:
+    """Return the columns of a link that lead to one end, in the order of the key there."""
+    return [name for name, _ in sorted(_pointing(link, end, target), key=lambda column: column[1])]
 
 
 def _pointing(entity: Entity, relation: Relation, target: Entity) -> tuple[tuple[str, int], ...]:

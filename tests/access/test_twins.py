@@ -113,16 +113,14 @@ TELLING = tuple(
 def test_no_constraint_tells_what_is_hidden(name: str, postgres_url: str, tmp_path: Path) -> None:
     viewer = VIEWERS[name]
     with make_twins(postgres_url, tmp_path) as (runner, one, other):
-        everything = look(runner.run(one.engine.role(viewer)).schema)
 
         async def check() -> None:
             await one.fill()
             for secret in SECRETS:
-                if not re.search(r"(patients|stays|wards) ", secret):
+                [changed, *_], _ = aim(one.engine.model, secret)
+                if changed not in ("Patient", "Stay", "Ward") or secret in SEEN.get(name, ()):
                     continue
                 await other.fill([secret])
-                if await one.ask(viewer, everything) != await other.ask(viewer, everything):
-                    continue
                 for document in TELLING:
                     told = await one.ask(viewer, document), await other.ask(viewer, document)
                     assert told[0] == told[1], (secret, document)

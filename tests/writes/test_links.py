@@ -35,17 +35,19 @@ def access(person: int, site: int, day: int) -> dict[str, object]:
     return {"personId": person, "labSite": site, "labOpened": f"2026-01-0{day}T00:00:00Z"}
 
 
-async def failing_at(api: Api, *inputs: dict[str, object]) -> object:
+async def refused(api: Api, *inputs: dict[str, object]) -> object:
     error = await api.fails(CREATE, {"inputs": list(inputs)})
-    assert error["extensions"]["code"] == "CONSTRAINT_VIOLATION"
-    return error["extensions"]["path"]
+    return {name: value for name, value in error["extensions"].items() if name != "code"}
 
 
 async def test_the_input_that_a_guard_refuses_is_named(database_url: str) -> None:
     async with api_of(database_url, SDL, ROWS) as api:
-        # The second leads to a row that is locked, then to none.
-        assert await failing_at(api, access(1, 7, 1), access(1, 7, 2)) == ["inputs", 1]
-        assert await failing_at(api, access(1, 7, 1), access(1, 8, 1), access(2, 9, 1)) == ["inputs", 2]
+        guarded = {"kind": "REFERENCE", "path": ["inputs", 1]}
+        assert await refused(api, access(1, 7, 1), access(1, 7, 2)) == guarded
+        # A row that is absent is none that a guard refuses.
+        absent = {"kind": "REFERENCE", "entity": "Access", "fields": ["lab"], "path": ["inputs", 2]}
+        assert await refused(api, access(1, 7, 1), access(1, 8, 1), access(2, 9, 1)) == absent
+        assert await refused(api, access(1, 9, 1), access(1, 7, 2)) == guarded
         await api.fails("mutation { deleteAccesses(all: true) { count } }")
         made = await api.ok(CREATE, {"inputs": [access(1, 7, 1), access(2, 7, 1), access(1, 8, 1)]})
         assert made == {"createAccesses": {"count": 3}}

@@ -209,7 +209,9 @@ class Writer:
                 arguments["all"] = "true"
             elif n == "where" and self.random.random() < 0.6 and given:
                 key = next(iter(given))
-                arguments[n] = f"{{{key}: {{in: [{', '.join({dict(one)[key] for one in ROWS[row.name]})}]}}}}"
+                arguments[n] = (
+                    f"{{{key}: {{in: [{', '.join(dict.fromkeys(dict(one)[key] for one in ROWS[row.name]))}]}}}}"
+                )
             else:
                 arguments[n] = self.small(n, row.name, field.args[n].type)
         return f"mutation {{ r0: {name}({_listed(arguments)}) {below} }}"
