@@ -9,6 +9,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,13 +17,14 @@ import asyncpg
 import pytest
 import structlog
 from hypothesis.internal.conjecture import providers
+from hypothesis.internal.entropy import deterministic_PRNG
 
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres
 from clew.engine import Engine
 from tests.access.guarded import Guarded, make_guarded
 from tests.cli.forks import Forks, environment_of
-from tests.server import shared_server
+from tests.server import in_memory, shared_server
 from tests.shop import Shop, make_shop
 
 pytest_plugins = ["clew.testing"]
@@ -34,6 +36,11 @@ if importlib.util.find_spec("sniffio") is None:
 # Hypothesis draws constants of the project's modules, too: of those that are loaded by then. So what a test draws would
 # depend on the tests that ran before it in the same process.
 providers._get_local_constants = lambda: providers._local_constants
+
+# At its first use in a process, Hypothesis looks through all objects for those that refer to its random numbers. There
+# are few yet.
+with deterministic_PRNG():
+    pass
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,8 +78,8 @@ def logging_server() -> Iterator[tuple[str, Path]]:
         return str(data)
 
     with (
-        tempfile.TemporaryDirectory(prefix="clew-test-", ignore_cleanup_errors=True) as folder,
-        embedded_postgres(Path(folder), durable=False) as url,
+        _temporary_folder() as folder,
+        embedded_postgres(folder, durable=False) as url,
     ):
         yield url, Path(asyncio.run(start_logging(url))) / "server.log"
 
@@ -100,7 +107,13 @@ async def _execute(url: str, statement: str) -> None:
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
     """An empty folder; not below pytest's own, which each run closes to other users, Postgres' among them."""
-    with tempfile.TemporaryDirectory(prefix="clew-test-", ignore_cleanup_errors=True) as folder:
+    with _temporary_folder() as folder:
+        yield folder
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="clew-test-", dir=in_memory(), ignore_cleanup_errors=True) as folder:
         yield Path(folder).resolve()
 
 

@@ -1,6 +1,6 @@
-"""The Postgres of the tests: one for all workers, with its files in memory where there is room.
+"""The Postgres of the tests: one for all workers. Its files, and those of tests, are in memory where there is room.
 
-Tests make and drop tables all the time, and on a disk most of that time goes into files.
+Tests make and drop tables and clusters all the time, and on a disk most of that time goes into files.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def shared_server() -> Iterator[str]:
         with _locked("test-postgres") as place:
             folder = Path(place.read_text() or "nowhere")
             if not folder.is_dir():
-                folder = Path(tempfile.mkdtemp(prefix="clew-test-", dir=_roomy()))
+                folder = Path(tempfile.mkdtemp(prefix="clew-test-", dir=in_memory() or STATE))
                 place.write_text(str(folder))
             if not (folder / "data").exists():
                 copy_empty_cluster(folder)
@@ -57,8 +57,9 @@ def copy_empty_cluster(folder: Path) -> None:
     (folder / "copy").rename(folder / "data")
 
 
-def _roomy() -> Path:
-    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else STATE
+def in_memory() -> Path | None:
+    """Return a folder whose files are in memory, if there is one with enough room."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 @contextmanager

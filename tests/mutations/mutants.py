@@ -70,6 +70,10 @@ class Scope:
     def tree(self) -> ast.Module:
         return ast.parse(self.path.read_text())
 
+    def tree_of(self, function: str) -> ast.Module:
+        """Return the tree of a module that has only the function, in its classes."""
+        return ast.parse(_functions(self.path)[function])
+
 
 @cache
 def _defining(name: str) -> Path:
@@ -80,12 +84,30 @@ def _defining(name: str) -> Path:
     return paths[0]
 
 
+@cache
+def _functions(path: Path) -> dict[str, str]:
+    """Return the source of each function of the module and its classes, by qualified name, with the classes' heads."""
+    text = path.read_text()
+    lines = text.splitlines(keepends=True)
+
+    def within(body: list[ast.stmt], prefix: str, heads: str) -> Iterator[tuple[str, str]]:
+        for node in body:
+            if isinstance(node, ast.ClassDef):
+                head = f"{' ' * node.col_offset}class {node.name}:\n"
+                yield from within(node.body, f"{prefix}{node.name}.", heads + head)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{prefix}{node.name}", heads + "".join(lines[node.lineno - 1 : node.end_lineno])
+
+    return dict(within(ast.parse(text).body, "", "from __future__ import annotations\n"))
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A function with one change.
 
     Args:
         index: the number of the change in its scope.
+        place: its number in its function.
         change: what is changed, as marks say it.
         code: the code that is changed.
         whole: what `code` is a part of.
@@ -94,6 +116,7 @@ class Mutant:
 
     scope: Scope
     index: int
+    place: int
     function: str
     change: str
     code: str
@@ -110,7 +133,7 @@ class Mutant:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """While this lasts the mutant runs instead of the function."""
-        tree = _Mutator(self.scope, self.index).visit(self.scope.tree)
+        tree = _Mutator(self.scope, self.place).visit(self.scope.tree_of(self.function))
         with _replaced(self.scope, tree, [self.function], _HELPERS):
             yield
 
@@ -123,12 +146,14 @@ def mutants(scope: Scope) -> list[Mutant]:
     assert not missing, f"{scope.path} does not define {sorted(missing)}"
     offered: list[Mutant] = []
     names: Counter[str] = Counter()
+    places: Counter[str] = Counter()
     for index, offer in enumerate(mutator.offers):
-        plain = Mutant(
-            scope, index, offer.function, offer.change, code_text(offer.code), code_text(offer.whole), offer.line
-        )
+        function, place = offer.function, places[offer.function]
+        code, whole = code_text(offer.code), code_text(offer.whole)
+        plain = Mutant(scope, index, place, function, offer.change, code, whole, offer.line)
         offered.append(replace(plain, again=names[plain.name]))
         names[plain.name] += 1
+        places[function] += 1
     return offered
 
 

@@ -18,9 +18,11 @@ from clew.database import cluster
 from clew.database.embedded import embedded_postgres, ensure_running
 from clew.errors import StartupError
 
+# What a shell runs in the background ignores SIGINT, and so would this.
 HOLDER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from clew.database.embedded import embedded_postgres
 with embedded_postgres(Path(sys.argv[1]), durable=False) as url:
     print(url, flush=True)
