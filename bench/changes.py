@@ -61,6 +61,8 @@ _FILL = "".join(
 )
 _SETTINGS = {"env": "production", "admin_secret": "k3v9" * 10, "statement_timeout": 10}
 _CLIENTS = 8
+# The most bytes of a read: more than 1,000 changes have.
+_BYTES = 10**8
 
 
 async def _install(url: str) -> None:
@@ -149,11 +151,11 @@ async def _reads(url: str, rounds: int) -> tuple[list[float], list[float]]:
         snapshot = await reader.fetchval(sql.NOW)
         for _ in range(50):
             began = time.perf_counter()
-            await reader.fetch(sql.READ, snapshot, 1000)
+            await reader.fetch(sql.READ, snapshot, 1000, _BYTES)
             empty.append((time.perf_counter() - began) * 1000)
         await writer.execute("UPDATE posts SET views = views + 1 WHERE id <= 1000")
         began = time.perf_counter()
-        assert len(await reader.fetch(sql.READ, snapshot, 1001)) == 1000
+        assert len(await reader.fetch(sql.READ, snapshot, 1001, _BYTES)) == 1000
         full.append((time.perf_counter() - began) * 1000)
     await reader.close()
     await writer.close()

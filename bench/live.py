@@ -255,7 +255,7 @@ async def run(server: Server, database: str, name: str, count: int, rounds: int)
     print(f"{name}:", flush=True)
     try:
         bench = Bench(server.start(), database, server.pid)
-        await CASES[name](bench, count, rounds if name != "alike" else 10)
+        await CASES[name](bench, count, rounds if name != "alike" else 40)
         await idle(bench, 10)
         bench.close()
     finally:

@@ -1,11 +1,14 @@
-"""Pause the garbage collector. This module imports nothing of Clew."""
+"""What the garbage collector walks over, and when. This module imports nothing of Clew."""
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
+
+import psutil
 
 _frozen = False
 
@@ -38,6 +41,56 @@ def paused() -> Iterator[None]:
                 gc.unfreeze()
             gc.enable()
 
+
+# In bytes: how much memory may be garbage in cycles, beside as much again as the process needs.
+_GARBAGE = 128 * 1024 * 1024
+
+
+class Survivors:
+    """Keeps what survives a full collection out of the next ones.
+
+    A full collection walks over all objects in one go, which takes 0.7 s with 10,000 sockets. Nearly all of these
+    objects are freed without it as soon as nothing uses them. All are walked over again once the process has twice as
+    much memory.
+    """
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._users = 0
+        self._needed = 0
+        self._walks_all = False
+
+    def begin(self) -> None:
+        """Freeze all present objects, and what survives from now on. Whoever calls this calls `end` later."""
+        freeze()
+        self._users += 1
+        if self._users == 1:
+            self._needed = self._memory()
+            gc.callbacks.append(self._note)
+
+    def end(self) -> None:
+        """Let survivors be as they are, once each `begin` has its end."""
+        self._users -= 1
+        if not self._users:
+            gc.callbacks.remove(self._note)
+
+    def _note(self, phase: str, info: Mapping[str, Any]) -> None:
+        if info["generation"] < 2:
+            return
+        memory = self._memory()
+        if phase == "start":
+            self._walks_all = memory > 2 * self._needed + _GARBAGE
+            if self._walks_all:
+                gc.unfreeze()
+        else:
+            gc.freeze()
+            self._needed = memory if self._walks_all else min(memory, self._needed)
+
+    def _memory(self) -> int:
+        return int(self._process.memory_info().rss)
+
+
+survivors = Survivors()
 
 # In seconds: how long full collections may wait, before one is due whatever is under way.
 _LONGEST = 10.0

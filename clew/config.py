@@ -341,7 +341,8 @@ class Settings(BaseSettings):
     heartbeat_seconds: Seconds = Field(
         12.0,
         description="Seconds between the pings of a quiet WebSocket, and between the comments of a quiet event stream. "
-        "A WebSocket that does not answer a ping before the next one is due is closed.",
+        "Pings come up to a quarter sooner, so that those of many sockets do not come at once. A WebSocket that does "
+        "not answer a ping within these seconds is closed.",
     )
     session_seconds: Seconds = Field(
         43_200.0,

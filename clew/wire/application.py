@@ -207,10 +207,11 @@ class Application(Starlette):
         self.begin()
         # The schema and the model stay until the end. The garbage collector must not walk them again and again. A full
         # collection before freezing would take a tenth of the start.
-        collector.freeze()
+        collector.survivors.begin()
         try:
             yield
         finally:
+            collector.survivors.end()
             await self.close()
 
     async def close(self) -> None:

@@ -26,6 +26,7 @@ from clew.engine.flights import UNKNOWN, Flight, Measure
 from clew.engine.outcome import INTERNAL, Outcome, encode, new_request_id, refusal
 from clew.engine.types import Request
 from clew.errors import ClewError, Code
+from clew.jitter import jitter
 from clew.live.subscriptions import Subscriptions
 from clew.live.types import Stream
 from clew.viewer import Viewer
@@ -186,7 +187,7 @@ class _Socket:
     __slots__ = (
         "_began", "_blocked", "_closing", "_door", "_ends", "_has_init",
         "_heard", "_is_leaving", "_is_over", "_last_size", "_lock", "_loop", "_most",
-        "_number", "_operations", "_pinged", "_pinging", "_receive", "_request_id", "_scope",
+        "_number", "_operations", "_pinged", "_pinging", "_quiet", "_receive", "_request_id", "_scope",
         "_send_message", "_task", "_timer", "_turns", "_unsent", "_viewer", "_who",
     )
     # fmt: on
@@ -215,6 +216,9 @@ class _Socket:
         self._turns: asyncio.Semaphore | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._heard = self._loop.time()
+        # In seconds: how long the client may be quiet before it gets a ping. Sockets that were opened at once differ.
+        # Else their pings would come at once.
+        self._quiet = door.heartbeat * jitter(0.75, 1)
         # When the ping was sent that is not answered yet, and when a message began to wait for the client.
         self._pinged: float | None = None
         self._pinging: asyncio.Future[None] | None = None
@@ -315,7 +319,7 @@ class _Socket:
                 self._end(TRY_LATER, "The client does not answer")
                 return
         else:
-            due = self._heard + beat - now
+            due = self._heard + self._quiet - now
             if due <= 0:
                 # Until the ping is sent, nobody can answer it.
                 self._pinged = float("inf")

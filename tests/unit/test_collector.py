@@ -103,3 +103,59 @@ def test_large_work_begins_and_ends_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_full_collections_wait_for_large_work_but_not_for_ever() -> None:
     found = subprocess.run([sys.executable, "-c", LARGE_WORK], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["True", "False", "False", "True", "False", "True", "True"]
+
+
+SURVIVORS = """
+import gc
+from types import SimpleNamespace
+from weakref import ref
+from clew import collector
+from clew.collector import Survivors
+
+class Cycle:
+    def __init__(self):
+        self.itself = self
+
+def dropped():
+    made = Cycle()
+    gc.collect()
+    return ref(made)
+
+survivors = Survivors()
+memory = SimpleNamespace(rss=1000)
+survivors._process = SimpleNamespace(memory_info=lambda: memory)
+collector._GARBAGE = 100
+before = len(gc.callbacks)
+survivors.begin()
+survivors.begin()
+survivors.end()
+
+first = dropped()
+gc.collect()
+# A full collection walks over what was made since the one before.
+young = ref(Cycle())
+gc.collect()
+print(first() is not None, young() is None)
+memory.rss = 2101
+gc.collect()
+print(first() is None)
+# What is needed now is the measure of the next one.
+second = dropped()
+memory.rss = 4300
+gc.collect()
+print(second() is not None)
+memory.rss = 50
+gc.collect()
+memory.rss = 201
+gc.collect()
+print(second() is None)
+survivors.end()
+third = dropped()
+gc.collect()
+print(third() is None, len(gc.callbacks) == before)
+"""
+
+
+def test_survivors_of_a_full_collection_wait_until_the_process_has_twice_the_memory() -> None:
+    found = subprocess.run([sys.executable, "-c", SURVIVORS], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True"] * 7
