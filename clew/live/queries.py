@@ -24,9 +24,11 @@ from clew.aside import FEW_BYTES
 from clew.background import Background
 from clew.changes.tables import logged_tables
 from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening, TableName
+from clew.database.errors import ContentionError
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
+from clew.engine.retries import pauses
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
 from clew.jitter import Backoff
@@ -294,7 +296,7 @@ class LiveQueries:
                     "Too many subscriptions begin at once.", code=Code.UNAVAILABLE, hint="Try again in a moment."
                 ) from None
             try:
-                await self._run(member.group, [member], self._engine.pool)
+                await self._run_new(member)
             finally:
                 self._first_runs.release()
         except BaseException:
@@ -303,6 +305,19 @@ class LiveQueries:
             raise
         finally:
             self._ended([member])
+
+    async def _run_new(self, member: Member) -> None:
+        tries = pauses()
+        while True:
+            try:
+                await self._run(member.group, [member], self._engine.pool)
+            except ContentionError:
+                pause = next(tries, None)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def patched(self, member: Member, old: bytes, new: bytes) -> bytes:
         """Return the difference of two payloads of a member, or the new one if that is smaller."""
@@ -506,9 +521,9 @@ class LiveQueries:
             try:
                 await self._run(group, members, self._pool)
             except ClewError as error:
-                if error.code is not Code.UNAVAILABLE:
+                if not _may_pass(error):
                     raise
-                # The database is not there. Try until it is: the members wait for it, not for another change.
+                # Try until it passes: the members wait for that, not for another change.
                 await backoff.wait()
                 members = [member for member in members if member.streams]
                 if members:
@@ -522,7 +537,7 @@ class LiveQueries:
             pool: lends the connection.
 
         Raises:
-            ClewError: UNAVAILABLE. All members are to run again.
+            ClewError: UNAVAILABLE or CONFLICT. All members are to run again.
         """
         runs = []
         for member in members:
@@ -536,7 +551,7 @@ class LiveQueries:
         try:
             results = await self._results(group, members, pool)
         except Exception as error:
-            if isinstance(error, ClewError) and error.code is Code.UNAVAILABLE:
+            if _may_pass(error):
                 for member in members:
                     member.dirty = True
                 raise
@@ -597,6 +612,11 @@ class LiveQueries:
         outcome = await self._engine.query(member.prepared, member.ready, member.request, member.session, None)
         body = await self._engine.encoded(outcome)
         return (body,), lambda: body
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether the database is away, or ended a run because it and another transaction waited for each other."""
+    return isinstance(error, ContentionError) or (isinstance(error, ClewError) and error.code is Code.UNAVAILABLE)
 
 
 def _told(error: Exception) -> ClewError:

@@ -21,6 +21,7 @@ from clew.live.queries import CONNECTIONS, LiveQueries, LiveStream
 from clew.model.build import parse_model
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
+from clew.writes.fields import bind_writes
 from tests.properties.database import create_tables
 
 SDL = """
@@ -77,6 +78,8 @@ INSERT INTO threads (id, owner_id, team_id, title)
 INSERT INTO messages (id, thread_id, author_id, text)
     SELECT n, 1 + n % 27, 1 + n % 9, 'message ' || n FROM generate_series(1, 81) AS n;
 INSERT INTO secrets (id, text) VALUES (1, 'a'), (2, 'b');
+ALTER TABLE messages ALTER id RESTART WITH 1001;
+ALTER TABLE secrets ALTER id RESTART WITH 1001;
 """
 
 
@@ -129,7 +132,9 @@ class Chat:
         model = parse_model(Source(SDL, "schema.graphql"))
         pool = Pool(url, size=4, application_name="clew-live-test")
         limits = limits or Limits(live_rate=None)
-        self.engine = Engine(model, build_schema(model), build_tables(model), pool, RoleLimits(limits, {}))
+        schema = build_schema(model)
+        bind_writes(schema, model)
+        self.engine = Engine(model, schema, build_tables(model), pool, RoleLimits(limits, {}))
         self.writes = Pool(url, size=1, application_name="clew-live-test")
         self.feed = Feed()
         self.live_pool = Pool(url, size=CONNECTIONS, application_name="clew-live-test")

@@ -14,6 +14,7 @@ import pytest
 
 from clew import Viewer
 from clew.changes.types import ChangeKind
+from clew.database.errors import ContentionError, UnavailableError
 from clew.document.limits import Limits
 from clew.errors import ClewError, Code
 from clew.live.queries import LiveStream
@@ -291,11 +292,12 @@ async def test_one_bad_member_fails_alone(world: Chat, runs: Runs) -> None:
     assert await result(await world.open(MINE, user(5)))
 
 
-async def test_live_queries_wait_for_the_database_to_come_back(world: Chat, runs: Runs) -> None:
+@pytest.mark.parametrize("error", [UnavailableError(), ContentionError()], ids=str)
+async def test_live_queries_wait_for_what_passes(world: Chat, runs: Runs, error: ClewError) -> None:
     stream = await world.open(THREAD, ADMIN, {"id": 3})
     await result(stream)
     await world.sql("UPDATE threads SET title = 'new' WHERE id = 3")
-    runs.fails = ClewError("The database is not available.", code=Code.UNAVAILABLE)
+    runs.fails = error
     waiting = asyncio.ensure_future(result(stream))
     await asyncio.sleep(0)
     world.feed.tell("threads", UPDATE, {"id": 3, "title": "a"}, {"id": 3, "title": "new"})
@@ -312,6 +314,17 @@ async def test_a_new_live_query_fails_at_once_without_the_database(world: Chat, 
         await result(stream)
     assert caught.value.code is Code.UNAVAILABLE
     assert world.live.subscriptions == 0
+
+
+async def test_a_new_live_query_that_loses_to_a_transaction_runs_again(world: Chat, runs: Runs) -> None:
+    runs.fails = ContentionError()
+    stream = await world.open(THREAD, ADMIN, {"id": 3})
+    asyncio.get_running_loop().call_later(0.05, setattr, runs, "fails", None)
+    assert await result(stream)
+    runs.fails = ContentionError()
+    other = await world.open(THREAD, ADMIN, {"id": 4})
+    with pytest.raises(ContentionError):
+        await result(other)
 
 
 async def test_costly_live_queries_do_not_keep_quick_ones_waiting(world: Chat, runs: Runs) -> None:
