@@ -55,7 +55,6 @@ class Survivors:
     """
 
     def __init__(self) -> None:
-        self._process = psutil.Process()
         self._users = 0
         self._needed = 0
         self._walks_all = False
@@ -86,8 +85,10 @@ class Survivors:
             gc.freeze()
             self._needed = memory if self._walks_all else min(memory, self._needed)
 
-    def _memory(self) -> int:
-        return int(self._process.memory_info().rss)
+    @staticmethod
+    def _memory() -> int:
+        # Of this process, though the module may have been loaded before a fork.
+        return int(psutil.Process().memory_info().rss)
 
 
 survivors = Survivors()

@@ -123,7 +123,7 @@ def dropped():
 
 survivors = Survivors()
 memory = SimpleNamespace(rss=1000)
-survivors._process = SimpleNamespace(memory_info=lambda: memory)
+survivors._memory = lambda: memory.rss
 collector._GARBAGE = 100
 before = len(gc.callbacks)
 survivors.begin()
