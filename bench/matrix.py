@@ -656,7 +656,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--url",
         action="append",
-        help="servers: postgresql://..., or embedded, which is the one unless told; repeatable",
+        help="servers: postgresql://..., best bound to the first processor, as this process is; or embedded, which is "
+        "the one unless told; repeatable",
     )
     parser.add_argument(
         "--cpu",
@@ -665,6 +666,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "for a busy machine",
     )
     parsed = parser.parse_args(arguments)
+    if hasattr(os, "sched_setaffinity"):
+        # This process and the server's take turns. To wake the other on another processor takes as long as a small
+        # statement, and whether it is another one differs from session to session.
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     servers = [_server(url) for url in parsed.url or ["embedded"]]
     parts: list[str] = []
     for server in servers:
