@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-import asyncpg
 import pytest
 
 from clew import Clew
-from clew.live.events import ChangeEvents
-from tests.live.newsroom import DATA, LogSource, Newsroom, engine_of, log_tables, make_database
+from tests.live.newsroom import Newsroom, make_database, opened
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +18,5 @@ def newsroom_database(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 async def newsroom(newsroom_database: tuple[str, Clew]) -> AsyncIterator[Newsroom]:
-    url, clew = newsroom_database
-    engine = engine_of(url, clew)
-    writing, reading = await asyncpg.connect(url), await asyncpg.connect(url)
-    source = LogSource(reading, await log_tables(writing, engine.model))
-    await writing.execute(DATA)
-    yield Newsroom(engine, ChangeEvents(engine, source), source, writing)
-    await writing.close()
-    await reading.close()
-    await engine.pool.close()
+    async with opened(*newsroom_database) as newsroom:
+        yield newsroom

@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -298,6 +298,21 @@ def make_database(server_url: str, root: Path) -> Iterator[tuple[str, Clew]]:
         yield url, clew
     finally:
         asyncio.run(run(server_url, f"DROP DATABASE {database} WITH (FORCE)"))
+
+
+@asynccontextmanager
+async def opened(url: str, clew: Clew) -> AsyncIterator[Newsroom]:
+    """The application with its rows anew, and a source that reads the log when it is told to."""
+    engine = engine_of(url, clew)
+    writing, reading = await asyncpg.connect(url), await asyncpg.connect(url)
+    source = LogSource(reading, await log_tables(writing, engine.model))
+    await writing.execute(DATA)
+    try:
+        yield Newsroom(engine, ChangeEvents(engine, source), source, writing)
+    finally:
+        await writing.close()
+        await reading.close()
+        await engine.pool.close()
 
 
 def engine_of(url: str, clew: Clew) -> Engine:
