@@ -28,11 +28,11 @@ from clew.plan.types import (
 )
 from clew.sql.aggregates import measures
 from clew.sql.binds import bare_type
-from clew.sql.documents import Documents, has_joins
+from clew.sql.documents import Documents
 from clew.sql.filters import measure_value
 from clew.sql.groups import grouped
 from clew.sql.json import BOOLEANS, NUMBERS, WITHOUT_ZONE, Json, JsonScalar, json_value, text_constant
-from clew.sql.pages import Pages
+from clew.sql.pages import Pages, has_joins
 from clew.sql.scope import Scope
 from clew.sql.sources import lateral, unnested
 

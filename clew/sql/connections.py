@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause
@@ -26,7 +26,7 @@ from clew.plan.types import (
 )
 from clew.sql.binds import compared_type
 from clew.sql.json import Json, JsonArray, JsonObject, json_boolean, json_name, json_text, json_value
-from clew.sql.pages import Pages
+from clew.sql.pages import Pages, has_joins
 from clew.sql.scope import Scope, free_name
 from clew.sql.types import sql_type
 
@@ -39,20 +39,25 @@ _TRUE: ColumnElement[Any] = sa.literal_column("true")
 _FALSE: ColumnElement[Any] = sa.literal_column("false")
 
 
-# Returns the object of a row, and the FROM item that it reads.
-Objects = Callable[[Iterable[Output], Scope, FromClause[Any]], tuple[Json, FromClause[Any]]]
+class Objects(Protocol):
+    """Returns the object of a row, and the FROM item that it reads."""
+
+    def __call__(
+        self, outputs: Iterable[Output], scope: Scope, source: FromClause[Any], *, is_alone: bool
+    ) -> tuple[Json, FromClause[Any]]: ...
 
 
 def connection(
-    pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects
+    pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects, *, is_alone: bool
 ) -> ColumnElement[Any]:
     """Return the object of one page.
 
     Args:
         outer, via: as for `Pages.page`.
         objects: returns the object of a row of a level, and the given FROM item with the rows that the object joins.
+        is_alone: as for `objects`: whether there are a few rows at most.
     """
-    return _Connection(pages, read, outer, via, objects).json()
+    return _Connection(pages, read, outer, via, objects, is_alone=is_alone).json()
 
 
 class _Connection:
@@ -61,9 +66,14 @@ class _Connection:
     With `peeks` the statement reads one row beyond the page. This row tells whether another page follows.
     """
 
-    def __init__(self, pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects) -> None:
+    def __init__(
+        self, pages: Pages, read: Connection, outer: Scope | None, via: Many | None, objects: Objects, *, is_alone: bool
+    ) -> None:
         self.pages = pages
         self.objects = objects
+        self.is_alone = is_alone
+        # Whether a join may disturb the order of the rows.
+        self.is_joined = not is_alone and any(map(_has_joins, read.output))
         self.read = read
         self.outer = outer
         self.via = via
@@ -89,7 +99,7 @@ class _Connection:
                     json, source = self.edge(fields, page, source)
                     pairs.append((output.key, self.array(json)))
                 case Nodes(output=fields):
-                    json, source = self.objects(fields, page, source)
+                    json, source = self.objects(fields, page, source, is_alone=self.is_alone)
                     pairs.append((output.key, self.array(json)))
                 case _:
                     pairs.append((output.key, self.beside(output)))
@@ -127,9 +137,9 @@ class _Connection:
             more=1 if self.peeks else 0,
         )
         entity, between = cut.scope.entity, cut.scope.source
-        order = cut.order(self.order)
-        number = sa.func.row_number().over(order_by=order).label(free_name(_ROW, entity))
-        follows = sa.func.lead(_TRUE).over(order_by=order).label(free_name(_FOLLOWS, entity))
+        # The rows come in the page's order.
+        number = sa.func.row_number().over().label(free_name(_ROW, entity))
+        follows = sa.func.lead(_TRUE).over().label(free_name(_FOLLOWS, entity))
         columns = [*between.c, number, *([follows] if self.ends else [])]
         numbered = sa.select(*columns).select_from(between).subquery(f"rows{pages.number()}")
         page = Scope(entity, numbered, self.outer, is_joined=True)
@@ -183,7 +193,8 @@ class _Connection:
     # --- output -----------------------------------------------------------------------
 
     def array(self, json: Json) -> Json:
-        return JsonArray(json, [self.number.desc() if self.read.backward else self.number], self.within())
+        order = [self.number.desc() if self.read.backward else self.number]
+        return JsonArray(json, order if self.read.backward or self.is_joined else (), self.within())
 
     def within(self) -> ColumnElement[bool] | None:
         """Return the condition for the rows of the page itself. None: all rows that were read."""
@@ -198,7 +209,7 @@ class _Connection:
                 case Cursor():
                     pairs.append((field.key, json_text(self.cursor())))
                 case Node(output=output):
-                    json, source = self.objects(output, page, source)
+                    json, source = self.objects(output, page, source, is_alone=self.is_alone)
                     pairs.append((field.key, json))
                 case TypeName(name=name):
                     pairs.append((field.key, json_name(name)))
@@ -281,3 +292,13 @@ def _after(key: OrderKey, expression: ColumnElement[Any], value: ColumnElement[A
         return expression.is_not(None) if key.nulls_lead else sa.false()
     after = expression < value if key.descending else expression > value
     return sa.or_(after, expression.is_(None)) if key.value.nullable and not key.nulls_lead else after
+
+
+def _has_joins(output: ConnectionOutput) -> bool:
+    match output:
+        case Nodes(output=fields):
+            return has_joins(fields)
+        case Edges(output=fields):
+            return any(isinstance(field, Node) and has_joins(field.output) for field in fields)
+        case _:
+            return False

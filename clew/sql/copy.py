@@ -14,10 +14,9 @@ from clew.sql.arguments import argument, operand_effort
 from clew.sql.binds import bare_type
 from clew.sql.cells import Cell, Cells, FiniteDocuments
 from clew.sql.cursors import Cursors
-from clew.sql.documents import has_joins
 from clew.sql.groups import group, grouped
 from clew.sql.json import Json
-from clew.sql.pages import Pages
+from clew.sql.pages import Pages, has_joins
 from clew.sql.settings import SettingBinds, setting
 from clew.sql.statement import Statement, compiled
 from clew.sql.tables import Tables

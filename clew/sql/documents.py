@@ -28,8 +28,11 @@ from clew.sql.json import (
     json_name,
     json_value,
 )
-from clew.sql.pages import Pages
+from clew.sql.pages import Pages, has_joins
 from clew.sql.scope import Scope
+
+# A list of more rows is quicker with joins.
+_FEW = 4
 
 
 class Documents:
@@ -61,7 +64,9 @@ class Documents:
             case Read():
                 return self.many(read, outer, via)
             case Connection():
-                return connection(self.pages, read, outer, via, self.object)
+                return connection(
+                    self.pages, read, outer, via, self.object, is_alone=outer is None and at_most(_FEW - 1, read.rows)
+                )
             case Aggregate():
                 return aggregate(self.pages, read, outer, via, self.as_json)
             case Groups():
@@ -69,7 +74,7 @@ class Documents:
 
     def many(self, read: Read, outer: Scope | None, via: Many | None) -> ColumnElement[Any]:
         """Return the array of the rows."""
-        is_alone = at_most_one(read.rows)
+        is_alone = at_most(_FEW if outer is None else 1, read.rows)
         is_joined = has_joins(read.output) and not is_alone
         page = self.pages.page(read.rows, read.output, outer, via, is_joined=is_joined)
         json, source = self.object(read.output, page.scope, is_alone=is_alone)
@@ -88,8 +93,8 @@ class Documents:
         """Return the object of a row of `scope`, and its FROM item: `source`, the scope's own, with its joins.
 
         Args:
-            is_alone: whether there is one row at most. Subqueries then look up its related rows, because preparing a
-                join takes longer.
+            is_alone: whether there are a few rows at most. Subqueries then look up their related rows, because
+                preparing a join takes longer.
         """
         source = scope.source if source is None else source
         pairs: list[tuple[str, ColumnElement[Any]]] = []
@@ -108,7 +113,7 @@ class Documents:
                 pairs.append((output.key, self.output(output, scope)))
         if scope.entity.variants:
             return _first(pairs), source
-        return JsonObject(pairs), source
+        return JsonObject(pairs, is_alone=is_alone), source
 
     def output(self, output: Value | TypeName | Required | Many, scope: Scope) -> ColumnElement[Any]:
         match output:
@@ -140,12 +145,7 @@ def _first(pairs: Iterable[tuple[str, ColumnElement[Any]]]) -> Json:
     return found
 
 
-def at_most_one(rows: Rows) -> bool:
-    """Return whether there is certainly one row at most."""
+def at_most(number: int, rows: Rows) -> bool:
+    """Return whether there are certainly no more rows."""
     limit = rows.limit
-    return limit is not None and isinstance(limit.source, Literal) and int(limit.source.value) <= 1
-
-
-def has_joins(outputs: Iterable[Output]) -> bool:
-    """Return whether the outputs join other rows to theirs."""
-    return any(isinstance(output, One) for output in outputs)
+    return limit is not None and isinstance(limit.source, Literal) and int(limit.source.value) <= number

@@ -325,3 +325,8 @@ def _conjuncts(predicate: Predicate) -> tuple[Predicate, ...]:
 def _at_most_one(statement: Select[Any], scope: Scope) -> Select[Any]:
     """Limit the rows of a key to one: nothing keeps the key of a view unique."""
     return statement.limit(_ONE) if scope.entity.view_sql is not None else statement
+
+
+def has_joins(outputs: Iterable[Output]) -> bool:
+    """Return whether the outputs join other rows to theirs."""
+    return any(isinstance(output, One) for output in outputs)

@@ -11,11 +11,11 @@ FROM orders AS t6
 WHERE t6.deleted_at IS NOT NULL), 'UTF8') AS r2, convert_to((SELECT '[' || (coalesce(string_agg('{"key":{"status":' || coalesce(CAST(to_json(page9.key0) AS TEXT), 'null') || '},"count":' || coalesce(CAST(page9.measure0 AS TEXT), 'null') || '}', ','), '') || ']') AS clew_json 
 FROM (SELECT rows8.key0 AS key0, count(*) AS measure0 
 FROM (SELECT t7.status AS key0 
-FROM orders AS t7) AS rows8 GROUP BY rows8.key0 ORDER BY rows8.key0) AS page9), 'UTF8') AS r3, convert_to((SELECT '{"lines":' || (SELECT '[' || (coalesce(string_agg('{"number":' || coalesce(CAST(page12.number AS TEXT), 'null') || '}', ','), '') || ']') AS clew_json 
+FROM orders AS t7) AS rows8 GROUP BY rows8.key0 ORDER BY rows8.key0) AS page9), 'UTF8') AS r3, convert_to((SELECT format('{"lines":%s,"linesAggregate":%s}', (SELECT '[' || (coalesce(string_agg('{"number":' || coalesce(CAST(page12.number AS TEXT), 'null') || '}', ','), '') || ']') AS clew_json 
 FROM (SELECT t11.number AS number 
 FROM order_lines AS t11 
-WHERE t11.order_id = t10.id ORDER BY t11.order_id ASC, t11.number ASC) AS page12) || (',"linesAggregate":' || ((SELECT '{"count":' || coalesce(CAST(count(*) AS TEXT), 'null') || '}' AS clew_json 
+WHERE t11.order_id = t10.id ORDER BY t11.order_id ASC, t11.number ASC) AS page12), (SELECT '{"count":' || coalesce(CAST(count(*) AS TEXT), 'null') || '}' AS clew_json 
 FROM order_lines AS t13 
-WHERE t13.order_id = t10.id AND t13.deleted_at IS NOT NULL) || '}')) AS clew_json 
+WHERE t13.order_id = t10.id AND t13.deleted_at IS NOT NULL)) AS clew_json 
 FROM orders AS t10 
 WHERE t10.deleted_at IS NULL AND t10.id = $1::BIGINT), 'UTF8') AS r4

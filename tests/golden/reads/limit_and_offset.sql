@@ -8,7 +8,7 @@ FROM (SELECT most4.given_name AS given_name
 FROM (SELECT t3.given_name AS given_name 
 FROM people AS t3 ORDER BY t3.id ASC 
  LIMIT 20) AS most4 
- LIMIT $2::BIGINT OFFSET 2) AS page5), 'UTF8') AS r1, convert_to((SELECT '[' || (coalesce(string_agg('{"givenName":' || coalesce(CAST(to_json(page7.given_name) AS TEXT), 'null') || '}', ','), '') || ']') AS clew_json 
+ LIMIT $2::BIGINT OFFSET 2) AS page5), 'UTF8') AS r1, convert_to((SELECT '[' || (coalesce(string_agg(format('{"givenName":%s}', coalesce(CAST(to_json(page7.given_name) AS TEXT), 'null')), ','), '') || ']') AS clew_json 
 FROM (SELECT t6.given_name AS given_name 
 FROM people AS t6 ORDER BY t6.id ASC 
  LIMIT 0) AS page7), 'UTF8') AS r2, convert_to((SELECT '[' || (coalesce(string_agg('{"givenName":' || coalesce(CAST(to_json(page9.given_name) AS TEXT), 'null') || '}', ','), '') || ']') AS clew_json 
@@ -24,7 +24,7 @@ WHERE t12.customer_id = page11.id AND t12.deleted_at IS NULL ORDER BY t12.id ASC
 FROM people AS t15 
 WHERE t15.id = page14.customer_id) AS j16 ON true) || '}'), ','), '') || ']') AS clew_json 
 FROM (SELECT t10.given_name AS given_name, t10.id AS id 
-FROM people AS t10 ORDER BY t10.email DESC, t10.id ASC) AS page11), 'UTF8') AS r4, convert_to((SELECT '[' || (coalesce(string_agg('{"givenName":' || coalesce(CAST(to_json(page18.given_name) AS TEXT), 'null') || ',"orders":' || ((SELECT '[' || (coalesce(string_agg('{"id":' || coalesce(('"' || CAST(page20.id AS TEXT)) || '"', 'null') || '}', ','), '') || ']') AS clew_json 
+FROM people AS t10 ORDER BY t10.email DESC, t10.id ASC) AS page11), 'UTF8') AS r4, convert_to((SELECT '[' || (coalesce(string_agg('{"givenName":' || coalesce(CAST(to_json(page18.given_name) AS TEXT), 'null') || ',"orders":' || ((SELECT '[' || (coalesce(string_agg(format('{"id":%s}', coalesce(('"' || CAST(page20.id AS TEXT)) || '"', 'null')), ','), '') || ']') AS clew_json 
 FROM (SELECT t19.id AS id 
 FROM orders AS t19 
 WHERE t19.customer_id = page18.id AND t19.deleted_at IS NULL ORDER BY t19.id ASC 

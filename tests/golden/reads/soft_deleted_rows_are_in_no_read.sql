@@ -1,4 +1,4 @@
-SELECT convert_to((SELECT '{"id":' || coalesce(('"' || CAST(t0.id AS TEXT)) || '"', 'null') || '}' AS clew_json 
+SELECT convert_to((SELECT format('{"id":%s}', coalesce(('"' || CAST(t0.id AS TEXT)) || '"', 'null')) AS clew_json 
 FROM orders AS t0 
 WHERE t0.deleted_at IS NULL AND t0.id = $1::BIGINT), 'UTF8') AS r0, convert_to((SELECT '[' || (coalesce(string_agg('{"id":' || coalesce(('"' || CAST(page4.id AS TEXT)) || '"', 'null') || '}', ','), '') || ']') AS clew_json 
 FROM (SELECT t1.id AS id 

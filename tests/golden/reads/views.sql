@@ -2,7 +2,7 @@ SELECT convert_to((SELECT '[' || (coalesce(string_agg('{"orders":' || coalesce(C
 FROM (SELECT t0.orders AS orders, t0.total AS total, t0.person_id AS person_id, t0.total AS clew_key0, t0.person_id AS clew_key1 
 FROM person_totals AS t0 ORDER BY t0.total DESC, t0.person_id ASC) AS page1 LEFT OUTER JOIN LATERAL (SELECT t2.id AS id, t2.given_name AS given_name 
 FROM people AS t2 
-WHERE t2.id = page1.person_id) AS j3 ON true), 'UTF8') AS r0, convert_to((SELECT '{"orders":' || coalesce(CAST(t4.orders AS TEXT), 'null') || '}' AS clew_json 
+WHERE t2.id = page1.person_id) AS j3 ON true), 'UTF8') AS r0, convert_to((SELECT format('{"orders":%s}', coalesce(CAST(t4.orders AS TEXT), 'null')) AS clew_json 
 FROM person_totals AS t4 
 WHERE t4.person_id = $1::UUID 
  LIMIT 1), 'UTF8') AS r1
