@@ -89,10 +89,7 @@ class Cells(FiniteDocuments):
     def of_rows(self, read: Read) -> tuple[list[Cell], FromClause[Any], list[ColumnElement[Any]]]:
         """Return the cells of rows, their FROM item, and their order if joins may disturb that of the page."""
         is_joined = has_joins(read.output) or any(map(_is_aggregate, read.output))
-        is_cut = read.rows.limit is not None or read.rows.offset is not None
-        page = self.pages.page(
-            read.rows, read.output, None, None, is_joined=is_joined, is_sorted=is_cut or not is_joined
-        )
+        page = self.pages.list_page(read, None, None, is_joined=is_joined)
         cells, source = self.cells(read.output, page.scope, page.scope.source)
         return cells, source, page.order(read.rows.order)
 

@@ -100,9 +100,7 @@ def _lines(pages: Pages, read: Read | Groups) -> Select[Any]:
         groups = grouped(pages, read)
         json = group(groups, read, FiniteDocuments.as_json)
         return sa.select(_line(json, has_breaks=False)).select_from(groups.source)
-    is_joined = has_joins(read.output)
-    is_cut = read.rows.limit is not None or read.rows.offset is not None
-    page = pages.page(read.rows, read.output, None, None, is_joined=is_joined, is_sorted=is_cut or not is_joined)
+    page = pages.list_page(read, None, None, is_joined=has_joins(read.output))
     json, source = FiniteDocuments(pages).object(read.output, page.scope)
     # Only a column of the type `json` keeps line breaks, between the parts of a value.
     columns = (column for entity in pages.model.entities.values() for column in entity.columns)

@@ -76,7 +76,7 @@ class Documents:
         """Return the array of the rows."""
         is_alone = at_most(_FEW if outer is None else 1, read.rows)
         is_joined = has_joins(read.output) and not is_alone
-        page = self.pages.page(read.rows, read.output, outer, via, is_joined=is_joined)
+        page = self.pages.list_page(read, outer, via, is_joined=is_joined)
         json, source = self.object(read.output, page.scope, is_alone=is_alone)
         array = JsonArray(json, page.order(read.rows.order))
         statement = sa.select(array.label("clew_json")).select_from(source)

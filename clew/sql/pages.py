@@ -162,6 +162,14 @@ class Pages:
 
     # --- pages ------------------------------------------------------------------------
 
+    def list_page(self, read: Read, outer: Scope | None, via: Many | None, *, is_joined: bool) -> Page:
+        """Select the rows of a list. If joins may disturb their order, they are sorted above the joins only.
+
+        A page that is cut must be sorted before.
+        """
+        is_sorted = not is_joined or read.rows.limit is not None or read.rows.offset is not None
+        return self.page(read.rows, read.output, outer, via, is_joined=is_joined, is_sorted=is_sorted)
+
     def page(
         self,
         rows: Rows,

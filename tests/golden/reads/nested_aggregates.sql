@@ -10,6 +10,6 @@ WHERE t5.person_id = page1.id)), ',"company":', CASE WHEN j7.id IS NOT NULL THEN
 FROM people AS t8 
 WHERE t8.company_id = j7.id) || '}') ELSE 'null'::text END, '}'), ',' ORDER BY page1.clew_key0 ASC, page1.clew_key1 ASC), '') || ']') AS clew_json 
 FROM (SELECT t0.given_name AS given_name, t0.id AS id, t0.company_id AS company_id, t0.given_name AS clew_key0, t0.id AS clew_key1 
-FROM people AS t0 ORDER BY t0.given_name ASC, t0.id ASC) AS page1 LEFT OUTER JOIN LATERAL (SELECT t6.id AS id 
+FROM people AS t0) AS page1 LEFT OUTER JOIN LATERAL (SELECT t6.id AS id 
 FROM companies AS t6 
 WHERE t6.id = page1.company_id) AS j7 ON true), 'UTF8') AS r0

@@ -13,6 +13,6 @@ FROM (SELECT t5.given_name AS given_name, t5.id AS id
 FROM people AS t5 ORDER BY t5.id ASC) AS page6), 'UTF8') AS r2, convert_to((SELECT '[' || (coalesce(string_agg('{"orderId":' || coalesce(('"' || CAST(page10.order_id AS TEXT)) || '"', 'null') || ',"number":' || coalesce(CAST(page10.number AS TEXT), 'null') || ',"order":' || (CASE WHEN j12.id IS NOT NULL THEN '{"id":' || coalesce(('"' || CAST(j12.id AS TEXT)) || '"', 'null') || '}' ELSE 'null'::text END || '}'), ',' ORDER BY page10.clew_key0 ASC, page10.clew_key1 ASC), '') || ']') AS clew_json 
 FROM (SELECT t9.order_id AS order_id, t9.number AS number, t9.order_id AS clew_key0, t9.number AS clew_key1 
 FROM order_lines AS t9 
-WHERE t9.deleted_at IS NULL ORDER BY t9.order_id ASC, t9.number ASC) AS page10 LEFT OUTER JOIN LATERAL (SELECT t11.id AS id 
+WHERE t9.deleted_at IS NULL) AS page10 LEFT OUTER JOIN LATERAL (SELECT t11.id AS id 
 FROM orders AS t11 
 WHERE t11.id = page10.order_id AND t11.deleted_at IS NULL) AS j12 ON true), 'UTF8') AS r3
