@@ -26,7 +26,7 @@ from tests.live.chat import Chat, chat, user
 from tests.live.test_patch import applied
 
 pytestmark = pytest.mark.anyio
-ROUNDS = examples(8)
+ROUNDS = examples(50)
 CLIENTS, WRITERS, TRANSACTIONS = 30, 3, 12
 # Seconds that a busy machine may take.
 LONGEST = 30.0
