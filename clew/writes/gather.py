@@ -132,7 +132,7 @@ class Gatherer:
                         target, placed, [_shared(entity, relation, target, draft) for draft, _, _ in asked]
                     )
                 else:
-                    rows = await self._connected(target, placed)
+                    rows = await self._connected(target, placed, new=True)
                 await self._store.rest(asked)
                 compared = any(draft.gives(column) for draft, _, _ in asked for column, _ in columns)
                 await self._store.rest(asked)
@@ -536,7 +536,7 @@ class Gatherer:
         there = tuple((_by_sql(link, ours).name, _place(target, theirs)) for ours, theirs in relation.through.remote)
         await self._linked_members(relation, target, link, here, there, items)
         made = await self.create(target, [(item.given, item.place) for item in items["create"]])
-        found = await self._connected(target, [(item.given, item.place) for item in items["connect"]])
+        found = await self._connected(target, [(item.given, item.place) for item in items["connect"]], new=True)
         ends = [*zip(items["create"], made, strict=True), *zip(items["connect"], found, strict=True)]
         ends = await self._not_yet_linked(link, here, there, ends)
         if not ends:
@@ -687,8 +687,14 @@ class Gatherer:
 
     # --- values -----------------------------------------------------------------------
 
-    async def _connected(self, entity: Entity, wanted: Sequence[tuple[Mapping[str, Any], str]]) -> list[Draft]:
-        """Return the visible rows that inputs name, each by one unique key."""
+    async def _connected(
+        self, entity: Entity, wanted: Sequence[tuple[Mapping[str, Any], str]], *, new: bool = False
+    ) -> list[Draft]:
+        """Return the visible rows that inputs name, each by one unique key.
+
+        Args:
+            new: whether an input may also name a row that an entry before it creates.
+        """
         rows: dict[int, Draft] = {}
         by_key: dict[tuple[str, ...], list[int]] = {}
         by_fields = {frozenset(key): key for key in reversed(unique_keys(entity).values())}
@@ -706,12 +712,29 @@ class Gatherer:
                 await self._store.pause(index)
                 values.append(self._inputs.unique(entity, names, *wanted[number]))
             found = dict(await self._store.find(entity, columns, values))
+            # alike without `len(found) < len(numbers)`: a shortcut
+            made = await self._made(entity, names) if new and len(found) < len(numbers) else {}
             for index, number in enumerate(numbers):
                 await self._store.pause(index)
-                if index not in found:
-                    raise NoSuchRowError(wanted[number][1])
-                rows[number] = Draft(wanted[number][1], key=found[index])
+                place = wanted[number][1]
+                if index in found:
+                    rows[number] = Draft(place, key=found[index])
+                elif (row := made.get(values[index])) and _is_before(row.path, Draft(place).path):
+                    rows[number] = row
+                else:
+                    raise NoSuchRowError(place)
         return [rows[number] for number in range(len(wanted))]
+
+    async def _made(self, entity: Entity, names: Sequence[str]) -> dict[Key, Draft]:
+        """Return the rows that the field creates, by the values of a unique key; none if the key may be masked."""
+        made: dict[Key, Draft] = {}
+        if self._store.visible(entity).masks.keys().isdisjoint(names):
+            # alike without `isinstance(step, Create)`: rows that change before this have no values of a key
+            steps = [step for step in self.steps if isinstance(step, Create) and step.entity is entity]
+            for number, draft in enumerate(draft for step in steps for draft in step.drafts):
+                await self._store.pause(number)
+                made.setdefault(tuple(draft.values.get(name) for name in names), draft)
+        return made
 
     def _known_keys(self, entity: Entity) -> list[tuple[str, ...]]:
         """Return the unique keys whose fields are all in the viewer's schema."""
@@ -745,6 +768,17 @@ def refuse_twice(rows: Iterable[Locked], drafts: Iterable[Draft]) -> None:
 def _same(row: Draft, theirs: str, draft: Draft, ours: str) -> bool:
     """Return whether `theirs` of a row and `ours` of a draft have the same known value."""
     return theirs in row.values and ours in draft.values and row.values[theirs] == draft.values[ours]
+
+
+def _is_before(path: Sequence[str | int], other: Sequence[str | int]) -> bool:
+    """Return whether one place is in an earlier entry of a nested list than another.
+
+    The entries of the field's own list do not count: where one needs another, they are written one after the other.
+    """
+    for at, (one, two) in enumerate(zip(path, other, strict=False)):
+        if one != two:
+            return at > 1 and isinstance(one, int) and isinstance(two, int) and one < two
+    return False
 
 
 def _shared(entity: Entity, relation: Relation, target: Entity, draft: Draft) -> list[Source]:

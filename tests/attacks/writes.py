@@ -34,6 +34,7 @@ FORBIDDEN = Refused((Code.FORBIDDEN,))
 CONSTRAINT = Refused((Code.CONSTRAINT_VIOLATION,))
 NOT_FOUND = Refused((Code.NOT_FOUND,))
 CONFLICT = Refused((Code.CONFLICT,))
+NO_ROW = Refused((Code.BAD_USER_INPUT,))
 NO_KEYS = Refused((Code.UNAUTHENTICATED,))
 TOO_LONG = Refused((Code.LIMIT_EXCEEDED, Code.BAD_USER_INPUT))
 
@@ -697,6 +698,46 @@ TOLD: tuple[Entry, ...] = (
         'updateTray(id: 1, set: {hooks: {create: [{id: "8"}, {id: "9"}]}}) { id }',
         Gives({"updateTray": {"id": 1}}),
         {**made("Hook", "8", up=True, tray_id=1), **made("Hook", "9", up=True, tray_id=1)},
+    ),
+    # An entry leads to a row that one before it makes, by a key that it gives; to no other row that is new.
+    *(
+        (
+            "ben",
+            'updateForge(id: 1, set: {pieces: {create: [{id: "8", tongs: {create: {id: "7", name: "new"}}}, '
+            f'{{id: "9", tongs: {{connect: {{{way}: "{key}"}}}}}}]}}}}) {{ id }}',
+            Gives({"updateForge": {"id": 1}}),
+            {
+                **made("Tongs", "7", name="new", stamp=None, rusty=False),
+                **made("Piece", "8", forge_id=1, tongs_id="7"),
+                **made("Piece", "9", forge_id=1, tongs_id="7"),
+            },
+        )
+        for way, key in (("id", "7"), ("name", "new"))
+    ),
+    *(
+        ("ben", f"updateForge(id: 1, set: {{pieces: {{create: [{pieces}]}}}}) {{ id }}", NO_ROW)
+        for pieces in (
+            '{id: "9", tongs: {connect: {name: "new"}}}, {id: "8", tongs: {create: {id: "7", name: "new"}}}',
+            '{id: "8", others: {create: [{id: "7", name: "new"}]}}, {id: "9", others: {connect: [{name: "old"}]}}',
+            # A piece, no tongs; and a key that the rules mask on some.
+            '{id: "8", tongs: {create: {id: "7", pieces: {create: [{id: "6"}]}}}}, {id: "9", tongs: {connect: {id: "6"}}}',
+            '{id: "8", tongs: {create: {id: "7", stamp: "s"}}}, {id: "9", tongs: {connect: {stamp: "s"}}}',
+            '{id: "8", tongs: {create: {id: "7", pieces: {create: [{id: "6"}]}}}}, '
+            '{id: "9", tongs: {create: {id: "5", pieces: {connect: [{id: "6"}]}}}}',
+        )
+    ),
+    # It tells nothing of a row that is hidden and has that key, and makes none that its writer could not read.
+    (
+        "ben",
+        'updateForge(id: 1, set: {pieces: {create: [{id: "8", tongs: {create: {id: "7", name: "old"}}}, '
+        '{id: "9", tongs: {connect: {name: "old"}}}]}}) { id }',
+        CONSTRAINT,
+    ),
+    (
+        "ben",
+        'updateForge(id: 1, set: {pieces: {create: [{id: "8", tongs: {create: {id: "7", rusty: true}}}, '
+        '{id: "9", tongs: {connect: {id: "7"}}}]}}) { id }',
+        FORBIDDEN,
     ),
     # One rule holds of a row beside all others as they were, another beside those before it: none holds of both.
     (

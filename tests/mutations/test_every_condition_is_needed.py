@@ -80,6 +80,7 @@ DECIDING = tuple(
                 "Gatherer._owned_members",
                 "Gatherer._linked_members",
                 "Gatherer._connected",
+                "Gatherer._made",
             ),
         ),
         ("Writer", ("Writer._where", "Writer._filter", "Writer._write_steps", "Writer._write_step", "Writer._foresee")),

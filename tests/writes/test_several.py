@@ -111,6 +111,109 @@ async def test_an_input_connects_a_row_that_one_before_it_has_made(way: str, dat
         assert found == {"createOwners": {"rows": [{"team": {"name": "C"}}] * 2}}
 
 
+GUILDS = """
+type Guild @table @allow(role: user, to: ALL, fields: [id, name, crafts]) {
+  id: Int! @id
+  name: String @unique
+  crafts: [Craft!]!
+}
+
+type Craft @table @allow(role: user, to: ALL, fields: [id, guild, tool, spare, signs, seals]) {
+  id: Int! @id
+  guild: Guild
+  tool: Tool
+  spare: Tool
+  signs: [Tool!]! @relation(through: "CraftSign")
+  seals: [Tool!]! @relation(through: "CraftSeal")
+}
+
+type CraftSeal @table @allow(role: user, to: ALL) { craft: Craft! @id tool: Tool! @id }
+
+type Tool @table @allow(role: user, to: ALL, fields: [id, name, code, crafts]) {
+  id: Int! @id
+  name: String @unique
+  code: String @unique %s
+  crafts: [Craft!]! @relation(from: "tool")
+}
+"""
+GUILD_ROWS = "INSERT INTO guilds (id, name) VALUES (1, 'A'), (2, 'B'); INSERT INTO crafts (id, guild_id) VALUES (5, 1)"
+
+
+@pytest.mark.parametrize("way", ['name: "saw"', "id: 3"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "createGuild(input: {id: 7, crafts: {create: [{id: 10, %s}, {id: 11, %s}]}}) { id }",
+        "createGuilds(inputs: [{id: 7, crafts: {create: [{id: 10, %s}]}}, {id: 8, crafts: {create: [{id: 11, %s}]}}])"
+        " { count }",
+        "updateGuild(id: 1, set: {crafts: {create: [{id: 10, %s}, {id: 11, %s}]}}) { id }",
+        "updateManyGuilds(updates: [{id: 1, set: {crafts: {create: [{id: 10, %s}]}}},"
+        " {id: 2, set: {crafts: {create: [{id: 11, %s}]}}}]) { count }",
+        "upsertCrafts(on: id, inputs: [{id: 10, %s}, {id: 11, %s}]) { count }",
+        # One that is changed, and one that is new.
+        "upsertCrafts(on: id, inputs: [{id: 5, %s}, {id: 11, %s}]) { count }",
+        "upsertGuilds(on: id, inputs: [{id: 1, crafts: {create: [{id: 10, %s}]}}, {id: 8, crafts: {create: "
+        "[{id: 11, %s}]}}]) { count }",
+    ],
+)
+async def test_nested_rows_and_upserts_connect_what_was_made_before_them(
+    document: str, way: str, database_url: str
+) -> None:
+    made, connected = 'tool: {create: {id: 3, name: "saw"}}', f"tool: {{connect: {{{way}}}}}"
+    async with api_of(database_url, GUILDS % "", GUILD_ROWS) as api:
+        error = await api.fails(f"mutation {{ {document % (connected, made)} }}", viewer=ANN)
+        assert code(error) == "BAD_USER_INPUT"
+        await api.ok(f"mutation {{ {document % (made, connected)} }}", viewer=ANN)
+        assert await api.sql("SELECT tool_id FROM crafts WHERE tool_id IS NOT NULL") == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("crafts", "sql"),
+    [
+        ('{id: 10, signs: {create: [{id: 3, name: "saw"}]}}, {id: 11, signs: {connect: [{name: "saw"}]}}', "sign"),
+        ('{id: 10, seals: {create: [{id: 3, name: "saw"}]}}, {id: 11, seals: {connect: [{name: "saw"}]}}', "seal"),
+    ],
+)
+async def test_nested_links_lead_to_what_was_made_before_them(crafts: str, sql: str, database_url: str) -> None:
+    async with api_of(database_url, GUILDS % "", GUILD_ROWS) as api:
+        document = "mutation { updateGuild(id: 1, set: {crafts: {create: [%s]}}) { id } }"
+        first, second = crafts[: crafts.index(", {id: 11")], crafts[crafts.index("{id: 11") :]
+        assert code(await api.fails(document % f"{second}, {first}", viewer=ANN)) == "BAD_USER_INPUT"
+        # It is linked once.
+        await api.ok(document % crafts.replace('[{name: "saw"}]', '[{name: "saw"}, {name: "saw"}]'), viewer=ANN)
+        assert await api.sql(f"SELECT craft_id, tool_id FROM craft_{sql}s ORDER BY craft_id") == [(10, 3), (11, 3)]
+
+
+@pytest.mark.parametrize(
+    "crafts",
+    [
+        # Fields of one row have no order, nor has what is nested in a row one before the row.
+        '{id: 10, tool: {create: {id: 3, name: "saw"}}, spare: {connect: {name: "saw"}}}',
+        '{id: 10, tool: {create: {id: 3, name: "saw", crafts: {create: [{id: 12, spare: {connect: {id: 3}}}]}}}}',
+        '{id: 10, signs: {create: [{id: 3, name: "saw"}], connect: [{name: "saw"}]}}',
+        # Of a value that is not given no row is known.
+        '{id: 10, tool: {create: {id: 3}}}, {id: 11, tool: {connect: {name: "saw"}}}',
+    ],
+)
+async def test_a_row_leads_to_none_that_no_entry_before_it_has_made(crafts: str, database_url: str) -> None:
+    async with api_of(database_url, GUILDS % "", GUILD_ROWS) as api:
+        error = await api.fails(
+            f"mutation {{ updateGuild(id: 1, set: {{crafts: {{create: [{crafts}]}}}}) {{ id }} }}", viewer=ANN
+        )
+        assert code(error) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(("rule", "is_known"), [("", True), ("@allow(role: user, to: ALL, where: {id: 1})", False)])
+async def test_a_row_before_is_known_by_no_key_that_may_be_masked(rule: str, is_known: bool, database_url: str) -> None:
+    document = """mutation { updateGuild(id: 1, set: {crafts: {create: [
+      {tool: {create: {id: 1, code: "c"}}}, {tool: {connect: {%s}}}
+    ]}}) { id } }"""
+    async with api_of(database_url, GUILDS % rule, GUILD_ROWS) as api:
+        if not is_known:
+            assert code(await api.fails(document % 'code: "c"', viewer=ANN)) == "BAD_USER_INPUT"
+        await api.ok(document % ('code: "c"' if is_known else "id: 1"), viewer=ANN)
+
+
 async def test_a_key_leads_to_a_row_before_and_to_none_after(database_url: str) -> None:
     sdl = "type Node @table @allow(role: user, to: ALL, fields: [id, parent]) { id: Int! @id parent: Node }"
     async with api_of(database_url, sdl) as api:

@@ -119,3 +119,5 @@ INSERT INTO perches (id, den_id) VALUES (1, 4);
 INSERT INTO guests (den_id, sub, host, perch_id) VALUES
   (1, 'ben', true, NULL), (1, 'gil', false, NULL), (2, 'eva', true, NULL), (2, 'gil', false, NULL), (3, 'gil', false, NULL),
   (4, 'gil', false, 1), (4, 'eva', false, NULL);
+INSERT INTO forges (id) VALUES (1);
+INSERT INTO all_tongs (id, name, rusty) VALUES ('1', 'old', true);
