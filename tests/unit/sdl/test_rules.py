@@ -928,6 +928,23 @@ def test_all_faults_of_a_job_are_told_at_once_and_none_that_follows_from_them() 
     ]
 
 
+def test_every_type_that_a_soft_delete_needs_is_told_at_once() -> None:
+    found = faults(
+        "type A @table { id: ID! @id d: DateTime @softDelete }\n"
+        "type B @table { id: ID! @id a: A! @relation(onDelete: CASCADE) }\n"
+        "type C @table { id: ID! @id b: B! @relation(onDelete: CASCADE) }\n"
+        "type D @table { id: ID! @id c: C! @relation(onDelete: CASCADE) a: A @relation(onDelete: SET_NULL) }\n"
+        "type E @table { id: ID! @id b: B! }"
+    )
+    assert [(fault.message, fault.hint) for fault in found] == [
+        (
+            f'"{one}" {how} deleted softly, and so are the rows of "{other}" with it: "{other}" has no @softDelete',
+            f"add to {other}: deletedAt: DateTime @softDelete; or leave out onDelete: CASCADE",
+        )
+        for one, how, other in (("A", "is", "B"), ("B", "must be", "C"), ("C", "must be", "D"))
+    ]
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_rule_refuses_with_place_message_and_hint(case: tuple[str, str, str | None, str]) -> None:
     text, expected = marked(*case[:3])
