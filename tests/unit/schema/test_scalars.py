@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,25 @@ def test_a_number_in_a_document_is_read_exactly(scalar: str, literal: str, value
     assert read is not None
     found = read(parse_const_value(literal))
     assert (found, str(found)) == (value, str(value))
+
+
+@pytest.mark.parametrize("digits", range(1, 10))
+def test_times_and_moments_take_nine_digits_and_keep_six(digits: int) -> None:
+    fraction = "123456999"[:digits]
+    micros = int(fraction[:6].ljust(6, "0"))
+    at, moment = time(5, 0, 0, micros), datetime(2026, 1, 1, 5, 0, 0, micros, UTC)
+    late = f"12026-01-01T05:00:00.{fraction[:6]}+00:00"
+    for scalar, text, value in (
+        ("Time", "05:00:00.{}", at),
+        ("Time", "05:00:00.{}Z", at.replace(tzinfo=UTC)),
+        ("DateTime", "2026-01-01T05:00:00.{}", moment),
+        ("DateTime", "2026-01-01T05:00:00.{}Z", moment),
+        ("DateTime", "12026-01-01T05:00:00.{}Z", late),
+    ):
+        read = SCALARS[scalar].coerce_input_value
+        assert read(text.format(fraction)) == value
+        with pytest.raises(GraphQLError):
+            read(text.format("1234567890"))
 
 
 @pytest.mark.parametrize(
