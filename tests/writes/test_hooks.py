@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -13,11 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from clew import CREATE, DELETE, UPDATE, Clew, ClewError, Context, RowDraft, Viewer
+from clew.config import Settings
 from clew.engine import Request
 from clew.engine.witness import Recorder
 from clew.errors import SchemaError
 from clew.model.types import Operation
 from clew.writes.hooks import Registered
+from tests.properties.database import create_tables
 from tests.writes.api import ADMIN, api_of, code
 
 pytestmark = pytest.mark.anyio
@@ -493,6 +496,45 @@ async def test_a_hook_returns_nothing(database_url: str) -> None:
     hook = Registered("before", "Grade", CREATE, lambda drafts, _: list(drafts))
     async with api_of(database_url, SDL, DATA, [hook]) as api:
         assert code(await api.fails(CREATE_GRADE, viewer=ANN)) == "INTERNAL"
+
+
+async def test_the_page_about_hooks_works(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text("utf-8")
+    (sdl,) = re.findall(r"^```graphql sdl\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (program,) = re.findall(r"^```python\n# app/main.py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "graphql").mkdir()
+    (tmp_path / "graphql" / "schema.graphql").write_text(sdl)
+    mails: list[str] = []
+
+    async def send_mails(keys: Sequence[str]) -> None:
+        mails.extend(keys)
+
+    found: dict[str, Any] = {"send_mails": send_mails}
+    monkeypatch.chdir(tmp_path)
+    exec(program, found)
+    clew = found["clew"]
+    await create_tables(database_url, clew.build()[0])
+    create = (
+        'mutation ($points: Int!, $c: ID!) { createGrade(input: {student: "ann", points: $points, courseId: $c}) %s }'
+    )
+    teacher = Viewer("bob", frozenset({"teacher"}))
+    async with clew.running(Settings.model_validate({"DATABASE_URL": database_url})):
+        made = await clew.graphql(
+            'mutation { createCourse(input: {title: "Art", passMark: 5}) { id } }', viewer=Viewer.admin()
+        )
+        course = made["createCourse"]["id"]
+        grade = await clew.graphql(create % "{ id state }", {"points": 7, "c": course}, viewer=teacher)
+        assert grade["createGrade"]["state"] == "FINAL"
+        assert mails == [grade["createGrade"]["id"]]
+        with pytest.raises(ClewError, match="Points are not negative") as refused:
+            await clew.graphql(create % "{ id }", {"points": -1, "c": course}, viewer=teacher)
+        assert refused.value.extensions == {"field": "points"}
+        with pytest.raises(ClewError) as refused:
+            await clew.graphql(create % "{ id }", {"points": 101, "c": course}, viewer=teacher)
+        assert refused.value.code == "FORBIDDEN"
+        assert len(mails) == 1
+        kept = await clew.graphql("{ grades { id } }", viewer=teacher)
+        assert kept == {"grades": [{"id": mails[0]}]}
 
 
 def test_a_hook_that_would_never_run_is_an_error(tmp_path: Path) -> None:
