@@ -132,6 +132,9 @@ def test_it_migrates_seeds_once_and_serves(dev: Dev) -> None:
     assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
     assert "demo data added" in dev.output
     assert running_url(dev.project / ".clew" / "postgres") in dev.output.split()
+    # It takes this machine for its admin, but not what a proxy on it passes on.
+    for headers, role in (({}, "admin"), ({"X-Forwarded-For": "127.0.0.1"}, "anon")):
+        assert dev.ask("{ viewer { roles } }", headers) == {"data": {"viewer": {"roles": [role]}}}
     assert revisions(dev.project) == 1
     dev.stop()
     again = Dev(dev.project).ready()
@@ -169,6 +172,20 @@ def test_a_bad_save_changes_nothing_and_the_next_good_one_is_served(dev: Dev) ->
     dev.save({"graphql/bad.graphql": "type Bad @table { id: ID! @id x: String }\n"}, "Reloaded in")
     assert dev.ask("{ bads { x } }") == {"data": {"bads": []}}
     assert revisions(dev.project) == 2
+
+
+def test_wrong_sql_of_ones_own_is_an_error_at_its_line(dev: Dev) -> None:
+    wrong = SDL.replace("text: String!", 'text: String!\n  long: Int @computed(sql: "length(txt)")')
+    printed = dev.save({"graphql/schema.graphql": wrong}, "keeps serving")
+    place = 'graphql/schema.graphql:4:3: error: the computed field "Note.long"'
+    assert f'{place}: column "txt" does not exist' in printed
+    raising = wrong.replace("length(txt)", "10 / length(text)")
+    printed = dev.save({"graphql/schema.graphql": raising}, "keeps serving")
+    assert f"{place} raises where text = '': division by zero" in printed
+    assert dev.ask("{ notes { text } }") == {"data": {"notes": [{"text": "seeded"}]}}
+    assert revisions(dev.project) == 1
+    dev.save({"graphql/schema.graphql": wrong.replace("txt", "text")}, "Reloaded in")
+    assert dev.ask("{ notes { long } }") == {"data": {"notes": [{"long": 6}]}}
 
 
 def test_bad_python_keeps_the_version_before(dev: Dev) -> None:
