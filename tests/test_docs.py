@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import tomllib
 import uuid
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,7 @@ from clew.schema.build import DIRECTIONS, build_schema
 from clew.schema.scalars import SCALARS
 from clew.sdl.directives import definitions
 from clew.wire.respond import _ALWAYS, _STATUS
+from tests.node import program
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -323,6 +325,26 @@ def test_a_curl_command_gets_the_answer_that_is_shown(command: str, shown: str, 
             await app.engine.pool.close()
 
     assert without_ids(asyncio.run(run())) == without_ids(json.loads(shown))
+
+
+def test_a_form_shows_errors_beside_their_fields(demo: tuple[Clew, str]) -> None:
+    (program_,) = blocks(sections(read("docs/writes.md"))["Errors"], "js")
+    thread = answer(demo, "{ threads(limit: 1) { id agent { id } } }", {})["data"]["threads"][0]
+    messages = """mutation ($id: ID!) { updateThread(id: $id, set: {messages: {create: [
+      {position: 1001, content: "a", author: USER}, {position: -1, content: "b", author: USER}
+    ]}}) { id } }"""
+    agent = "mutation ($id: ID!) { updateAgent(id: $id, set: {temperature: 3}) { id } }"
+    for document, key, shown in (
+        (messages, thread["id"], {"set.messages.create.1.position": "Positions count from 1."}),
+        (agent, thread["agent"]["id"], {"set.temperature": "A temperature is between 0 and 2."}),
+    ):
+        errors = answer(demo, document, {"id": key})["errors"]
+        script = f"""const errors = {json.dumps(errors)}, shown = {{}};
+          const form = {{setError: (field, {{message}}) => {{ shown[field] = message; }}}};
+          {program_}
+          console.log(JSON.stringify(shown));"""
+        done = subprocess.run([program("node"), "-e", script], capture_output=True, text=True, check=True, timeout=60)
+        assert json.loads(done.stdout) == shown
 
 
 # --- commands, settings, errors -------------------------------------------------------

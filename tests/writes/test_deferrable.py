@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from tests.depth import examples, seeds
 from tests.writes.api import api_of, code
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +50,36 @@ async def test_places_are_judged_in_the_end(field: str, places: list[tuple[int, 
     async with api_of(database_url, LISTS, ROWS) as api:
         await api.ok(f"mutation {{ {field} }}")
         assert await api.sql("SELECT id, place FROM items WHERE list_id = 1 ORDER BY id") == places
+
+
+EACH = 10
+
+
+@pytest.mark.parametrize("seed", seeds(examples(30), EACH))
+async def test_any_moves_are_judged_by_where_all_are_in_the_end(seed: int, database_url: str) -> None:
+    random = Random(seed)
+    rows = "SELECT id, place FROM items WHERE list_id = 1 ORDER BY id"
+    async with api_of(database_url, LISTS, ROWS) as api:
+        for _ in range(EACH):
+            before: dict[int, int] = dict(await api.sql(rows))
+            moves = {number: random.randint(0, 4) for number in random.sample(sorted(before), random.randint(1, 3))}
+            updates = ", ".join(f"{{id: {number}, set: {{place: {place}}}}}" for number, place in moves.items())
+            by = random.choice((-1, 1, 2))
+            field, after = random.choice(
+                (
+                    (f"updateManyItems(updates: [{updates}]) {{ count }}", before | moves),
+                    (f"updateList(id: 1, set: {{items: {{update: [{updates}]}}}}) {{ id }}", before | moves),
+                    (
+                        f"updateItems(where: {{id: {{in: {sorted(moves)}}}}}, inc: {{place: {by}}}) {{ count }}",
+                        before | {number: before[number] + by for number in moves},
+                    ),
+                )
+            )
+            if len(set(after.values())) == len(after):
+                await api.ok(f"mutation {{ {field} }}")
+                assert dict(await api.sql(rows)) == after
+            else:
+                assert code(await api.fails(f"mutation {{ {field} }}")) == "CONSTRAINT_VIOLATION"
 
 
 async def test_a_key_that_is_taken_in_the_end_is_an_error_of_its_field(database_url: str) -> None:
