@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from graphql import GraphQLInputObjectType
@@ -179,17 +180,33 @@ class Gatherer:
             ClewError: CONSTRAINT_VIOLATION.
         """
         late, astray = await self._store.leads(entity, drafts, operation)
-        for draft, relation in astray:
-            target = self._model.entity(relation.target)
-            wanted = {target.key_columns[place].name: name for name, place in _pointing(entity, relation, target)}
-            new = (
-                row for step in self.steps if isinstance(step, Create) and step.entity is target for row in step.drafts
-            )
-            if not any(all(_same(row, theirs, draft, ours) for theirs, ours in wanted.items()) for row in new):
-                if forbidden := await forbidden_anyway(self._store, entity, [draft], operation, Phase.GATHER, None):
-                    raise forbidden
-                raise self._store.hidden(entity, relation).at(draft.path)
+        for draft, relation in await self.led_astray(entity, drafts, astray):
+            if forbidden := await forbidden_anyway(self._store, entity, [draft], operation, Phase.GATHER, None):
+                raise forbidden
+            raise self._store.hidden(entity, relation).at(draft.path)
         return late
+
+    async def led_astray(
+        self, entity: Entity, drafts: Sequence[Draft], astray: Sequence[tuple[Draft, Relation]]
+    ) -> list[tuple[Draft, Relation]]:
+        """Return those of some to-ones that lead to no row which this field creates.
+
+        Args:
+            drafts: the rows that are written together with those of the to-ones.
+            astray: the to-ones, each with its row. They lead to no readable row.
+        """
+        made: dict[str, dict[Key, Draft]] = {}
+        found: list[tuple[Draft, Relation]] = []
+        for number, (draft, relation) in enumerate(astray):
+            await self._store.pause(number)
+            target = self._model.entity(relation.target)
+            names = {target.key_columns[place].name: name for name, place in _pointing(entity, relation, target)}
+            if relation.name not in made:  # alike if true: a cache
+                made[relation.name] = await self._made(target, [*names], drafts if target is entity else ())
+            new = made[relation.name].get(tuple(draft.values.get(name) for name in names.values()))
+            if new is None or new is draft:
+                found.append((draft, relation))
+        return found
 
     # --- rows that are there ----------------------------------------------------------
 
@@ -712,8 +729,10 @@ class Gatherer:
                 await self._store.pause(index)
                 values.append(self._inputs.unique(entity, names, *wanted[number]))
             found = dict(await self._store.find(entity, columns, values))
+            # A key that the rules may mask tells nobody of a row.
+            shown = self._store.visible(entity).masks.keys().isdisjoint(names)
             # alike without `len(found) < len(numbers)`: a shortcut
-            made = await self._made(entity, names) if new and len(found) < len(numbers) else {}
+            made = await self._made(entity, names) if new and shown and len(found) < len(numbers) else {}
             for index, number in enumerate(numbers):
                 await self._store.pause(index)
                 place = wanted[number][1]
@@ -725,15 +744,18 @@ class Gatherer:
                     raise NoSuchRowError(place)
         return [rows[number] for number in range(len(wanted))]
 
-    async def _made(self, entity: Entity, names: Sequence[str]) -> dict[Key, Draft]:
-        """Return the rows that the field creates, by the values of a unique key; none if the key may be masked."""
+    async def _made(self, entity: Entity, names: Sequence[str], together: Sequence[Draft] = ()) -> dict[Key, Draft]:
+        """Return the new rows of the field whose key is given, by its values.
+
+        Args:
+            together: more new rows, which are written together with those that lead to them.
+        """
+        steps = [step.drafts for step in self.steps if isinstance(step, Create) and step.entity is entity]
         made: dict[Key, Draft] = {}
-        if self._store.visible(entity).masks.keys().isdisjoint(names):
-            # alike without `isinstance(step, Create)`: rows that change before this have no values of a key
-            steps = [step for step in self.steps if isinstance(step, Create) and step.entity is entity]
-            for number, draft in enumerate(draft for step in steps for draft in step.drafts):
-                await self._store.pause(number)
-                made.setdefault(tuple(draft.values.get(name) for name in names), draft)
+        for number, draft in enumerate(chain(*steps, together)):
+            await self._store.pause(number)
+            if draft.values.keys() >= set(names):
+                made.setdefault(tuple(draft.values[name] for name in names), draft)
         return made
 
     def _known_keys(self, entity: Entity) -> list[tuple[str, ...]]:
@@ -763,11 +785,6 @@ def refuse_twice(rows: Iterable[Locked], drafts: Iterable[Draft]) -> None:
         if row.key in keys:
             raise ClewError(f"`{draft.place}` names a row twice.", hint="Put its changes into one entry.")
         keys.add(row.key)
-
-
-def _same(row: Draft, theirs: str, draft: Draft, ours: str) -> bool:
-    """Return whether `theirs` of a row and `ours` of a draft have the same known value."""
-    return theirs in row.values and ours in draft.values and row.values[theirs] == draft.values[ours]
 
 
 def _is_before(path: Sequence[str | int], other: Sequence[str | int]) -> bool:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 from typing import Any, TypeVar
 
 import asyncpg
@@ -446,6 +447,9 @@ class Store:
             given = {name for (names, _, _), _ in shapes for name in names}
             await self.in_parts(drafts, partial(_fill_nulls, entity, given=given))
             shapes = await self._by_shape(drafts)
+            if len(shapes) > 1 and await self._lead_to_one_another(entity, drafts):
+                # In their order, so that a row comes after the one that it leads to.
+                shapes = [(shape, [*same]) for shape, same in groupby(drafts, _shape)]
         width = len(entity.primary_key)
         before = self._before.setdefault(entity.name, _Before())
         for shape, same in shapes:
@@ -468,6 +472,22 @@ class Store:
                 await self.rest(part)
         for relation in self._goes_with(entity):
             await self._hold(entity, relation, drafts)
+
+    async def _lead_to_one_another(self, entity: Entity, drafts: Sequence[Draft]) -> bool:
+        """Return whether a key in one of some new rows leads to another of them."""
+        names = {column.column: column.name for column in entity.columns}
+        leading = [
+            {names[theirs]: names[ours] for ours, theirs in relation.on}
+            for relation in entity.relations
+            if relation.key and relation.target == entity.name
+        ]
+        given: set[Key] = set()
+        led: set[Key] = set()
+        for number, draft in enumerate(drafts if leading else ()):
+            await self.pause(number)
+            given.add(tuple(draft.values.get(name) for name in entity.primary_key))
+            led.update(tuple(draft.values.get(ours[name]) for name in entity.primary_key) for ours in leading)
+        return any(None not in key for key in given & led)
 
     async def update(self, entity: Entity, drafts: Sequence[Draft]) -> None:
         """Change locked rows.
@@ -941,6 +961,11 @@ def _how_to_fill(entity: Entity, violation: ClewError) -> str | None:
 def _constraint(entity: Entity, key: UniqueKey) -> str:
     name = quote_name(key.name)
     return f"{quote_name(entity.schema)}.{name}" if entity.schema else name
+
+
+def _shape(draft: Draft) -> _Shape:
+    """Return what a new row writes."""
+    return tuple(sorted(draft.values)), (), ()
 
 
 def _fill_nulls(entity: Entity, drafts: Iterable[Draft], given: Collection[str]) -> None:

@@ -530,8 +530,7 @@ class Writer:
             operation = _operation(step)
             await store.in_parts(step.drafts, partial(self._inputs.settle, step.entity, operation=operation))
             _, astray = await store.leads(step.entity, step.late, operation)
-            if astray:
-                draft, relation = astray[0]
+            for draft, relation in await self._gathered.led_astray(step.entity, step.drafts, astray):
                 raise store.hidden(step.entity, relation).at(draft.path)
             if isinstance(step, Create):
                 await store.insert(step.entity, step.drafts, once=step.once)

@@ -707,7 +707,7 @@ TOLD: tuple[Entry, ...] = (
             f'{{id: "9", tongs: {{connect: {{{way}: "{key}"}}}}}}]}}}}) {{ id }}',
             Gives({"updateForge": {"id": 1}}),
             {
-                **made("Tongs", "7", name="new", stamp=None, rusty=False),
+                **made("Tongs", "7", name="new", stamp=None, rusty=False, pair_id=None),
                 **made("Piece", "8", forge_id=1, tongs_id="7"),
                 **made("Piece", "9", forge_id=1, tongs_id="7"),
             },
@@ -721,9 +721,31 @@ TOLD: tuple[Entry, ...] = (
             '{id: "8", others: {create: [{id: "7", name: "new"}]}}, {id: "9", others: {connect: [{name: "old"}]}}',
             # A piece, no tongs; and a key that the rules mask on some.
             '{id: "8", tongs: {create: {id: "7", pieces: {create: [{id: "6"}]}}}}, {id: "9", tongs: {connect: {id: "6"}}}',
+            '{id: "8", tongs: {create: {id: "7"}}}, {id: "9", tongs: {connect: {name: "new"}}}',
             '{id: "8", tongs: {create: {id: "7", stamp: "s"}}}, {id: "9", tongs: {connect: {stamp: "s"}}}',
             '{id: "8", tongs: {create: {id: "7", pieces: {create: [{id: "6"}]}}}}, '
             '{id: "9", tongs: {create: {id: "5", pieces: {connect: [{id: "6"}]}}}}',
+        )
+    ),
+    # By its key a row leads to another of its list, to no hidden one of that key, and not to itself.
+    (
+        "ben",
+        'updateForge(id: 1, set: {pieces: {create: [{id: "8", others: {create: [{id: "6"}, {id: "7", pairId: "6"}]}}]}}) { id }',
+        Gives({"updateForge": {"id": 1}}),
+        {
+            **made("Tongs", "6", name=None, stamp=None, rusty=False, pair_id=None),
+            **made("Tongs", "7", name=None, stamp=None, rusty=False, pair_id="6"),
+            **made("Piece", "8", forge_id=1, tongs_id=None),
+            "PieceTongs 8 6": {"piece_id": "8", "tongs_id": "6"},
+            "PieceTongs 8 7": {"piece_id": "8", "tongs_id": "7"},
+        },
+    ),
+    *(
+        ("ben", f"updateForge(id: 1, set: {{pieces: {{create: [{pieces}]}}}}) {{ id }}", CONSTRAINT)
+        for pieces in (
+            '{id: "1"}, {id: "9", tongsId: "1"}',
+            '{id: "8", tongs: {create: {id: "7", pairId: "7"}}}',
+            '{id: "8", others: {create: [{id: "6"}, {id: "7", pairId: "1"}]}}',
         )
     ),
     # It tells nothing of a row that is hidden and has that key, and makes none that its writer could not read.

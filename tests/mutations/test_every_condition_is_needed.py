@@ -72,6 +72,7 @@ DECIDING = tuple(
                 "Gatherer.lock_of",
                 "Gatherer._refuse_telling",
                 "Gatherer._refuse_hidden",
+                "Gatherer.led_astray",
                 "Gatherer._guard_linked",
                 "Gatherer._held",
                 "Gatherer.delete",

@@ -210,7 +210,7 @@ class NaiveWriter:
                     raise RefusedError(BAD if self.could_give(entity, column) else VIOLATION)
             self.may(entity, fields, Operation.CREATE, None)
         for values, _, _, leading in drafts:
-            self.leads(entity, values, leading)
+            self.leads(entity, values, leading, beside=[other for other, *_ in drafts if other is not values])
         rows = []
         for values, fields, _, _ in drafts:
             row: Row = {}
@@ -494,7 +494,15 @@ class NaiveWriter:
     def pointing(self, entity: Entity, relation: Relation, target: Row) -> Row:
         return {self.by_sql(entity, local).name: target[remote] for local, remote in relation.on}
 
-    def leads(self, entity: Entity, values: Row, known: set[str], row: Row | None = None) -> None:
+    def leads(
+        self,
+        entity: Entity,
+        values: Row,
+        known: set[str],
+        row: Row | None = None,
+        beside: Sequence[Row] = (),
+    ) -> None:
+        """Refuse to-ones that lead to no row; `beside` are values of rows that are created together with this one."""
         for relation in entity.relations:
             names = [name for name in relation.key if name in values]
             if relation.kind is not RelationKind.TO_ONE or not names or relation.name in known:
@@ -507,7 +515,11 @@ class NaiveWriter:
             keys = [self.by_sql(target, name).name for name in wanted]
             seen = [was for was in self.before.visible(target) if self.knows(target, self.now[id(was)], keys)]
             made = [item.row for item in self.written if item.entity is target and id(item.row) not in self.were]
-            there = any(all(row[name] == value for name, value in wanted.items()) for row in (*seen, *made))
+            together = [
+                {name: other.get(self.by_sql(target, name).name) for name in wanted}
+                for other in (beside if target is entity else ())
+            ]
+            there = any(all(row[name] == value for name, value in wanted.items()) for row in (*seen, *made, *together))
             if self.constrained and not there:
                 raise RefusedError(VIOLATION)
 

@@ -214,6 +214,34 @@ async def test_a_row_before_is_known_by_no_key_that_may_be_masked(rule: str, is_
         await api.ok(document % ('code: "c"' if is_known else "id: 1"), viewer=ANN)
 
 
+@pytest.mark.parametrize("seen", ["{}", "{size: {gt: 0}}"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "createNode(input: {id: 1, kids: {create: [%s]}}) { id }",
+        "updateNode(id: 9, set: {kids: {create: [%s]}}) { id }",
+    ],
+)
+async def test_a_nested_row_leads_to_one_of_its_list_by_its_key(field: str, seen: str, database_url: str) -> None:
+    sdl = f"""type Node @table @allow(role: user, where: {seen})
+      @allow(role: user, to: [CREATE, UPDATE], where: {{}}, fields: [id, size, parent, twin, kids]) {{
+      id: Int! @id
+      size: Int! @default(value: 1)
+      parent: Node
+      twin: Node
+      kids: [Node!]! @relation(from: "parent")
+    }}"""
+    rows = "INSERT INTO nodes (id, size) VALUES (8, 0), (9, 1)"
+    async with api_of(database_url, sdl, rows) as api:
+        for twin in (7, *(() if seen == "{}" else (3, 8))):
+            error = await api.fails(f"mutation {{ {field % f'{{id: 2}}, {{id: 3, twinId: {twin}}}'} }}", viewer=ANN)
+            assert code(error) == "CONSTRAINT_VIOLATION"
+        # Rows that give other fields are other statements.
+        kids = "{id: 2}, {id: 3, size: 2, twinId: 2}, {id: 4, twinId: 3}, {id: 5, size: 2, twinId: 4}"
+        await api.ok(f"mutation {{ {field % kids} }}", viewer=ANN)
+        assert await api.sql("SELECT twin_id FROM nodes WHERE id BETWEEN 2 AND 5 ORDER BY id") == [None, 2, 3, 4]
+
+
 async def test_a_key_leads_to_a_row_before_and_to_none_after(database_url: str) -> None:
     sdl = "type Node @table @allow(role: user, to: ALL, fields: [id, parent]) { id: Int! @id parent: Node }"
     async with api_of(database_url, sdl) as api:
