@@ -44,7 +44,8 @@ class Constraints:
                 continue
             is_plain = unique.where is None and unique.sql is None
             lookup = names.lookup_field(self.entity.single, fields) if is_plain else None
-            if any(self.columns[column].hidden for column in columns):
+            if any(self.columns[column].hidden or self.columns[column].type.is_list for column in columns):
+                # An input names a key by plain values.
                 lookup = None
             location = location_of(unique.node)
             uniques[name] = UniqueKey(

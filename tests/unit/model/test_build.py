@@ -29,6 +29,7 @@ from clew.model.types import (
     UniqueKey,
     ValueType,
 )
+from clew.model.writing import unique_keys
 
 BLOG = """
 "Someone who writes. 作者"
@@ -316,6 +317,15 @@ def test_a_composite_key_travels_through_relations() -> None:
     assert all(column(note, name).nullable for name in relation.key)
     assert note.uniques[0].columns == relation.key
     assert note.uniques[0].lookup == "noteByItem"
+
+
+def test_a_unique_list_is_no_key_that_a_client_names() -> None:
+    model = model_of("type Route @table { id: Int! @id stops: [String!]! @unique name: String! @unique }")
+    assert [(unique.columns, unique.lookup) for unique in model.entity("Route").uniques] == [
+        (("stops",), None),
+        (("name",), "routeByName"),
+    ]
+    assert list(unique_keys(model.entity("Route"))) == ["id", "name"]
 
 
 def test_a_named_column_is_shared_with_the_field_that_has_it() -> None:
