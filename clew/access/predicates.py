@@ -79,18 +79,27 @@ def operand(
 
 
 def _reach(column: ValueType, operator: str, form: str) -> Reach:
-    """Return how much of a stored value of `column` an operator reads."""
-    if not operators.is_wide(column) or operator == "isNull":
+    """Return how much of a stored value of `column` an operator reads. Each operator has a line of its own here."""
+    if not operators.is_wide(column):
         return Reach.NARROW
-    if operator == "ilike":
-        return Reach.ANY_CASE
-    if form != "value":
-        return {"pattern": Reach.PATTERN, "prefix": Reach.WHOLE}.get(form, Reach.WITHIN)
-    if operator in ("eq", "neq", "in", "notIn"):
-        return Reach.SAME if operators.has_length(column) else Reach.WHOLE
-    if operator in ("hasAny", "hasAll"):
-        return Reach.ITEMS
-    return Reach.PARTS if operator == "contains" else Reach.WHOLE
+    match operator:
+        case "isNull":
+            return Reach.NARROW
+        case "eq" | "neq" | "in" | "notIn":
+            return Reach.SAME if operators.has_length(column) else Reach.WHOLE
+        case "gt" | "gte" | "lt" | "lte" | "startsWith" | "has" | "hasKey":
+            return Reach.WHOLE
+        case "hasAny" | "hasAll":
+            return Reach.ITEMS
+        case "like":
+            return Reach.PATTERN
+        case "ilike":
+            return Reach.ANY_CASE
+        case "endsWith":
+            return Reach.WITHIN
+        case "contains":
+            return Reach.PARTS if form == "value" else Reach.WITHIN
+    raise ValueError(f"How much of a stored value does `{operator}` read? Nothing here says it.")
 
 
 def comparison(column: Column, operator: str, source: Source, place: str, mask: Predicate | None = None) -> Predicate:
