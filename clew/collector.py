@@ -42,7 +42,7 @@ def paused() -> Iterator[None]:
             gc.enable()
 
 
-# In bytes: how much memory may be garbage in cycles, beside as much again as the process needs.
+# In bytes: the allowance for garbage in cycles, added to twice the needed memory (see `_note`).
 _GARBAGE = 128 * 1024 * 1024
 
 
@@ -68,7 +68,7 @@ class Survivors:
             gc.callbacks.append(self._note)
 
     def end(self) -> None:
-        """Let survivors be as they are, once each `begin` has its end."""
+        """After the last `end`, stop freezing survivors."""
         self._users -= 1
         if not self._users:
             gc.callbacks.remove(self._note)
@@ -102,7 +102,7 @@ _NEVER = 2**30
 class FullCollections:
     """Puts off full collections, which walk over all objects in one go, while large work is under way.
 
-    That work runs in short turns. Its objects are many, but they hold no cycles: each is freed when it is not used any
+    That work runs in short turns. Its objects are many, but hold no cycles: each is freed when nothing uses it any
     more. Collections of the youngest objects go on.
     """
 

@@ -1,13 +1,14 @@
 """Complete large results in slices, so that the event loop gets a turn between them.
 
 graphql-core completes a list or an object without a pause, however large it is. So it gets a long list as an
-asynchronous iterable, which waits between items when the time of a slice is over. When that time is over, it gets
-short lists so too, and waits before the next field of an object: a result may be large because it is deep. Each turn
-of the loop continues only one list or object, of all those of all operations. The one that began to wait first comes
-first.
+asynchronous iterable, which waits between items when the time of a slice is over. Once a slice is over, short lists
+are also passed this way, and graphql-core pauses before the next field of an object: a result may be large because it
+is deep. Each turn of the loop continues only one list or object, of all those of all operations. The one that has
+waited longest comes first.
 
 graphql-core awaits the parts of a value together, however many there are. A cancellation would reach all of them, and
-all below, in one go. So in a large operation each part has a task of its own, which `Batches` cancels in its turn.
+everything below them, in one go. So in a large operation each part has a task of its own, which `Batches` cancels in
+its turn.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class SlicedList:
 
     Args:
         begin: called when the first item is asked for, with a future that is done once no more items will be asked
-            for. That may never happen.
+            for. It may stay pending for ever, if nobody reads the list to its end.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ class Foresight:
     reading: Reading
 
     def could(self, condition: Predicate) -> Predicate:
-        """Return a weaker condition, which reads only known facts. If it fails, the condition cannot become true."""
+        """Return a weaker condition, which reads only known facts. If it is false, the full one cannot hold."""
         return self._bound(condition, TRUE)
 
     def _bound(self, condition: Predicate, unknown: Predicate) -> Predicate:

@@ -78,7 +78,7 @@ def _is_known(entity: Entity, joined: _Pairs, item: Predicate, facts: _Facts) ->
 
 
 def _without(rows: Visible, other: Visible, holds: Callable[[Predicate, _Facts], bool]) -> Visible:
-    """Return the rows without the conditions that hold in every case, whichever rule shows the other row."""
+    """Return the rows without the conditions that follow from each rule by which the other row may be visible."""
     asked = _conjuncts(rows.where)
     cases = _cases(other.where)
     left = [item for item in asked if not all(_follows(item, facts, holds) for facts in cases)]

@@ -192,9 +192,9 @@ class ChangeSource(Protocol):
         ...
 
     def since(self, position: Position, tables: Collection[TableName], until: Position) -> AsyncIterator[Batch]:
-        """Give the changes of some tables from a position up to another one: where a listener of the caller's began.
+        """Give the changes of some tables from a position up to `until`, where the caller's own listener began.
 
-        So the two together give each change once.
+        So this and the listener together give each change once.
 
         Raises:
             LostPositionError: changes after the position are not there any more.

@@ -23,7 +23,8 @@ from clew.viewer import Viewer
 # In bytes: how much of a file is kept until the client takes it, and how much is handed on at once.
 _KEPT = 512 * 1024
 _FIRST = 64 * 1024
-# In seconds. A small file is not begun before its end is known, so that an error can still be told.
+# In seconds. A small file is held back until it is complete, for up to this time, so that an error can still get a
+# status of its own.
 _PATIENCE = 0.1
 # In seconds: for how long the process counts as busy after other work used the database, and the pause between two
 # parts of files meanwhile. asyncpg hands over at most 256 KiB at once. So all exports read less than 27 MB a second.

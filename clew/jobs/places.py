@@ -1,9 +1,9 @@
 """Where a worker looks for jobs in the queue.
 
-While anybody holds an old snapshot, rows that were claimed stay in the index, and whoever reads it from its beginning
-passes over all of them. But a row is numbered by its transaction, and a transaction that has ended adds no rows. So a
-worker goes on from the first row that it saw, or from the oldest transaction that ran at that time. A transaction that
-runs for long is looked up by itself, so that it does not hold the place back.
+While anybody holds an old snapshot, rows that were claimed stay in the index, and a read from its beginning passes over
+all of them. But a row is numbered by its transaction, and a transaction that has ended adds no rows. So a worker goes
+on from the first row that it saw, or, if that is earlier, from the oldest transaction that was running then. A
+transaction that runs for long is looked up by itself, so that it does not hold the place back.
 """
 
 from __future__ import annotations

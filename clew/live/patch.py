@@ -79,7 +79,7 @@ def _list_difference(old: list[Any], new: list[Any], path: str) -> Iterator[Step
             yield {"op": "add", "path": f"{path}/{index}", "value": new[index]}
             continue
         while name in steady and items[index] != name:
-            # It comes later: it gets its place when its turn has come.
+            # This item belongs further back. Move it to the end for now; it is placed when its index is reached.
             items.append(items.pop(index))
             yield {"op": "move", "from": f"{path}/{index}", "path": f"{path}/{len(items) - 1}"}
         if items[index] != name:

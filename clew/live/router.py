@@ -35,7 +35,7 @@ class Watch(Generic[Member]):
         self.dependency = dependency
         # The table of its entity, or those behind it if it is a view.
         self.tables = tables
-        # A live view of all members of the plan.
+        # All members of the plan: a view that changes with them.
         self.everybody = everybody
         self.by_value: tuple[defaultdict[str, set[Member]], ...] = tuple(defaultdict(set) for _ in dependency.routes)
 

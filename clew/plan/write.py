@@ -1,8 +1,8 @@
 """The plans of the statements of a mutation's root field, in the order of its three phases.
 
-The first phase finds, locks and judges rows as they are (`Find`, `Lock`, `Leads`, `Reached`). The second writes them
-(`Insert`, `Update`, `Delete`, `Mark`, `Hold`). The third judges them again (`Check`). A plan holds no values: they come
-as arrays when the statement runs. So one statement serves any number of rows.
+The first phase finds, locks and judges rows as they are (`Find`, `Lock`, `Judge`, `Leads`, `Reached`). The second
+writes them (`Foresee`, `Insert`, `Update`, `Delete`, `Mark`, `Hold`). The third judges them again (`Recall`, `Check`).
+A plan holds no values: they come as arrays when the statement runs. So one statement serves any number of rows.
 """
 
 from __future__ import annotations

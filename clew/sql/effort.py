@@ -108,7 +108,8 @@ def _parts(value: Any) -> float:
 def _pieces(pattern: str) -> list[str]:
     r"""Return the texts between the `%` of a LIKE pattern that Postgres looks for at every position.
 
-    In place of a text with a `_` there is one that repeats itself as often as it could match.
+    A text with a `_` is replaced by spaces of the same length, which have the largest repetition, because `_` may match
+    anything.
     """
     if len(pattern) > 2 * LONGEST_PATTERN:
         return [pattern]

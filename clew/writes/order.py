@@ -40,7 +40,8 @@ class Order:
         self._sight = sight
         self._hooks = hooks
         self._model: Model = access.model
-        # By entity name: operations under the entity's rules, and changes along with other rows, under its guards only.
+        # By entity name. `_written`: operations that rules judge. `_along`: changes caused by other rows (such as
+        # cascades), which only guards judge.
         self._written: dict[str, set[Operation]] = {}
         self._along: dict[str, set[Operation]] = {}
         # The entities at the ends of generated links, whose rules decide on the links.
