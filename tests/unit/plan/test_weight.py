@@ -80,6 +80,12 @@ def planned(document: str, variables: dict[str, Any] | None = None, **limits: An
         ("{ teamsGroups(by: [{budget: VALUE}]) { count } }", 2 + 1 + 1),
         ("{ teamsConnection { nodes { id } } }", 3),
         ("{ teamsConnection { totalCount again: totalCount } }", 3 + 2 * 3),
+        # The example of docs/limits.md: the rule is 1, and a cursor counts both keys of the order again.
+        ('{ usersConnection(after: "0.a", orderBy: [{hidden: ASC}]) { nodes { id } } }', 5),
+        (
+            '{ usersConnection(after: "0.a", orderBy: [{hidden: ASC}]) { nodes { id } pageInfo { hasNextPage } } }',
+            5 + 1 + 1 + 2 * 2,
+        ),
         ("{ team(id: 1) { id } }", 3),
         # An entity that is asked about is 1, and what is asked of it.
         ("{ rooms { id } }", 1 + 2 + 1 + 1),
