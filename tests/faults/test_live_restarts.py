@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 import time
@@ -24,7 +23,7 @@ from tests.faults.lab import LAB, ask, client_of, make_project, served, url_of
 from tests.faults.lab.app import bindables
 from tests.live.test_patch import applied
 from tests.server import Postgres, stoppable
-from tests.sockets.client import Client, socket
+from tests.sockets.client import socket
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +52,7 @@ class Follower:
         async with socket(port, origin=f"http://localhost:{port}", init=True) as client:
             while True:
                 await client.subscribe(f"subscription {self.document}", extensions={"patch": self.patches})
-                while (message := await received(client))["type"] == "next":
+                while (message := await client.receive(None))["type"] == "next":
                     answer = message["payload"]
                     self.last = (
                         answer["data"] if "data" in answer else applied(self.last, answer["extensions"]["patch"])
@@ -77,10 +76,10 @@ class Copy:
     async def follow(self, port: int, http: httpx.AsyncClient) -> None:
         async with socket(port, origin=f"http://localhost:{port}", init=True) as client:
             await client.subscribe("subscription { itemChanges { kind id } }")
-            await received(client)
+            await client.receive(None)
             # What is told from here on may be in the copy already, and what is in it may be told of later.
             self.keys = await self.read(http)
-            while (message := await received(client))["type"] == "next":
+            while (message := await client.receive(None))["type"] == "next":
                 event = message["payload"]["data"]["itemChanges"]
                 self.results += 1
                 if event["kind"] == "RESET":
@@ -99,13 +98,6 @@ class Copy:
 
     async def is_right(self, http: httpx.AsyncClient) -> bool:
         return self.keys == await self.read(http)
-
-
-async def received(client: Client) -> Any:
-    """The next message, however long it takes."""
-    while (message := json.loads(await client.connection.recv())) == {"type": "ping"}:
-        await client.send({"type": "pong"})
-    return message
 
 
 async def write_by_clew(http: httpx.AsyncClient, rng: random.Random) -> None:
