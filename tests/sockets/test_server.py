@@ -220,13 +220,16 @@ async def test_results_that_wait_for_a_slow_client_are_bounded(desk: Desk, monke
     monkeypatch.setattr(clew.wire.websocket, "_MOST_UNSENT", 3 * 2**20)
     names = [f"bounded {number}" for number in range(8)]
     channels = [channel(name) for name in names]
-    async with served(desk.app()) as port, stalled(port, *names):
+    app = desk.app()
+    async with served(app) as port, stalled(port, *names):
         for one in channels:
             await one.started.wait()
             one.events.put_nowait(MEGABYTE * 2)
         async with asyncio.timeout(5):
             for one in channels:
                 await one.ended.wait()
+    # `clew_slow_readers_total`
+    assert app.sockets.slow == 1
 
 
 async def test_a_client_that_does_not_read_is_left_under_any_server(
