@@ -5,13 +5,19 @@ Tests make and drop tables and clusters all the time, and on a disk most of that
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import asyncpg
 
 from clew.database import cluster
 from clew.database.embedded import embedded_postgres
@@ -20,6 +26,8 @@ STATE = Path(__file__).resolve().parent.parent / ".clew"
 MEMORY = Path("/dev/shm")
 # In bytes. A run of all tests takes some hundred megabytes.
 ROOM = 3 * 10**9
+# In seconds. Long, because the machine may be busy.
+PATIENCE = 30.0
 
 
 @contextmanager
@@ -55,6 +63,42 @@ def copy_empty_cluster(folder: Path) -> None:
     # `cp` keeps the owner, whom Postgres asks for. Half a copy must not be taken for a whole one.
     subprocess.run(["cp", "-a", kept / "data", folder / "copy"], check=True)
     (folder / "copy").rename(folder / "data")
+
+
+@dataclass
+class Postgres:
+    """A server that a test may stop."""
+
+    url: str
+    data: Path
+
+    async def stop(self, how: signal.Signals) -> None:
+        postmaster = cluster.postmaster(self.data)
+        assert postmaster is not None
+        postmaster.send_signal(how)
+        await asyncio.to_thread(postmaster.wait, PATIENCE)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(cluster.start, self.data, True)
+
+    async def connect(self) -> asyncpg.Connection[Any]:
+        """Open a connection, as soon as the server takes one."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    return await asyncpg.connect(self.url)
+                except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError):
+                    await asyncio.sleep(0.05)
+
+
+@contextmanager
+def stoppable() -> Iterator[Postgres]:
+    """Run a server of a test's own, which keeps what it has committed."""
+    with tempfile.TemporaryDirectory(prefix="clew-test-", dir=in_memory(), ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        copy_empty_cluster(folder)
+        with embedded_postgres(folder, durable=True) as url:
+            yield Postgres(url, folder / "data")
 
 
 def in_memory() -> Path | None:

@@ -54,7 +54,7 @@ _REST = 0.005
 _BELIEF = 90.0
 _SAYING = 30.0
 # After a lost connection: the first and the longest wait.
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 3.0
 # After so many time-outs in a row the changes are too many to be read: as after an hour without the database.
 _MOST_TIMEOUTS = 3
 # How often old changes are dropped, at most and as a share of the retention.

@@ -61,7 +61,7 @@ _LONGEST_TURN = 60.0
 # The plans whose dependencies are kept.
 _PLANS = 500
 # The seconds between two tries while the database is not there.
-_SHORTEST_RETRY, _LONGEST_RETRY = 0.2, 5.0
+_SHORTEST_RETRY, _LONGEST_RETRY = 0.2, 3.0
 
 
 class LiveStream:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 import psutil
 import pytest
 
 from clew.changes.types import ChangeKind, OtherEpochError
-from clew.database import cluster
-from clew.database.embedded import embedded_postgres
-from tests.changes.log import NAMES, PATIENCE, Ear, Log, logged
+from tests.changes.log import NAMES, Ear, Log, logged
+from tests.server import Postgres, stoppable
 
 
 @dataclass
@@ -24,42 +20,20 @@ class Server:
     """A server of the test's own."""
 
     log: Log
-    data: Path
-
-    async def stop(self, how: signal.Signals) -> None:
-        postmaster = cluster.postmaster(self.data)
-        assert postmaster is not None
-        postmaster.send_signal(how)
-        await asyncio.to_thread(postmaster.wait, PATIENCE)
-
-    async def start(self) -> None:
-        await asyncio.to_thread(cluster.start, self.data, True)
+    postgres: Postgres
 
     async def execute(self, statement: str) -> None:
         """Run a statement on a new connection, as soon as the server takes one."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    connection = await asyncpg.connect(self.log.url)
-                except (OSError, asyncpg.CannotConnectNowError):
-                    await asyncio.sleep(0.05)
-                    continue
-                break
+        connection = await self.postgres.connect()
         await connection.execute(statement)
         await connection.close()
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    with (
-        tempfile.TemporaryDirectory(prefix="clew-test-", ignore_cleanup_errors=True) as folder,
-        embedded_postgres(Path(folder), durable=True) as url,
-    ):
-        connection = await asyncpg.connect(url)
-        data = Path(await connection.fetchval("SHOW data_directory"))
-        await connection.close()
-        async with logged(url) as log:
-            yield Server(log, data)
+    with stoppable() as postgres:
+        async with logged(postgres.url) as log:
+            yield Server(log, postgres)
 
 
 def rows(ear: Ear) -> list[int]:
@@ -72,8 +46,8 @@ async def test_a_restart_loses_and_repeats_nothing(server: Server) -> None:
     position = ear.listening.position
     for number in range(1, 4):
         await server.execute(f"INSERT INTO people VALUES ({number})")
-        await server.stop(signal.SIGINT)
-        await server.start()
+        await server.postgres.stop(signal.SIGINT)
+        await server.postgres.start()
         # Before the reader is back, perhaps.
         await server.execute(f"INSERT INTO people VALUES ({-number})")
     await ear.until(6)
@@ -92,12 +66,12 @@ async def test_after_a_crash_or_a_failover_everything_is_read_again(server: Serv
     await server.execute("INSERT INTO people VALUES (1)")
     await ear.until(1)
     if how == "a crash":
-        await server.stop(signal.SIGQUIT)
-        await server.start()
+        await server.postgres.stop(signal.SIGQUIT)
+        await server.postgres.start()
     else:
-        await server.stop(signal.SIGINT)
-        (server.data / "standby.signal").touch()
-        await server.start()
+        await server.postgres.stop(signal.SIGINT)
+        (server.postgres.data / "standby.signal").touch()
+        await server.postgres.start()
         await server.execute("SELECT pg_promote()")
     await server.execute("INSERT INTO people VALUES (2)")
     await ear.until(lambda changes: any(change.kind is ChangeKind.RESET for change in changes))

@@ -34,12 +34,12 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def serving(lab: Lab, **settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+async def serving(lab: Lab, *arguments: str, **settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """`clew serve` on the lab's project as a process of its own, ready."""
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATABASE_URL": lab.url, **SECRETS, **settings}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "clew.cli", "serve", "--port", str(port)),
+        *(sys.executable, "-m", "clew.cli", "serve", "--port", str(port), *arguments),
         cwd=lab.root,
         env=environment,
         stderr=asyncio.subprocess.PIPE,

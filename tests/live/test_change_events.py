@@ -449,6 +449,8 @@ async def test_a_client_that_does_not_read_is_told_where_to_go_on(
     with pytest.raises(SlowReaderError) as ended:
         await slow.next()
     assert len(slow.stream._waiting.cuts) == 0
+    # `clew_slow_readers_total`
+    assert newsroom.events.lost == 1
     again = await resumed(newsroom, ended.value.extensions["cursor"])
     assert [one["number"] for one in await again.events()] == list(range(100))
 

@@ -222,12 +222,31 @@ async def test_equal_live_queries_share_one_run(world: Chat, runs: Runs) -> None
     await asyncio.gather(*map(result, streams))
     before = len(runs)
     await world.sql("UPDATE threads SET title = 'new' WHERE id = 3")
-    waiting = [asyncio.ensure_future(result(stream)) for stream in streams]
+    waiting = [asyncio.ensure_future(anext(stream)) for stream in streams]
     await asyncio.sleep(0)
     world.feed.tell("threads", UPDATE, {"id": 3, "title": "a"}, {"id": 3, "title": "new"})
-    found = await asyncio.gather(*waiting)
-    assert all(item == found[0] for item in found)
+    first, *others = await asyncio.wait_for(asyncio.gather(*waiting), SOON)
+    # It is encoded once, too.
+    assert all(other.body is first.body for other in others)
     assert len(runs) == before + 1
+
+
+async def test_a_statement_runs_a_hundred_live_queries_at_most(world: Chat, runs: Runs) -> None:
+    streams = [await world.open(THREAD, ADMIN, {"id": number}) for number in range(250)]
+    await asyncio.gather(*map(result, streams))
+    await world.sql("UPDATE threads SET title = title || '!'")
+    (group,) = world.live._groups.values()
+    group.per_member = 1e-5
+    before = len(runs)
+    waiting = [asyncio.ensure_future(anext(stream)) for stream in streams]
+    await asyncio.sleep(0)
+    world.feed.tell("threads", RESET)
+    await asyncio.wait_for(asyncio.gather(*waiting[1:28]), SOON)
+    # The others stay without a result.
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert max(len(arguments[0]) for sql, arguments in runs.sent[before:] if "clew_member" in sql) == 100
 
 
 async def test_live_queries_of_one_text_run_in_one_statement(world: Chat, runs: Runs) -> None:

@@ -26,8 +26,8 @@ class Client:
     async def send(self, message: Any) -> None:
         await self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
-    async def receive(self) -> Any:
-        async with asyncio.timeout(SECONDS):
+    async def receive(self, seconds: float | None = SECONDS) -> Any:
+        async with asyncio.timeout(seconds):
             while True:
                 message = json.loads(await self.connection.recv())
                 if message != {"type": "ping"}:

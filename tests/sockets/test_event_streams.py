@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncpg
 import httpx
 import pytest
 
@@ -166,6 +167,81 @@ async def test_a_quiet_stream_has_heartbeats(desk: Desk) -> None:
         events.events.put_nowait("{\n}")
         assert (await response.event())[1] == {"data": {"channel": "{\n}"}}  # type: ignore[index]  # None would fail the test
         assert 4 <= response.comments <= 7
+
+
+CHANGES = "subscription ($after: String) { noteChanges(after: $after) { kind cursor } }"
+
+
+@pytest.fixture
+async def writer(desk: Desk) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A connection that writes the notes of m3."""
+    connection = await asyncpg.connect(desk.url)
+    yield connection
+    await connection.execute("DELETE FROM notes WHERE author = 'm3'")
+    await connection.close()
+
+
+def of(subject: str, **headers: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token(subject)}", **headers}
+
+
+async def note(writer: asyncpg.Connection[Any], *texts: str) -> None:
+    for text in texts:
+        await writer.execute("INSERT INTO notes (author, text) VALUES ('m3', $1)", text)
+
+
+async def test_a_stream_of_change_events_goes_on_after_its_last_id(
+    port: int, writer: asyncpg.Connection[Any], desk: Desk
+) -> None:
+    document = "subscription { noteChanges { kind node { text } } }"
+    async with ask(port, document, headers=of("m3")) as response:
+        await note(writer, "1", "2", "3")
+        ids = [event[2] for _ in range(3) if (event := await response.event())]
+    assert all(ids)
+    await note(writer, "4")
+    async with ask(port, document, headers=of("m3", **{"last-event-id": str(ids[1])})) as response:
+        found = [event for _ in range(2) if (event := await response.event())]
+    assert [event[1]["data"]["noteChanges"]["node"] for event in found] == [{"text": "3"}, {"text": "4"}]
+    assert found[0][2] == ids[2]
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}") as client:
+        ticket = (await client.post("/tickets", json={"path": "/graphql"}, headers=of("m3"))).json()["ticket"]
+        url = f"/graphql?{urlencode({'query': document, 'ticket': ticket})}"
+        async with client.stream("GET", url, headers={**EVENTS, "last-event-id": str(ids[2])}) as answer:
+            event = await Response(answer).event()
+    assert event is not None
+    assert event[:2] == found[1][:2]
+
+
+@pytest.mark.parametrize("transport", ["SSE", "WebSocket"])
+async def test_a_cursor_that_opens_nothing_is_told_of(
+    port: int, writer: asyncpg.Connection[Any], transport: str
+) -> None:
+    async with ask(port, CHANGES, headers=of("m3")) as response:
+        await note(writer, "1")
+        event = await response.event()
+    assert event is not None
+    cursor = event[1]["data"]["noteChanges"]["cursor"]
+    assert event[2] == cursor
+
+    async def refused(who: str, after: str) -> tuple[str, str]:
+        if transport == "SSE":
+            async with ask(port, CHANGES, variables={"after": after}, headers=of(who)) as response:
+                (_, result), _ = await response.rest()
+            (error,) = result["errors"]
+        else:
+            async with socket(port, init=of(who)) as client:
+                ((error,),) = await client.results(CHANGES, variables={"after": after})
+        return error["extensions"]["code"], error["message"]
+
+    foreign = ("BAD_USER_INPUT", "`after` is not a cursor of this subscription.")
+    assert await refused("m1", cursor) == foreign
+    assert await refused("m3", "0.AAAA") == foreign
+    assert await refused("m3", cursor.replace(cursor[-9:-6], "abc")) == foreign
+    # Of what is dropped below, this is after the cursor.
+    await note(writer, "2")
+    for _ in range(3):
+        assert await writer.fetchval("SELECT clew.rotate_changes('0')")
+    assert await refused("m3", cursor) == ("BAD_USER_INPUT", "The changes after this cursor are no longer kept.")
 
 
 async def test_the_end_of_the_connection_ends_the_source(port: int) -> None:

@@ -483,6 +483,21 @@ async def test_draining_closes_sockets_one_after_another_and_takes_no_more(desk:
         assert status == 503
 
 
+async def test_draining_spreads_the_clients_that_come_back(desk: Desk) -> None:
+    app: Application = desk.app(drain_seconds=1)
+    async with served(app) as port, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(socket(port, init=True)) for _ in range(20)]
+        began = time.monotonic()
+        app.drain()
+
+        async def left(client: Client) -> float:
+            assert (await client.closed())[0] == 1012
+            return time.monotonic() - began
+
+        found = await asyncio.gather(*map(left, clients))
+        assert max(found) - min(found) > 0.2
+
+
 async def test_a_mutation_under_way_is_answered_before_the_socket_closes(desk: Desk) -> None:
     app: Application = desk.app()
     channel("forever")

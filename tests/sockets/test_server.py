@@ -10,8 +10,11 @@ import socket as sockets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
+import asyncpg
 import httpx
+import psutil
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -23,15 +26,24 @@ import clew.wire.websocket
 from clew.server.protocol import Patience
 from tests.faults.lab import served
 from tests.sockets.client import socket
-from tests.sockets.desk import Desk, channel
+from tests.sockets.desk import Desk, channel, token
 
 pytestmark = pytest.mark.anyio
 
 MEGABYTE = "x" * 2**20
 
 
+def frame(message: Any, first: int = 0x81) -> bytes:
+    """A message of a client, masked with zeros, in one frame."""
+    text = json.dumps(message).encode()
+    length = bytes((0x80 | len(text),)) if len(text) < 126 else b"\xfe" + len(text).to_bytes(2)
+    return bytes((first,)) + length + bytes(4) + text
+
+
 @asynccontextmanager
-async def stalled(port: int, *names: str) -> AsyncIterator[sockets.socket]:
+async def stalled(
+    port: int, *names: str, query: str = 'subscription {{ channel(name: "{}") }}', payload: Any = None
+) -> AsyncIterator[sockets.socket]:
     """A client that subscribes to channels, and then reads nothing more."""
     loop = asyncio.get_running_loop()
     with sockets.socket() as raw:
@@ -45,13 +57,9 @@ async def stalled(port: int, *names: str) -> AsyncIterator[sockets.socket]:
         )
         await loop.sock_sendall(raw, head.encode())
         await loop.sock_recv(raw, 4096)
-        subscribed = (
-            {"type": "subscribe", "id": name, "payload": {"query": f'subscription {{ channel(name: "{name}") }}'}}
-            for name in names
-        )
-        for message in ({"type": "connection_init"}, *subscribed):
-            text = json.dumps(message).encode()
-            await loop.sock_sendall(raw, bytes((0x81, 0x80 | len(text))) + bytes(4) + text)
+        subscribed = ({"type": "subscribe", "id": name, "payload": {"query": query.format(name)}} for name in names)
+        for message in ({"type": "connection_init", "payload": payload}, *subscribed):
+            await loop.sock_sendall(raw, frame(message))
         yield raw
 
 
@@ -125,6 +133,17 @@ async def test_a_message_is_not_compressed_though_the_client_would_take_it(port:
         assert client.connection.protocol.extensions == []
 
 
+async def test_a_compressed_message_is_refused_and_not_unpacked(port: int) -> None:
+    async with stalled(port) as raw:
+        loop = asyncio.get_running_loop()
+        assert b"connection_ack" in await loop.sock_recv(raw, 4096)
+        await loop.sock_sendall(raw, frame({"type": "ping"}, first=0xC1))
+        # 1002: a fault of the protocol.
+        answer = await asyncio.wait_for(loop.sock_recv(raw, 4096), 5)
+        assert answer[:1] == b"\x88"
+        assert answer[2:4] == (1002).to_bytes(2)
+
+
 async def test_sockets_are_no_connections_of_http(desk: Desk) -> None:
     async with (
         served(desk.app(), patience=Patience(connections=1)) as port,
@@ -167,17 +186,50 @@ async def test_a_client_that_does_not_read_holds_little_and_delays_nobody(desk: 
             await slow.ended.wait()
 
 
+async def test_a_live_query_whose_client_does_not_read_holds_one_result(desk: Desk) -> None:
+    """Another client of the same live query gets them all."""
+    results, first, size = 14, 4, 2 * 2**20
+    member = {"authorization": f"Bearer {token('stalled')}"}
+    write = await asyncpg.connect(desk.url)
+    await write.execute("INSERT INTO notes (author, text) VALUES ('stalled', 'begin')")
+    app, query = desk.app(), "subscription {{ notes {{ text }} }}"
+    async with (
+        served(app) as port,
+        stalled(port, "live", query=query, payload=member),
+        socket(port, init=member) as client,
+    ):
+        await client.subscribe(query.format())
+        assert await client.receive()
+        while app.live.subscriptions < 2:
+            await asyncio.sleep(0.01)
+        before = app.live.sent
+        for number in range(results):
+            if number == first:
+                memory = psutil.Process().memory_info().rss
+            await write.execute(f"UPDATE notes SET text = repeat('{number % 10}', {size}) WHERE author = 'stalled'")
+            (row,) = (await client.receive())["payload"]["data"]["notes"]
+            assert row["text"][0] == str(number % 10)
+        # Some are in the buffers of the kernel.
+        assert results <= app.live.sent - before < results + 8
+        assert psutil.Process().memory_info().rss - memory < (results - first) * size / 2
+    await write.execute("DELETE FROM notes WHERE author = 'stalled'")
+    await write.close()
+
+
 async def test_results_that_wait_for_a_slow_client_are_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clew.wire.websocket, "_MOST_UNSENT", 3 * 2**20)
     names = [f"bounded {number}" for number in range(8)]
     channels = [channel(name) for name in names]
-    async with served(desk.app()) as port, stalled(port, *names):
+    app = desk.app()
+    async with served(app) as port, stalled(port, *names):
         for one in channels:
             await one.started.wait()
             one.events.put_nowait(MEGABYTE * 2)
         async with asyncio.timeout(5):
             for one in channels:
                 await one.ended.wait()
+    # `clew_slow_readers_total`
+    assert app.sockets.slow == 1
 
 
 async def test_a_client_that_does_not_read_is_left_under_any_server(
