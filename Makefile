@@ -51,8 +51,8 @@ check: install ## format, lint, types, layers, dependencies, tests
 	$(BIN)/deptry .
 	$(BIN)/python -m $(PYTEST) $(ARGS)
 
-bench: install ## measure against the alternatives, side by side
-	$(BIN)/python -m bench
+bench: install ## measure against the alternatives, side by side; PART=live measures a part (bench/README.md)
+	$(BIN)/python -m bench$(if $(PART),.$(PART)) $(ARGS)
 
 COMPILE := uv pip compile --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-annotate --quiet --upgrade
