@@ -4,6 +4,10 @@ import asyncio
 import random
 import time
 
+# In seconds: about the longest wait for a database that is away. Waits differ by up to half, so everything goes on
+# within five seconds after the database is back.
+LONGEST_WAIT = 3.0
+
 # Its own source: `random`'s belongs to the program and its tests, which may have seeded it.
 _RANDOM = random.SystemRandom()
 

@@ -35,7 +35,7 @@ from clew.changes.types import (
 )
 from clew.database.errors import UNREACHABLE, client_error
 from clew.errors import ClewError, Code
-from clew.jitter import Backoff, jitter
+from clew.jitter import LONGEST_WAIT, Backoff, jitter
 from clew.metrics import Metrics
 from clew.observe import get_logger
 
@@ -53,8 +53,8 @@ _REST = 0.005
 # How long a process is believed to have listeners after it has said so, and how often it says so.
 _BELIEF = 90.0
 _SAYING = 30.0
-# After a lost connection: the first and the longest wait.
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 3.0
+# After a lost connection: about the first wait, in seconds.
+_FIRST_WAIT = 0.1
 # After so many time-outs in a row the changes are too many to be read: as after an hour without the database.
 _MOST_TIMEOUTS = 3
 # How often old changes are dropped, at most and as a share of the retention.
@@ -269,7 +269,7 @@ class LoggedChanges:
                 await state.end_replay()
 
     async def _run(self, state: _State) -> None:
-        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
+        backoff = Backoff(_FIRST_WAIT, LONGEST_WAIT)
         try:
             while True:
                 try:

@@ -14,7 +14,7 @@ from typing import Protocol
 import asyncpg
 
 from clew.database.errors import UNREACHABLE
-from clew.jitter import Backoff
+from clew.jitter import LONGEST_WAIT, Backoff
 from clew.jobs import statements as sql
 from clew.jobs.connection import JobConnection, connected
 from clew.observe import get_logger
@@ -23,7 +23,8 @@ _LOG = get_logger("clew.jobs")
 
 # In seconds. How often the progress of a job is written, at most.
 _PROGRESS = 0.1
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+# After a lost connection: about the first wait.
+_FIRST_WAIT = 0.1
 
 # What one statement writes: so many, and of results about so many characters.
 _MOST, _MOST_CHARACTERS = 500, 2**24
@@ -122,7 +123,7 @@ class Endings:
 
     async def run(self) -> None:
         """Write until cancelled. While the database cannot be reached, nothing is lost."""
-        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
+        backoff = Backoff(_FIRST_WAIT, LONGEST_WAIT)
         while True:
             try:
                 async with connected(self._url, lock_timeout=_LOCKED) as connection:

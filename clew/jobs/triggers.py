@@ -33,7 +33,7 @@ from clew.database.errors import UNREACHABLE
 from clew.engine import Engine, Outcome, Request
 from clew.engine.outcome import raised
 from clew.errors import ClewError, Diagnostic
-from clew.jitter import Backoff, jitter
+from clew.jitter import LONGEST_WAIT, Backoff, jitter
 from clew.jobs import queue
 from clew.jobs.fields import fetching, new_job
 from clew.live.events import RESET, ChangeEvents, ChangeStream
@@ -46,8 +46,8 @@ log = get_logger("clew.jobs")
 
 # In seconds. How often the process that follows the log makes sure that it still is the one, and how often others try.
 _LOOK = 2.0
-# After a fault: the first and the longest wait.
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
+# After a fault: about the first wait.
+_FIRST_WAIT = 0.2
 
 # Of a transaction, not of a session: a pooler keeps sessions, with their locks, when a process has long ended.
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('clew.triggers', 0))"
@@ -211,7 +211,7 @@ class Triggers:
 
     async def _follow(self, trigger: Trigger) -> None:
         """Queue a job for each event of a trigger."""
-        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
+        backoff = Backoff(_FIRST_WAIT, LONGEST_WAIT)
         while True:
             stream: ChangeStream | None = None
             try:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from clew.database.alchemy import alchemy_engine
 from clew.database.errors import UNREACHABLE
 from clew.database.pool import Pool
-from clew.jitter import Backoff, jitter
+from clew.jitter import LONGEST_WAIT, Backoff, jitter
 from clew.jobs import limits
 from clew.jobs import statements as sql
 from clew.jobs.connection import JobConnection, connected
@@ -40,8 +40,8 @@ _AGAIN = 0.02
 _LOOK = 0.1
 # How long a handler may take to end after it was told to.
 _PATIENCE = 5.0
-# After a lost connection: the first and the longest wait.
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+# After a lost connection: about the first wait, in seconds.
+_FIRST_WAIT = 0.1
 # How often it looks at all that is delayed, and not only at what may have been added.
 _ANEW = 60.0
 # How many jobs are claimed at once.
@@ -221,7 +221,7 @@ class Worker:
     # The loop.
 
     async def _serve(self) -> None:
-        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
+        backoff = Backoff(_FIRST_WAIT, LONGEST_WAIT)
         while True:
             try:
                 async with connected(self._url) as connection:

@@ -31,7 +31,7 @@ from clew.engine.outcome import INTERNAL, ResponseTooLargeError
 from clew.engine.retries import pauses
 from clew.engine.types import Begun, Executable, Ready, Request, Session
 from clew.errors import ClewError, Code
-from clew.jitter import Backoff
+from clew.jitter import LONGEST_WAIT, Backoff
 from clew.live.groups import Group, Member, route_values
 from clew.live.patch import patch_response
 from clew.live.router import Router
@@ -60,8 +60,8 @@ _QUICK_SECONDS = 0.1
 _LONGEST_TURN = 60.0
 # The plans whose dependencies are kept.
 _PLANS = 500
-# The seconds between two tries while the database is not there.
-_SHORTEST_RETRY, _LONGEST_RETRY = 0.2, 3.0
+# About the seconds before the second try while the database is away.
+_SHORTEST_RETRY = 0.2
 
 
 class LiveStream:
@@ -516,7 +516,7 @@ class LiveQueries:
                 self._schedule(member)
 
     async def _run_chunk(self, group: Group, members: Sequence[Member]) -> None:
-        backoff = Backoff(_SHORTEST_RETRY, _LONGEST_RETRY)
+        backoff = Backoff(_SHORTEST_RETRY, LONGEST_WAIT)
         while True:
             try:
                 await self._run(group, members, self._pool)

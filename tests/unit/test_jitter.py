@@ -31,3 +31,17 @@ async def test_delays_double_up_to_the_longest_and_begin_anew_after_a_pause(monk
     assert backoff.next == 0.1
     await backoff.wait()
     assert slept[-1] == 0.1
+
+
+async def test_after_an_outage_nobody_waits_for_more_than_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(jitter, "jitter", lambda low, high: high)
+    backoff = Backoff(0.1, jitter.LONGEST_WAIT)
+    for _ in range(10):
+        await backoff.wait()
+    assert 4 < max(slept) < 5

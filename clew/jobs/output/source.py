@@ -22,7 +22,7 @@ from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening
 from clew.database.errors import UNREACHABLE, client_error
 from clew.database.pool import Pool
 from clew.errors import ClewError, Code
-from clew.jitter import Backoff, jitter
+from clew.jitter import LONGEST_WAIT, Backoff, jitter
 from clew.jobs.output import statements as sql
 from clew.jobs.output.follow import Follower
 from clew.jobs.output.ring import Ring, State, Stream
@@ -50,8 +50,8 @@ _REST = 0.005
 _BELIEF, _SAYING = 90.0, 30.0
 # How long the connection is kept without followers.
 _LINGERING = 10.0
-# After a lost connection: the first and the longest wait.
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+# After a lost connection: about the first wait, in seconds.
+_FIRST_WAIT = 0.1
 # How often old chunks are dropped, at most and as a share of the time that they are kept.
 _DROPPING, _DROPPING_SHARE = 60.0, 0.125
 # Whoever drops chunks has locked out all who read and write. A process that hangs then is cut off after that long.
@@ -249,7 +249,7 @@ class JobOutputs:
                 _refuse(state, ClewError("The server is shutting down.", code=Code.UNAVAILABLE))
 
     async def _page(self, state: _State, job: str, after: Position) -> list[Chunk]:
-        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
+        backoff = Backoff(_FIRST_WAIT, LONGEST_WAIT)
         while True:
             try:
                 async with state.slots:
@@ -262,7 +262,7 @@ class JobOutputs:
             await backoff.wait()
 
     async def _run(self, state: _State) -> None:
-        backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
+        backoff = Backoff(_FIRST_WAIT, LONGEST_WAIT)
         try:
             while True:
                 try:
