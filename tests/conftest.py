@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import os
 import sys
@@ -19,6 +20,7 @@ import structlog
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.entropy import deterministic_PRNG
 
+from clew import collector
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres
 from clew.engine import Engine
@@ -46,6 +48,13 @@ with deterministic_PRNG():
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--write-golden` writes the golden files instead of comparing with them."""
     parser.addoption("--write-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    """Walk over all objects once. Pytest does so twice, for errors of destructors, and Python again when it ends."""
+    gc.collect()
+    collector.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -52,11 +52,11 @@ def test_no_operation_tells_what_is_hidden(name: str, postgres_url: str, tmp_pat
         async def hidden() -> list[str]:
             """What the viewer does not see."""
             await one.fill()
+            before = await one.ask(viewer, everything)
             found: list[str] = []
             for secret in SECRETS:
                 await other.fill([secret])
-                before, after = await answers(everything)
-                if before == after:
+                if await other.ask(viewer, everything) == before:
                     found.append(secret)
             return found
 
@@ -137,10 +137,10 @@ def test_what_is_hidden_is_there(postgres_url: str, tmp_path: Path) -> None:
         async def check() -> None:
             everything = look(one.engine.schema)
             await one.fill()
+            before = await one.ask(Viewer.admin(), everything)
             for secret in SECRETS:
                 await other.fill([secret])
-                seen = [await twin.ask(Viewer.admin(), everything) for twin in (one, other)]
-                assert seen[0] != seen[1], secret
+                assert await other.ask(Viewer.admin(), everything) != before, secret
 
         runner.run(check())
 

@@ -26,6 +26,7 @@ from tests.attacks.transports import (
     Ticket,
     carried,
     name_of,
+    on_each,
     ways_in,
 )
 from tests.attacks.viewers import M3, TOO_LARGE, rows
@@ -54,12 +55,12 @@ async def transports(guarded: Guarded, keys: Path) -> AsyncIterator[dict[str, Tr
 
 
 @pytest.mark.parametrize(
-    ("attack", "transport"),
+    ("attack", "ways"),
     carried(ATTACKS, InProcess, Live, Post, Events, Socket, Get, Ticket, Lines, Table, OwnRoute),
     ids=name_of,
 )
-async def test_an_attack_gets_nothing(attack: Attack, transport: str, transports: dict[str, Transport]) -> None:
-    await attack.check(transports[transport])
+async def test_an_attack_gets_nothing(attack: Attack, ways: tuple[str, ...], transports: dict[str, Transport]) -> None:
+    await on_each(ways, transports, attack.check)
 
 
 @pytest.mark.parametrize("attack", [*conditions()], ids=name_of)

@@ -76,10 +76,16 @@ class Scope:
 
 
 @cache
+def _texts() -> dict[Path, str]:
+    """Return the text of each module of Clew, by its path."""
+    return {path: path.read_text() for path in SOURCES}
+
+
+@cache
 def _defining(name: str) -> Path:
     """Return the one module that defines the class or function."""
     definition = re.compile(rf"^(class|def|async def) {name}\b", re.MULTILINE)
-    paths = [path for path in SOURCES if definition.search(path.read_text())]
+    paths = [path for path, text in _texts().items() if definition.search(text)]
     assert len(paths) == 1, f"{len(paths)} modules define {name}"
     return paths[0]
 
