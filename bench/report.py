@@ -108,7 +108,17 @@ def machine(postgres: str) -> list[str]:
     return [
         f"- {_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         f"- Python {platform.python_version()}, Postgres {postgres}, {libraries}",
+        *([] if (groups := _groups()) is None else [f"- Processes grouped by session: {groups}"]),
     ]
+
+
+def _groups() -> str | None:
+    """Whether the kernel shares out processors by session, which `bench/README.md` tells of. None: unknown."""
+    try:
+        is_on = Path("/proc/sys/kernel/sched_autogroup_enabled").read_text().strip() != "0"
+    except OSError:
+        return None
+    return "yes" if is_on else "no"
 
 
 def _processor() -> str:
