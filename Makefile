@@ -39,9 +39,11 @@ coverage: install ## run the tests and report the lines and branches of clew/ th
 	@echo 'Line by line: .clew/coverage/index.html'
 
 EXAMPLES ?= 10000
+ROUNDS ?= 1000
 
-deep: install ## run the tests with EXAMPLES=10000 random cases for each property, and with every mutant
-	CLEW_TEST_EXAMPLES=$(EXAMPLES) CLEW_TEST_MUTANTS=all $(BIN)/python -m $(PYTEST) $(ARGS)
+deep: install ## run the tests with EXAMPLES=10000 random cases for each property, ROUNDS=1000 of faults, and every mutant
+	CLEW_TEST_EXAMPLES=$(EXAMPLES) CLEW_TEST_ROUNDS=$(ROUNDS) CLEW_TEST_STORM=$(ROUNDS) CLEW_TEST_MUTANTS=all \
+		$(BIN)/python -m $(PYTEST) $(ARGS)
 
 check: install ## format, lint, types, layers, dependencies, tests
 	$(BIN)/ruff format --check .

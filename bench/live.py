@@ -12,7 +12,8 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -236,27 +237,36 @@ async def idle(bench: Bench, seconds: float) -> None:
     print(f"idle: {ended / (time.perf_counter() - began):.1f} transactions/s, server {busy:.1f} % of a core")
 
 
-async def held_open(bench: Bench, count: int, rounds: int) -> None:
-    """As `touched_by_key`, while a snapshot is held open."""
-    connection = await asyncpg.connect(bench.database)
+@asynccontextmanager
+async def snapshot(database: str, *, is_held: bool) -> AsyncIterator[None]:
+    """Hold a snapshot open, as an export or pg_dump does, while this is entered. Otherwise do nothing."""
+    if not is_held:
+        yield
+        return
+    connection = await asyncpg.connect(database)
     async with connection.transaction(isolation="repeatable_read"):
         await connection.fetchval("SELECT count(*) FROM rooms")
-        await touched_by_key(bench, count, rounds)
+        yield
     await connection.close()
 
 
-CASES = {"key": touched_by_key, "rule": touched_by_rule, "alike": all_alike, "snapshot": held_open}
+CASES = {"key": touched_by_key, "rule": touched_by_rule, "alike": all_alike}
 # What serves. The second one is the peer.
 SERVERS = {"log": "bench.served:make_app", "poll": "bench.polled:make_app"}
 
 
-async def run(server: Server, database: str, name: str, count: int, rounds: int) -> None:
-    """Measure a case on a server of its own, and what the server does afterwards, while nothing changes."""
-    print(f"{name}:", flush=True)
+async def run(server: Server, database: str, name: str, count: int, rounds: int, *, is_held: bool) -> None:
+    """Measure a case on a server of its own, and what the server does afterwards, while nothing changes.
+
+    Args:
+        is_held: hold a snapshot open meanwhile.
+    """
+    print(f"{name}, with a snapshot held open:" if is_held else f"{name}:", flush=True)
     try:
         bench = Bench(server.start(), database, server.pid)
-        await CASES[name](bench, count, rounds if name != "alike" else 40)
-        await idle(bench, 10)
+        async with snapshot(database, is_held=is_held):
+            await CASES[name](bench, count, rounds if name != "alike" else 40)
+            await idle(bench, 10)
         bench.close()
     finally:
         server.stop()
@@ -289,8 +299,9 @@ def main() -> int:
         database = asyncio.run(prepare(url))
         environment = {**clew_environment(database, DATA / "projects" / "live"), **_SETTINGS}
         for name in [parsed.only] if parsed.only else CASES:
-            server = Server("live", SERVERS[parsed.server], environment)
-            asyncio.run(run(server, database, name, parsed.count, parsed.rounds))
+            for is_held in (False, True):
+                server = Server("live", SERVERS[parsed.server], environment)
+                asyncio.run(run(server, database, name, parsed.count, parsed.rounds, is_held=is_held))
     return 0
 
 

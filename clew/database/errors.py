@@ -68,6 +68,11 @@ class UnavailableError(ClewError):
         self.takes_no_writes = takes_no_writes
 
 
+def may_pass(error: Exception) -> bool:
+    """Return whether the database is away, or ended a statement because two transactions waited for each other."""
+    return isinstance(error, ContentionError) or (isinstance(error, ClewError) and error.code is Code.UNAVAILABLE)
+
+
 def client_error(error: BaseException, *, only_reads: bool = False) -> ClewError:
     """Return the error that a client gets for a fault of the database, and log the details.
 

@@ -30,6 +30,7 @@ from clew.changes.types import (
     Position,
     TableName,
 )
+from clew.database.errors import may_pass
 from clew.document.inputs import enum_names
 from clew.engine import Engine, Request
 from clew.engine.outcome import ResponseTooLargeError, failure, new_request_id
@@ -634,7 +635,7 @@ class _Judges:
             try:
                 return await self._engine.pool.fetch(sql, arguments)
             except ClewError as error:
-                if error.code is not Code.UNAVAILABLE or self._engine.pool.is_closed:
+                if not may_pass(error) or self._engine.pool.is_closed:
                     raise
             await backoff.wait()
 

@@ -24,7 +24,7 @@ from clew.aside import FEW_BYTES
 from clew.background import Background
 from clew.changes.tables import logged_tables
 from clew.changes.types import Batch, ChangeKind, ChangeSource, Listening, TableName
-from clew.database.errors import ContentionError
+from clew.database.errors import ContentionError, may_pass
 from clew.database.pool import Pool
 from clew.engine import Engine
 from clew.engine.outcome import INTERNAL, ResponseTooLargeError
@@ -521,7 +521,7 @@ class LiveQueries:
             try:
                 await self._run(group, members, self._pool)
             except ClewError as error:
-                if not _may_pass(error):
+                if not may_pass(error):
                     raise
                 # Try until it passes: the members wait for that, not for another change.
                 await backoff.wait()
@@ -551,7 +551,7 @@ class LiveQueries:
         try:
             results = await self._results(group, members, pool)
         except Exception as error:
-            if _may_pass(error):
+            if may_pass(error):
                 for member in members:
                     member.dirty = True
                 raise
@@ -612,11 +612,6 @@ class LiveQueries:
         outcome = await self._engine.query(member.prepared, member.ready, member.request, member.session, None)
         body = await self._engine.encoded(outcome)
         return (body,), lambda: body
-
-
-def _may_pass(error: Exception) -> bool:
-    """Return whether the database is away, or ended a run because it and another transaction waited for each other."""
-    return isinstance(error, ContentionError) or (isinstance(error, ClewError) and error.code is Code.UNAVAILABLE)
 
 
 def _told(error: Exception) -> ClewError:

@@ -55,6 +55,7 @@ class Subscriber:
         while True:
             try:
                 async for result in self.results(self.port or self.balancer.port):
+                    assert "errors" not in result, result
                     if self.live:
                         self.last = result
                     else:

@@ -12,6 +12,7 @@ import pytest
 from clew import Clew, ClewError, Viewer
 from clew.changes.types import OtherEpochError
 from clew.config import Settings
+from clew.database.errors import ContentionError
 from clew.engine import Outcome, Request
 from clew.engine.explain import explained
 from clew.errors import Code
@@ -533,6 +534,28 @@ async def test_all_who_ask_alike_are_answered_by_one_statement(newsroom: Newsroo
     assert await all_told() == expected
     # The first one does not wait for the others.
     assert count <= 2
+
+
+@pytest.mark.parametrize(
+    "error", [ContentionError(), ClewError("The database is not available.", code=Code.UNAVAILABLE)], ids=str
+)
+async def test_events_wait_for_what_passes(newsroom: Newsroom, error: ClewError) -> None:
+    reader = await newsroom.subscribe(EDITOR, "subscription { labelChanges { kind node { code } } }")
+    fetch, fails = newsroom.engine.pool.fetch, 2
+
+    async def failing(*arguments: Any) -> Any:
+        nonlocal fails
+        fails -= 1
+        if fails >= 0:
+            raise error
+        return await fetch(*arguments)
+
+    newsroom.engine.pool.fetch = failing  # type: ignore[method-assign,assignment]  # fails, then does the same
+    await newsroom.write("INSERT INTO labels (code, number, open, size) VALUES ('z', 1000, true, 0)")
+    await newsroom.source.read()
+    assert event(await reader.next()) == {"kind": "CREATED", "node": {"code": "z"}}
+    assert fails < 0
+    await reader.close()
 
 
 async def test_explain_shows_how_changes_are_judged(newsroom: Newsroom) -> None:

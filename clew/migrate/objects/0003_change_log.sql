@@ -343,9 +343,16 @@ CREATE OR REPLACE FUNCTION clew.change_epoch() RETURNS text
     AS $body$
 BEGIN
     IF (SELECT home FROM clew.change_log_state) IS DISTINCT FROM clew.change_log_home() THEN
-        -- A dump has brought changes of another database along.
-        TRUNCATE clew.change_log, clew.change_log_state;
-        INSERT INTO clew.change_log_state (home) VALUES (clew.change_log_home());
+        -- One at a time. Others have read the state too, so nobody may ask for a lock on that whole table.
+        PERFORM FROM clew.change_log_state FOR UPDATE;
+        IF (SELECT home FROM clew.change_log_state) IS DISTINCT FROM clew.change_log_home() THEN
+            -- A dump has brought changes of another database along.
+            TRUNCATE clew.change_log;
+            INSERT INTO clew.change_log_state (home) VALUES (clew.change_log_home())
+                ON CONFLICT (one) DO UPDATE SET
+                    home = excluded.home, born = excluded.born, turned_at = excluded.turned_at,
+                    dropped_xid = excluded.dropped_xid, dropped_at = excluded.dropped_at;
+        END IF;
     END IF;
     RETURN concat_ws(
         '.',
