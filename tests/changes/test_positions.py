@@ -200,11 +200,16 @@ async def test_a_copy_of_a_database_has_an_empty_log_and_another_epoch(log: Log)
         await replay(copy, position, ear.listening.position)
 
 
-async def test_processes_take_over_a_copy_at_once(log: Log) -> None:
+@pytest.mark.parametrize(
+    "copied",
+    ["UPDATE clew.change_log_state SET home = 'of-the-dump'", "DELETE FROM clew.change_log_state"],
+    ids=["a dump", "a dump of the schema alone"],
+)
+async def test_processes_take_over_a_copy_at_once(log: Log, copied: str) -> None:
     writer = await log.writer()
     readers = [await log.writer() for _ in range(8)]
     for _ in range(10):
-        await writer.execute("UPDATE clew.change_log_state SET home = 'of-the-dump'")
+        await writer.execute(copied)
         await writer.execute("INSERT INTO people VALUES (1) ON CONFLICT DO NOTHING; UPDATE people SET id = id")
         epochs = await asyncio.gather(*(reader.fetchval("SELECT clew.change_epoch()") for reader in readers))
         assert len(set(epochs)) == 1

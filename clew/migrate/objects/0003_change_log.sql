@@ -343,15 +343,16 @@ CREATE OR REPLACE FUNCTION clew.change_epoch() RETURNS text
     AS $body$
 BEGIN
     IF (SELECT home FROM clew.change_log_state) IS DISTINCT FROM clew.change_log_home() THEN
-        -- One at a time. Others have read the state too, so nobody may ask for a lock on that whole table.
+        -- One at a time. Others have read the state too, so nobody may ask for a lock on that whole table. A dump of the
+        -- schema alone has no row to lock.
+        INSERT INTO clew.change_log_state (home) VALUES ('') ON CONFLICT DO NOTHING;
         PERFORM FROM clew.change_log_state FOR UPDATE;
         IF (SELECT home FROM clew.change_log_state) IS DISTINCT FROM clew.change_log_home() THEN
             -- A dump has brought changes of another database along.
             TRUNCATE clew.change_log;
-            INSERT INTO clew.change_log_state (home) VALUES (clew.change_log_home())
-                ON CONFLICT (one) DO UPDATE SET
-                    home = excluded.home, born = excluded.born, turned_at = excluded.turned_at,
-                    dropped_xid = excluded.dropped_xid, dropped_at = excluded.dropped_at;
+            UPDATE clew.change_log_state SET
+                home = clew.change_log_home(), born = gen_random_uuid(), turned_at = clock_timestamp(),
+                dropped_xid = '0', dropped_at = '1:1:';
         END IF;
     END IF;
     RETURN concat_ws(
