@@ -1,9 +1,8 @@
 """Clew: a GraphQL-first API server on Postgres."""
 
-from clew.collector import paused
+from typing import TYPE_CHECKING
 
-# The imported objects stay. Collecting garbage during the import would take a third of its time.
-with paused():
+if TYPE_CHECKING:
     from clew.app import Clew
     from clew.errors import ClewError, Code
     from clew.jobs import JobContext
@@ -13,8 +12,38 @@ with paused():
     from clew.viewer import Viewer
     from clew.writes.hooks import RowDraft
 
-# The operations of hooks.
-CREATE, UPDATE, DELETE = Operation.CREATE, Operation.UPDATE, Operation.DELETE
+    CREATE, UPDATE, DELETE = Operation.CREATE, Operation.UPDATE, Operation.DELETE
+else:
+    _MODULES = {
+        "Clew": "clew.app",
+        "ClewError": "clew.errors",
+        "Code": "clew.errors",
+        "Context": "clew.resolvers.context",
+        "JobContext": "clew.jobs",
+        "Operation": "clew.model.types",
+        "RowDraft": "clew.writes.hooks",
+        "Viewer": "clew.viewer",
+        "batched": "clew.resolvers.batched",
+    }
+    # The operations of hooks.
+    _OPERATIONS = ("CREATE", "UPDATE", "DELETE")
+
+    def __getattr__(name):
+        """Import a name when it is first used: short commands load little of Clew."""
+        if name in _OPERATIONS:
+            value = getattr(__getattr__("Operation"), name)
+        elif name in _MODULES:
+            from importlib import import_module
+
+            value = getattr(import_module(_MODULES[name]), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "CREATE",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
+from typing import Never
 
 from clew import collector
 from clew.cli.parser import build_parser
@@ -15,9 +18,13 @@ from clew.errors import SchemaError, StartupError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0: done. 1: impossible, with one message that gives the reason. 2: wrong usage. 130: Ctrl-C.
+    0: done. 1: impossible, with one message that gives the reason. 2: wrong usage. 130: Ctrl-C. 143: SIGTERM before
+    the command had its own way to stop.
     """
-    arguments = build_parser().parse_args(argv)
+    # Without a handler, Linux keeps SIGTERM from the first process of a container. To load a command takes a second.
+    signal.signal(signal.SIGTERM, _exit)
+    given = sys.argv[1:] if argv is None else argv
+    arguments = build_parser(given[0] if given else None).parse_args(given)
     # Otherwise Python walks over all objects when it ends, and that takes a third of a short command's time.
     atexit.register(collector.freeze)
     try:
@@ -34,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
+
+
+def _exit(number: int, _frame: FrameType | None) -> Never:
+    """Unwind, so that what the command has started is stopped."""
+    raise SystemExit(128 + number)
 
 
 def _fail(text: str) -> int:

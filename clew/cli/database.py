@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from clew.config import Settings
 from clew.database.embedded import embedded_postgres, folder_of
 from clew.errors import StartupError
-from clew.migrate.connect import open_connection
-from clew.migrate.faults import explained, place_of
 from clew.project import Project
 
 OLDEST = 15
@@ -34,6 +32,10 @@ def database_of(project: Project, settings: Settings) -> Iterator[str]:
 
 
 async def _probe(url: str) -> None:
+    # They load SQLAlchemy and Alembic, and the embedded database needs neither.
+    from clew.migrate.connect import open_connection
+    from clew.migrate.faults import explained, place_of
+
     with explained(url):
         connection = await open_connection(url)
         try:

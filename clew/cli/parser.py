@@ -19,12 +19,17 @@ COMMANDS = (
 )
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of `clew`. Each command's module adds its own part."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of `clew`. Each command's module adds its own part.
+
+    Args:
+        command: the only command that is needed, which spares loading the others. By default, and for a name that no
+            command has, all of them.
+    """
     parser = argparse.ArgumentParser(prog="clew", description="A GraphQL-first API server on Postgres.")
     parser.add_argument("--version", action="version", version=f"clew {clew_version() or '(not installed)'}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    for name in [command] if command in COMMANDS else COMMANDS:
         importlib.import_module(f"clew.cli.commands.{name}").configure(commands)
     return parser
 

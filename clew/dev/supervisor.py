@@ -23,9 +23,8 @@ from clew.dev.watch import watch
 from clew.errors import StartupError
 from clew.migrate.change import Doubts
 from clew.project import Project
-from clew.server.http import LAST_SECONDS
 from clew.server.listen import address_of
-from clew.server.processes import Child
+from clew.server.processes import LAST_SECONDS, Child
 
 T = TypeVar("T")
 

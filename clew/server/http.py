@@ -18,12 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clew.config import Settings
 from clew.server.listen import BACKLOG
+from clew.server.processes import LAST_SECONDS
 from clew.server.protocol import Connection, Door, Patience
 from clew.server.websocket import SocketConnection
 from clew.wire.disconnect import BREAK_OFF
-
-# In seconds: the time for the app's own shutdown after the last request. Then the process is killed.
-LAST_SECONDS = 5.0
 
 
 @runtime_checkable

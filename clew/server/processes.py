@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+# In seconds: the time for an app's own shutdown after the last request. Then its process is killed.
+LAST_SECONDS = 5.0
+
 
 class Child:
     """A running `python -m MODULE LISTENER_FD CHANNEL_FD`, in its own session: Ctrl-C reaches only the parent."""

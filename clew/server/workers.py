@@ -12,8 +12,7 @@ from typing import Any
 from clew.config import Settings
 from clew.errors import StartupError
 from clew.observe import get_logger
-from clew.server.http import LAST_SECONDS
-from clew.server.processes import Child
+from clew.server.processes import LAST_SECONDS, Child
 
 WORKER = "clew.server.worker"
 # The variable that tells a process where its socket for metrics is, beside those of the others.
