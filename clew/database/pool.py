@@ -13,7 +13,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from itertools import count
@@ -55,15 +55,73 @@ _TOKEN = secrets.token_hex(6)
 _NUMBERS = count()
 
 
-class Session(Connection):
-    """A connection whose prepared statements have names that no other process gives away.
+# The array types that Clew's statements bind, by OID: the OID and the name of their elements' type. All versions of
+# Postgres have the same OIDs.
+_ARRAYS = {
+    1000: (16, "bool"),
+    1001: (17, "bytea"),
+    1005: (21, "int2"),
+    1007: (23, "int4"),
+    1014: (1042, "bpchar"),
+    1015: (1043, "varchar"),
+    1016: (20, "int8"),
+    1021: (700, "float4"),
+    1022: (701, "float8"),
+    1115: (1114, "timestamp"),
+    1182: (1082, "date"),
+    1183: (1083, "time"),
+    1185: (1184, "timestamptz"),
+    1187: (1186, "interval"),
+    1231: (1700, "numeric"),
+    1270: (1266, "timetz"),
+    199: (114, "json"),
+    271: (5069, "xid8"),
+    2951: (2950, "uuid"),
+    3807: (3802, "jsonb"),
+}
 
-    asyncpg's are numbers. Behind a pooler that lends the server's sessions for one transaction, a statement of another
-    process could run in place of this one's.
-    """
+
+class _Named:
+    """Stands for the statement that asked for types. asyncpg prepares its own again if that one had no name."""
+
+    name = "none"
+
+
+class Session(Connection):
+    """A connection that asyncpg opens, with two of its habits changed."""
 
     def _get_unique_id(self, prefix: str) -> str:
+        """Give prepared statements names that no other process gives away.
+
+        asyncpg's are numbers. Behind a pooler that lends the server's sessions for one transaction, a statement of
+        another process could run in place of this one's.
+        """
         return f"__clew_{prefix}_{_TOKEN}_{os.getpid():x}_{next(_NUMBERS):x}__"
+
+    async def _introspect_types(self, typeoids: Collection[int], *rest: Any) -> tuple[Any, Any]:
+        """Describe array types without a question to the server.
+
+        asyncpg knows no arrays but of text. At the first array of another type, each connection would ask for it: a
+        recursive query over the catalogue, 3 to 8 ms long, and two statements that turn JIT off and on.
+        """
+        if not _ARRAYS.keys() >= set(typeoids):
+            return await super()._introspect_types(typeoids, *rest)  # type: ignore[misc, no-any-return]  # asyncpg's own
+        return [_described(oid, *_ARRAYS[oid]) for oid in typeoids], _Named
+
+
+def _described(oid: int, element: int, name: str) -> dict[str, Any]:
+    """Return a row as asyncpg's query for types has it."""
+    absent = ("basetype", "basetype_name", "range_subtype", "range_subtype_name", "attrtypoids", "attrnames")
+    return {
+        **dict.fromkeys(absent),
+        "oid": oid,
+        "ns": "pg_catalog",
+        "name": f"_{name}",
+        "kind": b"b",
+        "elemtype": element,
+        "elemtype_name": name,
+        "elemdelim": b",",
+    }
 
 
 class Pool:

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from clew.database.errors import UNREACHABLE
-from clew.database.pool import Connection
+from clew.database.pool import Connection, Session
 from clew.jobs import statements as sql
 from clew.jobs.types import Fetch
 from clew.observe import get_logger
@@ -111,7 +111,12 @@ async def connected(url: str, **settings: str) -> AsyncIterator[JobConnection]:
 
     async def connect(settings: dict[str, str]) -> Connection:
         return await asyncpg.connect(
-            url, timeout=_PATIENCE, command_timeout=_PATIENCE, server_settings=settings, max_cacheable_statement_size=0
+            url,
+            connection_class=Session,
+            timeout=_PATIENCE,
+            command_timeout=_PATIENCE,
+            server_settings=settings,
+            max_cacheable_statement_size=0,
         )
 
     try:
