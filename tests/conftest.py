@@ -8,11 +8,9 @@ import importlib.util
 import os
 import sys
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -26,6 +24,7 @@ from clew.database.embedded import embedded_postgres
 from clew.engine import Engine
 from tests.access.guarded import Guarded, make_guarded
 from tests.cli.forks import Forks, environment_of
+from tests.databases import close_servers, empty_database, new_database
 from tests.server import in_memory, shared_server
 from tests.shop import Shop, make_shop
 
@@ -67,11 +66,9 @@ def anyio_backend() -> str:
 def postgres_url() -> Iterator[str]:
     """A server to make databases on: CLEW_TEST_DATABASE_URL, or the embedded one, shared by all workers."""
     given = os.environ.get("CLEW_TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    with shared_server() as url:
+    with nullcontext(given) if given else shared_server() as url:
         yield url
+        close_servers()
 
 
 @pytest.fixture(scope="module")
@@ -96,21 +93,15 @@ def logging_server() -> Iterator[tuple[str, Path]]:
 @pytest.fixture
 def database_url(postgres_url: str) -> Iterator[str]:
     """The URL of an empty database of this test's own; for async tests and for those that are not."""
-    name = f"test_{uuid.uuid4().hex}"
-    # template0 is never connected to, so copies do not wait for each other's readers.
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy"))
-    try:
-        yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    finally:
-        asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+    with empty_database(postgres_url) as url:
+        yield url
 
 
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+@pytest.fixture
+def prepared_url(postgres_url: str) -> Iterator[str]:
+    """The URL of a database of this test's own, for `install` or `create_tables`."""
+    with new_database(postgres_url, locale="") as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import httpx
 import pytest
 from graphql import (
@@ -54,6 +52,7 @@ from clew.schema.build import DIRECTIONS, build_schema
 from clew.schema.scalars import SCALARS
 from clew.sdl.directives import definitions
 from clew.wire.respond import _ALWAYS, _STATUS
+from tests.databases import empty_database
 from tests.node import program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -233,28 +232,18 @@ def demo(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     (root / "migrations" / "versions").mkdir(parents=True)
     for name in ("alembic.ini", "migrations/env.py", "migrations/script.py.mako"):
         shutil.copy(ROOT / name, root / name)
-    database = f"docs_{uuid.uuid4().hex}"
-    url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{database}"))
     clew = Clew([query, mutation, user, thread, message], project=root)
     clew.job("reply")(reply)
 
-    async def administer(statement: str) -> None:
-        connection = await asyncpg.connect(postgres_url)
-        await connection.execute(statement)
-        await connection.close()
-
-    async def fill() -> None:
+    async def fill(url: str) -> None:
         await upgrade(root, url)
         async with migration_engine(url) as engine, engine.connect() as connection, connection.begin():
             await seed(connection)
 
-    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
-    try:
+    with empty_database(postgres_url, "docs") as url:
         make(root, clew.build()[0], "demo")
-        asyncio.run(fill())
+        asyncio.run(fill(url))
         yield clew, url
-    finally:
-        asyncio.run(administer(f"DROP DATABASE {database} WITH (FORCE)"))
 
 
 def answer(demo: tuple[Clew, str], document: str, variables: dict[str, Any]) -> Any:

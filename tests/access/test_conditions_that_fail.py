@@ -57,16 +57,16 @@ HEAVY = "partsAggregate: {sum: {weight: {gt: 0}}}"
         f'teams(where: {{items: {{some: {{{HEAVY}, name: {{startsWith: "%s"}}}}}}}}) {{ id }}',
     ],
 )
-async def test_a_condition_that_fails_on_hidden_rows_is_not_asked_of_them(database_url: str, field: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_a_condition_that_fails_on_hidden_rows_is_not_asked_of_them(prepared_url: str, field: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         viewer = Viewer("2", frozenset({"user"}))
         hidden, absent = [await api.run(f"{{ {field % start} }}", viewer=viewer) for start in ("z", "q")]
         assert "errors" not in hidden
         assert hidden == absent
 
 
-async def test_a_cursor_compares_the_keys_of_visible_rows_alone(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_a_cursor_compares_the_keys_of_visible_rows_alone(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         viewer = Viewer("2", frozenset({"user"}))
         page = "itemsConnection(orderBy: [{number: ASC}], first: 1%s) { edges { cursor } pageInfo { hasPreviousPage } }"
         found = await api.ok(f"{{ {page % ''} }}", viewer=viewer)

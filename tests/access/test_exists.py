@@ -60,8 +60,8 @@ ANN, BEN = (Viewer(name, frozenset({"user"})) for name in ("ann", "ben"))
 
 
 @pytest.fixture
-async def school(database_url: str) -> AsyncIterator[Api]:
-    async with api_of(database_url, SDL, DATA) as api:
+async def school(prepared_url: str) -> AsyncIterator[Api]:
+    async with api_of(prepared_url, SDL, DATA) as api:
         yield api
 
 

@@ -33,10 +33,10 @@ ROWS = """INSERT INTO notes (id, team, tags, owner) VALUES
         ('{or: [{id: 1}, {team: {in: ["red", "$auth.absent"]}}]}', []),
     ],
 )
-async def test_a_variable_is_an_item_of_a_list(condition: str, shown: list[int], database_url: str) -> None:
+async def test_a_variable_is_an_item_of_a_list(condition: str, shown: list[int], prepared_url: str) -> None:
     sdl = f"type Note @table @allow(role: user, where: {condition})"
     sdl += " { id: Int! @id team: String tags: [String!]! owner: String }"
     viewer = Viewer("ann", frozenset({"user"}), {"team": "blue", "tag": "b"})
-    async with api_of(database_url, sdl, ROWS) as api:
+    async with api_of(prepared_url, sdl, ROWS) as api:
         found: Any = await api.ok("{ notes { id } }", viewer=viewer)
         assert [note["id"] for note in found["notes"]] == shown

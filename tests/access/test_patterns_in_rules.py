@@ -18,7 +18,8 @@ from clew.model.build import parse_model
 from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
-from tests.properties.database import LIMITS, create_tables, new_database
+from tests.databases import create_tables, new_database
+from tests.properties.database import LIMITS
 
 SDL = r"""
 type Note @table

@@ -27,7 +27,7 @@ ROWS = """INSERT INTO teams (id, owner, deleted_at) VALUES (1, 'ann', NULL), (2,
         '{exists: {Pass: {and: [{sub: "$auth.sub"}, {sub: {in: ["x", "$row.team.owner"]}}]}}}',
     ],
 )
-async def test_a_deleted_row_opens_nothing(condition: str, database_url: str) -> None:
+async def test_a_deleted_row_opens_nothing(condition: str, prepared_url: str) -> None:
     viewer = Viewer("ann", frozenset({"user"}), {"sub": "ann"})
-    async with api_of(database_url, SDL % condition, ROWS) as api:
+    async with api_of(prepared_url, SDL % condition, ROWS) as api:
         assert await api.ok("{ notes { id } }", viewer=viewer) == {"notes": [{"id": 1}]}

@@ -22,7 +22,8 @@ from clew.schema.build import build_schema
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
 from tests.access.masked import tie_key_of
-from tests.properties.database import LIMITS, create_tables, new_database
+from tests.databases import create_tables, new_database
+from tests.properties.database import LIMITS
 
 pytestmark = pytest.mark.anyio
 

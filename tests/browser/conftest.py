@@ -12,7 +12,7 @@ import pytest
 from app.seed import seed
 from clew.migrate.connect import migration_engine
 from clew.migrate.run import upgrade
-from tests.properties.database import new_database
+from tests.databases import empty_database
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ def demo_url(postgres_url: str) -> Iterator[str]:
         async with migration_engine(url) as engine, engine.connect() as connection, connection.begin():
             await seed(connection)
 
-    with new_database(postgres_url) as url:
+    with empty_database(postgres_url) as url:
         asyncio.run(fill(url))
         yield url
 

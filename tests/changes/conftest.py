@@ -8,7 +8,7 @@ from tests.changes.log import Log, logged
 
 
 @pytest.fixture
-async def log(database_url: str) -> AsyncIterator[Log]:
+async def log(prepared_url: str) -> AsyncIterator[Log]:
     """A database with some logged tables: see `tests/changes/log.py`."""
-    async with logged(database_url) as made:
+    async with logged(prepared_url) as made:
         yield made

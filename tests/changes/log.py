@@ -13,7 +13,7 @@ import asyncpg
 from clew.background import Background
 from clew.changes.source import LoggedChanges
 from clew.changes.types import Batch, Change, Listening, TableName
-from clew.migrate import objects
+from tests.databases import install
 
 TABLES = """
     CREATE TABLE people (id int PRIMARY KEY, name text, age int);
@@ -30,17 +30,6 @@ NAMES: tuple[TableName, ...] = ((None, "people"), (None, "posts"), (None, "hits"
 
 # In seconds. Long, because the machine may be busy; a test that passes never waits as long.
 PATIENCE = 30.0
-
-
-async def install(url: str, tables: str = TABLES) -> None:
-    """Make the log and some tables."""
-    connection = await asyncpg.connect(url)
-    try:
-        for statement in objects.statements(objects.VERSION):
-            await connection.execute(statement)
-        await connection.execute(tables)
-    finally:
-        await connection.close()
 
 
 class Ear:

@@ -14,9 +14,9 @@ from clew import Clew
 from clew.config import Settings
 from tests.access.guarded import Guarded
 from tests.auth.tokens import SECRET, claims, hs256
+from tests.databases import create_tables, new_database
 from tests.faults.lab import served
 from tests.node import assert_locked, installed, node
-from tests.properties.database import create_tables, new_database
 
 CLIENTS = Path(__file__).parent
 

@@ -20,7 +20,7 @@ from graphql import GraphQLResolveInfo
 from clew import Clew, ClewError, Viewer, batched
 from clew.config import Settings
 from clew.engine import Engine, Request
-from tests.properties.database import create_tables, new_database
+from tests.databases import create_tables, new_database
 
 pytestmark = pytest.mark.anyio
 

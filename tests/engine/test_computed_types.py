@@ -23,8 +23,8 @@ ROWS = """INSERT INTO persons (id, given, family, note) VALUES
   (1, 'Ann', 'Stone', NULL), (2, 'Ben', NULL, 'Stone walls'), (4, 'Cyd', 'Reed', 'grass')"""
 
 
-async def test_a_stored_computed_field_is_searched(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_a_stored_computed_field_is_searched(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         for text, found in (("stone", [1, 2]), ("reed", [4]), ("Ann Stone", [1]), ("walls", [2])):
             rows = (await api.ok("query($q: String!) { persons(search: $q) { id } }", {"q": text}))["persons"]
             assert sorted(row["id"] for row in rows) == found
@@ -32,8 +32,8 @@ async def test_a_stored_computed_field_is_searched(database_url: str) -> None:
         assert len((await api.ok('{ persons(search: "stone") { id } }'))["persons"]) == 3
 
 
-async def test_a_computed_field_has_the_type_of_its_column(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_a_computed_field_has_the_type_of_its_column(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         assert await api.ok("{ persons { half stored } }") == {
             "persons": [
                 {"half": "0.33", "stored": "0.3"},

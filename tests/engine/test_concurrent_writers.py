@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from clew import Clew, Viewer
 from clew.config import Settings
 from clew.engine import Engine, Request
-from tests.properties.database import create_tables, new_database
+from tests.databases import create_tables, new_database
 
 SDL = """
 type Account @table {

@@ -14,7 +14,7 @@ from app.resolvers import MOST_PINNED, message, mutation, query, thread, user
 from app.seed import seed
 from clew import Clew, ClewError, Viewer
 from clew.migrate.connect import migration_engine
-from tests.properties.database import create_tables, new_database
+from tests.databases import create_tables, new_database
 
 ROOT = Path(__file__).resolve().parents[2]
 PIN = "mutation ($id: ID!) { pinThread(threadId: $id) { id pinned } }"

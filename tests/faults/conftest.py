@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from clew import Clew
-from tests.faults.lab import Lab, make_project, url_of
+from tests.databases import url_of
+from tests.faults.lab import Lab, make_project
 from tests.faults.lab.app import bindables
 
 

@@ -19,7 +19,8 @@ from clew import Clew
 from clew.app import development_app
 from clew.config import Settings
 from clew.live import groups
-from tests.faults.lab import LAB, ask, client_of, make_project, served, url_of
+from tests.databases import url_of
+from tests.faults.lab import LAB, ask, client_of, make_project, served
 from tests.faults.lab.app import bindables
 from tests.live.test_patch import applied
 from tests.server import Postgres, stoppable

@@ -8,7 +8,7 @@ from tests.jobs.shop import Jobs, jobs_at
 
 
 @pytest.fixture
-async def jobs(database_url: str) -> AsyncIterator[Jobs]:
+async def jobs(prepared_url: str) -> AsyncIterator[Jobs]:
     """A database with jobs: see `tests/jobs/shop.py`."""
-    async with jobs_at(database_url) as made:
+    async with jobs_at(prepared_url) as made:
         yield made

@@ -21,7 +21,7 @@ from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.writes.fields import bind_writes
-from tests.properties.database import create_tables
+from tests.databases import create_tables
 
 SDL = """
 type Post @table

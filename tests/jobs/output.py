@@ -17,20 +17,10 @@ from clew.jobs.output.follow import Follower
 from clew.jobs.output.source import PLANNER, JobOutputs
 from clew.jobs.output.types import Chunk, Final, OutputEvent, Reset
 from clew.jobs.output.writer import JobOutputWriter
-from clew.migrate import objects
+from tests.databases import install
 
 # In seconds. Long, because the machine may be busy; a test that passes never waits as long.
 PATIENCE = 30.0
-
-
-async def install(url: str) -> None:
-    """Make Clew's tables."""
-    connection = await asyncpg.connect(url)
-    try:
-        for statement in objects.statements(objects.VERSION):
-            await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 class Reading:

@@ -15,24 +15,13 @@ from clew.database.pool import Pool
 from clew.jobs import queue
 from clew.jobs.types import Fetch, Handler, JobDeclaration, NewJob
 from clew.jobs.worker import Worker
-from clew.migrate import objects
 from clew.viewer import Viewer
+from tests.databases import install
 
 # In seconds. Long, because the machine may be busy; a test that passes never waits as long.
 PATIENCE = 30.0
 
 CALLER = {"id": "ada", "roles": ["user"], "claims": {"team": 7}}
-
-
-async def install(url: str) -> None:
-    """Make Clew's objects, and a table for the effects of jobs."""
-    connection = await asyncpg.connect(url)
-    try:
-        for statement in objects.statements(objects.VERSION):
-            await connection.execute(statement)
-        await connection.execute("CREATE TABLE effects (job text, note text)")
-    finally:
-        await connection.close()
 
 
 async def until(fits: Callable[[], Awaitable[bool]]) -> None:
@@ -202,7 +191,7 @@ class Jobs:
 @asynccontextmanager
 async def jobs_at(url: str) -> AsyncIterator[Jobs]:
     """Install jobs in a database; stop all workers at the end."""
-    await install(url)
+    await install(url, "CREATE TABLE effects (job text, note text)")
     connection = await asyncpg.connect(url)
     made = Jobs(url, connection)
     try:

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Magazine]:
-    async with magazine(database_url) as made:
+async def world(prepared_url: str) -> AsyncIterator[Magazine]:
+    async with magazine(prepared_url) as made:
         yield made
 
 
@@ -292,8 +292,8 @@ async def _open(world: Magazine, field: str, **variables: Any) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("field", ["keep", "once", "turn"])
-async def test_an_argument_that_postgres_cannot_store_is_named(database_url: str, field: str) -> None:
-    async with magazine(database_url, OPEN) as world:
+async def test_an_argument_that_postgres_cannot_store_is_named(prepared_url: str, field: str) -> None:
+    async with magazine(prepared_url, OPEN) as world:
         for name, value in (
             ("text", "a\0"),
             ("text", "\ud800"),
@@ -325,8 +325,8 @@ async def test_claims_that_postgres_cannot_store_queue_nothing(world: Magazine) 
 
 
 @pytest.mark.parametrize("field", ["keep", "once", "turn"])
-async def test_numbers_in_json_stay_as_they_were_sent(database_url: str, field: str) -> None:
-    async with magazine(database_url, OPEN) as world:
+async def test_numbers_in_json_stay_as_they_were_sent(prepared_url: str, field: str) -> None:
+    async with magazine(prepared_url, OPEN) as world:
         sent = [exact_float("0.1"), exact_float("0.10000000000000000001")]
         made = [(await _open(world, field, json={"a": number}))["data"][field] for number in sent]
         assert made[0]["id"] != made[1]["id"]
@@ -334,8 +334,8 @@ async def test_numbers_in_json_stay_as_they_were_sent(database_url: str, field: 
         assert [row[0] for row in await world.aside.fetch(stored)] == ["0.1", "0.10000000000000000001"]
 
 
-async def test_a_unique_key_has_any_length_and_no_order_of_fields(database_url: str) -> None:
-    async with magazine(database_url, OPEN) as world:
+async def test_a_unique_key_has_any_length_and_no_order_of_fields(prepared_url: str) -> None:
+    async with magazine(prepared_url, OPEN) as world:
         letters = random.Random(1)
         text = "".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(9000))
         first = (await _open(world, "once", text=text, json={"a": 1, "b": [{"c": 1, "d": 2}]}))["data"]["once"]

@@ -23,9 +23,9 @@ EVERYWHERE = pytest.mark.parametrize("elsewhere", [False, True], ids=["same proc
 @EVERYWHERE
 @pytest.mark.parametrize("after", [None, "1:0", "1:3", "1:5", "1:9"])
 async def test_join_at_the_first_a_middle_the_last_and_past_the_last_byte(
-    database_url: str, elsewhere: bool, after: str | None
+    prepared_url: str, elsewhere: bool, after: str | None
 ) -> None:
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
         writer = here.writer(writing)
@@ -48,8 +48,8 @@ async def test_join_at_the_first_a_middle_the_last_and_past_the_last_byte(
 
 
 @EVERYWHERE
-async def test_a_follower_can_join_before_the_job_begins(database_url: str, elsewhere: bool) -> None:
-    async with lab(database_url) as here:
+async def test_a_follower_can_join_before_the_job_begins(prepared_url: str, elsewhere: bool) -> None:
+    async with lab(prepared_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
         writer = here.writer(writing)
@@ -66,8 +66,8 @@ async def test_a_follower_can_join_before_the_job_begins(database_url: str, else
 
 
 @pytest.mark.parametrize("status", ["CANCELLED", "FAILED", "SUCCEEDED"])
-async def test_a_job_that_ends_without_output_has_an_end(database_url: str, status: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_job_that_ends_without_output_has_an_end(prepared_url: str, status: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         job = await here.job(status="QUEUED", attempt=0)
         early = here.follow(outputs, job)
@@ -82,8 +82,8 @@ async def test_a_job_that_ends_without_output_has_an_end(database_url: str, stat
 
 
 @EVERYWHERE
-async def test_a_retry_is_a_reset_and_then_the_whole_new_attempt(database_url: str, elsewhere: bool) -> None:
-    async with lab(database_url) as here:
+async def test_a_retry_is_a_reset_and_then_the_whole_new_attempt(prepared_url: str, elsewhere: bool) -> None:
+    async with lab(prepared_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
         writer = here.writer(writing)
@@ -118,8 +118,8 @@ async def test_a_retry_is_a_reset_and_then_the_whole_new_attempt(database_url: s
         assert [event.position for event in readings[1].events] == [(2, 0), (2, 1), (2, 2), (2, 3), (2, 4)]
 
 
-async def test_attempts_that_came_and_went_unseen_are_one_reset(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_attempts_that_came_and_went_unseen_are_one_reset(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -135,8 +135,8 @@ async def test_attempts_that_came_and_went_unseen_are_one_reset(database_url: st
         assert len(early.events) == 2
 
 
-async def test_a_job_that_is_retried_after_its_end_goes_on(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_job_that_is_retried_after_its_end_goes_on(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -165,15 +165,15 @@ async def test_a_job_that_is_retried_after_its_end_goes_on(database_url: str) ->
     "job",
     ["", "x", "1", "0190b0f3-9c1e-7000-8000-00000000000g", "{0190b0f3-9c1e-7000-8000-000000000000}", "\0", "٣" * 32],
 )
-async def test_what_is_no_id_is_no_job(database_url: str, job: str) -> None:
-    async with lab(database_url) as here:
+async def test_what_is_no_id_is_no_job(prepared_url: str, job: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         with pytest.raises(UnknownJobError):
             await outputs.follow(job).open()
 
 
-async def test_unknown_and_hidden_jobs_are_alike(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_unknown_and_hidden_jobs_are_alike(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
 
         async def hidden() -> bool:
@@ -192,18 +192,18 @@ async def test_unknown_and_hidden_jobs_are_alike(database_url: str) -> None:
 @pytest.mark.parametrize(
     "after", ["", "1", "1:", ":1", "00:1", "01:1", "-1:1", "1:-1", "1:1 ", "1:1:1", "1e3:1", "٣:1", "9" * 20 + ":1"]
 )
-async def test_what_is_no_cursor_is_refused(database_url: str, after: str) -> None:
-    async with lab(database_url) as here:
+async def test_what_is_no_cursor_is_refused(prepared_url: str, after: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         with pytest.raises(ClewError, match="cursor is not one"):
             outputs.follow("0190b0f3-9c1e-7000-8000-000000000000", after)
 
 
 async def test_a_viewer_who_sees_the_job_no_longer_is_let_go(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clew.jobs.output.follow._LOOK", 0.1)
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         sees = True
 
@@ -218,8 +218,8 @@ async def test_a_viewer_who_sees_the_job_no_longer_is_let_go(
         await follower.aclose()
 
 
-async def test_dropped_output_is_gone_and_never_a_gap(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_dropped_output_is_gone_and_never_a_gap(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process(retention=60)
         other = await here.process()
         writer = here.writer(outputs)
@@ -263,8 +263,8 @@ async def test_dropped_output_is_gone_and_never_a_gap(database_url: str) -> None
         await anew.until(lambda it: it.text == "x")
 
 
-async def test_output_is_dropped_when_it_becomes_too_large(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_output_is_dropped_when_it_becomes_too_large(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process(most=3 * 2**20)
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -288,10 +288,10 @@ async def test_output_is_dropped_when_it_becomes_too_large(database_url: str) ->
 
 
 async def test_a_slow_follower_holds_one_page_and_misses_nothing(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clew.jobs.output.ring.MOST_HELD", 200_000)
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -317,8 +317,8 @@ async def test_a_slow_follower_holds_one_page_and_misses_nothing(
         assert outputs.page_reads > 5
 
 
-async def test_followers_who_join_at_once_share_pages_and_bytes(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_followers_who_join_at_once_share_pages_and_bytes(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writing, following = await here.process(), await here.process()
         writer = here.writer(writing)
         job = await here.job(WORKER)
@@ -338,8 +338,8 @@ async def test_followers_who_join_at_once_share_pages_and_bytes(database_url: st
         assert len({id(reading.events[-1]) for reading in readings}) == 1
 
 
-async def test_reads_for_all_followers_are_no_more_than_writes(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_reads_for_all_followers_are_no_more_than_writes(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writing, following = await here.process(), await here.process()
         writer = here.writer(writing)
         jobs = [await here.job(WORKER) for _ in range(5)]
@@ -362,9 +362,9 @@ async def test_reads_for_all_followers_are_no_more_than_writes(database_url: str
 
 
 async def test_without_any_wake_up_the_poll_finds_what_is_new(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         writing, following = await here.process(), await here.process(wakes=False)
         monkeypatch.setattr(writing, "wrote", lambda job, chunks: None)
         writer = here.writer(writing)
@@ -378,8 +378,8 @@ async def test_without_any_wake_up_the_poll_finds_what_is_new(
         assert await reading.final() == "SUCCEEDED"
 
 
-async def test_nothing_is_read_when_nobody_follows(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_nothing_is_read_when_nobody_follows(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -391,9 +391,9 @@ async def test_nothing_is_read_when_nobody_follows(database_url: str) -> None:
 
 
 async def test_the_end_comes_after_all_that_there_is_to_read(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         writing, following = await here.process(), await here.process(wakes=False)
         monkeypatch.setattr(writing, "wrote", lambda job, chunks: None)
         writer = here.writer(writing)
@@ -411,10 +411,10 @@ async def test_the_end_comes_after_all_that_there_is_to_read(
 
 
 async def test_a_slow_follower_whose_next_chunk_is_dropped_is_told(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clew.jobs.output.ring.MOST_HELD", 1)
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -453,10 +453,10 @@ def test_a_stream_takes_nothing_over_a_gap() -> None:
 
 @EVERYWHERE
 async def test_wake_ups_suffice_without_the_poll(
-    database_url: str, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clew.jobs.output.source._POLL", 3600.0)
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
         writer = here.writer(writing)
@@ -498,7 +498,7 @@ def test_what_a_chunk_keeps_for_its_clients_is_bounded(text: str) -> None:
     assert sum(kept) <= chunk.size
 
 
-async def test_followers_go_on_after_a_fault_of_the_reader(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_followers_go_on_after_a_fault_of_the_reader(prepared_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     update, faults = Stream.update, [1, 2]
 
     def fail(self: Stream, *given: Any, **more: Any) -> None:
@@ -507,7 +507,7 @@ async def test_followers_go_on_after_a_fault_of_the_reader(database_url: str, mo
             raise RuntimeError("no")
         update(self, *given, **more)
 
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         job = await here.job(WORKER)
         reading = here.follow(outputs, job)
@@ -523,8 +523,8 @@ async def test_followers_go_on_after_a_fault_of_the_reader(database_url: str, mo
         assert not faults
 
 
-async def test_a_job_that_was_cancelled_in_time_and_is_retried_gives_all_to_who_had_its_end(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_job_that_was_cancelled_in_time_and_is_retried_gives_all_to_who_had_its_end(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         job = await here.job(None, "CANCELLED", 0)
         reading = here.follow(outputs, job)
@@ -557,7 +557,7 @@ async def test_a_job_that_was_cancelled_in_time_and_is_retried_gives_all_to_who_
     ids=["never", "a fault", "without the database", "sometimes"],
 )
 async def test_a_follower_whose_sight_cannot_be_told_twice_is_let_go(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, answers: list[Exception | bool], code: Code
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch, answers: list[Exception | bool], code: Code
 ) -> None:
     monkeypatch.setattr("clew.jobs.output.follow._LOOK", 0.02)
     left = [True, *answers]
@@ -568,7 +568,7 @@ async def test_a_follower_whose_sight_cannot_be_told_twice_is_let_go(
             return answer
         raise answer
 
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         follower = outputs.follow(await here.job(WORKER), None, visible)
         assert await follower.open()
@@ -580,7 +580,7 @@ async def test_a_follower_whose_sight_cannot_be_told_twice_is_let_go(
 
 
 async def test_a_process_that_hangs_as_it_drops_chunks_locks_nobody_out(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source_module, "_HELD", "300ms")
     connect, hangs = asyncpg.connect, asyncio.Event()
@@ -596,7 +596,7 @@ async def test_a_process_that_hangs_as_it_drops_chunks_locks_nobody_out(
         execute, transaction, close = connection.execute, connection.transaction, connection.close
         return SimpleNamespace(execute=execute, transaction=transaction, close=close, fetchval=fetch_and_hang)
 
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs, other = await here.process(retention=0.01), await here.process()
         writer = here.writer(other)
         job = await here.job(WORKER)

@@ -16,8 +16,8 @@ import pytest
 
 from tests.auth.tokens import claims, hs256
 from tests.cli.test_serve import free_port
+from tests.databases import create_tables
 from tests.jobs.output_victim import SDL, produce, project, serve, text_of
-from tests.properties.database import create_tables
 
 # CLEW_TEST_ROUNDS=1000 runs all that has been run once.
 ROUNDS = int(os.environ.get("CLEW_TEST_ROUNDS", "4"))
@@ -74,18 +74,18 @@ class Client:
             event = {}
 
 
-async def test_no_kill_loses_or_repeats_a_chunk(database_url: str, tmp_path: Path) -> None:
+async def test_no_kill_loses_or_repeats_a_chunk(prepared_url: str, tmp_path: Path) -> None:
     rng = random.Random(f"output {ROUNDS}")
     (tmp_path / "graphql").mkdir()
     (tmp_path / "graphql" / "app.graphql").write_text(SDL)
-    await create_tables(database_url, project(tmp_path).build()[0], logged=True)
-    aside = await asyncpg.connect(database_url)
+    await create_tables(prepared_url, project(tmp_path).build()[0], logged=True)
+    aside = await asyncpg.connect(prepared_url)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tests.jobs.output_victim"])
     port = free_port()
 
     def begin_server() -> multiprocessing.process.BaseProcess:
-        server = processes.Process(target=serve, args=(database_url, str(tmp_path), port), daemon=True)
+        server = processes.Process(target=serve, args=(prepared_url, str(tmp_path), port), daemon=True)
         server.start()
         return server
 
@@ -95,7 +95,7 @@ async def test_no_kill_loses_or_repeats_a_chunk(database_url: str, tmp_path: Pat
     async def run(job: str) -> None:
         """Start the producer again and again, and kill it, until it comes to its end."""
         while not await is_over(job):
-            producer = processes.Process(target=produce, args=(database_url, job), daemon=True)
+            producer = processes.Process(target=produce, args=(prepared_url, job), daemon=True)
             producer.start()
             lives = 30.0 if rng.random() < 0.4 else rng.random() * 2.5
             await asyncio.to_thread(producer.join, lives)

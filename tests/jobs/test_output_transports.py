@@ -22,8 +22,8 @@ from clew.config import Settings
 from clew.jobs.output.writer import JobOutputWriter
 from clew.wire.application import Application
 from tests.auth.tokens import SECRET, claims, hs256
+from tests.databases import create_tables
 from tests.faults.lab import served
-from tests.properties.database import create_tables
 from tests.sockets.client import socket
 from tests.sockets.test_event_streams import Response
 
@@ -99,7 +99,7 @@ class Place:
 
 
 @pytest.fixture
-async def make(database_url: str, tmp_path: Path) -> Any:
+async def make(prepared_url: str, tmp_path: Path) -> Any:
     (tmp_path / "graphql").mkdir()
     (tmp_path / "graphql" / "app.graphql").write_text(SDL)
     clew = Clew(project=tmp_path)
@@ -112,13 +112,13 @@ async def make(database_url: str, tmp_path: Path) -> Any:
     async def silent(ctx: JobContext) -> str:
         return ""
 
-    await create_tables(database_url, clew.build()[0], logged=True)
+    await create_tables(prepared_url, clew.build()[0], logged=True)
 
     @asynccontextmanager
     async def made(**settings: Any) -> AsyncIterator[Place]:
-        common = {"DATABASE_URL": database_url, "jwt_secret": SECRET, "secret": SECRET[::-1], "env": "production"}
+        common = {"DATABASE_URL": prepared_url, "jwt_secret": SECRET, "secret": SECRET[::-1], "env": "production"}
         app = clew.asgi(Settings.model_validate({**common, "drain_seconds": 0, **settings}))
-        aside = await asyncpg.connect(database_url)
+        aside = await asyncpg.connect(prepared_url)
         try:
             async with app.lifespan(), served(app) as port:
                 place = Place(app, port, aside)
@@ -129,15 +129,15 @@ async def make(database_url: str, tmp_path: Path) -> Any:
     return made
 
 
-async def test_a_type_of_ones_own_that_is_named_job_opens_no_output(database_url: str, tmp_path: Path) -> None:
+async def test_a_type_of_ones_own_that_is_named_job_opens_no_output(prepared_url: str, tmp_path: Path) -> None:
     (tmp_path / "graphql").mkdir()
     sdl = "type Job @table @allow(role: user) { id: ID! @id name: String! }"
     (tmp_path / "graphql" / "app.graphql").write_text(sdl)
     clew = Clew(project=tmp_path)
-    await create_tables(database_url, clew.build()[0], logged=True)
-    settings = {"DATABASE_URL": database_url, "jwt_secret": SECRET, "secret": SECRET[::-1], "env": "production"}
+    await create_tables(prepared_url, clew.build()[0], logged=True)
+    settings = {"DATABASE_URL": prepared_url, "jwt_secret": SECRET, "secret": SECRET[::-1], "env": "production"}
     app = clew.asgi(Settings.model_validate({**settings, "drain_seconds": 0}))
-    aside = await asyncpg.connect(database_url)
+    aside = await asyncpg.connect(prepared_url)
     try:
         async with app.lifespan(), served(app) as port:
             place = Place(app, port, aside)

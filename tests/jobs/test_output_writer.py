@@ -16,8 +16,8 @@ from clew.jobs.types import LostLeaseError
 from tests.jobs.output import WORKER, lab
 
 
-async def test_one_statement_writes_for_all_jobs(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_one_statement_writes_for_all_jobs(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process())
         jobs = [await here.job(WORKER) for _ in range(20)]
         for job in jobs:
@@ -38,8 +38,8 @@ async def test_one_statement_writes_for_all_jobs(database_url: str) -> None:
     [("RUNNING", 2, uuid4()), ("RUNNING", 2, WORKER), ("QUEUED", 1, WORKER),
      ("FAILED", 1, WORKER), ("SUCCEEDED", 1, WORKER), ("CANCELLED", 1, WORKER)],
 )  # fmt: skip
-async def test_a_zombies_chunk_is_refused(database_url: str, status: str, attempt: int, worker: object) -> None:
-    async with lab(database_url) as here:
+async def test_a_zombies_chunk_is_refused(prepared_url: str, status: str, attempt: int, worker: object) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process())
         job, other = await here.job(WORKER), await here.job(WORKER)
         for each in (job, other):
@@ -60,8 +60,8 @@ async def test_a_zombies_chunk_is_refused(database_url: str, status: str, attemp
         assert await here.rows(other) == [(1, 1, "before"), (1, 2, "after")]
 
 
-async def test_a_zombie_whose_job_is_taken_at_the_same_moment_is_refused(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_zombie_whose_job_is_taken_at_the_same_moment_is_refused(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process())
         job = await here.job(WORKER)
         await writer.begin(job, 1)
@@ -75,8 +75,8 @@ async def test_a_zombie_whose_job_is_taken_at_the_same_moment_is_refused(databas
         assert await here.rows(job) == []
 
 
-async def test_a_job_cannot_be_taken_while_its_chunks_are_being_written(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_job_cannot_be_taken_while_its_chunks_are_being_written(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process())
         job = await here.job(WORKER)
         await writer.begin(job, 1)
@@ -101,8 +101,8 @@ async def test_a_job_cannot_be_taken_while_its_chunks_are_being_written(database
         assert await here.rows(job) == [(1, 1, "a")]
 
 
-async def test_a_locked_job_holds_up_no_other(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_locked_job_holds_up_no_other(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process())
         locked, free = await here.job(WORKER), await here.job(WORKER)
         for job in (locked, free):
@@ -116,8 +116,8 @@ async def test_a_locked_job_holds_up_no_other(database_url: str) -> None:
         assert await here.rows(locked) == [(1, 1, "a")]
 
 
-async def test_an_old_attempt_cannot_emit(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_an_old_attempt_cannot_emit(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process())
         job = await here.job(WORKER)
         with pytest.raises(LostLeaseError):
@@ -151,8 +151,8 @@ async def test_an_old_attempt_cannot_emit(database_url: str) -> None:
         (["x" * 1000], "token", "A chunk of the job's output is too large: at most 1000 bytes are allowed."),
     ],
 )
-async def test_what_cannot_be_kept_is_a_clear_error(database_url: str, data: object, kind: str, message: str) -> None:
-    async with lab(database_url) as here:
+async def test_what_cannot_be_kept_is_a_clear_error(prepared_url: str, data: object, kind: str, message: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process(), most_of_chunk=1000)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
@@ -165,12 +165,12 @@ async def test_what_cannot_be_kept_is_a_clear_error(database_url: str, data: obj
         assert await here.rows(job) == [(1, 1, "fine")]
 
 
-async def test_json_is_kept_as_it_is(database_url: str) -> None:
+async def test_json_is_kept_as_it_is(prepared_url: str) -> None:
     values = [
         {"b": 1, "a": [None, True, 1.5, "\0", "é\n\u2028", 10**40]}, [], {}, 0, None, False, "text", "", "\"quoted\"",
         "line\r\nline", "👩‍👩‍👧", "ü" * 1000,
     ]  # fmt: skip
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -185,8 +185,8 @@ async def test_json_is_kept_as_it_is(database_url: str) -> None:
             assert [event.value for event in reading.events[:-1]] == values  # type: ignore[union-attr]  # another one would fail the test
 
 
-async def test_the_output_of_an_execution_is_bounded(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_the_output_of_an_execution_is_bounded(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process(), most_of_attempt=10_000)
         job = await here.job(WORKER)
         await writer.begin(job, 1)
@@ -199,8 +199,8 @@ async def test_the_output_of_an_execution_is_bounded(database_url: str) -> None:
         await writer.flush(job)
 
 
-async def test_a_job_that_emits_too_fast_waits(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_job_that_emits_too_fast_waits(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process(), most_of_attempt=2**30)
         job, other = await here.job(WORKER), await here.job(WORKER)
         for each in (job, other):
@@ -224,8 +224,8 @@ async def test_a_job_that_emits_too_fast_waits(database_url: str) -> None:
         assert [row[1] for row in await here.rows(job)] == list(range(1, 101))
 
 
-async def test_nothing_is_lost_or_doubled_when_the_database_breaks_off(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_nothing_is_lost_or_doubled_when_the_database_breaks_off(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs, other = await here.process(), await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -258,9 +258,9 @@ async def test_nothing_is_lost_or_doubled_when_the_database_breaks_off(database_
 
 
 async def test_a_statement_whose_answer_is_lost_is_sent_again_without_harm(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -282,8 +282,8 @@ async def test_a_statement_whose_answer_is_lost_is_sent_again_without_harm(
         assert [row[1:] for row in await here.rows(job)] == [(1, "a"), (2, "b"), (3, "c")]
 
 
-async def test_a_chunk_that_is_written_twice_counts_once(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_a_chunk_that_is_written_twice_counts_once(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER)
@@ -302,8 +302,8 @@ async def test_a_chunk_that_is_written_twice_counts_once(database_url: str) -> N
             assert reading.text == "abc"
 
 
-async def test_kept_chunks_that_were_dropped_are_told_of(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_kept_chunks_that_were_dropped_are_told_of(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         job = await here.job(WORKER, attempt=2)
@@ -320,8 +320,8 @@ async def test_kept_chunks_that_were_dropped_are_told_of(database_url: str) -> N
         await reading.until(lambda it: it.text == "d")
 
 
-async def test_emitting_does_not_wait_for_the_database(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_emitting_does_not_wait_for_the_database(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         writer = here.writer(await here.process())
         job = await here.job(WORKER)
         await writer.begin(job, 1)
@@ -336,9 +336,9 @@ async def test_emitting_does_not_wait_for_the_database(database_url: str) -> Non
 
 
 async def test_a_fault_of_the_writer_fails_the_jobs_that_it_was_about_and_no_other(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with lab(database_url) as here:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         writer = here.writer(outputs)
         jobs = [await here.job(WORKER) for _ in range(2)]

@@ -19,9 +19,9 @@ import pytest
 from clew import Clew, ClewError, JobContext
 from clew.config import Settings
 from tests.auth.tokens import SECRET, claims, hs256
+from tests.databases import create_tables
 from tests.faults.lab import served
 from tests.jobs.shop import until
-from tests.properties.database import create_tables
 
 pytestmark = pytest.mark.anyio
 SDL = """
@@ -191,8 +191,8 @@ def handlers(clew: Clew, seen: list[Any], go: asyncio.Event) -> None:
 
 
 @pytest.fixture
-async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Server]:
-    async with serving(database_url, tmp_path) as made:
+async def server(prepared_url: str, tmp_path: Path) -> AsyncIterator[Server]:
+    async with serving(prepared_url, tmp_path) as made:
         yield made
 
 

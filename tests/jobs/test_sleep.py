@@ -218,8 +218,8 @@ async def test_a_job_that_sleeps_forever_holds_up_no_other(jobs: Jobs) -> None:
     assert (await jobs.until(await jobs.enqueue("soon")))["status"] == "SUCCEEDED"
 
 
-async def test_output_that_was_dropped_during_a_sleep_is_not_numbered_again(database_url: str) -> None:
-    async with lab(database_url) as here:
+async def test_output_that_was_dropped_during_a_sleep_is_not_numbered_again(prepared_url: str) -> None:
+    async with lab(prepared_url) as here:
         outputs = await here.process()
         job = await here.job(WORKER)
         writer = here.writer(outputs)
@@ -245,8 +245,8 @@ async def test_output_that_was_dropped_during_a_sleep_is_not_numbered_again(data
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-async def test_followers_are_told_nothing_of_a_sleep(database_url: str, elsewhere: bool) -> None:
-    async with lab(database_url) as here:
+async def test_followers_are_told_nothing_of_a_sleep(prepared_url: str, elsewhere: bool) -> None:
+    async with lab(prepared_url) as here:
         writing = await here.process()
         following = await here.process() if elsewhere else writing
         job = await here.job(WORKER, attempt=2)

@@ -40,8 +40,8 @@ extend type Mutation {
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Magazine]:
-    async with magazine(database_url, SDL) as made:
+async def world(prepared_url: str) -> AsyncIterator[Magazine]:
+    async with magazine(prepared_url, SDL) as made:
         yield made
 
 

@@ -22,7 +22,7 @@ from clew.model.build import parse_model
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.writes.fields import bind_writes
-from tests.properties.database import create_tables
+from tests.databases import create_tables
 
 SDL = """
 type User @table @is(name: "me", where: {id: "$auth.sub"}) @allow(role: user) {

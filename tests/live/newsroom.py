@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from ariadne import ObjectType
@@ -24,7 +22,7 @@ from clew.live.tables import table_of
 from clew.live.types import Payload
 from clew.model.types import Model
 from clew.sql.literals import quote_text
-from tests.properties.database import create_tables
+from tests.databases import create_tables, new_database
 from tests.reference import table_sql
 
 SDL = """
@@ -281,23 +279,12 @@ def make_database(server_url: str, root: Path) -> Iterator[tuple[str, Clew]]:
     """The application, its project made in the empty folder `root`, and a database of its own."""
     (root / "graphql").mkdir()
     (root / "graphql" / "newsroom.graphql").write_text(SDL)
-    database = f"newsroom_{uuid.uuid4().hex}"
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
     clew = Clew([note], project=root)
     model, _ = clew.build()
 
-    async def run(address: str, *statements: str) -> None:
-        connection = await asyncpg.connect(address)
-        for statement in statements:
-            await connection.execute(statement)
-        await connection.close()
-
-    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
-    try:
+    with new_database(server_url, "newsroom", locale="") as url:
         asyncio.run(create_tables(url, model))
         yield url, clew
-    finally:
-        asyncio.run(run(server_url, f"DROP DATABASE {database} WITH (FORCE)"))
 
 
 @asynccontextmanager

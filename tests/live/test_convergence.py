@@ -157,20 +157,20 @@ async def mutate(world: Chat, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", seeds(ROUNDS, 1))
-async def test_every_client_ends_with_what_its_query_answers(seed: int, database_url: str) -> None:
+async def test_every_client_ends_with_what_its_query_answers(seed: int, prepared_url: str) -> None:
     rng = random.Random(seed)
-    async with chat(database_url) as world:
+    async with chat(prepared_url) as world:
         model = world.engine.model
         for entity in model.entities.values():
             await world.sql(log_changes(entity.table))
         changes = LoggedChanges(
-            database_url, [table_of(entity) for entity in model.entities.values()], world.background, retention=3600
+            prepared_url, [table_of(entity) for entity in model.entities.values()], world.background, retention=3600
         )
         world.follow(changes)
         clients = [Client(rng) for _ in range(CLIENTS)]
         following = [asyncio.ensure_future(client.follow(world)) for client in clients]
         try:
-            await asyncio.gather(*(write(database_url, rng) for _ in range(WRITERS)), mutate(world, rng))
+            await asyncio.gather(*(write(prepared_url, rng) for _ in range(WRITERS)), mutate(world, rng))
             until = time.monotonic() + LONGEST
             while wrong := [client for client in clients if not await client.is_right(world)]:
                 assert time.monotonic() < until, [

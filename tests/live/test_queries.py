@@ -31,8 +31,8 @@ Fetch = Callable[[str, Sequence[Any]], Awaitable[list[asyncpg.Record]]]
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Chat]:
-    async with chat(database_url) as made:
+async def world(prepared_url: str) -> AsyncIterator[Chat]:
+    async with chat(prepared_url) as made:
         yield made
 
 
@@ -446,8 +446,8 @@ async def test_a_throttle_holds_results_back(world: Chat) -> None:
     assert time.monotonic() - began >= 0.29
 
 
-async def test_a_role_has_a_floor_of_the_throttle(database_url: str) -> None:
-    async with chat(database_url, Limits(live_rate=200)) as world:
+async def test_a_role_has_a_floor_of_the_throttle(prepared_url: str) -> None:
+    async with chat(prepared_url, Limits(live_rate=200)) as world:
         stream = await world.open(MINE, user(4))
         await result(stream)
         began = time.monotonic()
@@ -476,8 +476,8 @@ async def test_a_client_may_ask_for_differences(world: Chat) -> None:
     assert answer == {"extensions": {"patch": [step]}}
 
 
-async def test_a_result_above_the_limit_of_bytes_ends_the_live_query(database_url: str) -> None:
-    async with chat(database_url, Limits(live_rate=None, response_bytes=2000)) as world:
+async def test_a_result_above_the_limit_of_bytes_ends_the_live_query(prepared_url: str) -> None:
+    async with chat(prepared_url, Limits(live_rate=None, response_bytes=2000)) as world:
         stream = await world.open("{ messages { text } }", user(4))
         await result(stream)
         await world.sql("UPDATE messages SET text = repeat('x', 3000)")

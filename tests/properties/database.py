@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import sqlalchemy as sa
 from graphql import GraphQLSchema, print_schema
-from sqlalchemy.schema import CreateSchema
 
 from clew import Viewer
 from clew.database.pool import Pool
 from clew.document.limits import Limits, RoleLimits
 from clew.engine import Engine, Request
-from clew.migrate.connect import migration_engine
-from clew.migrate.objects import VERSION, statements
-from clew.migrate.triggers import log_changes
 from clew.model.types import Model
 from clew.schema.build import build_schema
 from clew.sql.literals import quote_name
 from clew.sql.tables import build_tables
+from tests.databases import create_tables, new_database
 from tests.properties.models import Case
 from tests.reference import Reference, Tables, table_sql
 
@@ -83,30 +77,6 @@ def new_engine(model: Model, url: str) -> Engine:
     return Engine(model, build_schema(model), build_tables(model), pool, LIMITS)
 
 
-async def create_tables(url: str, model: Model, *, logged: bool = False) -> None:
-    """The model's schemas, tables and views in an empty database.
-
-    Args:
-        logged: with the triggers of the change log.
-    """
-    tables = build_tables(model)
-
-    def create(connection: sa.Connection) -> None:
-        for statement in statements(VERSION):
-            connection.exec_driver_sql(statement)
-        for schema in {table.schema for table in tables.metadata.tables.values() if table.schema}:
-            connection.execute(CreateSchema(schema))
-        tables.metadata.create_all(connection, checkfirst=False)
-        for entity in model.entities.values():
-            if entity.view_sql is not None:
-                connection.exec_driver_sql(f"CREATE VIEW {table_sql(entity)} AS {entity.view_sql}")
-            elif logged and entity.logged:
-                connection.exec_driver_sql(log_changes(table_sql(entity)))
-
-    async with migration_engine(url) as engine, engine.begin() as connection:
-        await connection.run_sync(create)
-
-
 async def insert(url: str, case: Case) -> None:
     """The case's rows, in whatever order: nothing is checked but keys."""
     connection = await asyncpg.connect(url)
@@ -121,23 +91,6 @@ async def insert(url: str, case: Case) -> None:
                 await connection.execute(sql, *row.values())
     finally:
         await connection.close()
-
-
-@contextmanager
-def new_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database in the C collation, which orders and folds text as Python's `str` does ASCII."""
-    name = f"property_{uuid.uuid4().hex}"
-
-    async def administer(statement: str) -> None:
-        connection = await asyncpg.connect(server_url)
-        await connection.execute(statement)
-        await connection.close()
-
-    asyncio.run(administer(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy ENCODING 'UTF8' LOCALE 'C'"))
-    try:
-        yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
-    finally:
-        asyncio.run(administer(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @contextmanager

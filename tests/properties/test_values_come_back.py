@@ -150,9 +150,9 @@ def literal(value: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", SCALARS)
-async def test_a_value_is_read_back_and_found(name: str, database_url: str) -> None:
+async def test_a_value_is_read_back_and_found(name: str, prepared_url: str) -> None:
     chance = random.Random(name)
-    async with api_of(database_url, SDL) as api:
+    async with api_of(prepared_url, SDL) as api:
         column = api.engine.model.entity("Thing").column(name)
         assert column is not None
         type_ = column.type.name
@@ -209,10 +209,10 @@ KEYS: dict[str, tuple[str, str, Make]] = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-async def test_a_value_that_is_read_back_is_a_key(name: str, database_url: str) -> None:
+async def test_a_value_that_is_read_back_is_a_key(name: str, prepared_url: str) -> None:
     type_, sql, make = KEYS[name]
     chance = random.Random(f"key {name}")
-    async with api_of(database_url, KEYED % {"type": type_, "sql": sql}) as api:
+    async with api_of(prepared_url, KEYED % {"type": type_, "sql": sql}) as api:
 
         async def run(document: str, **variables: object) -> dict[str, object]:
             found: dict[str, object] = await api.ok(document.replace("KEY", f"{type_}!"), variables)

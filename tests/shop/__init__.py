@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from ariadne import MutationType, ObjectType, QueryType
@@ -21,6 +20,7 @@ from sqlalchemy import text
 from clew import Clew, ClewError
 from clew.migrate.revisions import make
 from clew.migrate.run import upgrade
+from tests.databases import empty_database
 from tests.reference import Reference, Tables
 
 HERE = Path(__file__).parent
@@ -83,27 +83,17 @@ def make_shop(server_url: str, root: Path) -> Iterator[Shop]:
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     (root / "migrations" / "versions").mkdir()
-    database = f"shop_{uuid.uuid4().hex}"
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
     clew = Clew([query, mutation, person], project=root)
     model, _ = clew.build()
 
-    async def administer(statement: str) -> None:
-        connection = await asyncpg.connect(server_url)
-        await connection.execute(statement)
-        await connection.close()
-
-    async def fill() -> Tables:
+    async def fill(url: str) -> Tables:
+        await upgrade(root, url)
         connection = await asyncpg.connect(url)
         await connection.execute((HERE / "data.sql").read_text())
         await connection.close()
         return await Tables.load(url, model)
 
-    asyncio.run(administer(f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
-    try:
+    with empty_database(server_url, "shop") as url:
         make(root, model, "shop")
-        asyncio.run(upgrade(root, url))
-        tables = asyncio.run(fill())
+        tables = asyncio.run(fill(url))
         yield Shop(url, clew, Reference(model, tables, clew.schema_sdl()))
-    finally:
-        asyncio.run(administer(f"DROP DATABASE {database} WITH (FORCE)"))

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from clew.model.build import load_model
+from tests.databases import create_tables, new_database
 from tests.faults.lab import served
-from tests.properties.database import create_tables, new_database
 from tests.sockets.desk import NOTES, SDL, Desk
 
 

@@ -23,7 +23,7 @@ from clew.model.build import load_model
 from tests.auth.tokens import SECRET, claims, hs256
 from tests.cli.forks import environment_of
 from tests.cli.test_serve import free_port
-from tests.properties.database import create_tables, new_database
+from tests.databases import create_tables, new_database
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "mounting.md").read_text("utf-8")

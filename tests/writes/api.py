@@ -20,7 +20,8 @@ from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.writes.fields import bind_writes
 from clew.writes.hooks import Hooks, Registered
-from tests.properties.database import LIMITS, create_tables
+from tests.databases import create_tables
+from tests.properties.database import LIMITS
 from tests.reference import table_sql
 
 ADMIN = Viewer.admin()

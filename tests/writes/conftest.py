@@ -22,7 +22,8 @@ from clew.resolvers.bind import bind
 from clew.schema.build import build_schema
 from clew.sql.tables import build_tables
 from clew.writes.fields import bind_writes
-from tests.properties.database import LIMITS, create_tables, new_database
+from tests.databases import create_tables, new_database
+from tests.properties.database import LIMITS
 from tests.reference import emptying
 from tests.shop import HERE as SHOP
 from tests.shop import Shop, make_shop

@@ -49,9 +49,9 @@ SETS = (
 @pytest.mark.parametrize("soft", ["", "deletedAt: DateTime @softDelete"])
 @pytest.mark.parametrize("given", SETS)
 @pytest.mark.parametrize("field", ["tags", "notes", "labels", "marks"])
-async def test_to_connect_again_is_to_connect(field: str, given: str, soft: str, database_url: str) -> None:
+async def test_to_connect_again_is_to_connect(field: str, given: str, soft: str, prepared_url: str) -> None:
     wanted = [{"id": 1}, {"id": 2}] if "id: 2" in given else [{"id": 1}]
-    async with api_of(database_url, POSTS % soft, ROWS % field) as api:
+    async with api_of(prepared_url, POSTS % soft, ROWS % field) as api:
         first = f"mutation {{ updatePost(id: 1, set: {{{field}: {{connect: [{{id: 1}}]}}}}) {{ id }} }}"
         await api.ok(first, viewer=ANN)
         read = f"{field} {{ id }}"
@@ -66,8 +66,8 @@ async def test_to_connect_again_is_to_connect(field: str, given: str, soft: str,
 
 
 @pytest.mark.parametrize("field", ["tags", "notes", "labels", "marks"])
-async def test_new_rows_and_upserts_connect_again(field: str, database_url: str) -> None:
-    async with api_of(database_url, POSTS % "", ROWS % field) as api:
+async def test_new_rows_and_upserts_connect_again(field: str, prepared_url: str) -> None:
+    async with api_of(prepared_url, POSTS % "", ROWS % field) as api:
         twice = f"{field}: {{connect: [{{id: 1}}, {{id: 1}}]}}"
         for document in (
             f"createPost(input: {{id: 3, {twice}}}) {{ {field} {{ id }} }}",
@@ -79,8 +79,8 @@ async def test_new_rows_and_upserts_connect_again(field: str, database_url: str)
             await api.ok(f"mutation {{ {document} }}", viewer=ANN)
 
 
-async def test_a_link_is_made_from_both_its_ends(database_url: str) -> None:
-    async with api_of(database_url, POSTS % "", ROWS % "tags") as api:
+async def test_a_link_is_made_from_both_its_ends(prepared_url: str) -> None:
+    async with api_of(prepared_url, POSTS % "", ROWS % "tags") as api:
         document = "mutation { updatePost(id: 1, set: {tags: {%s: [%s]}}) { tags { posts { id } } } }"
         back = "{id: 1, set: {posts: {connect: [{id: 1}, {id: 2}]}}}"
         await api.ok(document % ("connect", "{id: 1}"), viewer=ANN)

@@ -46,8 +46,8 @@ SWAP = "{id: 1, set: {place: 2}}, {id: 2, set: {place: 1}}"
         ),
     ],
 )
-async def test_places_are_judged_in_the_end(field: str, places: list[tuple[int, int]], database_url: str) -> None:
-    async with api_of(database_url, LISTS, ROWS) as api:
+async def test_places_are_judged_in_the_end(field: str, places: list[tuple[int, int]], prepared_url: str) -> None:
+    async with api_of(prepared_url, LISTS, ROWS) as api:
         await api.ok(f"mutation {{ {field} }}")
         assert await api.sql("SELECT id, place FROM items WHERE list_id = 1 ORDER BY id") == places
 
@@ -56,10 +56,10 @@ EACH = 10
 
 
 @pytest.mark.parametrize("seed", seeds(examples(60), EACH))
-async def test_any_moves_are_judged_by_where_all_are_in_the_end(seed: int, database_url: str) -> None:
+async def test_any_moves_are_judged_by_where_all_are_in_the_end(seed: int, prepared_url: str) -> None:
     random = Random(seed)
     rows = "SELECT id, place FROM items WHERE list_id = 1 ORDER BY id"
-    async with api_of(database_url, LISTS, ROWS) as api:
+    async with api_of(prepared_url, LISTS, ROWS) as api:
         for _ in range(EACH):
             before: dict[int, int] = dict(await api.sql(rows))
             moves = {number: random.randint(0, 4) for number in random.sample(sorted(before), random.randint(1, 3))}
@@ -87,21 +87,21 @@ async def test_any_moves_are_judged_by_where_all_are_in_the_end(seed: int, datab
                 assert code(await api.fails(f"mutation {{ {field} }}")) == "CONSTRAINT_VIOLATION"
 
 
-async def test_a_key_that_is_taken_in_the_end_is_an_error_of_its_field(database_url: str) -> None:
+async def test_a_key_that_is_taken_in_the_end_is_an_error_of_its_field(prepared_url: str) -> None:
     document = """mutation {
       first: updateItem(id: 1, set: {slug: "z"}) { id }
       taken: updateManyItems(updates: [{id: 1, set: {place: 2}}, {id: 3, set: {place: 7}}]) { count }
       last: updateItem(id: 2, set: {place: 5}) { id }
     }"""
-    async with api_of(database_url, LISTS, ROWS) as api:
+    async with api_of(prepared_url, LISTS, ROWS) as api:
         error = await api.fails(document)
         assert (code(error), error["extensions"]["fields"]) == ("CONSTRAINT_VIOLATION", ["listId", "place"])
         found = await api.run(document)
         assert found["errors"][0]["path"] == ["taken"]
 
 
-async def test_an_upsert_knows_its_rows_by_such_a_key(database_url: str) -> None:
-    async with api_of(database_url, LISTS, ROWS) as api:
+async def test_an_upsert_knows_its_rows_by_such_a_key(prepared_url: str) -> None:
+    async with api_of(prepared_url, LISTS, ROWS) as api:
         document = """mutation { upsertItems(on: slug, inputs: [
           {slug: "a", listId: 1, place: 2}, {slug: "b", listId: 1, place: 1}, {id: 50, slug: "n", listId: 1, place: 8}
         ]) { rows { place } } }"""

@@ -56,8 +56,8 @@ async def ends(api: Api, id_: int, viewer: Viewer | None = None) -> tuple[str, s
 
 
 @pytest.mark.parametrize("link", LINKS)
-async def test_each_direction_is_read_by_itself(link: str, database_url: str) -> None:
-    async with api_of(database_url, sdl(link), ROWS) as api:
+async def test_each_direction_is_read_by_itself(link: str, prepared_url: str) -> None:
+    async with api_of(prepared_url, sdl(link), ROWS) as api:
         assert [await ends(api, id_) for id_ in range(1, 6)] == [
             ("bc", "c"),
             ("", "a"),
@@ -98,9 +98,9 @@ async def test_each_direction_is_read_by_itself(link: str, database_url: str) ->
 
 
 @pytest.mark.parametrize("link", LINKS)
-async def test_each_direction_is_written_by_itself(link: str, database_url: str) -> None:
+async def test_each_direction_is_written_by_itself(link: str, prepared_url: str) -> None:
     field = "updateMember(id: %d, set: {%s: {%s}}) { id }"
-    async with api_of(database_url, sdl(link), ROWS) as api:
+    async with api_of(prepared_url, sdl(link), ROWS) as api:
         for id_, name, given, wanted in (
             (2, "following", "connect: [{id: 5}]", {2: ("e", "a"), 5: ("", "b")}),
             (2, "following", "connect: [{id: 5}]", {2: ("e", "a"), 5: ("", "b")}),
@@ -131,8 +131,8 @@ async def test_each_direction_is_written_by_itself(link: str, database_url: str)
         assert await api.ok(document) == {"createMember": {"following": [{"id": 1}], "followers": [{"name": "z"}]}}
 
 
-async def test_the_link_between_is_a_row_of_its_own(database_url: str) -> None:
-    async with api_of(database_url, sdl("generated"), ROWS) as api:
+async def test_the_link_between_is_a_row_of_its_own(prepared_url: str) -> None:
+    async with api_of(prepared_url, sdl("generated"), ROWS) as api:
         document = "{ follows(where: {source: {id: {eq: 1}}}) { sourceId targetId target { followers { id } } } }"
         assert await api.ok(document) == {
             "follows": [

@@ -20,7 +20,7 @@ from clew.engine.witness import Recorder
 from clew.errors import SchemaError
 from clew.model.types import Operation
 from clew.writes.hooks import Registered
-from tests.properties.database import create_tables
+from tests.databases import create_tables
 from tests.writes.api import ADMIN, api_of, code
 
 pytestmark = pytest.mark.anyio
@@ -122,9 +122,9 @@ def refusing(error: Exception) -> Callable[[RowDraft], None]:
 # --- before -------------------------------------------------------------------------------
 
 
-async def test_a_hook_gets_what_the_client_gives_and_what_is_preset(database_url: str) -> None:
+async def test_a_hook_gets_what_the_client_gives_and_what_is_preset(prepared_url: str) -> None:
     hooked = Hooked().before("Grade", CREATE)
-    async with api_of(database_url, SDL, DATA, hooked.all) as api:
+    async with api_of(prepared_url, SDL, DATA, hooked.all) as api:
         await api.ok(CREATE_GRADE, viewer=ANN)
         assert hooked.calls == [[(None, {"id": 9, "points": 3, "courseId": 1, "owner": "ann"})]]
 
@@ -143,14 +143,14 @@ VALUES: dict[str, Any] = {
 }
 
 
-async def test_values_are_python_values_both_ways(database_url: str) -> None:
+async def test_values_are_python_values_both_ways(prepared_url: str) -> None:
     seen: list[Any] = []
 
     def change(draft: RowDraft) -> None:
         draft.update(VALUES)
         seen.append({name: draft[name] for name in VALUES})
 
-    async with api_of(database_url, SDL, DATA, Hooked().before("Grade", CREATE, change).all) as api:
+    async with api_of(prepared_url, SDL, DATA, Hooked().before("Grade", CREATE, change).all) as api:
         await api.ok(CREATE_GRADE, viewer=ANN)
         assert seen == [VALUES]
         assert await api.sql('SELECT state::text, at, "on", price, tags, token, size, raw FROM grades') == [
@@ -159,26 +159,26 @@ async def test_values_are_python_values_both_ways(database_url: str) -> None:
         assert await api.sql("SELECT data->'a'->2->>'b' FROM grades") == ["1.5"]
 
 
-async def test_a_hook_sets_fields_that_the_viewer_cannot(database_url: str) -> None:
+async def test_a_hook_sets_fields_that_the_viewer_cannot(prepared_url: str) -> None:
     hooked = Hooked().before("Grade", CREATE, setting(state="DONE"))
-    async with api_of(database_url, SDL, DATA, hooked.all) as api:
+    async with api_of(prepared_url, SDL, DATA, hooked.all) as api:
         await api.ok(CREATE_GRADE, viewer=ANN)
         assert await api.sql("SELECT state::text FROM grades") == ["DONE"]
 
 
-async def test_a_hook_takes_a_value_away(database_url: str) -> None:
+async def test_a_hook_takes_a_value_away(prepared_url: str) -> None:
     def take(draft: RowDraft) -> None:
         del draft["points"]
 
-    async with api_of(database_url, SDL, DATA, Hooked().before("Grade", CREATE, take).all) as api:
+    async with api_of(prepared_url, SDL, DATA, Hooked().before("Grade", CREATE, take).all) as api:
         await api.ok(CREATE_GRADE, viewer=ANN)
         assert await api.sql("SELECT points FROM grades") == [0]
 
 
-async def test_a_hook_gives_a_required_to_one(database_url: str) -> None:
+async def test_a_hook_gives_a_required_to_one(prepared_url: str) -> None:
     document = "mutation { createGrade(input: {id: 9}) { id } }"
     given: dict[str, Any] = {}
-    async with api_of(database_url, SDL, DATA, Hooked().before("Grade", CREATE, setting_all(given)).all) as api:
+    async with api_of(prepared_url, SDL, DATA, Hooked().before("Grade", CREATE, setting_all(given)).all) as api:
         assert code(await api.fails(document, viewer=ANN)) == "BAD_USER_INPUT"
         given["courseId"] = 1
         await api.ok(document, viewer=ANN)
@@ -194,9 +194,9 @@ async def test_a_hook_gives_a_required_to_one(database_url: str) -> None:
     ],
 )
 @pytest.mark.parametrize("value", [{"points": 11}, {"owner": "bob"}])
-async def test_rules_judge_what_a_hook_before_left(document: str, value: dict[str, Any], database_url: str) -> None:
+async def test_rules_judge_what_a_hook_before_left(document: str, value: dict[str, Any], prepared_url: str) -> None:
     given: dict[str, Any] = {}
-    async with api_of(database_url, SDL, DATA, Hooked().before("Grade", CREATE, setting_all(given)).all) as api:
+    async with api_of(prepared_url, SDL, DATA, Hooked().before("Grade", CREATE, setting_all(given)).all) as api:
         given.update(value)
         assert code(await api.fails(document, viewer=ANN)) == "FORBIDDEN"
         given.clear()
@@ -204,10 +204,10 @@ async def test_rules_judge_what_a_hook_before_left(document: str, value: dict[st
 
 
 @pytest.mark.parametrize("course", [2, 77])
-async def test_a_hook_leads_to_no_hidden_row(course: int, database_url: str) -> None:
+async def test_a_hook_leads_to_no_hidden_row(course: int, prepared_url: str) -> None:
     """A hidden row and an absent one are alike, also if the hook takes the key from what a client says."""
     hooked = Hooked().before("Grade", CREATE, setting(courseId=course))
-    async with api_of(database_url, SDL, DATA, hooked.all) as api:
+    async with api_of(prepared_url, SDL, DATA, hooked.all) as api:
         error = await api.fails(CREATE_GRADE, viewer=ANN)
         assert error["extensions"] == {
             "code": "CONSTRAINT_VIOLATION",
@@ -234,7 +234,7 @@ async def test_a_hook_leads_to_no_hidden_row(course: int, database_url: str) -> 
     ],
 )
 async def test_a_value_that_does_not_fit_is_a_fault_of_the_hook(
-    change: Callable[[RowDraft], None], message: str, database_url: str
+    change: Callable[[RowDraft], None], message: str, prepared_url: str
 ) -> None:
     raised: list[str] = []
 
@@ -245,7 +245,7 @@ async def test_a_value_that_does_not_fit_is_a_fault_of_the_hook(
             raised.append(str(error))
             raise
 
-    async with api_of(database_url, SDL, DATA, Hooked().before("Grade", CREATE, refusing).all) as api:
+    async with api_of(prepared_url, SDL, DATA, Hooked().before("Grade", CREATE, refusing).all) as api:
         error = await api.fails(CREATE_GRADE, viewer=ANN)
         assert code(error) == "INTERNAL"
         assert error["message"] == "Something went wrong on the server."
@@ -253,10 +253,10 @@ async def test_a_value_that_does_not_fit_is_a_fault_of_the_hook(
     assert message.removeprefix("refusing.hook ") in raised[0]
 
 
-async def test_a_hook_cannot_change_what_rows_of_the_input_fill(database_url: str) -> None:
+async def test_a_hook_cannot_change_what_rows_of_the_input_fill(prepared_url: str) -> None:
     document = "mutation { createCourse(input: {id: 5, grades: {create: [{id: 9}]}}) { id } }"
     connect = "mutation { createGrade(input: {id: 9, course: {connect: {id: 1}}}) { id } }"
-    async with api_of(database_url, SDL, DATA, Hooked().before("Grade", CREATE, setting(courseId=1)).all) as api:
+    async with api_of(prepared_url, SDL, DATA, Hooked().before("Grade", CREATE, setting(courseId=1)).all) as api:
         for one in (document, connect):
             assert code(await api.fails(one, viewer=ANN)) == "INTERNAL"
 
@@ -270,21 +270,21 @@ async def test_a_hook_cannot_change_what_rows_of_the_input_fill(database_url: st
 )
 @pytest.mark.parametrize("operation", [CREATE, UPDATE, DELETE])
 async def test_a_hook_refuses(
-    error: Exception, expected: tuple[str, str], operation: Operation, database_url: str
+    error: Exception, expected: tuple[str, str], operation: Operation, prepared_url: str
 ) -> None:
     documents = {
         CREATE: CREATE_GRADE,
         UPDATE: "mutation { updateGrade(id: 1, set: {points: 2}) { id } }",
         DELETE: "mutation { deleteGrade(id: 1) { id } }",
     }
-    async with api_of(database_url, SDL, GRADES, Hooked().before("Grade", operation, refusing(error)).all) as api:
+    async with api_of(prepared_url, SDL, GRADES, Hooked().before("Grade", operation, refusing(error)).all) as api:
         found = await api.fails(documents[operation], viewer=ANN)
         assert (code(found), found["message"]) == expected
 
 
-async def test_one_call_has_all_rows_of_a_step(database_url: str) -> None:
+async def test_one_call_has_all_rows_of_a_step(prepared_url: str) -> None:
     hooked = Hooked().before("Grade", CREATE).before("Grade", UPDATE).before("Course", CREATE)
-    async with api_of(database_url, SDL, GRADES, hooked.all) as api:
+    async with api_of(prepared_url, SDL, GRADES, hooked.all) as api:
         await api.ok(
             "mutation { createCourse(input: {id: 5, grades: {create: [{id: 8}, {id: 9}]}}) { id } }", viewer=ANN
         )
@@ -297,7 +297,7 @@ async def test_one_call_has_all_rows_of_a_step(database_url: str) -> None:
         assert hooked.calls == [[(1, {"points": 4}), (2, {"points": 4})]]
 
 
-async def test_a_hook_takes_the_place_of_inc(database_url: str) -> None:
+async def test_a_hook_takes_the_place_of_inc(prepared_url: str) -> None:
     seen: list[Any] = []
 
     def change(draft: RowDraft) -> None:
@@ -305,23 +305,23 @@ async def test_a_hook_takes_the_place_of_inc(database_url: str) -> None:
         if draft.key == 2:
             draft["points"] = 9
 
-    async with api_of(database_url, SDL, GRADES, Hooked().before("Grade", UPDATE, change).all) as api:
+    async with api_of(prepared_url, SDL, GRADES, Hooked().before("Grade", UPDATE, change).all) as api:
         await api.ok('mutation { updateGrades(all: true, inc: {points: 2}, append: {tags: ["x"]}) { count } }')
         assert seen[0] == ({}, {"points": 2}, {"tags": ["x"]})
         assert await api.sql("SELECT points FROM grades ORDER BY id") == [3, 9, 5]
 
 
-async def test_a_draft_is_closed_after_its_hook(database_url: str) -> None:
+async def test_a_draft_is_closed_after_its_hook(prepared_url: str) -> None:
     kept: list[RowDraft] = []
-    async with api_of(database_url, SDL, DATA, Hooked().before("Grade", CREATE, kept.append).all) as api:
+    async with api_of(prepared_url, SDL, DATA, Hooked().before("Grade", CREATE, kept.append).all) as api:
         await api.ok(CREATE_GRADE, viewer=ANN)
         with pytest.raises(TypeError, match="after it has ended"):
             kept[0]["points"] = 10
 
 
-async def test_the_rules_refuse_a_client_before_a_hook_runs(database_url: str) -> None:
+async def test_the_rules_refuse_a_client_before_a_hook_runs(prepared_url: str) -> None:
     hooked = Hooked().before("Grade", CREATE).before("Course", UPDATE).after("Course", UPDATE)
-    async with api_of(database_url, SDL, DATA, hooked.all) as api:
+    async with api_of(prepared_url, SDL, DATA, hooked.all) as api:
         other = Viewer(None, frozenset({"user"}))
         assert code(await api.fails(CREATE_GRADE, viewer=other)) == "FORBIDDEN"
         hidden = "mutation { createGrade(input: {id: 9, courseId: 2}) { id } }"
@@ -332,9 +332,9 @@ async def test_the_rules_refuse_a_client_before_a_hook_runs(database_url: str) -
 # --- after --------------------------------------------------------------------------------
 
 
-async def test_a_hook_after_gets_the_keys(database_url: str) -> None:
+async def test_a_hook_after_gets_the_keys(prepared_url: str) -> None:
     hooked = Hooked().after("Grade", CREATE).after("Grade", UPDATE).after("Grade", DELETE)
-    async with api_of(database_url, SDL, GRADES, hooked.all) as api:
+    async with api_of(prepared_url, SDL, GRADES, hooked.all) as api:
         inputs = "[{id: 8, courseId: 1}, {id: 9, courseId: 1}]"
         await api.ok(f"mutation {{ createGrades(inputs: {inputs}) {{ count }} }}", viewer=ANN)
         await api.ok("mutation { updateGrade(id: 8, set: {points: 1}) { id } }")
@@ -344,11 +344,11 @@ async def test_a_hook_after_gets_the_keys(database_url: str) -> None:
         assert hooked.calls == [[8, 9], [8], [8, 9]]
 
 
-async def test_an_upsert_runs_the_hooks_of_what_it_does(database_url: str) -> None:
+async def test_an_upsert_runs_the_hooks_of_what_it_does(prepared_url: str) -> None:
     hooked = Hooked()
     for operation in (CREATE, UPDATE):
         hooked.before("Grade", operation).after("Grade", operation)
-    async with api_of(database_url, SDL, GRADES, hooked.all) as api:
+    async with api_of(prepared_url, SDL, GRADES, hooked.all) as api:
         await api.ok(
             "mutation { upsertGrades(on: id, inputs: [{id: 9, courseId: 1}, {id: 1, courseId: 1}]) { count } }",
             viewer=ANN,
@@ -361,18 +361,18 @@ async def test_an_upsert_runs_the_hooks_of_what_it_does(database_url: str) -> No
         ]
 
 
-async def test_rules_judge_what_a_hook_after_left(database_url: str) -> None:
+async def test_rules_judge_what_a_hook_after_left(prepared_url: str) -> None:
     hooked = Hooked().after("Grade", CREATE, "UPDATE grades SET points = 11")
-    async with api_of(database_url, SDL, DATA, hooked.all) as api:
+    async with api_of(prepared_url, SDL, DATA, hooked.all) as api:
         assert code(await api.fails(CREATE_GRADE, viewer=ANN)) == "FORBIDDEN"
         assert hooked.calls == [[9]]
 
 
-async def test_a_hook_after_runs_for_no_row_that_the_rules_refuse(database_url: str) -> None:
+async def test_a_hook_after_runs_for_no_row_that_the_rules_refuse(prepared_url: str) -> None:
     """Not even if it would make the row fit the rules."""
     hooked = Hooked().after("Grade", CREATE, "UPDATE grades SET points = 1")
     document = "mutation { createGrade(input: {id: 9, points: 11, courseId: 1}) { id } }"
-    async with api_of(database_url, SDL, DATA, hooked.all) as api:
+    async with api_of(prepared_url, SDL, DATA, hooked.all) as api:
         assert code(await api.fails(document, viewer=ANN)) == "FORBIDDEN"
     assert hooked.calls == []
 
@@ -380,18 +380,18 @@ async def test_a_hook_after_runs_for_no_row_that_the_rules_refuse(database_url: 
 # --- several rows -------------------------------------------------------------------------
 
 
-async def test_a_hook_leads_to_a_row_before(database_url: str) -> None:
+async def test_a_hook_leads_to_a_row_before(prepared_url: str) -> None:
     """The inputs do not have the to-one that the hook sets."""
 
     def lead(draft: RowDraft) -> None:
         draft["parentId"] = draft["id"] - 1 if draft["id"] > 1 else None
 
-    async with api_of(database_url, SDL, hooks=Hooked().before("Node", CREATE, lead).all) as api:
+    async with api_of(prepared_url, SDL, hooks=Hooked().before("Node", CREATE, lead).all) as api:
         await api.ok("mutation { createNodes(inputs: [{id: 1}, {id: 2}, {id: 3}]) { count } }", viewer=ANN)
         assert await api.sql("SELECT parent_id FROM nodes ORDER BY id") == [None, 1, 2]
 
 
-async def test_a_hook_hands_a_unique_value_on(database_url: str) -> None:
+async def test_a_hook_hands_a_unique_value_on(prepared_url: str) -> None:
     slugs = {1: "free", 2: "s1", 3: "s2"}
 
     def move(draft: RowDraft) -> None:
@@ -403,7 +403,7 @@ async def test_a_hook_hands_a_unique_value_on(database_url: str) -> None:
         for join in ("nestloop", "mergejoin")
     )
     data = f"{GRADES}; DO $$ BEGIN {planner} END $$"
-    async with api_of(database_url, SDL, data, Hooked().before("Grade", UPDATE, move).all) as api:
+    async with api_of(prepared_url, SDL, data, Hooked().before("Grade", UPDATE, move).all) as api:
         await api.ok("mutation { updateGrades(all: true, set: {points: 4}) { count } }", viewer=ANN)
         assert await api.sql("SELECT slug FROM grades ORDER BY id") == ["free", "s1", "s2"]
 
@@ -417,13 +417,13 @@ type Task @table { tenant: Tenant! @id number: Int! @id
 
 
 @pytest.mark.parametrize("around", ["createTenant(input: {id: 3, ", "updateTenant(id: 1, set: {"])
-async def test_a_hook_leaves_what_rows_around_a_row_share(around: str, database_url: str) -> None:
+async def test_a_hook_leaves_what_rows_around_a_row_share(around: str, prepared_url: str) -> None:
     document = (
         f"mutation {{ {around} tasks: {{create: [{{number: 1, assignee: {{create: {{number: 5}}}}}}]}}}}) {{ id }} }}"
     )
     given: dict[str, Any] = {}
     data = "INSERT INTO tenants VALUES (1), (2)"
-    async with api_of(database_url, SHARING, data, Hooked().before("Account", CREATE, setting_all(given)).all) as api:
+    async with api_of(prepared_url, SHARING, data, Hooked().before("Account", CREATE, setting_all(given)).all) as api:
         given["tenantId"] = 2
         assert code(await api.fails(document)) in ("INTERNAL", "BAD_USER_INPUT")
         given.clear()
@@ -437,10 +437,10 @@ type Owner @table @allow(role: user)
 """
 
 
-async def test_hooks_of_a_deletion_run_once_for_each_row_that_goes(database_url: str) -> None:
+async def test_hooks_of_a_deletion_run_once_for_each_row_that_goes(prepared_url: str) -> None:
     data = "INSERT INTO teams VALUES (1); INSERT INTO owners (id, team_id) VALUES (1, 1), (2, 1), (3, 1)"
     hooked = Hooked().before("Owner", DELETE).after("Owner", DELETE)
-    async with api_of(database_url, OWNERS, data, hooked.all) as api:
+    async with api_of(prepared_url, OWNERS, data, hooked.all) as api:
         found = await api.ok("mutation { deleteOwners(all: true) { count } }", viewer=ANN)
         assert found == {"deleteOwners": {"count": 2}}
         assert hooked.calls == [[(1, {})], [1], [(2, {})], [2]]
@@ -449,7 +449,7 @@ async def test_hooks_of_a_deletion_run_once_for_each_row_that_goes(database_url:
 # --- the operation ------------------------------------------------------------------------
 
 
-async def test_a_hook_has_the_context_of_resolvers(database_url: str) -> None:
+async def test_a_hook_has_the_context_of_resolvers(prepared_url: str) -> None:
     async def before(drafts: Sequence[RowDraft], context: Context) -> None:
         context.state.who = context.viewer.id
         await context.connection.execute(text("INSERT INTO totals VALUES (1, 1)"))
@@ -461,7 +461,7 @@ async def test_a_hook_has_the_context_of_resolvers(database_url: str) -> None:
         await context.system.graphql("mutation { updateTotal(id: 1, inc: {count: 1}) { id } }")
 
     hooks = [Registered("before", "Grade", CREATE, before), Registered("after", "Grade", CREATE, after)]
-    async with api_of(database_url, SDL, DATA, hooks) as api:
+    async with api_of(prepared_url, SDL, DATA, hooks) as api:
         await api.ok(CREATE_GRADE, viewer=ANN)
         assert await api.sql("SELECT count FROM totals") == [2]
         # The row of totals is there by now.
@@ -469,21 +469,21 @@ async def test_a_hook_has_the_context_of_resolvers(database_url: str) -> None:
         assert code(await api.fails(again, viewer=ANN)) == "CONSTRAINT_VIOLATION"
 
 
-async def test_a_hook_runs_again_in_no_retry(database_url: str) -> None:
+async def test_a_hook_runs_again_in_no_retry(prepared_url: str) -> None:
     calls: list[int] = []
 
     async def loses(drafts: Sequence[RowDraft], context: Context) -> None:
         calls.append(len(drafts))
         await context.connection.execute(text("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$"))
 
-    async with api_of(database_url, SDL, DATA, [Registered("before", "Grade", CREATE, loses)]) as api:
+    async with api_of(prepared_url, SDL, DATA, [Registered("before", "Grade", CREATE, loses)]) as api:
         assert code(await api.fails(CREATE_GRADE, viewer=ANN)) == "CONFLICT"
     assert calls == [1]
 
 
-async def test_a_rehearsal_runs_no_hook(database_url: str) -> None:
+async def test_a_rehearsal_runs_no_hook(prepared_url: str) -> None:
     hooked = Hooked().before("Grade", CREATE)
-    async with api_of(database_url, SDL, DATA, hooked.all) as api:
+    async with api_of(prepared_url, SDL, DATA, hooked.all) as api:
         session = await api.engine.open(ADMIN)
         witness = Recorder(api.engine.access, session.sight, ADMIN)
         outcome = await api.engine.rehearse(Request(CREATE_GRADE), ADMIN, witness)
@@ -492,13 +492,13 @@ async def test_a_rehearsal_runs_no_hook(database_url: str) -> None:
     assert hooked.calls == []
 
 
-async def test_a_hook_returns_nothing(database_url: str) -> None:
+async def test_a_hook_returns_nothing(prepared_url: str) -> None:
     hook = Registered("before", "Grade", CREATE, lambda drafts, _: list(drafts))
-    async with api_of(database_url, SDL, DATA, [hook]) as api:
+    async with api_of(prepared_url, SDL, DATA, [hook]) as api:
         assert code(await api.fails(CREATE_GRADE, viewer=ANN)) == "INTERNAL"
 
 
-async def test_the_page_about_hooks_works(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_page_about_hooks_works(prepared_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text("utf-8")
     (sdl,) = re.findall(r"^```graphql sdl\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (program,) = re.findall(r"^```python\n# app/main.py\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
@@ -513,12 +513,12 @@ async def test_the_page_about_hooks_works(database_url: str, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     exec(program, found)
     clew = found["clew"]
-    await create_tables(database_url, clew.build()[0])
+    await create_tables(prepared_url, clew.build()[0])
     create = (
         'mutation ($points: Int!, $c: ID!) { createGrade(input: {student: "ann", points: $points, courseId: $c}) %s }'
     )
     teacher = Viewer("bob", frozenset({"teacher"}))
-    async with clew.running(Settings.model_validate({"DATABASE_URL": database_url})):
+    async with clew.running(Settings.model_validate({"DATABASE_URL": prepared_url})):
         made = await clew.graphql(
             'mutation { createCourse(input: {title: "Art", passMark: 5}) { id } }', viewer=Viewer.admin()
         )

@@ -473,14 +473,14 @@ async def test_more_rows_than_a_field_takes(shopping: Api) -> None:
     assert "inputs" in error["message"]
 
 
-async def test_a_row_of_which_nothing_is_given_has_a_key_however_that_is_made(database_url: str) -> None:
+async def test_a_row_of_which_nothing_is_given_has_a_key_however_that_is_made(prepared_url: str) -> None:
     sdl = """
     type Count @table(schema: "other's") { id: Int! @id note: String }
     type Constant @table { id: String! @id @default(value: "x") note: String }
     type Made @table { id: UUID! @id @default(sql: "gen_random_uuid()") note: String }
     type Pair @table { a: Int! @id @default(value: 3) b: Int! @id @default(value: 4) note: String }
     """
-    async with api_of(database_url, sdl) as api:
+    async with api_of(prepared_url, sdl) as api:
         assert await api.ok(
             """mutation {
               createCounts(inputs: [{}, {}]) { rows { id } }
@@ -496,7 +496,7 @@ async def test_a_row_of_which_nothing_is_given_has_a_key_however_that_is_made(da
         }
 
 
-async def test_what_is_nested_in_a_change_is_named_by_its_whole_place(database_url: str) -> None:
+async def test_what_is_nested_in_a_change_is_named_by_its_whole_place(prepared_url: str) -> None:
     sdl = """
     type Team @table { id: Int! @id name: String players: [Player!]! }
     type Player @table { id: Int! @id code: String! @unique team: Team shirts: [Shirt!]! }
@@ -519,13 +519,13 @@ async def test_what_is_nested_in_a_change_is_named_by_its_whole_place(database_u
             "input.shirts.connect.0"
         ),
     }
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         for field, place in places.items():
             error = await api.fails(f"mutation {{ {field} }}")
             assert (code(error), error["message"].split("`")[1]) == ("BAD_USER_INPUT", place)
 
 
-async def test_all_links_between_two_rows_go(database_url: str) -> None:
+async def test_all_links_between_two_rows_go(prepared_url: str) -> None:
     sdl = """
     type Student @table { id: Int! @id courses: [Course!]! @relation(through: "Enrollment") }
     type Course @table { id: Int! @id }
@@ -534,7 +534,7 @@ async def test_all_links_between_two_rows_go(database_url: str) -> None:
     rows = """INSERT INTO students (id) VALUES (1), (2); INSERT INTO courses (id) VALUES (1), (2), (3);
       INSERT INTO enrollments (student_id, course_id, term) VALUES (1, 1, 1), (1, 1, 2), (1, 2, 1), (1, 2, 2), (1, 3, 1),
         (2, 1, 1)"""
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         set_ = "{courses: {disconnect: [{id: 1}, {id: 1}], delete: [{id: 2}]}}"
         found = await api.ok(f"mutation {{ updateStudent(id: 1, set: {set_}) {{ courses {{ id }} }} }}")
         assert found == {"updateStudent": {"courses": [{"id": 3}]}}
@@ -543,7 +543,7 @@ async def test_all_links_between_two_rows_go(database_url: str) -> None:
 
 
 async def test_rows_that_leave_out_other_fields_are_one_statement(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    prepared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sdl = "type Wide @table { id: Int! @id a: Int b: [String!] c: Wide d: Int @default(value: 7) }"
     ran: list[str] = []
@@ -554,7 +554,7 @@ async def test_rows_that_leave_out_other_fields_are_one_statement(
         return await run(self, plan, *rest, **options)
 
     monkeypatch.setattr(Store, "run", noted)
-    async with api_of(database_url, sdl) as api:
+    async with api_of(prepared_url, sdl) as api:
         inputs: list[dict[str, Any]] = [{}, {"a": 1}, {"b": ["x"]}, {"c": {"connect": {"id": 101}}}, {"a": None}]
         document = """mutation($inputs: [WideCreateInput!]!) {
           createWide(input: {id: 101}) { id }

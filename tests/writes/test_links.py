@@ -40,8 +40,8 @@ async def refused(api: Api, *inputs: dict[str, object]) -> object:
     return {name: value for name, value in error["extensions"].items() if name != "code"}
 
 
-async def test_the_input_that_a_guard_refuses_is_named(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_the_input_that_a_guard_refuses_is_named(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         guarded = {"kind": "REFERENCE", "path": ["inputs", 1]}
         assert await refused(api, access(1, 7, 1), access(1, 7, 2)) == guarded
         # A row that is absent is none that a guard refuses.

@@ -109,10 +109,10 @@ class Calls:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_others_have_their_turn(shape: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_others_have_their_turn(shape: str, prepared_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clew.slices._SLICE", 0)
     document, variables = SHAPES[shape]
-    async with api_of(database_url, SDL, ROWS) as api:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         # What is compiled once does not count.
         await api.run(document, variables, ANN)
         async with Calls() as calls:
@@ -129,11 +129,11 @@ async def test_others_have_their_turn(shape: str, database_url: str, monkeypatch
         *(("marks", way) for way in ("connect", "disconnect", "delete")),
     ],
 )
-async def test_nested_rows_count_towards_those_of_the_field(field: str, way: str, database_url: str) -> None:
+async def test_nested_rows_count_towards_those_of_the_field(field: str, way: str, prepared_url: str) -> None:
     item: dict[str, Any] = {"update": {"id": 1, "set": {}}, "create": {}}.get(way, {"id": 1})
     # The rows are distinct, for to connect one twice is to connect it.
     items = [item | ({"id": 1 + number} if "id" in item else {}) for number in range(10_001)]
-    async with api_of(database_url, SDL, ROWS) as api:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         error = await api.fails(NEST, {"s": {field: {way: items}}}, ANN)
     assert error["message"] == f"`set.{field}.{way}` is too long: one field writes at most 10000 rows.", error
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "hint": "Write them in several requests."}

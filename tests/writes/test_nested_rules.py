@@ -60,8 +60,8 @@ async def ways(api: Api, *roles: str) -> dict[str, list[str]]:
     return found
 
 
-async def test_inputs_have_what_the_roles_could_ever_write(database_url: str) -> None:
-    async with api_of(database_url, BOXES) as api:
+async def test_inputs_have_what_the_roles_could_ever_write(prepared_url: str) -> None:
+    async with api_of(prepared_url, BOXES) as api:
         # Secrets and traces are closed, though they may be written by themselves; slips stay in their box.
         user = {
             "cre items": ["create", "connect"],
@@ -107,10 +107,10 @@ WAYS = ("disconnect: [{id: %d}]", 'update: [{id: %d, set: {text: "x"}}]', "delet
 @pytest.mark.parametrize("field", ["goods", "marks"])
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_list_that_is_masked_on_a_row_does_not_tell_what_is_in_it(
-    database_url: str, field: str, way: str
+    prepared_url: str, field: str, way: str
 ) -> None:
     viewer = Viewer("ann", frozenset({"user"}))
-    async with api_of(database_url, CRATES, CRATE_ROWS) as api:
+    async with api_of(prepared_url, CRATES, CRATE_ROWS) as api:
         errors = []
         for crate in ("id: 2, set: {", "id: 2, set: {open: true, "):
             for row in (2, 3, 999):
@@ -147,13 +147,13 @@ type Paper @table @allow(role: user) @allow(role: user, to: CREATE, fields: [tex
 
 @pytest.mark.parametrize(("field", "text"), [("notes", "Ann"), ("papers", "x")])
 async def test_a_parent_agrees_with_a_preset_by_sql_as_with_one_by_claim(
-    database_url: str, field: str, text: str
+    prepared_url: str, field: str, text: str
 ) -> None:
     viewer = Viewer("ann", frozenset({"user"}))
     document = f"""mutation($id: String!) {{
       createPerson(input: {{id: $id, {field}: {{create: [{{text: "{text}"}}]}}}}) {{ {field} {{ text personId }} }}
     }}"""
-    async with api_of(database_url, DESKS) as api:
+    async with api_of(prepared_url, DESKS) as api:
         other = await api.fails(document, {"id": "cat"}, viewer)
         assert other == {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
         # No rule holds the field: it is not the client's.
@@ -204,11 +204,11 @@ CASCADES = {
 
 
 @pytest.mark.parametrize("way", CASCADES)
-async def test_what_goes_with_a_deleted_row_is_gone_for_rows_after_it(database_url: str, way: str) -> None:
+async def test_what_goes_with_a_deleted_row_is_gone_for_rows_after_it(prepared_url: str, way: str) -> None:
     rows = """INSERT INTO polls (id) VALUES (1); INSERT INTO choices (id, poll_id) VALUES (1, 1), (2, 1);
       INSERT INTO votes (id, voter, poll_id, choice_id) VALUES (101, 'ann', 1, 1), (102, 'bob', 1, 2)"""
     ann = Viewer("ann", frozenset({"user"}))
-    async with api_of(database_url, POLLS % CASCADES[way], rows) as api:
+    async with api_of(prepared_url, POLLS % CASCADES[way], rows) as api:
         document = """mutation {
           updatePoll(id: 1, set: {options: {delete: [{id: 1}]}, votes: {create: [{voter: "x", choiceId: 2}]}}) { id }
         }"""
@@ -259,12 +259,12 @@ type EntryDouble
 '''
 
 
-async def test_a_view_of_the_written_rows_is_read_as_it_was(database_url: str) -> None:
+async def test_a_view_of_the_written_rows_is_read_as_it_was(prepared_url: str) -> None:
     rows = """INSERT INTO people (id) VALUES ('ann'), ('bob'), ('cat'); INSERT INTO entries (id, author_id, text)
       VALUES (101, 'ann', 'a'), (102, 'ann', 'b'), (103, 'bob', 'c')"""
     ann, bob, cat = (Viewer(name, frozenset({"user"})) for name in ("ann", "bob", "cat"))
     forbidden = {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
-    async with api_of(database_url, DIARY, rows) as api:
+    async with api_of(prepared_url, DIARY, rows) as api:
         document = "mutation($by: String!) { createEntries(inputs: [{authorId: $by}, {authorId: $by}]) { count } }"
         assert await api.fails(document, {"by": "cat"}, cat) == forbidden
         assert await api.ok(document, {"by": "bob"}, bob) == {"createEntries": {"count": 2}}
@@ -274,7 +274,7 @@ async def test_a_view_of_the_written_rows_is_read_as_it_was(database_url: str) -
         assert await api.fails(document % 102, viewer=ann) == forbidden
 
 
-async def test_a_row_of_any_value_is_read_as_it_was(database_url: str) -> None:
+async def test_a_row_of_any_value_is_read_as_it_was(prepared_url: str) -> None:
     sdl = """type Memo @table
       @allow(role: user, to: [READ, UPDATE], where: {},
         check: {next: {text: {eq: "old"}, first: {eq: "[[1], \\"x\\"]"}}}) {
@@ -283,7 +283,7 @@ async def test_a_row_of_any_value_is_read_as_it_was(database_url: str) -> None:
     }"""
     rows = """INSERT INTO memos (id, text, lists, next_id, moment) VALUES
       (2, 'old', ARRAY['[[1], "x"]', NULL, '{}']::jsonb[], 2, '-infinity'), (1, 'a "b", (c) \\ ', NULL, 2, NULL)"""
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         document = 'mutation { updateMemos(where: {id: {gt: 0}}, set: {text: "new"}) { count } }'
         assert await api.ok(document, viewer=Viewer("ann", frozenset({"user"}))) == {"updateMemos": {"count": 2}}
 
@@ -319,14 +319,14 @@ enum Status { DRAFT PAID }
 """
 
 
-async def test_one_change_of_a_row_opens_no_other(database_url: str) -> None:
+async def test_one_change_of_a_row_opens_no_other(prepared_url: str) -> None:
     rows = """INSERT INTO users (id) VALUES (1), (2);
       INSERT INTO posts (id, author_id, reviewer_id, status) VALUES (1, 1, 1, 'DRAFT');
       INSERT INTO bills (id, post_id) VALUES (1, 1)"""
     ann = Viewer("1", frozenset({"user"}))
     forbidden = {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}
     document = "mutation($set: UserSetInput!) { updateUser(id: 1, set: $set) { id } }"
-    async with api_of(database_url, CLAIMS, rows) as api:
+    async with api_of(prepared_url, CLAIMS, rows) as api:
 
         def twice(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, object]:
             changes = ({"update": [{"id": 1, "set": given}]} for given in (first, second))
@@ -343,7 +343,7 @@ async def test_one_change_of_a_row_opens_no_other(database_url: str) -> None:
         assert await api.ok(document, twice_a_draft, ann) == {"updateUser": {"id": 1}}
 
 
-async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(database_url: str) -> None:
+async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(prepared_url: str) -> None:
     sdl = """
     type Seat @table @allow(role: user, where: {open: true}) { clubNo: Int! @id number: Int! @id open: Boolean! }
     type Booking @table @allow(role: user, to: ALL) {
@@ -369,7 +369,7 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
             "extensions": {**told, "code": "CONSTRAINT_VIOLATION"},
         }
 
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         # Hidden, and not there.
         for by in (1, 7):
             document = f"mutation {{ updateBooking(id: 101, inc: {{clubNo: {by}}}) {{ id }} }}"
@@ -398,7 +398,7 @@ async def test_a_to_one_leads_to_no_hidden_row_by_a_column_that_is_not_set(datab
         }
 
 
-async def test_a_link_that_is_made_opens_nothing_in_the_same_root_field(database_url: str) -> None:
+async def test_a_link_that_is_made_opens_nothing_in_the_same_root_field(prepared_url: str) -> None:
     sdl = """
     type Doc @table
       @allow(role: user)
@@ -424,7 +424,7 @@ async def test_a_link_that_is_made_opens_nothing_in_the_same_root_field(database
       edited: {connect: [{id: $doc}]}
       read: {update: [{id: $doc, set: {text: "mine", editors: {disconnect: [{id: 1}]}}}]}
     }) { edited { id } } }"""
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         for doc in (1, 2):
             error = await api.fails(document, {"doc": doc}, user)
             assert error == {"message": "The access rules do not allow this.", "extensions": {"code": "FORBIDDEN"}}

@@ -81,9 +81,9 @@ async def refused(api: Api, document: str, variables: dict[str, Any], name: str)
 
 
 @pytest.mark.parametrize("name", [*MISFITS, *LISTS])
-async def test_what_does_not_fit_is_refused_by_name(database_url: str, name: str) -> None:
+async def test_what_does_not_fit_is_refused_by_name(prepared_url: str, name: str) -> None:
     is_list = name in LISTS
-    async with api_of(database_url, SDL, DATA) as api:
+    async with api_of(prepared_url, SDL, DATA) as api:
         for value in FITTING[LISTS.get(name, name)]:
             given = {name: [value] if is_list else value}
             document = "mutation($given: CellSetInput) { updateCell(id: 1, set: $given) { id } }"
@@ -114,8 +114,8 @@ async def test_what_does_not_fit_is_refused_by_name(database_url: str, name: str
         ("double", 1.7e308, 1.7e308),
     ],
 )
-async def test_an_increase_beyond_the_type_changes_nothing(database_url: str, name: str, most: Any, by: Any) -> None:
-    async with api_of(database_url, SDL, DATA) as api:
+async def test_an_increase_beyond_the_type_changes_nothing(prepared_url: str, name: str, most: Any, by: Any) -> None:
+    async with api_of(prepared_url, SDL, DATA) as api:
         document = "mutation($given: CellSetInput) { updateCell(id: 1, set: $given) { id } }"
         await api.ok(document, {"given": {name: most}})
         document = (
@@ -129,8 +129,8 @@ async def test_an_increase_beyond_the_type_changes_nothing(database_url: str, na
 
 
 @pytest.mark.parametrize("name", MISFITS)
-async def test_a_filter_by_what_does_not_fit_finds_nothing(database_url: str, name: str) -> None:
-    async with api_of(database_url, SDL, DATA) as api:
+async def test_a_filter_by_what_does_not_fit_finds_nothing(prepared_url: str, name: str) -> None:
+    async with api_of(prepared_url, SDL, DATA) as api:
         given = {name: FITTING[name][0]}
         await api.ok("mutation($given: CellSetInput) { updateCell(id: 1, set: $given) { id } }", {"given": given})
         for value in MISFITS[name]:
@@ -151,12 +151,12 @@ async def test_a_filter_by_what_does_not_fit_finds_nothing(database_url: str, na
                         assert name in found["errors"][0]["message"], found
 
 
-async def test_a_real_is_below_what_no_real_is(database_url: str) -> None:
+async def test_a_real_is_below_what_no_real_is(prepared_url: str) -> None:
     document = """{
       below: cells(where: {ratio: {lt: 3.5e38}}) { id }
       above: cells(where: {ratio: {gt: -3.5e38}}) { id }
       beyond: cells(where: {ratio: {gt: 3.5e38}}) { id }
     }"""
-    async with api_of(database_url, SDL, "INSERT INTO cells (id, ratio) VALUES (1, 3.4e38), (2, -3.4e38)") as api:
+    async with api_of(prepared_url, SDL, "INSERT INTO cells (id, ratio) VALUES (1, 3.4e38), (2, -3.4e38)") as api:
         both = [{"id": 1}, {"id": 2}]
         assert await api.ok(document) == {"below": both, "above": both, "beyond": []}

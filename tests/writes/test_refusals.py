@@ -60,8 +60,8 @@ TITLES, STARS, EDITORS, CREATING, DELETING = 13, 14, 15, 16, 17
 
 
 @pytest.fixture
-async def blog(database_url: str) -> AsyncIterator[Api]:
-    async with api_of(database_url, SDL, DATA) as api:
+async def blog(prepared_url: str) -> AsyncIterator[Api]:
+    async with api_of(prepared_url, SDL, DATA) as api:
         yield api
 
 
@@ -112,7 +112,7 @@ async def test_a_check_that_fails_names_the_row_and_the_part_that_failed(blog: A
     assert failed[12] == (None, False, ('{or: [{state: "public"}, {author: "$auth.sub"}]}',))
 
 
-async def test_a_row_that_goes_after_others_is_told_what_no_longer_holds(database_url: str) -> None:
+async def test_a_row_that_goes_after_others_is_told_what_no_longer_holds(prepared_url: str) -> None:
     sdl = """
       type Team @table @allow(role: user) @allow(role: user, to: UPDATE, fields: [owners]) {
         id: Int! @id
@@ -124,7 +124,7 @@ async def test_a_row_that_goes_after_others_is_told_what_no_longer_holds(databas
         team: Team!
       }"""
     rows = "INSERT INTO teams (id) VALUES (1); INSERT INTO owners (id, team_id) VALUES (1, 1), (2, 1)"
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         found = await refused(api, "updateTeam(id: 1, set: {owners: {delete: [{id: 2}, {id: 1}]}}) { id }")
         assert (found.field, found.refusal.phase, found.row) == ("updateTeam", "recall", {"id": 1})
         assert found.refusal.why == "No rule holds."
@@ -225,20 +225,20 @@ async def test_what_is_connected_and_is_not_there_is_told(blog: Api) -> None:
     assert (found.entity.name, found.row, found.why) == ("Team", {"id": 2}, "No READ rule shows the row.")
 
 
-async def test_a_guard_without_its_claim_is_told(database_url: str) -> None:
+async def test_a_guard_without_its_claim_is_told(prepared_url: str) -> None:
     sdl = """
     type Note @table @allow(role: user, to: ALL) @guard(to: UPDATE, where: {region: "$auth.region"}) {
       id: Int! @id
       region: String!
     }
     """
-    async with api_of(database_url, sdl, "INSERT INTO notes (id, region) VALUES (1, 'eu')") as api:
+    async with api_of(prepared_url, sdl, "INSERT INTO notes (id, region) VALUES (1, 'eu')") as api:
         found = await missed(api, 'updateNote(id: 1, set: {region: "x"}) { id }')
         (guard,) = [tried for tried in found.tried if tried.judgement.rule.startswith("@guard")]
         assert (guard.before, guard.failed) == (False, ("claim region is absent: no row may be written",))
 
 
-async def test_a_condition_that_raises_by_itself_changes_nothing(database_url: str) -> None:
+async def test_a_condition_that_raises_by_itself_changes_nothing(prepared_url: str) -> None:
     sdl = """
     type Note @table @allow(role: user) @allow(role: user, to: UPDATE, where: {n: {gt: 0}, ratio: {gt: 1}}) {
       id: Int! @id
@@ -246,7 +246,7 @@ async def test_a_condition_that_raises_by_itself_changes_nothing(database_url: s
       ratio: Int @computed(sql: "10 / n")
     }
     """
-    async with api_of(database_url, sdl, "INSERT INTO notes (id, n) VALUES (1, 0), (2, 1)") as api:
+    async with api_of(prepared_url, sdl, "INSERT INTO notes (id, n) VALUES (1, 0), (2, 1)") as api:
         document = "mutation { a: updateNote(id: 1, set: {n: 2}) { n } b: updateNote(id: 2, set: {n: 3}) { n } }"
         plain = (await api.engine.execute(Request(document), ANN)).body
         witness = await recorder(api.engine, ANN)
@@ -274,10 +274,10 @@ async def test_a_rehearsal_answers_as_the_mutation_does_and_writes_nothing(blog:
     assert all(step.explain for step in witness.steps if step.plan is not None)
 
 
-async def test_a_rehearsal_judges_what_a_commit_would(database_url: str) -> None:
+async def test_a_rehearsal_judges_what_a_commit_would(prepared_url: str) -> None:
     late = "ALTER TABLE notes ADD CONSTRAINT late UNIQUE (text) DEFERRABLE INITIALLY DEFERRED"
     rows = "INSERT INTO notes (id, text) VALUES (1, 'a'), (2, 'b')"
-    async with api_of(database_url, "type Note @table { id: Int! @id text: String! }", f"{late}; {rows}") as api:
+    async with api_of(prepared_url, "type Note @table { id: Int! @id text: String! }", f"{late}; {rows}") as api:
         document = 'updateNote(id: 1, set: {text: "b"}) { id }'
         _, answer = await rehearse(api, document, Viewer.admin())
         found = await api.run(f"mutation {{ {document} }}")
@@ -378,10 +378,10 @@ def about(text: str) -> list[str]:
     ],
 )
 async def test_the_text_holds_each_rule_whether_or_not_a_statement_asks_it(
-    database_url: str, document: str, found: list[str]
+    prepared_url: str, document: str, found: list[str]
 ) -> None:
     rows = "INSERT INTO boards (id, name) VALUES (1, 'taken'); INSERT INTO owners (id) VALUES (1)"
-    async with api_of(database_url, BOARD, rows) as api:
+    async with api_of(prepared_url, BOARD, rows) as api:
         text = await explained(api.engine, f"mutation {{ {document} }}", {}, ANN)
         assert about(text) == found
         given = {"board": {"name": "given"}}
@@ -395,12 +395,12 @@ async def test_the_text_holds_each_rule_whether_or_not_a_statement_asks_it(
         assert about(text) == ["Board", "Board CREATE"]
 
 
-async def test_the_text_holds_the_rules_of_rows_that_have_hooks(database_url: str) -> None:
+async def test_the_text_holds_the_rules_of_rows_that_have_hooks(prepared_url: str) -> None:
     async def never(*_: Any) -> None:
         raise AssertionError
 
     hooks = [Registered("before", "Board", Operation.CREATE, never)]
-    async with api_of(database_url, BOARD, "SELECT 1", hooks) as api:
+    async with api_of(prepared_url, BOARD, "SELECT 1", hooks) as api:
         text = await explained(api.engine, f"mutation {{ {NEW_BOARD % 'new'} }}", {}, ANN)
         assert "The mutation runs Python of the project" in text
         assert about(text) == ["Board", "Board CREATE"]
@@ -415,10 +415,10 @@ async def test_the_text_of_what_is_allowed_and_of_no_such_row(blog: Api) -> None
     assert "  updatePost: Post {id: 9} is not there for UPDATE\n    There is no such row.\n" in text
 
 
-async def test_the_page_about_refusals_shows_what_is_printed(database_url: str) -> None:
+async def test_the_page_about_refusals_shows_what_is_printed(prepared_url: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "understanding-a-refusal.md").read_text()
     sdl, document, verdict = re.findall(r"^```[^\n]*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[:3]
-    async with api_of(database_url, sdl) as api:
+    async with api_of(prepared_url, sdl) as api:
         assert (await explained(api.engine, document, {}, ANN)).endswith("\n\n" + verdict.rstrip())
 
 

@@ -48,10 +48,10 @@ async def count(api: Api, quiz: int) -> int:
         "mutation { updateManyQuizzes(updates: [{id: 2, set: {attempts: {create: [%s]}}}]) { count } }",
     ],
 )
-async def test_a_quota_counts_the_rows_before(document: str, made: int, is_allowed: bool, database_url: str) -> None:
+async def test_a_quota_counts_the_rows_before(document: str, made: int, is_allowed: bool, prepared_url: str) -> None:
     nested = "set: {attempts" in document
     rows = ", ".join(f'{{slug: "s{n}"{"" if nested else ", quizId: 2"}}}' for n in range(made))
-    async with api_of(database_url, QUIZZES, QUIZ_ROWS) as api:
+    async with api_of(prepared_url, QUIZZES, QUIZ_ROWS) as api:
         if is_allowed:
             await api.ok(document % rows, viewer=ANN)
         else:
@@ -59,10 +59,10 @@ async def test_a_quota_counts_the_rows_before(document: str, made: int, is_allow
         assert await count(api, 2) == (made if is_allowed else 0)
 
 
-async def test_a_quota_counts_nested_rows_of_new_rows_and_connected_ones(database_url: str) -> None:
+async def test_a_quota_counts_nested_rows_of_new_rows_and_connected_ones(prepared_url: str) -> None:
     document = "mutation { createQuiz(input: {id: 7, maxAttempts: 2, attempts: {create: [%s]}}) { id } }"
     rows = QUIZ_ROWS + "; INSERT INTO attempts (id, quiz_id) VALUES (11, 3), (12, 3), (13, 3)"
-    async with api_of(database_url, QUIZZES, rows) as api:
+    async with api_of(prepared_url, QUIZZES, rows) as api:
         assert code(await api.fails(document % "{}, {}, {}", viewer=ANN)) == "FORBIDDEN"
         await api.ok(document % "{}, {}", viewer=ANN)
         connect = "mutation { updateQuiz(id: 2, set: {attempts: {connect: [%s]}}) { id } }"
@@ -92,8 +92,8 @@ OWNERS = """INSERT INTO teams (id, name) VALUES (1, 'A'), (2, 'B');
   INSERT INTO owners (id, team_id) VALUES (11, 1), (12, 1), (13, 1), (21, 2)"""
 
 
-async def test_a_deletion_counts_those_before_it(database_url: str) -> None:
-    async with api_of(database_url, TEAMS, OWNERS) as api:
+async def test_a_deletion_counts_those_before_it(prepared_url: str) -> None:
+    async with api_of(prepared_url, TEAMS, OWNERS) as api:
         document = "mutation { deleteOwners(where: {id: {gt: 0}}) { count rows { id } } }"
         found = await api.ok(document, viewer=ANN)
         assert found == {"deleteOwners": {"count": 2, "rows": [{"id": 11}, {"id": 12}]}}
@@ -101,10 +101,10 @@ async def test_a_deletion_counts_those_before_it(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("way", ['name: "C"', "id: 3"])
-async def test_an_input_connects_a_row_that_one_before_it_has_made(way: str, database_url: str) -> None:
+async def test_an_input_connects_a_row_that_one_before_it_has_made(way: str, prepared_url: str) -> None:
     first, second = '{name: "x", team: {create: {id: 3, name: "C"}}}', f'{{name: "y", team: {{connect: {{{way}}}}}}}'
     document = "mutation { createOwners(inputs: [%s, %s]) { rows { team { name } } } }"
-    async with api_of(database_url, TEAMS, OWNERS) as api:
+    async with api_of(prepared_url, TEAMS, OWNERS) as api:
         # But not a row that one after it makes.
         assert code(await api.fails(document % (second, first), viewer=ANN)) == "BAD_USER_INPUT"
         found = await api.ok(document % (first, second), viewer=ANN)
@@ -157,10 +157,10 @@ GUILD_ROWS = "INSERT INTO guilds (id, name) VALUES (1, 'A'), (2, 'B'); INSERT IN
     ],
 )
 async def test_nested_rows_and_upserts_connect_what_was_made_before_them(
-    document: str, way: str, database_url: str
+    document: str, way: str, prepared_url: str
 ) -> None:
     made, connected = 'tool: {create: {id: 3, name: "saw"}}', f"tool: {{connect: {{{way}}}}}"
-    async with api_of(database_url, GUILDS % "", GUILD_ROWS) as api:
+    async with api_of(prepared_url, GUILDS % "", GUILD_ROWS) as api:
         error = await api.fails(f"mutation {{ {document % (connected, made)} }}", viewer=ANN)
         assert code(error) == "BAD_USER_INPUT"
         await api.ok(f"mutation {{ {document % (made, connected)} }}", viewer=ANN)
@@ -174,8 +174,8 @@ async def test_nested_rows_and_upserts_connect_what_was_made_before_them(
         ('{id: 10, seals: {create: [{id: 3, name: "saw"}]}}, {id: 11, seals: {connect: [{name: "saw"}]}}', "seal"),
     ],
 )
-async def test_nested_links_lead_to_what_was_made_before_them(crafts: str, sql: str, database_url: str) -> None:
-    async with api_of(database_url, GUILDS % "", GUILD_ROWS) as api:
+async def test_nested_links_lead_to_what_was_made_before_them(crafts: str, sql: str, prepared_url: str) -> None:
+    async with api_of(prepared_url, GUILDS % "", GUILD_ROWS) as api:
         document = "mutation { updateGuild(id: 1, set: {crafts: {create: [%s]}}) { id } }"
         first, second = crafts[: crafts.index(", {id: 11")], crafts[crafts.index("{id: 11") :]
         assert code(await api.fails(document % f"{second}, {first}", viewer=ANN)) == "BAD_USER_INPUT"
@@ -195,8 +195,8 @@ async def test_nested_links_lead_to_what_was_made_before_them(crafts: str, sql: 
         '{id: 10, tool: {create: {id: 3}}}, {id: 11, tool: {connect: {name: "saw"}}}',
     ],
 )
-async def test_a_row_leads_to_none_that_no_entry_before_it_has_made(crafts: str, database_url: str) -> None:
-    async with api_of(database_url, GUILDS % "", GUILD_ROWS) as api:
+async def test_a_row_leads_to_none_that_no_entry_before_it_has_made(crafts: str, prepared_url: str) -> None:
+    async with api_of(prepared_url, GUILDS % "", GUILD_ROWS) as api:
         error = await api.fails(
             f"mutation {{ updateGuild(id: 1, set: {{crafts: {{create: [{crafts}]}}}}) {{ id }} }}", viewer=ANN
         )
@@ -204,11 +204,11 @@ async def test_a_row_leads_to_none_that_no_entry_before_it_has_made(crafts: str,
 
 
 @pytest.mark.parametrize(("rule", "is_known"), [("", True), ("@allow(role: user, to: ALL, where: {id: 1})", False)])
-async def test_a_row_before_is_known_by_no_key_that_may_be_masked(rule: str, is_known: bool, database_url: str) -> None:
+async def test_a_row_before_is_known_by_no_key_that_may_be_masked(rule: str, is_known: bool, prepared_url: str) -> None:
     document = """mutation { updateGuild(id: 1, set: {crafts: {create: [
       {tool: {create: {id: 1, code: "c"}}}, {tool: {connect: {%s}}}
     ]}}) { id } }"""
-    async with api_of(database_url, GUILDS % rule, GUILD_ROWS) as api:
+    async with api_of(prepared_url, GUILDS % rule, GUILD_ROWS) as api:
         if not is_known:
             assert code(await api.fails(document % 'code: "c"', viewer=ANN)) == "BAD_USER_INPUT"
         await api.ok(document % ('code: "c"' if is_known else "id: 1"), viewer=ANN)
@@ -222,7 +222,7 @@ async def test_a_row_before_is_known_by_no_key_that_may_be_masked(rule: str, is_
         "updateNode(id: 9, set: {kids: {create: [%s]}}) { id }",
     ],
 )
-async def test_a_nested_row_leads_to_one_of_its_list_by_its_key(field: str, seen: str, database_url: str) -> None:
+async def test_a_nested_row_leads_to_one_of_its_list_by_its_key(field: str, seen: str, prepared_url: str) -> None:
     sdl = f"""type Node @table @allow(role: user, where: {seen})
       @allow(role: user, to: [CREATE, UPDATE], where: {{}}, fields: [id, size, parent, twin, kids]) {{
       id: Int! @id
@@ -232,7 +232,7 @@ async def test_a_nested_row_leads_to_one_of_its_list_by_its_key(field: str, seen
       kids: [Node!]! @relation(from: "parent")
     }}"""
     rows = "INSERT INTO nodes (id, size) VALUES (8, 0), (9, 1)"
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         for twin in (7, *(() if seen == "{}" else (3, 8))):
             error = await api.fails(f"mutation {{ {field % f'{{id: 2}}, {{id: 3, twinId: {twin}}}'} }}", viewer=ANN)
             assert code(error) == "CONSTRAINT_VIOLATION"
@@ -242,24 +242,24 @@ async def test_a_nested_row_leads_to_one_of_its_list_by_its_key(field: str, seen
         assert await api.sql("SELECT twin_id FROM nodes WHERE id BETWEEN 2 AND 5 ORDER BY id") == [None, 2, 3, 4]
 
 
-async def test_a_key_leads_to_a_row_before_and_to_none_after(database_url: str) -> None:
+async def test_a_key_leads_to_a_row_before_and_to_none_after(prepared_url: str) -> None:
     sdl = "type Node @table @allow(role: user, to: ALL, fields: [id, parent]) { id: Int! @id parent: Node }"
-    async with api_of(database_url, sdl) as api:
+    async with api_of(prepared_url, sdl) as api:
         document = "mutation { createNodes(inputs: [%s]) { count } }"
         await api.ok(document % "{id: 1}, {id: 2, parentId: 1}", viewer=ANN)
         error = await api.fails(document % "{id: 4, parentId: 3}, {id: 3}", viewer=ANN)
         assert code(error) == "CONSTRAINT_VIOLATION"
 
 
-async def test_one_field_is_undone_as_a_whole(database_url: str) -> None:
-    async with api_of(database_url, QUIZZES, QUIZ_ROWS) as api:
+async def test_one_field_is_undone_as_a_whole(prepared_url: str) -> None:
+    async with api_of(prepared_url, QUIZZES, QUIZ_ROWS) as api:
         document = "mutation { createAttempts(inputs: [{quizId: 3}, {quizId: 1}, {quizId: 1}]) { count } }"
         assert code(await api.fails(document, viewer=ANN)) == "FORBIDDEN"
         assert await count(api, 3) == 0
 
 
-async def test_rows_take_a_unique_value_once_it_is_free(database_url: str) -> None:
-    async with api_of(database_url, TEAMS, OWNERS) as api:
+async def test_rows_take_a_unique_value_once_it_is_free(prepared_url: str) -> None:
+    async with api_of(prepared_url, TEAMS, OWNERS) as api:
         document = "mutation { updateManyTeams(updates: [%s]) { count } }"
         pair = '{id: 2, set: {name: "C"}}', '{id: 1, set: {name: "B"}}'
         assert code(await api.fails(document % ", ".join(reversed(pair)), viewer=ANN)) == "CONSTRAINT_VIOLATION"
@@ -313,9 +313,9 @@ CREW_ROWS = """INSERT INTO crews (id, name) VALUES (1, 'one');
     ],
 )
 async def test_a_nested_change_counts_those_before_it(
-    document: str, members: str, is_allowed: bool, database_url: str
+    document: str, members: str, is_allowed: bool, prepared_url: str
 ) -> None:
-    async with api_of(database_url, CREWS, CREW_ROWS) as api:
+    async with api_of(prepared_url, CREWS, CREW_ROWS) as api:
         if is_allowed:
             # What the field makes of other entities does not count: the crew is not frozen yet.
             await api.ok(document % ('name: "frozen", ', members), viewer=ANN)
@@ -355,9 +355,9 @@ CASCADE_ROWS = """INSERT INTO teams (id) VALUES (1); INSERT INTO seats (id, team
     ],
 )
 async def test_what_a_deletion_takes_along_counts(
-    changes: str, is_allowed: bool, softly: str, database_url: str
+    changes: str, is_allowed: bool, softly: str, prepared_url: str
 ) -> None:
-    async with api_of(database_url, CASCADES % (softly, softly), CASCADE_ROWS) as api:
+    async with api_of(prepared_url, CASCADES % (softly, softly), CASCADE_ROWS) as api:
         document = f"mutation {{ updateTeam(id: 1, set: {{{changes}}}) {{ id }} }}"
         if is_allowed:
             await api.ok(document, viewer=ANN)
@@ -365,7 +365,7 @@ async def test_what_a_deletion_takes_along_counts(
             assert code(await api.fails(document, viewer=ANN)) == "FORBIDDEN"
 
 
-async def test_a_change_by_a_filter_is_judged_as_one_by_key(database_url: str) -> None:
+async def test_a_change_by_a_filter_is_judged_as_one_by_key(prepared_url: str) -> None:
     sdl = """
       type Team @table @allow(role: user) { id: Int! @id members: [Member!]! }
       type Member @table @allow(role: user) @allow(role: user, to: CREATE, fields: [id, team])
@@ -378,13 +378,13 @@ async def test_a_change_by_a_filter_is_judged_as_one_by_key(database_url: str) -
     rows = (
         "INSERT INTO teams (id) VALUES (1); INSERT INTO members (id, team_id, boss) VALUES (1, 1, true), (2, 1, false)"
     )
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         buddy = "set: {buddy: {create: {id: %d, teamId: 1}}}"
         await api.ok(f"mutation {{ updateMember(id: 1, {buddy % 20}) {{ id }} }}", viewer=ANN)
         await api.ok(f"mutation {{ updateMembers(where: {{id: {{eq: 2}}}}, {buddy % 21}) {{ count }} }}", viewer=ANN)
 
 
-async def test_a_tree_goes_by_a_rule_that_reads_it(database_url: str) -> None:
+async def test_a_tree_goes_by_a_rule_that_reads_it(prepared_url: str) -> None:
     sdl = """
       type Node @table @guard(to: DELETE, where: {locked: false}) @allow(role: user)
         @allow(role: user, to: DELETE,
@@ -395,7 +395,7 @@ async def test_a_tree_goes_by_a_rule_that_reads_it(database_url: str) -> None:
         kids: [Node!]!
       }"""
     rows = "INSERT INTO nodes (id, parent_id) VALUES (1, NULL), (2, 1), (3, 1), (4, 2)"
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         assert await api.ok("mutation { deleteNode(id: 2) { id } }", viewer=ANN) == {"deleteNode": {"id": 2}}
         assert await api.ok("mutation { deleteNodes(all: true) { count } }", viewer=ANN) == {
             "deleteNodes": {"count": 1}

@@ -170,10 +170,10 @@ async def outcome(api: Api, calls: list[tuple[str, dict[str, Any]]]) -> tuple[bo
 
 
 @pytest.mark.parametrize("seed", seeds(examples(60), EACH))
-async def test_a_plural_field_means_single_ones_in_its_order(seed: int, database_url: str) -> None:
+async def test_a_plural_field_means_single_ones_in_its_order(seed: int, prepared_url: str) -> None:
     random = Random(seed)
     sdl = schema(random)
-    async with api_of(database_url, sdl) as api:
+    async with api_of(prepared_url, sdl) as api:
         for _ in range(EACH * 2):
             name, arguments, single = draw(random)
             expected = await outcome(api, single)
@@ -182,11 +182,11 @@ async def test_a_plural_field_means_single_ones_in_its_order(seed: int, database
 
 
 @pytest.mark.parametrize("seed", seeds(examples(60), EACH))
-async def test_nested_creates_mean_single_ones_in_their_order(seed: int, database_url: str) -> None:
+async def test_nested_creates_mean_single_ones_in_their_order(seed: int, prepared_url: str) -> None:
     random = Random(seed)
     # The box itself may be changed by everybody: no single field asks that.
     sdl = schema(random, ("{}",))
-    async with api_of(database_url, sdl) as api:
+    async with api_of(prepared_url, sdl) as api:
         for _ in range(EACH * 2):
             inputs, box = Inputs(random), random.randint(1, 4)
             rows = [inputs.create(nested=False) for _ in range(random.randint(2, 4))]

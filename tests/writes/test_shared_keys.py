@@ -45,8 +45,8 @@ def task(number: int, assignee: str | None = None, reviewer: str | None = None, 
     return {"tenantId": tenant, "number": number, **read}
 
 
-async def test_a_shared_column_may_be_given_beside_the_to_one(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_a_shared_column_may_be_given_beside_the_to_one(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         for number, given, ends in (
             (2, "tenantId: 1, assignee: {connect: {tenantId: 1, number: 1}}", ("ann", None)),
             (3, 'tenant: {connect: {id: 1}}, assignee: {connect: {name: "ben"}}', ("ben", None)),
@@ -84,8 +84,8 @@ async def test_a_shared_column_may_be_given_beside_the_to_one(database_url: str)
         assert error["extensions"]["code"] == "CONSTRAINT_VIOLATION"
 
 
-async def test_several_rows_share_columns(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_several_rows_share_columns(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         inputs = """[
           {tenantId: 1, number: 2, assignee: {connect: {tenantId: 1, number: 2}}}
           {tenantId: 2, number: 2, assignee: {connect: {tenantId: 2, number: 1}}}
@@ -103,8 +103,8 @@ async def test_several_rows_share_columns(database_url: str) -> None:
         ]
 
 
-async def test_creates_nested_in_the_row_that_is_shared(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_creates_nested_in_the_row_that_is_shared(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         nested = """tasks: {create: [
           {number: 2, assignee: {connect: {tenantId: %(t)d, number: 1}}}
           {number: 3, assigneeNumber: 1}
@@ -146,8 +146,8 @@ async def test_creates_nested_in_the_row_that_is_shared(database_url: str) -> No
                 assert error["message"] == f"`{place}.tasks.create.0.{by.split(':')[0]}` is set by the row around it."
 
 
-async def test_creates_nested_in_a_row_that_shares(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_creates_nested_in_a_row_that_shares(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         field = "updateAccount(tenantId: 1, number: 1, set: {tasks: {create: [{number: 2, %s}]}})"
         for number, given in enumerate(("", "tenantId: 1, ", "tenant: {connect: {id: 1}}, "), start=2):
             given += 'reviewer: {connect: {name: "ben"}}'
@@ -180,12 +180,12 @@ def connect(name: str) -> str:
     return f'{{connect: {{name: "{name}"}}}}'
 
 
-async def test_a_row_stays_where_it_is(database_url: str) -> None:
+async def test_a_row_stays_where_it_is(prepared_url: str) -> None:
     ann, ben = connect("ann"), connect("ben")
     upsert = "on: tenant_number, input: {%s, %s}"
     other = f"{{tenantId: 1, number: 8, assignee: {ben}}}"
     below = f"tasks(limit: 1) {TASK}"
-    async with api_of(database_url, SDL, ROWS) as api:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         for field, wanted in (
             (f"updateTask({KEY}, set: {{assignee: {ben}, reviewer: {ben}}}) {TASK}", ("ben", "ben")),
             (f"updateTask({KEY}, set: {{assignee: {ann}, reviewerNumber: null}}) {TASK}", ("ann", None)),
@@ -218,9 +218,9 @@ async def test_a_row_stays_where_it_is(database_url: str) -> None:
             assert found == task(1, *wanted), field
 
 
-async def test_a_row_is_moved_by_no_to_one(database_url: str) -> None:
+async def test_a_row_is_moved_by_no_to_one(prepared_url: str) -> None:
     ben, cyd = connect("ben"), connect("cyd")
-    async with api_of(database_url, SDL, ROWS) as api:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         for field, place in (
             (f"updateTask({KEY}, set: {{assignee: {cyd}}}) {{ number }}", "set.assignee"),
             (f"updateTask({KEY}, set: {{assignee: {ben}, reviewer: {cyd}}}) {{ number }}", "set.reviewer"),
@@ -255,8 +255,8 @@ async def test_a_row_is_moved_by_no_to_one(database_url: str) -> None:
             assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-async def test_what_is_emptied(database_url: str) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+async def test_what_is_emptied(prepared_url: str) -> None:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         assert await api.ok("mutation { deleteAccount(tenantId: 1, number: 1) { name } }", viewer=USER)
         read = "{ tasks { tenantId number assigneeNumber assignee { name } } }"
         assert (await api.ok(read, viewer=USER))["tasks"][0] == {
@@ -287,13 +287,13 @@ type Membership @table {
 """
 
 
-async def test_a_link_that_shares_a_column_with_both_ends(database_url: str) -> None:
+async def test_a_link_that_shares_a_column_with_both_ends(prepared_url: str) -> None:
     rows = """INSERT INTO tenants (id) VALUES (1), (2);
       INSERT INTO accounts (tenant_id, number) VALUES (1, 1), (2, 1);
       INSERT INTO teams (tenant_id, number) VALUES (1, 1), (1, 2), (2, 1);
       INSERT INTO memberships (tenant_id, account_number, team_number) VALUES (2, 1, 1)"""
     field = f"updateAccount({KEY}, set: {{teams: {{%s: [{{tenantId: %d, number: %d}}]}}}}) {{ teams {{ number }} }}"
-    async with api_of(database_url, LINKS, rows) as api:
+    async with api_of(prepared_url, LINKS, rows) as api:
         for way, number, wanted in (
             ("connect", 1, [1]),
             ("connect", 1, [1]),
@@ -312,14 +312,14 @@ async def test_a_link_that_shares_a_column_with_both_ends(database_url: str) -> 
         assert error["message"] == message
 
 
-async def test_a_row_moves_where_its_input_says_so(database_url: str) -> None:
+async def test_a_row_moves_where_its_input_says_so(prepared_url: str) -> None:
     sdl = SDL.replace("tenant: Tenant! @id\n  number: Int! @id\n  title", "id: Int! @id\n  tenant: Tenant!\n  title")
     rows = (
         ROWS[: ROWS.index("INSERT INTO tasks")] + "INSERT INTO tasks (id, tenant_id, assignee_number) VALUES (1, 1, 2);"
     )
     field = "updateTask(id: 1, set: {%s}) { tenantId assignee { name } }"
     cyd = connect("cyd")
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         error = await api.fails(f"mutation {{ {field % f'assignee: {cyd}'} }}", viewer=USER)
         assert error["message"] == "`set.assignee` leads to another tenantId than the row has."
         error = await api.fails(f"mutation {{ {field % f'tenantId: 1, assignee: {cyd}'} }}", viewer=USER)

@@ -33,11 +33,11 @@ USER = Viewer("ann", frozenset({"user"}))
 @pytest.mark.parametrize(
     "table", ["clew_given", "given", "given_rows", "keys", "filled_rows", "anon_1", "t0", "position"]
 )
-async def test_writes_of_a_table_with_such_names(database_url: str, table: str) -> None:
+async def test_writes_of_a_table_with_such_names(prepared_url: str, table: str) -> None:
     fields = "\n  ".join(f'f{n}: Int! @default(value: 1) @column(name: "{name}")' for n, name in enumerate(COLUMNS))
     sdl = SDL % {"table": table, "columns": fields, "sum": " + ".join(COLUMNS)}
     most = len(COLUMNS)
-    async with api_of(database_url, sdl) as api:
+    async with api_of(prepared_url, sdl) as api:
         found = await api.ok(
             """mutation {
               createOdd(input: {f0: 2, list: [3], code: "a", parents: {create: [{code: "b"}]}}) { id sum filled list }

@@ -28,11 +28,11 @@ INSERT INTO slots (rack_id, number, code) VALUES (1, 1, 'a')
 """
 
 
-async def test_the_primary_key_of_a_row_that_is_there_stays_however_it_is_given(database_url: str) -> None:
+async def test_the_primary_key_of_a_row_that_is_there_stays_however_it_is_given(prepared_url: str) -> None:
     document = """mutation($input: SlotCreateInput!) {
       upsertSlot(input: $input, on: code) { rackId number code note }
     }"""
-    async with api_of(database_url, SDL, DATA) as api:
+    async with api_of(prepared_url, SDL, DATA) as api:
         for rack in ({"rackId": 2}, {"rack": {"connect": {"id": 2}}}, {"rack": {"create": {"name": "New"}}}):
             given = {**rack, "number": 2, "code": "a", "note": str(rack)}
             assert await api.ok(document, {"input": given}) == {
@@ -42,13 +42,13 @@ async def test_the_primary_key_of_a_row_that_is_there_stays_however_it_is_given(
         assert await api.sql("SELECT name FROM racks ORDER BY 1") == ["Lower", "Upper"]
 
 
-async def test_a_part_of_the_key_may_be_preset(database_url: str) -> None:
+async def test_a_part_of_the_key_may_be_preset(prepared_url: str) -> None:
     people = """INSERT INTO people VALUES ('ann'), ('bob');
       INSERT INTO preferences (owner_id, name, value) VALUES ('bob', 'theme', 'dark')"""
     document = """mutation($value: String!) {
       upsertPreference(input: {name: "theme", value: $value}, on: owner_name) { ownerId value }
     }"""
-    async with api_of(database_url, PREFERENCES, people) as api:
+    async with api_of(prepared_url, PREFERENCES, people) as api:
         ann = Viewer("ann", frozenset({"user"}))
         for value in ("light", "lighter"):
             found = await api.ok(document, {"value": value}, ann)

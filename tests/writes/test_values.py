@@ -27,8 +27,8 @@ JSONS = ('{"a": 1.10}', "0.123456789012345678901234567890", "[12345678901234567.
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[Api]:
-    async with api_of(database_url, SDL) as made:
+async def api(prepared_url: str) -> AsyncIterator[Api]:
+    async with api_of(prepared_url, SDL) as made:
         yield made
 
 
@@ -148,11 +148,11 @@ type Row @table { id: Int! @id  cells: [Cell!]! @relation(from: "of") }
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
-async def test_a_float_that_is_no_number_is_an_error_of_its_field(value: str, database_url: str) -> None:
+async def test_a_float_that_is_no_number_is_an_error_of_its_field(value: str, prepared_url: str) -> None:
     data = (
         f"INSERT INTO rows DEFAULT VALUES; INSERT INTO cells (of_id, ratio, sure) VALUES (1, 1.5, 1), (1, '{value}', 2)"
     )
-    async with api_of(database_url, FLOATS, data) as api:
+    async with api_of(prepared_url, FLOATS, data) as api:
         rows = "{ rows { cells(orderBy: [{id: ASC}]) { ratio text } } }"
         found = await api.run(rows)
         assert found["data"] == {"rows": [{"cells": [{"ratio": 1.5, "text": "NaN"}, {"ratio": None, "text": "NaN"}]}]}

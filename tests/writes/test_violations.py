@@ -140,8 +140,8 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.fixture
-async def api(database_url: str) -> Any:
-    async with api_of(database_url, SDL, ROWS) as found:
+async def api(prepared_url: str) -> Any:
+    async with api_of(prepared_url, SDL, ROWS) as found:
         yield found
 
 
@@ -241,9 +241,9 @@ INSERT INTO labellings (post_id, label_id) VALUES (1, 1); INSERT INTO markings (
     ],
 )
 async def test_the_error_of_a_link_names_the_links_own_fields(
-    field: str, told: dict[str, Any], database_url: str
+    field: str, told: dict[str, Any], prepared_url: str
 ) -> None:
-    async with api_of(database_url, LINKS, LINK_ROWS) as api:
+    async with api_of(prepared_url, LINKS, LINK_ROWS) as api:
         for viewer in (USER, Viewer.admin()):
             error = await api.fails(f"mutation {{ {field} }}", viewer=viewer)
             assert error["extensions"] == {**told, "code": "CONSTRAINT_VIOLATION"}
@@ -311,9 +311,9 @@ ANN = Viewer("ann", frozenset({"user"}), {"sub": "ann"})
     ],
 )
 async def test_what_no_rule_could_allow_is_forbidden_before_any_constraint(
-    field: str, told: str, database_url: str
+    field: str, told: str, prepared_url: str
 ) -> None:
-    async with api_of(database_url, GRADES, GRADE_ROWS) as api:
+    async with api_of(prepared_url, GRADES, GRADE_ROWS) as api:
         error = await api.fails(f"mutation {{ {field} }}", viewer=ANN)
         assert error["extensions"]["code"] == told
         if told == "FORBIDDEN":
@@ -357,10 +357,10 @@ DECOYS = [
 @pytest.mark.parametrize(
     "kind", ["", "deferrable", "varchar(40)", "char(4)"], ids=["plain", "deferrable", "varchar", "char"]
 )
-async def test_no_other_fault_tells_that_a_key_is_taken(field: str, taken: str, kind: str, database_url: str) -> None:
+async def test_no_other_fault_tells_that_a_key_is_taken(field: str, taken: str, kind: str, prepared_url: str) -> None:
     deferrable = ", deferrable: true" if kind == "deferrable" else ""
     sdl = ITEMS % (deferrable, f'@column(type: "{kind}")' if "char" in kind else "")
-    async with api_of(database_url, sdl, ITEM_ROWS) as api:
+    async with api_of(prepared_url, sdl, ITEM_ROWS) as api:
         error = await api.fails(f"mutation {{ {field.replace('~', taken)} }}", viewer=ANN)
         assert error["extensions"] == {"code": "FORBIDDEN"}
 
@@ -381,8 +381,8 @@ DOC_ROWS = """INSERT INTO docs (id, owner, open) VALUES (1, 'ann', true), (2, 'b
 
 @pytest.mark.parametrize("doc", [2, 3, 4])
 @pytest.mark.parametrize("before", ["", '{docId: 1, text: "a", parentId: 1}, '])
-async def test_a_to_one_to_a_hidden_row_tells_nothing_of_it(doc: int, before: str, database_url: str) -> None:
-    async with api_of(database_url, DOCS, DOC_ROWS) as api:
+async def test_a_to_one_to_a_hidden_row_tells_nothing_of_it(doc: int, before: str, prepared_url: str) -> None:
+    async with api_of(prepared_url, DOCS, DOC_ROWS) as api:
         document = f'mutation {{ createComments(inputs: [{before}{{docId: {doc}, text: "a"}}]) {{ count }} }}'
         error = await api.fails(document, viewer=ANN)
         assert (error["extensions"]["code"], error["extensions"]["kind"]) == ("CONSTRAINT_VIOLATION", "REFERENCE")
@@ -404,26 +404,26 @@ MEMBER_ROWS = """INSERT INTO teams (id) VALUES (1), (2);
 
 @pytest.mark.parametrize("sub", ["ben", "eva"])
 @pytest.mark.parametrize("before", ["", '{teamId: 1, sub: "gil"}, '])
-async def test_a_rule_that_asks_its_own_entity_is_judged_before_a_key(sub: str, before: str, database_url: str) -> None:
-    async with api_of(database_url, MEMBERS, MEMBER_ROWS) as api:
+async def test_a_rule_that_asks_its_own_entity_is_judged_before_a_key(sub: str, before: str, prepared_url: str) -> None:
+    async with api_of(prepared_url, MEMBERS, MEMBER_ROWS) as api:
         document = f'mutation {{ createMembers(inputs: [{before}{{teamId: 2, sub: "{sub}"}}]) {{ count }} }}'
         error = await api.fails(document, viewer=ANN)
         assert error["extensions"] == {"code": "FORBIDDEN"}
 
 
-async def test_a_trigger_that_makes_a_row_allowed_is_no_refusal(database_url: str) -> None:
+async def test_a_trigger_that_makes_a_row_allowed_is_no_refusal(prepared_url: str) -> None:
     trigger = """CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.owner := 'ann'; RETURN NEW; END $$;
       CREATE TRIGGER own BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION own()"""
-    async with api_of(database_url, ITEMS % ("", ""), f"{ITEM_ROWS}; {trigger}") as api:
+    async with api_of(prepared_url, ITEMS % ("", ""), f"{ITEM_ROWS}; {trigger}") as api:
         await api.ok('mutation { createItem(input: {id: 9, owner: "ben", slug: "z"}) { id } }', viewer=ANN)
 
 
-async def test_the_message_about_a_hidden_field_is_not_told(database_url: str) -> None:
+async def test_the_message_about_a_hidden_field_is_not_told(prepared_url: str) -> None:
     sdl = """type Item @table @allow(role: user, to: ALL, fields: [id]) {
       id: Int! @id
       secret: Int @default(value: 5) @unique(message: "Secret 5 is taken.")
     }"""
-    async with api_of(database_url, sdl, "INSERT INTO items (id) VALUES (1)") as api:
+    async with api_of(prepared_url, sdl, "INSERT INTO items (id) VALUES (1)") as api:
         error = await api.fails("mutation { createItem(input: {id: 2}) { id } }", viewer=ANN)
         assert error["message"] == VIOLATED
         error = await api.fails("mutation { createItem(input: {id: 2}) { id } }")

@@ -46,9 +46,9 @@ USER = Viewer("2", frozenset({"user"}))
     ],
 )
 async def test_a_write_that_has_waited_is_judged_by_what_is_there_then(
-    database_url: str, field: str, expected: object, viewer: Viewer
+    prepared_url: str, field: str, expected: object, viewer: Viewer
 ) -> None:
-    async with api_of(database_url, SDL, ROWS) as api:
+    async with api_of(prepared_url, SDL, ROWS) as api:
         other = await asyncpg.connect(api.url)
         try:
             async with other.transaction():
@@ -86,9 +86,9 @@ type Entry @table(plural: "entries")
     ],
 )
 async def test_a_write_that_has_waited_asks_other_entities_again(
-    database_url: str, field: str, expected: object, viewer: Viewer
+    prepared_url: str, field: str, expected: object, viewer: Viewer
 ) -> None:
-    async with api_of(database_url, ASKING, "INSERT INTO entries (id, n) VALUES (1, 1)") as api:
+    async with api_of(prepared_url, ASKING, "INSERT INTO entries (id, n) VALUES (1, 1)") as api:
         other = await asyncpg.connect(api.url)
         try:
             async with other.transaction():
@@ -150,10 +150,10 @@ LIVE_BELOW_DELETED = """SELECT i.id FROM items i JOIN boxes b ON b.id = i.box_id
     ],
 )
 async def test_nothing_is_put_below_what_is_deleted_meanwhile(
-    database_url: str, field: str, expected: object, viewer: Viewer
+    prepared_url: str, field: str, expected: object, viewer: Viewer
 ) -> None:
     """As a foreign key refuses it where rows are deleted for good."""
-    async with api_of(database_url, SOFT, SOFT_ROWS) as api:
+    async with api_of(prepared_url, SOFT, SOFT_ROWS) as api:
         other = await asyncpg.connect(api.url)
         try:
             async with other.transaction():
@@ -184,8 +184,8 @@ async def test_nothing_is_put_below_what_is_deleted_meanwhile(
         "updateItem(id: 3, set: {parts: {create: [{id: 1}]}}) { id }",
     ],
 )
-async def test_a_deletion_waits_for_what_is_being_put_below_and_takes_it_along(database_url: str, field: str) -> None:
-    async with api_of(database_url, SOFT, SOFT_ROWS) as api:
+async def test_a_deletion_waits_for_what_is_being_put_below_and_takes_it_along(prepared_url: str, field: str) -> None:
+    async with api_of(prepared_url, SOFT, SOFT_ROWS) as api:
         other = await asyncpg.connect(api.url)
         try:
             # Each writer stops at its end while the test has the lock.
@@ -210,7 +210,7 @@ async def test_a_deletion_waits_for_what_is_being_put_below_and_takes_it_along(d
         assert await api.sql(LIVE_BELOW_DELETED) == []
 
 
-async def test_rows_that_lead_to_one_another_come_back_together(database_url: str) -> None:
+async def test_rows_that_lead_to_one_another_come_back_together(prepared_url: str) -> None:
     sdl = """
     type Knot @table @allow(role: user, to: ALL) {
       id: Int! @id
@@ -219,7 +219,7 @@ async def test_rows_that_lead_to_one_another_come_back_together(database_url: st
     }
     """
     rows = "INSERT INTO knots (id) VALUES (1), (2), (3); UPDATE knots SET next_id = 3 - id WHERE id < 3"
-    async with api_of(database_url, sdl, rows) as api:
+    async with api_of(prepared_url, sdl, rows) as api:
         assert await api.run("mutation { deleteKnot(id: 1) { id } }", viewer=USER) == {
             "data": {"deleteKnot": {"id": 1}}
         }

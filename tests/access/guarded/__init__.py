@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from ariadne import EnumType, MutationType, ObjectType, QueryType, ScalarType
@@ -22,6 +20,7 @@ from starlette.requests import Request
 from clew import Clew, ClewError, Viewer
 from clew.migrate.revisions import make
 from clew.migrate.run import upgrade
+from tests.databases import empty_database
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
@@ -163,21 +162,16 @@ def make_guarded(server_url: str, root: Path) -> Iterator[Guarded]:
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     (root / "migrations" / "versions").mkdir()
-    database = f"guarded_{uuid.uuid4().hex}"
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
     clew = Clew([query, mutation, member, size, EnumType("Mood", Mood)], project=root, authenticate=authenticate)
     model, _ = clew.build()
 
-    async def run(address: str, statement: str) -> None:
-        connection = await asyncpg.connect(address)
-        await connection.execute(statement)
+    async def fill(url: str) -> None:
+        await upgrade(root, url)
+        connection = await asyncpg.connect(url)
+        await connection.execute(DATA)
         await connection.close()
 
-    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
-    try:
+    with empty_database(server_url, "guarded") as url:
         make(root, model, "guarded")
-        asyncio.run(upgrade(root, url))
-        asyncio.run(run(url, DATA))
+        asyncio.run(fill(url))
         yield Guarded(url, clew)
-    finally:
-        asyncio.run(run(server_url, f"DROP DATABASE {database} WITH (FORCE)"))

@@ -22,7 +22,7 @@ from clew.engine import Engine, Request
 from clew.sql.cursors import Cursors
 from clew.sql.tables import build_tables
 from tests.access.twins.documents import Thread, threads
-from tests.properties.database import create_tables, new_database
+from tests.databases import create_tables, new_database
 from tests.reference import emptying
 
 HERE = Path(__file__).parent

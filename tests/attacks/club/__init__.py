@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from clew import Clew, ClewError
 from clew.model.types import Model
-from tests.properties.database import create_tables, new_database
+from tests.databases import create_tables, new_database
 from tests.reference import emptying, table_sql
 
 HERE = Path(__file__).parent

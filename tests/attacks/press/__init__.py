@@ -14,7 +14,7 @@ import asyncpg
 from ariadne import QueryType
 
 from clew import Clew, JobContext
-from tests.properties.database import create_tables, new_database
+from tests.databases import create_tables, new_database
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from ariadne import MutationType, ObjectType, QueryType
@@ -19,7 +18,7 @@ from sqlalchemy import text
 from clew import Clew, ClewError, Viewer
 from clew.config import Settings
 from clew.engine import Engine
-from tests.properties.database import create_tables
+from tests.databases import create_tables, new_database
 
 Info = GraphQLResolveInfo[Any]
 
@@ -275,20 +274,15 @@ def make_office(server_url: str, root: Path) -> Iterator[Office]:
     """The application on this server, its project made in the empty folder `root`; dropped at the end."""
     (root / "graphql").mkdir()
     (root / "graphql" / "office.graphql").write_text(SDL)
-    database = f"office_{uuid.uuid4().hex}"
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
     clew = Clew([query, mutation, person, task, group], project=root)
     model, _ = clew.build()
 
-    async def run(address: str, statement: str) -> None:
-        connection = await asyncpg.connect(address)
-        await connection.execute(statement)
+    async def fill(url: str) -> None:
+        await create_tables(url, model)
+        connection = await asyncpg.connect(url)
+        await connection.execute(DATA)
         await connection.close()
 
-    asyncio.run(run(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
-    try:
-        asyncio.run(create_tables(url, model))
-        asyncio.run(run(url, DATA))
+    with new_database(server_url, "office", locale="") as url:
+        asyncio.run(fill(url))
         yield Office(url, clew)
-    finally:
-        asyncio.run(run(server_url, f"DROP DATABASE {database} WITH (FORCE)"))

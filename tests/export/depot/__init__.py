@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from clew.migrate.revisions import make
 from clew.migrate.run import upgrade
 from clew.wire.application import Application
 from tests.auth.tokens import SECRET, claims, hs256
-from tests.faults.lab import url_of
+from tests.databases import empty_database
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
@@ -74,21 +73,16 @@ def make_depot(server_url: str, root: Path) -> Iterator[Depot]:
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     (root / "migrations" / "versions").mkdir()
-    database = f"depot_{uuid.uuid4().hex}"
     clew = Clew(project=root)
     model, _ = clew.build()
 
-    async def administer(url: str, statement: str) -> None:
+    async def fill(url: str) -> None:
+        await upgrade(root, url)
         connection = await asyncpg.connect(url)
-        await connection.execute(statement)
+        await connection.execute(DATA)
         await connection.close()
 
-    asyncio.run(administer(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
-    try:
-        url = url_of(server_url, database)
+    with empty_database(server_url, "depot") as url:
         make(root, model, "depot")
-        asyncio.run(upgrade(root, url))
-        asyncio.run(administer(url, DATA))
+        asyncio.run(fill(url))
         yield Depot(url, root, clew)
-    finally:
-        asyncio.run(administer(server_url, f"DROP DATABASE {database} WITH (FORCE)"))

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext, suppres
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -26,6 +26,7 @@ from clew.server.http import Server
 from clew.server.listen import address_of, listen
 from clew.server.protocol import Patience
 from clew.wire.application import Application
+from tests.databases import empty_database
 from tests.faults.lab.app import ACTS, bindables
 
 HERE = Path(__file__).parent
@@ -192,25 +193,15 @@ def make_project(server_url: str, root: Path) -> Iterator[str]:
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
     (root / "migrations" / "versions").mkdir()
-    database = f"lab_{uuid.uuid4().hex}"
     model, _ = Clew(bindables, project=root).build()
 
-    async def administer(url: str, statement: str) -> None:
+    async def fill(url: str) -> None:
+        await upgrade(root, url)
         connection = await asyncpg.connect(url)
-        await connection.execute(statement)
+        await connection.execute((HERE / "data.sql").read_text())
         await connection.close()
 
-    asyncio.run(administer(server_url, f"CREATE DATABASE {database} TEMPLATE template0 STRATEGY file_copy"))
-    try:
-        url = url_of(server_url, database)
+    with empty_database(server_url, "lab") as url:
         make(root, model, "lab")
-        asyncio.run(upgrade(root, url))
-        asyncio.run(administer(url, (HERE / "data.sql").read_text()))
-        yield database
-    finally:
-        asyncio.run(administer(server_url, f"DROP DATABASE {database} WITH (FORCE)"))
-
-
-def url_of(server_url: str, database: str) -> str:
-    """The URL of another database of the server."""
-    return urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
+        asyncio.run(fill(url))
+        yield urlsplit(url).path[1:]
