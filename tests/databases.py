@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -131,13 +131,21 @@ class _Server:
             await connection.close()
 
     def close(self) -> None:
-        for name in self._templates.values():
-            self._run(f"DROP DATABASE {name} WITH (FORCE)")
-        self._runner.run(self._connection.close())
+        # A server of a test's own is gone by now, with all that it had.
+        with suppress(OSError):
+            for name in self._templates.values():
+                self._run(f"DROP DATABASE {name} WITH (FORCE)")
+        self._connection.terminate()
         self._runner.close()
 
     def _run(self, statement: str) -> None:
-        self._runner.run(self._connection.execute(statement))
+        try:
+            self._runner.run(self._connection.execute(statement))
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError):
+            # The server has been started again.
+            self._connection.terminate()
+            self._connection = self._runner.run(asyncpg.connect(self._url))
+            self._runner.run(self._connection.execute(statement))
 
 
 _servers: dict[str, _Server] = {}
