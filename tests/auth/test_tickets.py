@@ -17,7 +17,9 @@ from clew.errors import ClewError, Code
 from clew.viewer import Viewer
 from tests.auth.tokens import NOW, SECRET
 
-EDITOR = Viewer("member 42", frozenset({"anon", "user", "editor"}), {"sub": "member 42", "company": {"id": 7}, "exp": NOW + 3600})
+EDITOR = Viewer(
+    "member 42", frozenset({"anon", "user", "editor"}), {"sub": "member 42", "company": {"id": 7}, "exp": NOW + 3600}
+)
 
 
 def tickets(clock: float = NOW, secret: str = SECRET) -> Tickets:
