@@ -14,7 +14,7 @@ from sqlalchemy.sql import ColumnElement, FromClause, Select
 
 from clew.access.types import TRUE, AllOf, Exists, FieldPath, KeyDigest, Literal, Operand, OrderKey, Predicate, Rows
 from clew.model.measures import COUNT
-from clew.model.types import Column, Model, Relation
+from clew.model.types import Column, Model, Relation, ValueType
 from clew.plan.types import Many, One, Output, Read, Required, TypeName, Value
 from clew.sql.binds import Binds
 from clew.sql.constraints import SEARCH_COLUMN
@@ -30,6 +30,8 @@ from clew.sql.ties import key_digest
 
 _ONE: ColumnElement[Any] = sa.literal_column("1")
 _NOTHING: ColumnElement[Any] = sa.literal_column("0")
+# Types whose values have one order only.
+_ALIKE = frozenset({"smallint", "integer", "bigint", "uuid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,64 @@ class Pages:
 
         A page that is cut must be sorted before.
         """
+        if via is not None and outer is not None and (keys := self.order_of_links(read.rows, via)):
+            return self.page_by_links(read, outer, via, keys, is_joined=is_joined)
         is_sorted = not is_joined or read.rows.limit is not None or read.rows.offset is not None
         return self.page(read.rows, read.output, outer, via, is_joined=is_joined, is_sorted=is_sorted)
+
+    def order_of_links(self, rows: Rows, via: Many) -> list[str]:
+        """Return the link's columns with the values of the order's keys, if the links of a page can give its order.
+
+        They can if a limit cuts rows without a filter, in the order of their key, and no two links lead to one row.
+        """
+        through = via.relation.through
+        if through is None or rows.limit is None or rows.where != TRUE:
+            return []
+        link = self.model.entity(through.entity)
+        ends = {name for _, name in through.local} | {name for name, _ in through.remote}
+        # Nothing keeps the key of a view unique, and to look up one row in a view may take as long as all.
+        # alike without `rows.visible.entity.view_sql is not None`: a plan
+        if link.view_sql is not None or rows.visible.entity.view_sql is not None:
+            return []
+        if {key.column for key in link.key_columns} != ends:
+            return []
+        names = {key: name for name, key in through.remote}
+        found = []
+        for key in rows.order:
+            match key.value:
+                # Texts may have another collation at the other end.
+                case FieldPath(Column(column=name, type=ValueType(sql=sql)), (), (None,)) if (
+                    sql in _ALIKE and name in names
+                ):
+                    found.append(names[name])
+                case _:
+                    return []
+        return found
+
+    def page_by_links(self, read: Read, outer: Scope, via: Many, keys: Sequence[str], *, is_joined: bool) -> Page:
+        """Select a page of a many-to-many by going along its links, in the order of their columns `keys`.
+
+        For each link Postgres looks up one row, until the page is full. If it may choose, it reads a table of some
+        thousand rows along its key instead, beside the links, and hopes that these are evenly spread: a merge join.
+        OFFSET keeps the look-up from becoming a join.
+        """
+        assert via.relation.through is not None
+        assert via.link is not None
+        rows = read.rows
+        link = self.scope(via.relation.through.entity, outer, links=True)
+        scope = self.scope(rows.visible.entity.name, link)
+        labelled = self.labelled([self.follow(key.value, scope) for key in rows.order], scope) if is_joined else []
+        on = [scope.key(key) == link.key(name) for name, key in via.relation.through.remote]
+        found = self.select([*self.needed(read.output, scope), *labelled], rows, scope, on).offset(_NOTHING)
+        row = lateral(found, f"l{self.number()}")
+        source, restrictions = self.restricted(Rows(via.link), link)
+        on = [link.key(name) == outer.key(key) for key, name in via.relation.through.local]
+        statement = sa.select(*row.c).select_from(source.join(row, sa.true())).where(*on, *restrictions)
+        statement = statement.order_by(
+            *(self.directed(link.key(name), key) for name, key in zip(keys, rows.order, strict=True))
+        )
+        cut = self.cut(statement, rows, link).subquery(f"page{self.number()}")
+        return Page(Scope(scope.entity, cut, outer, is_joined), tuple(label.name for label in labelled))
 
     def page(
         self,

@@ -44,6 +44,19 @@ type Book @table @allow(role: user) {
   number: Int @computed(sql: "code::int")
   board: Board
 }
+type Shelf @table(plural: "shelves") @allow(role: user) {
+  id: Int! @id
+  titles: [Title!]! @relation(through: "Place")
+  old: [Title!]! @relation(through: "Move")
+  seen: [Title!]! @relation(through: "Look")
+  named: [Name!]! @relation(through: "Tag")
+}
+type Title @table @allow(role: user, where: {shown: true}) { id: Int! @id shown: Boolean! }
+type Name @table @allow(role: user) { id: String! @id }
+type Place @table @allow(role: user, where: {open: true}) { shelf: Shelf! @id title: Title! @id open: Boolean! }
+type Move @table @allow(role: user) { id: Int! @id shelf: Shelf! title: Title! }
+type Look @view(sql: "SELECT 1 AS shelf_id, 1 AS title_id") @allow(role: user) { shelf: Shelf! @id title: Title! @id }
+type Tag @table @allow(role: user) { shelf: Shelf! @id name: Name! @id }
 type Mutation { count: Int @job @allow(role: user) }
 """
 _MODEL = parse_model(Source(SDL))
@@ -75,6 +88,18 @@ def check() -> None:
     assert [type(output) for output in jobs.read.output] == [One]
     # Computing what may fail is not asked of hidden rows.
     assert "CASE WHEN" in _compiled("{ boards(where: {booksAggregate: {sum: {number: {gt: 1}}}}) { id } }")
+    # A page along its links has the rules of links and rows.
+    page = _compiled("{ shelves { titles(limit: 2) { id } } }")
+    assert _ALONG in page
+    assert ".open = true" in page
+    assert ".shown = true" in page
+    assert ".title_id ASC \n LIMIT 2)" in page
+    # Links that may lead twice to a row, or that sort texts, do not make a page.
+    for name in ("old", "seen", "named"):
+        assert _ALONG not in _compiled(f"{{ shelves {{ {name}(limit: 2) {{ id }} }} }}")
+
+
+_ALONG = "OFFSET 0) AS l"
 
 
 def _compiled(document: str) -> str:
