@@ -179,6 +179,33 @@ CASES = (
             ),
         ),
     ),
+    Case(
+        name="counts",
+        title="100 albums in order of key, with the number of their tracks (aggregate)",
+        document="""
+            query Albums($after: Int!) {
+              albums(where: {id: {gt: $after}}, orderBy: [{id: ASC}], limit: 100) {
+                id title
+                tracksAggregate { count }
+              }
+            }""",
+        variables=lambda rng, scale: {"after": rng.randrange(COUNTS["albums"] * scale - 100)},
+        plausible=lambda data, variables: (
+            [album["id"] for album in data["albums"]] == list(range(variables["after"] + 1, variables["after"] + 101))
+            and any(album["tracksAggregate"]["count"] for album in data["albums"])
+        ),
+        by_hand=ByHand(
+            key="albums",
+            source="SELECT id, title FROM albums WHERE id > $1 ORDER BY id LIMIT 100",
+            tree=Tree(
+                "albums",
+                _fields("id", "title"),
+                (("tracksAggregate", "sums", Tree("tracks", (("count", "count({t}.id)"),), on=("album_id", "id"))),),
+                columns=("id", "title"),
+            ),
+            is_one=False,
+        ),
+    ),
 )
 
 

@@ -36,6 +36,10 @@ STRAWBERRY = {
             tracks(limit: 50) { id name album { id title artist { id name } } }
           }
         }""",
+    "counts": """
+        query Albums($after: Int!) {
+          albums(after: $after, limit: 100) { id title tracksAggregate { count } }
+        }""",
 }
 """What Strawberry gets instead of a case's document: there, arguments are what one's own resolvers take."""
 
@@ -69,6 +73,13 @@ POSTGRAPHILE = {
             tracks: tracksByPlaylistTrackPlaylistIdAndTrackIdList(orderBy: [PRIMARY_KEY_ASC], first: 50) {
               id: rowId name album { id: rowId title artist { id: rowId name } }
             }
+          }
+        }""",
+    "counts": """
+        query Albums($after: Int!) {
+          albums: albumsList(filter: {rowId: {greaterThan: $after}}, orderBy: [PRIMARY_KEY_ASC], first: 100) {
+            id: rowId title
+            tracksAggregate: tracks { count: totalCount }
           }
         }""",
 }

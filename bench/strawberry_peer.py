@@ -12,15 +12,28 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import ForeignKey, Select, select
+from sqlalchemy import ForeignKey, Integer, Select, column, func, select, table
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, load_only, mapped_column, relationship, selectinload
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    column_property,
+    joinedload,
+    load_only,
+    mapped_column,
+    relationship,
+    selectinload,
+)
 from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.types.nodes import SelectedField, Selection
 from strawberry.utils.str_converters import to_snake_case
 
 _POOL_SIZE = int(os.environ.get("BENCH_POOL", "10"))
+
+
+# To count them where their class does not exist yet.
+_TRACKS = table("tracks", column("id", Integer), column("album_id", Integer))
 
 
 class Base(DeclarativeBase):
@@ -40,6 +53,10 @@ class AlbumRow(Base):
     artist_id: Mapped[int] = mapped_column(ForeignKey("artists.id"))
     artist: Mapped[ArtistRow] = relationship()
     tracks: Mapped[list[TrackRow]] = relationship(back_populates="album", order_by="TrackRow.id")
+    track_count: Mapped[int] = column_property(
+        select(func.count(_TRACKS.c.id)).where(_TRACKS.c.album_id == id).scalar_subquery(),  # noqa: A003 (the column)
+        deferred=True,
+    )
 
 
 class GenreRow(Base):
@@ -99,6 +116,8 @@ def eager(row: type[Base], selections: Sequence[Selection]) -> list[Any]:
             options.append(load.options(*inner))
         elif name in row.__mapper__.columns:
             columns.append(getattr(row, name))
+        elif name == "tracks_aggregate":
+            columns.append(AlbumRow.track_count)
     return [load_only(*columns), *options] if columns else options
 
 
@@ -129,11 +148,25 @@ class Genre:
 
 
 @strawberry.type
+class Aggregate:
+    @strawberry.field
+    @staticmethod
+    def count(root: Any) -> int:
+        return int(root.track_count)
+
+
+@strawberry.type
 class Album:
     id: int
     title: str
     artist: Artist
     tracks: list[Track]
+
+    @strawberry.field
+    @staticmethod
+    def tracks_aggregate(root: Any) -> Aggregate:
+        album: Aggregate = root
+        return album
 
 
 @strawberry.type
@@ -175,6 +208,16 @@ class Query:
     @strawberry.field
     async def album(self, info: strawberry.Info, id: int) -> Album | None:
         return await _one(select(AlbumRow).where(AlbumRow.id == id).options(*eager(AlbumRow, _selections(info))))
+
+    @strawberry.field
+    async def albums(self, info: strawberry.Info, after: int, limit: int = 100) -> list[Album]:
+        return await _rows(
+            select(AlbumRow)
+            .where(AlbumRow.id > after)
+            .order_by(AlbumRow.id)
+            .limit(limit)
+            .options(*eager(AlbumRow, _selections(info)))
+        )
 
     @strawberry.field
     async def tracks(self, info: strawberry.Info, after: int, limit: int = 100) -> list[Track]:

@@ -1,5 +1,5 @@
 // PostGraphile for `bench.peers`: `node serve.mjs`, with BENCH_DATABASE_URL and BENCH_PORT.
-// Lists instead of connections, no transaction around a request, and no plan or SQL in the answer.
+// Lists instead of connections but for a count, no transaction around a request, and no plan or SQL in the answer.
 import { createServer } from "node:http";
 
 import { PgManyToManyPreset } from "@graphile-contrib/pg-many-to-many";
@@ -26,7 +26,7 @@ const preset = {
       poolConfig: { min: size, max: size },
     }),
   ],
-  schema: { defaultBehavior: "-connection +list" },
+  schema: { defaultBehavior: "+connection +list" },
   grafast: { explain: false },
   grafserv: { graphiql: false, watch: false, graphqlPath: "/graphql" },
 };
