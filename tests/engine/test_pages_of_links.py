@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def rows() -> str:
     ids = range(COUNT)
     parts = [(n % 3, n // 3) for n in ids]
     when = ["NULL", "NULL", "now()"]
-    tables = {
+    tables: dict[str, list[tuple[Any, ...]]] = {
         "racks": [(n,) for n in ids],
         "books (id, title, shown, gone)": [
             (n, f"'title {n % 5}'", rng.choice(["true", "false"]), rng.choice(when)) for n in ids
@@ -84,7 +85,7 @@ def rows() -> str:
 @pytest.mark.parametrize("viewer", [ADMIN, Viewer("ann", frozenset({"user"}), {})], ids=["admin", "user"])
 async def test_a_filter_that_holds_for_every_row_changes_nothing(viewer: Viewer, prepared_url: str) -> None:
     asked = "query ($limit: Int, $offset: Int) { racks { "
-    names = []
+    names: list[str] = []
     for relation, orders in ORDERS.items():
         for order, (limit, offset) in itertools.product(orders, [("1", "0"), ("3", "2"), ("$limit", "$offset")]):
             for deleted in (
