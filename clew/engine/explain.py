@@ -39,6 +39,7 @@ from clew.access.types import (
 from clew.access.visible import Access
 from clew.document.prepare import InvalidDocument, Prepared
 from clew.engine.engine import Engine
+from clew.engine.explain_rules import rules_of_writes
 from clew.engine.flights import Flight
 from clew.engine.outcome import NotStreamedError, Outcome, RunsPythonError
 from clew.engine.refused_to_user import refused_to_user
@@ -46,7 +47,6 @@ from clew.engine.rule_report import Judgement, Masked, is_part_of_plan, place_of
 from clew.engine.types import Executable, Ready, Request, Session
 from clew.engine.unplanned import Unplanned, rules_of_unplanned, unplanned_fields
 from clew.engine.witness import Recorder, Step, Tried
-from clew.engine.write_rules import rules_of_writes
 from clew.errors import ClewError, Code
 from clew.model.types import Column, Entity, Relation
 from clew.plan.dependencies import Dependency, Route, plan_dependencies

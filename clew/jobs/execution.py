@@ -26,8 +26,8 @@ from clew.errors import ClewError, Code
 from clew.jobs import statements as sql
 from clew.jobs.endings import Ending, Endings, Outcome
 from clew.jobs.types import Handler, JobDeclaration, LostLeaseError, OutputWriter, RunGraphQL
-from clew.json_values import check_text, stored_text
 from clew.observe import get_logger
+from clew.stored_json import check_text, stored_text
 from clew.viewer import Viewer
 
 T = TypeVar("T")

@@ -15,12 +15,12 @@ from clew.errors import ClewError, Code
 from clew.jobs import queue
 from clew.jobs.types import Fetch, NewJob
 from clew.jobs.values import arguments_json
-from clew.json_values import UnstorableError, stored_text
 from clew.model import names
 from clew.model.jobs import JOB
 from clew.model.types import CustomField, Entity, Model, Operation, RowArgument
 from clew.resolvers.row_arguments import with_row_check
 from clew.sql.keys import read_key
+from clew.stored_json import UnstorableError, stored_text
 from clew.viewer import Viewer
 
 _Resolver = Callable[..., Any]

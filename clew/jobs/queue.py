@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from clew.errors import ClewError, Code
 from clew.jobs import statements as sql
 from clew.jobs.types import Enqueued, Fetch, NewJob
-from clew.json_values import stored_text
+from clew.stored_json import stored_text
 
 # A job with a unique key may end between the attempt to enqueue a second one and the search for the first one.
 _TRIES = 10

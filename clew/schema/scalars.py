@@ -41,8 +41,8 @@ from graphql.utilities.value_to_literal import default_scalar_value_to_literal
 
 from clew.aside import is_large
 from clew.json_numbers import MOST_DIGITS, NOT_FINITE, ExactFloat, Written, exact_float, holds_exact
-from clew.json_values import written as with_text
 from clew.moments import read_date, read_moment, read_time
+from clew.stored_json import written as with_text
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 

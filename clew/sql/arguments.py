@@ -32,7 +32,6 @@ from clew.access.types import (
 )
 from clew.document.inputs import enum_names
 from clew.errors import ClewError, Code
-from clew.json_values import UnstorableError, check_text, stored_text
 from clew.model.types import ValueType
 from clew.moments import written
 from clew.schema.scalars import SCALARS
@@ -40,6 +39,7 @@ from clew.sql.binds import bare_type, is_padded
 from clew.sql.cursors import Cursors
 from clew.sql.effort import MOST_EFFORT, effort
 from clew.sql.types import is_list_of_decimals
+from clew.stored_json import UnstorableError, check_text, stored_text
 
 # The claims of a viewer that rules name, as asyncpg takes them, and the viewer's `Identity`.
 Claims = Mapping[Any, Any]

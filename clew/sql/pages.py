@@ -19,10 +19,10 @@ from clew.plan.types import Many, One, Output, Read, Required, TypeName, Value
 from clew.sql.binds import Binds
 from clew.sql.constraints import SEARCH_COLUMN
 from clew.sql.filters import can_fail, condition, key_can_fail, masked, measure_value
-from clew.sql.once import Once
 from clew.sql.order import direction
 from clew.sql.ranges import narrowed
 from clew.sql.relations import join, local_columns
+from clew.sql.repeated import Once
 from clew.sql.scope import Scope, free_name
 from clew.sql.sources import lateral
 from clew.sql.tables import Tables

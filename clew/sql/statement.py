@@ -24,8 +24,8 @@ from clew.sql.changes import ChangesCompiler, changes_statement
 from clew.sql.cursors import Cursors
 from clew.sql.effort import check_effort
 from clew.sql.json import Json
-from clew.sql.once import Once
 from clew.sql.read import bounded, order_statement, read_statement, row_argument_statement, rows_statement
+from clew.sql.repeated import Once
 from clew.sql.tables import Tables
 from clew.sql.write import write_statement
 

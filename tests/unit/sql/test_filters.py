@@ -14,8 +14,8 @@ from clew.access.types import Not
 from clew.model.build import parse_model
 from clew.sql.binds import Binds
 from clew.sql.filters import condition
-from clew.sql.once import Once
 from clew.sql.pages import Pages
+from clew.sql.repeated import Once
 from clew.sql.tables import build_tables
 
 SDL = """

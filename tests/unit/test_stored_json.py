@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clew.json_numbers import Decoder
-from clew.json_values import UnstorableError, WrittenList, WrittenObject, stored_text, written
+from clew.stored_json import UnstorableError, WrittenList, WrittenObject, stored_text, written
 
 FAULTY = ("\x00", "\ud800", {"\x00": 1}, float("nan"), float("-inf"), Decoder().decode("1e5000"))
 
