@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, FromClause, Select
 
+from clew.access.conditions import present
 from clew.access.types import TRUE, AllOf, Exists, FieldPath, KeyDigest, Literal, Operand, OrderKey, Predicate, Rows
 from clew.model.measures import COUNT
 from clew.model.types import Column, Model, Relation, ValueType
@@ -177,16 +178,19 @@ class Pages:
     def order_of_links(self, rows: Rows, via: Many) -> list[str]:
         """Return the link's columns with the values of the order's keys, if the links of a page can give its order.
 
-        They can if a limit cuts rows without a filter, in the order of their key, and no two links lead to one row.
+        They can if a limit cuts rows in the order of their key, and no two links lead to one row. A filter or a rule
+        may leave few rows of many: then Postgres must be free to begin with these.
         """
-        through = via.relation.through
+        through, visible = via.relation.through, rows.visible
         if through is None or rows.limit is None or rows.where != TRUE:
+            return []
+        if any(item != present(visible.entity) for item in _conjuncts(visible.where)):
             return []
         link = self.model.entity(through.entity)
         ends = {name for _, name in through.local} | {name for name, _ in through.remote}
         # Nothing keeps the key of a view unique, and to look up one row in a view may take as long as all.
-        # alike without `rows.visible.entity.view_sql is not None`: a plan
-        if link.view_sql is not None or rows.visible.entity.view_sql is not None:
+        # alike without `visible.entity.view_sql is not None`: a plan
+        if link.view_sql is not None or visible.entity.view_sql is not None:
             return []
         if {key.column for key in link.key_columns} != ends:
             return []
