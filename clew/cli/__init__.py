@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 from typing import Never
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     the command had its own way to stop.
     """
     # Without a handler, Linux keeps SIGTERM from the first process of a container. To load a command takes a second.
-    signal.signal(signal.SIGTERM, _exit)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _exit)
     given = sys.argv[1:] if argv is None else argv
     arguments = build_parser(given[0] if given else None).parse_args(given)
     # Otherwise Python walks over all objects when it ends, and that takes a third of a short command's time.

@@ -49,11 +49,13 @@ def embedded_postgres(folder: Path, *, durable: bool = True) -> Iterator[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _sigterm_unwinds(), (folder / "holders").open("a") as holders:
-            with _locked(folder):
-                fcntl.flock(holders, fcntl.LOCK_SH)
-                url = _start(folder, durable)
-                server = cluster.postmaster(folder / "data")
+            server = None
+            # A signal may end the start halfway.
             try:
+                with _locked(folder):
+                    fcntl.flock(holders, fcntl.LOCK_SH)
+                    url = _start(folder, durable)
+                    server = cluster.postmaster(folder / "data")
                 yield url
             finally:
                 try:

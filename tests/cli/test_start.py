@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from clew.database import cluster
 from tests.cli.forks import environment_of
 
 
@@ -37,6 +38,25 @@ def test_sigterm_ends_a_command_that_is_still_loading(project: Path) -> None:
         process.wait()
     assert "asyncpg" not in loaded
     assert "pydantic" not in loaded
+
+
+def test_sigterm_while_the_embedded_postgres_starts_leaves_none(project: Path) -> None:
+    data = project.resolve() / ".clew" / "postgres" / "data"
+    command = [sys.executable, "-m", "clew.cli", "psql", "--", "-c", "SELECT pg_sleep(60)"]
+    process = subprocess.Popen(command, cwd=project, env=environment_of({}), stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while not (data / "postmaster.pid").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+        assert not cluster.is_running(data)
+    finally:
+        process.kill()
+        process.wait()
+        cluster.stop(data)
 
 
 LOADED = """
