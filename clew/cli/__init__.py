@@ -8,11 +8,10 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from types import FrameType
-from typing import Never
 
 from clew import collector
 from clew.cli.parser import build_parser
+from clew.database.embedded import unwind
 from clew.errors import SchemaError, StartupError
 
 
@@ -24,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Without a handler, Linux keeps SIGTERM from the first process of a container. To load a command takes a second.
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _exit)
+        signal.signal(signal.SIGTERM, unwind)
     given = sys.argv[1:] if argv is None else argv
     arguments = build_parser(given[0] if given else None).parse_args(given)
     # Otherwise Python walks over all objects when it ends, and that takes a third of a short command's time.
@@ -43,11 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
-
-
-def _exit(number: int, _frame: FrameType | None) -> Never:
-    """Unwind, so that what the command has started is stopped."""
-    raise SystemExit(128 + number)
 
 
 def _fail(text: str) -> int:

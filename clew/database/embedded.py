@@ -132,7 +132,7 @@ def _sigterm_unwinds() -> Iterator[None]:
     if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, unwind)
     try:
         yield
     finally:
@@ -140,7 +140,8 @@ def _sigterm_unwinds() -> Iterator[None]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _exit(number: int, _frame: FrameType | None) -> Never:
+def unwind(number: int, _frame: FrameType | None) -> Never:
+    """Handle a signal: end the process like an exception, so that what it has started is stopped."""
     raise SystemExit(128 + number)
 
 

@@ -13,29 +13,32 @@ import pytest
 from clew.database import cluster
 from tests.cli.forks import environment_of
 
+# A command whose loading takes long.
+LOADING = """
+import time
+import clew.cli, clew.cli.parser
 
-def handles(pid: int, number: int) -> bool:
-    """Whether a process has a handler of its own for a signal."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    caught = next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
-    return bool(caught >> (number - 1) & 1)
+def load(name):
+    print(name, flush=True)
+    time.sleep(60)
+
+clew.cli.parser.importlib.import_module = load
+clew.cli.main(["serve"])
+"""
 
 
 def test_sigterm_ends_a_command_that_is_still_loading(project: Path) -> None:
     # Linux drops it for the first process of a container, unless there is a handler.
-    process = subprocess.Popen([sys.executable, "-m", "clew.cli", "serve"], cwd=project, env=environment_of({}))
-    try:
-        deadline = time.monotonic() + 30
-        while not handles(process.pid, signal.SIGTERM):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        loaded = Path(f"/proc/{process.pid}/maps").read_text()
-        process.terminate()
-        assert process.wait(30) == 128 + signal.SIGTERM
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-c", LOADING]
+    with subprocess.Popen(command, cwd=project, env=environment_of({}), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "clew.cli.commands.serve\n"
+            loaded = Path(f"/proc/{process.pid}/maps").read_text()
+            process.terminate()
+            assert process.wait(30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
     assert "asyncpg" not in loaded
     assert "pydantic" not in loaded
 

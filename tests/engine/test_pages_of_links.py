@@ -37,7 +37,12 @@ type Standing @table @allow(role: user, where: {open: true}) {
   open: Boolean!
   gone: DateTime @softDelete
 }
-type Bin @table @allow(role: user) { rack: Rack! @id part: Part! @id }
+type Bin @table @allow(role: user, where: {open: true}) {
+  rack: Rack! @id
+  part: Part! @id
+  open: Boolean!
+  gone: DateTime @softDelete
+}
 type Stack @table @allow(role: user) { lower: Rack! @id upper: Rack! @id }
 """
 COUNT = 12
@@ -73,7 +78,11 @@ def rows() -> str:
             for rack, book in itertools.product(ids, ids)
             if rng.random() < 0.5
         ],
-        "bins": [(rack, *part) for rack, part in itertools.product(ids, parts) if rng.random() < 0.5],
+        "bins (rack_id, part_tenant, part_number, open, gone)": [
+            (rack, *part, rng.choice(["true", "true", "false"]), rng.choice(when))
+            for rack, part in itertools.product(ids, parts)
+            if rng.random() < 0.5
+        ],
         "stacks (lower_id, upper_id)": [pair for pair in itertools.product(ids, ids) if rng.random() < 0.5],
     }
     return ";".join(
